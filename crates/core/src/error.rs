@@ -1,0 +1,221 @@
+//! What can go wrong, as codes that stay the same for ever, with words an administrator can act on.
+//!
+//! An [`Error`] concerns one entry unless its code says that it stops the run ([`Code::stops_run`]). The code decides
+//! whether a retry may help and what advice is printed; the detail says what happened here and now.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Whether trying again may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// No: something has to be changed first.
+    Never,
+    /// Later in the same run: the file is in use, or was being written.
+    AtEndOfRun,
+    /// In a later run: the network or the server failed.
+    NextRun,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident, $text:literal, $retry:ident, $stops:literal, $title:literal, $advice:literal;)*) => {
+        /// A stable code for each cause.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code, for tests and for the manual.
+            pub const ALL: &[Code] = &[$(Code::$name,)*];
+
+            /// The stable text of the code, as reports and scripts see it.
+            pub fn as_str(self) -> &'static str { match self { $(Code::$name => $text,)* } }
+
+            /// Whether a retry may help.
+            pub fn retry(self) -> Retry { match self { $(Code::$name => Retry::$retry,)* } }
+
+            /// Whether the whole run ends with it; otherwise it concerns one entry.
+            pub fn stops_run(self) -> bool { match self { $(Code::$name => $stops,)* } }
+
+            /// The cause in a few plain words, as a heading.
+            pub fn title(self) -> &'static str { match self { $(Code::$name => $title,)* } }
+
+            /// What a person can do about it.
+            pub fn advice(self) -> &'static str { match self { $(Code::$name => $advice,)* } }
+        }
+    };
+}
+
+codes! {
+    /// The account may not read it.
+    AccessDenied, "access-denied", Never, false, "access denied",
+        "Give the backup account read access, or make it a member of Backup Operators so that backup intent opens everything.";
+    /// In use by another program (sharing violation).
+    Locked, "locked", AtEndOfRun, false, "in use by another program",
+        "Close the program that holds the file, or run the job when it is closed. An existing copy was kept.";
+    /// It was listed and is gone.
+    NotFound, "not-found", NextRun, false, "gone since it was listed",
+        "Nothing to do: it was deleted or renamed while the run was under way. The next run settles it.";
+    /// Its data is offline or would be recalled from the cloud or tape.
+    NotLocal, "not-local", Never, false, "data is not on the server (offline or in the cloud)",
+        "Files that are offline are not recalled. An existing copy was kept.";
+    /// Time or size moved while it was read.
+    ChangedWhileRead, "changed-while-read", AtEndOfRun, false, "changed while it was read",
+        "The file is written to all the time. It was read several times and no copy was whole; an existing copy was kept.";
+    /// It is not what the listing said: a file became a folder or a link.
+    KindMoved, "kind-moved", AtEndOfRun, false, "turned into something else while the run was under way",
+        "Nothing to do: the next run settles it.";
+    /// The source sent a name that cannot be one.
+    BadName, "bad-name", Never, false, "impossible name sent by the source",
+        "The source sent a name that no file can have. Nothing in this folder was deleted. Check the server for a damaged filesystem.";
+    /// The source listed the same name twice.
+    DuplicateName, "duplicate-name", Never, false, "same name listed twice by the source",
+        "The first one was used. Nothing in this folder was deleted. Check the server for a damaged filesystem.";
+    /// A name that belongs to octoBackup.
+    ReservedName, "reserved-name", Never, false, "name reserved for octoBackup",
+        "The source has an entry named .octobackup at its root. It is left out, because the mirror keeps its own data there.";
+    /// The name is stored in an escaped form.
+    NameEscaped, "name-escaped", Never, false, "stored under an escaped name",
+        "The target's filesystem cannot hold the original name. The copy is complete; its name ends in .~octo and can be turned back.";
+    /// Devices, sockets and pipes are not mirrored.
+    NotMirrored, "not-mirrored", Never, false, "devices, sockets and pipes are not mirrored",
+        "Nothing to do. Exclude it to make this message disappear.";
+    /// A listing ended early.
+    ListingCut, "listing-cut", NextRun, false, "folder could not be listed to its end",
+        "Nothing in this folder was deleted. The next run lists it again.";
+    /// Another filesystem is mounted inside the target.
+    OtherDevice, "other-device", Never, false, "another filesystem is mounted inside the mirror",
+        "Nothing below it was touched. Unmount it, or mirror to it with a job of its own.";
+    /// Another mirror lives below the target.
+    NestedMirror, "nested-mirror", Never, false, "another mirror lies inside this mirror",
+        "Nothing below it was touched. Move that mirror out of this one.";
+    /// Something in the mirror's place could not be read, written or removed.
+    TargetEntry, "target-entry", NextRun, false, "could not be written in the mirror",
+        "Look at the entry in the mirror: its permissions, or something that was put there by hand.";
+    /// The entry in the mirror is not the one that was listed any more.
+    TargetMoved, "target-moved", NextRun, false, "changed in the mirror while the run was under way",
+        "Something else writes into the mirror. It was left alone; the next run settles it.";
+    /// Reading the source failed.
+    SourceEntry, "source-entry", NextRun, false, "could not be read from the source",
+        "Check the server's disk and event log.";
+
+    /// The target has no space or no quota left, or less than the reserve.
+    NoSpace, "no-space", Never, true, "the target is full",
+        "Free space on the target, shorten --keep-versions, or use a larger disk. Nothing was deleted.";
+    /// The target cannot be used at all.
+    TargetFailed, "target-failed", NextRun, true, "the target failed",
+        "Check that the target's disk is mounted, writable and healthy.";
+    /// Another run works on this target.
+    TargetBusy, "target-busy", NextRun, true, "another run works on this target",
+        "Wait until it has ended. Each target has one run at a time.";
+    /// A known target has lost its marker.
+    NotMounted, "not-mounted", NextRun, true, "the target's disk is not mounted",
+        "This path has held a mirror before, and its marker is gone: most likely the disk is not mounted. Mount it; if the mirror is truly to begin anew, use --new-target.";
+    /// The target is not empty and was not made by us.
+    NotAdopted, "not-adopted", Never, true, "the target is not empty and is not a mirror of ours",
+        "Choose an empty folder, or use --adopt to take these files over (the first run then holds every deletion).";
+    /// The source is not the one this mirror was made from.
+    SourceChanged, "source-changed", Never, true, "this is another source than last time",
+        "If that is intended, use --accept-source (the next run then holds every deletion).";
+    /// The marker was written by a newer version.
+    NewerFormat, "newer-format", Never, true, "the mirror was written by a newer octoBackup",
+        "Use that version, or a newer one.";
+    /// The target's own records are damaged.
+    RecordsDamaged, "records-damaged", Never, true, "the mirror's own records are damaged",
+        "Look at the named file in .octobackup. The mirrored files themselves are plain files and can be read as they are.";
+    /// Source and target contain each other, or the target lies inside a mirror.
+    Nested, "nested", Never, true, "source and target contain each other",
+        "Choose a target that lies outside the source and outside every other mirror.";
+    /// The user name or password was refused.
+    LogonFailed, "logon-failed", Never, true, "the server refused the user name or password",
+        "Check user, domain and password; check that the account is not locked or expired.";
+    /// There is no such share.
+    ShareNotFound, "share-not-found", Never, true, "the server has no such share",
+        "Check the name of the share. Administrative shares (c$) need an administrator's or a backup operator's account.";
+    /// The account may not use the share at all.
+    ShareDenied, "share-denied", Never, true, "the account may not use this share",
+        "Check the permissions of the share itself, and the remote restrictions of local accounts (LocalAccountTokenFilterPolicy).";
+    /// The folder to mirror does not exist.
+    SourceMissing, "source-missing", Never, true, "the source folder does not exist or cannot be listed",
+        "Check the path. Nothing was changed in the mirror.";
+    /// No answer from that address.
+    Unreachable, "unreachable", NextRun, true, "the server cannot be reached",
+        "Check the name, the network and the firewall (TCP port 445).";
+    /// The connection was lost.
+    ConnectionLost, "connection-lost", NextRun, true, "the connection was lost",
+        "The next run continues where this one stopped.";
+    /// No answer in time.
+    TimedOut, "timed-out", NextRun, true, "the server did not answer in time",
+        "Check the server's load and the network. The next run continues where this one stopped.";
+    /// The server broke the protocol, or somebody in between did.
+    Protocol, "protocol", NextRun, true, "the server sent something that makes no sense",
+        "Nothing was deleted. If it happens again, something between here and the server alters the traffic.";
+    /// The server's security is below what is demanded.
+    Insecure, "insecure", Never, true, "the server offers less security than is demanded",
+        "Raise the server's settings, or lower the demand knowingly.";
+    /// `--backup-intent require`, and something could not be read.
+    PrivilegeMissing, "privilege-missing", Never, true, "the account's backup privilege does not work",
+        "Make the account a member of Backup Operators on the server and log it on anew.";
+    /// An option or address makes no sense.
+    Usage, "usage", Never, true, "the command makes no sense",
+        "See octobackup help.";
+    /// Stopped by a person.
+    Cancelled, "cancelled", NextRun, true, "cancelled",
+        "The next run continues where this one stopped.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Something that went wrong: its code, and what happened here and now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// The cause.
+    pub code: Code,
+    /// What happened, as a sentence fragment; may be empty. Never holds a secret.
+    pub detail: String,
+}
+
+impl Error {
+    /// An error with its detail.
+    pub fn new(code: Code, detail: impl Into<String>) -> Error {
+        Error { code, detail: detail.into() }
+    }
+
+    /// The same error with `context` said first.
+    pub fn within(mut self, context: impl fmt::Display) -> Error {
+        self.detail = if self.detail.is_empty() { context.to_string() } else { format!("{context}: {}", self.detail) };
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.detail.is_empty() {
+            f.write_str(self.code.title())
+        } else {
+            write!(f, "{} ({})", self.code.title(), self.detail)
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_complete() {
+        let mut texts: Vec<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(!code.title().is_empty() && code.advice().ends_with('.'), "{code}");
+        }
+    }
+}

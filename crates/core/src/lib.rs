@@ -1,0 +1,36 @@
+//! The vocabulary of octoBackup, its ports, and its decisions as pure functions.
+//!
+//! Nothing here does I/O, knows a runtime or reads a clock. The engine (`octo-mirror`) and the adapters
+//! (`octo-disk`, `octo-smb`) meet only through this crate: the ports are [`Source`], [`Target`], [`Monitor`] and
+//! [`Clock`]; the decisions are [`merge`], [`plan`], [`guard`], [`filter`], [`naming`] and [`retention`].
+
+pub mod abilities;
+pub mod clock;
+pub mod entry;
+pub mod error;
+// pub mod filter;
+// pub mod guard;
+// pub mod merge;
+pub mod monitor;
+// pub mod naming;
+pub mod path;
+// pub mod plan;
+pub mod ranges;
+pub mod report;
+// pub mod retention;
+pub mod source;
+pub mod target;
+pub mod time;
+
+pub use abilities::{Abilities, NameRules};
+pub use clock::{Cancel, Clock};
+pub use entry::{Entry, FileId, Kind, LinkTarget, LinkType, Meta};
+pub use error::{Code, Error, Retry};
+// pub use filter::{Filter, FilterBuilder};
+pub use monitor::{Change, Event, Monitor, Phase};
+pub use path::{Name, RelPath};
+pub use ranges::Ranges;
+pub use report::{Counts, Outcome, Problem, RunReport};
+pub use source::{FetchRequest, FetchSink, ListSink, Listed, Source, SourceFeatures, SourcePin, Stop};
+pub use target::{Done, RESERVED, Space, Target, TargetFile};
+pub use time::{TimeRules, Timestamp};

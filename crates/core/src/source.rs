@@ -1,0 +1,135 @@
+//! The Source port: where the files come from. Speed lives here.
+//!
+//! A source hands out listings folder by folder and fetches files in batches. Both calls block; the engine calls them
+//! from several threads at once ([`SourceFeatures`] says from how many), so that each adapter may hide its latency as it
+//! likes: compounding, pipelining, many connections. An adapter never retries what it reported through a sink; it may
+//! reconnect and repeat what it has not reported yet.
+//!
+//! Everything that comes out of a source is hostile. Adapters turn names into [`Name`](crate::Name)s and report those
+//! that cannot be one; order, duplicates and completeness are the engine's business.
+
+use crate::entry::{Entry, LinkTarget, Meta};
+use crate::error::{Code, Error};
+use crate::path::RelPath;
+use crate::ranges::Ranges;
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+
+/// How to use a source well.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceFeatures {
+    /// How many [`Source::list`] calls at once serve best.
+    pub listings_in_flight: usize,
+    /// How many [`Source::fetch`] calls at once serve best.
+    pub fetches_in_flight: usize,
+    /// How many small files one fetch should ask for at most.
+    pub batch_files: usize,
+    /// Whether upper and lower case are the same in names there.
+    pub folds_case: bool,
+    /// Whether ids in listings stay with a file when it is renamed (off on FAT and ReFS).
+    pub stable_ids: bool,
+    /// Listings leave out what the account may not read (access-based enumeration): absence is no proof.
+    pub hides_unreadable: bool,
+}
+
+/// What makes a source the same source as last time. Kept in the mirror's marker and compared as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourcePin {
+    /// `smb`, `agent`, `local` or, in tests, `memory`.
+    pub kind: String,
+    /// Server name, lower case; empty for a local source.
+    pub server: String,
+    /// Share and folder, or the local path.
+    pub path: String,
+    /// Volume serial number, filesystem id or agent id.
+    pub volume: String,
+}
+
+impl std::fmt::Display for SourcePin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}{} (volume {})", self.kind, self.server, self.path, self.volume)
+    }
+}
+
+/// How a listing ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listed {
+    /// The source said that this was all of it. Only this permits deletions in the folder.
+    Complete,
+    /// It ended early, or was never begun. What was listed may be copied; nothing may be deleted.
+    Incomplete(Error),
+}
+
+/// Takes a listing as it arrives.
+pub trait ListSink {
+    /// One more entry, in any order. `Break` when no more is wanted; the call then returns at once.
+    fn entry(&mut self, entry: Entry) -> ControlFlow<()>;
+    /// One entry of the folder that cannot be handed over, with a printable form of its name. The engine counts the
+    /// listing as incomplete from then on if the code is [`Code::BadName`].
+    fn problem(&mut self, name: &[u8], error: Error);
+}
+
+/// One file to fetch.
+#[derive(Debug, Clone)]
+pub struct FetchRequest {
+    /// Where it is, below the source's root.
+    pub path: RelPath,
+    /// What the listing said of it: lets the adapter choose between a compound and a window of reads. Never believed.
+    pub listed: Meta,
+    /// The parts wanted; `None` for the whole file as large as its own handle says it is.
+    pub parts: Option<Ranges>,
+}
+
+/// The engine wants no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing more of this file; go on with the others. No terminal event follows for it.
+    ThisFile,
+    /// Nothing more at all; return at once.
+    Everything,
+}
+
+/// Takes the pieces of a batch. Files are named by their place in the batch; their pieces may interleave and come in
+/// any order within a file. For each file the order is: `opened`, any number of `data`, then `finished`; or `failed`
+/// at any point. Exactly one of `finished` and `failed` comes for each file, unless the sink said [`Stop`].
+pub trait FetchSink {
+    /// The file is open; `meta` comes from its own handle.
+    fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop>;
+    /// Bytes of the file at `offset_bytes`. Never beyond what the parts asked for.
+    fn data(&mut self, file: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), Stop>;
+    /// Everything asked for was handed over. `meta` comes from the file's own handle, asked after the last read.
+    fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop>;
+    /// The file could not be read to its end. A code that [stops the run](Code::stops_run) concerns all files of the
+    /// batch that have not ended yet; the call then returns.
+    fn failed(&mut self, file: usize, error: Error) -> Result<(), Stop>;
+}
+
+/// Where the files come from. See the module's comment for the rules of all calls.
+pub trait Source: Send + Sync {
+    /// How to use it well. Constant during a run.
+    fn features(&self) -> SourceFeatures;
+
+    /// Who it is. Asked once at the start of a run; idempotent. Fails with a code that stops the run.
+    fn pin(&self) -> Result<SourcePin, Error>;
+
+    /// Lists one folder (the root is the empty path) into `sink`, not following links: if `folder` has become
+    /// a link or a file, the listing is incomplete with [`Code::KindMoved`]. Idempotent. Returns within the adapter's
+    /// own time limit. A code that stops the run in [`Listed::Incomplete`] ends the run.
+    fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed;
+
+    /// Fetches a batch of regular files into `sink`, not following links: what has become something else fails with
+    /// [`Code::KindMoved`]. Idempotent.
+    fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink);
+
+    /// Where a link points to, verbatim.
+    fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
+        Err(Error::new(Code::NotMirrored, format!("{path}: this source has no links")))
+    }
+
+    /// Things worth a line in the report that concern no single entry, such as a missing privilege. Asked once, after
+    /// the last file.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,132 @@
+//! The Target port: a confined file store, in primitives of one effect each.
+//!
+//! The engine composes these primitives into its own ("replace", "delete", "move"; DESIGN section 7), so their order,
+//! what a crash between two of them leaves, and what recovery does can be read and tested in one place. Paths are
+//! below the mirror's root and already in stored form ([`naming`](crate::naming)); the reserved folder is addressed
+//! by the same paths. No call ever follows a link, leaves the root, or crosses into another filesystem: a path whose
+//! parent is a link fails with [`Code::TargetMoved`](crate::Code::TargetMoved), one on another device with
+//! [`Code::OtherDevice`](crate::Code::OtherDevice).
+//!
+//! Calls block and may come from several threads. None is retried by the target. Every method that takes effect says so
+//! with "Effect."; those are what the crash tests count.
+
+use crate::abilities::Abilities;
+use crate::entry::{LinkTarget, Meta};
+use crate::error::Error;
+use crate::path::RelPath;
+use crate::source::{ListSink, Listed};
+use crate::time::Timestamp;
+
+/// Free space on the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that we may still write.
+    pub free_bytes: u64,
+    /// Size of the filesystem.
+    pub total_bytes: u64,
+}
+
+/// The result of an operation that may find its place taken or empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// It took effect.
+    Yes,
+    /// Something is there already (`EEXIST`); nothing was changed.
+    Exists,
+    /// What it works on, or the folder it goes into, is not there (`ENOENT`); nothing was changed.
+    Missing,
+    /// The folder is not empty (`ENOTEMPTY`); nothing was changed.
+    NotEmpty,
+}
+
+/// A file of the target that is open. Usable from several threads.
+pub trait TargetFile: Send + Sync {
+    /// Writes all of `bytes` at `offset_bytes`. Effect.
+    fn write_at(&self, offset_bytes: u64, bytes: &[u8]) -> Result<(), Error>;
+    /// Reads up to `buffer.len()` bytes at `offset_bytes`; 0 at the end.
+    fn read_at(&self, offset_bytes: u64, buffer: &mut [u8]) -> Result<usize, Error>;
+    /// Cuts or extends (with zeros) the file. Effect.
+    fn set_len(&self, size_bytes: u64) -> Result<(), Error>;
+    /// Makes the data durable (`fdatasync`). Effect.
+    fn sync(&self) -> Result<(), Error>;
+    /// Sets the last write time, and the creation time where the target has one. Effect.
+    fn set_times(&self, write: Timestamp, creation: Option<Timestamp>) -> Result<(), Error>;
+    /// What the handle says: size, times, id (inode), links.
+    fn meta(&self) -> Result<Meta, Error>;
+}
+
+/// The mirror's store.
+pub trait Target: Send + Sync {
+    /// What it can do. Probed once when the target was opened.
+    fn abilities(&self) -> Abilities;
+
+    /// Takes the OS lock on the reserved folder's lock file, making both if needed; held until the value is dropped.
+    /// [`Code::TargetBusy`](crate::Code::TargetBusy) if another process has it. Effect.
+    fn lock(&self) -> Result<Box<dyn Send>, Error>;
+
+    /// Free space.
+    fn space(&self) -> Result<Space, Error>;
+
+    /// An identifier of this start of the machine: after a crash of the machine it is another one.
+    fn boot_id(&self) -> String;
+
+    /// Lists one folder into `sink`, links that are only recorded included. `Meta::id` is the inode.
+    fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed;
+
+    /// What is at `path` itself (a link is a link); `None` if nothing is.
+    fn look(&self, path: &RelPath) -> Result<Option<Meta>, Error>;
+
+    /// Makes one folder, private to the service user. `Done::Exists` if anything is there. Effect.
+    fn make_folder(&self, path: &RelPath) -> Result<Done, Error>;
+
+    /// Makes a new, empty, private file; fails if anything is there. Missing parents are an error. Effect.
+    fn create_file(&self, path: &RelPath) -> Result<Box<dyn TargetFile>, Error>;
+
+    /// Opens a regular file for reading and writing; `None` if nothing is there.
+    fn open_file(&self, path: &RelPath) -> Result<Option<Box<dyn TargetFile>>, Error>;
+
+    /// Makes a link, or records it if the target cannot make links of that kind. `Done::Exists` if anything is there.
+    /// Effect.
+    fn make_link(&self, path: &RelPath, link: &LinkTarget, write: Timestamp) -> Result<Done, Error>;
+
+    /// Where a link points to, made or recorded; `None` if there is no link.
+    fn read_link(&self, path: &RelPath) -> Result<Option<LinkTarget>, Error>;
+
+    /// A second name for a file or link. Effect.
+    fn hard_link(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error>;
+
+    /// Renames, replacing a file or link at `to`. `Done::Missing` if `from` or the folder of `to` is not there. Effect.
+    fn rename_over(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error>;
+
+    /// Renames, replacing nothing. Effect.
+    fn rename_new(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error>;
+
+    /// Removes one name of a file or link. Effect.
+    fn remove_file(&self, path: &RelPath) -> Result<Done, Error>;
+
+    /// Removes an empty folder. Effect.
+    fn remove_folder(&self, path: &RelPath) -> Result<Done, Error>;
+
+    /// Sets the last write time of a file, folder or link, and the creation time where the target has one. Effect.
+    fn set_times(&self, path: &RelPath, write: Timestamp, creation: Option<Timestamp>) -> Result<(), Error>;
+
+    /// Makes everything durable that was done so far (syncfs on a descriptor opened before the first write, errors
+    /// checked), recorded names and links included. Effect.
+    fn checkpoint(&self) -> Result<(), Error>;
+
+    /// Makes the names in one folder durable. Effect.
+    fn sync_folder(&self, path: &RelPath) -> Result<(), Error>;
+
+    /// Remembers the full name of an entry stored under a name from which it cannot be read back. Durable with the next
+    /// checkpoint. Effect.
+    fn record_name(&self, stored: &RelPath, original: &[u8]) -> Result<(), Error>;
+
+    /// The full name recorded for an entry; `None` if there is none.
+    fn recorded_name(&self, stored: &RelPath) -> Result<Option<Vec<u8>>, Error>;
+
+    /// A nameless temporary file that is gone when it is closed; not an effect on the mirror. For spilling.
+    fn scratch(&self) -> Result<Box<dyn TargetFile>, Error>;
+}
+
+/// The reserved folder at the mirror's root; everything of ours, nothing of ours elsewhere.
+pub const RESERVED: &str = ".octobackup";

@@ -1,0 +1,1 @@
+//! smb: see ARCHITECTURE.md.
