@@ -1,0 +1,190 @@
+//! Which entries a job is about. Excluded names are ignored on both sides: never copied, deleted or counted
+//! (DESIGN rule 10). Patterns have gitignore's syntax; the last rule that matches decides.
+
+use crate::error::{Code, Error};
+use crate::path::RelPath;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+/// What Windows keeps for itself: no use in a mirror, and locked anyway.
+pub const DEFAULT_EXCLUDES: &[&str] =
+    &["$RECYCLE.BIN/", "System Volume Information/", "DfsrPrivate/", "/pagefile.sys", "/hiberfil.sys", "/swapfile.sys"];
+
+/// Decides for each path whether it belongs to the job.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    defaults: Gitignore,
+    rules: Gitignore,
+}
+
+/// Collects rules in their order.
+#[derive(Debug, Clone)]
+pub struct FilterBuilder {
+    case_insensitive: bool,
+    defaults: bool,
+    lines: Vec<String>,
+}
+
+impl Default for FilterBuilder {
+    fn default() -> FilterBuilder {
+        FilterBuilder { case_insensitive: false, defaults: true, lines: Vec::new() }
+    }
+}
+
+impl FilterBuilder {
+    /// Only the default excludes, upper and lower case distinct in further rules.
+    pub fn new() -> FilterBuilder {
+        FilterBuilder::default()
+    }
+
+    /// Whether the rules match without regard to case, as Windows does. The default excludes always do.
+    pub fn case_insensitive(mut self, yes: bool) -> FilterBuilder {
+        self.case_insensitive = yes;
+        self
+    }
+
+    /// Whether [`DEFAULT_EXCLUDES`] apply, before all other rules.
+    pub fn defaults(mut self, yes: bool) -> FilterBuilder {
+        self.defaults = yes;
+        self
+    }
+
+    /// Leaves out what matches. A line may also begin with `!` to take it in again.
+    pub fn exclude(mut self, pattern: &str) -> Result<FilterBuilder, Error> {
+        check(pattern)?;
+        self.lines.push(pattern.to_owned());
+        Ok(self)
+    }
+
+    /// Takes in again what an earlier rule left out (unless a folder above it is left out).
+    pub fn include(mut self, pattern: &str) -> Result<FilterBuilder, Error> {
+        check(pattern)?;
+        self.lines.push(format!("!{pattern}"));
+        Ok(self)
+    }
+
+    /// The filter.
+    pub fn build(self) -> Result<Filter, Error> {
+        let defaults: &[&str] = if self.defaults { DEFAULT_EXCLUDES } else { &[] };
+        Ok(Filter {
+            defaults: compile(defaults.iter().copied(), true)?,
+            rules: compile(self.lines.iter().map(String::as_str), self.case_insensitive)?,
+        })
+    }
+}
+
+/// A pattern that would silently match nothing is refused when it is given.
+fn check(pattern: &str) -> Result<(), Error> {
+    compile([pattern].into_iter(), false).map(|_| ())
+}
+
+fn compile<'a>(lines: impl Iterator<Item = &'a str>, case_insensitive: bool) -> Result<Gitignore, Error> {
+    let bad = |line: &str, why: String| Error::new(Code::Usage, format!("pattern {line:?}: {why}"));
+    let mut builder = GitignoreBuilder::new("");
+    builder.case_insensitive(case_insensitive).map_err(|e| bad("", e.to_string()))?;
+    for line in lines {
+        builder.add_line(None, line).map_err(|e| bad(line, e.to_string()))?;
+    }
+    builder.build().map_err(|e| bad("", e.to_string()))
+}
+
+impl Filter {
+    /// No rule at all: everything belongs to the job.
+    pub fn everything() -> Filter {
+        Filter { defaults: Gitignore::empty(), rules: Gitignore::empty() }
+    }
+
+    /// Whether the entry is left out. The caller does not ask for what lies below a folder that is left out.
+    pub fn excludes(&self, path: &RelPath, is_folder: bool) -> bool {
+        if self.rules.is_empty() && self.defaults.is_empty() {
+            return false;
+        }
+        #[cfg(unix)]
+        let os_path = path.to_os();
+        #[cfg(not(unix))]
+        let text = String::from_utf8_lossy(path.as_bytes());
+        #[cfg(not(unix))]
+        let os_path = std::path::Path::new(&*text);
+        let decision = self.rules.matched(os_path, is_folder);
+        if decision.is_none() { self.defaults.matched(os_path, is_folder).is_ignore() } else { decision.is_ignore() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn p(text: &str) -> RelPath {
+        RelPath::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn windows_leftovers_are_left_out_whatever_their_case() {
+        let filter = FilterBuilder::new().build().unwrap();
+        assert!(filter.excludes(&p("$Recycle.Bin"), true));
+        assert!(filter.excludes(&p("System Volume Information"), true));
+        assert!(filter.excludes(&p("mounted/system volume information"), true));
+        assert!(filter.excludes(&p("PAGEFILE.SYS"), false));
+        assert!(!filter.excludes(&p("docs/pagefile.sys"), false), "only at the root");
+        assert!(!filter.excludes(&p("$Recycle.Bin"), false), "a file of that name is data");
+    }
+
+    #[test]
+    fn the_last_rule_decides_and_may_undo_a_default() {
+        let filter = FilterBuilder::new()
+            .exclude("*.tmp")
+            .unwrap()
+            .include("keep.tmp")
+            .unwrap()
+            .include("$RECYCLE.BIN/")
+            .unwrap()
+            .build()
+            .unwrap();
+        assert!(filter.excludes(&p("a/b.tmp"), false));
+        assert!(!filter.excludes(&p("a/keep.tmp"), false));
+        assert!(!filter.excludes(&p("$RECYCLE.BIN"), true));
+    }
+
+    #[test]
+    fn anchors_folders_and_depth() {
+        let filter = FilterBuilder::new()
+            .defaults(false)
+            .exclude("/top")
+            .unwrap()
+            .exclude("cache/")
+            .unwrap()
+            .exclude("logs/**/*.log")
+            .unwrap()
+            .build()
+            .unwrap();
+        assert!(filter.excludes(&p("top"), false));
+        assert!(!filter.excludes(&p("a/top"), false));
+        assert!(filter.excludes(&p("a/cache"), true));
+        assert!(!filter.excludes(&p("a/cache"), false));
+        assert!(filter.excludes(&p("logs/x/y/z.log"), false));
+    }
+
+    #[test]
+    fn case_counts_only_when_asked() {
+        let build =
+            |insensitive| FilterBuilder::new().case_insensitive(insensitive).exclude("*.BAK").unwrap().build().unwrap();
+        assert!(build(true).excludes(&p("a.bak"), false));
+        assert!(!build(false).excludes(&p("a.bak"), false));
+    }
+
+    #[test]
+    fn a_broken_pattern_is_refused() {
+        assert!(FilterBuilder::new().exclude("[z-a]").is_err());
+    }
+
+    proptest! {
+        /// Against a naive oracle for the patterns `*.x` and a plain name.
+        #[test]
+        fn suffix_patterns_equal_the_naive_check(name in "[a-c.]{1,5}", dir in "[a-c]{1,3}") {
+            prop_assume!(name != "." && name != "..");
+            let filter = FilterBuilder::new().defaults(false).exclude("*.a").unwrap().exclude("abc").unwrap().build().unwrap();
+            let path = p(&format!("{dir}/{name}"));
+            prop_assert_eq!(filter.excludes(&path, false), name.ends_with(".a") || name == "abc");
+        }
+    }
+}

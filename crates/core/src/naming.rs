@@ -1,0 +1,228 @@
+//! Under which name an entry is stored. No name is lost or merged (DESIGN rule 3).
+//!
+//! A name that the target can hold is stored as it is. Any other name is stored under an escape that can be turned back:
+//! the offending bytes as `%XX`, `%` itself as `%25`, and `.~octo` at the end. A name that already ends in `.~octo` is
+//! escaped too, so an escaped name is never mistaken for an original one. A name too long for that is cut and carries a
+//! hash instead; its full form is recorded in the mirror's `meta/`.
+
+use crate::abilities::NameRules;
+use crate::path::Name;
+
+/// The end of every escaped name.
+pub const SUFFIX: &[u8] = b".~octo";
+
+/// How a name is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// As it is.
+    AsIs,
+    /// Escaped; [`unescape`] turns it back.
+    Escaped(Name),
+    /// Cut; the full name has to be recorded.
+    Cut(Name),
+}
+
+/// How `name` is stored where `rules` hold. Pure: the same name always gets the same stored form.
+pub fn store(name: &Name, rules: &NameRules) -> Stored {
+    let bytes = name.as_bytes();
+    let suits = bytes.len() <= rules.bytes_max && !looks_escaped(bytes) && !has_offence(bytes, rules);
+    if suits { Stored::AsIs } else { escape(bytes, rules, |_| false) }
+}
+
+/// How the second of two names that differ only in case is stored on a target that folds case: with every byte that
+/// folding could touch escaped, so that no two such forms fold together.
+pub fn store_twin(name: &Name, rules: &NameRules) -> Stored {
+    escape(name.as_bytes(), rules, |b| b.is_ascii_uppercase() || !b.is_ascii())
+}
+
+/// The original of an escaped name; `None` if it is not an escaped one, or was cut.
+pub fn unescape(stored: &Name) -> Option<Name> {
+    let body = stored.as_bytes().strip_suffix(SUFFIX)?;
+    let mut out = Vec::with_capacity(body.len());
+    let mut rest = body;
+    while let Some((&b, tail)) = rest.split_first() {
+        if b == b'%' {
+            let hex = std::str::from_utf8(tail.get(..2)?).ok()?;
+            out.push(u8::from_str_radix(hex, 16).ok()?);
+            rest = &tail[2..];
+        } else {
+            out.push(b);
+            rest = tail;
+        }
+    }
+    Name::new(out).ok()
+}
+
+/// The form in which names are compared where upper and lower case are the same.
+pub fn fold(bytes: &[u8]) -> Vec<u8> {
+    if bytes.is_ascii() {
+        return bytes.to_ascii_lowercase();
+    }
+    let mut out = Vec::with_capacity(bytes.len() + 4);
+    for chunk in bytes.utf8_chunks() {
+        let mut buffer = [0u8; 4];
+        for c in chunk.valid().chars().flat_map(char::to_lowercase) {
+            out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
+        }
+        out.extend_from_slice(chunk.invalid());
+    }
+    out
+}
+
+fn looks_escaped(bytes: &[u8]) -> bool {
+    bytes.len() >= SUFFIX.len() && bytes[bytes.len() - SUFFIX.len()..].eq_ignore_ascii_case(SUFFIX)
+}
+
+fn has_offence(bytes: &[u8], rules: &NameRules) -> bool {
+    bytes.iter().any(|b| is_forbidden(*b, rules))
+        || (rules.utf8_only && std::str::from_utf8(bytes).is_err())
+        || (rules.windows_rules && (matches!(bytes.last(), Some(b'.' | b' ')) || is_device(bytes)))
+}
+
+fn is_forbidden(b: u8, rules: &NameRules) -> bool {
+    rules.forbidden.as_bytes().contains(&b) || (rules.windows_rules && b < 0x20)
+}
+
+/// Device names of Windows, with or without an extension.
+fn is_device(bytes: &[u8]) -> bool {
+    let stem = bytes.split(|&b| b == b'.').next().unwrap_or(bytes);
+    let upper = stem.trim_ascii_end().to_ascii_uppercase();
+    match upper.as_slice() {
+        b"CON" | b"PRN" | b"AUX" | b"NUL" | b"CONIN$" | b"CONOUT$" => true,
+        [b'C', b'O', b'M', b'1'..=b'9'] | [b'L', b'P', b'T', b'1'..=b'9'] => true,
+        _ => false,
+    }
+}
+
+fn escape(bytes: &[u8], rules: &NameRules, also: impl Fn(u8) -> bool) -> Stored {
+    let mut out = Vec::with_capacity(bytes.len() + 16);
+    let device = rules.windows_rules && is_device(bytes);
+    let mut at = 0;
+    for chunk in bytes.utf8_chunks() {
+        for &b in chunk.valid().as_bytes() {
+            if b == b'%' || also(b) || is_forbidden(b, rules) || (device && at == 0) {
+                push_hex(&mut out, b)
+            } else {
+                out.push(b)
+            }
+            at += 1;
+        }
+        for &b in chunk.invalid() {
+            if rules.utf8_only || also(b) {
+                push_hex(&mut out, b)
+            } else {
+                out.push(b)
+            }
+            at += 1;
+        }
+    }
+    // A trailing dot or space stops to be trailing once the suffix follows.
+    if out.len() + SUFFIX.len() <= rules.bytes_max {
+        out.extend_from_slice(SUFFIX);
+        return Name::new(out).map_or(Stored::AsIs, Stored::Escaped);
+    }
+    cut(bytes, out, rules)
+}
+
+/// A beginning for people to recognise, `%~` (which no escape contains), and 128 bits of BLAKE3 of the whole name.
+fn cut(original: &[u8], mut escaped: Vec<u8>, rules: &NameRules) -> Stored {
+    let hash = blake3::hash(original).to_hex();
+    let tail = [b"%~", &hash.as_bytes()[..32], SUFFIX].concat();
+    let mut keep = rules.bytes_max.saturating_sub(tail.len()).min(escaped.len());
+    let splits_char = |at: usize| escaped.get(at).is_some_and(|b| b & 0xC0 == 0x80);
+    let splits_escape = |at: usize| escaped[at.saturating_sub(2)..at].contains(&b'%');
+    while keep > 0 && (splits_char(keep) || splits_escape(keep)) {
+        keep -= 1;
+    }
+    escaped.truncate(keep);
+    escaped.extend_from_slice(&tail);
+    Name::new(escaped).map_or(Stored::AsIs, Stored::Cut)
+}
+
+fn push_hex(out: &mut Vec<u8>, b: u8) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    out.extend_from_slice(&[b'%', HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    fn windows() -> NameRules {
+        NameRules {
+            bytes_max: 255,
+            folds_case: true,
+            forbidden: "<>:\"|?*\\".into(),
+            utf8_only: true,
+            windows_rules: true,
+        }
+    }
+
+    fn name(text: &[u8]) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn any_name() -> impl Strategy<Value = Name> {
+        let odd = prop_oneof![
+            proptest::collection::vec(1u8..=255, 1..8),
+            "(con|nul|a|B|ß|%|:|\\.| |~octo|\\.~octo){1,4}".prop_map(String::into_bytes),
+            proptest::collection::vec(prop_oneof![Just(b'a'), Just(0xC3), Just(b'%')], 200..400),
+        ];
+        odd.prop_filter_map("a name", |bytes| Name::new(bytes).ok())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_stored_can_be_held_and_turned_back(name in any_name(), posix in any::<bool>()) {
+            let rules = if posix { NameRules::POSIX } else { windows() };
+            for stored in [store(&name, &rules), store_twin(&name, &rules)] {
+                match stored {
+                    Stored::AsIs => prop_assert!(name.as_bytes().len() <= 255 && unescape(&name).is_none()),
+                    Stored::Escaped(s) => {
+                        prop_assert!(s.as_bytes().len() <= 255 && !has_offence(s.as_bytes(), &rules), "{s:?}");
+                        prop_assert_eq!(unescape(&s), Some(name.clone()));
+                    }
+                    Stored::Cut(s) => {
+                        prop_assert!(s.as_bytes().len() <= 255 && !has_offence(s.as_bytes(), &rules), "{s:?}");
+                        prop_assert_eq!(unescape(&s), None);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn no_two_names_are_merged(names in proptest::collection::hash_set(any_name(), 2..40)) {
+            let mut seen: HashMap<Vec<u8>, Name> = HashMap::new();
+            for name in names {
+                let stored = match store(&name, &NameRules::POSIX) { Stored::AsIs => name.clone(), Stored::Escaped(s) | Stored::Cut(s) => s };
+                prop_assert_eq!(seen.insert(stored.as_bytes().to_vec(), name), None);
+            }
+        }
+
+        #[test]
+        fn twins_never_fold_together(a in "[aAbBäÄ]{1,5}", b in "[aAbBäÄ]{1,5}") {
+            prop_assume!(a != b);
+            let stored = |text: &str| match store_twin(&name(text.as_bytes()), &windows()) {
+                Stored::Escaped(s) | Stored::Cut(s) => fold(s.as_bytes()),
+                Stored::AsIs => unreachable!("a twin is always escaped"),
+            };
+            prop_assert_ne!(stored(&a), stored(&b));
+        }
+    }
+
+    #[test]
+    fn known_forms() {
+        let shown = |text: &[u8], rules: &NameRules| match store(&name(text), rules) {
+            Stored::AsIs => "as is".to_owned(),
+            Stored::Escaped(s) | Stored::Cut(s) => s.to_string(),
+        };
+        assert_eq!(shown(b"a:b", &NameRules::POSIX), "as is");
+        assert_eq!(shown(b"a:b", &windows()), "a%3Ab.~octo");
+        assert_eq!(shown(b"NUL.txt", &windows()), "%4EUL.txt.~octo");
+        assert_eq!(shown(b"end.", &windows()), "end..~octo");
+        assert_eq!(shown(b"x.~octo", &NameRules::POSIX), "x.~octo.~octo");
+        assert!(shown(&[b'n'; 300], &NameRules::POSIX).starts_with("nnnn"));
+    }
+}

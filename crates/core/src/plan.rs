@@ -1,0 +1,266 @@
+//! What is to be done with one name, from what both sides say of it. The same answer feeds the dry run, the guard, the
+//! report and the engine.
+
+use crate::entry::{Kind, Meta};
+use crate::time::{TICKS_PER_SEC, TimeRules, Timestamp};
+
+/// When a file counts as changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compare {
+    /// When last write time or size differ.
+    #[default]
+    TimeAndSize,
+    /// Also when the change time is another than when it was copied.
+    ChangeTime,
+    /// Equal files are read and compared byte by byte.
+    Content,
+}
+
+/// What the index knows of an entry from the run that copied it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The source's change time then.
+    pub change_time: Option<Timestamp>,
+    /// Of the copy: inode, size, last write time. The record is believed only if they still hold.
+    pub target_inode: u128,
+    /// Size of the copy.
+    pub size_bytes: u64,
+    /// Last write time of the copy.
+    pub target_time: Timestamp,
+}
+
+impl Known {
+    /// Whether the record still speaks of this file in the mirror.
+    pub fn holds_for(&self, target: &Meta) -> bool {
+        target.id.is_some_and(|id| id.id == self.target_inode)
+            && target.size_bytes == self.size_bytes
+            && target.write_time == self.target_time
+    }
+}
+
+/// What the plan depends on besides the entries.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanRules {
+    /// When a file counts as changed.
+    pub compare: Compare,
+    /// What times the target can hold.
+    pub times: TimeRules,
+    /// Files of equal size whose source time is exactly so much later than the mirror's are only restamped.
+    pub restamp_shift_secs: Option<i64>,
+    /// The machine crashed: files of the mirror changed after this moment may not be whole.
+    pub suspect_since: Option<Timestamp>,
+}
+
+/// What is to be done with one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing: equal.
+    Unchanged,
+    /// Data is equal; what else the source knows of it is newer.
+    RefreshMetadata,
+    /// Set the time only.
+    Restamp,
+    /// Compare byte by byte, and replace if that finds a difference.
+    Verify,
+    /// Copy and replace.
+    Replace {
+        /// Equal size, and a time that differs by whole hours: a time zone or daylight saving mistake?
+        shifted: bool,
+    },
+    /// Copy to where nothing is.
+    Copy,
+    /// Make the folder and go into it.
+    MakeFolder,
+    /// Go into it; its own time may differ.
+    Enter {
+        /// The folder's last write time has to be set.
+        restamp: bool,
+    },
+    /// Make the link.
+    MakeLink,
+    /// Make the link anew.
+    ReplaceLink,
+    /// Not read, because its data is elsewhere; a copy is kept.
+    KeepNotLocal,
+    /// Devices, sockets, pipes.
+    NotMirrored,
+    /// The mirror has something of another kind in its place: a deletion and a creation.
+    KindChange,
+    /// Only the mirror has it.
+    Vanished,
+}
+
+/// Decides for one name. `None` for a side that does not have it; both `None` is [`Action::Unchanged`].
+pub fn plan(source: Option<&Meta>, target: Option<&Meta>, known: Option<&Known>, rules: &PlanRules) -> Action {
+    match (source, target) {
+        (None, None) => Action::Unchanged,
+        (None, Some(_)) => Action::Vanished,
+        (Some(s), _) if s.kind == Kind::Other => Action::NotMirrored,
+        (Some(s), None) => match s.kind {
+            Kind::Folder => Action::MakeFolder,
+            Kind::Link => Action::MakeLink,
+            _ if !s.is_local => Action::KeepNotLocal,
+            _ => Action::Copy,
+        },
+        (Some(s), Some(t)) if s.kind != t.kind => {
+            if s.kind == Kind::File && !s.is_local {
+                Action::KeepNotLocal
+            } else {
+                Action::KindChange
+            }
+        }
+        (Some(s), Some(t)) => match s.kind {
+            Kind::Folder => Action::Enter { restamp: rules.times.represent(s.write_time) != t.write_time },
+            Kind::Link if link_is_equal(s, t, rules) => Action::Unchanged,
+            Kind::Link => Action::ReplaceLink,
+            _ => plan_file(s, t, known.filter(|k| k.holds_for(t)), rules),
+        },
+    }
+}
+
+/// A POSIX link's size is the length of its text; other links have size 0 on the source and are compared by time alone.
+fn link_is_equal(source: &Meta, target: &Meta, rules: &PlanRules) -> bool {
+    rules.times.represent(source.write_time) == target.write_time
+        && (source.size_bytes == 0 || source.size_bytes == target.size_bytes)
+}
+
+fn plan_file(source: &Meta, target: &Meta, known: Option<&Known>, rules: &PlanRules) -> Action {
+    let same_size = source.size_bytes == target.size_bytes;
+    let same_time = rules.times.represent(source.write_time) == target.write_time;
+    let suspect = rules.suspect_since.is_some_and(|since| target.change_time.is_none_or(|changed| changed > since));
+    if !source.is_local {
+        return Action::KeepNotLocal;
+    }
+    if same_size && same_time && !suspect {
+        let newer = known.is_some_and(|k| k.change_time.is_some() && k.change_time != source.change_time);
+        return match rules.compare {
+            Compare::Content => Action::Verify,
+            Compare::ChangeTime if newer => Action::Replace { shifted: false },
+            _ if newer => Action::RefreshMetadata,
+            _ => Action::Unchanged,
+        };
+    }
+    if same_size && !suspect && !same_time {
+        if rules.restamp_shift_secs.is_some_and(|secs| {
+            rules.times.represent(source.write_time) == rules.times.represent(target.write_time.plus_secs(secs))
+        }) {
+            return Action::Restamp;
+        }
+        return Action::Replace { shifted: is_hour_shift(source.write_time, target.write_time) };
+    }
+    Action::Replace { shifted: false }
+}
+
+/// Whether two times differ by one to fourteen whole hours: what a wrong time zone or daylight saving does.
+fn is_hour_shift(a: Timestamp, b: Timestamp) -> bool {
+    let difference = a.0.abs_diff(b.0);
+    const HOUR_TICKS: u64 = 3600 * TICKS_PER_SEC.unsigned_abs();
+    difference != 0 && difference.is_multiple_of(HOUR_TICKS) && difference <= 14 * HOUR_TICKS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::FileId;
+    use proptest::prelude::*;
+
+    const RULES: PlanRules = PlanRules {
+        compare: Compare::TimeAndSize,
+        times: TimeRules::EXACT,
+        restamp_shift_secs: None,
+        suspect_since: None,
+    };
+
+    fn file(size_bytes: u64, secs: i64) -> Meta {
+        Meta {
+            id: Some(FileId { volume: 1, id: 7 }),
+            ..Meta::new(Kind::File, size_bytes, Timestamp::from_unix(secs, 0))
+        }
+    }
+
+    fn any_meta() -> impl Strategy<Value = Meta> {
+        let kind = prop_oneof![Just(Kind::File), Just(Kind::Folder), Just(Kind::Link), Just(Kind::Other)];
+        (kind, 0u64..3, 0i64..3, any::<bool>()).prop_map(|(kind, size, secs, is_local)| Meta {
+            is_local,
+            ..Meta::new(kind, size, Timestamp::from_unix(secs, 0))
+        })
+    }
+
+    proptest! {
+        /// The rule of the product in one sentence: a file is copied exactly when last write time or size differ.
+        #[test]
+        fn copies_what_differs_in_time_or_size(s in any_meta(), t in proptest::option::of(any_meta())) {
+            let action = plan(Some(&s), t.as_ref(), None, &RULES);
+            if s.kind == Kind::File && s.is_local && t.is_none_or(|t| t.kind == Kind::File) {
+                let differs = t.is_none_or(|t| t.size_bytes != s.size_bytes || t.write_time != s.write_time);
+                let copies = matches!(action, Action::Copy | Action::Replace { .. });
+                prop_assert_eq!(copies, differs);
+            }
+        }
+
+        /// Only a name that the source does not have, or has as another kind, ever counts as a deletion.
+        #[test]
+        fn deletes_only_what_is_gone_or_of_another_kind(s in proptest::option::of(any_meta()), t in proptest::option::of(any_meta())) {
+            match plan(s.as_ref(), t.as_ref(), None, &RULES) {
+                Action::Vanished => prop_assert!(s.is_none() && t.is_some()),
+                Action::KindChange => prop_assert!(s.unwrap().kind != t.unwrap().kind),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn files_that_are_not_local_are_never_read_nor_dropped() {
+        let away = Meta { is_local: false, ..file(5, 5) };
+        for target in [None, Some(file(1, 1)), Some(Meta::new(Kind::Folder, 0, Timestamp(0)))] {
+            assert_eq!(plan(Some(&away), target.as_ref(), None, &RULES), Action::KeepNotLocal);
+        }
+    }
+
+    #[test]
+    fn shifts_are_seen_and_restamped_only_when_told() {
+        let (s, t) = (file(5, 7200), file(5, 3600));
+        assert_eq!(plan(Some(&s), Some(&t), None, &RULES), Action::Replace { shifted: true });
+        let told = PlanRules { restamp_shift_secs: Some(3600), ..RULES };
+        assert_eq!(plan(Some(&s), Some(&t), None, &told), Action::Restamp);
+        assert_eq!(plan(Some(&t), Some(&s), None, &told), Action::Replace { shifted: true }, "the other direction");
+        assert_eq!(
+            plan(Some(&file(6, 7200)), Some(&t), None, &told),
+            Action::Replace { shifted: false },
+            "another size"
+        );
+    }
+
+    #[test]
+    fn a_crash_makes_young_copies_suspect() {
+        let rules = PlanRules { suspect_since: Some(Timestamp::from_unix(100, 0)), ..RULES };
+        let copy = |changed| Meta { change_time: Some(Timestamp::from_unix(changed, 0)), ..file(5, 5) };
+        assert_eq!(plan(Some(&file(5, 5)), Some(&copy(101)), None, &rules), Action::Replace { shifted: false });
+        assert_eq!(plan(Some(&file(5, 5)), Some(&copy(99)), None, &rules), Action::Unchanged);
+    }
+
+    #[test]
+    fn a_newer_change_time_refreshes_or_copies_and_needs_a_record_that_holds() {
+        let source = Meta { change_time: Some(Timestamp(9)), ..file(5, 5) };
+        let known = Known {
+            change_time: Some(Timestamp(8)),
+            target_inode: 7,
+            size_bytes: 5,
+            target_time: file(5, 5).write_time,
+        };
+        let stale = Known { target_inode: 8, ..known };
+        let by_change = PlanRules { compare: Compare::ChangeTime, ..RULES };
+        let plan = |known, rules| plan(Some(&source), Some(&file(5, 5)), Some(known), rules);
+        assert_eq!(plan(&known, &RULES), Action::RefreshMetadata);
+        assert_eq!(plan(&known, &by_change), Action::Replace { shifted: false });
+        assert_eq!(plan(&stale, &by_change), Action::Unchanged);
+    }
+
+    #[test]
+    fn times_are_compared_as_the_target_stores_them() {
+        let rules =
+            PlanRules { times: TimeRules { granularity_ticks: 2 * TICKS_PER_SEC, ..TimeRules::EXACT }, ..RULES };
+        assert_eq!(plan(Some(&file(5, 5)), Some(&file(5, 4)), None, &rules), Action::Unchanged);
+        assert_eq!(plan(Some(&file(5, 6)), Some(&file(5, 4)), None, &rules), Action::Replace { shifted: false });
+    }
+}
