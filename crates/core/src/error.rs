@@ -95,6 +95,9 @@ codes! {
     /// The entry in the mirror is not the one that was listed any more.
     TargetMoved, "target-moved", NextRun, false, "changed in the mirror while the run was under way",
         "Something else writes into the mirror. It was left alone; the next run settles it.";
+    /// So many files changed at once that replacing them waits for a person.
+    ReplacementsHeld, "replacements-held", Never, false, "suspiciously many changed files",
+        "Look at some of the changed files on the source: is something encrypting them? If they are right, run again with --release-brake.";
     /// Reading the source failed.
     SourceEntry, "source-entry", NextRun, false, "could not be read from the source",
         "Check the server's disk and event log.";
@@ -162,6 +165,13 @@ codes! {
     /// Stopped by a person.
     Cancelled, "cancelled", NextRun, true, "cancelled",
         "The next run continues where this one stopped.";
+}
+
+impl Code {
+    /// Worth a line in the report, but nothing went wrong: the outcome does not change.
+    pub fn is_note(self) -> bool {
+        matches!(self, Code::NameEscaped | Code::NotLocal)
+    }
 }
 
 impl fmt::Display for Code {

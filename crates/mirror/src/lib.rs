@@ -1,1 +1,50 @@
-//! mirror: see ARCHITECTURE.md.
+//! octoBackup's engine: mirrors a [`Source`](octo_core::Source) to a [`Target`](octo_core::Target).
+//!
+//! It knows only core's ports. The order of everything that happens on the disk, and what a crash at any point leaves,
+//! is DESIGN section 7; the modules below follow it: `prepare` and `recover`, then `walk` and `compare` with `copy`,
+//! then `moves`, `deletion`, `settle`. [`run`] ties them together.
+
+mod changes;
+mod checkpoint;
+mod codec;
+mod compare;
+mod context;
+mod copy;
+mod deletion;
+mod files;
+mod held;
+mod index;
+mod layout;
+mod marker;
+mod moves;
+mod options;
+mod order;
+mod place;
+mod prepare;
+mod queue;
+mod recover;
+mod run;
+mod settle;
+mod spill;
+mod vanished;
+mod walk;
+
+pub use held::{HeldEntry, HeldPlan, held_plan};
+pub use options::RunOptions;
+pub use run::run;
+
+use octo_core::{Error, RunReport, Target};
+
+/// What a run leaves behind for its caller.
+#[derive(Debug, Clone)]
+pub struct RunResult {
+    /// What happened.
+    pub report: RunReport,
+    /// The mirror's id, to be remembered for its path; `None` if the run did not get so far.
+    pub target_id: Option<String>,
+}
+
+/// The job that was last run to this mirror, as [`RunOptions::job`] gave it.
+pub fn saved_job(target: &dyn Target) -> Result<Option<String>, Error> {
+    Ok(marker::Marker::read(target)?.and_then(|marker| marker.job))
+}

@@ -1,0 +1,502 @@
+//! Compares one folder's two listings and does, or hands on, what the plan says of each name.
+//!
+//! What is safe at any time is done or queued at once: new folders, new and changed files. What needs the whole picture
+//! is written to lists: vanished entries, possible moves, kind changes, folder times.
+
+use crate::codec::Writer;
+use crate::context::Context;
+use crate::copy::Task;
+use crate::index::{Cursor, Generation, IndexRecord, NewStream, Placed};
+use crate::order::NameOrder;
+use crate::place::Placer;
+use crate::queue::Queue;
+use crate::spill::LogWriter;
+use crate::vanished::Vanished;
+use crate::walk::{Children, FolderPair, Frame, Listing, Side};
+use octo_core::guard::{GuardInput, replaces_too_many};
+use octo_core::merge::{Pair, merge};
+use octo_core::plan::{Action, PlanRules, plan};
+use octo_core::retention::KeepVersions;
+use octo_core::source::Listed;
+use octo_core::{Change, Code, Error, Kind, Meta, Name, RelPath};
+
+/// Replacements that are done at once although no versions are kept; beyond these the brake decides first.
+const UNVERSIONED_AT_ONCE: u64 = 1000;
+
+/// Lists that later parts of the run work on.
+pub struct Lists<'a> {
+    /// Entries of the mirror that the source provably does not have any more, in walk order.
+    pub vanished: LogWriter<'a>,
+    /// New files whose id the index knows.
+    pub candidates: LogWriter<'a>,
+    /// What is to be made once something of another kind is deleted.
+    pub kind_changes: LogWriter<'a>,
+    /// Replacements that the brake decides about.
+    pub deferred: LogWriter<'a>,
+    /// Folders whose time has to be set, parents first.
+    pub folder_times: LogWriter<'a>,
+}
+
+/// Compares folder by folder, in walk order.
+pub struct Comparer<'a> {
+    context: &'a Context<'a>,
+    placer: &'a Placer<'a>,
+    order: NameOrder,
+    rules: PlanRules,
+    /// The old index, if moves may be looked for.
+    ids: Option<&'a Generation>,
+    cursor: Cursor<'a>,
+    /// Lists for later.
+    pub lists: Lists<'a>,
+    /// What the guard will want to know.
+    pub guard: GuardInput,
+    top: Option<Top>,
+    planned_replacements: u64,
+}
+
+/// A top-level folder while the walk is in it.
+struct Top {
+    name: Name,
+    on_both: bool,
+    source_entries: u64,
+    mirror_files: u64,
+}
+
+impl<'a> Comparer<'a> {
+    /// Before the first folder. `index` is the generation to follow; moves are looked for if `moves`.
+    pub fn new(
+        context: &'a Context<'a>,
+        placer: &'a Placer<'a>,
+        order: NameOrder,
+        rules: PlanRules,
+        index: Option<&'a Generation>,
+        moves: bool,
+    ) -> Comparer<'a> {
+        let log = || LogWriter::new(context.target);
+        Comparer {
+            context,
+            placer,
+            order,
+            rules,
+            ids: index.filter(|_| moves),
+            cursor: Cursor::new(context.target, order, index),
+            lists: Lists {
+                vanished: log(),
+                candidates: log(),
+                kind_changes: log(),
+                deferred: log(),
+                folder_times: log(),
+            },
+            guard: GuardInput::default(),
+            top: None,
+            planned_replacements: 0,
+        }
+    }
+
+    /// Ends the walk: what the new index holds besides the journal, the lists, and what the guard wants to know.
+    pub fn finish(mut self) -> Result<(NewStream<'a>, Lists<'a>, GuardInput), Error> {
+        self.leave_top();
+        Ok((self.cursor.finish()?, self.lists, self.guard))
+    }
+
+    /// Compares one folder.
+    pub fn folder(&mut self, queue: &mut Queue<'_>, frame: &Frame, pair: &FolderPair) -> Result<Children<'a>, Error> {
+        let mut children = Children::new(self.context.target);
+        self.enter_top(frame);
+        let proof = match &pair.source {
+            Some(side) => self.source_proves_absence(frame, side),
+            None => true,
+        };
+        if self.context.is_over() || !self.target_is_known(frame, pair.target.as_ref()) {
+            return Ok(children);
+        }
+        let none = || Box::new(std::iter::empty()) as Box<dyn Iterator<Item = Result<Listing, Error>>>;
+        let source = pair.source.as_ref().map_or_else(|| Ok(none()), Side::entries)?;
+        let target = pair.target.as_ref().map_or_else(|| Ok(none()), Side::entries)?;
+        let order = self.order;
+        let mut step =
+            Step { frame, folder_key: order.folder_key(&frame.place), proof, children: &mut children, dirty: false };
+        for names in merge(source, target, move |a: &Listing, b: &Listing| order.compare(&a.key, &b.key)) {
+            match names? {
+                Pair::Source(s) => self.name(queue, &mut step, Some(s), None)?,
+                Pair::Target(t) => self.name(queue, &mut step, None, Some(t))?,
+                Pair::Both(s, t) => self.name(queue, &mut step, Some(s), Some(t))?,
+            }
+        }
+        let dirty = step.dirty;
+        self.note_folder_time(frame, dirty)?;
+        Ok(children)
+    }
+
+    /// Tells the listing's problems. Only a complete listing proves that a name is gone.
+    fn source_proves_absence(&mut self, frame: &Frame, side: &Side) -> bool {
+        for (name, error) in &side.problems {
+            let path = Name::new(name.as_slice()).map_or_else(|_| frame.source.clone(), |n| frame.source.join(&n));
+            self.context.problem(&path, error.clone());
+        }
+        let Listed::Incomplete(error) = &side.end else { return true };
+        self.cursor.protect(&frame.place);
+        if frame.source.is_root() && side.count() == 0 && !error.code.stops_run() {
+            self.context.fail(Error::new(Code::SourceMissing, error.to_string()));
+        } else if !side.problems.iter().any(|(_, told)| told.code == error.code) {
+            self.context.problem(&frame.source, error.clone());
+        }
+        false
+    }
+
+    /// Whether what the mirror has in this folder is known; if not, nothing in it is touched.
+    fn target_is_known(&mut self, frame: &Frame, side: Option<&Side>) -> bool {
+        let Some(side) = side else { return true };
+        let error = match &side.end {
+            _ if side.nested_mirror => Error::new(Code::NestedMirror, ""),
+            Listed::Incomplete(error) => error.clone(),
+            Listed::Complete => return true,
+        };
+        self.cursor.protect(&frame.place);
+        self.context.problem(&frame.place, error);
+        false
+    }
+
+    fn name(
+        &mut self,
+        queue: &mut Queue<'_>,
+        step: &mut Step<'_, 'a>,
+        s: Option<Listing>,
+        t: Option<Listing>,
+    ) -> Result<(), Error> {
+        self.count(s.as_ref(), t.as_ref());
+        let key = |l: &Listing| [step.folder_key.as_slice(), &l.key].concat();
+        let found = match (&s, &t) {
+            (Some(_), Some(t)) if t.meta.kind == Kind::File => self.cursor.find(&key(t))?,
+            _ => None,
+        };
+        let known = found.as_ref().map(|placed| placed.record.known());
+        let action = plan(s.as_ref().map(|s| &s.meta), t.as_ref().map(|t| &t.meta), known.as_ref(), &self.rules);
+        match (s, t) {
+            (Some(s), t) => {
+                let at = At::new(step.frame, s, t);
+                self.note_name(&at);
+                if !self.settle_case(step, &at)? {
+                    return Ok(());
+                }
+                self.act(queue, step, &at, action, found.as_ref())
+            }
+            (None, Some(t)) if step.proof => self.vanish(step, &t),
+            _ => Ok(()),
+        }
+    }
+
+    fn act(
+        &mut self,
+        queue: &mut Queue<'_>,
+        step: &mut Step<'_, 'a>,
+        at: &At,
+        action: Action,
+        found: Option<&Placed>,
+    ) -> Result<(), Error> {
+        match action {
+            Action::Unchanged if at.meta.kind == Kind::File => {
+                self.context.count(|c| c.unchanged += 1);
+                self.keep_record(at, found)
+            }
+            Action::RefreshMetadata => {
+                self.context.count(|c| {
+                    c.unchanged += 1;
+                    c.metadata_refreshed += 1;
+                });
+                self.keep_record(at, found)
+            }
+            Action::Restamp => {
+                step.dirty = true;
+                self.restamp(at)
+            }
+            Action::Verify if self.context.options.dry_run => {
+                self.context.count(|c| c.unchanged += 1);
+                Ok(())
+            }
+            Action::Verify => queue.push(at.task(true)),
+            Action::Replace { shifted } => {
+                step.dirty = true;
+                self.context.count(|c| c.shifted += u64::from(shifted));
+                self.replace(queue, at)
+            }
+            Action::Copy => {
+                step.dirty = true;
+                self.copy(queue, at)
+            }
+            Action::MakeFolder => {
+                step.dirty = true;
+                self.make_folder(step, at)
+            }
+            Action::Enter { .. } => step.children.push(&at.frame(at.old)),
+            Action::MakeLink | Action::ReplaceLink => {
+                step.dirty = true;
+                self.link(at);
+                Ok(())
+            }
+            Action::KeepNotLocal => {
+                self.context.count(|c| c.not_local += 1);
+                self.context.problem(&at.source, Error::new(Code::NotLocal, ""));
+                found.map_or(Ok(()), |placed| self.cursor.keep(placed, found))
+            }
+            Action::NotMirrored => {
+                self.context.problem(&at.source, Error::new(Code::NotMirrored, ""));
+                Ok(())
+            }
+            Action::KindChange => {
+                let Some(old) = &at.target else { return Ok(()) };
+                self.vanish(step, old)?;
+                self.lists.kind_changes.push(&at.task(false).encode())
+            }
+            Action::Unchanged | Action::Vanished => Ok(()),
+        }
+    }
+
+    /// The index knows the file as it is now.
+    fn keep_record(&mut self, at: &At, found: Option<&Placed>) -> Result<(), Error> {
+        let Some(record) = at.old.and_then(|old| IndexRecord::new(&at.meta, &old)) else { return Ok(()) };
+        self.cursor.keep(&Placed { place: at.place.clone(), record }, found)
+    }
+
+    fn copy(&mut self, queue: &mut Queue<'_>, at: &At) -> Result<(), Error> {
+        if let (Some(ids), Some(id)) = (self.ids, at.meta.id)
+            && at.meta.size_bytes > 0
+            && id.is_usable()
+            && ids.has_id(id)?
+        {
+            return self.lists.candidates.push(&at.task(false).encode());
+        }
+        queue.push(at.task(false))
+    }
+
+    fn replace(&mut self, queue: &mut Queue<'_>, at: &At) -> Result<(), Error> {
+        self.planned_replacements += 1;
+        let unversioned = self.context.options.keep_versions == KeepVersions::No;
+        if unversioned && self.planned_replacements > UNVERSIONED_AT_ONCE && !self.context.options.release_brake {
+            return self.lists.deferred.push(&at.task(false).encode());
+        }
+        queue.push(at.task(false))
+    }
+
+    fn restamp(&mut self, at: &At) -> Result<(), Error> {
+        let Some(old) = at.old else { return Ok(()) };
+        let done = if self.context.options.dry_run { Ok(()) } else { self.placer.restamp(&at.place, &old, &at.meta) };
+        match done {
+            Ok(()) => self.context.changed(&Change::Restamped { path: at.place.clone() }),
+            Err(error) => self.context.problem(&at.source, error),
+        }
+        Ok(())
+    }
+
+    fn make_folder(&mut self, step: &mut Step<'_, 'a>, at: &At) -> Result<(), Error> {
+        if !self.context.options.dry_run {
+            let recorded = if at.is_cut { self.record_name(at) } else { Ok(()) };
+            if let Err(error) = recorded.and_then(|()| self.placer.make_folder(&at.place)) {
+                self.context.problem(&at.source, error);
+                return Ok(());
+            }
+        }
+        self.context.changed(&Change::Created { path: at.place.clone(), kind: Kind::Folder, size_bytes: 0 });
+        step.children.push(&at.frame(None))
+    }
+
+    fn record_name(&self, at: &At) -> Result<(), Error> {
+        let name = at.source.name().map(|n| n.as_bytes().to_vec()).unwrap_or_default();
+        self.context.target.record_name(&at.place, &name)
+    }
+
+    fn link(&mut self, at: &At) {
+        if let Err(error) = self.make_link(at) {
+            self.context.problem(&at.source, error);
+        }
+    }
+
+    /// Makes a link, or replaces one: the new one is made in staging first, so that the name never disappears.
+    fn make_link(&mut self, at: &At) -> Result<(), Error> {
+        if !self.context.options.dry_run {
+            let link = self.context.source.read_link(&at.source)?;
+            match at.old {
+                None => self.placer.make_link(&at.place, &link, at.meta.write_time)?,
+                Some(old) => self.placer.replace_link(&at.place, &link, at.meta.write_time, &old)?,
+            }
+        }
+        let path = at.place.clone();
+        self.context.changed(&Change::Created { path, kind: Kind::Link, size_bytes: 0 });
+        Ok(())
+    }
+
+    /// Notes an entry that the source does not have, and goes into it if it is a folder.
+    fn vanish(&mut self, step: &mut Step<'_, 'a>, old: &Listing) -> Result<(), Error> {
+        step.dirty = true;
+        let place = step.frame.place.join(&old.stored);
+        self.lists.vanished.push(&Vanished { place: place.clone(), meta: old.meta }.encode())?;
+        if old.meta.kind != Kind::Folder {
+            return Ok(());
+        }
+        let original = octo_core::naming::unescape(&old.stored).unwrap_or_else(|| old.stored.clone());
+        step.children.push(&Frame { source: step.frame.source.join(&original), place, meta: None, old: Some(old.meta) })
+    }
+
+    /// On a target that folds case, a name that differs only in case is renamed. False if that failed.
+    fn settle_case(&mut self, step: &mut Step<'_, 'a>, at: &At) -> Result<bool, Error> {
+        let Some(target) = at.target.as_ref().filter(|t| Some(&t.stored) != at.place.name().as_ref()) else {
+            return Ok(true);
+        };
+        step.dirty = true;
+        let from = step.frame.place.join(&target.stored);
+        if !self.context.options.dry_run
+            && let Err(error) = self.placer.change_case(&from, &at.place)
+        {
+            self.context.problem(&at.source, error);
+            return Ok(false);
+        }
+        self.context.changed(&Change::Moved { from, to: at.place.clone() });
+        Ok(true)
+    }
+
+    /// A name that is stored in another form is listed in the report.
+    fn note_name(&self, at: &At) {
+        if at.place.name() != at.source.name() {
+            self.context.count(|c| c.escaped += 1);
+            let stored = at.place.name().map(|n| n.to_string()).unwrap_or_default();
+            self.context.problem(&at.source, Error::new(Code::NameEscaped, format!("stored as {stored}")));
+        }
+    }
+
+    fn note_folder_time(&mut self, frame: &Frame, dirty: bool) -> Result<(), Error> {
+        let Some(meta) = frame.meta.filter(|_| !frame.place.is_root()) else { return Ok(()) };
+        let wanted = self.rules.times.represent(meta.write_time);
+        if !dirty && frame.old.is_some_and(|old| old.write_time == wanted) {
+            return Ok(());
+        }
+        let mut w = Writer::default();
+        w.bytes(frame.place.as_bytes());
+        w.meta(&meta);
+        w.maybe_time(frame.old.map(|old| old.write_time));
+        self.lists.folder_times.push(&w.0)
+    }
+
+    fn count(&mut self, s: Option<&Listing>, t: Option<&Listing>) {
+        if let Some(s) = s {
+            self.guard.source_entries += 1;
+            self.top.iter_mut().for_each(|top| top.source_entries += 1);
+            self.context.count(|c| match s.meta.kind {
+                Kind::Folder => c.source_folders += 1,
+                Kind::File => {
+                    c.source_files += 1;
+                    c.source_bytes += s.meta.size_bytes;
+                }
+                _ => {}
+            });
+        }
+        if let Some(t) = t.filter(|t| t.meta.kind == Kind::File) {
+            self.guard.mirror_files += 1;
+            self.guard.mirror_bytes += t.meta.size_bytes;
+            self.top.iter_mut().for_each(|top| top.mirror_files += 1);
+            self.context.count(|c| c.mirror_files += 1);
+        }
+    }
+
+    fn enter_top(&mut self, frame: &Frame) {
+        let name = frame.place.top();
+        if self.top.as_ref().map(|top| &top.name) == name.as_ref() {
+            return;
+        }
+        self.leave_top();
+        let on_both = frame.meta.is_some() && frame.old.is_some();
+        self.top = name.map(|name| Top { name, on_both, source_entries: 0, mirror_files: 0 });
+    }
+
+    fn leave_top(&mut self) {
+        if let Some(top) = self.top.take().filter(|top| top.on_both && top.source_entries == 0) {
+            self.guard.emptied_tops.push((top.name, top.mirror_files));
+        }
+    }
+
+    /// Makes a folder in the place of something of another kind that is deleted by now. The frame to walk, if that worked.
+    pub fn make_late_folder(&mut self, task: &Task) -> Result<Option<Frame>, Error> {
+        let mut children = Children::new(self.context.target);
+        let root = Frame::root();
+        let mut step =
+            Step { frame: &root, folder_key: Vec::new(), proof: false, children: &mut children, dirty: false };
+        let at = At {
+            source: task.source.clone(),
+            place: task.place.clone(),
+            meta: task.meta,
+            old: None,
+            target: None,
+            is_cut: task.is_cut,
+        };
+        self.make_folder(&mut step, &at)?;
+        children.only()
+    }
+
+    /// Makes a link in the place of something of another kind that is deleted by now.
+    pub fn make_late_link(&mut self, task: &Task) {
+        let at = At {
+            source: task.source.clone(),
+            place: task.place.clone(),
+            meta: task.meta,
+            old: None,
+            target: None,
+            is_cut: task.is_cut,
+        };
+        self.link(&at);
+    }
+
+    /// How many replacements were planned, and whether that is suspiciously many.
+    pub fn replacements(&self) -> (u64, bool) {
+        (self.planned_replacements, replaces_too_many(self.planned_replacements, self.guard.mirror_files))
+    }
+}
+
+/// The folder being compared.
+struct Step<'s, 'a> {
+    frame: &'s Frame,
+    folder_key: Vec<u8>,
+    /// Whether a name that the source did not list is provably gone.
+    proof: bool,
+    children: &'s mut Children<'a>,
+    /// Whether anything in it will be changed, which moves its last write time.
+    dirty: bool,
+}
+
+/// One name that the source has.
+struct At {
+    source: RelPath,
+    place: RelPath,
+    meta: Meta,
+    old: Option<Meta>,
+    target: Option<Listing>,
+    is_cut: bool,
+}
+
+impl At {
+    fn new(frame: &Frame, s: Listing, t: Option<Listing>) -> At {
+        At {
+            source: frame.source.join(&s.name),
+            place: frame.place.join(&s.stored),
+            meta: s.meta,
+            old: t.as_ref().map(|t| t.meta),
+            target: t,
+            is_cut: s.is_cut,
+        }
+    }
+
+    fn task(&self, verify: bool) -> Task {
+        Task {
+            source: self.source.clone(),
+            place: self.place.clone(),
+            meta: self.meta,
+            // A kind change is made where nothing is left.
+            old: self.old.filter(|old| old.kind == self.meta.kind),
+            verify,
+            is_cut: self.is_cut,
+            tries: 0,
+        }
+    }
+
+    fn frame(&self, old: Option<Meta>) -> Frame {
+        Frame { source: self.source.clone(), place: self.place.clone(), meta: Some(self.meta), old }
+    }
+}

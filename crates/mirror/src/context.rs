@@ -1,0 +1,208 @@
+//! What all parts of one run share: both sides, the options, counters, problems, and the wish to stop.
+
+use crate::RunOptions;
+use crate::spill::{Log, LogBuffer};
+use octo_core::report::{Cause, Counts, Problem};
+use octo_core::{Cancel, Change, Clock, Code, Error, Event, Kind, Monitor, Phase, RelPath, Source, Target};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Problems of one cause that the report shows by name; all of them are in the report file.
+const EXAMPLES_MAX: usize = 20;
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// Shared by all threads of a run.
+pub struct Context<'a> {
+    /// Where the files come from.
+    pub source: &'a dyn Source,
+    /// The mirror.
+    pub target: &'a dyn Target,
+    /// What was asked for.
+    pub options: &'a RunOptions,
+    /// Who listens.
+    pub monitor: &'a dyn Monitor,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// A person's wish to stop.
+    pub cancel: &'a Cancel,
+    tally: Mutex<Tally>,
+    problems: Mutex<Problems>,
+    fatal: Mutex<Option<Error>>,
+}
+
+#[derive(Default)]
+struct Tally {
+    counts: Counts,
+    planned_files: u64,
+    planned_bytes: u64,
+    listed_all: bool,
+    told: Duration,
+}
+
+#[derive(Default)]
+struct Problems {
+    causes: BTreeMap<Code, Cause>,
+    all: LogBuffer,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<'a> Context<'a> {
+    /// At the start of a run.
+    pub fn new(
+        source: &'a dyn Source,
+        target: &'a dyn Target,
+        options: &'a RunOptions,
+        monitor: &'a dyn Monitor,
+        clock: &'a dyn Clock,
+        cancel: &'a Cancel,
+    ) -> Context<'a> {
+        Context {
+            source,
+            target,
+            options,
+            monitor,
+            clock,
+            cancel,
+            tally: Mutex::default(),
+            problems: Mutex::default(),
+            fatal: Mutex::new(None),
+        }
+    }
+
+    /// A part of the run begins.
+    pub fn phase(&self, phase: Phase) {
+        self.monitor.event(&Event::Phase(phase));
+    }
+
+    /// Changes the counters.
+    pub fn count(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut lock(&self.tally).counts);
+    }
+
+    /// The counters now.
+    pub fn counts(&self) -> Counts {
+        lock(&self.tally).counts
+    }
+
+    /// More to copy has become known.
+    pub fn plan_copy(&self, size_bytes: u64) {
+        let mut tally = lock(&self.tally);
+        tally.planned_files += 1;
+        tally.planned_bytes += size_bytes;
+    }
+
+    /// Both sides have been listed to their end.
+    pub fn listed_all(&self) {
+        lock(&self.tally).listed_all = true;
+    }
+
+    /// Tells the counters, if it is time.
+    pub fn progress(&self, current: Option<&RelPath>) {
+        let now = self.clock.monotonic();
+        let mut tally = lock(&self.tally);
+        if now.saturating_sub(tally.told) < PROGRESS_EVERY {
+            return;
+        }
+        tally.told = now;
+        let (counts, files, bytes, listed_all) =
+            (tally.counts, tally.planned_files, tally.planned_bytes, tally.listed_all);
+        drop(tally);
+        self.monitor.event(&Event::Progress {
+            counts: &counts,
+            planned_files: files,
+            planned_bytes: bytes,
+            listed_all,
+            current,
+        });
+    }
+
+    /// Something was done to an entry, or would be: counts it and tells it.
+    pub fn changed(&self, change: &Change) {
+        self.count(|c| match change {
+            Change::Created { kind: Kind::Folder, .. } => c.folders_created += 1,
+            Change::Created { kind: Kind::Link, .. } => c.links += 1,
+            Change::Created { .. } => c.created += 1,
+            Change::Replaced { .. } => c.replaced += 1,
+            Change::Moved { .. } => c.moved += 1,
+            Change::Restamped { .. } => c.restamped += 1,
+            Change::Deleted { kind: Kind::Folder, .. } => c.folders_deleted += 1,
+            Change::Deleted { size_bytes, .. } => {
+                c.deleted += 1;
+                c.deleted_bytes += size_bytes;
+            }
+            Change::Held { kind: Kind::Folder, .. } => {}
+            Change::Held { .. } => c.held += 1,
+        });
+        self.monitor.event(&Event::Change(change));
+    }
+
+    /// Something went wrong with one entry.
+    pub fn problem(&self, path: &RelPath, error: Error) {
+        if error.code.stops_run() {
+            return self.fail(error.within(path));
+        }
+        let problem = Problem { code: error.code, path: path.clone(), detail: error.detail };
+        if !problem.code.is_note() {
+            self.count(|c| c.problems += 1);
+        }
+        self.keep(&problem);
+        self.monitor.event(&Event::Problem(&problem));
+    }
+
+    fn keep(&self, problem: &Problem) {
+        let mut problems = lock(&self.problems);
+        let cause =
+            problems.causes.entry(problem.code).or_insert(Cause { code: problem.code, count: 0, examples: Vec::new() });
+        cause.count += 1;
+        if cause.examples.len() < EXAMPLES_MAX {
+            cause.examples.push(problem.clone());
+        }
+        // Without room for the full list the examples and the count remain.
+        if let Ok(text) = serde_json::to_vec(problem) {
+            let _ = problems.all.push(self.target, &text);
+        }
+    }
+
+    /// The run cannot go on. The first reason counts.
+    pub fn fail(&self, error: Error) {
+        let mut fatal = lock(&self.fatal);
+        if fatal.is_none() {
+            let problem = Problem { code: error.code, path: RelPath::root(), detail: error.detail.clone() };
+            *fatal = Some(error);
+            drop(fatal);
+            self.count(|c| c.problems += 1);
+            self.keep(&problem);
+            self.monitor.event(&Event::Problem(&problem));
+        }
+    }
+
+    /// Why the run cannot go on.
+    pub fn fatal(&self) -> Option<Error> {
+        lock(&self.fatal).clone()
+    }
+
+    /// Whether everybody should stop: cancelled, or failed.
+    pub fn is_over(&self) -> bool {
+        self.cancel.is_cancelled() || lock(&self.fatal).is_some()
+    }
+
+    /// How many problems of one cause there are; `None` for none.
+    pub fn count_of(&self, code: Code) -> Option<u64> {
+        lock(&self.problems).causes.get(&code).map(|cause| cause.count)
+    }
+
+    /// All problems by cause.
+    pub fn causes(&self) -> Vec<Cause> {
+        lock(&self.problems).causes.values().cloned().collect()
+    }
+
+    /// All problems one by one, as JSON.
+    pub fn take_problems(&self) -> Log {
+        lock(&self.problems).all.take()
+    }
+}

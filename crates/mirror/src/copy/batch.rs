@@ -1,0 +1,203 @@
+//! Takes the pieces of one fetch.
+
+use super::{Copier, Stage, TRIES_AT_ONCE, Task, not_whole};
+use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Ranges, Stop, TargetFile};
+
+/// The files of one fetch.
+pub struct Batch<'b, 'a> {
+    copier: &'b Copier<'a>,
+    tasks: Vec<Task>,
+    requests: &'b [FetchRequest],
+    files: Vec<State>,
+    again: Vec<Task>,
+}
+
+enum State {
+    Waiting,
+    /// Being gathered.
+    Copying(Meta, Stage),
+    /// Being compared with what is in its place: what came so far.
+    Comparing(Meta, Box<dyn TargetFile>, Ranges),
+    Ended,
+}
+
+impl<'b, 'a> Batch<'b, 'a> {
+    pub fn new(copier: &'b Copier<'a>, tasks: Vec<Task>, requests: &'b [FetchRequest]) -> Batch<'b, 'a> {
+        let files = tasks.iter().map(|_| State::Waiting).collect();
+        Batch { copier, tasks, requests, files, again: Vec::new() }
+    }
+
+    /// After the fetch: what was not ended is given up. Returns what is to be read again.
+    pub fn finish(mut self) -> Vec<Task> {
+        for file in 0..self.tasks.len() {
+            let silent = !matches!(self.files[file], State::Ended);
+            self.give_up(file, true);
+            if silent && !self.copier.context.is_over() && !self.again.contains(&self.tasks[file]) {
+                let error = Error::new(Code::SourceEntry, "the source stopped in the middle of it");
+                self.copier.failed(&self.tasks[file], error);
+            }
+        }
+        self.again
+    }
+
+    fn give_up(&mut self, file: usize, keep: bool) {
+        if let State::Copying(_, stage) = std::mem::replace(&mut self.files[file], State::Ended) {
+            stage.give_up(self.copier.context.target, keep);
+        }
+    }
+
+    /// Our own side failed: the run ends, or only this file.
+    fn target_failed(&mut self, file: usize, error: Error) -> Stop {
+        let stops = error.code.stops_run();
+        self.give_up(file, stops);
+        self.copier.context.problem(&self.tasks[file].source, error);
+        if stops { Stop::Everything } else { Stop::ThisFile }
+    }
+
+    fn going_on(&self) -> Result<(), Stop> {
+        if self.copier.context.is_over() { Err(Stop::Everything) } else { Ok(()) }
+    }
+
+    /// Reads the file again at once, or hands it on with the reason.
+    fn again(&mut self, file: usize, task: Task, error: Error) {
+        self.give_up(file, false);
+        if task.tries < TRIES_AT_ONCE {
+            self.again.push(Task { tries: task.tries + 1, ..task });
+        } else {
+            self.copier.failed(&task, error);
+        }
+    }
+
+    fn begin(&mut self, file: usize, meta: Meta) -> Result<State, Error> {
+        let (task, request) = (&self.tasks[file], &self.requests[file]);
+        if task.verify
+            && let Some(existing) = self.copier.context.target.open_file(&task.place)?
+        {
+            return Ok(State::Comparing(meta, existing, Ranges::new()));
+        }
+        Ok(State::Copying(meta, self.copier.stage(task, &meta, request)?))
+    }
+}
+
+impl FetchSink for Batch<'_, '_> {
+    fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
+        self.going_on()?;
+        let Some(State::Waiting) = self.files.get(file) else { return Err(Stop::ThisFile) };
+        let task = &self.tasks[file];
+        if meta.kind != Kind::File {
+            let error = Error::new(Code::KindMoved, "it was listed as a file");
+            let task = task.clone();
+            self.files[file] = State::Ended;
+            self.copier.failed(&task, error);
+            return Err(Stop::ThisFile);
+        }
+        let listed = &task.meta;
+        let is_other = meta.size_bytes != listed.size_bytes || meta.write_time != listed.write_time;
+        if is_other && self.requests[file].parts.is_some() {
+            // The parts asked for were those of another content.
+            let error = Error::new(Code::ChangedWhileRead, "it has changed since it was listed");
+            let fresh = Meta { id: meta.id.or(listed.id), ..meta };
+            self.again(file, Task { meta: fresh, ..task.clone() }, error);
+            return Err(Stop::ThisFile);
+        }
+        match self.begin(file, meta) {
+            Ok(state) => {
+                self.files[file] = state;
+                Ok(())
+            }
+            Err(error) => Err(self.target_failed(file, error)),
+        }
+    }
+
+    fn data(&mut self, file: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), Stop> {
+        self.going_on()?;
+        let copier = self.copier;
+        let end = offset_bytes.checked_add(bytes.len() as u64);
+        let within = |meta: &Meta| end.is_some_and(|end| end <= meta.size_bytes);
+        let result = match self.files.get_mut(file) {
+            Some(State::Copying(opened, stage)) if within(opened) => {
+                stage.write(copier.context.target, offset_bytes, bytes)
+            }
+            Some(State::Comparing(opened, existing, same)) if within(opened) => {
+                compare(&**existing, offset_bytes, bytes).map(|equal| {
+                    if equal && let Some(end) = end {
+                        same.insert(offset_bytes..end);
+                    }
+                })
+            }
+            Some(State::Copying(opened, _) | State::Comparing(opened, ..)) => {
+                let detail = format!("more bytes came than its size of {}", opened.size_bytes);
+                let task = self.tasks[file].clone();
+                self.again(file, task, Error::new(Code::ChangedWhileRead, detail));
+                return Err(Stop::ThisFile);
+            }
+            _ => return Err(Stop::ThisFile),
+        };
+        if let Err(error) = result {
+            return Err(self.target_failed(file, error));
+        }
+        copier.context.count(|c| c.copied_bytes += bytes.len() as u64);
+        copier.context.progress(Some(&self.tasks[file].place));
+        copier.throttle.take(bytes.len() as u64, copier.context.clock);
+        Ok(())
+    }
+
+    fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
+        let Some(state) = self.files.get_mut(file) else { return Err(Stop::ThisFile) };
+        let task = self.tasks[file].clone();
+        match std::mem::replace(state, State::Ended) {
+            State::Copying(opened, stage) => {
+                if let Some(error) = not_whole(&task.source, &opened, &meta, stage.got.total_bytes()) {
+                    stage.give_up(self.copier.context.target, false);
+                    self.again(file, task, error);
+                    return Ok(());
+                }
+                let path = stage.path.clone();
+                if let Err(error) = self.copier.place(&task, stage, &opened) {
+                    // Gone already if it got its place; else removed now or at the start of the next run.
+                    let _ = self.copier.context.target.remove_file(&path);
+                    return Err(self.target_failed(file, error));
+                }
+            }
+            State::Comparing(opened, _, same) => {
+                if not_whole(&task.source, &opened, &meta, same.total_bytes()).is_some() {
+                    self.again.push(Task { verify: false, ..task });
+                } else {
+                    self.copier.context.count(|c| c.unchanged += 1);
+                }
+            }
+            State::Waiting => {
+                let error = Error::new(Code::SourceEntry, "the source ended it without opening it");
+                self.copier.failed(&task, error);
+            }
+            State::Ended => {}
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, file: usize, error: Error) -> Result<(), Stop> {
+        if self.files.get(file).is_none() || matches!(self.files[file], State::Ended) {
+            return Err(Stop::ThisFile);
+        }
+        let stops = error.code.stops_run();
+        self.give_up(file, stops);
+        if stops {
+            self.copier.context.problem(&self.tasks[file].source, error);
+            return Err(Stop::Everything);
+        }
+        self.copier.failed(&self.tasks[file], error);
+        Ok(())
+    }
+}
+
+fn compare(file: &dyn TargetFile, offset_bytes: u64, bytes: &[u8]) -> Result<bool, Error> {
+    let mut there = vec![0; bytes.len()];
+    let mut have = 0;
+    while have < there.len() {
+        match file.read_at(offset_bytes + have as u64, &mut there[have..])? {
+            0 => return Ok(false),
+            n => have += n,
+        }
+    }
+    Ok(there == bytes)
+}

@@ -1,0 +1,195 @@
+//! Copies batches of files: fetches them, stages them, checks that they did not change meanwhile, gives them their place.
+//!
+//! A copy is stamped with the time and size of its own open handle. If those moved while it was read, or fewer bytes
+//! came than announced, it is read again at once, then at the end of the run, then reported; a copy that is not whole
+//! never gets a place.
+
+mod batch;
+mod stage;
+mod task;
+mod throttle;
+
+use stage::{PART_BYTES_MIN, part_key};
+pub use task::Task;
+pub use throttle::Throttle;
+
+use crate::checkpoint::Checkpoints;
+use crate::context::Context;
+use crate::index::{IndexRecord, Journal, Placed};
+use crate::place::Placer;
+use crate::spill::{Log, LogBuffer};
+use batch::Batch;
+use octo_core::{Change, Code, Error, FetchRequest, Kind, Meta, Ranges, RelPath, Retry};
+use stage::Stage;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Files of this size are synced before they get their place, so that a checkpoint has little left to do.
+const SYNC_BYTES_MIN: u64 = 8 << 20;
+/// A file that changes while it is read is read so often at once, and once more at the end of the run.
+const TRIES_AT_ONCE: u8 = 2;
+/// Free space that is never used up: 1 GiB or 1% of the target, whichever is more, but never more than a tenth of it.
+const RESERVE_BYTES: u64 = 1 << 30;
+/// How much is written between two looks at the free space.
+const SPACE_EVERY_BYTES: u64 = 64 << 20;
+
+/// Copies files. Shared by all threads that copy.
+pub struct Copier<'a> {
+    context: &'a Context<'a>,
+    placer: &'a Placer<'a>,
+    journal: &'a Journal<'a>,
+    checkpoints: &'a Checkpoints<'a>,
+    throttle: Throttle,
+    next_stage: AtomicU64,
+    unchecked_bytes: AtomicU64,
+    later: Mutex<LogBuffer>,
+}
+
+impl<'a> Copier<'a> {
+    /// At the start of a run.
+    pub fn new(
+        context: &'a Context<'a>,
+        placer: &'a Placer<'a>,
+        journal: &'a Journal<'a>,
+        checkpoints: &'a Checkpoints<'a>,
+    ) -> Copier<'a> {
+        Copier {
+            context,
+            placer,
+            journal,
+            checkpoints,
+            throttle: Throttle::new(context.options.bandwidth_bytes_per_sec),
+            next_stage: AtomicU64::new(0),
+            // The first file looks at the free space.
+            unchecked_bytes: AtomicU64::new(SPACE_EVERY_BYTES),
+            later: Mutex::default(),
+        }
+    }
+
+    /// Copies a batch; everything that happens to its files is told to the context.
+    pub fn copy(&self, mut tasks: Vec<Task>) {
+        while !tasks.is_empty() && !self.context.is_over() {
+            tasks = self.copy_once(tasks);
+        }
+    }
+
+    /// One fetch. Returns what is to be read again at once.
+    fn copy_once(&self, tasks: Vec<Task>) -> Vec<Task> {
+        if let Err(error) = self.check_space(tasks.iter().map(|t| t.meta.size_bytes).sum()) {
+            self.context.fail(error);
+            return Vec::new();
+        }
+        let requests: Vec<_> = tasks.iter().map(|task| self.request(task)).collect();
+        let mut batch = Batch::new(self, tasks, &requests);
+        self.context.source.fetch(&requests, &mut batch);
+        batch.finish()
+    }
+
+    fn request(&self, task: &Task) -> FetchRequest {
+        let parts = (task.meta.size_bytes >= PART_BYTES_MIN && !task.verify).then(|| {
+            let key = part_key(&task.source, &task.meta);
+            stage::parts_there(self.context.target, &key, task.meta.size_bytes).missing(task.meta.size_bytes)
+        });
+        FetchRequest { path: task.source.clone(), listed: task.meta, parts }
+    }
+
+    fn stage(&self, task: &Task, opened: &Meta, request: &FetchRequest) -> Result<Stage, Error> {
+        match &request.parts {
+            Some(missing) => {
+                let mut there = Ranges::new();
+                missing.missing(opened.size_bytes).iter().for_each(|range| there.insert(range));
+                Stage::part(self.context.target, &part_key(&task.source, &task.meta), opened.size_bytes, there)
+            }
+            None => {
+                let number = self.next_stage.fetch_add(1, Ordering::Relaxed);
+                Stage::small(self.context.target, self.placer.run, number)
+            }
+        }
+    }
+
+    /// Fails when writing `bytes` more would leave less than the reserve.
+    fn check_space(&self, bytes: u64) -> Result<(), Error> {
+        if self.unchecked_bytes.fetch_add(bytes, Ordering::Relaxed) < SPACE_EVERY_BYTES {
+            return Ok(());
+        }
+        self.unchecked_bytes.store(0, Ordering::Relaxed);
+        let space = self.context.target.space()?;
+        let reserve = RESERVE_BYTES.max(space.total_bytes / 100).min(space.total_bytes / 10);
+        if space.free_bytes < reserve {
+            let mib = |bytes: u64| bytes >> 20;
+            let detail = format!("{} MiB are free, {} MiB are kept free", mib(space.free_bytes), mib(reserve));
+            return Err(Error::new(Code::NoSpace, detail));
+        }
+        Ok(())
+    }
+
+    /// A file is whole: its time, its place, its record.
+    fn place(&self, task: &Task, stage: Stage, opened: &Meta) -> Result<(), Error> {
+        stage.file.set_times(opened.write_time, opened.creation_time)?;
+        if opened.size_bytes >= SYNC_BYTES_MIN || !self.placer.abilities.whole_sync {
+            stage.file.sync()?;
+        }
+        if task.is_cut {
+            let name = task.source.name().map(|n| n.as_bytes().to_vec()).unwrap_or_default();
+            self.context.target.record_name(&task.place, &name)?;
+        }
+        let copy = stage.file.meta()?;
+        match &task.old {
+            None => self.placer.create(&stage.path, &task.place)?,
+            Some(old) => self.placer.replace(&stage.path, &task.place, old)?,
+        }
+        stage.forget_part(self.context.target)?;
+        // The handle knows the change time from before the open; the listing's is what the next run compares with.
+        let source = Meta { change_time: task.meta.change_time.or(opened.change_time), ..*opened };
+        if let Some(record) = IndexRecord::new(&Meta { id: task.meta.id.or(opened.id), ..source }, &copy) {
+            self.journal.push(&Placed { place: task.place.clone(), record })?;
+        }
+        let (path, size_bytes) = (task.place.clone(), opened.size_bytes);
+        self.context.changed(&match task.old {
+            None => Change::Created { path, kind: Kind::File, size_bytes },
+            Some(_) => Change::Replaced { path, size_bytes },
+        });
+        self.context.progress(Some(&task.place));
+        self.checkpoints.copied(size_bytes)
+    }
+
+    /// A file could not be copied now: later in this run, or a problem.
+    fn failed(&self, task: &Task, error: Error) {
+        if error.code.retry() == Retry::AtEndOfRun && task.tries <= TRIES_AT_ONCE {
+            let task = Task { tries: TRIES_AT_ONCE + 1, ..task.clone() };
+            self.push_later(&task);
+        } else {
+            self.context.problem(&task.source, error);
+        }
+    }
+
+    /// The file is tried again at the end of the run.
+    pub fn push_later(&self, task: &Task) {
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = later.push(self.context.target, &task.encode()) {
+            drop(later);
+            self.context.fail(error);
+        }
+    }
+
+    /// The files that are to be tried again.
+    pub fn take_later(&self) -> Log {
+        self.later.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// What an incomplete copy is called in the report.
+fn not_whole(path: &RelPath, opened: &Meta, after: &Meta, got_bytes: u64) -> Option<Error> {
+    let detail = if after.kind != Kind::File {
+        return Some(Error::new(Code::KindMoved, path.to_string()));
+    } else if after.size_bytes != opened.size_bytes {
+        format!("its size went from {} to {} bytes", opened.size_bytes, after.size_bytes)
+    } else if after.write_time != opened.write_time {
+        format!("its last write time went from {} to {}", opened.write_time, after.write_time)
+    } else if got_bytes != opened.size_bytes {
+        format!("{got_bytes} of {} bytes came", opened.size_bytes)
+    } else {
+        return None;
+    };
+    Some(Error::new(Code::ChangedWhileRead, detail))
+}

@@ -1,0 +1,175 @@
+//! Deletes last: the guard looks at the whole set, then either everything is recorded and deleted bottom-up, or it is
+//! held as a plan that a person can approve.
+
+use crate::changes::Record;
+use crate::checkpoint::Checkpoints;
+use crate::context::Context;
+use crate::held;
+use crate::order::NameOrder;
+use crate::place::{Deleted, Placer};
+use crate::spill::{Log, LogWriter};
+use crate::vanished::Vanished;
+use octo_core::guard::{self, GuardInput};
+use octo_core::merge::{Pair, merge};
+use octo_core::{Change, Code, Error, Kind};
+
+/// How many intents are written at once.
+const INTENTS_AT_ONCE: usize = 1000;
+
+/// What deleting needs.
+pub struct Deletion<'a> {
+    /// The run.
+    pub context: &'a Context<'a>,
+    /// The mirror's operations.
+    pub placer: &'a Placer<'a>,
+    /// Everything is made durable before the first delete.
+    pub checkpoints: &'a Checkpoints<'a>,
+    /// The order of the walk.
+    pub order: NameOrder,
+    /// Reasons of the mirror itself to hold: a plan that waits, a brake.
+    pub standing: Vec<String>,
+}
+
+/// What became of the set.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// Why the rest is held; empty if nothing is.
+    pub because: Vec<String>,
+    /// The plan's id.
+    pub plan: Option<String>,
+}
+
+impl Deletion<'_> {
+    /// Judges the set and does what is allowed.
+    pub fn settle(&self, vanished: Log, guard: GuardInput) -> Result<Verdict, Error> {
+        let (approved, others) = match &self.context.options.approve {
+            Some(id) => self.split(&vanished, id)?,
+            None => (LogWriter::new(self.context.target).finish(), vanished),
+        };
+        let input = with_deletions(guard, &others)?;
+        let mut because = guard::holds(&input, self.context.options.max_delete);
+        if others.count() > 0 {
+            because.extend(self.standing.iter().cloned());
+        }
+        let dry_run = self.context.options.dry_run;
+        if !dry_run && approved.count() + others.count() > 0 {
+            self.checkpoints.make()?;
+        }
+        self.delete(&approved)?;
+        if because.is_empty() {
+            self.delete(&others)?;
+            if !dry_run && !self.context.is_over() {
+                held::clear(self.context.target)?;
+            }
+            return Ok(Verdict::default());
+        }
+        let plan = self.hold(&others, &because)?;
+        Ok(Verdict { because, plan })
+    }
+
+    /// What a person approved and is still the same, and the rest.
+    fn split(&self, vanished: &Log, id: &str) -> Result<(Log, Log), Error> {
+        let mut approved = LogWriter::new(self.context.target);
+        let mut others = LogWriter::new(self.context.target);
+        let keyed = |entry: Result<held::HeldEntry, Error>| entry.map(|e| (self.order.entry_key(&e.path), e));
+        let plan = held::entries_of(self.context.target, id)?.map(keyed);
+        let gone = vanished.forward().map(|record| {
+            let vanished = Vanished::decode(&record?)?;
+            Ok((self.order.entry_key(&vanished.place), vanished))
+        });
+        type Gone = (Vec<u8>, Vanished);
+        type Planned = (Vec<u8>, held::HeldEntry);
+        for pair in merge(gone, plan, |a: &Gone, b: &Planned| a.0.cmp(&b.0)) {
+            match pair? {
+                Pair::Both((_, vanished), (_, entry)) if entry.is(&vanished) => approved.push(&vanished.encode())?,
+                Pair::Both((_, vanished), _) | Pair::Source((_, vanished)) => others.push(&vanished.encode())?,
+                Pair::Target(_) => {}
+            }
+        }
+        Ok((approved.finish(), others.finish()))
+    }
+
+    /// Tells what is held, and writes the plan that waits for a person.
+    fn hold(&self, held: &Log, because: &[String]) -> Result<Option<String>, Error> {
+        for record in held.forward() {
+            let Vanished { place, meta } = Vanished::decode(&record?)?;
+            let size_bytes = if meta.kind == Kind::File { meta.size_bytes } else { 0 };
+            self.context.changed(&Change::Held { path: place, kind: meta.kind, size_bytes });
+        }
+        if self.context.options.dry_run {
+            return Ok(None);
+        }
+        held::write(self.context.target, self.placer.run, because, held).map(Some)
+    }
+
+    /// Records all intents, then deletes from the last to the first, so that folders come after what is in them.
+    fn delete(&self, log: &Log) -> Result<(), Error> {
+        if !self.context.options.dry_run && log.count() > 0 {
+            self.intend(log)?;
+        }
+        for record in log.backward() {
+            if self.context.is_over() {
+                return Ok(());
+            }
+            let vanished = Vanished::decode(&record?)?;
+            match self.delete_one(&vanished) {
+                Ok(Deleted::Yes) => {
+                    let Vanished { place, meta } = vanished;
+                    let size_bytes = if meta.kind == Kind::File { meta.size_bytes } else { 0 };
+                    self.context.changed(&Change::Deleted { path: place, kind: meta.kind, size_bytes });
+                }
+                Ok(Deleted::Already | Deleted::NotEmpty) => {}
+                Err(error) => self.context.problem(&vanished.place, error),
+            }
+            self.context.progress(None);
+        }
+        Ok(())
+    }
+
+    fn intend(&self, log: &Log) -> Result<(), Error> {
+        let mut intents = Vec::new();
+        for record in log.forward() {
+            let Vanished { place, meta } = Vanished::decode(&record?)?;
+            intents.push(Record::Deleted {
+                path: place,
+                kind: meta.kind,
+                size_bytes: meta.size_bytes,
+                write_time: meta.write_time,
+            });
+            if intents.len() == INTENTS_AT_ONCE {
+                self.placer.intend(&intents)?;
+                intents.clear();
+            }
+        }
+        self.placer.intend(&intents)?;
+        self.placer.changes.as_ref().map_or(Ok(()), |changes| changes.sync())
+    }
+
+    fn delete_one(&self, vanished: &Vanished) -> Result<Deleted, Error> {
+        if self.context.options.dry_run {
+            return Ok(Deleted::Yes);
+        }
+        match self.context.target.look(&vanished.place)? {
+            None => Ok(Deleted::Already),
+            Some(now) if !vanished.is_still(&now) => {
+                Err(Error::new(Code::TargetMoved, "it is not the entry that was listed any more"))
+            }
+            Some(_) if vanished.meta.kind == Kind::Folder => self.placer.delete_folder(&vanished.place),
+            Some(_) => self.placer.delete(&vanished.place),
+        }
+    }
+}
+
+/// The guard's input with what is to be deleted counted.
+fn with_deletions(mut guard: GuardInput, vanished: &Log) -> Result<GuardInput, Error> {
+    for record in vanished.forward() {
+        let meta = Vanished::decode(&record?)?.meta;
+        if meta.kind == Kind::File {
+            guard.delete_files += 1;
+            guard.delete_bytes += meta.size_bytes;
+        } else {
+            guard.delete_others += 1;
+        }
+    }
+    Ok(guard)
+}

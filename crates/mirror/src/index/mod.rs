@@ -1,0 +1,85 @@
+//! The index: a cache of what the source and the mirror said of each file when it was last found good.
+//!
+//! It may cause a move or save a metadata read. It never causes a delete and never overrules size or time; a lost index
+//! is rebuilt (DESIGN section 7, "Index"). A generation is one stream of records in walk order, written anew and renamed
+//! into place; a file beside it finds records by file id.
+
+mod generation;
+mod ids;
+mod journal;
+mod stream;
+
+pub use generation::{Generation, open_latest, publish};
+pub use journal::{Journal, placed as journal_records, sorted as sorted_journal};
+pub use stream::{Cursor, NewStream, records as new_records};
+
+use crate::codec::{Reader, Writer};
+use octo_core::plan::Known;
+use octo_core::{Error, Meta, RelPath, Timestamp};
+
+/// What is known of one file of the mirror.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexRecord {
+    /// What the source said when it was copied or found equal.
+    pub source: Meta,
+    /// Inode of the copy.
+    pub inode: u128,
+    /// Size of the copy.
+    pub size_bytes: u64,
+    /// Last write time of the copy.
+    pub time: Timestamp,
+}
+
+impl IndexRecord {
+    /// A record from what both sides say now; `None` where the target has no inodes.
+    pub fn new(source: &Meta, target: &Meta) -> Option<IndexRecord> {
+        let inode = target.id?.id;
+        Some(IndexRecord { source: *source, inode, size_bytes: target.size_bytes, time: target.write_time })
+    }
+
+    /// What the plan needs of it.
+    pub fn known(&self) -> Known {
+        Known {
+            change_time: self.source.change_time,
+            target_inode: self.inode,
+            size_bytes: self.size_bytes,
+            target_time: self.time,
+        }
+    }
+
+    /// For spill files.
+    pub fn encode(&self, w: &mut Writer) {
+        w.meta(&self.source);
+        w.u128(self.inode);
+        w.u64(self.size_bytes);
+        w.time(self.time);
+    }
+
+    /// Reads what [`IndexRecord::encode`] wrote.
+    pub fn decode(r: &mut Reader<'_>) -> Result<IndexRecord, Error> {
+        Ok(IndexRecord { source: r.meta()?, inode: r.u128()?, size_bytes: r.u64()?, time: r.time()? })
+    }
+}
+
+/// A record with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// Where the copy is in the mirror.
+    pub place: RelPath,
+    /// The record.
+    pub record: IndexRecord,
+}
+
+impl Placed {
+    fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.bytes(self.place.as_bytes());
+        self.record.encode(&mut w);
+        w.0
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Placed, Error> {
+        let mut r = Reader(bytes);
+        Ok(Placed { place: r.path()?, record: IndexRecord::decode(&mut r)? })
+    }
+}

@@ -1,0 +1,111 @@
+//! The marker: what makes a folder a mirror of ours, and the file that says whether a run is unfinished.
+
+use crate::{files, layout};
+use octo_core::{Abilities, Code, Error, SourcePin, Target, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The format this version writes; a higher number in a marker is refused.
+pub const FORMAT: u32 = 1;
+
+/// `.octobackup/marker.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Marker {
+    /// Format of everything in the reserved folder.
+    pub format: u32,
+    /// Random; tells this mirror from every other.
+    pub target_id: String,
+    /// The number the next run gets.
+    pub next_run: u64,
+    /// Set by `--adopt` and `--accept-source` until a run has ended well: deletions are held.
+    pub unproven: bool,
+    /// The run that replaced suspiciously much; deletions and pruning wait until a person releases it.
+    pub braked_by: Option<u64>,
+    /// What the command line needs to start the job again; without secrets.
+    pub job: Option<String>,
+    /// Where the files come from.
+    pub source: SourcePin,
+    /// What the target could do when it was last probed.
+    pub abilities: Abilities,
+}
+
+impl Marker {
+    /// A marker for a new mirror.
+    pub fn new(source: SourcePin, abilities: Abilities) -> Result<Marker, Error> {
+        let mut random = [0u8; 16];
+        getrandom::fill(&mut random)
+            .map_err(|e| Error::new(Code::TargetFailed, format!("no random numbers from the system: {e}")))?;
+        let target_id = random.iter().map(|b| format!("{b:02x}")).collect();
+        Ok(Marker {
+            format: FORMAT,
+            target_id,
+            next_run: 1,
+            unproven: false,
+            braked_by: None,
+            job: None,
+            source,
+            abilities,
+        })
+    }
+
+    /// The marker of a mirror; `None` if there is none.
+    pub fn read(target: &dyn Target) -> Result<Option<Marker>, Error> {
+        let Some(bytes) = files::read_small(target, &layout::marker())? else { return Ok(None) };
+        let damaged = |why: String| Error::new(Code::RecordsDamaged, format!("{}: {why}", layout::marker()));
+        let text = String::from_utf8(bytes).map_err(|_| damaged("not UTF-8".into()))?;
+        // The format is looked at first: a newer marker may have fields that this version cannot read.
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let head: Head = toml::from_str(&text).map_err(|e| damaged(e.message().to_owned()))?;
+        if head.format > FORMAT {
+            return Err(Error::new(
+                Code::NewerFormat,
+                format!("its format is {}, this version knows {FORMAT}", head.format),
+            ));
+        }
+        toml::from_str(&text).map(Some).map_err(|e| damaged(e.message().to_owned()))
+    }
+
+    /// Writes the marker, durably.
+    pub fn write(&self, target: &dyn Target) -> Result<(), Error> {
+        let text = toml::to_string(self).map_err(|e| Error::new(Code::RecordsDamaged, e.to_string()))?;
+        files::write_durable(target, &layout::marker(), text.as_bytes())
+    }
+}
+
+/// `.octobackup/run.open`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunOpen {
+    /// The unfinished run.
+    pub run: u64,
+    /// The start of the machine it ran in.
+    pub boot_id: String,
+    /// Everything done before this moment is durable.
+    pub last_checkpoint: Timestamp,
+    /// The machine crashed in an earlier run, and files of the mirror changed after this moment may not be whole. Kept
+    /// until a run has ended that looked at all of them.
+    pub suspect_since: Option<Timestamp>,
+}
+
+impl RunOpen {
+    /// The unfinished run, if there is one. A file that cannot be read is taken for one about which nothing is known.
+    pub fn read(target: &dyn Target) -> Result<Option<RunOpen>, Error> {
+        let Some(bytes) = files::read_small(target, &layout::run_open())? else { return Ok(None) };
+        let unknown =
+            || RunOpen { run: 0, boot_id: String::new(), last_checkpoint: Timestamp(i64::MIN), suspect_since: None };
+        Ok(Some(String::from_utf8(bytes).ok().and_then(|t| toml::from_str(&t).ok()).unwrap_or_else(unknown)))
+    }
+
+    /// Writes it, durably.
+    pub fn write(&self, target: &dyn Target) -> Result<(), Error> {
+        let text = toml::to_string(self).map_err(|e| Error::new(Code::RecordsDamaged, e.to_string()))?;
+        files::write_durable(target, &layout::run_open(), text.as_bytes())
+    }
+
+    /// Removes it: the run is finished.
+    pub fn remove(target: &dyn Target) -> Result<(), Error> {
+        target.remove_file(&layout::run_open())?;
+        target.sync_folder(&layout::reserved())
+    }
+}

@@ -1,0 +1,78 @@
+//! What a run is asked to do.
+
+use octo_core::Filter;
+use octo_core::guard::MaxDelete;
+use octo_core::plan::Compare;
+use octo_core::retention::KeepVersions;
+
+/// What a run is asked to do. The default is a plain mirror with versions of 30 days.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Say what would be done, and do nothing.
+    pub dry_run: bool,
+    /// What belongs to the job.
+    pub filter: Filter,
+    /// Delete nothing.
+    pub no_delete: bool,
+    /// Replaces the guard's numeric rules.
+    pub max_delete: Option<MaxDelete>,
+    /// Take over a folder that has files and no marker.
+    pub adopt: bool,
+    /// The mirror at this path begins anew.
+    pub new_target: bool,
+    /// The source is another one than last time, and that is intended.
+    pub accept_source: bool,
+    /// How long versions are kept.
+    pub keep_versions: KeepVersions,
+    /// When a file counts as changed.
+    pub compare: Compare,
+    /// Files whose source time is exactly so much later are only restamped.
+    pub restamp_shift_secs: Option<i64>,
+    /// The most bytes a second to read.
+    pub bandwidth_bytes_per_sec: Option<u64>,
+    /// Any access denied makes the run fail.
+    pub require_privilege: bool,
+    /// Delete although listings leave out what the account may not read.
+    pub trust_listings: bool,
+    /// The id of a held plan whose deletions are approved.
+    pub approve: Option<String>,
+    /// A person has looked at the suspicious replacements.
+    pub release_brake: bool,
+    /// The target id remembered for this path.
+    pub known_target: Option<String>,
+    /// The source as the user named it, without secrets.
+    pub source_label: String,
+    /// The target as the user named it.
+    pub target_label: String,
+    /// Kept in the marker so that the job can be started again; without secrets.
+    pub job: Option<String>,
+    /// Threads that list and threads that copy, instead of what the source recommends.
+    pub workers: Option<usize>,
+}
+
+impl Default for RunOptions {
+    fn default() -> RunOptions {
+        RunOptions {
+            dry_run: false,
+            filter: Filter::everything(),
+            no_delete: false,
+            max_delete: None,
+            adopt: false,
+            new_target: false,
+            accept_source: false,
+            keep_versions: KeepVersions::default(),
+            compare: Compare::default(),
+            restamp_shift_secs: None,
+            bandwidth_bytes_per_sec: None,
+            require_privilege: false,
+            trust_listings: false,
+            approve: None,
+            release_brake: false,
+            known_target: None,
+            source_label: String::new(),
+            target_label: String::new(),
+            job: None,
+            workers: None,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The engine's own operations on the mirror, composed of the target's primitives (DESIGN section 7, "Primitives").
+//!
+//! Each is first recorded in `changes`, then done so that after a crash between any two primitives every name is whole
+//! (old or new) and the next run finishes. Where hard links exist no name ever disappears.
+
+use crate::changes::{ChangesLog, Record};
+use crate::{files, layout};
+use octo_core::target::Done;
+use octo_core::{Abilities, Code, Error, Kind, LinkTarget, Meta, RelPath, Target, Timestamp};
+
+/// Puts things into the mirror, and takes them out.
+pub struct Placer<'a> {
+    /// The mirror.
+    pub target: &'a dyn Target,
+    /// This run.
+    pub run: u64,
+    /// What the target can do.
+    pub abilities: Abilities,
+    /// Where changes are recorded; `None` if no versions are kept.
+    pub changes: Option<ChangesLog<'a>>,
+}
+
+/// How a deletion ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// It is gone.
+    Yes,
+    /// It was gone already.
+    Already,
+    /// A folder that still holds something that is not ours to delete.
+    NotEmpty,
+}
+
+fn moved(path: &RelPath, what: &str) -> Error {
+    Error::new(Code::TargetMoved, format!("{path}: {what}"))
+}
+
+impl Placer<'_> {
+    fn record(&self, record: &Record) -> Result<(), Error> {
+        self.changes.as_ref().map_or(Ok(()), |changes| changes.record(record))
+    }
+
+    /// Gives a staged file its place, where nothing is yet.
+    pub fn create(&self, stage: &RelPath, place: &RelPath) -> Result<(), Error> {
+        self.record(&Record::Created { path: place.clone(), kind: Kind::File })?;
+        match self.rename_new(stage, place)? {
+            Done::Yes => Ok(()),
+            Done::Exists => Err(moved(place, "something was put there")),
+            _ => Err(moved(place, "its folder is gone")),
+        }
+    }
+
+    /// A rename that replaces nothing, as well as the target can.
+    fn rename_new(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error> {
+        if self.abilities.rename_noreplace {
+            return self.target.rename_new(from, to);
+        }
+        if self.target.look(to)?.is_some() {
+            return Ok(Done::Exists);
+        }
+        self.target.rename_over(from, to)
+    }
+
+    /// Gives a staged file or link the place of `old`, which becomes a version.
+    pub fn replace(&self, stage: &RelPath, place: &RelPath, old: &Meta) -> Result<(), Error> {
+        self.record(&Record::Replaced { path: place.clone(), size_bytes: old.size_bytes, write_time: old.write_time })?;
+        if self.changes.is_some() {
+            self.keep_version(place)?;
+        }
+        match self.target.rename_over(stage, place)? {
+            Done::Yes => Ok(()),
+            _ => Err(moved(place, "its folder is gone, or a folder is in its place")),
+        }
+    }
+
+    /// The content of `place` as a version; of several in one run the first wins.
+    fn keep_version(&self, place: &RelPath) -> Result<(), Error> {
+        let version = layout::version(self.run, place);
+        let keep = || match self.abilities.hard_links {
+            true => self.target.hard_link(place, &version),
+            false => self.rename_new(place, &version),
+        };
+        if keep()? == Done::Missing {
+            files::ensure_folder(self.target, &version.parent().unwrap_or_default())?;
+            // Still missing: `place` itself is gone, and there is nothing to keep.
+            keep()?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a file or link; its content becomes a version. The caller has recorded the intent and taken a last look.
+    pub fn delete(&self, place: &RelPath) -> Result<Deleted, Error> {
+        if self.changes.is_some() {
+            let version = layout::version(self.run, place);
+            let mut done = self.rename_new(place, &version)?;
+            if done == Done::Missing {
+                files::ensure_folder(self.target, &version.parent().unwrap_or_default())?;
+                done = self.rename_new(place, &version)?;
+            }
+            match done {
+                Done::Yes => return Ok(Deleted::Yes),
+                Done::Missing => return Ok(Deleted::Already),
+                // An older state was kept earlier in this run; that one wins, and the name itself is removed.
+                Done::Exists | Done::NotEmpty => {}
+            }
+        }
+        Ok(if self.target.remove_file(place)? == Done::Yes { Deleted::Yes } else { Deleted::Already })
+    }
+
+    /// Deletes a folder that is empty by now; the folder itself becomes a version.
+    pub fn delete_folder(&self, place: &RelPath) -> Result<Deleted, Error> {
+        if self.changes.is_some() {
+            files::ensure_folder(self.target, &layout::version(self.run, place))?;
+        }
+        Ok(match self.target.remove_folder(place)? {
+            Done::Yes => Deleted::Yes,
+            Done::NotEmpty => Deleted::NotEmpty,
+            _ => Deleted::Already,
+        })
+    }
+
+    /// Writes down all deletions that will be done, before the first of them.
+    pub fn intend(&self, intents: &[Record]) -> Result<(), Error> {
+        self.changes.as_ref().map_or(Ok(()), |changes| changes.record_all(intents))
+    }
+
+    /// Renames within the mirror. False if the new name is taken or the old one gone.
+    pub fn rename(&self, from: &RelPath, to: &RelPath, meta: &Meta) -> Result<bool, Error> {
+        let record = Record::Moved {
+            from: from.clone(),
+            to: to.clone(),
+            size_bytes: meta.size_bytes,
+            write_time: meta.write_time,
+        };
+        self.record(&record)?;
+        if self.changes.is_some() && self.abilities.hard_links {
+            self.keep_version(from)?;
+        }
+        Ok(self.rename_new(from, to)? == Done::Yes)
+    }
+
+    /// Renames to a name that differs only in case, on a target that folds case.
+    pub fn change_case(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
+        match self.target.rename_over(from, to)? {
+            Done::Yes => Ok(()),
+            _ => Err(moved(from, "it is gone")),
+        }
+    }
+
+    /// Makes a folder where nothing is yet.
+    pub fn make_folder(&self, place: &RelPath) -> Result<(), Error> {
+        self.record(&Record::Created { path: place.clone(), kind: Kind::Folder })?;
+        match self.target.make_folder(place)? {
+            Done::Yes => Ok(()),
+            // A run that died after making it, or a person: a folder is what was wanted.
+            Done::Exists if matches!(self.target.look(place)?, Some(m) if m.kind == Kind::Folder) => Ok(()),
+            Done::Exists => Err(moved(place, "something was put there")),
+            _ => Err(moved(place, "the folder it goes into is gone")),
+        }
+    }
+
+    /// Makes a link where nothing is yet.
+    pub fn make_link(&self, place: &RelPath, link: &LinkTarget, write_time: Timestamp) -> Result<(), Error> {
+        self.record(&Record::Created { path: place.clone(), kind: Kind::Link })?;
+        match self.target.make_link(place, link, write_time)? {
+            Done::Yes => Ok(()),
+            _ => Err(moved(place, "something was put there, or its folder is gone")),
+        }
+    }
+
+    /// Replaces a link: the new one is made in staging first, so that the name never disappears.
+    pub fn replace_link(
+        &self,
+        place: &RelPath,
+        link: &LinkTarget,
+        write_time: Timestamp,
+        old: &Meta,
+    ) -> Result<(), Error> {
+        let stage = layout::link_stage(self.run);
+        self.target.remove_file(&stage)?;
+        match self.target.make_link(&stage, link, write_time)? {
+            Done::Yes => self.replace(&stage, place, old),
+            _ => Err(moved(&stage, "staging is gone")),
+        }
+    }
+
+    /// Sets the time of something that is there.
+    pub fn restamp(&self, place: &RelPath, old: &Meta, new: &Meta) -> Result<(), Error> {
+        let record = Record::Restamped { path: place.clone(), kind: old.kind, write_time: old.write_time };
+        self.record(&record)?;
+        self.target.set_times(place, new.write_time, new.creation_time)
+    }
+}

@@ -1,0 +1,170 @@
+//! The checks before a run, and the first durable steps of it (DESIGN section 3, "Check").
+//!
+//! Nothing is written before it is certain that this folder is the mirror that is meant: a path whose disk is not
+//! mounted, a folder of somebody else and another source are refused first.
+
+use crate::context::Context;
+use crate::index::{self, Generation};
+use crate::marker::{Marker, RunOpen};
+use crate::order::NameOrder;
+use crate::spill::Pool;
+use crate::{files, layout, recover};
+use octo_core::source::{ListSink, Listed};
+use octo_core::{Abilities, Code, Entry, Error, SourcePin, Target, Timestamp};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// A run that may begin.
+pub struct Ready {
+    /// The mirror's marker, already written with the next run's number.
+    pub marker: Marker,
+    /// This run's number.
+    pub run: u64,
+    /// The mirror had no entry at all before this run.
+    pub was_empty: bool,
+    /// Files of the mirror changed after this moment may not be whole.
+    pub suspect_since: Option<Timestamp>,
+    /// A run that did not end.
+    pub interrupted: Option<u64>,
+    /// The index of the last run, if it may be used.
+    pub index: Option<Generation>,
+    /// Held until the run ends.
+    _lock: Option<Box<dyn Send>>,
+}
+
+/// Checks everything and begins the run.
+pub fn prepare(context: &Context<'_>, order: NameOrder, pool: &Arc<Pool>) -> Result<Ready, Error> {
+    let pin = context.source.pin()?;
+    let abilities = context.target.abilities();
+    let seen = Marker::read(context.target)?;
+    let was_empty = judge(context, seen.as_ref(), &pin)?;
+    if context.options.dry_run {
+        return dry(context, order, seen, pin, abilities, was_empty);
+    }
+    let lock = context.target.lock()?;
+    // Another run may have ended, or begun the mirror, between the first look and the lock.
+    let seen = Marker::read(context.target)?;
+    let was_empty = judge(context, seen.as_ref(), &pin)?;
+    let marker = renew(context, seen, pin, abilities, was_empty)?;
+    let run = marker.next_run - 1;
+    let open = RunOpen::read(context.target)?;
+    let suspect_since = begin(context, run, open.as_ref())?;
+    recover::recover(context, &marker.abilities, open.as_ref().map(|open| open.run))?;
+    let index = recover::index(context, order, pool, run)?;
+    let interrupted = open.map(|open| open.run);
+    Ok(Ready { marker, run, was_empty, suspect_since, interrupted, index, _lock: Some(lock) })
+}
+
+/// A dry run reads what is there and writes nothing.
+fn dry(
+    context: &Context<'_>,
+    _: NameOrder,
+    seen: Option<Marker>,
+    pin: SourcePin,
+    abilities: Abilities,
+    was_empty: bool,
+) -> Result<Ready, Error> {
+    let is_new = seen.is_none();
+    let mut marker = seen.map_or_else(|| Marker::new(pin, abilities), Ok)?;
+    marker.unproven |= context.options.accept_source || (is_new && !was_empty);
+    let usable = !is_new && !context.options.accept_source;
+    let index = if usable { index::open_latest(context.target)? } else { None };
+    let run = marker.next_run;
+    Ok(Ready { marker, run, was_empty, suspect_since: None, interrupted: None, index, _lock: None })
+}
+
+/// Whether this folder is the mirror that is meant. Tells whether it holds nothing at all.
+fn judge(context: &Context<'_>, seen: Option<&Marker>, pin: &SourcePin) -> Result<bool, Error> {
+    let options = context.options;
+    let Some(marker) = seen else {
+        if options.known_target.is_some() && !options.new_target {
+            return Err(Error::new(Code::NotMounted, "its marker .octobackup/marker.toml is gone"));
+        }
+        let is_empty = is_empty(context.target)?;
+        if !is_empty && !options.adopt {
+            return Err(Error::new(Code::NotAdopted, ""));
+        }
+        return Ok(is_empty);
+    };
+    if let Some(known) =
+        options.known_target.as_ref().filter(|known| **known != marker.target_id && !options.new_target)
+    {
+        let detail =
+            format!("another mirror ({}) is at this path; the one known from before is {known}", marker.target_id);
+        return Err(Error::new(Code::NotMounted, detail));
+    }
+    if marker.source != *pin && !options.accept_source {
+        return Err(Error::new(Code::SourceChanged, format!("it was {}, now it is {pin}", marker.source)));
+    }
+    Ok(false)
+}
+
+/// Nothing in the folder but what is ours or the filesystem's own.
+fn is_empty(target: &dyn Target) -> Result<bool, Error> {
+    struct First(bool);
+    impl ListSink for First {
+        fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
+            if layout::is_reserved_name(&entry.name) || layout::belongs_to_filesystem(&entry.name) {
+                return ControlFlow::Continue(());
+            }
+            self.0 = true;
+            ControlFlow::Break(())
+        }
+        fn problem(&mut self, _: &[u8], _: Error) {
+            self.0 = true;
+        }
+    }
+    let mut first = First(false);
+    match target.list(&octo_core::RelPath::root(), &mut first) {
+        _ if first.0 => Ok(false),
+        Listed::Complete => Ok(true),
+        Listed::Incomplete(error) if error.code == Code::NotFound => Ok(true),
+        Listed::Incomplete(error) => Err(Error::new(Code::TargetFailed, error.to_string())),
+    }
+}
+
+/// The marker with this run's number taken, written durably.
+fn renew(
+    context: &Context<'_>,
+    seen: Option<Marker>,
+    pin: SourcePin,
+    abilities: Abilities,
+    was_empty: bool,
+) -> Result<Marker, Error> {
+    let is_new = seen.is_none();
+    let mut marker = seen.map_or_else(|| Marker::new(pin.clone(), abilities.clone()), Ok)?;
+    let reordered = marker.abilities.names.folds_case != abilities.names.folds_case;
+    if marker.source != pin || reordered {
+        // Ids of another source, or another order, make the index worthless.
+        files::remove_tree(context.target, &layout::index_folder())?;
+    }
+    marker.unproven |= marker.source != pin || (is_new && !was_empty);
+    marker.source = pin;
+    marker.abilities = abilities;
+    if context.options.job.is_some() {
+        marker.job.clone_from(&context.options.job);
+    }
+    if context.options.release_brake {
+        marker.braked_by = None;
+    }
+    marker.next_run += 1;
+    marker.write(context.target)?;
+    Ok(marker)
+}
+
+/// Writes `run.open`. Tells from when on files are suspect.
+fn begin(context: &Context<'_>, run: u64, before: Option<&RunOpen>) -> Result<Option<Timestamp>, Error> {
+    let target = context.target;
+    let boot_id = target.boot_id();
+    let suspect_since = before.and_then(|before| {
+        let crashed = (before.boot_id != boot_id).then_some(before.last_checkpoint);
+        [before.suspect_since, crashed].into_iter().flatten().min()
+    });
+    if before.is_some() {
+        // The process died: what it wrote is there, but not durable yet.
+        target.checkpoint()?;
+    }
+    let open = RunOpen { run, boot_id, last_checkpoint: context.clock.now(), suspect_since };
+    open.write(target)?;
+    Ok(suspect_since)
+}

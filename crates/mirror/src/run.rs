@@ -1,0 +1,438 @@
+//! One run from its checks to its report.
+
+use crate::changes::{ChangesLog, Record};
+use crate::checkpoint::Checkpoints;
+use crate::compare::{Comparer, Lists};
+use crate::context::Context;
+use crate::copy::{Copier, Task};
+use crate::deletion::{Deletion, Verdict};
+use crate::index::{self, Journal, NewStream};
+use crate::marker::RunOpen;
+use crate::moves::{Left, Moves};
+use crate::order::NameOrder;
+use crate::place::Placer;
+use crate::prepare::{Ready, prepare};
+use crate::queue::Queue;
+use crate::spill::{Log, Pool};
+use crate::walk::{Frame, Lister, Walk, list_folders};
+use crate::{RunOptions, RunResult, files, held, layout, settle};
+use crossbeam_channel::bounded;
+use octo_core::guard::{self, GuardInput};
+use octo_core::plan::PlanRules;
+use octo_core::report::REPORT_FORMAT;
+use octo_core::retention::KeepVersions;
+use octo_core::{Cancel, Clock, Code, Error, Kind, Monitor, Outcome, Phase, RunReport, Source, Target, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Memory for sorting listings, the index and moves, whatever the size of the tree.
+const SORT_BYTES: usize = 24 << 20;
+
+/// Mirrors `source` to `target`. Never panics on what either side does; everything that happened is in the report.
+pub fn run(
+    source: &dyn Source,
+    target: &dyn Target,
+    options: &RunOptions,
+    monitor: &dyn Monitor,
+    clock: &dyn Clock,
+    cancel: &Cancel,
+) -> RunResult {
+    let context = Context::new(source, target, options, monitor, clock, cancel);
+    let begun = (clock.now(), clock.monotonic());
+    let pool = Pool::new(SORT_BYTES);
+    let order = NameOrder { folds_case: target.abilities().names.folds_case };
+    context.phase(Phase::Check);
+    let ready = match prepare(&context, order, &pool) {
+        Ok(ready) => ready,
+        Err(error) => {
+            context.fail(error);
+            return RunResult { report: report(&context, begun, 0, &Verdict::default(), Vec::new()), target_id: None };
+        }
+    };
+    let target_id = Some(ready.marker.target_id.clone()).filter(|_| !options.dry_run);
+    let report = Run::new(&context, ready, order, pool).mirror(begun);
+    RunResult { report, target_id }
+}
+
+/// A run that passed its checks.
+struct Run<'a> {
+    context: &'a Context<'a>,
+    ready: Ready,
+    order: NameOrder,
+    pool: Arc<Pool>,
+    placer: Placer<'a>,
+    journal: Journal<'a>,
+}
+
+/// What the walk over both sides left to do.
+struct Walked<'r> {
+    index: NewStream<'r>,
+    lists: Lists<'r>,
+    guard: GuardInput,
+}
+
+impl<'a> Run<'a> {
+    fn new(context: &'a Context<'a>, ready: Ready, order: NameOrder, pool: Arc<Pool>) -> Run<'a> {
+        let versions = context.options.keep_versions != KeepVersions::No && !context.options.dry_run;
+        let placer = Placer {
+            target: context.target,
+            run: ready.run,
+            abilities: ready.marker.abilities.clone(),
+            changes: versions.then(|| ChangesLog::new(context.target, ready.run)),
+        };
+        Run { context, ready, order, pool, placer, journal: Journal::new(context.target) }
+    }
+
+    fn mirror(mut self, begun: (Timestamp, Duration)) -> RunReport {
+        let mut verdict = Verdict::default();
+        if let Err(error) = self.work(&mut verdict) {
+            self.context.fail(error);
+        }
+        self.context.phase(Phase::Settle);
+        if let Err(error) = self.close() {
+            self.context.fail(error);
+        }
+        let report = report(self.context, begun, self.ready.run, &verdict, self.remarks());
+        self.end(report)
+    }
+
+    fn work(&self, verdict: &mut Verdict) -> Result<(), Error> {
+        let checkpoints = Checkpoints::new(self.context, &self.placer, &self.journal, self.ready.suspect_since);
+        let copier = Copier::new(self.context, &self.placer, &self.journal, &checkpoints);
+        if !self.context.options.dry_run {
+            files::ensure_folder(self.context.target, &layout::staging(self.ready.run))?;
+        }
+        if self.ready.was_empty && !self.context.options.dry_run {
+            self.placer.intend(&[Record::Began])?;
+        }
+        self.context.phase(Phase::Copy);
+        let comparer = self.comparer();
+        let comparer = self.walk(comparer, &copier, vec![Frame::root()])?;
+        let (_, brakes) = comparer.replacements();
+        let (index, lists, guard) = comparer.finish()?;
+        self.context.listed_all();
+        let mut walked = Walked { index, lists, guard };
+        self.context.phase(Phase::Finish);
+        let vanished = self.finish_copies(&copier, &mut walked, brakes)?;
+        self.demand_privilege();
+        if self.context.is_over() {
+            return Ok(());
+        }
+        self.context.phase(Phase::Delete);
+        *verdict = self.delete(&checkpoints, vanished, walked.guard)?;
+        self.make_changed_kinds(&copier, walked.lists.kind_changes.finish())?;
+        if self.context.is_over() || self.context.options.dry_run {
+            return Ok(());
+        }
+        settle::folder_times(self.context, &self.placer, &walked.lists.folder_times.finish())?;
+        checkpoints.make()?;
+        self.publish_index(walked.index)
+    }
+
+    fn comparer(&self) -> Comparer<'_> {
+        let options = self.context.options;
+        let rules = PlanRules {
+            compare: options.compare,
+            times: self.placer.abilities.times,
+            restamp_shift_secs: options.restamp_shift_secs,
+            suspect_since: self.ready.suspect_since,
+        };
+        // A move takes the old name away, which `--no-delete` does not allow; without hard links moves become copies.
+        let moves = !options.no_delete
+            && self.context.source.features().stable_ids
+            && self.placer.abilities.hard_links
+            && !self.ready.marker.unproven;
+        Comparer::new(self.context, &self.placer, self.order, rules, self.ready.index.as_ref(), moves)
+    }
+
+    /// Walks over both sides from `frames` down, and copies meanwhile.
+    fn walk<'c>(
+        &'c self,
+        mut comparer: Comparer<'c>,
+        copier: &Copier<'_>,
+        frames: Vec<Frame>,
+    ) -> Result<Comparer<'c>, Error> {
+        let lister = Lister {
+            source: self.context.source,
+            target: self.context.target,
+            filter: &self.context.options.filter,
+            order: self.order,
+            rules: self.placer.abilities.names.clone(),
+            pool: Arc::clone(&self.pool),
+        };
+        let threads = self.context.options.workers.unwrap_or(self.context.source.features().listings_in_flight);
+        std::thread::scope(|scope| {
+            let (mut walk, jobs) = Walk::new(frames);
+            for _ in 0..threads.max(1) {
+                let (lister, jobs) = (&lister, jobs.clone());
+                scope.spawn(move || list_folders(lister, &jobs));
+            }
+            self.with_queue(copier, |queue| {
+                while !self.context.is_over() {
+                    let Some((frame, pair)) = walk.next()? else { break };
+                    let children = comparer.folder(queue, &frame, &pair)?;
+                    walk.descend(children);
+                    self.context.progress(None);
+                }
+                // Ends the threads that list.
+                drop(walk);
+                Ok(())
+            })
+        })?;
+        Ok(comparer)
+    }
+
+    /// Gives `work` a queue, and copies what it queues until all is done.
+    fn with_queue<T>(
+        &self,
+        copier: &Copier<'_>,
+        work: impl FnOnce(&mut Queue<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let threads = self.context.options.workers.unwrap_or(self.context.source.features().fetches_in_flight).max(1);
+        let (batches, receiver) = bounded::<Vec<Task>>(2 * threads);
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                let receiver = receiver.clone();
+                scope.spawn(move || receiver.iter().for_each(|batch| copier.copy(batch)));
+            }
+            drop(receiver);
+            let mut queue = Queue::new(self.context, batches);
+            work(&mut queue)
+        })
+    }
+
+    /// Moves, what was not moved, replacements that the brake allows, and files that were in use. Returns what is left
+    /// to delete.
+    fn finish_copies(&self, copier: &Copier<'_>, walked: &mut Walked<'_>, brakes: bool) -> Result<Log, Error> {
+        let (candidates, vanished) = (walked.lists.candidates.take(), walked.lists.vanished.take());
+        let left = match (&self.ready.index, self.context.is_over()) {
+            (Some(index), false) => {
+                let moves = Moves {
+                    context: self.context,
+                    placer: &self.placer,
+                    journal: &self.journal,
+                    order: self.order,
+                    pool: Arc::clone(&self.pool),
+                };
+                moves.settle(&candidates, vanished, index)?
+            }
+            _ => Left { vanished, copies: candidates },
+        };
+        self.copy_all(copier, &left.copies)?;
+        let deferred = walked.lists.deferred.take();
+        if brakes && deferred.count() > 0 {
+            self.hold_replacements(&deferred);
+        } else {
+            self.copy_all(copier, &deferred)?;
+        }
+        walked.guard.replaced_files = self.context.counts().replaced;
+        self.copy_all(copier, &copier.take_later())?;
+        Ok(left.vanished)
+    }
+
+    fn copy_all(&self, copier: &Copier<'_>, tasks: &Log) -> Result<(), Error> {
+        if tasks.count() == 0 || self.context.is_over() {
+            return Ok(());
+        }
+        self.with_queue(copier, |queue| {
+            for task in tasks.forward() {
+                queue.push(Task::decode(&task?)?)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Without versions a suspicious wave of replacements would overwrite the last good copies.
+    fn hold_replacements(&self, deferred: &Log) {
+        let detail = format!(
+            "{} more changed files were not copied, because no versions are kept and so many changed at once; \
+             if that is right, run again with --release-brake",
+            deferred.count()
+        );
+        self.context.problem(&octo_core::RelPath::root(), Error::new(Code::ReplacementsHeld, detail));
+    }
+
+    /// `--backup-intent require`: any access denied makes the run fail, before anything is deleted.
+    fn demand_privilege(&self) {
+        if self.context.options.require_privilege
+            && let Some(count) = self.context.count_of(Code::AccessDenied)
+        {
+            let detail = format!("{count} entries could not be read, and --backup-intent require was given");
+            self.context.fail(Error::new(Code::PrivilegeMissing, detail));
+        }
+    }
+
+    fn delete(&self, checkpoints: &Checkpoints<'_>, vanished: Log, mut guard: GuardInput) -> Result<Verdict, Error> {
+        let options = self.context.options;
+        if options.no_delete {
+            return Ok(Verdict::default());
+        }
+        let waits = held::held_plan(self.context.target, 0)?;
+        let mut standing = Vec::new();
+        match (&waits, &options.approve) {
+            (Some(plan), None) => standing.push(format!("plan {} waits for approval", plan.id)),
+            _ => {}
+        }
+        if let Some(run) = self.ready.marker.braked_by {
+            standing.push(format!("run {run} replaced suspiciously many files, and nobody has released it yet"));
+        }
+        guard.first_after_adoption = self.ready.marker.unproven;
+        guard.listings_untrusted = self.context.source.features().hides_unreadable && !options.trust_listings;
+        if options.release_brake {
+            guard.replaced_files = 0;
+        }
+        let deletion =
+            Deletion { context: self.context, placer: &self.placer, checkpoints, order: self.order, standing };
+        deletion.settle(vanished, guard)
+    }
+
+    /// What could not be made before something of another kind was deleted.
+    fn make_changed_kinds(&self, copier: &Copier<'_>, kind_changes: Log) -> Result<(), Error> {
+        if kind_changes.count() == 0 || self.context.is_over() {
+            return Ok(());
+        }
+        let mut comparer = self.comparer();
+        let mut folders = Vec::new();
+        self.with_queue(copier, |queue| {
+            for task in kind_changes.forward() {
+                let task = Task::decode(&task?)?;
+                if !self.context.options.dry_run && self.context.target.look(&task.place)?.is_some() {
+                    if self.context.options.no_delete {
+                        let detail = "it is of another kind in the mirror, and --no-delete was given";
+                        self.context.problem(&task.source, Error::new(Code::KindMoved, detail));
+                    }
+                    continue;
+                }
+                match task.meta.kind {
+                    Kind::Folder => folders.extend(comparer.make_late_folder(&task)?),
+                    Kind::Link => comparer.make_late_link(&task),
+                    _ => queue.push(task)?,
+                }
+            }
+            Ok(())
+        })?;
+        let comparer = self.walk(comparer, copier, folders)?;
+        let (_, lists, _) = comparer.finish()?;
+        self.copy_all(copier, &lists.candidates.finish())?;
+        self.copy_all(copier, &copier.take_later())?;
+        if self.context.options.dry_run {
+            return Ok(());
+        }
+        settle::folder_times(self.context, &self.placer, &lists.folder_times.finish())
+    }
+
+    /// The index of this run: what the walk kept, and what was copied.
+    fn publish_index(&self, stream: NewStream<'_>) -> Result<(), Error> {
+        if !stream.differs() && self.journal.count() == 0 {
+            return Ok(());
+        }
+        let (common, rest) = stream.finish();
+        let base = index::new_records(self.ready.index.as_ref(), common, &rest);
+        let journal = index::sorted_journal(self.context.target, &self.pool, self.order)?;
+        let newer = index::journal_records(&journal)?;
+        index::publish(self.context.target, &self.pool, self.order, self.ready.run, base, newer)
+    }
+
+    /// Whatever happened: what was done becomes durable, old versions go if the run ended well, the marker tells what
+    /// the next run has to know.
+    fn close(&mut self) -> Result<(), Error> {
+        if self.context.options.dry_run {
+            return Ok(());
+        }
+        let ended = !self.context.is_over();
+        let counts = self.context.counts();
+        let marker = &mut self.ready.marker;
+        let before = marker.clone();
+        if guard::replaces_too_many(counts.replaced, counts.mirror_files) && !self.context.options.release_brake {
+            marker.braked_by.get_or_insert(self.ready.run);
+        }
+        if ended {
+            marker.unproven = false;
+        }
+        if *marker != before {
+            marker.write(self.context.target)?;
+        }
+        if ended && marker.braked_by.is_none() && self.context.counts().held == 0 {
+            settle::prune(self.context, self.ready.run)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the report and ends the run on the disk.
+    fn end(&self, mut report: RunReport) -> RunReport {
+        if self.context.options.dry_run {
+            return report;
+        }
+        let target = self.context.target;
+        let problems = self.context.take_problems();
+        let finish = || {
+            let checkpoints = Checkpoints::new(self.context, &self.placer, &self.journal, self.ready.suspect_since);
+            files::remove_tree(target, &layout::staging(self.ready.run))?;
+            settle::write_report(target, &report, &problems)?;
+            checkpoints.make()?;
+            // Suspect files that this run did not get to stay suspect.
+            let unfinished = matches!(report.outcome, Outcome::Failed | Outcome::Cancelled);
+            if unfinished && self.ready.suspect_since.is_some() { Ok(()) } else { RunOpen::remove(target) }
+        };
+        if let Err(error) = finish() {
+            report.outcome = report.outcome.worst(Outcome::Failed);
+            report.remarks.push(format!("the run could not be ended properly: {error}"));
+        }
+        report
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let Some(run) = self.ready.interrupted {
+            remarks.push(format!("run {run} before this one did not end; its work was taken up"));
+        }
+        if self.ready.suspect_since.is_some() {
+            remarks.push("the machine had crashed: files written shortly before were copied again".to_owned());
+        }
+        let counts = self.context.counts();
+        if counts.shifted > 100 && counts.shifted * 2 > counts.replaced {
+            remarks.push(format!(
+                "{} changed files differ only in time, by whole hours: most likely a time zone or daylight saving \
+                 change. They were copied again; --restamp-shift sets the times without copying",
+                counts.shifted
+            ));
+        }
+        remarks.extend(self.placer.abilities.losses());
+        remarks.extend(self.context.source.remarks());
+        remarks
+    }
+}
+
+fn report(
+    context: &Context<'_>,
+    begun: (Timestamp, Duration),
+    run: u64,
+    verdict: &Verdict,
+    remarks: Vec<String>,
+) -> RunReport {
+    let counts = context.counts();
+    let outcome = match context.fatal() {
+        _ if context.cancel.is_cancelled() => Outcome::Cancelled,
+        Some(_) => Outcome::Failed,
+        None if !verdict.because.is_empty() => Outcome::Held,
+        None if counts.problems > 0 => Outcome::Warnings,
+        None => Outcome::Succeeded,
+    };
+    let elapsed = context.clock.monotonic().saturating_sub(begun.1);
+    RunReport {
+        format: REPORT_FORMAT,
+        run,
+        outcome,
+        dry_run: context.options.dry_run,
+        source: context.options.source_label.clone(),
+        target: context.options.target_label.clone(),
+        started: begun.0,
+        duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        counts,
+        held_because: verdict.because.clone(),
+        held_plan: verdict.plan.clone(),
+        remarks,
+        causes: context.causes(),
+        free_bytes: context.target.space().ok().map(|space| space.free_bytes),
+    }
+}

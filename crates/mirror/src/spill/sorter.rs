@@ -1,0 +1,360 @@
+//! Sorts more records than fit into memory: sorted runs in a scratch file, merged when they are read.
+
+use super::{READ_BYTES, read_exact};
+use octo_core::{Error, Target, TargetFile};
+use std::cmp::{Ordering as CmpOrdering, Reverse};
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// A sorter may always use this much, so that many of them at once make progress when the pool is empty.
+const OWN_BYTES: usize = 256 << 10;
+/// What a sorter takes from the pool at a time.
+const STEP_BYTES: usize = 256 << 10;
+/// Runs merged at once; more are merged into one first, so that read buffers stay bounded.
+const RUNS_MAX: usize = 64;
+/// Length of the record and of its key, before each record of a run.
+const HEAD_BYTES: usize = 8;
+
+/// Memory shared by all sorters of a run of the engine.
+#[derive(Debug)]
+pub struct Pool(AtomicI64);
+
+impl Pool {
+    /// A pool of so many bytes.
+    pub fn new(bytes: usize) -> Arc<Pool> {
+        Arc::new(Pool(AtomicI64::new(i64::try_from(bytes).unwrap_or(i64::MAX))))
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let taken = self.0.fetch_sub(bytes, Ordering::Relaxed) >= bytes;
+        if !taken {
+            self.0.fetch_add(bytes, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    fn give(&self, bytes: usize) {
+        self.0.fetch_add(i64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
+    }
+}
+
+/// A key and a value.
+#[derive(Debug, Clone)]
+pub struct Record {
+    bytes: Vec<u8>,
+    key_len: usize,
+}
+
+impl Record {
+    /// What it is sorted by.
+    pub fn key(&self) -> &[u8] {
+        &self.bytes[..self.key_len]
+    }
+    /// What it carries.
+    pub fn value(&self) -> &[u8] {
+        &self.bytes[self.key_len..]
+    }
+}
+
+/// A record and the run it came from, in an order that only the key decides.
+struct Head(Record, usize);
+
+impl Ord for Head {
+    fn cmp(&self, other: &Head) -> CmpOrdering {
+        self.0.key().cmp(other.0.key()).then(self.1.cmp(&other.1))
+    }
+}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Head) -> Option<CmpOrdering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Head) -> bool {
+        self.cmp(other) == CmpOrdering::Equal
+    }
+}
+
+impl Eq for Head {}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    offset: u32,
+    key_len: u32,
+    len: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Run {
+    start: u64,
+    end: u64,
+}
+
+/// Takes records in any order.
+pub struct Sorter<'a> {
+    target: &'a dyn Target,
+    pool: Arc<Pool>,
+    granted: usize,
+    arena: Vec<u8>,
+    slots: Vec<Slot>,
+    runs: Vec<Run>,
+    file: Option<Box<dyn TargetFile>>,
+    file_bytes: u64,
+    count: u64,
+}
+
+impl<'a> Sorter<'a> {
+    /// An empty sorter whose scratch files `target` gives.
+    pub fn new(target: &'a dyn Target, pool: &Arc<Pool>) -> Sorter<'a> {
+        Sorter {
+            target,
+            pool: Arc::clone(pool),
+            granted: 0,
+            arena: Vec::new(),
+            slots: Vec::new(),
+            runs: Vec::new(),
+            file: None,
+            file_bytes: 0,
+            count: 0,
+        }
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        let used = self.arena.len() + self.slots.len() * size_of::<Slot>();
+        if used + key.len() + value.len() > OWN_BYTES + self.granted {
+            if self.pool.take(STEP_BYTES) {
+                self.granted += STEP_BYTES;
+            } else if !self.slots.is_empty() {
+                self.spill()?;
+            }
+        }
+        let as_u32 = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        self.slots.push(Slot {
+            offset: as_u32(self.arena.len()),
+            key_len: as_u32(key.len()),
+            len: as_u32(key.len() + value.len()),
+        });
+        self.arena.extend_from_slice(key);
+        self.arena.extend_from_slice(value);
+        self.count += 1;
+        Ok(())
+    }
+
+    fn sort(&mut self) {
+        let arena = &self.arena;
+        let key = |s: &Slot| &arena[s.offset as usize..(s.offset + s.key_len) as usize];
+        self.slots.sort_unstable_by(|a, b| key(a).cmp(key(b)));
+    }
+
+    fn spill(&mut self) -> Result<(), Error> {
+        self.sort();
+        let mut writer = RunWriter::new(self.file.take().map_or_else(|| self.target.scratch(), Ok)?, self.file_bytes);
+        for slot in &self.slots {
+            let from = slot.offset as usize;
+            writer.push(&self.arena[from..from + slot.len as usize], slot.key_len)?;
+        }
+        self.end_run(writer)?;
+        self.slots.clear();
+        self.arena.clear();
+        if self.runs.len() == RUNS_MAX {
+            self.merge_runs()?;
+        }
+        Ok(())
+    }
+
+    fn end_run(&mut self, writer: RunWriter) -> Result<(), Error> {
+        let (file, end) = writer.finish()?;
+        self.runs.push(Run { start: self.file_bytes, end });
+        self.file_bytes = end;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// All runs into one, in a new scratch file.
+    fn merge_runs(&mut self) -> Result<(), Error> {
+        let Some(old) = self.file.take() else { return Ok(()) };
+        let mut writer = RunWriter::new(self.target.scratch()?, 0);
+        for record in Merged::new(&*old, &self.runs)? {
+            let record = record?;
+            writer.push(&record.bytes, u32::try_from(record.key_len).unwrap_or(0))?;
+        }
+        self.runs.clear();
+        self.file_bytes = 0;
+        self.end_run(writer)
+    }
+
+    /// Ends adding.
+    pub fn finish(mut self) -> Result<Sorted, Error> {
+        if !self.runs.is_empty() && !self.slots.is_empty() {
+            self.spill()?;
+        }
+        self.sort();
+        let spilled = !self.runs.is_empty();
+        if spilled {
+            self.arena = Vec::new();
+            self.slots = Vec::new();
+            self.pool.give(std::mem::take(&mut self.granted));
+        }
+        self.arena.shrink_to_fit();
+        self.slots.shrink_to_fit();
+        Ok(Sorted {
+            pool: Arc::clone(&self.pool),
+            granted: std::mem::take(&mut self.granted),
+            arena: std::mem::take(&mut self.arena),
+            slots: std::mem::take(&mut self.slots),
+            runs: std::mem::take(&mut self.runs),
+            file: self.file.take(),
+            count: self.count,
+        })
+    }
+}
+
+impl Drop for Sorter<'_> {
+    fn drop(&mut self) {
+        self.pool.give(self.granted);
+    }
+}
+
+/// Sorted records, readable as often as needed.
+pub struct Sorted {
+    pool: Arc<Pool>,
+    granted: usize,
+    arena: Vec<u8>,
+    slots: Vec<Slot>,
+    runs: Vec<Run>,
+    file: Option<Box<dyn TargetFile>>,
+    count: u64,
+}
+
+impl Drop for Sorted {
+    fn drop(&mut self) {
+        self.pool.give(self.granted);
+    }
+}
+
+impl Sorted {
+    /// How many records there are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The records by key; those of equal keys in no particular order.
+    pub fn iter(&self) -> Result<Box<dyn Iterator<Item = Result<Record, Error>> + '_>, Error> {
+        if let Some(file) = &self.file {
+            return Ok(Box::new(Merged::new(&**file, &self.runs)?));
+        }
+        Ok(Box::new(self.slots.iter().map(|slot| {
+            let from = slot.offset as usize;
+            Ok(Record { bytes: self.arena[from..from + slot.len as usize].to_vec(), key_len: slot.key_len as usize })
+        })))
+    }
+}
+
+/// Appends one sorted run to a scratch file.
+struct RunWriter {
+    file: Box<dyn TargetFile>,
+    at: u64,
+    buffer: Vec<u8>,
+}
+
+impl RunWriter {
+    fn new(file: Box<dyn TargetFile>, at: u64) -> RunWriter {
+        RunWriter { file, at, buffer: Vec::with_capacity(4 * READ_BYTES) }
+    }
+
+    fn push(&mut self, bytes: &[u8], key_len: u32) -> Result<(), Error> {
+        self.buffer.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.buffer.extend_from_slice(&key_len.to_le_bytes());
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= 3 * READ_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.file.write_at(self.at, &self.buffer)?;
+        self.at += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(Box<dyn TargetFile>, u64), Error> {
+        self.flush()?;
+        Ok((self.file, self.at))
+    }
+}
+
+/// Reads one run.
+struct RunReader<'a> {
+    file: &'a dyn TargetFile,
+    run: Run,
+    buffer: Vec<u8>,
+    at: usize,
+}
+
+impl RunReader<'_> {
+    fn next(&mut self) -> Result<Option<Record>, Error> {
+        if !self.fill(HEAD_BYTES)? {
+            return Ok(None);
+        }
+        let number = |b: &[u8]| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize;
+        let (len, key_len) = (number(&self.buffer[self.at..]), number(&self.buffer[self.at + 4..]));
+        self.at += HEAD_BYTES;
+        if len > 0 && !self.fill(len)? {
+            return Err(Error::new(octo_core::Code::TargetFailed, "a temporary file is damaged"));
+        }
+        let bytes = self.buffer[self.at..self.at + len].to_vec();
+        self.at += len;
+        Ok(Some(Record { bytes, key_len: key_len.min(len) }))
+    }
+
+    /// Makes `want` bytes available; false at the end of the run.
+    fn fill(&mut self, want: usize) -> Result<bool, Error> {
+        if self.buffer.len() - self.at >= want {
+            return Ok(true);
+        }
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let have = self.buffer.len();
+        let left = usize::try_from(self.run.end - self.run.start).unwrap_or(usize::MAX);
+        let more = left.min(READ_BYTES.max(want - have));
+        self.buffer.resize(have + more, 0);
+        read_exact(self.file, self.run.start, &mut self.buffer[have..])?;
+        self.run.start += more as u64;
+        Ok(self.buffer.len() >= want && want > 0)
+    }
+}
+
+/// All runs merged by key.
+struct Merged<'a> {
+    readers: Vec<RunReader<'a>>,
+    heads: BinaryHeap<Reverse<Head>>,
+}
+
+impl<'a> Merged<'a> {
+    fn new(file: &'a dyn TargetFile, runs: &[Run]) -> Result<Merged<'a>, Error> {
+        let mut readers: Vec<_> =
+            runs.iter().map(|run| RunReader { file, run: *run, buffer: Vec::new(), at: 0 }).collect();
+        let mut heads = BinaryHeap::new();
+        for (i, reader) in readers.iter_mut().enumerate() {
+            heads.extend(reader.next()?.map(|record| Reverse(Head(record, i))));
+        }
+        Ok(Merged { readers, heads })
+    }
+}
+
+impl Iterator for Merged<'_> {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Reverse(Head(record, i)) = self.heads.pop()?;
+        match self.readers[i].next() {
+            Ok(next) => self.heads.extend(next.map(|r| Reverse(Head(r, i)))),
+            Err(error) => return Some(Err(error)),
+        }
+        Some(Ok(record))
+    }
+}

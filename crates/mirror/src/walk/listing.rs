@@ -1,0 +1,253 @@
+//! One folder's listing, filtered, named as it is stored, sorted, and with the knowledge whether it is complete.
+
+use crate::codec::{Reader, Writer};
+use crate::layout;
+use crate::order::NameOrder;
+use crate::spill::{Pool, Record, Sorted, Sorter};
+use octo_core::merge::{Pair, merge};
+use octo_core::naming::{Stored, store, store_twin, unescape};
+use octo_core::source::Listed;
+use octo_core::{Code, Entry, Error, Filter, Kind, ListSink, Meta, Name, NameRules, RelPath, Source, Target};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Problems kept of one listing; a hostile source may send millions.
+const PROBLEMS_MAX: usize = 1000;
+
+/// What all listings of a run share.
+pub struct Lister<'a> {
+    /// Where the files come from.
+    pub source: &'a dyn Source,
+    /// The mirror.
+    pub target: &'a dyn Target,
+    /// What belongs to the job.
+    pub filter: &'a Filter,
+    /// The target's order of names.
+    pub order: NameOrder,
+    /// The target's rules for names.
+    pub rules: NameRules,
+    /// Memory for sorting.
+    pub pool: Arc<Pool>,
+}
+
+/// One entry of a listing. On the target both names are the stored one.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// Its sort key.
+    pub key: Vec<u8>,
+    /// The name on its own side.
+    pub name: Name,
+    /// The name in the mirror.
+    pub stored: Name,
+    /// Whether the stored name cannot be turned back by itself.
+    pub is_cut: bool,
+    /// What is known of it.
+    pub meta: Meta,
+}
+
+/// All entries of one side of a folder.
+pub struct Side {
+    main: Sorted,
+    twins: Option<Sorted>,
+    order: NameOrder,
+    /// Whether this is all of it.
+    pub end: Listed,
+    /// Entries that cannot be mirrored.
+    pub problems: Vec<(Vec<u8>, Error)>,
+    /// The target folder is a mirror of its own.
+    pub nested_mirror: bool,
+}
+
+impl Lister<'_> {
+    /// Lists a folder of the source.
+    pub fn source(&self, folder: &RelPath) -> Result<Side, Error> {
+        let mut sink = Sink::new(self, folder, true);
+        let end = self.source.list(folder, &mut sink);
+        let (sorter, problems, failed, hostile) = (sink.sorter, sink.problems, sink.failed, sink.hostile);
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let main = sorter.finish()?;
+        let mut side = Side { main, twins: None, order: self.order, end, problems, nested_mirror: false };
+        if let (Listed::Complete, Some(name)) = (&side.end, hostile) {
+            let printable = String::from_utf8_lossy(&name).into_owned();
+            side.end = Listed::Incomplete(Error::new(Code::BadName, format!("the folder lists {printable:?}")));
+        }
+        self.settle_same_names(&mut side)?;
+        Ok(side)
+    }
+
+    /// Lists a folder of the mirror. `folder` is its stored path, `original` the path the filter knows it by.
+    pub fn target(&self, folder: &RelPath, original: &RelPath) -> Result<Side, Error> {
+        let mut sink = Sink::new(self, original, false);
+        let end = self.target.list(folder, &mut sink);
+        let (sorter, problems, failed, saw_reserved) = (sink.sorter, sink.problems, sink.failed, sink.saw_reserved);
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let nested_mirror = saw_reserved && !folder.is_root() && {
+            let marker = folder.join_path(&layout::marker());
+            matches!(self.target.look(&marker), Ok(Some(_)))
+        };
+        Ok(Side { main: sorter.finish()?, twins: None, order: self.order, end, problems, nested_mirror })
+    }
+
+    /// Two entries with one name: a lie if the names are equal, twins if they only fold together.
+    fn settle_same_names(&self, side: &mut Side) -> Result<(), Error> {
+        let mut twins = Sorter::new(self.target, &self.pool);
+        let mut duplicate = None;
+        let mut last: Option<Vec<u8>> = None;
+        for record in side.main.iter()? {
+            let record = record?;
+            if let Some(before) = &last {
+                if before.as_slice() == record.key() {
+                    duplicate = Some(self.order.name_of(record.key()).to_vec());
+                } else if self.order.compare(before, record.key()).is_eq() {
+                    let entry = decode(self.order, &record)?;
+                    if let Stored::Escaped(stored) | Stored::Cut(stored) = store_twin(&entry.name, &self.rules) {
+                        twins.push(&self.order.key(&stored), record.value())?;
+                    }
+                }
+            }
+            last = Some(record.key().to_vec());
+        }
+        if let Some(name) = duplicate {
+            let error = Error::new(Code::DuplicateName, String::from_utf8_lossy(&name).into_owned());
+            side.problems.push((name, error.clone()));
+            if side.end == Listed::Complete {
+                side.end = Listed::Incomplete(error);
+            }
+        }
+        side.twins = Some(twins.finish()?).filter(|t| t.count() > 0);
+        Ok(())
+    }
+}
+
+type Entries<'a> = Box<dyn Iterator<Item = Result<Listing, Error>> + 'a>;
+
+impl Side {
+    /// The entries in order, each name once.
+    pub fn entries(&self) -> Result<Entries<'_>, Error> {
+        let order = self.order;
+        let mut last: Option<Vec<u8>> = None;
+        let main = self.main.iter()?.filter_map(move |record| {
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => return Some(Err(error)),
+            };
+            if last.as_ref().is_some_and(|before| order.compare(before, record.key()).is_eq()) {
+                return None;
+            }
+            last = Some(record.key().to_vec());
+            Some(decode(order, &record))
+        });
+        let Some(twins) = &self.twins else { return Ok(Box::new(main)) };
+        let twins = twins.iter()?.map(move |record| record.and_then(|r| decode(order, &r)));
+        let merged = merge(main, twins, move |a: &Listing, b: &Listing| order.compare(&a.key, &b.key));
+        Ok(Box::new(merged.map(|pair| {
+            pair.map(|pair| match pair {
+                Pair::Source(entry) | Pair::Target(entry) | Pair::Both(entry, _) => entry,
+            })
+        })))
+    }
+
+    /// How many entries were listed.
+    pub fn count(&self) -> u64 {
+        self.main.count()
+    }
+}
+
+fn decode(order: NameOrder, record: &Record) -> Result<Listing, Error> {
+    let bad = |_| Error::new(Code::RecordsDamaged, "a name in a temporary file");
+    let stored = Name::new(order.name_of(record.key())).map_err(bad)?;
+    let mut reader = Reader(record.value());
+    let meta = reader.meta()?;
+    let is_cut = reader.u8()? != 0;
+    let original = reader.bytes()?;
+    let name = if original.is_empty() { stored.clone() } else { Name::new(original).map_err(bad)? };
+    Ok(Listing { key: record.key().to_vec(), name, stored, is_cut, meta })
+}
+
+/// Takes a listing into a sorter.
+struct Sink<'a> {
+    lister: &'a Lister<'a>,
+    folder: &'a RelPath,
+    is_source: bool,
+    sorter: Sorter<'a>,
+    problems: Vec<(Vec<u8>, Error)>,
+    /// A name that cannot be: the listing is not to be believed.
+    hostile: Option<Vec<u8>>,
+    saw_reserved: bool,
+    /// Our own sorting failed.
+    failed: Option<Error>,
+    buffer: Writer,
+}
+
+impl<'a> Sink<'a> {
+    fn new(lister: &'a Lister<'a>, folder: &'a RelPath, is_source: bool) -> Sink<'a> {
+        let sorter = Sorter::new(lister.target, &lister.pool);
+        Sink {
+            lister,
+            folder,
+            is_source,
+            sorter,
+            problems: Vec::new(),
+            hostile: None,
+            saw_reserved: false,
+            failed: None,
+            buffer: Writer::default(),
+        }
+    }
+
+    /// The name the filter knows an entry by, and the name it is stored under; `None` if it is not mirrored.
+    fn names(&mut self, name: &Name) -> Option<(Name, Stored)> {
+        let is_root = self.folder.is_root();
+        let reserved = layout::is_reserved_name(name);
+        if !self.is_source {
+            self.saw_reserved |= reserved;
+            let hidden = is_root && (reserved || layout::belongs_to_filesystem(name));
+            return (!hidden).then(|| (unescape(name).unwrap_or_else(|| name.clone()), Stored::AsIs));
+        }
+        if reserved && is_root {
+            self.problem(name.as_bytes(), Error::new(Code::ReservedName, ""));
+            return None;
+        }
+        // A mirror below the source keeps its marker under another name, or it would protect itself from us here.
+        let stored = if reserved { store_twin(name, &self.lister.rules) } else { store(name, &self.lister.rules) };
+        Some((name.clone(), stored))
+    }
+}
+
+impl ListSink for Sink<'_> {
+    fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
+        let Some((original, stored)) = self.names(&entry.name) else { return ControlFlow::Continue(()) };
+        if self.lister.filter.excludes(&self.folder.join(&original), entry.meta.kind == Kind::Folder) {
+            return ControlFlow::Continue(());
+        }
+        self.buffer.0.clear();
+        self.buffer.meta(&entry.meta);
+        let (stored, is_cut) = match stored {
+            Stored::AsIs => (entry.name.clone(), false),
+            Stored::Escaped(stored) => (stored, false),
+            Stored::Cut(stored) => (stored, true),
+        };
+        self.buffer.u8(u8::from(is_cut));
+        self.buffer.bytes(if stored == entry.name { b"" } else { entry.name.as_bytes() });
+        match self.sorter.push(&self.lister.order.key(&stored), &self.buffer.0) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn problem(&mut self, name: &[u8], error: Error) {
+        if error.code == Code::BadName && self.hostile.is_none() {
+            self.hostile = Some(name.to_vec());
+        }
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push((name.to_vec(), error));
+        }
+    }
+}

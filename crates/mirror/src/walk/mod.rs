@@ -1,0 +1,180 @@
+//! Lists both sides folder by folder, ahead of the merge and many at once, and hands the pairs out in one strict order:
+//! depth first, names in the target's order.
+//!
+//! Memory is bounded: at most [`AHEAD_FOLDERS`] listed folders wait, their entries share one pool, and the folders still
+//! to be listed spill to disk.
+
+mod listing;
+
+pub use listing::{Lister, Listing, Side};
+
+use crate::codec::{Reader, Writer};
+use crate::spill::{Log, LogWriter};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use octo_core::{Error, Kind, Meta, RelPath, Target, Timestamp};
+use std::collections::VecDeque;
+
+/// Folders that are listed or being listed ahead of the merge.
+const AHEAD_FOLDERS: usize = 64;
+
+/// One folder to walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Its path on the source.
+    pub source: RelPath,
+    /// Its path in the mirror.
+    pub place: RelPath,
+    /// What the source says of it; `None` if the source does not have it. The root has no say of its own.
+    pub meta: Option<Meta>,
+    /// What the mirror has in its place; `None` if the mirror does not have it, or has it since a moment ago.
+    pub old: Option<Meta>,
+}
+
+impl Frame {
+    /// The root of both sides.
+    pub fn root() -> Frame {
+        let root = Some(Meta::new(Kind::Folder, 0, Timestamp::default()));
+        Frame { source: RelPath::root(), place: RelPath::root(), meta: root, old: root }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.bytes(self.source.as_bytes());
+        w.bytes(self.place.as_bytes());
+        for side in [&self.meta, &self.old] {
+            w.u8(u8::from(side.is_some()));
+            side.iter().for_each(|meta| w.meta(meta));
+        }
+        w.0
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Frame, Error> {
+        let mut r = Reader(bytes);
+        let (source, place) = (r.path()?, r.path()?);
+        let mut side = || Ok::<_, Error>(if r.u8()? != 0 { Some(r.meta()?) } else { None });
+        Ok(Frame { source, place, meta: side()?, old: side()? })
+    }
+}
+
+/// Both listings of one folder; `None` for a side that does not have it.
+pub struct FolderPair {
+    /// The source's.
+    pub source: Option<Side>,
+    /// The mirror's.
+    pub target: Option<Side>,
+}
+
+/// Collects the subfolders of the folder being merged, in order.
+pub struct Children<'a>(LogWriter<'a>);
+
+impl<'a> Children<'a> {
+    /// None yet.
+    pub fn new(target: &'a dyn Target) -> Children<'a> {
+        Children(LogWriter::new(target))
+    }
+
+    /// The only one, or none.
+    pub fn only(mut self) -> Result<Option<Frame>, Error> {
+        self.0.take().forward().next().transpose()?.map(|record| Frame::decode(&record)).transpose()
+    }
+
+    /// One more.
+    pub fn push(&mut self, frame: &Frame) -> Result<(), Error> {
+        self.0.push(&frame.encode())
+    }
+}
+
+/// A folder to list, and where its listings go.
+pub type Job = (Frame, Sender<Result<FolderPair, Error>>);
+
+enum Item {
+    Waiting(Frame),
+    Listing(Frame, Receiver<Result<FolderPair, Error>>),
+    /// Folders not looked at yet, and the place of the next one in their list.
+    More(Log, u64),
+}
+
+/// The folders still to come, next first.
+pub struct Walk {
+    items: VecDeque<Item>,
+    jobs: Sender<Job>,
+}
+
+/// Lists folders until there are no more jobs. Run by as many threads as listings shall be in flight.
+pub fn list_folders(lister: &Lister<'_>, jobs: &Receiver<Job>) {
+    for (frame, answer) in jobs {
+        // Nobody waits for the answer once the run has ended.
+        let _ = answer.send(list_pair(lister, &frame));
+    }
+}
+
+fn list_pair(lister: &Lister<'_>, frame: &Frame) -> Result<FolderPair, Error> {
+    let source = frame.meta.map(|_| lister.source(&frame.source)).transpose()?;
+    let target = frame.old.map(|_| lister.target(&frame.place, &frame.source)).transpose()?;
+    Ok(FolderPair { source, target })
+}
+
+impl Walk {
+    /// A walk that begins with `frames`, and the jobs for [`list_folders`].
+    pub fn new(frames: impl IntoIterator<Item = Frame>) -> (Walk, Receiver<Job>) {
+        let (jobs, receiver) = unbounded();
+        (Walk { items: frames.into_iter().map(Item::Waiting).collect(), jobs }, receiver)
+    }
+
+    /// The next folder with both its listings; `None` at the end.
+    pub fn next(&mut self) -> Result<Option<(Frame, FolderPair)>, Error> {
+        self.look_ahead()?;
+        match self.items.pop_front() {
+            Some(Item::Listing(frame, answer)) => {
+                let pair = answer
+                    .recv()
+                    .map_err(|_| Error::new(octo_core::Code::TargetFailed, "a thread that lists folders has ended"))?;
+                Ok(Some((frame, pair?)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The subfolders of the folder handed out last.
+    pub fn descend(&mut self, children: Children<'_>) {
+        if children.0.count() > 0 {
+            self.items.push_front(Item::More(children.0.finish(), 0));
+        }
+    }
+
+    /// Starts listings, nearest folders first. The very next one is always started.
+    fn look_ahead(&mut self) -> Result<(), Error> {
+        let listing = self.items.iter().filter(|i| matches!(i, Item::Listing(..))).count();
+        let mut room = AHEAD_FOLDERS.saturating_sub(listing);
+        let mut at = 0;
+        while at < self.items.len() && (room > 0 || at == 0) {
+            match &mut self.items[at] {
+                Item::Listing(..) => at += 1,
+                Item::More(..) => self.expand(at)?,
+                Item::Waiting(frame) => {
+                    let frame = frame.clone();
+                    let (answer, receiver) = bounded(1);
+                    // Without a thread left to list, `next` finds the answer's sender gone.
+                    let _ = self.jobs.send((frame.clone(), answer));
+                    self.items[at] = Item::Listing(frame, receiver);
+                    room = room.saturating_sub(1);
+                    at += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes some folders out of the list at `at`.
+    fn expand(&mut self, at: usize) -> Result<(), Error> {
+        let Some(Item::More(log, from)) = self.items.remove(at) else { return Ok(()) };
+        let (records, next) = log.some(from, AHEAD_FOLDERS)?;
+        if next < log.end() {
+            self.items.insert(at, Item::More(log, next));
+        }
+        for record in records.iter().rev() {
+            self.items.insert(at, Item::Waiting(Frame::decode(record)?));
+        }
+        Ok(())
+    }
+}
