@@ -156,8 +156,8 @@ mod tests {
             let base = input(delete, total);
             prop_assert_eq!(holds(&base, Some(MaxDelete::Files(limit))).is_empty(), delete <= limit);
             prop_assert_eq!(holds(&base, Some(MaxDelete::Percent(percent))).is_empty(), delete as f64 / 100.0 * 100.0 * 100.0 <= (total * u64::from(percent)) as f64);
-            let empty = GuardInput { source_entries: 0, ..base };
-            prop_assert_eq!(holds(&empty, Some(MaxDelete::Percent(100))).is_empty(), total == 0 && delete == 0 || total == 0 && delete * 100 <= total * 100);
+            let empty = GuardInput { source_entries: 0, mirror_files: total.max(1), ..base };
+            prop_assert!(!holds(&empty, Some(MaxDelete::Percent(100))).is_empty(), "an empty source is held whatever is allowed");
         }
     }
 }

@@ -87,11 +87,17 @@ fn is_forbidden(b: u8, rules: &NameRules) -> bool {
 fn is_device(bytes: &[u8]) -> bool {
     let stem = bytes.split(|&b| b == b'.').next().unwrap_or(bytes);
     let upper = stem.trim_ascii_end().to_ascii_uppercase();
-    match upper.as_slice() {
-        b"CON" | b"PRN" | b"AUX" | b"NUL" | b"CONIN$" | b"CONOUT$" => true,
-        [b'C', b'O', b'M', b'1'..=b'9'] | [b'L', b'P', b'T', b'1'..=b'9'] => true,
-        _ => false,
-    }
+    matches!(
+        upper.as_slice(),
+        b"CON"
+            | b"PRN"
+            | b"AUX"
+            | b"NUL"
+            | b"CONIN$"
+            | b"CONOUT$"
+            | [b'C', b'O', b'M', b'1'..=b'9']
+            | [b'L', b'P', b'T', b'1'..=b'9']
+    )
 }
 
 fn escape(bytes: &[u8], rules: &NameRules, also: impl Fn(u8) -> bool) -> Stored {

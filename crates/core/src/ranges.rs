@@ -23,7 +23,7 @@ impl Ranges {
         let past = self.0.partition_point(|r| r.start <= range.end);
         let start = self.0.get(first).filter(|_| first < past).map_or(range.start, |r| r.start.min(range.start));
         let end = if first < past { self.0[past - 1].end.max(range.end) } else { range.end };
-        self.0.splice(first..past, [start..end]);
+        self.0.splice(first..past, std::iter::once(start..end));
     }
 
     /// The ranges of `0..size_bytes` that are not in the set.

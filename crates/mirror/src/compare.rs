@@ -214,7 +214,10 @@ impl<'a> Comparer<'a> {
                 self.context.count(|c| c.unchanged += 1);
                 Ok(())
             }
-            Action::Verify => queue.push(at.task(true)),
+            Action::Verify => {
+                self.keep_record(at, found)?;
+                queue.push(at.task(true))
+            }
             Action::Replace { shifted } => {
                 step.dirty = true;
                 self.context.count(|c| c.shifted += u64::from(shifted));
@@ -262,7 +265,7 @@ impl<'a> Comparer<'a> {
         if let (Some(ids), Some(id)) = (self.ids, at.meta.id)
             && at.meta.size_bytes > 0
             && id.is_usable()
-            && ids.has_id(id)?
+            && ids.has_id(id)
         {
             return self.lists.candidates.push(&at.task(false).encode());
         }

@@ -97,7 +97,7 @@ impl Moves<'_> {
             }
             let task = Task::decode(record.value())?;
             let old = match task.meta.id {
-                Some(id) if is_unique && task.meta.links <= 1 => index.by_id(id)?,
+                Some(id) if is_unique && task.meta.links <= 1 => index.by_id(id),
                 _ => None,
             };
             match old.filter(|old| is_same_content(&old.record.source, &task.meta)) {

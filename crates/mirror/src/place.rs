@@ -51,7 +51,7 @@ impl Placer<'_> {
     }
 
     /// A rename that replaces nothing, as well as the target can.
-    fn rename_new(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error> {
+    pub fn rename_new(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error> {
         if self.abilities.rename_noreplace {
             return self.target.rename_new(from, to);
         }

@@ -269,9 +269,8 @@ impl<'a> Run<'a> {
         }
         let waits = held::held_plan(self.context.target, 0)?;
         let mut standing = Vec::new();
-        match (&waits, &options.approve) {
-            (Some(plan), None) => standing.push(format!("plan {} waits for approval", plan.id)),
-            _ => {}
+        if let (Some(plan), None) = (&waits, &options.approve) {
+            standing.push(format!("plan {} waits for approval", plan.id));
         }
         if let Some(run) = self.ready.marker.braked_by {
             standing.push(format!("run {run} replaced suspiciously many files, and nobody has released it yet"));
@@ -353,7 +352,7 @@ impl<'a> Run<'a> {
             marker.write(self.context.target)?;
         }
         if ended && marker.braked_by.is_none() && self.context.counts().held == 0 {
-            settle::prune(self.context, self.ready.run)?;
+            settle::prune(self.context, &self.placer)?;
         }
         Ok(())
     }

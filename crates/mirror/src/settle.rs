@@ -33,7 +33,7 @@ pub fn folder_times(context: &Context<'_>, placer: &Placer<'_>, log: &Log) -> Re
 }
 
 /// Removes the versions that are old enough. Each is first renamed away, so that none is ever half there.
-pub fn prune(context: &Context<'_>, run: u64) -> Result<(), Error> {
+pub fn prune(context: &Context<'_>, placer: &Placer<'_>) -> Result<(), Error> {
     let target = context.target;
     let mut runs = Vec::new();
     for entry in files::list_small(target, &layout::versions())? {
@@ -43,10 +43,10 @@ pub fn prune(context: &Context<'_>, run: u64) -> Result<(), Error> {
         runs.push(VersionedRun { run: number, written });
     }
     runs.sort_unstable_by_key(|r| r.run);
-    files::ensure_folder(target, &layout::staging(run))?;
+    files::ensure_folder(target, &layout::staging(placer.run))?;
     for old in to_prune(&runs, context.options.keep_versions, context.clock.now()) {
-        let away = layout::pruned(run, old);
-        target.rename_new(&layout::versions_of(old), &away)?;
+        let away = layout::pruned(placer.run, old);
+        placer.rename_new(&layout::versions_of(old), &away)?;
         files::remove_tree(target, &away)?;
     }
     Ok(())

@@ -32,7 +32,7 @@ impl<'b, 'a> Batch<'b, 'a> {
         for file in 0..self.tasks.len() {
             let silent = !matches!(self.files[file], State::Ended);
             self.give_up(file, true);
-            if silent && !self.copier.context.is_over() && !self.again.contains(&self.tasks[file]) {
+            if silent && !self.copier.context.is_over() {
                 let error = Error::new(Code::SourceEntry, "the source stopped in the middle of it");
                 self.copier.failed(&self.tasks[file], error);
             }

@@ -72,23 +72,22 @@ impl Generation {
         }
     }
 
-    /// The record of a file id that exactly one file of the generation has.
-    pub fn by_id(&self, id: FileId) -> Result<Option<Placed>, Error> {
-        let Some(ids) = &self.ids else { return Ok(None) };
-        let Some((folder_at, record_at)) = ids.find_unique(id)? else { return Ok(None) };
-        let folder = match Frames::new(&*self.file, folder_at, self.end).next()? {
-            Some((_, payload)) if payload.first() == Some(&FOLDER) => Reader(&payload[1..]).path()?,
-            _ => return Ok(None),
+    /// The record of a file id that exactly one file of the generation has. Damage is not knowing.
+    pub fn by_id(&self, id: FileId) -> Option<Placed> {
+        let (folder_at, record_at) = self.ids.as_ref()?.find_unique(id)?;
+        let frame = |at, sort| {
+            let (_, payload) = Frames::new(&*self.file, at, self.end).next().ok()??;
+            (payload.first() == Some(&sort)).then_some(payload)
         };
-        match Frames::new(&*self.file, record_at, self.end).next()? {
-            Some((_, payload)) if payload.first() == Some(&FILE) => decode_file(&folder, &payload).map(Some),
-            _ => Ok(None),
-        }
+        let folder = Reader(frame(folder_at, FOLDER)?.get(1..)?).path().ok()?;
+        let placed = decode_file(&folder, &frame(record_at, FILE)?).ok()?;
+        // A crash between two renames can leave the ids of one generation beside the data of another.
+        (placed.record.source.id == Some(id)).then_some(placed)
     }
 
     /// Whether a file id may be in the generation.
-    pub fn has_id(&self, id: FileId) -> Result<bool, Error> {
-        self.ids.as_ref().map_or(Ok(false), |ids| ids.has(id))
+    pub fn has_id(&self, id: FileId) -> bool {
+        self.ids.as_ref().is_some_and(|ids| ids.has(id))
     }
 }
 

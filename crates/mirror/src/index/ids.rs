@@ -111,13 +111,14 @@ impl Ids {
         Ok(found)
     }
 
-    pub fn has(&self, id: FileId) -> Result<bool, Error> {
-        Ok(!self.find(id)?.is_empty())
+    /// Whether any record has the id.
+    pub fn has(&self, id: FileId) -> bool {
+        self.find(id).is_ok_and(|found| !found.is_empty())
     }
 
     /// The places of the folder and of the record, if exactly one record has the id.
-    pub fn find_unique(&self, id: FileId) -> Result<Option<(u64, u64)>, Error> {
-        let found = self.find(id)?;
-        Ok(if let [place] = found[..] { Some(place) } else { None })
+    pub fn find_unique(&self, id: FileId) -> Option<(u64, u64)> {
+        let found = self.find(id).ok()?;
+        if let [place] = found[..] { Some(place) } else { None }
     }
 }
