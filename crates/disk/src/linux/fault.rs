@@ -1,0 +1,64 @@
+//! What an error of the operating system means for a mirror, and for a source.
+//!
+//! The tables here decide which errors end a run. A wrong entry either stops runs for one odd file or lets a run go on
+//! over a dying disk, so each side has its own table.
+
+use octo_core::{Code, Error, RelPath};
+use rustix::io::Errno;
+
+/// An error met while working on the mirror. `doing` is a gerund, such as `renaming`.
+pub(crate) fn target(errno: Errno, doing: &str, path: &RelPath) -> Error {
+    Error::new(target_code(errno), format!("{doing} {path}: {}", words(errno)))
+}
+
+/// An error met while reading a source.
+pub(crate) fn source(errno: Errno, doing: &str, path: &RelPath) -> Error {
+    Error::new(source_code(errno), format!("{doing} {path}: {}", words(errno)))
+}
+
+/// What a mirror makes of an error.
+pub(crate) fn target_code(errno: Errno) -> Code {
+    match errno {
+        // A link or something that is no folder stands where a folder was; what was listed is gone or replaced.
+        Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::NOENT | Errno::EXIST | Errno::NOTEMPTY => Code::TargetMoved,
+        Errno::XDEV => Code::OtherDevice,
+        Errno::NOSPC | Errno::DQUOT => Code::NoSpace,
+        // The disk, or the machine's own resources: every other entry would fail the same way.
+        Errno::ROFS
+        | Errno::IO
+        | Errno::NODEV
+        | Errno::STALE
+        | Errno::SHUTDOWN
+        | Errno::UCLEAN
+        | Errno::NOTCONN
+        | Errno::TIMEDOUT
+        | Errno::HOSTDOWN
+        | Errno::REMOTEIO
+        | Errno::NOSYS
+        | Errno::MFILE
+        | Errno::NFILE
+        | Errno::NOMEM => Code::TargetFailed,
+        _ => Code::TargetEntry,
+    }
+}
+
+fn source_code(errno: Errno) -> Code {
+    match errno {
+        Errno::ACCESS | Errno::PERM => Code::AccessDenied,
+        // `EAGAIN`: another program holds a lease (a Samba client, for one) and was not waited for.
+        Errno::BUSY | Errno::TXTBSY | Errno::AGAIN => Code::Locked,
+        Errno::NOENT => Code::NotFound,
+        Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::NXIO | Errno::INVAL => Code::KindMoved,
+        Errno::XDEV => Code::OtherDevice,
+        _ => Code::SourceEntry,
+    }
+}
+
+fn words(errno: Errno) -> String {
+    match errno {
+        Errno::LOOP => "a link is in the way".to_owned(),
+        Errno::XDEV => "another filesystem is mounted there".to_owned(),
+        Errno::NOSYS => "openat2 is not available; Linux 5.8 or newer is needed".to_owned(),
+        _ => errno.to_string(),
+    }
+}

@@ -1,0 +1,86 @@
+//! Which filesystem a handle is on: its name, and an identity that survives a restart of the machine.
+
+use rustix::fs::{AtFlags, StatxFlags, fstatvfs, statx};
+use rustix::io::Errno;
+use std::os::fd::AsFd;
+use std::os::linux::fs::MetadataExt;
+
+/// Filesystems whose `syncfs` writes everything and reports errors. Anything else is synced file by file.
+const SYNCED_AS_A_WHOLE: &[&str] = &[
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "jfs", "reiserfs", "nilfs2", "bcachefs", "overlay", "tmpfs",
+    "ramfs", "vfat", "msdos", "exfat", "ntfs3", "hfsplus", "udf",
+];
+
+/// Filesystems that make up inode numbers, or number the place of a file and not the file.
+const UNSTABLE_IDS: &[&str] = &["vfat", "msdos", "exfat", "cifs", "smb3", "9p", "virtiofs"];
+
+/// Filesystems whose `f_fsid` comes from a UUID kept in the filesystem. Others make it from the device's number, which
+/// may be another after a restart.
+const LASTING_FSID: &[&str] = &["ext2", "ext3", "ext4", "btrfs", "zfs", "f2fs"];
+
+/// The filesystem's name as `mount` shows it, such as `ext4`; `unknown` if the kernel does not say.
+pub(crate) fn name(fd: impl AsFd) -> String {
+    let unknown = || "unknown".to_owned();
+    let Ok(stat) = statx(fd, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID) else { return unknown() };
+    // A thread may have mounts of its own.
+    let Ok(table) = std::fs::read_to_string("/proc/thread-self/mountinfo") else { return unknown() };
+    name_in(&table, stat.stx_mnt_id).map_or_else(unknown, str::to_owned)
+}
+
+/// The line of a mount begins with its id; the filesystem's name follows ` - ` (proc_pid_mountinfo(5)).
+fn name_in(table: &str, mount_id: u64) -> Option<&str> {
+    let id = mount_id.to_string();
+    let line = table.lines().find(|line| line.split(' ').next() == Some(&id))?;
+    line.split_once(" - ")?.1.split(' ').next()
+}
+
+/// Whether one call makes all of this filesystem durable.
+pub(crate) fn syncs_as_a_whole(name: &str) -> bool {
+    SYNCED_AS_A_WHOLE.contains(&name)
+}
+
+/// Whether inode numbers stay with their files.
+pub(crate) fn has_stable_ids(name: &str) -> bool {
+    // `fuseblk` is ntfs-3g and its like, which number files by what is on the disk; `fuse.*` may be anything.
+    !UNSTABLE_IDS.contains(&name) && name != "fuse" && !name.starts_with("fuse.")
+}
+
+/// Whether upper and lower case are the same there.
+pub(crate) fn folds_case(name: &str) -> bool {
+    matches!(name, "vfat" | "msdos" | "exfat" | "cifs" | "smb3" | "hfsplus")
+}
+
+/// A number for the filesystem (a subvolume counts as one), for file ids.
+pub(crate) fn number(fd: impl AsFd) -> Result<u64, Errno> {
+    Ok(fstatvfs(fd)?.f_fsid)
+}
+
+/// The filesystem's identity as text: its number where that lasts, else its UUID as udev knows it, else its number.
+pub(crate) fn identity(name: &str, number: u64, device: (u32, u32)) -> String {
+    let by_number = || format!("{number:016x}");
+    if LASTING_FSID.contains(&name) { by_number() } else { uuid(device).unwrap_or_else(by_number) }
+}
+
+fn uuid((major, minor): (u32, u32)) -> Option<String> {
+    let device = rustix::fs::makedev(major, minor);
+    std::fs::read_dir("/dev/disk/by-uuid").ok()?.flatten().find_map(|entry| {
+        let is_it = std::fs::metadata(entry.path()).is_ok_and(|meta| meta.st_rdev() == device);
+        is_it.then(|| entry.file_name().to_string_lossy().into_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_found_by_mount_id() {
+        let table = "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/root rw\n\
+                     36 21 98:0 /a /mnt/a\\040b rw master:1 - fuse.sshfs host: rw\n37 21 0:1 / /x rw - tmpfs none rw\n";
+        assert_eq!(name_in(table, 21), Some("ext4"));
+        assert_eq!(name_in(table, 36), Some("fuse.sshfs"));
+        assert_eq!(name_in(table, 37), Some("tmpfs"));
+        assert_eq!(name_in(table, 3), None);
+        assert_eq!(name_in("21 broken", 21), None);
+    }
+}

@@ -1,0 +1,106 @@
+//! Where a source and a target are in relation to each other, by what the kernel says they are and not by their text.
+
+use octo_core::{Code, Error};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+/// Fails with [`Code::Nested`] if one of the two is the other, or contains it; links and mounts of the same folder in
+/// two places are seen through. Neither has to exist.
+pub fn overlap(source: &Path, target: &Path) -> Result<(), Error> {
+    let (source, target) = (Existing::of(source)?, Existing::of(target)?);
+    let nested = |what: &str| {
+        Err(Error::new(Code::Nested, format!("{what}: {} and {}", source.path.display(), target.path.display())))
+    };
+    // What does not exist contains nothing, but would lie in all that its nearest existing folder lies in.
+    if source.whole && source.identity()? == target.identity()? && target.whole {
+        return nested("source and target are the same folder");
+    }
+    if source.whole && target.is_within(&source)? {
+        return nested("the target lies inside the source");
+    }
+    if target.whole && source.is_within(&target)? {
+        return nested("the source lies inside the target");
+    }
+    // Neither exists: only their text can tell.
+    let (source_text, target_text) = (source.asked(), target.asked());
+    if source_text.starts_with(&target_text) || target_text.starts_with(&source_text) {
+        return nested("source and target contain each other");
+    }
+    Ok(())
+}
+
+/// Fails with [`Code::Nested`] if a folder above `target` is a mirror: it has a marker of ours.
+pub fn marker_above(target: &Path) -> Result<(), Error> {
+    let target = Existing::of(target)?;
+    // The target itself may well be a mirror.
+    let above = if target.whole { 1 } else { 0 };
+    for folder in target.path.ancestors().skip(above) {
+        let marker = folder.join(octo_core::RESERVED).join("marker.toml");
+        match std::fs::symlink_metadata(&marker) {
+            Ok(_) => return Err(Error::new(Code::Nested, format!("{} is a mirror", folder.display()))),
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(unclear(&marker, &error)),
+        }
+    }
+    Ok(())
+}
+
+/// The part of a path that exists, without links.
+struct Existing {
+    path: PathBuf,
+    /// Below `path`, what does not exist yet.
+    missing: PathBuf,
+    /// Whether all of it exists.
+    whole: bool,
+}
+
+impl Existing {
+    fn of(path: &Path) -> Result<Existing, Error> {
+        let path = std::path::absolute(path).map_err(|error| unclear(path, &error))?;
+        for ancestor in path.ancestors() {
+            match ancestor.canonicalize() {
+                Ok(real) => {
+                    let missing = path.strip_prefix(ancestor).unwrap_or(Path::new("")).to_path_buf();
+                    if missing.components().any(|part| part == Component::ParentDir) {
+                        return Err(Error::new(
+                            Code::Usage,
+                            format!("{} goes through a folder that does not exist", path.display()),
+                        ));
+                    }
+                    return Ok(Existing { path: real, whole: missing.as_os_str().is_empty(), missing });
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unclear(ancestor, &error)),
+            }
+        }
+        Err(Error::new(Code::Usage, format!("{} has no folder that exists", path.display())))
+    }
+
+    fn asked(&self) -> PathBuf {
+        self.path.join(&self.missing)
+    }
+
+    fn identity(&self) -> Result<(u64, u64), Error> {
+        identity(&self.path)
+    }
+
+    /// Whether the part that exists is `folder` or lies in it.
+    fn is_within(&self, folder: &Existing) -> Result<bool, Error> {
+        let wanted = folder.identity()?;
+        for ancestor in self.path.ancestors() {
+            if identity(ancestor)? == wanted {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn identity(path: &Path) -> Result<(u64, u64), Error> {
+    let meta = std::fs::metadata(path).map_err(|error| unclear(path, &error))?;
+    Ok((meta.dev(), meta.ino()))
+}
+
+fn unclear(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(Code::Usage, format!("cannot find out where {} is: {error}", path.display()))
+}

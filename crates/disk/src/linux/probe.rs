@@ -1,0 +1,167 @@
+//! Finding out what a filesystem can do, by doing it in a folder of our own.
+//!
+//! It must leave nothing behind, and never touches what it did not make.
+
+use crate::linux::{filesystem, listing, stat};
+use octo_core::time::TICKS_PER_SEC;
+use octo_core::{Abilities, NameRules, TimeRules, Timestamp};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use std::hash::{BuildHasher, Hasher};
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+const FILE: OFlags =
+    OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+/// Steps of time that filesystems have, in ticks of 100 ns: exact, 1 us, 1 ms, 10 ms, 1 s, 2 s (FAT).
+const STEPS_TICKS: &[i64] = &[1, 10, 10_000, 100_000, TICKS_PER_SEC, 2 * TICKS_PER_SEC];
+/// 2001-09-09 01:46:41.1234567, an odd number in every step, and a time that every filesystem has.
+const ODD_MOMENT: Timestamp = Timestamp(10_000_000_011_234_567);
+const FORBIDDEN_SOMEWHERE: &str = "<>:\"|?*\\";
+const NAME_BYTES: usize = 255;
+
+/// A name that nobody else has: unpredictable, so that nothing can wait there for us.
+pub(crate) fn private_name(prefix: &str) -> String {
+    // The standard library's hasher is keyed from the system's random numbers.
+    let random = std::hash::RandomState::new().build_hasher().finish();
+    format!("{prefix}{random:016x}")
+}
+
+/// Probes the filesystem in a private folder below `parent`, which is removed again.
+pub(crate) fn probe(parent: BorrowedFd<'_>) -> Result<Abilities, Errno> {
+    let name = private_name(".octobackup-probe-");
+    rustix::fs::mkdirat(parent, name.as_str(), Mode::RWXU)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let probed = rustix::fs::openat(parent, name.as_str(), flags, Mode::empty()).and_then(|folder| {
+        let probed = abilities(folder.as_fd());
+        empty(folder.as_fd())?;
+        probed
+    });
+    let removed = rustix::fs::unlinkat(parent, name.as_str(), AtFlags::REMOVEDIR);
+    let abilities = probed?;
+    removed?;
+    Ok(abilities)
+}
+
+fn abilities(folder: BorrowedFd<'_>) -> Result<Abilities, Errno> {
+    let filesystem = filesystem::name(folder);
+    let file = rustix::fs::openat(folder, c"file", FILE, PRIVATE)?;
+    let times = times(&file)?;
+    drop(file);
+    Ok(Abilities {
+        hard_links: rustix::fs::linkat(folder, c"file", folder, c"link", AtFlags::empty()).is_ok()
+            && stat::of_name(folder, c"link").is_ok_and(|link| link.stx_nlink == 2),
+        rename_noreplace: refuses_to_replace(folder)?,
+        symlinks: rustix::fs::symlinkat(c"some/where", folder, c"symlink").is_ok()
+            && rustix::fs::readlinkat(folder, c"symlink", Vec::new())
+                .is_ok_and(|text| text.to_bytes() == b"some/where"),
+        whole_sync: filesystem::syncs_as_a_whole(&filesystem),
+        times,
+        names: names(folder)?,
+        filesystem,
+    })
+}
+
+fn refuses_to_replace(folder: BorrowedFd<'_>) -> Result<bool, Errno> {
+    for name in [c"old", c"new"] {
+        drop(rustix::fs::openat(folder, name, FILE, PRIVATE)?);
+    }
+    let rename = |to| rustix::fs::renameat_with(folder, c"old", folder, to, RenameFlags::NOREPLACE);
+    Ok(rename(c"new") == Err(Errno::EXIST) && rename(c"newer").is_ok())
+}
+
+fn times(file: &OwnedFd) -> Result<TimeRules, Errno> {
+    let stored = |time: Timestamp| -> Result<Timestamp, Errno> {
+        rustix::fs::futimens(file, &stat::only_write_time(time))?;
+        Ok(stat::timestamp(&stat::of_handle(file)?.stx_mtime))
+    };
+    let odd = stored(ODD_MOMENT)?;
+    let floored = |step: &&i64| ODD_MOMENT.0 - ODD_MOMENT.0.rem_euclid(**step) == odd.0;
+    // A filesystem that does none of these (rounds up, say) is taken as one that keeps even seconds.
+    let granularity_ticks = *STEPS_TICKS.iter().find(floored).unwrap_or(&(2 * TICKS_PER_SEC));
+    // The end of the range in either direction, in whole steps of at least a second.
+    let step = granularity_ticks.max(TICKS_PER_SEC);
+    let keeps = |steps: i64| {
+        let time = Timestamp(steps.saturating_mul(step));
+        stored(time).is_ok_and(|back| back == time)
+    };
+    let good = ODD_MOMENT.0 / step;
+    let end = |limit: i64| if keeps(limit / step) { limit } else { last_kept(good, limit / step, keeps) * step };
+    Ok(TimeRules { granularity_ticks, min: Timestamp(end(i64::MIN)), max: Timestamp(end(i64::MAX)) })
+}
+
+/// Between `good`, which is kept, and `bad`, which is not: the last that is kept.
+fn last_kept(mut good: i64, mut bad: i64, keeps: impl Fn(i64) -> bool) -> i64 {
+    while good.abs_diff(bad) > 1 {
+        let middle = good.midpoint(bad);
+        if keeps(middle) { good = middle } else { bad = middle }
+    }
+    good
+}
+
+fn names(folder: BorrowedFd<'_>) -> Result<NameRules, Errno> {
+    let lengths = (1..=NAME_BYTES).rev();
+    let mut bytes_max = 0;
+    for length in lengths {
+        if holds(folder, &vec![b'n'; length])? {
+            bytes_max = length;
+            break;
+        }
+    }
+    drop(rustix::fs::openat(folder, c"Folded", FILE, PRIVATE)?);
+    let mut forbidden = String::new();
+    for c in FORBIDDEN_SOMEWHERE.chars() {
+        if !holds(folder, format!("x{c}y").as_bytes())? {
+            forbidden.push(c);
+        }
+    }
+    let mut windows_rules = false;
+    for name in [&b"dot."[..], b"space ", b"nul", b"aux.txt", b"x\x01y"] {
+        windows_rules |= !holds(folder, name)?;
+    }
+    Ok(NameRules {
+        bytes_max,
+        folds_case: stat::of_name(folder, c"fOLDED").is_ok(),
+        forbidden,
+        utf8_only: !(holds(folder, b"x\xFFy")? && holds(folder, b"x\xED\xA0\x80y")?),
+        windows_rules,
+    })
+}
+
+/// Whether a file can have exactly this name: it is made, looked for in the listing, and removed.
+fn holds(folder: BorrowedFd<'_>, name: &[u8]) -> Result<bool, Errno> {
+    let Ok(file) = rustix::fs::openat(folder, name, FILE, PRIVATE) else { return Ok(false) };
+    drop(file);
+    // A handle of its own: each reading of a folder starts where the last one on that handle ended.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fresh = rustix::fs::openat(folder, c".", flags, Mode::empty())?;
+    let flow = listing::for_each_name(fresh.as_fd(), |listed| {
+        if listed.to_bytes() == name { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    rustix::fs::unlinkat(folder, name, AtFlags::empty())?;
+    Ok(flow.is_break())
+}
+
+/// Removes the files in a folder that only we know. Never goes into subfolders: there are none.
+fn empty(folder: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut names = Vec::new();
+    let _ = listing::for_each_name(folder, |name| {
+        names.push(name.to_owned());
+        ControlFlow::Continue(())
+    })?;
+    names.iter().try_for_each(|name| rustix::fs::unlinkat(folder, name.as_c_str(), AtFlags::empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_kept_step_is_found_in_both_directions() {
+        assert_eq!(last_kept(10, i64::MAX / 3, |n| n <= 12_345), 12_345);
+        assert_eq!(last_kept(10, i64::MIN / 3, |n| n >= -7), -7);
+        assert_eq!(last_kept(10, 11, |_| false), 10);
+    }
+}

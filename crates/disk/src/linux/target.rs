@@ -1,0 +1,520 @@
+//! The mirror's store on a local disk: the primitives of `tree`, and beside them the links and names that are only
+//! recorded.
+//!
+//! A recorded link behaves like an entry: nothing can be made where one is, and it can be renamed and removed. Should a
+//! crash leave both a record and an entry of the disk under one name, the disk's is what is there, and the record is
+//! forgotten with it.
+
+use crate::linux::file::DiskFile;
+use crate::linux::listing::{self, End};
+use crate::linux::root::Root;
+use crate::linux::shelf::Shelf;
+use crate::linux::stat::Side;
+use crate::linux::tree::{self, Spot};
+use crate::linux::{fault, filesystem, probe, stat};
+use octo_core::{
+    Abilities, Code, Done, Entry, Error, Kind, LinkTarget, LinkType, ListSink, Listed, Meta, RESERVED, RelPath, Space,
+    Target, TargetFile, Timestamp,
+};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use std::collections::HashSet;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// Recorded links are handed over in pages of this many.
+const PAGE_ENTRIES: usize = 1000;
+/// Where folders have to be synced one by one: this many are remembered before they are.
+const TOUCHED_MAX: usize = 4096;
+
+/// Permissions of what is made in a mirror. Private unless told otherwise (DESIGN rule 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Modes {
+    /// Of files. Only permission bits count; the owner can always read and write.
+    pub file: u32,
+    /// Of folders. Only permission bits count; the owner can always do everything.
+    pub folder: u32,
+}
+
+impl Default for Modes {
+    fn default() -> Modes {
+        Modes { file: 0o600, folder: 0o700 }
+    }
+}
+
+/// How to open a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DiskOptions {
+    /// Make the folder, and those above it, if it does not exist. Without it a target that does not exist is empty and
+    /// nothing can be made in it: for a dry run.
+    pub create: bool,
+    /// Permissions of what is made.
+    pub modes: Modes,
+}
+
+/// A mirror's store on a local disk.
+#[derive(Debug)]
+pub struct DiskTarget {
+    root: Root,
+    /// On the target's filesystem, for its free space; also where the root does not exist yet.
+    nearest: OwnedFd,
+    modes: Modes,
+    abilities: Abilities,
+    volume: u64,
+    shelf: Shelf,
+    /// Folders whose names changed since the last checkpoint; only where the filesystem cannot be synced as a whole.
+    touched: Mutex<HashSet<RelPath>>,
+}
+
+impl DiskTarget {
+    /// Opens the folder at `path` as a target, and finds out what its filesystem can do.
+    pub fn open(path: &Path, options: DiskOptions) -> Result<DiskTarget, Error> {
+        let failed = |errno: Errno| Error::new(open_code(errno), format!("opening {}: {errno}", path.display()));
+        let root = match Root::open_at(path) {
+            Err(Errno::NOENT) if options.create => {
+                make_root(path)?;
+                Root::open_at(path).map_err(failed)?
+            }
+            Err(Errno::NOENT) => Root::absent(),
+            other => other.map_err(failed)?,
+        };
+        let nearest = nearest_folder(path).map_err(failed)?;
+        let volume = filesystem::number(&nearest).map_err(failed)?;
+        let abilities = match find_abilities(&root) {
+            // A dry run changes nothing and may be made by somebody who could not.
+            Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::NOSPC | Errno::DQUOT | Errno::NOENT)
+                if !options.create =>
+            {
+                Abilities::full(&filesystem::name(&nearest))
+            }
+            other => other.map_err(|errno| {
+                let what = format!("finding out what the filesystem of {} can do: {errno}", path.display());
+                Error::new(open_code(errno), what)
+            })?,
+        };
+        let touched = Mutex::default();
+        Ok(DiskTarget { root, nearest, modes: options.modes, abilities, volume, shelf: Shelf::default(), touched })
+    }
+
+    fn file_mode(&self) -> Mode {
+        Mode::from_raw_mode((self.modes.file & 0o777) | 0o600)
+    }
+
+    fn folder_mode(&self, path: &RelPath) -> Mode {
+        let ours =
+            path.as_bytes().strip_prefix(RESERVED.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
+        Mode::from_raw_mode(if ours { 0o700 } else { (self.modes.folder & 0o777) | 0o700 })
+    }
+
+    fn file(&self, fd: OwnedFd, path: &RelPath) -> Box<dyn TargetFile> {
+        Box::new(DiskFile { fd, path: path.clone(), times: self.abilities.times, volume: self.volume })
+    }
+
+    fn spot(&self, path: &RelPath) -> Result<Spot, Error> {
+        tree::spot(&self.root, path).map_err(|errno| fault::target(errno, "looking at", path))
+    }
+
+    /// Whether a link is recorded at `path`.
+    fn is_recorded(&self, path: &RelPath) -> Result<bool, Error> {
+        Ok(self.shelf.read(&self.root, |records| records.link(path))?.flatten().is_some())
+    }
+
+    /// Whether what is at `path` is a recorded link.
+    fn is_only_recorded(&self, path: &RelPath) -> Result<bool, Error> {
+        Ok(self.is_recorded(path)? && matches!(self.spot(path)?, Spot::Free))
+    }
+
+    /// An entry of the disk was renamed: what is recorded of it goes along.
+    fn records_follow(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
+        self.shelf.read(&self.root, |records| {
+            records.move_name(from, to)?;
+            match self.spot(to)? {
+                Spot::Taken(stat) if stat::kind(&stat) == Kind::Folder => records.move_folder(from, to),
+                _ => Ok(()),
+            }
+        })?;
+        Ok(())
+    }
+
+    /// The names in the folder of `path` have changed.
+    fn touch(&self, path: &RelPath) -> Result<(), Error> {
+        if self.abilities.whole_sync {
+            return Ok(());
+        }
+        let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        touched.insert(path.parent().unwrap_or_default());
+        if touched.len() >= TOUCHED_MAX { self.sync_touched(&mut touched) } else { Ok(()) }
+    }
+
+    fn sync_touched(&self, touched: &mut HashSet<RelPath>) -> Result<(), Error> {
+        for folder in touched.iter() {
+            match tree::sync_folder(&self.root, folder) {
+                // Gone since; the folder it was in is touched too.
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(errno) => return Err(fault::target(errno, "syncing", folder)),
+            }
+        }
+        touched.clear();
+        Ok(())
+    }
+
+    /// Notes the folders of all `paths` as touched if it was done.
+    fn settled(&self, done: Done, paths: &[&RelPath]) -> Result<Done, Error> {
+        if done == Done::Yes {
+            paths.iter().try_for_each(|path| self.touch(path))?;
+        }
+        Ok(done)
+    }
+
+    fn list_disk(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<(), Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let failed = |errno| fault::target(errno, "listing", folder);
+        let fd = self.root.open(folder, flags, Mode::empty()).map_err(failed)?;
+        match listing::entries(fd.as_fd(), Side::Mirror, self.volume, sink).map_err(failed)? {
+            End::All => Ok(()),
+            End::Stopped => Err(Error::new(Code::ListingCut, format!("listing {folder}: no more was wanted"))),
+            End::Unclear { name, errno } => {
+                let name = octo_core::path::bytes_to_text(&name);
+                Err(Error::new(fault::target_code(errno), format!("looking at {name} in {folder}: {errno}")))
+            }
+        }
+    }
+
+    fn list_recorded(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<(), Error> {
+        let mut after = Vec::new();
+        loop {
+            let page = self.shelf.read(&self.root, |records| records.links_in(folder, &after, PAGE_ENTRIES))?;
+            let page = page.unwrap_or_default();
+            for (name, write) in &page {
+                after = name.as_bytes().to_vec();
+                if !matches!(self.spot(&folder.join(name))?, Spot::Free) {
+                    continue;
+                }
+                if sink.entry(Entry { name: name.clone(), meta: Meta::new(Kind::Link, 0, *write) }).is_break() {
+                    return Err(Error::new(Code::ListingCut, format!("listing {folder}: no more was wanted")));
+                }
+            }
+            if page.len() < PAGE_ENTRIES {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Renames or copies a link that is only recorded. `Done::Missing` if there is none.
+    fn recorded_to(&self, from: &RelPath, to: &RelPath, keep: bool) -> Result<Done, Error> {
+        if !self.is_only_recorded(from)? {
+            return Ok(Done::Missing);
+        }
+        match self.spot(to)? {
+            Spot::NoFolder => Ok(Done::Missing),
+            Spot::Taken(_) => Ok(Done::Exists),
+            Spot::Free if self.is_recorded(to)? => Ok(Done::Exists),
+            Spot::Free => {
+                self.shelf.write(&self.root, |records| {
+                    if keep { records.copy_link(from, to) } else { records.move_link(from, to) }
+                })?;
+                Ok(Done::Yes)
+            }
+        }
+    }
+}
+
+impl Target for DiskTarget {
+    fn abilities(&self) -> Abilities {
+        self.abilities.clone()
+    }
+
+    fn lock(&self) -> Result<Box<dyn Send>, Error> {
+        lock(&self.root)
+    }
+
+    fn space(&self) -> Result<Space, Error> {
+        let stat = rustix::fs::fstatvfs(&self.nearest)
+            .map_err(|errno| fault::target(errno, "asking for the free space of", &RelPath::root()))?;
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+        Ok(Space { free_bytes: bytes(stat.f_bavail), total_bytes: bytes(stat.f_blocks) })
+    }
+
+    fn boot_id(&self) -> String {
+        // Without it every unfinished run looks like one from before a crash of the machine, which is the safe side.
+        std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+    }
+
+    fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
+        if !self.root.exists() && folder.is_root() {
+            return Listed::Complete;
+        }
+        match self.list_disk(folder, sink).and_then(|()| self.list_recorded(folder, sink)) {
+            Ok(()) => Listed::Complete,
+            Err(error) => Listed::Incomplete(error),
+        }
+    }
+
+    fn look(&self, path: &RelPath) -> Result<Option<Meta>, Error> {
+        match self.spot(path)? {
+            Spot::Taken(stat) => Ok(Some(stat::meta(&stat, Side::Mirror, Some(self.volume)))),
+            Spot::NoFolder => Ok(None),
+            Spot::Free => {
+                let link = self.shelf.read(&self.root, |records| records.link(path))?.flatten();
+                Ok(link.map(|link| Meta::new(Kind::Link, 0, link.write)))
+            }
+        }
+    }
+
+    fn make_folder(&self, path: &RelPath) -> Result<Done, Error> {
+        if self.is_recorded(path)? {
+            return Ok(Done::Exists);
+        }
+        let made = tree::make_folder(&self.root, path, self.folder_mode(path));
+        self.settled(made.map_err(|errno| fault::target(errno, "making", path))?, &[path])
+    }
+
+    fn create_file(&self, path: &RelPath) -> Result<Box<dyn TargetFile>, Error> {
+        let failed = |errno| fault::target(errno, "creating", path);
+        if self.is_recorded(path)? {
+            return Err(failed(Errno::EXIST));
+        }
+        let fd = tree::create_file(&self.root, path, self.file_mode()).map_err(failed)?;
+        self.touch(path)?;
+        Ok(self.file(fd, path))
+    }
+
+    fn open_file(&self, path: &RelPath) -> Result<Option<Box<dyn TargetFile>>, Error> {
+        let fd = tree::open_file(&self.root, path).map_err(|errno| fault::target(errno, "opening", path))?;
+        Ok(fd.map(|fd| self.file(fd, path)))
+    }
+
+    fn make_link(&self, path: &RelPath, link: &LinkTarget, write: Timestamp) -> Result<Done, Error> {
+        let failed = |errno| fault::target(errno, "making the link", path);
+        let write = self.abilities.times.represent(write);
+        if self.is_recorded(path)? {
+            return Ok(Done::Exists);
+        }
+        if self.abilities.symlinks && tree::can_link(link) {
+            return self.settled(tree::make_link(&self.root, path, &link.data, write).map_err(failed)?, &[path]);
+        }
+        match self.spot(path)? {
+            Spot::Taken(_) => Ok(Done::Exists),
+            Spot::NoFolder => Ok(Done::Missing),
+            Spot::Free => {
+                self.shelf.write(&self.root, |records| records.put_link(path, link, write))?;
+                Ok(Done::Yes)
+            }
+        }
+    }
+
+    fn read_link(&self, path: &RelPath) -> Result<Option<LinkTarget>, Error> {
+        let text = tree::read_link(&self.root, path).map_err(|errno| fault::target(errno, "reading the link", path))?;
+        if let Some(data) = text {
+            return Ok(Some(LinkTarget { kind: LinkType::Posix, data }));
+        }
+        let recorded = self.shelf.read(&self.root, |records| records.link(path))?.flatten();
+        match recorded {
+            Some(link) if matches!(self.spot(path)?, Spot::Free) => Ok(Some(link.target)),
+            _ => Ok(None),
+        }
+    }
+
+    fn hard_link(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error> {
+        if self.is_recorded(to)? {
+            return Ok(if self.look(from)?.is_some() { Done::Exists } else { Done::Missing });
+        }
+        let linked = tree::hard_link(&self.root, from, to).map_err(|errno| fault::target(errno, "linking", from))?;
+        match linked {
+            Done::Missing => self.recorded_to(from, to, true),
+            Done::Yes => {
+                self.shelf.read(&self.root, |records| records.copy_name(from, to))?;
+                self.settled(linked, &[to])
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn rename_over(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error> {
+        let failed = |errno| fault::target(errno, "renaming", from);
+        let covers_record = self.is_recorded(to)?;
+        if covers_record {
+            // The link's version is a record too, and has to be durable before the link disappears.
+            self.shelf.read(&self.root, |records| records.settle())?;
+        }
+        if tree::rename_over(&self.root, from, to).map_err(failed)? == Done::Yes {
+            if covers_record && from != to {
+                self.shelf.read(&self.root, |records| records.remove_link(to))?;
+            }
+            self.records_follow(from, to)?;
+            return self.settled(Done::Yes, &[from, to]);
+        }
+        if !self.is_only_recorded(from)? {
+            return Ok(Done::Missing);
+        }
+        match self.spot(to)? {
+            Spot::NoFolder => return Ok(Done::Missing),
+            Spot::Taken(stat) if stat::kind(&stat) == Kind::Folder => return Err(failed(Errno::ISDIR)),
+            _ => {}
+        }
+        self.shelf.write(&self.root, |records| {
+            records.move_link(from, to)?;
+            records.settle()
+        })?;
+        tree::remove_file(&self.root, to).map_err(failed)?;
+        self.settled(Done::Yes, &[to])
+    }
+
+    fn rename_new(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error> {
+        if self.is_recorded(to)? {
+            return Ok(if self.look(from)?.is_some() { Done::Exists } else { Done::Missing });
+        }
+        let renamed = tree::rename_new(&self.root, from, to, self.abilities.rename_noreplace)
+            .map_err(|errno| fault::target(errno, "renaming", from))?;
+        match renamed {
+            Done::Missing => self.recorded_to(from, to, false),
+            Done::Yes => {
+                self.records_follow(from, to)?;
+                self.settled(renamed, &[from, to])
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn remove_file(&self, path: &RelPath) -> Result<Done, Error> {
+        let removed = tree::remove_file(&self.root, path).map_err(|errno| fault::target(errno, "removing", path))?;
+        let forget = || {
+            self.shelf.read(&self.root, |records| {
+                records.remove_name(path)?;
+                records.remove_link(path)
+            })
+        };
+        match removed {
+            Done::Missing if self.is_only_recorded(path)? && forget()? == Some(true) => Ok(Done::Yes),
+            Done::Yes => {
+                forget()?;
+                self.settled(removed, &[path])
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn remove_folder(&self, path: &RelPath) -> Result<Done, Error> {
+        if self.shelf.read(&self.root, |records| records.has_links_in(path))? == Some(true) {
+            let exists = matches!(self.spot(path)?, Spot::Taken(_));
+            return Ok(if exists { Done::NotEmpty } else { Done::Missing });
+        }
+        let removed = tree::remove_folder(&self.root, path).map_err(|errno| fault::target(errno, "removing", path))?;
+        if removed == Done::Yes {
+            self.shelf.read(&self.root, |records| records.remove_name(path))?;
+        }
+        self.settled(removed, &[path])
+    }
+
+    fn set_times(&self, path: &RelPath, write: Timestamp, _creation: Option<Timestamp>) -> Result<(), Error> {
+        let failed = |errno| fault::target(errno, "setting the time of", path);
+        let write = self.abilities.times.represent(write);
+        if tree::set_time(&self.root, path, write).map_err(failed)? == Done::Yes {
+            return Ok(());
+        }
+        let set = self.is_only_recorded(path)?
+            && self.shelf.read(&self.root, |records| records.set_link_time(path, write))? == Some(true);
+        if set { Ok(()) } else { Err(failed(Errno::NOENT)) }
+    }
+
+    fn checkpoint(&self) -> Result<(), Error> {
+        let failed = |errno| fault::target(errno, "syncing", &RelPath::root());
+        self.shelf.read(&self.root, |records| records.settle())?;
+        if self.abilities.whole_sync {
+            // On the root's handle, opened before the first write: it sees every write error since then.
+            return rustix::fs::syncfs(self.root.handle().map_err(failed)?).map_err(failed);
+        }
+        self.sync_touched(&mut self.touched.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn sync_folder(&self, path: &RelPath) -> Result<(), Error> {
+        tree::sync_folder(&self.root, path).map_err(|errno| fault::target(errno, "syncing", path))
+    }
+
+    fn record_name(&self, stored: &RelPath, original: &[u8]) -> Result<(), Error> {
+        self.shelf.write(&self.root, |records| records.put_name(stored, original))
+    }
+
+    fn recorded_name(&self, stored: &RelPath) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.shelf.read(&self.root, |records| records.name(stored))?.flatten())
+    }
+
+    fn scratch(&self) -> Result<Box<dyn TargetFile>, Error> {
+        let path = reserved("tmp");
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let made = match self.root.open(&path, flags, Mode::empty()) {
+            Ok(folder) => tree::nameless(&folder),
+            Err(_) => system_temporary().and_then(tree::nameless),
+        };
+        let fd = made.map_err(|errno| fault::target(errno, "making a temporary file in", &path))?;
+        Ok(self.file(fd, &path))
+    }
+}
+
+fn reserved(below: &str) -> RelPath {
+    RelPath::parse(format!("{RESERVED}/{below}").as_bytes()).unwrap_or_default()
+}
+
+fn open_code(errno: Errno) -> Code {
+    if errno == Errno::NOSPC || errno == Errno::DQUOT { Code::NoSpace } else { Code::TargetFailed }
+}
+
+fn make_root(path: &Path) -> Result<(), Error> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
+        let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
+        Error::new(open_code(errno), format!("making {}: {error}", path.display()))
+    })
+}
+
+/// The folder at `path`, or the nearest one above it that exists.
+fn nearest_folder(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut last = Errno::NOENT;
+    for ancestor in path.ancestors() {
+        let ancestor = if ancestor.as_os_str().is_empty() { Path::new(".") } else { ancestor };
+        match rustix::fs::open(ancestor, flags, Mode::empty()) {
+            Err(errno) => last = errno,
+            opened => return opened,
+        }
+    }
+    Err(last)
+}
+
+/// In our own temporary area if there is one, else directly below the root.
+fn find_abilities(root: &Root) -> Result<Abilities, Errno> {
+    match root.open(&reserved("tmp"), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()) {
+        Ok(tmp) => probe::probe(tmp.as_fd()),
+        Err(Errno::NOENT) => probe::probe(root.handle()?),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Rather `/var/tmp` than `/tmp`, which may live in memory.
+fn system_temporary() -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let given = std::env::var_os("TMPDIR").map(std::path::PathBuf::from);
+    let places = given.into_iter().chain(["/var/tmp".into(), "/tmp".into()]);
+    places.map(|place| rustix::fs::open(place, flags, Mode::empty())).find(Result::is_ok).unwrap_or(Err(Errno::NOENT))
+}
+
+fn lock(root: &Root) -> Result<Box<dyn Send>, Error> {
+    let path = reserved("lock");
+    let failed = |errno| fault::target(errno, "locking", &path);
+    let folder = RelPath::parse(RESERVED.as_bytes()).unwrap_or_default();
+    tree::make_folder(root, &folder, Mode::RWXU).map_err(failed)?;
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK;
+    let fd = root.open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
+    match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => return Err(Error::new(Code::TargetBusy, "its lock is held")),
+        Err(errno) => return Err(failed(errno)),
+    }
+    // A lock on a file that was removed meanwhile would keep nobody out.
+    let held = stat::of_handle(&fd).map_err(failed)?;
+    match tree::spot(root, &path).map_err(failed)? {
+        Spot::Taken(now) if now.stx_ino == held.stx_ino => Ok(Box::new(fd)),
+        _ => Err(Error::new(Code::TargetBusy, "its lock file was replaced")),
+    }
+}
