@@ -1,1 +1,48 @@
-fn main() {}
+//! The project's chores, from a fresh clone with nothing but Rust: `cargo xtask test`, `demo`, `tidy`.
+//!
+//! It leans on none of our crates, so that it compiles in seconds and works while they do not. What has to talk to
+//! Samba or to the mirror lives in `crates/octobackup/examples/demo.rs` and is only started from here.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
+
+mod apt;
+mod demo;
+mod shell;
+mod suite;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <chore>
+
+  test [ARGS]  install what the tests need, build the program, run every test (ARGS go to the test runner)
+  demo         mirror a private Samba share twice and show what happened
+  tidy         check the borders between crates, the paths named in documents, and sizes
+  apt          install the Debian packages that tests and demo need, or print the command that does";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let chore = args.next();
+    let rest: Vec<String> = args.collect();
+    let done = match (chore.as_deref(), rest.is_empty()) {
+        (Some("test"), _) => suite::run(&rest),
+        (Some("demo"), true) => demo::run(),
+        (Some("tidy"), true) => tidy::run(),
+        (Some("apt"), true) => apt::provide(),
+        (Some("help" | "--help" | "-h"), _) => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The Debian packages that the tests and the demo need.
+
+use crate::shell;
+use anyhow::{Result, bail};
+use std::process::Command;
+
+/// What is needed besides Rust, and by whom.
+const NEEDED: &[(&str, &str)] = &[
+    ("gcc", "links Rust, compiles SQLite and the shim that lets Samba honour backup intent"),
+    ("libc6-dev", "headers for the same"),
+    ("samba", "the server that the SMB source is tested against"),
+    ("samba-vfs-modules", "acl_xattr and streams_xattr, so that Samba keeps Windows ACLs"),
+    ("smbclient", "smbcacls and smbclient, which prepare shares"),
+    ("libnss-wrapper", "Samba users without touching /etc"),
+    ("attr", "getfattr and setfattr"),
+    ("e2fsprogs", "mkfs.ext4, for the tests on a full disk"),
+    ("mount", "loop-mounts that small disk"),
+];
+
+/// Installs what is missing if it may, or fails with the command that does.
+pub fn provide() -> Result<()> {
+    if !shell::exists("dpkg-query") {
+        eprintln!("This is not Debian. Tests need what these packages hold there: {}", names(NEEDED.iter()));
+        return Ok(());
+    }
+    let missing: Vec<_> = NEEDED.iter().filter(|(package, _)| !installed(package)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for (package, reason) in &missing {
+        println!("missing: {package} ({reason})");
+    }
+    let names = names(missing.into_iter());
+    if !is_root() {
+        bail!("packages are missing; run:\n  sudo apt-get install --no-install-recommends {names}");
+    }
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    shell::run(apt().args(["update", "-q"]))?;
+    shell::run(apt().args(["install", "-q", "-y", "--no-install-recommends"]).args(names.split(' ')))
+}
+
+/// Fails unless the chore runs as root: Samba's users and privileges cannot be had otherwise.
+pub fn require_root(chore: &str) -> Result<()> {
+    if is_root() {
+        return Ok(());
+    }
+    bail!("a private Samba with its own users needs root: run `sudo -E env \"PATH=$PATH\" cargo xtask {chore}`")
+}
+
+fn names<'a>(packages: impl Iterator<Item = &'a (&'a str, &'a str)>) -> String {
+    packages.map(|(package, _)| *package).collect::<Vec<_>>().join(" ")
+}
+
+fn installed(package: &str) -> bool {
+    Command::new("dpkg-query")
+        .args(["-W", "-f", "${db:Status-Abbrev}", package])
+        .output()
+        .is_ok_and(|output| output.stdout.starts_with(b"ii"))
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}

@@ -1,0 +1,92 @@
+//! Who may lean on whom: asserted from what cargo knows, not from what a document hopes.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// Each crate of ours and the crates of ours it may depend on. A crate that is not listed has no place yet.
+const MAY_LEAN_ON: &[(&str, &[&str])] = &[
+    ("octo-core", &[]),
+    ("octo-disk", &["octo-core"]),
+    ("octo-smb", &["octo-core"]),
+    ("octo-mirror", &["octo-core"]),
+    ("octo-testkit", &["octo-core"]),
+    ("octobackup", &["octo-core", "octo-disk", "octo-mirror", "octo-smb"]),
+    ("xtask", &[]),
+];
+
+/// What a crate's tests may lean on besides: the engine is tested on the real disk, everybody with the testkit.
+const TESTS_MAY_LEAN_ON: &[(&str, &[&str])] = &[("octo-mirror", &["octo-disk"])];
+
+/// Everything else that core may use: what other people do does not enter the vocabulary by accident.
+const CORE_MAY_USE: &[&str] = &["blake3", "ignore", "serde"];
+
+/// Complaints about dependencies and descriptions.
+pub fn check(metadata: &Value) -> Result<Vec<String>> {
+    let packages = metadata["packages"].as_array().context("cargo metadata without packages")?;
+    let ours: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let mut complaints = Vec::new();
+    for package in packages {
+        let name = package["name"].as_str().context("a package without a name")?;
+        if package["description"].as_str().is_none_or(|text| text.trim().is_empty()) {
+            complaints.push(format!("{name}: Cargo.toml has no description"));
+        }
+        let Some(allowed) = lookup(MAY_LEAN_ON, name) else {
+            complaints.push(format!("{name}: not listed in xtask/src/tidy/borders.rs, so nobody knows its border"));
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().context("a package without dependencies")? {
+            let on = dependency["name"].as_str().unwrap_or_default();
+            let for_tests = dependency["kind"] == "dev";
+            if ours.contains(&on) && !may_lean(name, allowed, on, for_tests) {
+                complaints.push(format!("{name} must not lean on {on}"));
+            } else if name == "octo-core" && !for_tests && !CORE_MAY_USE.contains(&on) {
+                complaints.push(format!("octo-core must not use {on}: it has an allow-list"));
+            }
+        }
+    }
+    Ok(complaints)
+}
+
+fn may_lean(name: &str, allowed: &[&str], on: &str, for_tests: bool) -> bool {
+    allowed.contains(&on)
+        || for_tests && on == "octo-testkit"
+        || for_tests && lookup(TESTS_MAY_LEAN_ON, name).is_some_and(|more| more.contains(&on))
+}
+
+fn lookup(table: &[(&str, &'static [&'static str])], name: &str) -> Option<&'static [&'static str]> {
+    table.iter().find(|(crate_name, _)| *crate_name == name).map(|(_, list)| *list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn package(name: &str, dependencies: &[(&str, Option<&str>)]) -> Value {
+        let dependencies: Vec<Value> =
+            dependencies.iter().map(|(on, kind)| json!({"name": on, "kind": kind})).collect();
+        json!({"name": name, "description": "x", "dependencies": dependencies})
+    }
+
+    #[test]
+    fn adapters_that_see_each_other_are_found() {
+        let packages = [package("octo-smb", &[("octo-disk", None)]), package("octo-disk", &[])];
+        let complaints = check(&json!({"packages": packages})).unwrap();
+        assert_eq!(complaints, ["octo-smb must not lean on octo-disk"]);
+    }
+
+    #[test]
+    fn the_testkit_is_for_tests_only() {
+        let mut packages = vec![package("octo-mirror", &[("octo-testkit", Some("dev"))]), package("octo-testkit", &[])];
+        assert!(check(&json!({"packages": packages})).unwrap().is_empty());
+        packages[0] = package("octo-mirror", &[("octo-testkit", None)]);
+        assert_eq!(check(&json!({"packages": packages})).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_crate_without_border_or_description_and_a_new_dependency_of_core_are_found() {
+        let packages = [json!({"name": "new", "dependencies": []}), package("octo-core", &[("tokio", None)])];
+        let complaints = check(&json!({"packages": packages})).unwrap();
+        assert_eq!(complaints.len(), 3, "{complaints:?}");
+    }
+}
