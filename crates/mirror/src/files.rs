@@ -68,11 +68,13 @@ pub fn write_durable(target: &dyn Target, path: &RelPath, bytes: &[u8]) -> Resul
 
 /// Removes a folder of ours with all that is in it. Restartable: what is gone stays gone.
 pub fn remove_tree(target: &dyn Target, folder: &RelPath) -> Result<(), Error> {
+    if target.look(folder)?.is_none() {
+        return Ok(());
+    }
     loop {
         let mut chunk = Chunk::default();
         match target.list(folder, &mut chunk) {
             Listed::Complete => {}
-            Listed::Incomplete(error) if matches!(error.code, Code::NotFound) => return Ok(()),
             Listed::Incomplete(error) if chunk.0.is_empty() => return Err(error),
             Listed::Incomplete(_) => {}
         }
@@ -114,10 +116,12 @@ pub fn list_small(target: &dyn Target, folder: &RelPath) -> Result<Vec<Entry>, E
         }
         fn problem(&mut self, _: &[u8], _: Error) {}
     }
+    if target.look(folder)?.is_none() {
+        return Ok(Vec::new());
+    }
     let mut all = All::default();
     match target.list(folder, &mut all) {
         Listed::Complete => Ok(all.0),
-        Listed::Incomplete(error) if error.code == Code::NotFound => Ok(Vec::new()),
         Listed::Incomplete(error) => Err(error),
     }
 }

@@ -1,0 +1,5 @@
+//! The engine's promises, kept on a real disk and on fakes.
+
+mod disk;
+mod pair;
+mod support;

@@ -1,0 +1,134 @@
+//! A real folder and its mirror, and the rule that takes the mirror back to an earlier state.
+
+use crate::support::mirror;
+use octo_disk::{DiskOptions, DiskTarget, LocalSource};
+use octo_mirror::RunOptions;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// A source and a mirror in temporary folders.
+pub struct Pair {
+    pub folder: tempfile::TempDir,
+    pub source: PathBuf,
+    pub target: PathBuf,
+}
+
+impl Pair {
+    pub fn new() -> Pair {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, target) = (folder.path().join("source"), folder.path().join("mirror"));
+        fs::create_dir(&source).unwrap();
+        fs::create_dir(&target).unwrap();
+        Pair { folder, source, target }
+    }
+
+    pub fn write(&self, path: &str, content: &[u8], secs: u64) {
+        let path = self.source.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(secs)).unwrap();
+    }
+
+    pub fn run(&self, options: &RunOptions) -> octo_core::RunReport {
+        let source = LocalSource::open(&self.source).unwrap();
+        let target = DiskTarget::open(&self.target, DiskOptions::default()).unwrap();
+        mirror(&source, &target, options).report
+    }
+
+    pub fn assert_equal(&self) {
+        assert_eq!(tree(&self.source), tree(&self.target));
+    }
+}
+
+/// One entry: what it is, its content, its last write time in 100 ns ticks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    pub kind: &'static str,
+    pub content: Vec<u8>,
+    pub ticks: i64,
+}
+
+pub type Tree = BTreeMap<PathBuf, Node>;
+
+/// Every entry below `root` but what is octoBackup's own.
+pub fn tree(root: &Path) -> Tree {
+    let mut out = Tree::new();
+    if root.exists() {
+        walk(root, Path::new(""), &mut out);
+    }
+    out
+}
+
+fn walk(root: &Path, at: &Path, out: &mut Tree) {
+    for entry in fs::read_dir(root.join(at)).unwrap() {
+        let path = at.join(entry.unwrap().file_name());
+        if path == Path::new(".octobackup") {
+            continue;
+        }
+        let full = root.join(&path);
+        let meta = fs::symlink_metadata(&full).unwrap();
+        let (kind, content) = if meta.is_dir() {
+            ("folder", Vec::new())
+        } else if meta.is_symlink() {
+            ("link", fs::read_link(&full).unwrap().into_os_string().into_encoded_bytes())
+        } else {
+            ("file", fs::read(&full).unwrap())
+        };
+        let ticks = meta.mtime() * 10_000_000 + meta.mtime_nsec() / 100;
+        out.insert(path.clone(), Node { kind, content, ticks });
+        if meta.is_dir() {
+            walk(root, &path, out);
+        }
+    }
+}
+
+/// The mirror before run `k`, by the documented rule: from the newest run to `k`, remove what was created, put back what
+/// is in `tree`, set the old times.
+pub fn before_run(mirror: &Path, k: u64) -> Tree {
+    let mut state = tree(mirror);
+    let versions = mirror.join(".octobackup/versions");
+    let mut runs: Vec<u64> = fs::read_dir(&versions)
+        .map(|dir| dir.filter_map(|e| e.unwrap().file_name().to_str()?.parse().ok()).collect())
+        .unwrap_or_default();
+    runs.sort_unstable();
+    for run in runs.into_iter().rev().filter(|run| *run >= k) {
+        take_back(&versions.join(run.to_string()), &mut state);
+    }
+    state
+}
+
+fn take_back(version: &Path, state: &mut Tree) {
+    let changes = fs::read_to_string(version.join("changes")).unwrap_or_default();
+    let records: Vec<serde_json::Value> = changes.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+    let path = |record: &serde_json::Value, key: &str| {
+        let path = octo_core::RelPath::from_text(record[key].as_str().unwrap()).unwrap();
+        path.to_os().to_path_buf()
+    };
+    for record in &records {
+        match record["do"].as_str().unwrap() {
+            "began" => state.clear(),
+            "created" => state.retain(|p, _| !p.starts_with(path(record, "path"))),
+            "moved" => drop(state.remove(&path(record, "to"))),
+            _ => {}
+        }
+    }
+    for (path, node) in tree(&version.join("tree")) {
+        // A folder in `tree` may only be there for what is in it.
+        if node.kind != "folder" || !state.contains_key(&path) {
+            state.insert(path, node);
+        }
+    }
+    // The first record of a path tells its oldest time.
+    for record in records.iter().rev() {
+        let key = if record["do"] == "moved" { "from" } else { "path" };
+        if let (Some(ticks), true) = (record["write_time"].as_i64(), record[key].is_string())
+            && let Some(node) = state.get_mut(&path(record, key))
+        {
+            node.ticks = ticks;
+        }
+    }
+}
