@@ -35,6 +35,11 @@ impl Pool {
         taken
     }
 
+    #[cfg(test)]
+    pub fn is_full(&self, bytes: usize) -> bool {
+        usize::try_from(self.0.load(Ordering::Relaxed)) == Ok(bytes)
+    }
+
     fn give(&self, bytes: usize) {
         self.0.fetch_add(i64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
     }
