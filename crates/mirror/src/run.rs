@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
         }
         self.context.phase(Phase::Delete);
         *verdict = self.delete(&checkpoints, vanished, walked.guard)?;
-        self.make_changed_kinds(&copier, walked.lists.kind_changes.finish())?;
+        self.make_changed_kinds(&copier, walked.lists.kind_changes.finish(), !verdict.because.is_empty())?;
         if self.context.is_over() || self.context.options.dry_run {
             return Ok(());
         }
@@ -285,9 +285,10 @@ impl<'a> Run<'a> {
         deletion.settle(vanished, guard)
     }
 
-    /// What could not be made before something of another kind was deleted.
-    fn make_changed_kinds(&self, copier: &Copier<'_>, kind_changes: Log) -> Result<(), Error> {
-        if kind_changes.count() == 0 || self.context.is_over() {
+    /// What could not be made before something of another kind was deleted. What is held stays as it is.
+    fn make_changed_kinds(&self, copier: &Copier<'_>, kind_changes: Log, held: bool) -> Result<(), Error> {
+        let dry_run = self.context.options.dry_run;
+        if kind_changes.count() == 0 || self.context.is_over() || (dry_run && held) {
             return Ok(());
         }
         let mut comparer = self.comparer();
@@ -295,10 +296,9 @@ impl<'a> Run<'a> {
         self.with_queue(copier, |queue| {
             for task in kind_changes.forward() {
                 let task = Task::decode(&task?)?;
-                if !self.context.options.dry_run && self.context.target.look(&task.place)?.is_some() {
-                    if self.context.options.no_delete {
-                        let detail = "it is of another kind in the mirror, and --no-delete was given";
-                        self.context.problem(&task.source, Error::new(Code::KindMoved, detail));
+                if !dry_run && self.context.target.look(&task.place)?.is_some() {
+                    if !held {
+                        self.kind_stays(&task);
                     }
                     continue;
                 }
@@ -318,6 +318,15 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         settle::folder_times(self.context, &self.placer, &lists.folder_times.finish())
+    }
+
+    /// Something of another kind is still there: what is in it was excluded or could not be deleted, or nothing may be.
+    fn kind_stays(&self, task: &Task) {
+        let detail = match self.context.options.no_delete {
+            true => "the mirror has something of another kind in its place, and --no-delete was given",
+            false => "the mirror still has something of another kind in its place: is there something excluded in it?",
+        };
+        self.context.problem(&task.source, Error::new(Code::TargetEntry, detail));
     }
 
     /// The index of this run: what the walk kept, and what was copied.
