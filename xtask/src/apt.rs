@@ -13,8 +13,11 @@ const NEEDED: &[(&str, &str)] = &[
     ("smbclient", "smbcacls and smbclient, which prepare shares"),
     ("libnss-wrapper", "Samba users without touching /etc"),
     ("attr", "getfattr and setfattr"),
-    ("e2fsprogs", "mkfs.ext4, for the tests on a full disk"),
-    ("mount", "loop-mounts that small disk"),
+    ("mount", "loop-mounts small disks, for the tests on full ones and on other filesystems"),
+    ("e2fsprogs", "makes them with ext4"),
+    ("dosfstools", "with FAT"),
+    ("xfsprogs", "with XFS"),
+    ("btrfs-progs", "with btrfs"),
 ];
 
 /// Installs what is missing if it may, or fails with the command that does.

@@ -1,8 +1,10 @@
-//! Every path that a document names exists, and every crate is named in ARCHITECTURE.md.
+//! Every path that a document names exists, every crate is named in ARCHITECTURE.md, and every dependency has its reason
+//! in docs/decisions.
 
 use super::{files, shown};
 use anyhow::{Context, Result};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -28,14 +30,33 @@ pub fn check(root: &Path, metadata: &Value) -> Result<Vec<String>> {
         }
     }
     let architecture = fs::read_to_string(root.join("ARCHITECTURE.md"))?;
-    for package in metadata["packages"].as_array().into_iter().flatten() {
-        let manifest = Path::new(package["manifest_path"].as_str().unwrap_or_default());
-        let room = shown(root, manifest.parent().unwrap_or(manifest));
-        if !architecture.contains(&format!("`{room}")) {
-            complaints.push(format!("ARCHITECTURE.md: does not name `{room}`"));
-        }
+    let mut reasons = String::new();
+    for page in files(&root.join("docs/decisions"), "md")? {
+        reasons.push_str(&fs::read_to_string(page)?);
     }
+    complaints.extend(unnamed_crates(root, metadata, &architecture));
+    complaints.extend(unexplained(metadata, &reasons));
     Ok(complaints)
+}
+
+fn unnamed_crates(root: &Path, metadata: &Value, architecture: &str) -> Vec<String> {
+    let manifests = packages(metadata).filter_map(|package| package["manifest_path"].as_str());
+    let rooms = manifests.filter_map(|manifest| Path::new(manifest).parent()).map(|room| shown(root, room));
+    let missing = rooms.filter(|room| !architecture.contains(&format!("`{room}")));
+    missing.map(|room| format!("ARCHITECTURE.md: does not name `{room}`")).collect()
+}
+
+fn unexplained(metadata: &Value, reasons: &str) -> Vec<String> {
+    let ours: BTreeSet<&str> = packages(metadata).filter_map(|package| package["name"].as_str()).collect();
+    let dependencies = packages(metadata).filter_map(|package| package["dependencies"].as_array()).flatten();
+    let others: BTreeSet<&str> =
+        dependencies.filter_map(|it| it["name"].as_str()).filter(|name| !ours.contains(name)).collect();
+    let missing = others.into_iter().filter(|name| !reasons.contains(&format!("`{name}`")));
+    missing.map(|name| format!("docs/decisions: does not say why `{name}` is used")).collect()
+}
+
+fn packages(metadata: &Value) -> impl Iterator<Item = &Value> {
+    metadata["packages"].as_array().into_iter().flatten()
 }
 
 /// The paths of the project that the text names in backticks. Fenced blocks are examples.
@@ -72,6 +93,7 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn paths_in_backticks_and_links_are_found_and_examples_are_not() {
@@ -80,5 +102,15 @@ mod tests {
                     ```\n`crates/example`\n[x](y)\n```\nand `.ci/run`";
         assert_eq!(named(text), ["crates/core/src", "crates/disk", "NOPE.md", ".ci/run"]);
         assert_eq!(links(text), ["docs/a.md"]);
+    }
+
+    #[test]
+    fn a_crate_that_is_not_named_and_a_dependency_without_a_reason_are_found() {
+        let package = json!({"name": "a", "manifest_path": "/w/crates/a/Cargo.toml", "dependencies": [{"name": "x"}]});
+        let metadata = json!({ "packages": [package] });
+        assert_eq!(unnamed_crates(Path::new("/w"), &metadata, "rooms: `crates/b`").len(), 1);
+        assert_eq!(unnamed_crates(Path::new("/w"), &metadata, "rooms: `crates/a`").len(), 0);
+        assert_eq!(unexplained(&metadata, "| `y` | reason |").len(), 1);
+        assert_eq!(unexplained(&metadata, "| `x` | reason |").len(), 0);
     }
 }
