@@ -1,1 +1,28 @@
-//! smb: see ARCHITECTURE.md.
+//! A [`Source`](octo_core::Source) over SMB 2 and 3.
+//!
+//! Reads a folder of a share, administrative shares included, with backup intent, so that an account with
+//! SeBackupPrivilege sees everything. Never writes to the share, never follows links, never goes below the demanded
+//! protocol version, never takes an unsigned answer. Names are UTF-16 on the wire and WTF-8 in our paths, translated by
+//! ourselves. The client library underneath is hidden: no type of it appears here.
+//!
+//! The rooms: [`address`] and [`options`] are what a person says; `wire` is bytes and no I/O; `transport`, `logon` and
+//! `lanes` make connections; `open`, `list` and `fetch` use them; `source` is the port.
+
+mod address;
+mod fetch;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+mod lanes;
+mod list;
+mod logon;
+mod open;
+mod options;
+mod source;
+mod status;
+mod transport;
+mod wire;
+
+pub use address::{DEFAULT_PORT, SmbAddress, User};
+pub use options::{BackupIntent, Credentials, Dialect, Password, SmbOptions, Timeouts};
+pub use source::SmbSource;

@@ -1,0 +1,35 @@
+//! The parsers of bytes from the network, one name each, as the targets in `fuzz/` and the run over mutated seeds call
+//! them. Not an interface: only there in tests and with the feature `fuzzing`.
+
+use crate::wire::{listing, name, reply, volume};
+
+/// A parser that must take any bytes without panicking.
+pub type Parser = fn(&[u8]);
+
+/// Only that it came is of interest.
+fn ignore<T>(_: T) {}
+
+/// Every parser, by the name of its fuzz target and of its seeds' folder.
+pub const PARSERS: &[(&str, Parser)] = &[
+    ("listing", |data| {
+        let Ok(buffer) = reply::query(data) else { return };
+        let read = listing::entries(buffer, 1).count();
+        assert!(read <= buffer.len() / 104 + 1, "entries do not overlap");
+    }),
+    ("create", |data| ignore(reply::create(data, 1))),
+    ("close", |data| ignore(reply::close(data))),
+    ("read", |data| {
+        let read = reply::read(data, 4096);
+        assert!(read.is_err() || read.is_ok_and(|d| d.len() <= 4096));
+    }),
+    ("query_info", |data| {
+        let Ok(info) = reply::query(data) else { return };
+        ignore((volume::volume(info), volume::filesystem(info), reply::is_link(info)));
+    }),
+    ("ioctl", |data| {
+        let Ok(output) = reply::ioctl(data) else { return };
+        ignore((reply::reparse(output), reply::validate_negotiate(output)));
+    }),
+    ("negotiate", |data| ignore(reply::negotiate(data))),
+    ("name", |data| ignore(name::from_utf16le(data))),
+];

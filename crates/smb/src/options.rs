@@ -1,0 +1,130 @@
+//! How to log on and how to behave: credentials and options.
+
+use std::fmt;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Who logs on.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The account's name.
+    pub user: String,
+    /// Its domain; empty for a local account of the server.
+    pub domain: String,
+    /// Its password.
+    pub password: Password,
+}
+
+/// A password: overwritten when dropped, never printed.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// Takes over a password.
+    pub fn new(text: String) -> Password {
+        Password(Zeroizing::new(text))
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Whether files and folders are opened with backup intent (`FILE_OPEN_FOR_BACKUP_INTENT`), which lets an account with
+/// SeBackupPrivilege read what its rights deny.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BackupIntent {
+    /// Ask for it, and go on without where it does not help.
+    #[default]
+    Auto,
+    /// Ask for it; anything that is denied all the same ends the run.
+    Require,
+    /// Do not ask.
+    Off,
+}
+
+/// A version of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dialect {
+    /// Windows Vista, Server 2008.
+    Smb2_0_2,
+    /// Windows 7, Server 2008 R2.
+    Smb2_1,
+    /// Windows 8, Server 2012: encryption.
+    Smb3_0,
+    /// Windows 8.1, Server 2012 R2.
+    Smb3_0_2,
+    /// Windows 10, Server 2016: nobody in between can weaken the connection.
+    Smb3_1_1,
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Dialect::Smb2_0_2 => "SMB 2.0.2",
+            Dialect::Smb2_1 => "SMB 2.1",
+            Dialect::Smb3_0 => "SMB 3.0",
+            Dialect::Smb3_0_2 => "SMB 3.0.2",
+            Dialect::Smb3_1_1 => "SMB 3.1.1",
+        })
+    }
+}
+
+/// How long to wait for the server.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// For the TCP connection, the resolution of the name included.
+    pub connect: Duration,
+    /// For the answer to one request. A server that says it is still at work, or answers an echo meanwhile, gets up to
+    /// six times as long.
+    pub response: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts { connect: Duration::from_secs(10), response: Duration::from_secs(30) }
+    }
+}
+
+/// How to behave.
+#[derive(Debug, Clone)]
+pub struct SmbOptions {
+    /// Whether to ask for backup intent.
+    pub backup_intent: BackupIntent,
+    /// The lowest version of the protocol that is good enough.
+    pub min_dialect: Dialect,
+    /// How long to wait for the server.
+    pub timeouts: Timeouts,
+    /// The most TCP connections to open; more than one only under load.
+    pub connections: usize,
+}
+
+impl Default for SmbOptions {
+    fn default() -> SmbOptions {
+        SmbOptions {
+            backup_intent: BackupIntent::default(),
+            min_dialect: Dialect::Smb3_0,
+            timeouts: Timeouts::default(),
+            connections: 4,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_printed() {
+        let credentials =
+            Credentials { user: "u".into(), domain: String::new(), password: Password::new("s3cret".into()) };
+        let printed = format!("{credentials:?}");
+        assert!(printed.contains("***") && !printed.contains("s3cret"));
+    }
+}

@@ -1,0 +1,215 @@
+//! The Source over SMB: what the engine calls, from as many threads as it likes.
+//!
+//! The calls block; behind them a small runtime drives the connections. A sink is always called on the caller's thread.
+
+use crate::address::SmbAddress;
+use crate::fetch::{Budget, Fetcher};
+use crate::lanes::Lanes;
+use crate::list::{self, Folder};
+use crate::open;
+use crate::options::{BackupIntent, Credentials, SmbOptions};
+use crate::wire::request::{self, Create, RELATED, option};
+use crate::wire::{is_link_tag, reply};
+use octo_core::{
+    Code, Error, FetchRequest, FetchSink, LinkTarget, LinkType, ListSink, Listed, RelPath, Source, SourceFeatures,
+    SourcePin,
+};
+use smb2::msg::ioctl::IoctlRequest;
+use smb2::types::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Runtime;
+
+const FSCTL_GET_REPARSE_POINT: u32 = 0x0009_00A8;
+const IOCTL_IS_FSCTL: u32 = 1;
+const WORKER_THREADS: usize = 2;
+/// Filesystems whose ids change when a file is renamed, or do not fit into a listing.
+const UNSTABLE_IDS: &[&str] = &["FAT", "FAT32", "EXFAT", "REFS"];
+
+/// A folder of an SMB share as a source.
+pub struct SmbSource {
+    /// `None` only while it is being dropped.
+    runtime: Option<Runtime>,
+    lanes: Lanes,
+    budget: Budget,
+    denied: AtomicU64,
+}
+
+impl SmbSource {
+    /// Connects, logs on and looks whether the folder is there. Fails with a code that stops the run.
+    pub fn connect(address: SmbAddress, credentials: Credentials, options: SmbOptions) -> Result<SmbSource, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKER_THREADS)
+            .thread_name("smb")
+            .enable_all()
+            .build()
+            .map_err(|e| Error::new(Code::Unreachable, format!("no threads for the network: {e}")))?;
+        let source = SmbSource {
+            runtime: Some(runtime),
+            lanes: Lanes::new(address, credentials, options),
+            budget: Budget::new(),
+            denied: AtomicU64::new(0),
+        };
+        source.run(async { source.lanes.lease().await.map(drop) })?;
+        Ok(source)
+    }
+
+    fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(work),
+            None => Err(Error::new(Code::ConnectionLost, "the source was closed")),
+        }
+    }
+
+    /// The path of an entry, from the share's root, for the wire.
+    fn wire_path(&self, path: &RelPath) -> Result<Vec<u16>, Error> {
+        open::wire_path(&self.lanes.address().path.join_path(path))
+    }
+
+    fn intent(&self) -> BackupIntent {
+        self.lanes.options().backup_intent
+    }
+
+    fn volume(&self) -> Result<u64, Error> {
+        Ok(self.lanes.place()?.volume.serial.into())
+    }
+
+    /// Counts denials and, where backup intent is required, makes them end the run.
+    fn refused(&self, error: Error) -> Error {
+        if error.code != Code::AccessDenied {
+            return error;
+        }
+        self.denied.fetch_add(1, Ordering::Relaxed);
+        match self.intent() {
+            BackupIntent::Require => Error { code: Code::PrivilegeMissing, ..error },
+            _ => error,
+        }
+    }
+}
+
+impl Drop for SmbSource {
+    fn drop(&mut self) {
+        // Waiting for the runtime here would panic where the last owner is itself asynchronous.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Source for SmbSource {
+    fn features(&self) -> SourceFeatures {
+        let place = self.lanes.place().ok();
+        let unstable = place.is_none_or(|p| UNSTABLE_IDS.contains(&p.filesystem.to_ascii_uppercase().as_str()));
+        SourceFeatures {
+            listings_in_flight: 16,
+            fetches_in_flight: 4,
+            batch_files: 64,
+            folds_case: true,
+            stable_ids: !unstable,
+            hides_unreadable: place.is_none_or(|p| p.hides_unreadable),
+        }
+    }
+
+    fn pin(&self) -> Result<SourcePin, Error> {
+        let (address, place) = (self.lanes.address(), self.lanes.place()?);
+        // Names of servers, shares and folders are the same in upper and lower case.
+        let folder = address.path.to_text().to_lowercase();
+        let slash = if folder.is_empty() { "" } else { "/" };
+        let mut volume = format!("{:08x}", place.volume.serial);
+        if place.volume.created != 0 {
+            volume += &format!("-{:016x}", place.volume.created);
+        }
+        Ok(SourcePin {
+            kind: "smb".to_owned(),
+            server: address.host.to_lowercase(),
+            path: format!("/{}{slash}{folder}", address.share.to_lowercase()),
+            volume,
+        })
+    }
+
+    fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
+        let listed = self.run(async {
+            let wanted = Folder {
+                path: self.wire_path(folder)?,
+                follow: folder.is_root(),
+                options: open::intent_option(self.intent()),
+                volume: self.volume()?,
+            };
+            list::list(&*self.lanes.lease().await?, &wanted, sink).await
+        });
+        match listed.map_err(|e| self.refused(e)) {
+            Ok(()) => Listed::Complete,
+            Err(Error { code: Code::SourceEntry, detail }) => Listed::Incomplete(Error::new(Code::ListingCut, detail)),
+            Err(error) => Listed::Incomplete(error),
+        }
+    }
+
+    fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
+        if batch.is_empty() {
+            return;
+        }
+        let connected = self.run(async {
+            let lease = self.lanes.lease().await?;
+            let fetcher = Fetcher {
+                session: &lease,
+                budget: &self.budget,
+                options: open::intent_option(self.intent()),
+                volume: self.volume()?,
+            };
+            let path = |file: usize| self.wire_path(&batch[file].path);
+            fetcher.fetch(batch, &path, &|e| self.refused(e), sink).await;
+            Ok(())
+        });
+        if let Err(error) = connected {
+            // No connection concerns the whole batch; saying so once ends the run.
+            let _ = sink.failed(0, error);
+        }
+    }
+
+    fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
+        let read = self.run(async {
+            let path = self.wire_path(path)?;
+            let create = Create {
+                path: &path,
+                access: request::READ_ATTRIBUTES,
+                options: option::OPEN_REPARSE_POINT | open::intent_option(self.intent()),
+                with_id: false,
+            };
+            let get = IoctlRequest {
+                ctl_code: FSCTL_GET_REPARSE_POINT,
+                file_id: open::file_id(RELATED),
+                max_input_response: 0,
+                max_output_response: reply::REPARSE_BYTES_MAX as u32,
+                flags: IOCTL_IS_FSCTL,
+                input_data: Vec::new(),
+            };
+            let close = open::close_request(RELATED);
+            let parts: [open::Part<'_>; 3] =
+                [(Command::Create, &create, 0), (Command::Ioctl, &get, 0), (Command::Close, &close, 0)];
+            let mut frames = open::compound(&*self.lanes.lease().await?, &parts).await?.into_iter();
+            let mut next = || frames.next().unwrap_or_else(|| Err(Error::new(Code::Protocol, "an answer is missing")));
+            open::success(next()?)?;
+            let got = open::success(next()?)?;
+            let (tag, data) = reply::reparse(reply::ioctl(&got.body)?)?;
+            if !is_link_tag(tag) {
+                return Err(Error::new(Code::KindMoved, "it is not a link any more"));
+            }
+            Ok(LinkTarget { kind: LinkType::Windows(tag), data: data.to_vec() })
+        });
+        read.map_err(|e| self.refused(e))
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let denied = self.denied.load(Ordering::Relaxed);
+        if denied == 0 {
+            return Vec::new();
+        }
+        let entries = if denied == 1 { "1 entry was".to_owned() } else { format!("{denied} entries were") };
+        vec![match self.intent() {
+            BackupIntent::Off => format!("{entries} denied to the account, and backup intent is switched off"),
+            BackupIntent::Auto | BackupIntent::Require => format!(
+                "{entries} denied although backup intent was asked for: the account's backup privilege \
+                 (SeBackupPrivilege) does not work on this server"
+            ),
+        }]
+    }
+}

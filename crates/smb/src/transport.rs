@@ -1,0 +1,132 @@
+//! The TCP connection with a tap on it: mends the NEGOTIATE on its way out, records the handshake for the preauth hash,
+//! and, once sealed, lets nothing through that is not encrypted.
+//!
+//! The client library announces neither encryption nor that signing is demanded, and derives keys from bytes that this
+//! mending would change; hence the record, from which our own logon ([`crate::logon`]) hashes and validates.
+
+use crate::status::nt;
+use async_trait::async_trait;
+use smb2::transport::{ReceiveProgress, TcpTransport, TransportReceive, TransportSend};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The most messages a handshake takes: NEGOTIATE and two rounds of SESSION_SETUP, with room to spare.
+const HANDSHAKE_MESSAGES_MAX: usize = 16;
+const HEADER_BYTES: usize = 64;
+const NEGOTIATE: u16 = 0;
+const SESSION_SETUP: u16 = 1;
+/// SMB2_NEGOTIATE_SIGNING_REQUIRED (MS-SMB2 2.2.3).
+const SIGNING_REQUIRED: u8 = 0x02;
+/// SMB2_GLOBAL_CAP_ENCRYPTION (MS-SMB2 2.2.3).
+const CAP_ENCRYPTION: u8 = 0x40;
+
+/// One message of the handshake, header included, as it crossed the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorded {
+    pub is_reply: bool,
+    pub bytes: Vec<u8>,
+}
+
+/// A handle on the tapped connection; clones share it.
+#[derive(Clone)]
+pub(crate) struct Tap(Arc<Inner>);
+
+struct Inner {
+    tcp: TcpTransport,
+    /// `None` once the handshake is over.
+    handshake: Mutex<Option<Vec<Recorded>>>,
+    sealed: AtomicBool,
+}
+
+impl Tap {
+    pub fn new(tcp: TcpTransport) -> Tap {
+        Tap(Arc::new(Inner { tcp, handshake: Mutex::new(Some(Vec::new())), sealed: AtomicBool::new(false) }))
+    }
+
+    /// The handshake so far.
+    pub fn recorded(&self) -> Vec<Recorded> {
+        self.0.handshake.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
+    }
+
+    /// Ends the recording and hands over what was recorded.
+    pub fn finish(&self) -> Vec<Recorded> {
+        self.0.handshake.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    /// From now on, whatever is not encrypted is neither sent nor accepted.
+    pub fn seal(&self) {
+        self.0.sealed.store(true, Ordering::SeqCst);
+    }
+
+    fn check_sealed(&self, bytes: &[u8]) -> smb2::Result<()> {
+        if self.0.sealed.load(Ordering::SeqCst) && !bytes.starts_with(b"\xFDSMB") {
+            return Err(invalid("a message that is not encrypted, on a connection that must be"));
+        }
+        Ok(())
+    }
+
+    fn record(&self, is_reply: bool, bytes: &[u8]) -> smb2::Result<()> {
+        let mut handshake = self.0.handshake.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(messages) = handshake.as_mut() else { return Ok(()) };
+        if !matches!(command(bytes), Some(NEGOTIATE | SESSION_SETUP)) || (is_reply && status(bytes) == nt::PENDING) {
+            return Ok(());
+        }
+        if messages.len() == HANDSHAKE_MESSAGES_MAX {
+            return Err(invalid("a handshake that does not end"));
+        }
+        messages.push(Recorded { is_reply, bytes: bytes.to_vec() });
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl TransportSend for Tap {
+    async fn send(&self, data: &[u8]) -> smb2::Result<()> {
+        self.check_sealed(data)?;
+        if command(data) == Some(NEGOTIATE) {
+            let mut mended = data.to_vec();
+            mend_negotiate(&mut mended);
+            self.record(false, &mended)?;
+            return self.0.tcp.send(&mended).await;
+        }
+        self.record(false, data)?;
+        self.0.tcp.send(data).await
+    }
+}
+
+#[async_trait]
+impl TransportReceive for Tap {
+    async fn receive(&self) -> smb2::Result<Vec<u8>> {
+        let data = self.0.tcp.receive().await?;
+        self.check_sealed(&data)?;
+        self.record(true, &data)?;
+        Ok(data)
+    }
+
+    fn receive_progress(&self) -> Option<Arc<ReceiveProgress>> {
+        self.0.tcp.receive_progress()
+    }
+}
+
+fn mend_negotiate(message: &mut [u8]) {
+    if let Some(security_mode) = message.get_mut(HEADER_BYTES + 4) {
+        *security_mode |= SIGNING_REQUIRED;
+    }
+    if let Some(capabilities) = message.get_mut(HEADER_BYTES + 8) {
+        *capabilities |= CAP_ENCRYPTION;
+    }
+}
+
+/// The command of a message in the clear.
+fn command(message: &[u8]) -> Option<u16> {
+    let clear = message.starts_with(b"\xFESMB") && message.len() >= HEADER_BYTES;
+    clear.then(|| u16::from_le_bytes([message[12], message[13]]))
+}
+
+fn status(message: &[u8]) -> u32 {
+    message.get(8..12).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
+pub(crate) fn invalid(message: &str) -> smb2::Error {
+    smb2::Error::InvalidData { message: message.to_owned() }
+}

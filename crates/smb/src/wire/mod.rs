@@ -1,0 +1,29 @@
+//! The bytes of the protocol: pure functions from bytes to values and back, with no I/O.
+//!
+//! Everything parsed here is hostile. A parser refuses what does not fit the specification ([MS-SMB2], [MS-FSCC]),
+//! never panics, and never allocates what a length field asks for: it hands out slices of what has arrived.
+
+mod cursor;
+pub(crate) mod listing;
+pub(crate) mod name;
+pub(crate) mod reply;
+pub(crate) mod request;
+pub(crate) mod volume;
+
+pub(crate) use cursor::{Bytes, Malformed};
+
+/// MS-FSCC 2.6.
+pub(crate) mod attribute {
+    pub const DIRECTORY: u32 = 0x10;
+    pub const REPARSE_POINT: u32 = 0x400;
+    /// The data would have to be fetched from elsewhere: OFFLINE, RECALL_ON_OPEN, RECALL_ON_DATA_ACCESS.
+    pub const NOT_LOCAL: u32 = 0x1000 | 0x4_0000 | 0x40_0000;
+}
+
+/// Whether a reparse tag (MS-FSCC 2.1.2.1) makes a link: SYMLINK and MOUNT_POINT do.
+pub(crate) fn is_link_tag(tag: u32) -> bool {
+    matches!(tag, 0xA000_000C | 0xA000_0003)
+}
+
+#[cfg(test)]
+mod tests;

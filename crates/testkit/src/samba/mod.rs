@@ -1,0 +1,178 @@
+//! A private, real Samba on a loopback address of its own, that honours backup intent as Windows does.
+//!
+//! Touches nothing outside its temporary folder: users come from libnss_wrapper, every database lies in the folder, and
+//! the folder goes when the value is dropped. Stock Samba ignores backup intent; a shim in C, compiled here, lets
+//! Samba's own privilege check decide. Denials come from the NT ACL alone, POSIX modes stay open. Needs root, and the
+//! Debian packages in [`PACKAGES`]; a missing one fails the test with the command that installs it.
+//!
+//! Many may run at once, in as many processes as there are tests. The server ends with the process that started it,
+//! also when that one is killed.
+
+#![expect(clippy::panic, reason = "a fixture fails its test in no other way")]
+
+mod address;
+mod config;
+mod server;
+
+pub use config::SambaOptions;
+
+use address::Address;
+use server::Server;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// The Debian packages that the fixture needs.
+pub const PACKAGES: &[&str] =
+    &["samba", "samba-vfs-modules", "smbclient", "libnss-wrapper", "gcc", "libc6-dev", "attr"];
+
+/// The programs of those packages that are called.
+const PROGRAMS: &[&str] = &["smbd", "smbpasswd", "net", "smbcacls", "cc", "sh", "setsid"];
+const SHIM_SOURCE: &str = include_str!("backupintent_shim.c");
+/// Found through the loader's path.
+const NSS_WRAPPER: &str = "libnss_wrapper.so";
+
+/// A running Samba. Dropping it stops the server and removes everything.
+pub struct Samba {
+    // Dropped in this order: first the server, then its files.
+    server: Option<Server>,
+    address: Address,
+    options: SambaOptions,
+    folder: TempDir,
+}
+
+impl Samba {
+    /// The port besides 445 that the server listens on.
+    pub const OTHER_PORT: u16 = 4450;
+
+    /// Sets a server up and starts it.
+    pub fn start(options: SambaOptions) -> Samba {
+        require_programs();
+        let folder = tempfile::Builder::new().prefix("octo-samba-").tempdir().expect("a temporary folder");
+        // Users of the share are other users of this machine: they must get through.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
+        let mut samba = Samba { server: None, address: Address::claim(), options, folder };
+        config::write(samba.folder.path(), samba.addr(), &samba.options);
+        samba.compile_shim();
+        samba.create_users();
+        samba.start_again();
+        samba
+    }
+
+    /// The server's address.
+    pub fn addr(&self) -> String {
+        self.address.ip().to_string()
+    }
+
+    /// The password of a user.
+    pub fn password(user: &str) -> String {
+        format!("pw-{user}")
+    }
+
+    /// Where a share's files lie on this machine.
+    pub fn share_path(&self, share: &str) -> PathBuf {
+        self.options.share_path(self.folder.path(), share)
+    }
+
+    /// Takes everybody's rights to an entry of the share `data` away, its owner's (`owner`) excepted. For a folder,
+    /// deny what is in it first.
+    pub fn deny(&self, path: &str) {
+        let acl = r"REVISION:1,OWNER:OCTOTEST\owner,GROUP:Unix Group\owner,ACL:OCTOTEST\owner:ALLOWED/0x0/FULL";
+        let share = format!("//{}/data", self.addr());
+        self.run(Command::new("smbcacls").args([&share, path, "-U", "admin%pw-admin", "-S", acl]), "");
+    }
+
+    /// Stops the server politely. Its files stay, for [`Samba::start_again`].
+    pub fn stop(&mut self) {
+        self.server = None;
+    }
+
+    /// Kills the server and all its children at once, as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.kill();
+        }
+    }
+
+    /// Starts the server after [`Samba::stop`] or [`Samba::kill`], on the same address.
+    pub fn start_again(&mut self) {
+        let mut command = Command::new("smbd");
+        command.arg("-s").arg(self.path("smb.conf")).args(["-F", "--no-process-group", "-l"]).arg(self.path("logs"));
+        command.env("LD_PRELOAD", format!("{}:{NSS_WRAPPER}", self.path("shim.so").display()));
+        self.nss(&mut command);
+        let ready = format!("{}:{}", self.addr(), Samba::OTHER_PORT);
+        self.server = Some(Server::start(&command, &self.path("logs/smbd.out"), &ready));
+    }
+
+    /// The process id of the server, for tests of the fixture itself.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Server::pid)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn nss(&self, command: &mut Command) {
+        command.env("NSS_WRAPPER_PASSWD", self.path("passwd")).env("NSS_WRAPPER_GROUP", self.path("group"));
+    }
+
+    fn compile_shim(&self) {
+        let source = self.path("shim.c");
+        fs::write(&source, SHIM_SOURCE).expect("the shim's source");
+        let shim = self.path("shim.so");
+        run_plain(Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(shim).arg(source).arg("-ldl"), "");
+    }
+
+    fn create_users(&self) {
+        for user in self.options.users() {
+            let word = Samba::password(user);
+            let twice = format!("{word}\n{word}\n");
+            let conf = self.path("smb.conf");
+            self.run(Command::new("smbpasswd").arg("-c").arg(conf).args(["-s", "-a", user]), &twice);
+        }
+        let conf = self.path("smb.conf");
+        let grant = ["sam", "rights", "grant", "backupop", "SeBackupPrivilege"];
+        self.run(Command::new("net").arg("-s").arg(conf).args(grant), "");
+    }
+
+    /// Runs one of Samba's tools, with our users, and fails the test if it fails.
+    fn run(&self, command: &mut Command, input: &str) -> String {
+        command.env("LD_PRELOAD", NSS_WRAPPER);
+        self.nss(command);
+        run_plain(command, input)
+    }
+}
+
+/// Fails unless all programs and libraries are there.
+fn require_programs() {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs: Vec<_> = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).collect();
+    let missing: Vec<_> = PROGRAMS.iter().filter(|p| !dirs.iter().any(|dir| dir.join(p).is_file())).collect();
+    let wrapper = ["/usr/lib", "/usr/lib64", "/lib"].iter().any(|dir| has_library(Path::new(dir), NSS_WRAPPER));
+    assert!(
+        missing.is_empty() && wrapper,
+        "the tests against a real Samba need more programs ({missing:?}, libnss_wrapper: {wrapper}); run:\n  \
+         apt-get install --no-install-recommends {}",
+        PACKAGES.join(" ")
+    );
+}
+
+/// Whether a library lies in `dir` or in one folder below it, where Debian keeps one for each architecture.
+fn has_library(dir: &Path, name: &str) -> bool {
+    let below = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    dir.join(name).exists() || below.into_iter().any(|sub| sub.join(name).exists())
+}
+
+fn run_plain(command: &mut Command, input: &str) -> String {
+    use std::io::Write;
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|e| panic!("{:?}: {e}", command.get_program()));
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("the program reads its input");
+    let output = child.wait_with_output().expect("the program ends");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?} failed: {said}", command.get_program());
+    said
+}
