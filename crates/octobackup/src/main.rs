@@ -1,1 +1,40 @@
-fn main() {}
+//! The program: the command line, and the place where source, target and engine meet.
+//!
+//! It decides nothing about files. It must never print a password or take one as an argument (DESIGN rule 7). See
+//! ARCHITECTURE.md.
+
+mod args;
+mod clock;
+mod exit;
+mod held;
+mod job;
+mod known;
+mod listeners;
+mod password;
+mod progress;
+mod report_file;
+mod settings;
+mod stop;
+mod sync;
+mod text;
+mod units;
+
+use args::{Cli, Command};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use octo_core::Error;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Wrong usage ends here with code 2, help and version with 0.
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    ExitCode::from(run(cli, &matches).unwrap_or_else(|error| exit::of_error(&error)))
+}
+
+fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
+    match (cli.command, matches.subcommand()) {
+        (Command::Sync(args), Some((_, typed))) => sync::run(&settings::Settings::sync(*args, typed)?),
+        (Command::Sync(_), None) => Ok(exit::USAGE),
+        (Command::Held(args), _) => held::run(args),
+    }
+}

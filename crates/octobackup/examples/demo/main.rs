@@ -1,0 +1,127 @@
+//! The demonstration behind `cargo xtask demo`: a private Samba with a sample share, mirrored by the real program,
+//! changed, and mirrored again. Everything lies in temporary folders and goes with them.
+#![expect(clippy::print_stdout, reason = "a program for a terminal")]
+
+mod sample;
+
+use octo_testkit::samba::{Samba, SambaOptions};
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Entries of the share that nobody may read without SeBackupPrivilege.
+const DENIED: [&str; 3] = ["Personnel/salaries.csv", "Board/minutes.txt", "Board"];
+
+fn main() -> Result<()> {
+    let program = std::env::args_os().nth(1).ok_or("usage: demo OCTOBACKUP")?;
+    say("A private Samba with a sample share");
+    let samba = Samba::start(SambaOptions::default());
+    let share = samba.share_path("data");
+    sample::fill(&share)?;
+    DENIED.iter().for_each(|path| samba.deny(path));
+    println!("{} files at {}", sample::files(&share)?.len(), url(&samba, "backupop"));
+    println!("only SeBackupPrivilege reads {}", DENIED.join(", "));
+
+    let folder = tempfile::Builder::new().prefix("octo-demo-").tempdir()?;
+    let demo = Demo { program: program.into(), samba, folder };
+    say("Without the privilege: an ordinary account");
+    demo.sync("plain", "mirror-of-plain", 1)?;
+    demo.show_denied("mirror-of-plain")?;
+
+    say("With the privilege: the first run");
+    demo.sync("backupop", "mirror", 0)?;
+    demo.show_denied("mirror")?;
+    demo.compare(&share)?;
+
+    say("The share changes");
+    sample::change(&share)?;
+
+    say("The second run");
+    demo.sync("backupop", "mirror", 0)?;
+    demo.compare(&share)?;
+
+    say("The mirror, in short");
+    demo.show_tree("mirror")?;
+    demo.show_tree("mirror/.octobackup/versions")?;
+    say("Done: the server is stopped, and everything is removed");
+    Ok(())
+}
+
+struct Demo {
+    program: PathBuf,
+    // Dropped in this order: first the server, then what was made of it.
+    samba: Samba,
+    folder: tempfile::TempDir,
+}
+
+impl Demo {
+    /// Runs the program as a person would, and demands the exit code.
+    fn sync(&self, user: &str, mirror: &str, code: i32) -> Result<()> {
+        let source = url(&self.samba, user);
+        println!("$ octobackup sync {source} {mirror}");
+        let status = Command::new(&self.program)
+            .args(["sync", &source])
+            .arg(mirror)
+            .current_dir(self.folder.path())
+            .env("OCTOBACKUP_PASSWORD", Samba::password(user))
+            .env("XDG_STATE_HOME", self.folder.path().join("state"))
+            .status()?;
+        println!("(exit code {})", status.code().map_or_else(|| "none".to_owned(), |code| code.to_string()));
+        if status.code() != Some(code) {
+            return Err(format!("exit code {code} was expected").into());
+        }
+        Ok(())
+    }
+
+    /// Which of the denied files the mirror has.
+    fn show_denied(&self, mirror: &str) -> Result<()> {
+        for path in DENIED {
+            let copy = self.folder.path().join(mirror).join(path);
+            if !copy.is_file() {
+                println!("not in {mirror}: {path}");
+                continue;
+            }
+            let text = std::fs::read_to_string(copy)?;
+            println!("read with backup intent: {path}: {:?}", text.lines().next().unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// The proof, independent of the program: same names, same bytes, same last write times.
+    fn compare(&self, share: &Path) -> Result<()> {
+        let (wanted, found) = (sample::files(share)?, sample::files(&self.folder.path().join("mirror"))?);
+        if let Some((path, _)) = wanted.iter().find(|(path, file)| found.get(*path) != Some(*file)) {
+            return Err(format!("{} is not in the mirror as it is in the share", path.display()).into());
+        }
+        if let Some(path) = found.keys().find(|path| !wanted.contains_key(*path)) {
+            return Err(format!("{} is in the mirror and not in the share", path.display()).into());
+        }
+        println!("compared byte for byte: {} files and folders, the mirror equals the share", wanted.len());
+        Ok(())
+    }
+
+    /// Two levels of a folder of the demonstration.
+    fn show_tree(&self, folder: &str) -> Result<()> {
+        println!("{folder}");
+        let root = self.folder.path().join(folder);
+        for name in sample::names(&root)? {
+            let path = root.join(&name);
+            let below = if path.is_dir() { sample::names(&path)? } else { Vec::new() };
+            match below.as_slice() {
+                [] => println!("  {name}"),
+                [.., last] => println!("  {name}/ ({}, the last is {last})", below.len()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn url(samba: &Samba, user: &str) -> String {
+    format!("smb://{user}@{}:{}/data", samba.addr(), Samba::OTHER_PORT)
+}
+
+fn say(text: &str) {
+    println!("\n== {text}");
+}

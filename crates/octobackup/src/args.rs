@@ -1,0 +1,209 @@
+//! The command line as it was typed. Nothing here is checked beyond its form: that is `settings`' business.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  complete
+    1  complete, except for entries that the report names
+    2  the command or its options make no sense; nothing was done
+    3  failed; the report says why
+    4  everything was copied, deletions wait for approval (see: octobackup help held)
+  130  cancelled (Ctrl-C); the next run continues";
+
+const SYNC_EXAMPLES: &str = "\
+Examples:
+  Mirror a share, asking for the password:
+    octobackup sync smb://backupop@fileserver/data /srv/mirror
+  An administrative share, with a domain account, from a scheduled task:
+    octobackup sync '\\\\fileserver\\d$\\data' /srv/mirror --user 'CORP\\backupop' --password-file /etc/octobackup/pw
+  See what would happen:
+    octobackup sync /home /srv/mirror --dry-run
+  Without caches, but with one of them:
+    octobackup sync /home /srv/mirror --exclude '.cache/*' --include '.cache/important'
+
+Patterns have gitignore's syntax; the last one that matches decides. What is excluded is ignored on both sides: it is
+neither copied nor deleted.";
+
+const HELD_EXAMPLES: &str = "\
+Examples:
+  What waits?
+    octobackup held /srv/mirror
+  Delete it (the source is asked again; only what is still gone there is deleted):
+    octobackup held /srv/mirror --approve 3f2a9c01b7de";
+
+/// Keeps complete, plain-file mirrors of the folders of your servers.
+#[derive(Debug, Parser)]
+#[command(name = "octobackup", version, max_term_width = 110, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make DST a complete mirror of SRC
+    #[command(after_long_help = format!("{SYNC_EXAMPLES}\n\n{EXIT_CODES}"), after_help = EXIT_CODES)]
+    Sync(Box<SyncArgs>),
+    /// Show deletions that wait for approval in a mirror, or approve them
+    #[command(after_long_help = format!("{HELD_EXAMPLES}\n\n{EXIT_CODES}"), after_help = EXIT_CODES)]
+    Held(HeldArgs),
+}
+
+/// `octobackup sync`.
+#[derive(Debug, Args)]
+pub struct SyncArgs {
+    /// A folder, or a share: smb://[DOMAIN;]USER@HOST[:PORT]/SHARE[/PATH], //HOST/SHARE/PATH or \\HOST\SHARE\PATH
+    #[arg(value_name = "SRC")]
+    pub source: std::ffi::OsString,
+    /// The folder that becomes the mirror
+    #[arg(value_name = "DST")]
+    pub target: PathBuf,
+    /// Say what would be done, entry by entry, and do nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Leave out what matches (may be repeated; the order of --exclude and --include counts)
+    #[arg(long, value_name = "PATTERN", help_heading = "Which files")]
+    pub exclude: Vec<String>,
+    /// Take in again what an earlier --exclude left out
+    #[arg(long, value_name = "PATTERN", help_heading = "Which files")]
+    pub include: Vec<String>,
+    /// Read patterns from a file, one a line; ! takes in again, # begins a comment
+    #[arg(long, value_name = "FILE", help_heading = "Which files")]
+    pub exclude_from: Vec<PathBuf>,
+    /// Do not leave out $RECYCLE.BIN, System Volume Information, pagefile.sys and the like
+    #[arg(long, help_heading = "Which files")]
+    pub no_default_excludes: bool,
+    /// When a file counts as changed
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Which files")]
+    pub compare: CompareBy,
+    /// Delete nothing
+    #[arg(long, conflicts_with = "max_delete", help_heading = "Safety")]
+    pub no_delete: bool,
+    /// Hold deletions when there are more than N files, or more than P% of the mirror
+    #[arg(long, value_name = "N|P%", help_heading = "Safety")]
+    pub max_delete: Option<String>,
+    /// Take over a folder that has files already; deletions of this run are held
+    #[arg(long, help_heading = "Safety")]
+    pub adopt: bool,
+    /// A mirror was known at DST before, and shall begin anew
+    #[arg(long, help_heading = "Safety")]
+    pub new_target: bool,
+    /// SRC is another source than last time, and that is intended; deletions of this run are held
+    #[arg(long, help_heading = "Safety")]
+    pub accept_source: bool,
+    /// Delete although the share hides what the account may not read
+    #[arg(long, help_heading = "Safety")]
+    pub trust_listings: bool,
+    /// The suspiciously many changed files have been looked at and are right
+    #[arg(long, help_heading = "Safety")]
+    pub release_brake: bool,
+    /// How long the older versions of files are kept [default: 30d]
+    #[arg(long, value_name = "TIME", conflicts_with = "no_versions", help_heading = "Safety")]
+    pub keep_versions: Option<String>,
+    /// Keep no older versions of what is replaced or deleted
+    #[arg(long, help_heading = "Safety")]
+    pub no_versions: bool,
+    /// Files whose source time is exactly so much later (+1h, -1h) get the new time without being copied
+    #[arg(long, value_name = "SHIFT", allow_hyphen_values = true, help_heading = "How")]
+    pub restamp_shift: Option<String>,
+    /// Permissions of files and folders in the mirror [default: 0600,0700]
+    #[arg(long, value_name = "FILES,FOLDERS", help_heading = "How")]
+    pub mode: Option<String>,
+    /// Read at most so many bytes a second: 10M, 500KiB
+    #[arg(long, value_name = "RATE", help_heading = "How")]
+    pub bandwidth: Option<String>,
+    /// Open files with backup intent, which lets a backup operator read everything. require: fail if it does not work
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "How")]
+    pub backup_intent: Intent,
+    #[command(flatten)]
+    pub account: AccountArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `octobackup held`.
+#[derive(Debug, Args)]
+pub struct HeldArgs {
+    /// The mirror
+    #[arg(value_name = "DST")]
+    pub target: PathBuf,
+    /// Run again and delete what this plan lists
+    #[arg(long, value_name = "ID")]
+    pub approve: Option<String>,
+    /// Run again; the suspiciously many changed files have been looked at and are right
+    #[arg(long)]
+    pub release_brake: bool,
+    #[command(flatten)]
+    pub account: AccountArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Who logs on to a share. The password itself is never an argument: others can see those.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Account (the password may also be in OCTOBACKUP_PASSWORD, or is asked for)")]
+pub struct AccountArgs {
+    /// The account for a share
+    #[arg(short, long, value_name = "[DOMAIN\\]NAME")]
+    pub user: Option<String>,
+    /// Read the password from a file that only its owner may read
+    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
+    pub password_file: Option<PathBuf>,
+    /// Read the password from standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// What is said, and where.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Write the report, with every problem, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Say nothing unless something went wrong
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Tell everything as JSON, one event a line; the last line is the report
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `--compare`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CompareBy {
+    /// Last write time or size differ
+    #[default]
+    Time,
+    /// Also if the change time is another than when it was copied
+    ChangeTime,
+    /// Also read and compare files whose time and size are equal
+    Content,
+}
+
+/// `--backup-intent`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Intent {
+    /// Ask for it, and go on without where it does not help
+    #[default]
+    Auto,
+    /// Ask for it; any access denied makes the run fail
+    Require,
+    /// Do not ask
+    Off,
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        <super::Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -1,0 +1,44 @@
+//! What the program ends with. Scripts rely on these numbers: they never change.
+
+use octo_core::{Code, Error, Outcome, RunReport};
+use std::io::Write;
+
+/// Complete.
+pub const COMPLETE: u8 = 0;
+/// Complete, except for entries that the report names.
+pub const PROBLEMS: u8 = 1;
+/// The command makes no sense.
+pub const USAGE: u8 = 2;
+/// Failed.
+pub const FAILED: u8 = 3;
+/// Deletions wait for approval.
+pub const HELD: u8 = 4;
+/// Stopped by a person: what shells say of a program that Ctrl-C ended.
+pub const CANCELLED: u8 = 130;
+
+/// For a run.
+pub fn of_report(report: &RunReport) -> u8 {
+    match report.outcome {
+        Outcome::Succeeded => COMPLETE,
+        Outcome::Warnings => PROBLEMS,
+        Outcome::Held => HELD,
+        Outcome::Failed if report.causes.iter().any(|cause| cause.code == Code::Usage) => USAGE,
+        Outcome::Failed => FAILED,
+        Outcome::Cancelled => CANCELLED,
+    }
+}
+
+/// For an error before any run. Says it.
+pub fn of_error(error: &Error) -> u8 {
+    if error.code == Code::Usage {
+        complain(&error.detail);
+        return USAGE;
+    }
+    complain(&format!("{error}\n{}", error.code.advice()));
+    FAILED
+}
+
+/// One message on standard error.
+pub fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "octobackup: {message}");
+}

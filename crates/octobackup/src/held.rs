@@ -1,0 +1,40 @@
+//! `octobackup held`: shows the deletions that wait in a mirror; approving them starts the mirror's job again.
+
+use crate::args::HeldArgs;
+use crate::job::Job;
+use crate::settings::{self, Settings};
+use crate::{exit, listeners, sync, text};
+use octo_core::{Code, Error};
+use octo_disk::{DiskOptions, DiskTarget};
+use serde_json::json;
+
+/// Entries shown; the plan on the disk has all.
+const SHOWN_MAX: usize = 200;
+
+/// Shows or approves.
+pub fn run(args: HeldArgs) -> Result<u8, Error> {
+    let path = settings::target(&args.target)?;
+    let target = DiskTarget::open(&path, DiskOptions::default())?;
+    let Some(job) = octo_mirror::saved_job(&target)? else {
+        return Err(Error::new(Code::Usage, format!("DST {}: there is no mirror made by octobackup", path.display())));
+    };
+    if args.approve.is_some() || args.release_brake {
+        drop(target);
+        return sync::run(&Settings::held(args, Job::from_text(&job)?)?);
+    }
+    let plan = octo_mirror::held_plan(&target, SHOWN_MAX)?;
+    if args.output.json {
+        let value = plan.map(|plan| {
+            json!({
+                "id": plan.id, "run": plan.run, "because": plan.because, "files": plan.files, "bytes": plan.bytes,
+                "entries": plan.entries, "more": plan.more,
+            })
+        });
+        listeners::print(&json!({ "held": value }).to_string());
+    } else if let Some(plan) = plan {
+        listeners::print(text::held(&plan, &path.display().to_string()).trim_end());
+    } else if !args.output.quiet {
+        listeners::print("Nothing waits for approval.");
+    }
+    Ok(exit::COMPLETE)
+}

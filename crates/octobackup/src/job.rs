@@ -1,0 +1,240 @@
+//! What a mirror is made from and how, in the form that is kept in its marker so that `held --approve` can start the
+//! run again. Never holds a password.
+
+use crate::args::{CompareBy, Intent};
+use octo_core::guard::MaxDelete;
+use octo_core::path::{bytes_to_text, text_to_bytes};
+use octo_core::plan::Compare;
+use octo_core::retention::KeepVersions;
+use octo_core::{Code, Error, Filter, FilterBuilder};
+use octo_smb::SmbAddress;
+use serde::{Deserialize, Serialize};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// The format this version writes.
+const FORMAT: u32 = 1;
+
+/// A job as the command line knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Format of this text.
+    pub format: u32,
+    /// Where the files come from.
+    pub origin: Origin,
+    /// Whether shares are opened with backup intent.
+    pub backup_intent: Intent,
+    /// Which files, in the order in which they were typed.
+    pub rules: Vec<Rule>,
+    /// Whether what Windows keeps for itself is left out.
+    pub default_excludes: bool,
+    /// When a file counts as changed.
+    pub compare: CompareBy,
+    /// Delete nothing.
+    pub no_delete: bool,
+    /// Replaces the guard's numeric rules.
+    pub max_delete: Option<MaxDelete>,
+    /// Delete although listings leave out what the account may not read.
+    pub trust_listings: bool,
+    /// How long versions are kept; `None` for no versions.
+    pub keep_versions_secs: Option<u64>,
+    /// Permissions of files.
+    pub file_mode: u32,
+    /// Permissions of folders.
+    pub folder_mode: u32,
+    /// The most bytes a second to read.
+    pub bandwidth_bytes_per_sec: Option<u64>,
+}
+
+/// Where the files come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Origin {
+    /// A folder of this machine.
+    Local {
+        /// Its absolute path, in the reversible text form of paths.
+        path: String,
+    },
+    /// A share.
+    Smb {
+        /// `//HOST[:PORT]/SHARE[/PATH]`.
+        address: String,
+        /// Who logs on.
+        account: Account,
+    },
+}
+
+/// Who logs on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// The domain; empty for an account of the server itself.
+    pub domain: String,
+    /// The name.
+    pub user: String,
+}
+
+/// One filter rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rule {
+    /// Leave out.
+    Exclude(String),
+    /// Take in again.
+    Include(String),
+}
+
+impl Origin {
+    /// A folder of this machine.
+    pub fn local(path: &Path) -> Origin {
+        Origin::Local { path: bytes_to_text(path.as_os_str().as_bytes()) }
+    }
+
+    /// The folder; `None` for a share.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        let Origin::Local { path } = self else { return None };
+        Some(PathBuf::from(std::ffi::OsString::from_vec(text_to_bytes(path).unwrap_or_default())))
+    }
+
+    /// For reports: without secrets.
+    pub fn label(&self) -> String {
+        match self {
+            Origin::Local { path } => path.clone(),
+            Origin::Smb { address, .. } => address.clone(),
+        }
+    }
+}
+
+impl std::fmt::Display for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.domain.is_empty() { f.write_str(&self.user) } else { write!(f, "{}\\{}", self.domain, self.user) }
+    }
+}
+
+impl Job {
+    /// A plain job, as if no option were given.
+    pub fn new(origin: Origin) -> Job {
+        let modes = octo_disk::Modes::default();
+        let keep_versions_secs = match KeepVersions::default() {
+            KeepVersions::Secs(secs) => Some(secs),
+            KeepVersions::No => None,
+        };
+        Job {
+            format: FORMAT,
+            origin,
+            backup_intent: Intent::default(),
+            rules: Vec::new(),
+            default_excludes: true,
+            compare: CompareBy::default(),
+            no_delete: false,
+            max_delete: None,
+            trust_listings: false,
+            keep_versions_secs,
+            file_mode: modes.file,
+            folder_mode: modes.folder,
+            bandwidth_bytes_per_sec: None,
+        }
+    }
+
+    /// The filter that the rules make. Shares are matched without regard to case, as Windows does.
+    pub fn filter(&self) -> Result<Filter, Error> {
+        let folds_case = matches!(self.origin, Origin::Smb { .. });
+        let mut builder = FilterBuilder::new().case_insensitive(folds_case).defaults(self.default_excludes);
+        for rule in &self.rules {
+            builder = match rule {
+                Rule::Exclude(pattern) => builder.exclude(pattern)?,
+                Rule::Include(pattern) => builder.include(pattern)?,
+            };
+        }
+        builder.build()
+    }
+
+    /// How long versions are kept.
+    pub fn keep_versions(&self) -> KeepVersions {
+        self.keep_versions_secs.map_or(KeepVersions::No, KeepVersions::Secs)
+    }
+
+    /// When a file counts as changed.
+    pub fn compare(&self) -> Compare {
+        match self.compare {
+            CompareBy::Time => Compare::TimeAndSize,
+            CompareBy::ChangeTime => Compare::ChangeTime,
+            CompareBy::Content => Compare::Content,
+        }
+    }
+
+    /// For the marker.
+    pub fn to_text(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(|e| Error::new(Code::Usage, format!("the job cannot be kept: {e}")))
+    }
+
+    /// From the marker. What is read is checked as what is typed.
+    pub fn from_text(text: &str) -> Result<Job, Error> {
+        let damaged =
+            |why: String| Error::new(Code::RecordsDamaged, format!("the job in .octobackup/marker.toml: {why}"));
+        let job: Job = serde_json::from_str(text).map_err(|e| damaged(e.to_string()))?;
+        if job.format > FORMAT {
+            return Err(Error::new(
+                Code::NewerFormat,
+                format!("the job's format is {}, this version knows {FORMAT}", job.format),
+            ));
+        }
+        match &job.origin {
+            Origin::Smb { address, .. } => drop(SmbAddress::parse(address).map_err(|e| damaged(e.detail))?),
+            Origin::Local { path } if !path.starts_with('/') => {
+                return Err(damaged("its folder is no absolute path".into()));
+            }
+            Origin::Local { path } => drop(text_to_bytes(path).ok_or_else(|| damaged("its folder is no path".into()))?),
+        }
+        job.filter().map_err(|e| damaged(e.detail))?;
+        Ok(job)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job() -> Job {
+        let account = Account { domain: "CORP".into(), user: "backup".into() };
+        Job {
+            rules: vec![Rule::Exclude("*.tmp".into()), Rule::Include("keep.tmp".into())],
+            max_delete: Some(MaxDelete::Percent(10)),
+            ..Job::new(Origin::Smb { address: "//fs:4450/d$/a b".into(), account })
+        }
+    }
+
+    #[test]
+    fn a_job_survives_the_marker() {
+        assert_eq!(Job::from_text(&job().to_text().unwrap()), Ok(job()));
+        let odd = PathBuf::from(std::ffi::OsString::from_vec(b"/srv/100%\xFF\n".to_vec()));
+        let local = Job::from_text(&Job::new(Origin::local(&odd)).to_text().unwrap()).unwrap();
+        assert_eq!(local.origin.local_path(), Some(odd));
+    }
+
+    #[test]
+    fn a_damaged_or_newer_job_is_refused() {
+        let text = job().to_text().unwrap();
+        let newer = text.replace("\"format\":1", "\"format\":2");
+        assert_eq!(Job::from_text(&newer).map_err(|e| e.code), Err(Code::NewerFormat));
+        for bad in
+            ["", "{}", &text.replace("//fs:4450/d$/a b", "//fs:0/x"), &text.replace("*.tmp", "[z-a]{"), &text[..40]]
+        {
+            assert_eq!(Job::from_text(bad).map_err(|e| e.code), Err(Code::RecordsDamaged), "{bad}");
+        }
+        let relative = Job::new(Origin::Local { path: "etc".into() }).to_text().unwrap();
+        assert!(Job::from_text(&relative).is_err());
+    }
+
+    #[test]
+    fn the_order_of_rules_decides() {
+        let excluded = |job: &Job, path: &str| {
+            job.filter().unwrap().excludes(&octo_core::RelPath::parse(path.as_bytes()).unwrap(), false)
+        };
+        let mut job = job();
+        assert!(excluded(&job, "x/A.TMP") && !excluded(&job, "x/Keep.tmp"));
+        job.rules.reverse();
+        assert!(excluded(&job, "x/keep.tmp"));
+    }
+}

@@ -1,0 +1,120 @@
+//! Who listens to a run: progress for the eye, a list for a dry run, JSON lines for scripts, the report file.
+//!
+//! Output that nobody takes (a closed pipe) never ends a run: the mirror matters more.
+
+use crate::progress::Progress;
+use crate::report_file::ReportFile;
+use octo_core::{Change, Event, Kind, Monitor, RunReport};
+use serde_json::{Value, json};
+use std::io::Write;
+
+/// Everybody who listens.
+#[derive(Default)]
+pub struct Listeners {
+    /// `--report`.
+    pub report_file: Option<ReportFile>,
+    /// On a terminal.
+    pub progress: Option<Progress>,
+    /// `--dry-run`.
+    pub lists_changes: bool,
+    /// `--json`.
+    pub json: bool,
+}
+
+impl Monitor for Listeners {
+    fn event(&self, event: &Event<'_>) {
+        if let (Event::Problem(problem), Some(file)) = (event, &self.report_file) {
+            file.problem(problem);
+        }
+        if let Some(progress) = &self.progress {
+            progress.event(event);
+        }
+        if self.json {
+            print(&as_json(event).to_string());
+        } else if let (Event::Change(change), true) = (event, self.lists_changes) {
+            match &self.progress {
+                Some(progress) => progress.aside(|| print(&as_item(change))),
+                None => print(&as_item(change)),
+            }
+        }
+    }
+}
+
+/// One line on standard output.
+pub fn print(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// The last line of `--json`.
+pub fn report_as_json(report: &RunReport) -> String {
+    let mut value = serde_json::to_value(report).unwrap_or_default();
+    if let Value::Object(fields) = &mut value {
+        fields.insert("event".to_owned(), "report".into());
+    }
+    value.to_string()
+}
+
+fn as_json(event: &Event<'_>) -> Value {
+    let tagged = |tag: &str, value: serde_json::Result<Value>| {
+        let mut value = value.unwrap_or_default();
+        if let Value::Object(fields) = &mut value {
+            fields.insert("event".to_owned(), tag.into());
+        }
+        value
+    };
+    match event {
+        Event::Phase(phase) => json!({"event": "phase", "phase": phase}),
+        Event::Change(change) => tagged("change", serde_json::to_value(change)),
+        Event::Problem(problem) => tagged("problem", serde_json::to_value(problem)),
+        Event::Progress { counts, planned_files, planned_bytes, listed_all, current } => json!({
+            "event": "progress", "counts": counts, "planned_files": planned_files, "planned_bytes": planned_bytes,
+            "listed_all": listed_all, "current": current,
+        }),
+    }
+}
+
+/// One line of a dry run.
+fn as_item(change: &Change) -> String {
+    let slash = |kind: &Kind| if *kind == Kind::Folder { "/" } else { "" };
+    match change {
+        Change::Created { path, kind, .. } => format!("+ {path}{}", slash(kind)),
+        Change::Replaced { path, .. } => format!("~ {path}"),
+        Change::Moved { from, to } => format!("> {from} -> {to}"),
+        Change::Restamped { path } => format!("t {path}"),
+        Change::Deleted { path, kind, .. } => format!("- {path}{}", slash(kind)),
+        Change::Held { path, kind, .. } => format!("- {path}{} (held)", slash(kind)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use octo_core::report::{Counts, Problem};
+    use octo_core::{Code, Phase, RelPath};
+
+    #[test]
+    fn events_are_objects_with_a_name() {
+        let path = RelPath::parse(b"a/b\n").unwrap();
+        let change = Change::Deleted { path: path.clone(), kind: Kind::Folder, size_bytes: 0 };
+        let problem = Problem { code: Code::Locked, path: path.clone(), detail: String::new() };
+        let progress = Event::Progress {
+            counts: &Counts::default(),
+            planned_files: 1,
+            planned_bytes: 2,
+            listed_all: true,
+            current: Some(&path),
+        };
+        for (event, name) in [
+            (Event::Phase(Phase::Copy), "phase"),
+            (Event::Change(&change), "change"),
+            (Event::Problem(&problem), "problem"),
+            (progress, "progress"),
+        ] {
+            let line = as_json(&event).to_string();
+            assert!(!line.contains('\n'));
+            assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["event"], name);
+        }
+        assert_eq!(as_json(&Event::Change(&change))["change"], "deleted");
+        assert_eq!(as_item(&change), "- a/b\\u{a}/");
+    }
+}

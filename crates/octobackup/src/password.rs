@@ -1,0 +1,127 @@
+//! Where the password comes from: a file, standard input, the environment or a person; never the argument list.
+//!
+//! A password is never printed, not even its length, and buffers that held it are overwritten.
+
+use octo_core::{Code, Error};
+use std::io::{IsTerminal, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// The environment variable.
+pub const VARIABLE: &str = "OCTOBACKUP_PASSWORD";
+/// No password is longer; a file that is was named by mistake.
+const PASSWORD_BYTES_MAX: u64 = 4096;
+
+/// Where the password comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordFrom {
+    /// `--password-file`.
+    File(PathBuf),
+    /// `--password-stdin`.
+    Stdin,
+    /// The variable if it is set, otherwise a prompt on the terminal.
+    EnvironmentOrTerminal,
+}
+
+fn usage(detail: impl Into<String>) -> Error {
+    Error::new(Code::Usage, detail)
+}
+
+impl PasswordFrom {
+    /// The password of `account`.
+    pub fn read(&self, account: &str) -> Result<Zeroizing<String>, Error> {
+        match self {
+            PasswordFrom::File(path) => from_file(path),
+            PasswordFrom::Stdin => one_line(std::io::stdin().lock(), "--password-stdin"),
+            PasswordFrom::EnvironmentOrTerminal => match std::env::var(VARIABLE) {
+                Ok(text) => one_line(Zeroizing::new(text).as_bytes(), VARIABLE),
+                Err(std::env::VarError::NotUnicode(_)) => Err(usage(format!("{VARIABLE}: it is not UTF-8 text"))),
+                Err(std::env::VarError::NotPresent) => ask(account),
+            },
+        }
+    }
+}
+
+/// The permissions are those of the open file, so that nobody can exchange it in between.
+fn from_file(path: &Path) -> Result<Zeroizing<String>, Error> {
+    let name = format!("--password-file {}", path.display());
+    let failed = |e: std::io::Error| usage(format!("{name}: {e}"));
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(usage(format!("{name}: others may read it (its mode is {mode:04o}); chmod 600 makes it private")));
+    }
+    one_line(file, &name)
+}
+
+/// One line; one line break at its end is cut.
+fn one_line(from: impl Read, name: &str) -> Result<Zeroizing<String>, Error> {
+    // Full size at once: growing would leave copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(PASSWORD_BYTES_MAX as usize + 1));
+    from.take(PASSWORD_BYTES_MAX + 1).read_to_string(&mut text).map_err(|e| usage(format!("{name}: {e}")))?;
+    if text.len() as u64 > PASSWORD_BYTES_MAX {
+        return Err(usage(format!("{name}: it is longer than any password")));
+    }
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    match text.as_str() {
+        "" => Err(usage(format!("{name}: the password is empty"))),
+        line if line.contains(['\n', '\0']) => Err(usage(format!("{name}: a password is one line"))),
+        _ => Ok(text),
+    }
+}
+
+fn ask(account: &str) -> Result<Zeroizing<String>, Error> {
+    if !std::io::stdin().is_terminal() {
+        return Err(usage(format!(
+            "a password for {account} is needed, and there is no terminal to ask for it: \
+             use --password-file, --password-stdin or {VARIABLE}"
+        )));
+    }
+    let text = rpassword::prompt_password(format!("Password for {account}: "));
+    let text = Zeroizing::new(text.map_err(|e| usage(format!("asking for the password: {e}")))?);
+    if text.is_empty() { Err(usage("the password is empty")) } else { Ok(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(content: &[u8], mode: u32) -> (tempfile::TempDir, PasswordFrom) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pw");
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        (folder, PasswordFrom::File(path))
+    }
+
+    #[test]
+    fn exactly_one_line_break_is_cut() {
+        for (content, wanted) in [(&b"pw"[..], "pw"), (b"pw\n", "pw"), (b"pw\r\n", "pw"), (b" p w ", " p w ")] {
+            let (_folder, from) = file(content, 0o600);
+            assert_eq!(from.read("me").unwrap().as_str(), wanted);
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_refused() {
+        for mode in [0o640, 0o604, 0o660, 0o644] {
+            let (_folder, from) = file(b"s3cret", mode);
+            let error = from.read("me").unwrap_err();
+            assert!(error.detail.contains("others may read it") && !error.detail.contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_password_is_refused_without_being_repeated() {
+        for content in [&b""[..], b"\n", b"s3cret\nmore\n", b"s3cret\n\n", b"s3cret\xFF", b"s3c\0ret", &[b's'; 5000]] {
+            let (_folder, from) = file(content, 0o600);
+            assert!(!from.read("me").unwrap_err().detail.contains("s3c"));
+        }
+    }
+}

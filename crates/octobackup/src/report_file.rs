@@ -1,0 +1,121 @@
+//! The JSON report: what the run counted, and every problem.
+//!
+//! Problems may be millions: they go to an unnamed file beside the report as they happen, never into memory. The report
+//! appears under its name whole, or not at all.
+
+use octo_core::{Code, Error, Problem, RunReport};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// A report that is being made.
+pub struct ReportFile {
+    path: PathBuf,
+    spool: Mutex<Spool>,
+}
+
+struct Spool {
+    file: BufWriter<File>,
+    problems: u64,
+    fault: Option<std::io::Error>,
+}
+
+impl ReportFile {
+    /// Makes sure, before the run, that the report can be written.
+    pub fn create(path: &Path) -> Result<ReportFile, Error> {
+        let refused = |why: &str| Error::new(Code::Usage, format!("--report {}: {why}", path.display()));
+        match std::fs::symlink_metadata(path) {
+            Ok(meta) if !meta.is_file() => return Err(refused("it exists and is not a regular file")),
+            _ if path.file_name().is_none() => return Err(refused("it is no name of a file")),
+            _ => {}
+        }
+        let path = std::path::absolute(path).map_err(|e| refused(&e.to_string()))?;
+        let file = tempfile::tempfile_in(folder_of(&path)).map_err(|e| refused(&e.to_string()))?;
+        let spool = Spool { file: BufWriter::new(file), problems: 0, fault: None };
+        Ok(ReportFile { path, spool: Mutex::new(spool) })
+    }
+
+    /// One more problem.
+    pub fn problem(&self, problem: &Problem) {
+        let mut spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
+        if spool.fault.is_none() {
+            let told = spool.tell(problem);
+            spool.fault = told.err();
+        }
+    }
+
+    /// Puts the report in place.
+    pub fn finish(self, report: &RunReport) -> std::io::Result<()> {
+        let spool = self.spool.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(fault) = spool.fault {
+            return Err(fault);
+        }
+        let mut problems = spool.file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        problems.rewind()?;
+        let mut head = serde_json::to_vec(report)?;
+        // The closing brace: the list of problems comes before it.
+        head.pop();
+        let folder = folder_of(&self.path);
+        let new = tempfile::NamedTempFile::new_in(folder)?;
+        let mut out = BufWriter::new(new.as_file());
+        out.write_all(&head)?;
+        out.write_all(b",\"problems\":[")?;
+        std::io::copy(&mut BufReader::new(problems), &mut out)?;
+        out.write_all(b"]}\n")?;
+        out.flush()?;
+        drop(out);
+        new.as_file().sync_all()?;
+        new.persist(&self.path).map_err(|e| e.error)?;
+        File::open(folder)?.sync_all()
+    }
+}
+
+impl Spool {
+    fn tell(&mut self, problem: &Problem) -> std::io::Result<()> {
+        self.file.write_all(if self.problems == 0 { b"\n" } else { b",\n" })?;
+        self.problems += 1;
+        Ok(serde_json::to_writer(&mut self.file, problem)?)
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::tests::sample;
+    use octo_core::RelPath;
+
+    #[test]
+    fn every_problem_is_in_the_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.json");
+        let file = ReportFile::create(&path).unwrap();
+        for n in 0..1000 {
+            let place = RelPath::parse(format!("a/{n}\u{1b}").as_bytes()).unwrap();
+            file.problem(&Problem { code: Code::Locked, path: place, detail: "\"in use\"".into() });
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing half is visible");
+        file.finish(&sample()).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(json["problems"].as_array().unwrap().len(), 1000);
+        assert_eq!(json["problems"][999]["path"], "a/999%1B");
+        assert_eq!(json["outcome"], "succeeded");
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_is_refused_before_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [
+            folder.path().to_owned(),
+            folder.path().join("none/r.json"),
+            PathBuf::from("/dev/null"),
+            PathBuf::from("/"),
+        ] {
+            assert_eq!(ReportFile::create(&path).map(drop).map_err(|e| e.code), Err(Code::Usage), "{}", path.display());
+        }
+    }
+}

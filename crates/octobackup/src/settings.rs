@@ -1,0 +1,213 @@
+//! From raw arguments to settings that make sense. Every refusal names the option, what was given and what is allowed.
+
+use crate::args::{AccountArgs, HeldArgs, OutputArgs, SyncArgs};
+use crate::job::{Account, Job, Origin, Rule};
+use crate::password::PasswordFrom;
+use crate::units;
+use clap::ArgMatches;
+use octo_core::{Code, Error};
+use octo_smb::SmbAddress;
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A file of patterns that is larger was not written by hand.
+const PATTERN_FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// One run, ready to begin.
+#[derive(Debug)]
+pub struct Settings {
+    /// What lasts from run to run.
+    pub job: Job,
+    /// The mirror, absolute.
+    pub target: PathBuf,
+    /// What is for this run only.
+    pub once: Once,
+    /// Where the password comes from.
+    pub password: PasswordFrom,
+    /// What is said, and where.
+    pub output: OutputArgs,
+}
+
+/// What a person says for one run only; never kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Once {
+    /// Do nothing, say what would be done.
+    pub dry_run: bool,
+    /// Take over a folder that has files.
+    pub adopt: bool,
+    /// Begin anew at a known path.
+    pub new_target: bool,
+    /// Another source is intended.
+    pub accept_source: bool,
+    /// Many replacements are right.
+    pub release_brake: bool,
+    /// A shift of time zone.
+    pub restamp_shift_secs: Option<i64>,
+    /// The plan whose deletions are approved.
+    pub approve: Option<String>,
+}
+
+fn usage(detail: impl Into<String>) -> Error {
+    Error::new(Code::Usage, detail)
+}
+
+impl Settings {
+    /// For `octobackup sync`. `matches` tells the order of the arguments.
+    pub fn sync(args: SyncArgs, matches: &ArgMatches) -> Result<Settings, Error> {
+        let mut job = Job::new(origin(&args.source, args.account.user.as_deref())?);
+        job.rules = rules(&args, matches)?;
+        job.backup_intent = args.backup_intent;
+        job.default_excludes = !args.no_default_excludes;
+        job.compare = args.compare;
+        job.no_delete = args.no_delete;
+        job.trust_listings = args.trust_listings;
+        job.max_delete = option("--max-delete", args.max_delete.as_deref(), units::max_delete)?;
+        job.bandwidth_bytes_per_sec = option("--bandwidth", args.bandwidth.as_deref(), units::bytes)?;
+        if let Some((file, folder)) = option("--mode", args.mode.as_deref(), units::modes)? {
+            (job.file_mode, job.folder_mode) = (file, folder);
+        }
+        if let Some(secs) = option("--keep-versions", args.keep_versions.as_deref(), units::duration_secs)? {
+            job.keep_versions_secs = Some(secs);
+        }
+        if args.no_versions {
+            job.keep_versions_secs = None;
+        }
+        let once = Once {
+            dry_run: args.dry_run,
+            adopt: args.adopt,
+            new_target: args.new_target,
+            accept_source: args.accept_source,
+            release_brake: args.release_brake,
+            restamp_shift_secs: option("--restamp-shift", args.restamp_shift.as_deref(), units::shift_secs)?,
+            approve: None,
+        };
+        let target = target(&args.target)?;
+        Ok(Settings { job, target, once, password: password(&args.account), output: args.output })
+    }
+
+    /// For `octobackup held` with `--approve` or `--release-brake`: the job is the one that the mirror keeps.
+    pub fn held(args: HeldArgs, mut job: Job) -> Result<Settings, Error> {
+        if let (Origin::Smb { account, .. }, Some(text)) = (&mut job.origin, args.account.user.as_deref()) {
+            *account = parse_account(text)?;
+        }
+        let once = Once { approve: args.approve, release_brake: args.release_brake, ..Once::default() };
+        let target = target(&args.target)?;
+        Ok(Settings { job, target, once, password: password(&args.account), output: args.output })
+    }
+}
+
+fn option<T>(name: &str, given: Option<&str>, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, Error> {
+    given.map(|text| parse(text).map_err(|why| usage(format!("{name} {text}: {why}")))).transpose()
+}
+
+fn password(args: &AccountArgs) -> PasswordFrom {
+    match &args.password_file {
+        Some(path) => PasswordFrom::File(path.clone()),
+        None if args.password_stdin => PasswordFrom::Stdin,
+        None => PasswordFrom::EnvironmentOrTerminal,
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    let scheme = text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("smb://"));
+    scheme || text.starts_with("//") || text.starts_with(r"\\")
+}
+
+fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
+    let text = source.to_string_lossy();
+    if !is_address(&text) {
+        if let Some((scheme, _)) = text.split_once("://") {
+            return Err(usage(format!(
+                "SRC: {scheme:?} is no kind of source; allowed are a folder, smb://... and //HOST/SHARE"
+            )));
+        }
+        if user.is_some() {
+            return Err(usage("--user: only a share needs an account, and SRC is a folder of this machine"));
+        }
+        return Ok(Origin::local(&absolute("SRC", Path::new(source))?));
+    }
+    let text = source.to_str().ok_or_else(|| usage("SRC: an address must be UTF-8 text"))?;
+    let (address, named) = SmbAddress::parse(text).map_err(|error| error.within("SRC"))?;
+    let account = match (named, user) {
+        (Some(_), Some(_)) => return Err(usage("--user: the address in SRC names a user already; give one of them")),
+        (Some(named), None) => Account { domain: named.domain.unwrap_or_default(), user: named.name },
+        (None, Some(user)) => parse_account(user)?,
+        (None, None) => {
+            return Err(usage("SRC: a share needs an account: smb://USER@HOST/SHARE, or --user [DOMAIN\\]NAME"));
+        }
+    };
+    Ok(Origin::Smb { address: address.to_string(), account })
+}
+
+fn parse_account(text: &str) -> Result<Account, Error> {
+    let (domain, user) = match text.split_once('\\') {
+        Some(("", _)) => {
+            return Err(usage(format!("--user {text}: the domain before \\ is empty")));
+        }
+        Some(parts) => parts,
+        None => ("", text),
+    };
+    if user.is_empty() || text.chars().any(char::is_control) {
+        return Err(usage(format!("--user {text:?}: allowed is [DOMAIN\\]NAME")));
+    }
+    Ok(Account { domain: domain.to_owned(), user: user.to_owned() })
+}
+
+/// The mirror's path, absolute.
+pub fn target(path: &Path) -> Result<PathBuf, Error> {
+    if is_address(&path.to_string_lossy()) {
+        return Err(usage("DST: the mirror must be a folder of this machine, not a share"));
+    }
+    absolute("DST", path)
+}
+
+fn absolute(what: &str, path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|e| usage(format!("{what} {}: {e}", path.display())))
+}
+
+/// `--exclude`, `--include` and `--exclude-from` in the order in which they were typed.
+fn rules(args: &SyncArgs, matches: &ArgMatches) -> Result<Vec<Rule>, Error> {
+    let places = |name: &str| matches.indices_of(name).into_iter().flatten().collect::<Vec<_>>();
+    let mut placed = Vec::new();
+    for (place, pattern) in places("exclude").into_iter().zip(&args.exclude) {
+        placed.push((place, vec![checked("--exclude", Rule::Exclude(pattern.clone()))?]));
+    }
+    for (place, pattern) in places("include").into_iter().zip(&args.include) {
+        placed.push((place, vec![checked("--include", Rule::Include(pattern.clone()))?]));
+    }
+    for (place, file) in places("exclude_from").into_iter().zip(&args.exclude_from) {
+        placed.push((place, patterns_in(file)?));
+    }
+    placed.sort_by_key(|(place, _)| *place);
+    Ok(placed.into_iter().flat_map(|(_, rules)| rules).collect())
+}
+
+/// A pattern that cannot be one is refused with the option it came from.
+fn checked(option: &str, rule: Rule) -> Result<Rule, Error> {
+    let builder = octo_core::FilterBuilder::new();
+    match &rule {
+        Rule::Exclude(pattern) => builder.exclude(pattern).map(drop),
+        Rule::Include(pattern) => builder.include(pattern).map(drop),
+    }
+    .map_err(|error| error.within(option))?;
+    Ok(rule)
+}
+
+fn patterns_in(path: &Path) -> Result<Vec<Rule>, Error> {
+    let name = format!("--exclude-from {}", path.display());
+    let failed = |why: String| usage(format!("{name}: {why}"));
+    let file = std::fs::File::open(path).map_err(|e| failed(e.to_string()))?;
+    let mut text = String::new();
+    file.take(PATTERN_FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(|e| failed(e.to_string()))?;
+    if text.len() as u64 > PATTERN_FILE_BYTES_MAX {
+        return Err(failed("it is larger than 4 MiB".into()));
+    }
+    let lines = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().enumerate();
+    let meant = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    meant.map(|(at, line)| checked(&format!("{name}, line {}", at + 1), Rule::Exclude(line.to_owned()))).collect()
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;

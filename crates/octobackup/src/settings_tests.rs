@@ -1,0 +1,104 @@
+//! What is accepted and what is refused on the command line.
+
+use super::*;
+use crate::args::{Cli, Command};
+use clap::{CommandFactory, FromArgMatches};
+use octo_core::guard::MaxDelete;
+
+fn sync(args: &[&str]) -> Result<Settings, Error> {
+    let line = ["octobackup", "sync"].iter().chain(args);
+    let matches = Cli::command().try_get_matches_from(line).map_err(|e| usage(e.to_string()))?;
+    match (Cli::from_arg_matches(&matches).unwrap().command, matches.subcommand()) {
+        (Command::Sync(args), Some((_, matches))) => Settings::sync(*args, matches),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(args: &[&str], word: &str) {
+    let error = sync(args).expect_err(word);
+    assert_eq!(error.code, Code::Usage);
+    assert!(error.detail.contains(word), "{args:?}: {} lacks {word}", error.detail);
+}
+
+#[test]
+fn without_options_everything_has_its_default() {
+    let settings = sync(&["/a", "/b"]).unwrap();
+    assert_eq!(settings.job, Job::new(Origin::Local { path: "/a".into() }));
+    assert_eq!((settings.once, settings.target), (Once::default(), PathBuf::from("/b")));
+}
+
+#[test]
+fn all_forms_of_shares_are_understood() {
+    let account = Account { domain: "CORP".into(), user: "me".into() };
+    let wanted = Origin::Smb { address: "//fs/d$/x".into(), account };
+    assert_eq!(sync(&["smb://CORP;me@fs/d$/x", "/b"]).unwrap().job.origin, wanted);
+    assert_eq!(sync(&["//fs/d$/x", "/b", "--user", "CORP\\me"]).unwrap().job.origin, wanted);
+    assert_eq!(sync(&[r"\\fs\d$\x", "/b", "-u", "CORP\\me"]).unwrap().job.origin, wanted);
+}
+
+#[test]
+fn options_become_settings() {
+    let settings = sync(&[
+        "/a",
+        "/b",
+        "-n",
+        "--max-delete",
+        "10%",
+        "--bandwidth",
+        "10M",
+        "--mode",
+        "0640,0750",
+        "--keep-versions",
+        "7d",
+        "--restamp-shift",
+        "-1h",
+        "--no-default-excludes",
+        "--adopt",
+    ])
+    .unwrap();
+    let job = settings.job;
+    assert_eq!((job.max_delete, job.bandwidth_bytes_per_sec), (Some(MaxDelete::Percent(10)), Some(10_000_000)));
+    assert_eq!((job.file_mode, job.folder_mode, job.keep_versions_secs), (0o640, 0o750, Some(7 * 86_400)));
+    assert!(!job.default_excludes);
+    let once = Once { dry_run: true, adopt: true, restamp_shift_secs: Some(-3600), ..Once::default() };
+    assert_eq!(settings.once, once);
+    assert_eq!(sync(&["/a", "/b", "--no-versions"]).unwrap().job.keep_versions_secs, None);
+}
+
+#[test]
+fn rules_keep_the_order_in_which_they_were_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("patterns");
+    std::fs::write(&file, "\u{feff}# comment\r\n\r\n*.iso\r\n!keep.iso\r\n").unwrap();
+    let file = file.to_str().unwrap();
+    let job =
+        sync(&["--include", "a", "/a", "--exclude", "b", "--exclude-from", file, "/b", "--include=c"]).unwrap().job;
+    let rule = |text: &str| Rule::Exclude(text.into());
+    let wanted = [Rule::Include("a".into()), rule("b"), rule("*.iso"), rule("!keep.iso"), Rule::Include("c".into())];
+    assert_eq!(job.rules, wanted);
+}
+
+#[test]
+fn refusals_name_the_option() {
+    refused(&["/a", "/b", "--bandwidth", "10X"], "--bandwidth 10X");
+    refused(&["/a", "/b", "--max-delete", "110%"], "--max-delete 110%");
+    refused(&["/a", "/b", "--mode", "0444"], "--mode 0444");
+    refused(&["/a", "/b", "--keep-versions", "30"], "--keep-versions 30");
+    refused(&["/a", "/b", "--restamp-shift", "1h"], "--restamp-shift 1h");
+    refused(&["/a", "/b", "--exclude", "[z-a]"], "--exclude");
+    refused(&["/a", "/b", "--exclude-from", "/nonexistent/x"], "--exclude-from /nonexistent/x");
+    refused(&["/a", "/b", "--keep-versions", "3d", "--no-versions"], "--no-versions");
+    refused(&["/a", "/b", "--user", "me"], "--user");
+    refused(&["//fs/d", "/b"], "--user");
+    refused(&["//fs/d", "/b", "--user", "\\me"], "--user");
+    refused(&["smb://you@fs/d", "/b", "--user", "me"], "--user");
+    refused(&["ftp://fs/d", "/b"], "\"ftp\"");
+    refused(&["/a", "smb://me@fs/d"], "DST");
+    refused(&["/a"], "DST");
+}
+
+#[test]
+fn a_password_in_an_address_is_refused_and_not_repeated() {
+    let error = sync(&["smb://me:s3cret@fs/d", "/b"]).unwrap_err();
+    assert!(error.detail.contains("--password-file") && !error.detail.contains("s3cret"), "{}", error.detail);
+}

@@ -1,0 +1,198 @@
+//! The report for people: short, plain words, what happened, what it means, what to do.
+//!
+//! Everything that came from the network is printed in its escaped form ([`octo_core::RelPath`]'s `Display`,
+//! [`plain`]): a hostile name cannot steer a terminal.
+
+use crate::units::{count, duration, size, speed, thousands};
+use octo_core::report::Cause;
+use octo_core::{Outcome, RunReport};
+use octo_mirror::HeldPlan;
+use std::fmt::Write;
+
+/// Examples shown for each cause; the JSON report has all.
+const EXAMPLES_MAX: usize = 5;
+
+/// The report of a run. `keeps_versions` says whether what was replaced is still there.
+pub fn report(report: &RunReport, keeps_versions: bool) -> String {
+    let mut out = String::new();
+    head(&mut out, report);
+    let numbers = numbers(report);
+    if !numbers.is_empty() {
+        let _ = write!(out, "\n{numbers}");
+    }
+    if keeps_versions && !report.dry_run && report.counts.replaced + report.counts.deleted > 0 {
+        let _ = writeln!(
+            out,
+            "  Versions    what was replaced or deleted is in {}/.octobackup/versions/{}/tree",
+            plain(&report.target),
+            report.run
+        );
+    }
+    held_because(&mut out, report);
+    // What ended the run comes first, notes come last.
+    let rank = |cause: &&Cause| (!cause.code.stops_run(), cause.code.is_note());
+    let mut causes: Vec<&Cause> = report.causes.iter().collect();
+    causes.sort_by_key(rank);
+    causes.into_iter().for_each(|cause| problems(&mut out, cause));
+    if !report.remarks.is_empty() {
+        out.push_str("\nRemarks\n");
+        report.remarks.iter().for_each(|remark| bullet(&mut out, remark));
+    }
+    out
+}
+
+fn head(out: &mut String, report: &RunReport) {
+    let verdict = match (report.outcome, report.dry_run) {
+        (Outcome::Succeeded, false) => "complete",
+        (Outcome::Warnings, false) => "complete, except for the entries named below",
+        (Outcome::Held, false) => "everything is copied; deletions wait for approval",
+        (Outcome::Failed, false) => "FAILED: the mirror is not up to date",
+        (Outcome::Cancelled, false) => "cancelled; the next run continues where this one stopped",
+        (Outcome::Succeeded, true) => "dry run, nothing was changed",
+        (Outcome::Warnings, true) => "dry run, nothing was changed; there would be problems",
+        (Outcome::Held, true) => "dry run, nothing was changed; deletions would wait for approval",
+        (Outcome::Failed, true) => "dry run FAILED",
+        (Outcome::Cancelled, true) => "dry run cancelled",
+    };
+    let _ = writeln!(out, "octoBackup: {verdict}");
+    let _ = writeln!(out, "  {} -> {}", plain(&report.source), plain(&report.target));
+    let run = if report.run == 0 { String::new() } else { format!("run {}, ", thousands(report.run)) };
+    let _ = writeln!(out, "  {run}{} UTC, took {}", report.started, duration(report.duration_ms));
+}
+
+fn numbers(report: &RunReport) -> String {
+    let mut text = String::new();
+    let out = &mut text;
+    let counts = &report.counts;
+    let (copied, deleted) = if report.dry_run { ("To copy", "To delete") } else { ("Copied", "Deleted") };
+    if counts.source_files + counts.source_folders > 0 {
+        let (files, folders) = (count(counts.source_files, "file"), count(counts.source_folders, "folder"));
+        line(out, "Source", &format!("{files} in {folders}, {}", size(counts.source_bytes)));
+    }
+    if counts.created + counts.replaced > 0 {
+        let mut text = format!("{} new, {} changed", thousands(counts.created), thousands(counts.replaced));
+        if counts.copied_bytes > 0 {
+            let pace = speed(counts.copied_bytes, report.duration_ms).map(|pace| format!(" at {pace}"));
+            let _ = write!(text, "; {} read{}", size(counts.copied_bytes), pace.unwrap_or_default());
+        }
+        line(out, copied, &text);
+    }
+    let optional = [
+        ("Unchanged", counts.unchanged, "file"),
+        ("New folders", counts.folders_created, "folder"),
+        ("Links", counts.links, "link"),
+        ("Renamed", counts.moved, "file"),
+        ("Time only", counts.restamped, "file"),
+        ("Metadata", counts.metadata_refreshed, "file"),
+        ("Not local", counts.not_local, "file"),
+    ];
+    for (title, number, what) in optional.into_iter().filter(|(_, number, _)| *number > 0) {
+        line(out, title, &count(number, what));
+    }
+    if counts.deleted + counts.folders_deleted > 0 {
+        let both = [(counts.deleted, "file"), (counts.folders_deleted, "folder")];
+        let both: Vec<_> = both.iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(*n, what)).collect();
+        line(out, deleted, &format!("{}, {}", both.join(" and "), size(counts.deleted_bytes)));
+    }
+    if counts.held > 0 {
+        line(out, "Held", &format!("{} not deleted", count(counts.held, "file")));
+    }
+    if let Some(free) = report.free_bytes {
+        line(out, "Free", &format!("{} on the target", size(free)));
+    }
+    text
+}
+
+fn line(out: &mut String, title: &str, text: &str) {
+    let _ = writeln!(out, "  {title:<11} {text}");
+}
+
+fn bullet(out: &mut String, text: &str) {
+    let _ = writeln!(out, "  - {}", plain(text));
+}
+
+fn held_because(out: &mut String, report: &RunReport) {
+    if report.held_because.is_empty() {
+        return;
+    }
+    out.push_str("\nDeletions are held: nothing was deleted, because\n");
+    report.held_because.iter().for_each(|reason| bullet(out, reason));
+    if let Some(id) = &report.held_plan {
+        approval(out, &report.target, id);
+    }
+}
+
+fn approval(out: &mut String, target: &str, id: &str) {
+    let target = quoted(target);
+    let _ = writeln!(out, "  To see them:     octobackup held {target}");
+    let _ = writeln!(out, "  To delete them:  octobackup held {target} --approve {id}");
+}
+
+fn problems(out: &mut String, cause: &Cause) {
+    let title = cause.code.title();
+    if cause.code.stops_run() {
+        let _ = writeln!(out, "\nWhy it ended: {title}");
+    } else {
+        let _ =
+            writeln!(out, "\n{}: {title}", count(cause.count, if cause.code.is_note() { "note" } else { "problem" }));
+    }
+    for example in cause.examples.iter().take(EXAMPLES_MAX) {
+        match (example.path.is_root(), example.detail.is_empty()) {
+            (true, true) => {}
+            (true, false) => drop(writeln!(out, "  {}", plain(&example.detail))),
+            (false, true) => drop(writeln!(out, "  {}", example.path)),
+            (false, false) => drop(writeln!(out, "  {}  ({})", example.path, plain(&example.detail))),
+        }
+    }
+    let shown = cause.examples.len().min(EXAMPLES_MAX) as u64;
+    if cause.count > shown {
+        let _ = writeln!(out, "  ... and {} more", thousands(cause.count - shown));
+    }
+    let _ = writeln!(out, "  What to do: {}", cause.code.advice());
+}
+
+/// A held plan, for `octobackup held`.
+pub fn held(plan: &HeldPlan, target: &str) -> String {
+    let mut out = format!(
+        "{} ({}) wait for approval to be deleted from {}\n  plan {}, written by run {}, because\n",
+        count(plan.files, "file"),
+        size(plan.bytes),
+        plain(target),
+        plan.id,
+        thousands(plan.run)
+    );
+    plan.because.iter().for_each(|reason| bullet(&mut out, reason));
+    out.push('\n');
+    for entry in &plan.entries {
+        let _ = match entry.kind {
+            octo_core::Kind::Folder => writeln!(out, "  - {}/", entry.path),
+            _ => writeln!(out, "  - {}  ({}, {} UTC)", entry.path, size(entry.size_bytes), entry.write_time),
+        };
+    }
+    if plan.more > 0 {
+        let _ =
+            writeln!(out, "  ... and {} more, in {}/.octobackup/held/plan.jsonl", thousands(plan.more), plain(target));
+    }
+    let _ = writeln!(out, "\n  To delete them:  octobackup held {} --approve {}", quoted(target), plan.id);
+    out.push_str("  The source is asked again; only what is still gone there is deleted.\n");
+    out
+}
+
+/// Text without control characters.
+pub fn plain(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let tame = |c: char| c.is_ascii_alphanumeric() || "/._-+:@,=".contains(c);
+    if !path.is_empty() && path.chars().all(tame) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+pub mod tests;

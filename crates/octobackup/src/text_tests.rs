@@ -1,0 +1,123 @@
+//! Reports as people see them. The expected texts are in `tests/expected`; UPDATE_EXPECTED=1 writes them anew.
+
+use super::*;
+use octo_core::report::{Counts, Problem, REPORT_FORMAT};
+use octo_core::{Code, Kind, RelPath, Timestamp};
+use octo_mirror::HeldEntry;
+
+pub fn sample() -> RunReport {
+    RunReport {
+        format: REPORT_FORMAT,
+        run: 12,
+        outcome: Outcome::Succeeded,
+        dry_run: false,
+        source: "//fileserver/data".into(),
+        target: "/srv/mirror".into(),
+        started: Timestamp::from_unix(1_785_877_205, 0),
+        duration_ms: 72_500,
+        counts: Counts {
+            source_files: 1_234_567,
+            source_folders: 4_321,
+            source_bytes: 5 << 40,
+            mirror_files: 1_234_500,
+            unchanged: 1_234_400,
+            created: 150,
+            replaced: 12,
+            moved: 5,
+            deleted: 1,
+            deleted_bytes: 77,
+            copied_bytes: 700 << 20,
+            ..Counts::default()
+        },
+        held_because: Vec::new(),
+        held_plan: None,
+        remarks: Vec::new(),
+        causes: Vec::new(),
+        free_bytes: Some(800 << 30),
+    }
+}
+
+fn path(text: &str) -> RelPath {
+    RelPath::parse(text.as_bytes()).unwrap()
+}
+
+fn cause(code: Code, count: u64, examples: &[(&str, &str)]) -> Cause {
+    let examples = examples.iter().map(|(place, detail)| Problem { code, path: path(place), detail: (*detail).into() });
+    Cause { code, count, examples: examples.collect() }
+}
+
+fn expect(name: &str, text: &str) {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expected").join(name);
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(&file, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(text == expected, "{name} differs; it is now:\n{text}");
+}
+
+#[test]
+fn a_complete_run() {
+    expect("complete.txt", &report(&sample(), true));
+    assert!(!report(&sample(), false).contains("Versions"));
+}
+
+#[test]
+fn a_run_with_problems_groups_them_by_cause_and_defuses_names() {
+    let mut run = sample();
+    run.outcome = Outcome::Warnings;
+    let denied = [("a", "opening"), ("b", ""), ("c", ""), ("d", ""), ("e", ""), ("f", "")];
+    run.causes = vec![
+        cause(Code::NotLocal, 3, &[("cloud.doc", "")]),
+        cause(Code::AccessDenied, 1_200, &denied),
+        cause(Code::Locked, 1, &[("evil\u{1b}[2J", "sharing\u{7} violation")]),
+    ];
+    run.remarks = vec!["the target has no hard links".into()];
+    expect("problems.txt", &report(&run, true));
+}
+
+#[test]
+fn a_held_run_says_how_to_approve() {
+    let mut run = sample();
+    run.outcome = Outcome::Held;
+    run.target = "/srv/it's a mirror".into();
+    run.counts =
+        Counts { source_files: 10, source_folders: 1, source_bytes: 999, unchanged: 10, held: 40, ..Counts::default() };
+    run.held_because = vec!["40 of 50 files would be deleted, more than 25%".into()];
+    run.held_plan = Some("0123456789ab".into());
+    expect("held.txt", &report(&run, true));
+}
+
+#[test]
+fn a_failed_run_says_why_first() {
+    let mut run = sample();
+    (run.run, run.outcome, run.counts, run.free_bytes) = (0, Outcome::Failed, Counts::default(), None);
+    run.causes = vec![cause(Code::Unreachable, 1, &[("", "fileserver:445: connection refused")])];
+    expect("failed.txt", &report(&run, true));
+}
+
+#[test]
+fn a_dry_run_speaks_of_what_would_be() {
+    let mut run = sample();
+    run.dry_run = true;
+    expect("dry.txt", &report(&run, true));
+}
+
+#[test]
+fn a_held_plan_lists_what_waits() {
+    let entry = |place: &str, kind| HeldEntry {
+        path: path(place),
+        kind,
+        size_bytes: 2048,
+        write_time: Timestamp::from_unix(1_785_877_205, 0),
+    };
+    let plan = HeldPlan {
+        id: "0123456789ab".into(),
+        run: 12,
+        because: vec!["the source is empty, the mirror has 1234 files".into()],
+        files: 1_234,
+        bytes: 5 << 20,
+        entries: vec![entry("docs", Kind::Folder), entry("docs/a.txt", Kind::File)],
+        more: 1_233,
+    };
+    expect("plan.txt", &held(&plan, "/srv/mirror"));
+}
