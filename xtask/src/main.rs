@@ -1,7 +1,7 @@
 //! The project's chores, from a fresh clone with nothing but Rust: `cargo xtask test`, `demo`, `tidy`.
 //!
 //! It leans on none of our crates, so that it compiles in seconds and works while they do not. What has to talk to
-//! Samba or to the mirror lives in `crates/octobackup/examples/demo.rs` and is only started from here.
+//! Samba or to the mirror lives in `crates/octobackup/examples/demo` and is only started from here.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 mod apt;

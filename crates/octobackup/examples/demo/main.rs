@@ -21,7 +21,7 @@ fn main() -> Result<()> {
     let share = samba.share_path("data");
     sample::fill(&share)?;
     DENIED.iter().for_each(|path| samba.deny(path));
-    println!("{} files at {}", sample::files(&share)?.len(), url(&samba, "backupop"));
+    println!("{} files and folders at {}", sample::files(&share)?.len(), url(&samba, "backupop"));
     println!("only SeBackupPrivilege reads {}", DENIED.join(", "));
 
     let folder = tempfile::Builder::new().prefix("octo-demo-").tempdir()?;
@@ -79,12 +79,14 @@ impl Demo {
     fn show_denied(&self, mirror: &str) -> Result<()> {
         for path in DENIED {
             let copy = self.folder.path().join(mirror).join(path);
-            if !copy.is_file() {
+            if copy.is_dir() {
+                println!("listed with backup intent: {path}/");
+            } else if copy.exists() {
+                let text = std::fs::read_to_string(copy)?;
+                println!("read with backup intent: {path}: {:?}", text.lines().next().unwrap_or_default());
+            } else {
                 println!("not in {mirror}: {path}");
-                continue;
             }
-            let text = std::fs::read_to_string(copy)?;
-            println!("read with backup intent: {path}: {:?}", text.lines().next().unwrap_or_default());
         }
         Ok(())
     }
