@@ -174,11 +174,9 @@ impl<'a> Comparer<'a> {
         let action = plan(s.as_ref().map(|s| &s.meta), t.as_ref().map(|t| &t.meta), known.as_ref(), &self.rules);
         match (s, t) {
             (Some(s), t) => {
-                let at = At::new(step.frame, s, t);
+                let mut at = At::new(step.frame, s, t);
                 self.note_name(&at);
-                if !self.settle_case(step, &at)? {
-                    return Ok(());
-                }
+                self.settle_case(step, &mut at);
                 self.act(queue, step, &at, action, found.as_ref())
             }
             (None, Some(t)) if step.proof => self.vanish(step, &t),
@@ -340,21 +338,19 @@ impl<'a> Comparer<'a> {
         step.children.push(&Frame { source: step.frame.source.join(&original), place, meta: None, old: Some(old.meta) })
     }
 
-    /// On a target that folds case, a name that differs only in case is renamed. False if that failed.
-    fn settle_case(&mut self, step: &mut Step<'_, 'a>, at: &At) -> Result<bool, Error> {
-        let Some(target) = at.target.as_ref().filter(|t| Some(&t.stored) != at.place.name().as_ref()) else {
-            return Ok(true);
-        };
+    /// On a target that folds case, a name that differs only in case is renamed. If that fails the old case stays.
+    fn settle_case(&mut self, step: &mut Step<'_, 'a>, at: &mut At) {
+        let Some(target) = at.target.as_ref().filter(|t| Some(&t.stored) != at.place.name().as_ref()) else { return };
         step.dirty = true;
         let from = step.frame.place.join(&target.stored);
         if !self.context.options.dry_run
             && let Err(error) = self.placer.change_case(&from, &at.place)
         {
             self.context.problem(&at.source, error);
-            return Ok(false);
+            at.place = from;
+            return;
         }
         self.context.changed(&Change::Moved { from, to: at.place.clone() });
-        Ok(true)
     }
 
     /// A name that is stored in another form is listed in the report.

@@ -5,6 +5,7 @@
 
 use crate::changes::{ChangesLog, Record};
 use crate::{files, layout};
+use octo_core::naming;
 use octo_core::target::Done;
 use octo_core::{Abilities, Code, Error, Kind, LinkTarget, Meta, RelPath, Target, Timestamp};
 
@@ -139,11 +140,24 @@ impl Placer<'_> {
         Ok(self.rename_new(from, to)? == Done::Yes)
     }
 
-    /// Renames to a name that differs only in case, on a target that folds case.
+    /// Renames to a name that differs only in case, on a target that folds case. Some filesystems take the new name for
+    /// taken; they need a step in between, beside it, where the next run finds it if this one dies.
     pub fn change_case(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
-        match self.target.rename_over(from, to)? {
-            Done::Yes => Ok(()),
-            _ => Err(moved(from, "it is gone")),
+        if matches!(self.target.rename_over(from, to), Ok(Done::Yes)) {
+            return Ok(());
+        }
+        let between = [to.as_bytes(), b".case", naming::SUFFIX].concat();
+        let between = RelPath::parse(&between).map_err(|e| moved(to, e.reason()))?;
+        if self.rename_new(from, &between)? != Done::Yes {
+            return Err(moved(from, "it could not be given its new case"));
+        }
+        // Over, because a cache may still believe in the old case; another entry cannot have this name.
+        match self.target.rename_over(&between, to) {
+            Ok(Done::Yes) => Ok(()),
+            failed => {
+                self.target.rename_over(&between, from)?;
+                failed.and(Err(moved(from, "it could not be given its new case")))
+            }
         }
     }
 

@@ -104,8 +104,14 @@ impl Lister<'_> {
                     duplicate = Some(self.order.name_of(record.key()).to_vec());
                 } else if self.order.compare(before, record.key()).is_eq() {
                     let entry = decode(self.order, &record)?;
-                    if let Stored::Escaped(stored) | Stored::Cut(stored) = store_twin(&entry.name, &self.rules) {
-                        twins.push(&self.order.key(&stored), record.value())?;
+                    let twin = store_twin(&entry.name, &self.rules);
+                    let is_cut = matches!(twin, Stored::Cut(_));
+                    if let Stored::Escaped(stored) | Stored::Cut(stored) = twin {
+                        let mut value = Writer::default();
+                        value.meta(&entry.meta);
+                        value.u8(u8::from(is_cut));
+                        value.bytes(entry.name.as_bytes());
+                        twins.push(&self.order.key(&stored), &value.0)?;
                     }
                 }
             }

@@ -45,11 +45,18 @@ impl Pair {
 }
 
 /// One entry: what it is, its content, its last write time in 100 ns ticks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Node {
     pub kind: &'static str,
     pub content: Vec<u8>,
     pub ticks: i64,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = String::from_utf8_lossy(&self.content[..self.content.len().min(40)]).into_owned();
+        write!(f, "{} {shown:?} ({} bytes) at {}", self.kind, self.content.len(), self.ticks)
+    }
 }
 
 pub type Tree = BTreeMap<PathBuf, Node>;
@@ -66,7 +73,7 @@ pub fn tree(root: &Path) -> Tree {
 fn walk(root: &Path, at: &Path, out: &mut Tree) {
     for entry in fs::read_dir(root.join(at)).unwrap() {
         let path = at.join(entry.unwrap().file_name());
-        if path == Path::new(".octobackup") {
+        if path == Path::new(".octobackup") || path == Path::new("lost+found") {
             continue;
         }
         let full = root.join(&path);

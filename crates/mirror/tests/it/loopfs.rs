@@ -1,0 +1,141 @@
+//! Real filesystems on loop devices: one that folds case and has no hard links, one that is small.
+
+use crate::pair::{Pair, tree};
+use octo_core::{Code, Outcome};
+use octo_mirror::RunOptions;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A mounted filesystem; unmounted and gone when dropped.
+struct Mounted {
+    folder: tempfile::TempDir,
+    device: String,
+}
+
+impl Mounted {
+    fn new(mkfs: &[&str], mount: &[&str], size_mib: u64) -> Mounted {
+        let folder = tempfile::tempdir().unwrap();
+        let (image, place) = (folder.path().join("image"), folder.path().join("mounted"));
+        fs::File::create(&image).unwrap().set_len(size_mib << 20).unwrap();
+        fs::create_dir(&place).unwrap();
+        command(Command::new(mkfs[0]).args(&mkfs[1..]).arg(&image));
+        let device = command(Command::new("losetup").args(["--find", "--show"]).arg(&image));
+        let mounted = Mounted { folder, device };
+        command(Command::new(mount[0]).args(&mount[1..]).arg(&mounted.device).arg(&place));
+        mounted
+    }
+
+    /// Small, with hard links and everything.
+    fn ext4(size_mib: u64) -> Mounted {
+        Mounted::new(&["mkfs.ext4", "-q"], &["mount"], size_mib)
+    }
+
+    /// Folds case, knows neither hard links nor links, forbids some characters.
+    fn exfat() -> Mounted {
+        Mounted::new(&["mkfs.exfat"], &["mount.exfat-fuse"], 64)
+    }
+
+    fn place(&self) -> PathBuf {
+        self.folder.path().join("mounted")
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.place()).output();
+        let _ = Command::new("losetup").arg("--detach").arg(&self.device).output();
+    }
+}
+
+fn command(command: &mut Command) -> String {
+    let output =
+        command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; `cargo xtask apt` installs what is needed"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[test]
+fn exfat_keeps_every_name_and_every_state() {
+    let mounted = Mounted::exfat();
+    let mut pair = Pair::new();
+    pair.target = mounted.place();
+    for name in ["README", "readme", "Readme", "a:b", "what?", "plain", "end.", "folder/x", "Folder/y", "100%", "NUL"] {
+        pair.write(name, name.as_bytes(), 1_000_000_001);
+    }
+    let first = pair.run(&RunOptions::default());
+    assert_eq!((first.outcome, first.counts.created), (Outcome::Succeeded, 11), "{first:#?}");
+    assert!(!first.remarks.is_empty(), "lost features are named");
+    let second = pair.run(&RunOptions::default());
+    assert_eq!((second.counts.unchanged, second.counts.replaced, second.counts.deleted), (11, 0, 0), "{second:#?}");
+    let mut contents: Vec<_> =
+        tree(&pair.target).into_values().filter(|n| n.kind == "file").map(|n| n.content).collect();
+    contents.sort();
+    let mut expected: Vec<_> =
+        tree(&pair.source).into_values().filter(|n| n.kind == "file").map(|n| n.content).collect();
+    expected.sort();
+    assert_eq!(contents, expected);
+
+    pair.write("plain", b"changed without hard links", 1_000_000_111);
+    fs::remove_file(pair.source.join("what?")).unwrap();
+    let third = pair.run(&RunOptions::default());
+    assert_eq!((third.outcome, third.counts.replaced, third.counts.deleted), (Outcome::Succeeded, 1, 1), "{third:#?}");
+    assert_eq!(fs::read(pair.target.join(".octobackup/versions/3/tree/plain")).unwrap(), b"plain");
+    assert_eq!(fs::read(pair.target.join("plain")).unwrap(), b"changed without hard links");
+}
+
+#[test]
+fn on_exfat_a_new_case_is_a_rename() {
+    let mounted = Mounted::exfat();
+    let mut pair = Pair::new();
+    pair.target = mounted.place();
+    pair.write("Folder/File With Case", b"x", 1_000_000_000);
+    pair.run(&RunOptions::default());
+    fs::rename(pair.source.join("Folder/File With Case"), pair.source.join("Folder/FILE with case")).unwrap();
+    let report = pair.run(&RunOptions::default());
+    let did = (report.outcome, report.counts.moved, report.counts.created, report.counts.deleted);
+    assert_eq!(did, (Outcome::Succeeded, 1, 0, 0), "{report:#?}");
+    let names: Vec<_> = tree(&pair.target).into_keys().collect();
+    assert_eq!(names, [PathBuf::from("Folder"), PathBuf::from("Folder/FILE with case")]);
+    // The driver refuses to change the case of a folder while the old one is in a cache: nothing may be lost by that.
+    fs::rename(pair.source.join("Folder"), pair.source.join("FOLDER")).unwrap();
+    pair.write("FOLDER/new", b"new", 1_000_000_000);
+    pair.run(&RunOptions::default());
+    assert_eq!(fs::read(pair.target.join("folder/new")).unwrap(), b"new");
+    assert_eq!(fs::read(pair.target.join("folder/file with case")).unwrap(), b"x");
+}
+
+#[test]
+fn a_full_disk_fails_the_run_and_loses_nothing() {
+    let mounted = Mounted::ext4(64);
+    let mut pair = Pair::new();
+    pair.target = mounted.place();
+    pair.write("old", b"old", 1_000_000);
+    pair.write("gone", b"gone", 1_000_000);
+    assert_eq!(pair.run(&RunOptions::default()).outcome, Outcome::Succeeded);
+    fs::remove_file(pair.source.join("gone")).unwrap();
+    for i in 0..40 {
+        pair.write(&format!("big/{i:02}"), &vec![i; 3 << 20], 1_000_000);
+    }
+    let full = pair.run(&RunOptions::default());
+    assert_eq!(
+        (full.outcome, full.causes[0].code, full.counts.deleted),
+        (Outcome::Failed, Code::NoSpace, 0),
+        "{full:#?}"
+    );
+    assert!(pair.target.join("gone").exists(), "a full disk deletes nothing");
+    let source = tree(&pair.source);
+    for (path, node) in tree(&pair.target) {
+        if node.kind == "file" && path != PathBuf::from("gone") {
+            assert_eq!(Some(&node.content), source.get(&path).map(|n| &n.content), "{path:?} is whole");
+        }
+    }
+    (8..40).for_each(|i| fs::remove_file(pair.source.join(format!("big/{i:02}"))).unwrap());
+    let freed = pair.run(&RunOptions {
+        max_delete: Some(octo_core::guard::MaxDelete::Percent(100)),
+        keep_versions: octo_core::retention::KeepVersions::No,
+        ..RunOptions::default()
+    });
+    assert_eq!(freed.outcome, Outcome::Succeeded, "the next run finishes the work: {freed:#?}");
+    pair.assert_equal();
+}
