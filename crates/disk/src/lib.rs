@@ -20,4 +20,5 @@ pub use linux::{
 };
 
 /// The Debian packages that the tests of this crate need.
-pub const TEST_PACKAGES: &[&str] = &["mount", "e2fsprogs", "dosfstools", "xfsprogs", "btrfs-progs"];
+pub const TEST_PACKAGES: &[&str] =
+    &["mount", "util-linux", "e2fsprogs", "xfsprogs", "btrfs-progs", "exfatprogs", "exfat-fuse", "ntfs-3g"];

@@ -44,7 +44,7 @@ impl TargetFile for DiskFile {
     }
 
     fn set_times(&self, write: Timestamp, _creation: Option<Timestamp>) -> Result<(), Error> {
-        let times = stat::only_write_time(self.times.represent(write));
+        let times = stat::write_time(self.times.represent(write));
         rustix::fs::futimens(&self.fd, &times).map_err(|errno| fault::target(errno, "setting the time of", &self.path))
     }
 

@@ -1,7 +1,12 @@
 //! Which filesystem a handle is on: its name, and an identity that survives a restart of the machine.
 
-use rustix::fs::{AtFlags, StatxFlags, fstatvfs, statx};
+use crate::linux::root::Root;
+use crate::linux::{listing, stat};
+use octo_core::RelPath;
+use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, fstatvfs, statx};
 use rustix::io::Errno;
+use std::ffi::CStr;
+use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::os::linux::fs::MetadataExt;
 
@@ -41,13 +46,31 @@ pub(crate) fn syncs_as_a_whole(name: &str) -> bool {
 
 /// Whether inode numbers stay with their files.
 pub(crate) fn has_stable_ids(name: &str) -> bool {
-    // `fuseblk` is ntfs-3g and its like, which number files by what is on the disk; `fuse.*` may be anything.
-    !UNSTABLE_IDS.contains(&name) && name != "fuse" && !name.starts_with("fuse.")
+    // Most FUSE filesystems number files in the order in which they were looked at.
+    !UNSTABLE_IDS.contains(&name) && !name.starts_with("fuse")
 }
 
-/// Whether upper and lower case are the same there.
-pub(crate) fn folds_case(name: &str) -> bool {
-    matches!(name, "vfat" | "msdos" | "exfat" | "cifs" | "smb3" | "hfsplus")
+/// Whether upper and lower case are the same in `root`, found out without writing: a name of it, with the case of its letters
+/// swapped, leads somewhere although it is not listed. A folder without any such name counts as no.
+pub(crate) fn folds_case(root: &Root) -> Result<bool, Errno> {
+    let mut swapped = Vec::new();
+    let swap = |b: &u8| if b.is_ascii_alphabetic() { b ^ 0x20 } else { *b };
+    let found = for_each_name_of(root, |name| {
+        swapped = name.to_bytes().iter().map(swap).collect();
+        if swapped == name.to_bytes() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    if found.is_continue() || stat::of_name(root.handle()?, swapped.as_slice()).is_err() {
+        return Ok(false);
+    }
+    let listed = for_each_name_of(root, |name| {
+        if name.to_bytes() == swapped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(listed.is_continue())
+}
+
+fn for_each_name_of(root: &Root, each: impl FnMut(&CStr) -> ControlFlow<()>) -> Result<ControlFlow<()>, Errno> {
+    let folder = root.open(&RelPath::root(), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
+    listing::for_each_name(folder.as_fd(), each)
 }
 
 /// A number for the filesystem (a subvolume counts as one), for file ids.

@@ -19,6 +19,9 @@ const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 const STEPS_TICKS: &[i64] = &[1, 10, 10_000, 100_000, TICKS_PER_SEC, 2 * TICKS_PER_SEC];
 /// 2001-09-09 01:46:41.1234567, an odd number in every step, and a time that every filesystem has.
 const ODD_MOMENT: Timestamp = Timestamp(10_000_000_011_234_567);
+/// The times of Windows, 1601 to 30828: further away nobody needs them, and filesystems compute them wrongly.
+const EARLIEST: Timestamp = Timestamp(-11_644_473_600 * TICKS_PER_SEC);
+const LATEST: Timestamp = Timestamp(i64::MAX + EARLIEST.0);
 const FORBIDDEN_SOMEWHERE: &str = "<>:\"|?*\\";
 const NAME_BYTES: usize = 255;
 
@@ -74,22 +77,25 @@ fn refuses_to_replace(folder: BorrowedFd<'_>) -> Result<bool, Errno> {
 
 fn times(file: &OwnedFd) -> Result<TimeRules, Errno> {
     let stored = |time: Timestamp| -> Result<Timestamp, Errno> {
-        rustix::fs::futimens(file, &stat::only_write_time(time))?;
+        rustix::fs::futimens(file, &stat::write_time(time))?;
         Ok(stat::timestamp(&stat::of_handle(file)?.stx_mtime))
     };
     let odd = stored(ODD_MOMENT)?;
-    let floored = |step: &&i64| ODD_MOMENT.0 - ODD_MOMENT.0.rem_euclid(**step) == odd.0;
-    // A filesystem that does none of these (rounds up, say) is taken as one that keeps even seconds.
-    let granularity_ticks = *STEPS_TICKS.iter().find(floored).unwrap_or(&(2 * TICKS_PER_SEC));
-    // The end of the range in either direction, in whole steps of at least a second.
+    let floor = |ticks: i64, step: i64| ticks - ticks.rem_euclid(step);
+    let matching = STEPS_TICKS.iter().find(|step| floor(ODD_MOMENT.0, **step) == odd.0);
+    // Times that cannot be set would make every file look changed for ever.
+    let granularity_ticks = *matching.ok_or(Errno::NOTSUP)?;
+    // The end of the range in either direction, in whole steps of at least a second; fractions must be kept there too,
+    // which Linux does not do in the very first and last second of a range, nor ntfs-3g before 1970.
     let step = granularity_ticks.max(TICKS_PER_SEC);
-    let keeps = |steps: i64| {
-        let time = Timestamp(steps.saturating_mul(step));
-        stored(time).is_ok_and(|back| back == time)
+    let fraction = floor(ODD_MOMENT.0, granularity_ticks).rem_euclid(step);
+    let is_kept = |time: Timestamp| stored(time).is_ok_and(|back| back == time);
+    let keeps = |steps: i64| is_kept(Timestamp(steps * step)) && is_kept(Timestamp(steps * step + fraction));
+    let end = |limit: i64| {
+        let last = limit / step;
+        (if keeps(last) { last } else { last_kept(ODD_MOMENT.0 / step, last, keeps) }) * step
     };
-    let good = ODD_MOMENT.0 / step;
-    let end = |limit: i64| if keeps(limit / step) { limit } else { last_kept(good, limit / step, keeps) * step };
-    Ok(TimeRules { granularity_ticks, min: Timestamp(end(i64::MIN)), max: Timestamp(end(i64::MAX)) })
+    Ok(TimeRules { granularity_ticks, min: Timestamp(end(EARLIEST.0)), max: Timestamp(end(LATEST.0)) })
 }
 
 /// Between `good`, which is kept, and `bad`, which is not: the last that is kept.
@@ -134,20 +140,23 @@ fn names(folder: BorrowedFd<'_>) -> Result<NameRules, Errno> {
 fn holds(folder: BorrowedFd<'_>, name: &[u8]) -> Result<bool, Errno> {
     let Ok(file) = rustix::fs::openat(folder, name, FILE, PRIVATE) else { return Ok(false) };
     drop(file);
-    // A handle of its own: each reading of a folder starts where the last one on that handle ended.
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fresh = rustix::fs::openat(folder, c".", flags, Mode::empty())?;
-    let flow = listing::for_each_name(fresh.as_fd(), |listed| {
+    let flow = listing::for_each_name(reopened(folder)?.as_fd(), |listed| {
         if listed.to_bytes() == name { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     rustix::fs::unlinkat(folder, name, AtFlags::empty())?;
     Ok(flow.is_break())
 }
 
+/// The same folder by a handle of its own: reading goes on where the last reading by a handle ended, and btrfs shows by a
+/// handle only what was there when it was opened.
+fn reopened(folder: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(folder, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
 /// Removes the files in a folder that only we know. Never goes into subfolders: there are none.
 fn empty(folder: BorrowedFd<'_>) -> Result<(), Errno> {
     let mut names = Vec::new();
-    let _ = listing::for_each_name(folder, |name| {
+    let _ = listing::for_each_name(reopened(folder)?.as_fd(), |name| {
         names.push(name.to_owned());
         ControlFlow::Continue(())
     })?;

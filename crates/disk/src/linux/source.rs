@@ -29,6 +29,7 @@ pub struct LocalSource {
     /// Absolute and without links.
     path: PathBuf,
     filesystem: String,
+    folds_case: bool,
     device: (u32, u32),
     volume: u64,
     /// Reading without leaving an access time is a right of owners; given up once it was refused.
@@ -45,10 +46,12 @@ impl LocalSource {
             let device = stat::device(&stat::of_handle(root.handle()?)?);
             let volume = filesystem::number(root.handle()?)?;
             let filesystem = filesystem::name(root.handle()?);
+            let folds_case = filesystem::folds_case(&root)?;
             Ok(LocalSource {
                 root,
                 path: real.clone(),
                 filesystem,
+                folds_case,
                 device,
                 volume,
                 may_hide_access: AtomicBool::new(true),
@@ -176,7 +179,7 @@ impl Source for LocalSource {
             listings_in_flight: 4,
             fetches_in_flight: 4,
             batch_files: 64,
-            folds_case: filesystem::folds_case(&self.filesystem),
+            folds_case: self.folds_case,
             stable_ids: filesystem::has_stable_ids(&self.filesystem),
             hides_unreadable: false,
         }

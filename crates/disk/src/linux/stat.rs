@@ -1,7 +1,7 @@
 //! What the kernel says of an entry, in our words; and times on their way to it.
 
 use octo_core::{FileId, Kind, Meta, Timestamp};
-use rustix::fs::{AtFlags, FileType, Statx, StatxFlags, StatxTimestamp, Timespec, Timestamps, UTIME_OMIT, statx};
+use rustix::fs::{AtFlags, FileType, Statx, StatxFlags, StatxTimestamp, Timespec, Timestamps, UTIME_NOW, statx};
 use rustix::io::Errno;
 use rustix::path::Arg;
 use std::os::fd::AsFd;
@@ -64,11 +64,12 @@ pub(crate) fn timestamp(time: &StatxTimestamp) -> Timestamp {
     Timestamp::from_unix(time.tv_sec, time.tv_nsec)
 }
 
-/// Sets the last write time and leaves the access time alone.
-pub(crate) fn only_write_time(write: Timestamp) -> Timestamps {
+/// Sets the last write time. The access time becomes now: filesystems made with the old FUSE library silently set neither
+/// if one of them is left out.
+pub(crate) fn write_time(write: Timestamp) -> Timestamps {
     let (secs, nanos) = write.to_unix();
     Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
         last_modification: Timespec { tv_sec: secs, tv_nsec: nanos.into() },
     }
 }

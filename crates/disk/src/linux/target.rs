@@ -90,7 +90,9 @@ impl DiskTarget {
                 Abilities::full(&filesystem::name(&nearest))
             }
             other => other.map_err(|errno| {
-                let what = format!("finding out what the filesystem of {} can do: {errno}", path.display());
+                let why =
+                    if errno == Errno::NOTSUP { "it does not keep last write times".into() } else { errno.to_string() };
+                let what = format!("finding out what the filesystem of {} can do: {why}", path.display());
                 Error::new(open_code(errno), what)
             })?,
         };
@@ -334,6 +336,10 @@ impl Target for DiskTarget {
 
     fn rename_over(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error> {
         let failed = |errno| fault::target(errno, "renaming", from);
+        if matches!(self.spot(to)?, Spot::Taken(stat) if stat::kind(&stat) == Kind::Folder) {
+            // The kernel would let a folder replace an empty one.
+            return if self.look(from)?.is_some() { Err(failed(Errno::ISDIR)) } else { Ok(Done::Missing) };
+        }
         let covers_record = self.is_recorded(to)?;
         if covers_record {
             // The link's version is a record too, and has to be durable before the link disappears.
@@ -349,10 +355,8 @@ impl Target for DiskTarget {
         if !self.is_only_recorded(from)? {
             return Ok(Done::Missing);
         }
-        match self.spot(to)? {
-            Spot::NoFolder => return Ok(Done::Missing),
-            Spot::Taken(stat) if stat::kind(&stat) == Kind::Folder => return Err(failed(Errno::ISDIR)),
-            _ => {}
+        if matches!(self.spot(to)?, Spot::NoFolder) {
+            return Ok(Done::Missing);
         }
         self.shelf.write(&self.root, |records| {
             records.move_link(from, to)?;
@@ -444,10 +448,11 @@ impl Target for DiskTarget {
     fn scratch(&self) -> Result<Box<dyn TargetFile>, Error> {
         let path = reserved("tmp");
         let flags = OFlags::PATH | OFlags::DIRECTORY;
-        let made = match self.root.open(&path, flags, Mode::empty()) {
-            Ok(folder) => tree::nameless(&folder),
-            Err(_) => system_temporary().and_then(tree::nameless),
-        };
+        // Not every filesystem has nameless files, and on FUSE a removed one stays visible while it is open.
+        let made = self.root.open(&path, flags, Mode::empty()).and_then(tree::nameless).or_else(|_| {
+            let folder = system_temporary()?;
+            tree::nameless(&folder).or_else(|_| tree::unlinked(&folder))
+        });
         let fd = made.map_err(|errno| fault::target(errno, "making a temporary file in", &path))?;
         Ok(self.file(fd, &path))
     }

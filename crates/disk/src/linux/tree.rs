@@ -102,7 +102,7 @@ pub(crate) fn make_link(root: &Root, path: &RelPath, data: &[u8], write: Timesta
     };
     let made = done(rustix::fs::symlinkat(data, &place, place.name))?;
     if made == Done::Yes {
-        rustix::fs::utimensat(&place, place.name, &stat::only_write_time(write), AtFlags::SYMLINK_NOFOLLOW)?;
+        rustix::fs::utimensat(&place, place.name, &stat::write_time(write), AtFlags::SYMLINK_NOFOLLOW)?;
     }
     Ok(made)
 }
@@ -177,7 +177,7 @@ pub(crate) fn set_time(root: &Root, path: &RelPath, write: Timestamp) -> Result<
     match root.open(path, OFlags::PATH, Mode::empty()) {
         Err(Errno::NOENT) => Ok(Done::Missing),
         Err(errno) => Err(errno),
-        Ok(fd) => done(rustix::fs::utimensat(&fd, c"", &stat::only_write_time(write), AtFlags::EMPTY_PATH)),
+        Ok(fd) => done(rustix::fs::utimensat(&fd, c"", &stat::write_time(write), AtFlags::EMPTY_PATH)),
     }
 }
 
@@ -215,18 +215,17 @@ fn done(result: Result<(), Errno>) -> Result<Done, Errno> {
     }
 }
 
-/// A nameless file in `folder`, gone when it is closed.
+/// A file in `folder` that never has a name, gone when it is closed.
 pub(crate) fn nameless(folder: impl AsFd) -> Result<OwnedFd, Errno> {
-    let mode = Mode::RUSR | Mode::WUSR;
-    let flags = OFlags::RDWR | OFlags::CLOEXEC;
-    match rustix::fs::openat(&folder, c".", flags | OFlags::TMPFILE, mode) {
-        // Filesystems and kernels without nameless files.
-        Err(Errno::NOTSUP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {}
-        other => return other,
-    }
-    let name = crate::linux::probe::private_name("scratch-");
-    let fd =
-        rustix::fs::openat(&folder, name.as_str(), flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW, mode)?;
+    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+    rustix::fs::openat(&folder, c".", flags, Mode::RUSR | Mode::WUSR)
+}
+
+/// A file in `folder` that has a name for an instant only.
+pub(crate) fn unlinked(folder: impl AsFd) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let name = crate::linux::probe::private_name("octobackup-");
+    let fd = rustix::fs::openat(&folder, name.as_str(), flags, Mode::RUSR | Mode::WUSR)?;
     rustix::fs::unlinkat(&folder, name.as_str(), AtFlags::empty())?;
     Ok(fd)
 }
