@@ -114,10 +114,8 @@ impl Source for SmbSource {
         // Names of servers, shares and folders are the same in upper and lower case.
         let folder = address.path.to_text().to_lowercase();
         let slash = if folder.is_empty() { "" } else { "/" };
-        let mut volume = format!("{:08x}", place.volume.serial);
-        if place.volume.created != 0 {
-            volume += &format!("-{:016x}", place.volume.created);
-        }
+        // Not the volume's creation time: Samba gives the folder's change time for it, which moves all the time.
+        let volume = format!("{:08x}", place.volume.serial);
         Ok(SourcePin {
             kind: "smb".to_owned(),
             server: address.host.to_lowercase(),

@@ -12,14 +12,12 @@ pub(crate) const ATTRIBUTE_CLASS: u8 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Volume {
     pub serial: u32,
-    /// FILETIME; 0 where the server does not know.
-    pub created: u64,
 }
 
 /// Parses FileFsVolumeInformation.
 pub(crate) fn volume(info: &[u8]) -> Result<Volume, Malformed> {
     let bytes = Bytes(info);
-    Ok(Volume { created: bytes.u64(0)?, serial: bytes.u32(8)? })
+    Ok(Volume { serial: bytes.u32(8)? })
 }
 
 /// Parses FileFsAttributeInformation (MS-FSCC 2.5.1): the filesystem's name.

@@ -1,5 +1,7 @@
 //! The source over SMB against a real Samba.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 mod fixture;
 mod hostile;
 mod intent;

@@ -1,1 +1,84 @@
-//! To come.
+//! A TCP proxy in front of the server that cuts, bends or records what the server says.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// What to do with the server's bytes, counted over a connection.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    Nothing,
+    /// Hang up after this many.
+    CutAt(usize),
+    /// Flip a bit in this one.
+    FlipAt(usize),
+}
+
+/// A running proxy; its threads end with the connections.
+pub struct Proxy {
+    pub addr: SocketAddr,
+    fault: Arc<Mutex<Fault>>,
+    seen: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Proxy {
+    pub fn start(server: String) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let fault = Arc::new(Mutex::new(Fault::Nothing));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (faults, seens) = (Arc::clone(&fault), Arc::clone(&seen));
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(&server) else { continue };
+                let fault = *faults.lock().unwrap();
+                let seen = Arc::clone(&seens);
+                let (from, to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                thread::spawn(move || answers(from, to, fault, &seen));
+                thread::spawn(move || questions(client, server));
+            }
+        });
+        Proxy { addr, fault, seen }
+    }
+
+    /// For the connections to come.
+    pub fn set(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+        self.seen.lock().unwrap().clear();
+    }
+
+    /// What the server has said since the last [`Proxy::set`].
+    pub fn seen(&self) -> Vec<u8> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn questions(mut from: TcpStream, mut to: TcpStream) {
+    let _ = std::io::copy(&mut from, &mut to);
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+fn answers(mut from: TcpStream, mut to: TcpStream, fault: Fault, seen: &Mutex<Vec<u8>>) {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut before = 0;
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
+        let mut bytes = &mut buffer[..read];
+        let mut cut = false;
+        match fault {
+            Fault::CutAt(at) if at < before + read => {
+                bytes = &mut bytes[..at.saturating_sub(before)];
+                cut = true;
+            }
+            Fault::FlipAt(at) if (before..before + read).contains(&at) => bytes[at - before] ^= 1,
+            _ => {}
+        }
+        before += read;
+        seen.lock().unwrap().extend_from_slice(bytes);
+        if to.write_all(bytes).is_err() || cut {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+    let _ = from.shutdown(Shutdown::Both);
+}
