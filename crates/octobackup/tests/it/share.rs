@@ -1,0 +1,108 @@
+//! From a real Samba.
+
+use crate::world::{Ran, World, finish};
+use octo_testkit::samba::{Samba, SambaOptions};
+use std::fs;
+use std::net::TcpListener;
+
+/// A share with ordinary files, and some that only backup intent opens.
+pub fn samba() -> Samba {
+    let samba = Samba::start(SambaOptions::new());
+    let root = samba.share_path("data");
+    fs::create_dir_all(root.join("secret")).unwrap();
+    for (name, text) in [("open.txt", "open"), ("locked.txt", "locked"), ("secret/inner.txt", "inner")] {
+        fs::write(root.join(name), text).unwrap();
+    }
+    ["locked.txt", "secret/inner.txt", "secret"].iter().for_each(|path| samba.deny(path));
+    samba
+}
+
+/// `sync` as `user` with a password in the environment.
+fn sync(world: &World, source: &str, password: &str, options: &[&str]) -> Ran {
+    let dst = world.dst();
+    let mut args = vec!["sync".as_ref(), source.as_ref(), dst.as_os_str()];
+    args.extend(options.iter().map(std::ffi::OsStr::new));
+    finish(world.program(&args).env("OCTOBACKUP_PASSWORD", password).spawn().unwrap())
+}
+
+fn text(world: &World, path: &str) -> Option<String> {
+    fs::read_to_string(world.dst().join(path)).ok()
+}
+
+#[test]
+fn a_backup_operator_gets_everything_and_changes_follow() {
+    let (samba, world) = (samba(), World::new());
+    let url = format!("smb://backupop@{}/data", samba.addr());
+    sync(&world, &url, "pw-backupop", &[]).ends(0).says("3 new");
+    assert_eq!(text(&world, "locked.txt").as_deref(), Some("locked"));
+    assert_eq!(text(&world, "secret/inner.txt").as_deref(), Some("inner"));
+    sync(&world, &url, "pw-backupop", &[]).ends(0).says("Unchanged   3 files");
+    fs::write(samba.share_path("data").join("open.txt"), "changed").unwrap();
+    fs::remove_file(samba.share_path("data").join("locked.txt")).unwrap();
+    sync(&world, &url, "pw-backupop", &[]).ends(0).says("0 new, 1 changed").says("Deleted     1 file");
+    assert_eq!(text(&world, "open.txt").as_deref(), Some("changed"));
+    assert_eq!(text(&world, "locked.txt"), None);
+}
+
+#[test]
+fn all_ways_to_write_a_share_and_administrative_shares_work() {
+    let (samba, address) = (samba(), |samba: &Samba| samba.addr());
+    let address = address(&samba);
+    for source in [format!("//{address}:4450/c$/secret"), format!(r"\\{address}\c$\secret")] {
+        let world = World::new();
+        sync(&world, &source, "pw-backupop", &["--user", "backupop"]).ends(0);
+        assert_eq!(text(&world, "inner.txt").as_deref(), Some("inner"));
+    }
+}
+
+#[test]
+fn without_the_privilege_the_rest_is_copied_and_require_fails() {
+    let (samba, world) = (samba(), World::new());
+    let url = format!("smb://plain@{}/data", samba.addr());
+    sync(&world, &url, "pw-plain", &[]).ends(1).says("access denied").says("locked.txt");
+    assert_eq!(text(&world, "open.txt").as_deref(), Some("open"));
+    assert_eq!(text(&world, "locked.txt"), None);
+    sync(&world, &url, "pw-plain", &["--backup-intent", "require"]).ends(3).says("backup privilege");
+
+    let (off, url) = (World::new(), format!("smb://backupop@{}/data", samba.addr()));
+    sync(&off, &url, "pw-backupop", &["--backup-intent", "off"]).ends(1).says("access denied");
+}
+
+#[test]
+fn logon_share_and_network_errors_are_told_apart() {
+    let (samba, world) = (samba(), World::new());
+    let address = samba.addr();
+    let code = |source: &str, password: &str| {
+        let ran = sync(&world, source, password, &["--json"]).ends(3);
+        ran.report()["causes"][0]["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(code(&format!("smb://backupop@{address}/data"), "wrong"), "logon-failed");
+    assert_eq!(code(&format!("smb://nobody-knows@{address}/data"), "wrong"), "logon-failed");
+    assert_eq!(code(&format!("smb://backupop@{address}/nothing"), "pw-backupop"), "share-not-found");
+    assert_eq!(code(&format!("smb://backupop@{address}/data/nothing"), "pw-backupop"), "source-missing");
+    assert_eq!(code(&format!("smb://plain@{address}/c$"), "pw-plain"), "share-denied");
+    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    assert_eq!(code(&format!("smb://me@127.0.0.1:{port}/data"), "pw"), "unreachable");
+    assert!(!world.dst().exists(), "nothing came into being");
+}
+
+#[test]
+fn approval_logs_on_again() {
+    let (samba, world) = (samba(), World::new());
+    let many = samba.share_path("data").join("many");
+    fs::create_dir(&many).unwrap();
+    (0..30).for_each(|n| fs::write(many.join(n.to_string()), "x").unwrap());
+    let url = format!("smb://backupop@{}/data", samba.addr());
+    sync(&world, &url, "pw-backupop", &[]).ends(0);
+    fs::remove_dir_all(&many).unwrap();
+    sync(&world, &url, "pw-backupop", &[]).ends(4);
+    let shown = world.held(&["--json"]).ends(0).events().remove(0);
+    let id = shown["held"]["id"].as_str().unwrap();
+    world.held(&["--approve", id]).ends(2).says("password");
+    let dst = world.dst();
+    let args = ["held".as_ref(), dst.as_os_str(), "--approve".as_ref(), id.as_ref()];
+    finish(world.program(&args).env("OCTOBACKUP_PASSWORD", "pw-backupop").spawn().unwrap()).ends(0);
+    assert!(!dst.join("many").exists());
+}

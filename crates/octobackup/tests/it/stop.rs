@@ -1,0 +1,60 @@
+//! Being stopped, and not being alone.
+
+use crate::world::{World, tree};
+use rustix::process::Signal;
+use std::fs;
+
+const FILE_BYTES: usize = 1 << 20;
+
+/// Some MiB, and options that make copying them take its time.
+fn much() -> (World, &'static [&'static str]) {
+    let world = World::new();
+    for n in 0..12_u8 {
+        fs::write(world.src().join(format!("f{n:02}")), vec![n; FILE_BYTES]).unwrap();
+    }
+    (world, &["--bandwidth", "2MiB"])
+}
+
+fn stopped_by(signal: Signal) {
+    let (world, slowly) = much();
+    let run = world.sync_until(slowly, "\"change\":\"created\"");
+    run.signal(signal);
+    let (code, report) = run.end();
+    assert_eq!((code, &report["outcome"]), (130, &"cancelled".into()));
+    let mirror = world.mirror();
+    assert!(!mirror.is_empty() && mirror.len() < 12, "{} files were there", mirror.len());
+    let source = tree(&world.src());
+    assert!(mirror.iter().all(|(path, entry)| source[path].0 == entry.0), "something is half written");
+    world.sync(&[]).ends(0);
+    world.assert_mirrored();
+}
+
+#[test]
+fn ctrl_c_stops_cleanly_and_the_next_run_completes() {
+    stopped_by(Signal::INT);
+}
+
+#[test]
+fn termination_stops_cleanly_too() {
+    stopped_by(Signal::TERM);
+}
+
+#[test]
+fn a_killed_run_leaves_whole_files_and_the_next_one_completes() {
+    let (world, slowly) = much();
+    drop(world.sync_until(slowly, "\"change\":\"created\""));
+    let source = tree(&world.src());
+    assert!(world.mirror().iter().all(|(path, entry)| source[path].0 == entry.0));
+    world.sync(&[]).ends(0).says("did not end");
+    world.assert_mirrored();
+}
+
+#[test]
+fn a_second_run_at_the_same_time_is_refused() {
+    let (world, slowly) = much();
+    let first = world.sync_until(slowly, "\"change\":\"created\"");
+    let second = world.sync(&["--json"]).ends(3);
+    assert_eq!(second.report()["causes"][0]["code"], "target-busy");
+    first.signal(Signal::INT);
+    assert_eq!(first.end().0, 130);
+}
