@@ -14,9 +14,10 @@ mod records;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
+    open::{DiskOptions, Modes},
     place::{marker_above, overlap},
     source::LocalSource,
-    target::{DiskOptions, DiskTarget, Modes},
+    target::DiskTarget,
 };
 
 /// The Debian packages that the tests of this crate need.

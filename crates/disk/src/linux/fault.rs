@@ -58,6 +58,7 @@ fn words(errno: Errno) -> String {
     match errno {
         Errno::LOOP => "a link is in the way".to_owned(),
         Errno::XDEV => "another filesystem is mounted there".to_owned(),
+        Errno::BUSY => "it is in use by the system, or something is mounted on it".to_owned(),
         Errno::NOSYS => "openat2 is not available; Linux 5.8 or newer is needed".to_owned(),
         _ => errno.to_string(),
     }

@@ -4,6 +4,8 @@ pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod filesystem;
 pub(crate) mod listing;
+pub(crate) mod lock;
+pub(crate) mod open;
 pub(crate) mod place;
 pub(crate) mod probe;
 pub(crate) mod root;

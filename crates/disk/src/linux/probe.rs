@@ -5,7 +5,7 @@
 use crate::linux::{filesystem, listing, stat};
 use octo_core::time::TICKS_PER_SEC;
 use octo_core::{Abilities, NameRules, TimeRules, Timestamp};
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::hash::{BuildHasher, Hasher};
 use std::ops::ControlFlow;
@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 const FILE: OFlags =
     OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Steps of time that filesystems have, in ticks of 100 ns: exact, 1 us, 1 ms, 10 ms, 1 s, 2 s (FAT).
@@ -24,6 +25,9 @@ const EARLIEST: Timestamp = Timestamp(-11_644_473_600 * TICKS_PER_SEC);
 const LATEST: Timestamp = Timestamp(i64::MAX + EARLIEST.0);
 const FORBIDDEN_SOMEWHERE: &str = "<>:\"|?*\\";
 const NAME_BYTES: usize = 255;
+const PREFIX: &str = ".octobackup-probe-";
+/// Left-over probe folders removed at once.
+const LEFT_MAX: usize = 100;
 
 /// A name that nobody else has: unpredictable, so that nothing can wait there for us.
 pub(crate) fn private_name(prefix: &str) -> String {
@@ -32,12 +36,15 @@ pub(crate) fn private_name(prefix: &str) -> String {
     format!("{prefix}{random:016x}")
 }
 
-/// Probes the filesystem in a private folder below `parent`, which is removed again.
+/// Probes the filesystem in a private folder below `parent`, which is removed again; so are those that a killed process
+/// left there.
 pub(crate) fn probe(parent: BorrowedFd<'_>) -> Result<Abilities, Errno> {
-    let name = private_name(".octobackup-probe-");
+    sweep(parent)?;
+    let name = private_name(PREFIX);
     rustix::fs::mkdirat(parent, name.as_str(), Mode::RWXU)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let probed = rustix::fs::openat(parent, name.as_str(), flags, Mode::empty()).and_then(|folder| {
+    let probed = rustix::fs::openat(parent, name.as_str(), FOLDER, Mode::empty()).and_then(|folder| {
+        // Tells others that this is not left over. Where locks are not to be had, nothing is swept either.
+        let _ = rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive);
         let probed = abilities(folder.as_fd());
         empty(folder.as_fd())?;
         probed
@@ -46,6 +53,29 @@ pub(crate) fn probe(parent: BorrowedFd<'_>) -> Result<Abilities, Errno> {
     let abilities = probed?;
     removed?;
     Ok(abilities)
+}
+
+/// A probe folder in a new target would make it look like somebody's folder for ever.
+fn sweep(parent: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut left = Vec::new();
+    let is_ours = |name: &[u8]| {
+        let random = name.strip_prefix(PREFIX.as_bytes());
+        random.is_some_and(|random| random.len() == 16 && random.iter().all(u8::is_ascii_hexdigit))
+    };
+    let _ = listing::for_each_name(reopened(parent)?.as_fd(), |name| {
+        if is_ours(name.to_bytes()) && left.len() < LEFT_MAX {
+            left.push(name.to_owned());
+        }
+        ControlFlow::Continue(())
+    })?;
+    for name in left {
+        let Ok(folder) = rustix::fs::openat(parent, name.as_c_str(), FOLDER, Mode::empty()) else { continue };
+        if rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok() && empty(folder.as_fd()).is_ok()
+        {
+            let _ = rustix::fs::unlinkat(parent, name.as_c_str(), AtFlags::REMOVEDIR);
+        }
+    }
+    Ok(())
 }
 
 fn abilities(folder: BorrowedFd<'_>) -> Result<Abilities, Errno> {
@@ -150,7 +180,7 @@ fn holds(folder: BorrowedFd<'_>, name: &[u8]) -> Result<bool, Errno> {
 /// The same folder by a handle of its own: reading goes on where the last reading by a handle ended, and btrfs shows by a
 /// handle only what was there when it was opened.
 fn reopened(folder: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
-    rustix::fs::openat(folder, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    rustix::fs::openat(folder, c".", FOLDER, Mode::empty())
 }
 
 /// Removes the files in a folder that only we know. Never goes into subfolders: there are none.

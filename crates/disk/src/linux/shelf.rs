@@ -4,7 +4,7 @@
 
 use crate::linux::fault;
 use crate::linux::root::Root;
-use crate::linux::stat;
+use crate::linux::{stat, tree};
 use crate::records::Records;
 use octo_core::{Code, Error, Kind, RelPath};
 use rustix::fs::{Mode, OFlags};
@@ -54,6 +54,10 @@ impl Shelf {
         if slot.is_none() {
             make_folders(root)?;
             *slot = open(root, OFlags::CREATE)?;
+            // Once, so that every later commit is reachable by name.
+            for folder in [folder(), path(octo_core::RESERVED), RelPath::root()] {
+                tree::sync_folder(root, &folder).map_err(|errno| fault::target(errno, "syncing", &folder))?;
+            }
             self.absent.store(slot.is_none(), Ordering::Release);
         }
         match slot.as_mut() {

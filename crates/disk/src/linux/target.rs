@@ -7,20 +7,20 @@
 
 use crate::linux::file::DiskFile;
 use crate::linux::listing::{self, End};
+use crate::linux::open::{self, DiskOptions, Modes};
 use crate::linux::root::Root;
 use crate::linux::shelf::Shelf;
 use crate::linux::stat::Side;
 use crate::linux::tree::{self, Spot};
-use crate::linux::{fault, filesystem, probe, stat};
+use crate::linux::{fault, filesystem, lock, stat};
 use octo_core::{
     Abilities, Code, Done, Entry, Error, Kind, LinkTarget, LinkType, ListSink, Listed, Meta, RESERVED, RelPath, Space,
     Target, TargetFile, Timestamp,
 };
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -28,31 +28,6 @@ use std::sync::{Mutex, PoisonError};
 const PAGE_ENTRIES: usize = 1000;
 /// Where folders have to be synced one by one: this many are remembered before they are.
 const TOUCHED_MAX: usize = 4096;
-
-/// Permissions of what is made in a mirror. Private unless told otherwise (DESIGN rule 9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Modes {
-    /// Of files. Only permission bits count; the owner can always read and write.
-    pub file: u32,
-    /// Of folders. Only permission bits count; the owner can always do everything.
-    pub folder: u32,
-}
-
-impl Default for Modes {
-    fn default() -> Modes {
-        Modes { file: 0o600, folder: 0o700 }
-    }
-}
-
-/// How to open a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DiskOptions {
-    /// Make the folder, and those above it, if it does not exist. Without it a target that does not exist is empty and
-    /// nothing can be made in it: for a dry run.
-    pub create: bool,
-    /// Permissions of what is made.
-    pub modes: Modes,
-}
 
 /// A mirror's store on a local disk.
 #[derive(Debug)]
@@ -71,18 +46,18 @@ pub struct DiskTarget {
 impl DiskTarget {
     /// Opens the folder at `path` as a target, and finds out what its filesystem can do.
     pub fn open(path: &Path, options: DiskOptions) -> Result<DiskTarget, Error> {
-        let failed = |errno: Errno| Error::new(open_code(errno), format!("opening {}: {errno}", path.display()));
+        let failed = |errno: Errno| Error::new(open::open_code(errno), format!("opening {}: {errno}", path.display()));
         let root = match Root::open_at(path) {
             Err(Errno::NOENT) if options.create => {
-                make_root(path)?;
+                open::make_root(path)?;
                 Root::open_at(path).map_err(failed)?
             }
             Err(Errno::NOENT) => Root::absent(),
             other => other.map_err(failed)?,
         };
-        let nearest = nearest_folder(path).map_err(failed)?;
+        let nearest = open::nearest_folder(path).map_err(failed)?;
         let volume = filesystem::number(&nearest).map_err(failed)?;
-        let abilities = match find_abilities(&root) {
+        let abilities = match open::find_abilities(&root) {
             // A dry run changes nothing and may be made by somebody who could not.
             Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::NOSPC | Errno::DQUOT | Errno::NOENT)
                 if !options.create =>
@@ -93,7 +68,7 @@ impl DiskTarget {
                 let why =
                     if errno == Errno::NOTSUP { "it does not keep last write times".into() } else { errno.to_string() };
                 let what = format!("finding out what the filesystem of {} can do: {why}", path.display());
-                Error::new(open_code(errno), what)
+                Error::new(open::open_code(errno), what)
             })?,
         };
         let touched = Mutex::default();
@@ -229,7 +204,7 @@ impl Target for DiskTarget {
     }
 
     fn lock(&self) -> Result<Box<dyn Send>, Error> {
-        lock(&self.root)
+        lock::take(&self.root)
     }
 
     fn space(&self) -> Result<Space, Error> {
@@ -446,80 +421,14 @@ impl Target for DiskTarget {
     }
 
     fn scratch(&self) -> Result<Box<dyn TargetFile>, Error> {
-        let path = reserved("tmp");
+        let path = open::reserved("tmp");
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         // Not every filesystem has nameless files, and on FUSE a removed one stays visible while it is open.
         let made = self.root.open(&path, flags, Mode::empty()).and_then(tree::nameless).or_else(|_| {
-            let folder = system_temporary()?;
+            let folder = open::system_temporary()?;
             tree::nameless(&folder).or_else(|_| tree::unlinked(&folder))
         });
         let fd = made.map_err(|errno| fault::target(errno, "making a temporary file in", &path))?;
         Ok(self.file(fd, &path))
-    }
-}
-
-fn reserved(below: &str) -> RelPath {
-    RelPath::parse(format!("{RESERVED}/{below}").as_bytes()).unwrap_or_default()
-}
-
-fn open_code(errno: Errno) -> Code {
-    if errno == Errno::NOSPC || errno == Errno::DQUOT { Code::NoSpace } else { Code::TargetFailed }
-}
-
-fn make_root(path: &Path) -> Result<(), Error> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
-        let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
-        Error::new(open_code(errno), format!("making {}: {error}", path.display()))
-    })
-}
-
-/// The folder at `path`, or the nearest one above it that exists.
-fn nearest_folder(path: &Path) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let mut last = Errno::NOENT;
-    for ancestor in path.ancestors() {
-        let ancestor = if ancestor.as_os_str().is_empty() { Path::new(".") } else { ancestor };
-        match rustix::fs::open(ancestor, flags, Mode::empty()) {
-            Err(errno) => last = errno,
-            opened => return opened,
-        }
-    }
-    Err(last)
-}
-
-/// In our own temporary area if there is one, else directly below the root.
-fn find_abilities(root: &Root) -> Result<Abilities, Errno> {
-    match root.open(&reserved("tmp"), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()) {
-        Ok(tmp) => probe::probe(tmp.as_fd()),
-        Err(Errno::NOENT) => probe::probe(root.handle()?),
-        Err(errno) => Err(errno),
-    }
-}
-
-/// Rather `/var/tmp` than `/tmp`, which may live in memory.
-fn system_temporary() -> Result<OwnedFd, Errno> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let given = std::env::var_os("TMPDIR").map(std::path::PathBuf::from);
-    let places = given.into_iter().chain(["/var/tmp".into(), "/tmp".into()]);
-    places.map(|place| rustix::fs::open(place, flags, Mode::empty())).find(Result::is_ok).unwrap_or(Err(Errno::NOENT))
-}
-
-fn lock(root: &Root) -> Result<Box<dyn Send>, Error> {
-    let path = reserved("lock");
-    let failed = |errno| fault::target(errno, "locking", &path);
-    let folder = RelPath::parse(RESERVED.as_bytes()).unwrap_or_default();
-    tree::make_folder(root, &folder, Mode::RWXU).map_err(failed)?;
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK;
-    let fd = root.open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
-    match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => return Err(Error::new(Code::TargetBusy, "its lock is held")),
-        Err(errno) => return Err(failed(errno)),
-    }
-    // A lock on a file that was removed meanwhile would keep nobody out.
-    let held = stat::of_handle(&fd).map_err(failed)?;
-    match tree::spot(root, &path).map_err(failed)? {
-        Spot::Taken(now) if now.stx_ino == held.stx_ino => Ok(Box::new(fd)),
-        _ => Err(Error::new(Code::TargetBusy, "its lock file was replaced")),
     }
 }

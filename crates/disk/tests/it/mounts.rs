@@ -125,3 +125,27 @@ fn a_disk_that_became_read_only_fails_the_target() {
     let dry = DiskTarget::open(&disk.path, DiskOptions::default()).unwrap();
     assert_eq!(list_target(&dry, "").names(), ["file", "lost+found"]);
 }
+
+#[test]
+fn a_checkpoint_that_could_not_reach_the_disk_says_so() {
+    own_mounts();
+    let temp = temp();
+    let at = |path: &str| temp.path().join(path).to_str().unwrap().to_owned();
+    // A disk that announces 64 MiB and has 8: writes go well until they have to be written.
+    for folder in ["small", "disk"] {
+        std::fs::create_dir(at(folder)).unwrap();
+    }
+    run("mount", "mount", &["-t", "tmpfs", "-o", "size=8m", "none", &at("small")]);
+    std::fs::File::create(at("small/image")).unwrap().set_len(64 << 20).unwrap();
+    run("e2fsprogs", "mkfs.ext4", &["-q", "-F", "-O", "^has_journal", &at("small/image")]);
+    run("mount", "mount", &["-o", "loop", &at("small/image"), &at("disk")]);
+    let target = open(temp.path().join("disk").as_path());
+    target.checkpoint().unwrap();
+    let file = target.create_file(&p("file")).unwrap();
+    let written = (0..32).try_for_each(|n| file.write_at(n << 20, &vec![7; 1 << 20]));
+    assert_eq!(written, Ok(()), "the disk takes it for now");
+    let failed = code(target.checkpoint());
+    run("mount", "umount", &["--lazy", &at("disk")]);
+    run("mount", "umount", &["--lazy", &at("small")]);
+    assert_eq!(failed, Code::TargetFailed);
+}

@@ -175,3 +175,30 @@ fn a_handle_stays_in_the_mirror_when_the_mirror_is_moved() {
     write_file(&yard.target, "file", b"file");
     assert!(moved.join("file").exists() && !yard.outside.join("file").exists());
 }
+
+#[test]
+fn several_threads_may_work_at_once() {
+    let yard = yard();
+    make_reserved(&yard.target);
+    let junction = LinkTarget { kind: LinkType::Windows(7), data: vec![] };
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (target, junction) = (&yard.target, &junction);
+            scope.spawn(move || {
+                let folder = p(&format!("folder{}", thread % 2));
+                target.make_folder(&folder).unwrap();
+                for n in 0..200 {
+                    let (stage, place) = (format!(".octobackup/tmp/{thread}-{n}"), format!("{folder}/{thread}-{n}"));
+                    write_file(target, &stage, &[thread]);
+                    assert_eq!(target.rename_new(&p(&stage), &p(&place)).unwrap(), Done::Yes);
+                    let link = p(&format!("{folder}/link{n}"));
+                    assert!(matches!(target.make_link(&link, junction, MOMENT).unwrap(), Done::Yes | Done::Exists));
+                }
+                target.checkpoint().unwrap();
+            });
+        }
+    });
+    for folder in ["folder0", "folder1"] {
+        assert_eq!(list_target(&yard.target, folder).entries.len(), 2 * 200 + 200);
+    }
+}

@@ -164,3 +164,19 @@ fn the_rules_for_names_of_this_disk_hold() {
         assert!(list_target(&yard.target, "").entries.contains_key(name));
     }
 }
+
+#[test]
+fn what_a_killed_probe_left_is_swept_and_a_living_one_is_not() {
+    let temp = temp();
+    let (left, living) = (".octobackup-probe-0123456789abcdef", ".octobackup-probe-fedcba9876543210");
+    let others = [".octobackup-probe-", ".octobackup-probe-0123456789abcdeg", "octobackup-probe-0123456789abcdef"];
+    for folder in [&[left, living][..], &others].concat() {
+        std::fs::create_dir(temp.path().join(folder)).unwrap();
+        std::fs::write(temp.path().join(folder).join("file"), "").unwrap();
+    }
+    let held = std::fs::File::open(temp.path().join(living)).unwrap();
+    held.try_lock().unwrap();
+    open(temp.path());
+    assert!(!temp.path().join(left).exists() && temp.path().join(living).join("file").exists());
+    assert!(others.iter().all(|folder| temp.path().join(folder).join("file").exists()));
+}

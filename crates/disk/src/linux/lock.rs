@@ -1,0 +1,30 @@
+//! The OS lock that gives a mirror to one run at a time.
+
+use crate::linux::root::Root;
+use crate::linux::tree::{self, Spot};
+use crate::linux::{fault, open, stat};
+use octo_core::{Code, Error, RESERVED, RelPath};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+/// Takes the lock, making the reserved folder and the lock file if needed. Held until the value is dropped, and not
+/// longer than the process lives.
+pub(crate) fn take(root: &Root) -> Result<Box<dyn Send>, Error> {
+    let path = open::reserved("lock");
+    let failed = |errno| fault::target(errno, "locking", &path);
+    let folder = RelPath::parse(RESERVED.as_bytes()).unwrap_or_default();
+    tree::make_folder(root, &folder, Mode::RWXU).map_err(failed)?;
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK;
+    let fd = root.open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
+    match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => return Err(Error::new(Code::TargetBusy, "its lock is held")),
+        Err(errno) => return Err(failed(errno)),
+    }
+    // A lock on a file that was removed meanwhile would keep nobody out.
+    let held = stat::of_handle(&fd).map_err(failed)?;
+    match tree::spot(root, &path).map_err(failed)? {
+        Spot::Taken(now) if now.stx_ino == held.stx_ino => Ok(Box::new(fd)),
+        _ => Err(Error::new(Code::TargetBusy, "its lock file was replaced")),
+    }
+}
