@@ -6,6 +6,7 @@ use crate::settings::{self, Settings};
 use crate::{exit, listeners, sync, text};
 use octo_core::{Code, Error};
 use octo_disk::{DiskOptions, DiskTarget};
+use octo_mirror::HeldPlan;
 use serde_json::json;
 
 /// Entries shown; the plan on the disk has all.
@@ -18,11 +19,14 @@ pub fn run(args: HeldArgs) -> Result<u8, Error> {
     let Some(job) = octo_mirror::saved_job(&target)? else {
         return Err(Error::new(Code::Usage, format!("DST {}: there is no mirror made by octobackup", path.display())));
     };
+    let plan = octo_mirror::held_plan(&target, SHOWN_MAX)?;
+    if let Some(id) = &args.approve {
+        demand_waiting(id, plan.as_ref())?;
+    }
     if args.approve.is_some() || args.release_brake {
         drop(target);
         return sync::run(&Settings::held(args, Job::from_text(&job)?)?);
     }
-    let plan = octo_mirror::held_plan(&target, SHOWN_MAX)?;
     if args.output.json {
         let value = plan.map(|plan| {
             json!({
@@ -37,4 +41,14 @@ pub fn run(args: HeldArgs) -> Result<u8, Error> {
         listeners::print("Nothing waits for approval.");
     }
     Ok(exit::COMPLETE)
+}
+
+/// A mistyped or superseded id is refused before anything is copied. The engine looks again, with the mirror locked.
+fn demand_waiting(id: &str, plan: Option<&HeldPlan>) -> Result<(), Error> {
+    let waits = match plan {
+        Some(plan) if plan.id == id => return Ok(()),
+        Some(plan) => format!("it was superseded, or never was; the plan that waits is {}", plan.id),
+        None => "no plan waits for approval".to_owned(),
+    };
+    Err(Error::new(Code::Usage, format!("--approve {id}: {waits}")))
 }

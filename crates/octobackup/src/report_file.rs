@@ -22,8 +22,9 @@ struct Spool {
 }
 
 impl ReportFile {
-    /// Makes sure, before the run, that the report can be written.
-    pub fn create(path: &Path) -> Result<ReportFile, Error> {
+    /// Makes sure, before the run, that the report can be written, and outside the mirror: there the next run would
+    /// delete it.
+    pub fn create(path: &Path, mirror: &Path) -> Result<ReportFile, Error> {
         let refused = |why: &str| Error::new(Code::Usage, format!("--report {}: {why}", path.display()));
         match std::fs::symlink_metadata(path) {
             Ok(meta) if !meta.is_file() => return Err(refused("it exists and is not a regular file")),
@@ -31,6 +32,10 @@ impl ReportFile {
             _ => {}
         }
         let path = std::path::absolute(path).map_err(|e| refused(&e.to_string()))?;
+        let folder = folder_of(&path).canonicalize().map_err(|e| refused(&e.to_string()))?;
+        if mirror.canonicalize().is_ok_and(|mirror| folder.starts_with(mirror)) {
+            return Err(refused("it lies in the mirror"));
+        }
         let file = tempfile::tempfile_in(folder_of(&path)).map_err(|e| refused(&e.to_string()))?;
         let spool = Spool { file: BufWriter::new(file), problems: 0, fault: None };
         Ok(ReportFile { path, spool: Mutex::new(spool) })
@@ -93,7 +98,7 @@ mod tests {
     fn every_problem_is_in_the_report() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("r.json");
-        let file = ReportFile::create(&path).unwrap();
+        let file = ReportFile::create(&path, Path::new("/nonexistent")).unwrap();
         for n in 0..1000 {
             let place = RelPath::parse(format!("a/{n}\u{1b}").as_bytes()).unwrap();
             file.problem(&Problem { code: Code::Locked, path: place, detail: "\"in use\"".into() });
@@ -115,7 +120,21 @@ mod tests {
             PathBuf::from("/dev/null"),
             PathBuf::from("/"),
         ] {
-            assert_eq!(ReportFile::create(&path).map(drop).map_err(|e| e.code), Err(Code::Usage), "{}", path.display());
+            let created = ReportFile::create(&path, Path::new("/nonexistent")).map(drop);
+            assert_eq!(created.map_err(|e| e.code), Err(Code::Usage), "{}", path.display());
         }
+    }
+
+    #[test]
+    fn a_report_inside_the_mirror_is_refused_however_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mirror, link) = (folder.path().join("mirror"), folder.path().join("link"));
+        std::fs::create_dir_all(mirror.join("sub")).unwrap();
+        std::os::unix::fs::symlink(&mirror, &link).unwrap();
+        for path in [mirror.join("r.json"), mirror.join("sub/r.json"), link.join("sub/r.json")] {
+            let error = ReportFile::create(&path, &mirror).map(drop).unwrap_err();
+            assert!(error.detail.contains("lies in the mirror"), "{}", path.display());
+        }
+        assert!(ReportFile::create(&folder.path().join("mirror.json"), &link).is_ok());
     }
 }

@@ -171,16 +171,27 @@ fn rules(args: &SyncArgs, matches: &ArgMatches) -> Result<Vec<Rule>, Error> {
     let places = |name: &str| matches.indices_of(name).into_iter().flatten().collect::<Vec<_>>();
     let mut placed = Vec::new();
     for (place, pattern) in places("exclude").into_iter().zip(&args.exclude) {
-        placed.push((place, vec![checked("--exclude", Rule::Exclude(pattern.clone()))?]));
+        placed.push((place, vec![checked("--exclude", Rule::Exclude(typed("--exclude", pattern)?))?]));
     }
     for (place, pattern) in places("include").into_iter().zip(&args.include) {
-        placed.push((place, vec![checked("--include", Rule::Include(pattern.clone()))?]));
+        placed.push((place, vec![checked("--include", Rule::Include(typed("--include", pattern)?))?]));
     }
     for (place, file) in places("exclude_from").into_iter().zip(&args.exclude_from) {
         placed.push((place, patterns_in(file)?));
     }
     placed.sort_by_key(|(place, _)| *place);
     Ok(placed.into_iter().flat_map(|(_, rules)| rules).collect())
+}
+
+/// Only a file has comments: a typed pattern that begins with # means a name that does, as `#recycle` on many servers.
+fn typed(option: &str, pattern: &str) -> Result<String, Error> {
+    match pattern.strip_prefix('#') {
+        Some(rest) => Ok(format!("\\#{rest}")),
+        None if pattern.trim().is_empty() => {
+            Err(usage(format!("{option} {pattern:?}: an empty pattern matches nothing")))
+        }
+        None => Ok(pattern.to_owned()),
+    }
 }
 
 /// A pattern that cannot be one is refused with the option it came from.

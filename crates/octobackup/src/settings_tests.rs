@@ -102,3 +102,13 @@ fn a_password_in_an_address_is_refused_and_not_repeated() {
     let error = sync(&["smb://me:s3cret@fs/d", "/b"]).unwrap_err();
     assert!(error.detail.contains("--password-file") && !error.detail.contains("s3cret"), "{}", error.detail);
 }
+
+#[test]
+fn a_typed_pattern_is_never_taken_for_a_comment() {
+    let settings = sync(&["/a", "/b", "--exclude", "#recycle", "--exclude", "#x*", "--include", "#xy"]).unwrap();
+    let filter = settings.job.filter().unwrap();
+    let excludes = |name: &str| filter.excludes(&octo_core::RelPath::parse(name.as_bytes()).unwrap(), true);
+    assert!(excludes("#recycle") && excludes("#xz") && !excludes("#xy"));
+    refused(&["/a", "/b", "--exclude", " "], "--exclude");
+    refused(&["/a", "/b", "--include", ""], "--include");
+}

@@ -22,7 +22,7 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
     let cancel = stop::on_signals()?;
     let output = &settings.output;
     let mut listeners = Listeners {
-        report_file: output.report.as_deref().map(ReportFile::create).transpose()?,
+        report_file: output.report.as_deref().map(|path| ReportFile::create(path, &settings.target)).transpose()?,
         progress: if output.quiet { None } else { Progress::on_terminal() },
         lists_changes: settings.once.dry_run && !output.quiet,
         json: output.json,
