@@ -7,6 +7,7 @@
 use octo_core::{Code, Error, LinkTarget, LinkType, Name, RelPath, Timestamp};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row, params};
 use std::path::Path;
+use std::time::Duration;
 
 /// Raised with every change of the tables. A higher one in a file is from a newer program.
 const FORMAT: i64 = 1;
@@ -41,6 +42,8 @@ impl Records {
 
     fn prepare(path: &Path, flags: OpenFlags) -> rusqlite::Result<Result<Records, Error>> {
         let mut db = Connection::open_with_flags(path, flags)?;
+        // Who else has it open keeps it open: waiting would not help.
+        db.busy_timeout(Duration::ZERO)?;
         // Exclusive before the first access: the log then needs no shared memory file.
         db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         db.pragma_update(None, "trusted_schema", false)?;

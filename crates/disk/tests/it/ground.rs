@@ -125,10 +125,27 @@ pub fn own_mounts() {
     run("mount", "mount", &["--make-rprivate", "/"]);
 }
 
+/// Something mounted at a path, until it is dropped: after all that is opened below it, before the folder is removed.
+pub struct Mounted(PathBuf);
+
+pub fn mount(arguments: &[&str], path: &Path) -> Mounted {
+    run("mount", "mount", &[arguments, &[path.to_str().unwrap()]].concat());
+    Mounted(path.to_path_buf())
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Lazily: a failed test may still have files open. A loop device goes with its mount.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
 /// A small filesystem in a file, mounted for this thread.
 pub struct Disk {
     pub path: PathBuf,
-    temp: TempDir,
+    // Dropped in this order.
+    _mounted: Mounted,
+    _temp: TempDir,
 }
 
 impl Disk {
@@ -142,7 +159,7 @@ impl Disk {
         let (image, folder) = (image.to_str().unwrap(), path.to_str().unwrap());
         run(make.0, make.1, &[make.2, &[image]].concat());
         run(mount.0, mount.1, &[mount.2, &[image, folder]].concat());
-        Disk { path, temp }
+        Disk { _mounted: Mounted(path.clone()), path, _temp: temp }
     }
 
     pub fn ext4(megabytes: u64, options: &[&str]) -> Disk {
@@ -152,11 +169,3 @@ impl Disk {
 
 /// Mounts an image through the kernel.
 pub const LOOP: (&str, &str, &[&str]) = ("mount", "mount", &["-o", "loop"]);
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: a failed test may still have files open. The loop device goes with the mount.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.path).status();
-        let _ = self.temp.path();
-    }
-}

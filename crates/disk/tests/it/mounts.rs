@@ -10,17 +10,18 @@ fn own_yard() -> Yard {
     yard()
 }
 
-fn tmpfs_inside(yard: &Yard) {
+fn tmpfs_inside(yard: &Yard) -> Mounted {
     yard.target.make_folder(&p("inner")).unwrap();
     write_file(&yard.target, "file", b"file");
-    run("mount", "mount", &["-t", "tmpfs", "none", yard.root.join("inner").to_str().unwrap()]);
+    let mounted = mount(&["-t", "tmpfs", "none"], &yard.root.join("inner"));
     std::fs::write(yard.root.join("inner/theirs"), "theirs").unwrap();
+    mounted
 }
 
 #[test]
 fn nothing_is_touched_on_another_filesystem_inside_the_mirror() {
     let yard = own_yard();
-    tmpfs_inside(&yard);
+    let _mounted = tmpfs_inside(&yard);
     let target = &yard.target;
     assert_eq!(list_target(target, "").entries[&b"inner"[..]].kind, Kind::Folder);
     let mut kept = Kept::default();
@@ -50,8 +51,7 @@ fn nothing_is_touched_on_another_filesystem_inside_the_mirror() {
 fn a_bind_mount_of_the_same_filesystem_is_another_filesystem_too() {
     let yard = own_yard();
     yard.target.make_folder(&p("bound")).unwrap();
-    let (outside, bound) = (yard.outside.to_str().unwrap(), yard.root.join("bound"));
-    run("mount", "mount", &["--bind", outside, bound.to_str().unwrap()]);
+    let _mounted = mount(&["--bind", yard.outside.to_str().unwrap()], &yard.root.join("bound"));
     let before = yard.outside_state();
     assert_eq!(code(yard.target.remove_file(&p("bound/canary"))), Code::OtherDevice);
     assert_eq!(code(yard.target.create_file(&p("bound/new"))), Code::OtherDevice);
@@ -61,7 +61,7 @@ fn a_bind_mount_of_the_same_filesystem_is_another_filesystem_too() {
 #[test]
 fn a_source_lists_a_mount_point_and_does_not_go_into_it() {
     let yard = own_yard();
-    tmpfs_inside(&yard);
+    let _mounted = tmpfs_inside(&yard);
     let source = LocalSource::open(&yard.root).unwrap();
     let (kept, listed) = list_source(&source, "");
     assert_eq!((kept.names(), listed), (vec!["file".into(), "inner".into()], Listed::Complete));
@@ -130,22 +130,20 @@ fn a_disk_that_became_read_only_fails_the_target() {
 fn a_checkpoint_that_could_not_reach_the_disk_says_so() {
     own_mounts();
     let temp = temp();
-    let at = |path: &str| temp.path().join(path).to_str().unwrap().to_owned();
+    let at = |path: &str| temp.path().join(path);
     // A disk that announces 64 MiB and has 8: writes go well until they have to be written.
     for folder in ["small", "disk"] {
         std::fs::create_dir(at(folder)).unwrap();
     }
-    run("mount", "mount", &["-t", "tmpfs", "-o", "size=8m", "none", &at("small")]);
+    let _small = mount(&["-t", "tmpfs", "-o", "size=8m", "none"], &at("small"));
     std::fs::File::create(at("small/image")).unwrap().set_len(64 << 20).unwrap();
-    run("e2fsprogs", "mkfs.ext4", &["-q", "-F", "-O", "^has_journal", &at("small/image")]);
-    run("mount", "mount", &["-o", "loop", &at("small/image"), &at("disk")]);
-    let target = open(temp.path().join("disk").as_path());
+    let image = at("small/image").to_str().unwrap().to_owned();
+    run("e2fsprogs", "mkfs.ext4", &["-q", "-F", "-O", "^has_journal", &image]);
+    let _disk = mount(&["-o", "loop", &image], &at("disk"));
+    let target = open(&at("disk"));
     target.checkpoint().unwrap();
     let file = target.create_file(&p("file")).unwrap();
     let written = (0..32).try_for_each(|n| file.write_at(n << 20, &vec![7; 1 << 20]));
     assert_eq!(written, Ok(()), "the disk takes it for now");
-    let failed = code(target.checkpoint());
-    run("mount", "umount", &["--lazy", &at("disk")]);
-    run("mount", "umount", &["--lazy", &at("small")]);
-    assert_eq!(failed, Code::TargetFailed);
+    assert_eq!(code(target.checkpoint()), Code::TargetFailed);
 }
