@@ -70,23 +70,27 @@ impl Lanes {
         let by_load = self.lanes.iter().min_by_key(|lane| lane.busy.load(Ordering::Relaxed));
         let lane = by_load.ok_or_else(|| Error::new(Code::Usage, "no connections are allowed"))?;
         lane.busy.fetch_add(1, Ordering::Relaxed);
-        let standing = async {
-            let mut slot = lane.session.lock().await;
-            if let Some(session) = slot.as_ref().filter(|s| !s.conn.is_disconnected()) {
-                return Ok(Arc::clone(session));
-            }
-            let session = Arc::new(logon::open(&self.address, &self.credentials, &self.options).await?);
-            self.prove_place(&session).await?;
-            *slot = Some(Arc::clone(&session));
-            Ok(session)
-        };
-        match standing.await {
+        match self.standing(lane).await {
             Ok(session) => Ok(Lease { session, lane }),
             Err(error) => {
                 lane.busy.fetch_sub(1, Ordering::Relaxed);
-                Err(error)
+                // Whatever the server said instead of letting us in, it concerns no single entry.
+                let code = if error.code.stops_run() { error.code } else { Code::Protocol };
+                Err(Error { code, ..error })
             }
         }
+    }
+
+    /// The lane's session, a new one if it has none that stands.
+    async fn standing(&self, lane: &Lane) -> Result<Arc<Session>, Error> {
+        let mut slot = lane.session.lock().await;
+        if let Some(session) = slot.as_ref().filter(|s| !s.conn.is_disconnected()) {
+            return Ok(Arc::clone(session));
+        }
+        let session = Arc::new(logon::open(&self.address, &self.credentials, &self.options).await?);
+        self.prove_place(&session).await?;
+        *slot = Some(Arc::clone(&session));
+        Ok(session)
     }
 
     async fn prove_place(&self, session: &Arc<Session>) -> Result<(), Error> {

@@ -13,6 +13,7 @@ pub(crate) mod nt {
     pub const END_OF_FILE: u32 = 0xC000_0011;
     pub const MORE_PROCESSING_REQUIRED: u32 = 0xC000_0016;
     pub const ACCESS_DENIED: u32 = 0xC000_0022;
+    pub const OBJECT_NAME_INVALID: u32 = 0xC000_0033;
     pub const OBJECT_NAME_NOT_FOUND: u32 = 0xC000_0034;
     pub const OBJECT_PATH_NOT_FOUND: u32 = 0xC000_003A;
     pub const SHARING_VIOLATION: u32 = 0xC000_0043;
@@ -33,6 +34,7 @@ pub(crate) mod nt {
     pub const NOT_A_DIRECTORY: u32 = 0xC000_0103;
     pub const FILE_CLOSED: u32 = 0xC000_0128;
     pub const LOGON_TYPE_NOT_GRANTED: u32 = 0xC000_015B;
+    pub const ILLEGAL_CHARACTER: u32 = 0xC000_0161;
     pub const ACCOUNT_EXPIRED: u32 = 0xC000_0193;
     pub const USER_SESSION_DELETED: u32 = 0xC000_0203;
     pub const PASSWORD_MUST_CHANGE: u32 = 0xC000_0224;
@@ -67,6 +69,9 @@ pub(crate) fn entry(status: u32) -> Error {
         nt::NETWORK_NAME_DELETED => (Code::ConnectionLost, "the share was removed or the session was closed"),
         nt::USER_SESSION_DELETED | nt::NETWORK_SESSION_EXPIRED | nt::FILE_CLOSED => {
             (Code::ConnectionLost, "the server ended the session")
+        }
+        nt::OBJECT_NAME_INVALID | nt::ILLEGAL_CHARACTER => {
+            (Code::SourceEntry, "the server lists this name and does not take it back")
         }
         nt::PATH_NOT_COVERED => (Code::SourceEntry, "it lies on another server (DFS), which is not followed"),
         _ => (Code::SourceEntry, "the server refused"),

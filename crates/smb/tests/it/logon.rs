@@ -148,6 +148,7 @@ fn the_pin_stays_the_same_when_the_server_starts_again() {
     assert_eq!(pin.server, samba.addr());
     assert!(!pin.volume.is_empty());
     samba.stop();
+    std::fs::write(samba.share_path("data").join("Sub/new"), b"").unwrap();
     samba.start_again();
     assert_eq!(connect(&samba, "data/sub", "plain").pin().unwrap(), pin);
     let features = connect(&samba, "data", "plain").features();

@@ -13,6 +13,8 @@
 mod address;
 mod config;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use config::SambaOptions;
 
@@ -103,7 +105,7 @@ impl Samba {
         command.env("LD_PRELOAD", format!("{}:{NSS_WRAPPER}", self.path("shim.so").display()));
         self.nss(&mut command);
         let ready = format!("{}:{}", self.addr(), Samba::OTHER_PORT);
-        self.server = Some(Server::start(&command, &self.path("logs/smbd.out"), &ready));
+        self.server = Some(Server::start(&command, self.folder.path(), &self.path("logs/smbd.out"), &ready));
     }
 
     /// The process id of the server, for tests of the fixture itself.

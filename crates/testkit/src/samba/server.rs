@@ -5,7 +5,7 @@
 //! forgets it when Samba changes its user.)
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -16,19 +16,23 @@ use std::time::{Duration, Instant};
 const START_TIME_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Starts its arguments in a session of their own, says its id, and ends it when the input closes.
+/// Starts its arguments but the first in a session of their own, says its id, and ends it when a line comes or the
+/// input closes. In the latter case we were killed: it then removes the folder that is the first argument.
 const GUARDIAN: &str = r#"
 trap '' INT TERM HUP
+folder=$1
+shift
 setsid "$@" </dev/null >&2 &
 server=$!
 echo $server
-read -r _
+read -r _ && folder=
 kill -TERM -$server 2>/dev/null
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  kill -0 -$server 2>/dev/null || exit 0
+  kill -0 -$server 2>/dev/null || break
   sleep 0.1
 done
 kill -KILL -$server 2>/dev/null
+[ -z "$folder" ] || rm -rf -- "$folder"
 "#;
 
 /// A running server. Dropping it stops it and waits until it is gone.
@@ -39,13 +43,14 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts `command` with its output in `log`, and waits until `ready` accepts connections.
-    pub fn start(command: &Command, log: &Path, ready: &str) -> Server {
+    /// Starts `command` with its output in `log`, and waits until `ready` accepts connections. If we are killed,
+    /// `folder` is removed.
+    pub fn start(command: &Command, folder: &Path, log: &Path, ready: &str) -> Server {
         let log_file = File::create(log).expect("the server's log");
         // The environment is for the server, not for the shell: the shim has no business there.
         let envs = command.get_envs().filter_map(|(key, value)| Some((key, value?)));
         let mut shell = Command::new("sh");
-        shell.args(["-c", GUARDIAN, "guardian", "env"]);
+        shell.args(["-c", GUARDIAN, "guardian"]).arg(folder).arg("env");
         shell.args(envs.map(|(key, value)| format!("{}={}", key.display(), value.display())));
         shell.arg(command.get_program()).args(command.get_args());
         // /usr/sbin is not in every user's path.
@@ -87,7 +92,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.input.take());
+        if let Some(mut input) = self.input.take() {
+            let _ = input.write_all(b"stop\n");
+        }
         let _ = self.guardian.wait();
     }
 }
