@@ -13,6 +13,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("smbclient", "smbcacls and smbclient, which prepare shares"),
     ("libnss-wrapper", "Samba users without touching /etc"),
     ("attr", "getfattr and setfattr"),
+    ("jq", "runs the manual's restore script as it is printed"),
     ("mount", "loop-mounts small disks, for the tests on full ones and on other filesystems"),
     ("e2fsprogs", "makes them with ext4"),
     ("dosfstools", "with FAT"),

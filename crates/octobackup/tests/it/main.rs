@@ -1,7 +1,10 @@
 //! The real program, end to end: on local folders and on a real Samba.
 
+#![allow(clippy::unwrap_used, reason = "a test fails in no other way")]
+
 mod held;
 mod local;
+mod restore;
 mod secrets;
 mod share;
 mod stop;
