@@ -20,11 +20,15 @@ fn main() -> Result<()> {
     let samba = Samba::start(SambaOptions::default());
     let share = samba.share_path("data");
     sample::fill(&share)?;
+    let folder = tempfile::Builder::new().prefix("octo-demo-").tempdir()?;
+    // Through the server: it keeps a creation time only for files that were made through it, and without one that
+    // stays the same a renamed file is copied, to be on the safe side.
+    std::fs::write(folder.path().join("image"), "octoBackup ".repeat(2_000_000))?;
+    person(&samba, &format!("put {} \"disk image.bin\"", folder.path().join("image").display()))?;
     DENIED.iter().for_each(|path| samba.deny(path));
     println!("{} files and folders at {}", sample::files(&share)?.len(), url(&samba, "backupop"));
     println!("only SeBackupPrivilege reads {}", DENIED.join(", "));
 
-    let folder = tempfile::Builder::new().prefix("octo-demo-").tempdir()?;
     let demo = Demo { program: program.into(), samba, folder };
     say("Without the privilege: an ordinary account");
     demo.sync("plain", "mirror-of-plain", 1)?;
@@ -37,6 +41,8 @@ fn main() -> Result<()> {
 
     say("The share changes");
     sample::change(&share)?;
+    println!("renamed: disk image.bin -> Archive/old disk image.bin");
+    person(&demo.samba, r#"rename "disk image.bin" "Archive\old disk image.bin""#)?;
 
     say("The second run");
     demo.sync("backupop", "mirror", 0)?;
@@ -80,8 +86,9 @@ impl Demo {
         for path in DENIED {
             let copy = self.folder.path().join(mirror).join(path);
             if copy.is_dir() {
-                println!("listed with backup intent: {path}/");
-            } else if copy.exists() {
+                continue;
+            }
+            if copy.exists() {
                 let text = std::fs::read_to_string(copy)?;
                 println!("read with backup intent: {path}: {:?}", text.lines().next().unwrap_or_default());
             } else {
@@ -122,6 +129,17 @@ impl Demo {
 
 fn url(samba: &Samba, user: &str) -> String {
     format!("smb://{user}@{}:{}/data", samba.addr(), Samba::OTHER_PORT)
+}
+
+/// What somebody else does over the network, in the words of smbclient.
+fn person(samba: &Samba, words: &str) -> Result<()> {
+    let share = format!("//{}/data", samba.addr());
+    let account = format!("admin%{}", Samba::password("admin"));
+    let output = Command::new("smbclient").args([&share, "-U", &account, "-c", words]).output()?;
+    if !output.status.success() {
+        return Err(format!("smbclient: {words}: {}", String::from_utf8_lossy(&output.stdout)).into());
+    }
+    Ok(())
 }
 
 fn say(text: &str) {

@@ -22,7 +22,6 @@ pub fn fill(share: &Path) -> Result<()> {
     write(share, "見積書/2025年度 予算.txt", "予算\n")?;
     write(share, "Photos/holiday 🦀.jpg", "not really a photo\n")?;
     write(share, "empty.dat", "")?;
-    write(share, "disk image.bin", &"octoBackup ".repeat(2_000_000))?;
     write(share, "Personnel/salaries.csv", "name;salary\nnobody;0\n")?;
     write(share, "Personnel/holidays.csv", "name;days\nnobody;30\n")?;
     write(share, "Board/minutes.txt", "Minutes of the board: strictly confidential\n")?;
@@ -37,8 +36,6 @@ pub fn change(share: &Path) -> Result<()> {
     println!("deleted: Archive/2021/report-20.txt, Photos/");
     fs::remove_file(share.join("Archive/2021/report-20.txt"))?;
     fs::remove_dir_all(share.join("Photos"))?;
-    println!("renamed: disk image.bin -> Archive/old disk image.bin");
-    fs::rename(share.join("disk image.bin"), share.join("Archive/old disk image.bin"))?;
     println!("added:   Projects/2026/plan.txt");
     write(share, "Projects/2026/plan.txt", "plan\n")
 }
