@@ -2,7 +2,6 @@
 
 use crate::world::{Tree, World, tree};
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -13,9 +12,10 @@ fn script() -> &'static str {
     MANUAL.rsplit("```").nth(1).expect("a block of code")
 }
 
-/// Names, content, and the times of files. Those of folders move when something is put back into them.
-fn state(tree: Tree) -> Vec<(PathBuf, Option<(Vec<u8>, SystemTime)>)> {
-    tree.into_iter().map(|(path, (content, time))| (path, content.map(|content| (content, time)))).collect()
+/// Without the times of folders, which move when something is put back into them.
+fn state(mut tree: Tree) -> Tree {
+    tree.values_mut().filter(|(content, _)| content.is_none()).for_each(|(_, time)| *time = SystemTime::UNIX_EPOCH);
+    tree
 }
 
 /// What happens to the source before each run.
