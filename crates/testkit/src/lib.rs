@@ -1,3 +1,4 @@
 //! testkit: see ARCHITECTURE.md.
 
+pub mod generated;
 pub mod samba;

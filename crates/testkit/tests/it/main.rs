@@ -1,0 +1,3 @@
+//! The tools of the tests are tested too.
+
+mod generated;
