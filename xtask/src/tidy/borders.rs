@@ -14,8 +14,10 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// What a crate's tests may lean on besides: the engine is tested on the real disk, everybody with the testkit.
-const TESTS_MAY_LEAN_ON: &[(&str, &[&str])] = &[("octo-mirror", &["octo-disk"])];
+/// What a crate's tests may lean on besides the testkit: the engine is tested on the real disk, and the testkit's own
+/// fixtures are proven with both.
+const TESTS_MAY_LEAN_ON: &[(&str, &[&str])] =
+    &[("octo-mirror", &["octo-disk"]), ("octo-testkit", &["octo-disk", "octo-mirror"])];
 
 /// Everything else that core may use: what other people do does not enter the vocabulary by accident.
 const CORE_MAY_USE: &[&str] = &["blake3", "ignore", "serde"];
