@@ -1,0 +1,215 @@
+//! Any target, with a number for each of its effects: to stop, to fail or to forget at exactly the k-th.
+
+use octo_core::source::{ListSink, Listed};
+use octo_core::{Abilities, Code, Done, Error, LinkTarget, Meta, RelPath, Space, Target, TargetFile, Timestamp};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What happens at an effect.
+pub trait Trap: Send + Sync {
+    /// Before effect number `number` (from 1) of the kind `what`. An error is what the effect fails with.
+    fn before(&self, number: u64, what: &str) -> Result<(), Error> {
+        let _ = (number, what);
+        Ok(())
+    }
+
+    /// After it took place.
+    fn after(&self, number: u64, what: &str) {
+        let _ = (number, what);
+    }
+}
+
+/// Only counts.
+pub struct Count;
+
+impl Trap for Count {}
+
+/// The process dies right after effect `0`, as if it had been killed.
+pub struct AbortAfter(pub u64);
+
+impl Trap for AbortAfter {
+    fn after(&self, number: u64, _: &str) {
+        if number == self.0 {
+            std::process::abort();
+        }
+    }
+}
+
+/// One effect fails, or all from it on.
+pub struct FailAt {
+    /// The first effect that fails.
+    pub number: u64,
+    /// With what.
+    pub code: Code,
+    /// Whether those after it fail too, as on a full disk.
+    pub and_all_after: bool,
+}
+
+impl Trap for FailAt {
+    fn before(&self, number: u64, what: &str) -> Result<(), Error> {
+        let fails = number == self.number || (self.and_all_after && number > self.number);
+        if fails { Err(Error::new(self.code, format!("planned to fail: {what}"))) } else { Ok(()) }
+    }
+}
+
+/// A target whose effects are numbered.
+pub struct Effects<T, R> {
+    inner: T,
+    state: Arc<State<R>>,
+    boot_id: Option<String>,
+    abilities: Abilities,
+}
+
+struct State<R> {
+    trap: R,
+    number: AtomicU64,
+    log: Mutex<Vec<String>>,
+}
+
+impl<R: Trap> State<R> {
+    fn effect<T>(
+        &self,
+        what: &str,
+        path: &dyn std::fmt::Display,
+        act: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let number = self.number.fetch_add(1, Ordering::SeqCst) + 1;
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{what} {path}"));
+        self.trap.before(number, what)?;
+        let result = act();
+        self.trap.after(number, what);
+        result
+    }
+}
+
+impl<T: Target, R: Trap + 'static> Effects<T, R> {
+    /// Numbers the effects of `inner`.
+    pub fn new(inner: T, trap: R) -> Effects<T, R> {
+        let state = State { trap, number: AtomicU64::new(0), log: Mutex::default() };
+        let abilities = inner.abilities();
+        Effects { inner, state: Arc::new(state), boot_id: None, abilities }
+    }
+
+    /// As if the machine had been started anew.
+    pub fn with_boot_id(mut self, id: &str) -> Effects<T, R> {
+        self.boot_id = Some(id.to_owned());
+        self
+    }
+
+    /// As if the filesystem had no hard links.
+    pub fn without_hard_links(mut self) -> Effects<T, R> {
+        self.abilities.hard_links = false;
+        self
+    }
+
+    /// How many effects there were.
+    pub fn count(&self) -> u64 {
+        self.state.number.load(Ordering::SeqCst)
+    }
+
+    /// What they were, in order.
+    pub fn log(&self) -> Vec<String> {
+        self.state.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn file(&self, path: &RelPath, inner: Box<dyn TargetFile>) -> Box<dyn TargetFile> {
+        Box::new(File { inner, path: path.clone(), state: Arc::clone(&self.state) })
+    }
+}
+
+struct File<R> {
+    inner: Box<dyn TargetFile>,
+    path: RelPath,
+    state: Arc<State<R>>,
+}
+
+impl<R: Trap> TargetFile for File<R> {
+    fn write_at(&self, offset_bytes: u64, bytes: &[u8]) -> Result<(), Error> {
+        self.state.effect("write", &self.path, || self.inner.write_at(offset_bytes, bytes))
+    }
+    fn read_at(&self, offset_bytes: u64, buffer: &mut [u8]) -> Result<usize, Error> {
+        self.inner.read_at(offset_bytes, buffer)
+    }
+    fn set_len(&self, size_bytes: u64) -> Result<(), Error> {
+        self.state.effect("set_len", &self.path, || self.inner.set_len(size_bytes))
+    }
+    fn sync(&self) -> Result<(), Error> {
+        self.state.effect("sync", &self.path, || self.inner.sync())
+    }
+    fn set_times(&self, write: Timestamp, creation: Option<Timestamp>) -> Result<(), Error> {
+        self.state.effect("set_times", &self.path, || self.inner.set_times(write, creation))
+    }
+    fn meta(&self) -> Result<Meta, Error> {
+        self.inner.meta()
+    }
+}
+
+impl<T: Target, R: Trap + 'static> Target for Effects<T, R> {
+    fn abilities(&self) -> Abilities {
+        self.abilities.clone()
+    }
+    fn lock(&self) -> Result<Box<dyn Send>, Error> {
+        self.state.effect("lock", &"", || self.inner.lock())
+    }
+    fn space(&self) -> Result<Space, Error> {
+        self.inner.space()
+    }
+    fn boot_id(&self) -> String {
+        self.boot_id.clone().unwrap_or_else(|| self.inner.boot_id())
+    }
+    fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
+        self.inner.list(folder, sink)
+    }
+    fn look(&self, path: &RelPath) -> Result<Option<Meta>, Error> {
+        self.inner.look(path)
+    }
+    fn make_folder(&self, path: &RelPath) -> Result<Done, Error> {
+        self.state.effect("make_folder", path, || self.inner.make_folder(path))
+    }
+    fn create_file(&self, path: &RelPath) -> Result<Box<dyn TargetFile>, Error> {
+        let file = self.state.effect("create_file", path, || self.inner.create_file(path))?;
+        Ok(self.file(path, file))
+    }
+    fn open_file(&self, path: &RelPath) -> Result<Option<Box<dyn TargetFile>>, Error> {
+        Ok(self.inner.open_file(path)?.map(|file| self.file(path, file)))
+    }
+    fn make_link(&self, path: &RelPath, link: &LinkTarget, write: Timestamp) -> Result<Done, Error> {
+        self.state.effect("make_link", path, || self.inner.make_link(path, link, write))
+    }
+    fn read_link(&self, path: &RelPath) -> Result<Option<LinkTarget>, Error> {
+        self.inner.read_link(path)
+    }
+    fn hard_link(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error> {
+        self.state.effect("hard_link", to, || self.inner.hard_link(from, to))
+    }
+    fn rename_over(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error> {
+        self.state.effect("rename_over", to, || self.inner.rename_over(from, to))
+    }
+    fn rename_new(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error> {
+        self.state.effect("rename_new", to, || self.inner.rename_new(from, to))
+    }
+    fn remove_file(&self, path: &RelPath) -> Result<Done, Error> {
+        self.state.effect("remove_file", path, || self.inner.remove_file(path))
+    }
+    fn remove_folder(&self, path: &RelPath) -> Result<Done, Error> {
+        self.state.effect("remove_folder", path, || self.inner.remove_folder(path))
+    }
+    fn set_times(&self, path: &RelPath, write: Timestamp, creation: Option<Timestamp>) -> Result<(), Error> {
+        self.state.effect("set_times", path, || self.inner.set_times(path, write, creation))
+    }
+    fn checkpoint(&self) -> Result<(), Error> {
+        self.state.effect("checkpoint", &"", || self.inner.checkpoint())
+    }
+    fn sync_folder(&self, path: &RelPath) -> Result<(), Error> {
+        self.state.effect("sync_folder", path, || self.inner.sync_folder(path))
+    }
+    fn record_name(&self, stored: &RelPath, original: &[u8]) -> Result<(), Error> {
+        self.state.effect("record_name", stored, || self.inner.record_name(stored, original))
+    }
+    fn recorded_name(&self, stored: &RelPath) -> Result<Option<Vec<u8>>, Error> {
+        self.inner.recorded_name(stored)
+    }
+    fn scratch(&self) -> Result<Box<dyn TargetFile>, Error> {
+        self.inner.scratch()
+    }
+}
