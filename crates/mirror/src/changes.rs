@@ -54,7 +54,7 @@ pub enum Record {
         /// Last write time.
         write_time: Timestamp,
     },
-    /// Only the time was set.
+    /// Its time was set, or, of a folder, moves with what is changed in it.
     Restamped {
         /// Where.
         path: RelPath,

@@ -176,7 +176,7 @@ impl<'a> Comparer<'a> {
             (Some(s), t) => {
                 let mut at = At::new(step.frame, s, t);
                 self.note_name(&at);
-                self.settle_case(step, &mut at);
+                self.settle_case(step, &mut at)?;
                 self.act(queue, step, &at, action, found.as_ref())
             }
             (None, Some(t)) if step.proof => self.vanish(step, &t),
@@ -205,7 +205,7 @@ impl<'a> Comparer<'a> {
                 self.keep_record(at, found)
             }
             Action::Restamp => {
-                step.dirty = true;
+                self.soil(step)?;
                 self.restamp(at)
             }
             Action::Verify if self.context.options.dry_run => {
@@ -217,21 +217,21 @@ impl<'a> Comparer<'a> {
                 queue.push(at.task(true))
             }
             Action::Replace { shifted } => {
-                step.dirty = true;
+                self.soil(step)?;
                 self.context.count(|c| c.shifted += u64::from(shifted));
                 self.replace(queue, at)
             }
             Action::Copy => {
-                step.dirty = true;
+                self.soil(step)?;
                 self.copy(queue, at)
             }
             Action::MakeFolder => {
-                step.dirty = true;
+                self.soil(step)?;
                 self.make_folder(step, at)
             }
             Action::Enter { .. } => step.children.push(&at.frame(at.old)),
             Action::MakeLink | Action::ReplaceLink => {
-                step.dirty = true;
+                self.soil(step)?;
                 self.link(at);
                 Ok(())
             }
@@ -328,7 +328,7 @@ impl<'a> Comparer<'a> {
 
     /// Notes an entry that the source does not have, and goes into it if it is a folder.
     fn vanish(&mut self, step: &mut Step<'_, 'a>, old: &Listing) -> Result<(), Error> {
-        step.dirty = true;
+        self.soil(step)?;
         let place = step.frame.place.join(&old.stored);
         self.lists.vanished.push(&Vanished { place: place.clone(), meta: old.meta }.encode())?;
         if old.meta.kind != Kind::Folder {
@@ -339,18 +339,30 @@ impl<'a> Comparer<'a> {
     }
 
     /// On a target that folds case, a name that differs only in case is renamed. If that fails the old case stays.
-    fn settle_case(&mut self, step: &mut Step<'_, 'a>, at: &mut At) {
-        let Some(target) = at.target.as_ref().filter(|t| Some(&t.stored) != at.place.name().as_ref()) else { return };
-        step.dirty = true;
+    fn settle_case(&mut self, step: &mut Step<'_, 'a>, at: &mut At) -> Result<(), Error> {
+        let Some(target) = at.target.as_ref().filter(|t| Some(&t.stored) != at.place.name().as_ref()) else {
+            return Ok(());
+        };
         let from = step.frame.place.join(&target.stored);
+        self.soil(step)?;
         if !self.context.options.dry_run
             && let Err(error) = self.placer.change_case(&from, &at.place)
         {
             self.context.problem(&at.source, error);
             at.place = from;
-            return;
+            return Ok(());
         }
         self.context.changed(&Change::Moved { from, to: at.place.clone() });
+        Ok(())
+    }
+
+    /// Something in the folder will be changed, which moves its last write time: the old one is recorded first.
+    fn soil(&self, step: &mut Step<'_, 'a>) -> Result<(), Error> {
+        let first = !std::mem::replace(&mut step.dirty, true);
+        match step.frame.old {
+            Some(old) if first && !step.frame.place.is_root() => self.placer.note_time(&step.frame.place, &old),
+            _ => Ok(()),
+        }
     }
 
     /// A name that is stored in another form is listed in the report.

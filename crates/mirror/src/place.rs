@@ -198,10 +198,14 @@ impl Placer<'_> {
         }
     }
 
+    /// Records the time of something whose time will move.
+    pub fn note_time(&self, place: &RelPath, old: &Meta) -> Result<(), Error> {
+        self.record(&Record::Restamped { path: place.clone(), kind: old.kind, write_time: old.write_time })
+    }
+
     /// Sets the time of something that is there.
     pub fn restamp(&self, place: &RelPath, old: &Meta, new: &Meta) -> Result<(), Error> {
-        let record = Record::Restamped { path: place.clone(), kind: old.kind, write_time: old.write_time };
-        self.record(&record)?;
+        self.note_time(place, old)?;
         self.target.set_times(place, new.write_time, new.creation_time)
     }
 }

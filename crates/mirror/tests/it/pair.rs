@@ -139,3 +139,15 @@ fn take_back(version: &Path, state: &mut Tree) {
         }
     }
 }
+
+/// Fails with the entries in which two trees differ.
+#[track_caller]
+pub fn assert_same(is: &Tree, should_be: &Tree, context: &str) {
+    let paths: std::collections::BTreeSet<_> = is.keys().chain(should_be.keys()).collect();
+    let different: Vec<_> = paths
+        .into_iter()
+        .filter(|path| is.get(*path) != should_be.get(*path))
+        .map(|path| format!("{}: is {:?}, should be {:?}", path.display(), is.get(path), should_be.get(path)))
+        .collect();
+    assert!(different.is_empty(), "{context}:\n{}", different.join("\n"));
+}
