@@ -15,11 +15,19 @@ const NEEDED: &[(&str, &str)] = &[
     ("attr", "getfattr and setfattr"),
     ("jq", "runs the manual's restore script as it is printed"),
     ("mount", "loop-mounts small disks, for the tests on full ones and on other filesystems"),
-    ("e2fsprogs", "makes them with ext4"),
-    ("dosfstools", "with FAT"),
-    ("xfsprogs", "with XFS"),
+    ("e2fsprogs", "makes small disks with ext4"),
+    ("util-linux", "flock, for the tests of the lock"),
+    ("xfsprogs", "small disks with XFS"),
     ("btrfs-progs", "with btrfs"),
+    ("exfatprogs", "with exFAT, which folds case"),
+    ("exfat-fuse", "mounts them"),
+    ("ntfs-3g", "with NTFS, which has the rules of Windows for names"),
 ];
+
+/// Whether the chores provide this package.
+pub fn provides(package: &str) -> bool {
+    NEEDED.iter().any(|(needed, _)| *needed == package)
+}
 
 /// Installs what is missing if it may, or fails with the command that does.
 pub fn provide() -> Result<()> {

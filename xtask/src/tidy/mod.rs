@@ -5,6 +5,7 @@
 
 mod borders;
 mod documents;
+mod packages;
 mod sizes;
 
 use crate::shell;
@@ -26,6 +27,7 @@ fn complaints(root: &Path) -> Result<Vec<String>> {
     let metadata = shell::metadata()?;
     let mut complaints = borders::check(&metadata)?;
     complaints.extend(documents::check(root, &metadata)?);
+    complaints.extend(packages::check(root)?);
     complaints.extend(sizes::check(root)?);
     Ok(complaints)
 }
