@@ -17,22 +17,27 @@ const START_TIME_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Starts its arguments but the first in a session of their own, says its id, and ends it when a line comes or the
-/// input closes. In the latter case we were killed: it then removes the folder that is the first argument.
+/// input closes. In the latter case we were killed: it then removes the folder that is the first argument. Samba's RPC
+/// helper leaves the session of the server for one of its own, and is ended by the id it left in the folder.
 const GUARDIAN: &str = r#"
 trap '' INT TERM HUP
-folder=$1
+folder=$1 remove=yes
 shift
 setsid "$@" </dev/null >&2 &
 server=$!
 echo $server
-read -r _ && folder=
-kill -TERM -$server 2>/dev/null
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  kill -0 -$server 2>/dev/null || break
-  sleep 0.1
+read -r _ && remove=no
+helper=$(cat "$folder/pid/samba-dcerpcd.pid" 2>/dev/null)
+grep -qsF -- "$folder/" "/proc/$helper/cmdline" || helper=
+for session in $server $helper; do
+  kill -TERM -$session 2>/dev/null
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    kill -0 -$session 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -KILL -$session 2>/dev/null
 done
-kill -KILL -$server 2>/dev/null
-[ -z "$folder" ] || rm -rf -- "$folder"
+[ "$remove" = no ] || rm -rf -- "$folder"
 "#;
 
 /// A running server. Dropping it stops it and waits until it is gone.

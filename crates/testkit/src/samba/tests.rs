@@ -51,6 +51,32 @@ fn it_starts_stops_is_killed_and_starts_again_on_one_address() {
     assert!(session(third).is_empty() && !folder.exists());
 }
 
+/// Ids of all processes that were started with a file in `folder`.
+fn started_with(folder: &Path) -> Vec<String> {
+    let ids = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mention = folder.to_str().unwrap();
+    ids.filter(|id| {
+        let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        line.split(|&b| b == 0).any(|arg| String::from_utf8_lossy(arg).contains(mention))
+    })
+    .collect()
+}
+
+#[test]
+fn helpers_that_leave_the_servers_session_end_with_it() {
+    let samba = Samba::start(SambaOptions::new());
+    std::fs::write(samba.share_path("data").join("f"), "x").unwrap();
+    // Names of users are looked up over RPC.
+    samba.deny("f");
+    let folder = samba.folder.path().to_owned();
+    let helper = folder.join("pid/samba-dcerpcd.pid");
+    assert!(
+        helper.exists() && started_with(&folder).contains(&std::fs::read_to_string(helper).unwrap().trim().to_owned())
+    );
+    drop(samba);
+    assert_eq!(started_with(&folder), Vec::<String>::new());
+}
+
 #[test]
 fn two_at_once_do_not_meet() {
     let (one, two) = (Samba::start(SambaOptions::new()), Samba::start(SambaOptions::new().user("more")));
