@@ -15,12 +15,12 @@ use std::process::Command;
 /// Tells a child process what to do: source, mirror, effect, whether there are hard links.
 const ORDER: &str = "OCTO_CRASH_ORDER";
 
-fn options() -> RunOptions {
+pub fn options() -> RunOptions {
     RunOptions { workers: Some(1), max_delete: Some(MaxDelete::Percent(100)), ..RunOptions::default() }
 }
 
 /// The first state: everything that the second one changes.
-fn first_state(pair: &Pair) {
+pub fn first_state(pair: &Pair) {
     for (path, content) in [
         ("stays", "stays"),
         ("changes", "old content"),
@@ -39,7 +39,7 @@ fn first_state(pair: &Pair) {
     std::os::unix::fs::symlink("stays", pair.source.join("link")).unwrap();
 }
 
-fn second_state(pair: &Pair) {
+pub fn second_state(pair: &Pair) {
     let at = |path: &str| pair.source.join(path);
     pair.write("changes", b"new content", 2_000_000);
     pair.write("a/changes too", b"new", 2_000_000);
@@ -91,7 +91,7 @@ fn child() {
 }
 
 /// Every file is what it was or what it is to be.
-fn assert_whole(mirror: &Tree, states: [&Tree; 2], k: u64) {
+pub fn assert_whole(mirror: &Tree, states: [&Tree; 2], k: u64) {
     for (path, node) in mirror.iter().filter(|(_, node)| node.kind == "file") {
         let is_whole = states.iter().any(|state| state.get(path).is_some_and(|n| n.content == node.content));
         assert!(is_whole, "after effect {k} {path:?} is {node:?}");
