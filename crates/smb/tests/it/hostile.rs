@@ -108,3 +108,17 @@ fn a_bit_turned_over_on_the_way_is_never_believed() {
         }
     }
 }
+
+#[test]
+fn a_capability_stripped_from_the_negotiation_is_noticed_before_the_newest_dialect() {
+    let samba = Samba::start(SambaOptions::new().global("server max protocol = SMB3_02"));
+    let proxy = Proxy::start(format!("{}:{}", samba.addr(), Samba::OTHER_PORT));
+    let bench = Bench { _samba: samba, proxy, share: "plainfs" };
+    assert!(bench.connect(Fault::Nothing).is_ok());
+    // The transport's header, the message's header, and the field in the NEGOTIATE response (MS-SMB2 2.2.4).
+    let (security_mode, guid, capabilities) = (4 + 64 + 2, 4 + 64 + 8, 4 + 64 + 24);
+    for field in [security_mode, guid, capabilities] {
+        let error = bench.connect(Fault::FlipAt(field)).err().expect("refused");
+        assert_eq!(error.code, Code::Insecure, "byte {field}: {error}");
+    }
+}
