@@ -3,3 +3,4 @@
 pub mod effects;
 pub mod generated;
 pub mod samba;
+pub mod source_suite;

@@ -1,3 +1,5 @@
 //! The tools of the tests are tested too.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod generated;
+mod local;
