@@ -2,5 +2,6 @@
 
 pub mod effects;
 pub mod generated;
+pub mod proxy;
 pub mod samba;
 pub mod source_suite;

@@ -4,3 +4,4 @@
 mod generated;
 mod local;
 mod memory;
+mod proxy;
