@@ -18,14 +18,16 @@ Examples:
   Mirror a share, asking for the password:
     octobackup sync smb://backupop@fileserver/data /srv/mirror
   An administrative share, with a domain account, from a scheduled task:
-    octobackup sync '\\\\fileserver\\d$\\data' /srv/mirror --user 'CORP\\backupop' --password-file /etc/octobackup/pw
+    octobackup sync '\\\\fileserver\\d$\\data' /srv/mirror -u 'CORP\\backupop' --password-file /etc/pw
   See what would happen:
     octobackup sync /home /srv/mirror --dry-run
   Without caches, but with one of them:
     octobackup sync /home /srv/mirror --exclude '.cache/*' --include '.cache/important'
 
-Patterns have gitignore's syntax; the last one that matches decides. What is excluded is ignored on both sides: it is
-neither copied nor deleted.";
+A dry run lists:  + new,  ~ changed,  > renamed,  t only its time,  - deleted
+
+Patterns have gitignore's syntax; the last one that matches decides.
+What is excluded is ignored on both sides: neither copied nor deleted.";
 
 const HELD_EXAMPLES: &str = "\
 Examples:

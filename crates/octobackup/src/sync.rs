@@ -27,7 +27,7 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
         lists_changes: settings.once.dry_run && !output.quiet,
         json: output.json,
     };
-    let clock = SystemClock::new();
+    let clock = SystemClock::new(cancel.clone());
     let mut remarks = Vec::new();
     let result = begin(settings, password, &mut remarks)
         .map(|begun| octo_mirror::run(&*begun.source, &begun.target, &begun.options, &listeners, &clock, &cancel));

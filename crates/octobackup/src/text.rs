@@ -66,8 +66,8 @@ fn numbers(report: &RunReport) -> String {
     let counts = &report.counts;
     let (copied, deleted) = if report.dry_run { ("To copy", "To delete") } else { ("Copied", "Deleted") };
     if counts.source_files + counts.source_folders > 0 {
-        let (files, folders) = (count(counts.source_files, "file"), count(counts.source_folders, "folder"));
-        line(out, "Source", &format!("{files} in {folders}, {}", size(counts.source_bytes)));
+        let what = files_and_folders(counts.source_files, counts.source_folders);
+        line(out, "Source", &format!("{what}, {}", size(counts.source_bytes)));
     }
     if counts.created + counts.replaced > 0 {
         let mut text = format!("{} new, {} changed", thousands(counts.created), thousands(counts.replaced));
@@ -90,9 +90,8 @@ fn numbers(report: &RunReport) -> String {
         line(out, title, &count(number, what));
     }
     if counts.deleted + counts.folders_deleted > 0 {
-        let both = [(counts.deleted, "file"), (counts.folders_deleted, "folder")];
-        let both: Vec<_> = both.iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(*n, what)).collect();
-        line(out, deleted, &format!("{}, {}", both.join(" and "), size(counts.deleted_bytes)));
+        let what = files_and_folders(counts.deleted, counts.folders_deleted);
+        line(out, deleted, &format!("{what}, {}", size(counts.deleted_bytes)));
     }
     if counts.held > 0 {
         line(out, "Held", &format!("{} not deleted", count(counts.held, "file")));
@@ -101,6 +100,12 @@ fn numbers(report: &RunReport) -> String {
         line(out, "Free", &format!("{} on the target", size(free)));
     }
     text
+}
+
+fn files_and_folders(files: u64, folders: u64) -> String {
+    let both = [(files, "file"), (folders, "folder")];
+    let both: Vec<_> = both.iter().filter(|(number, _)| *number > 0).map(|(number, one)| count(*number, one)).collect();
+    both.join(" and ")
 }
 
 fn line(out: &mut String, title: &str, text: &str) {

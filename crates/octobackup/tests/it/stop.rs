@@ -40,6 +40,17 @@ fn termination_stops_cleanly_too() {
 }
 
 #[test]
+fn a_bandwidth_limit_does_not_delay_the_end() {
+    let (world, _) = much();
+    // At this rate the first piece alone would take minutes.
+    let run = world.sync_until(&["--bandwidth", "1K"], "\"phase\":\"copy\"");
+    run.signal(Signal::INT);
+    let begun = std::time::Instant::now();
+    assert_eq!(run.end().0, 130);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "it took {:?}", begun.elapsed());
+}
+
+#[test]
 fn a_killed_run_leaves_whole_files_and_the_next_one_completes() {
     let (world, slowly) = much();
     drop(world.sync_until(slowly, "\"change\":\"created\""));

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -130,8 +130,6 @@ impl Under {
         (code, serde_json::from_str(lines.last().unwrap()).unwrap())
     }
 }
-
-use std::io::Read;
 
 impl Drop for Under {
     fn drop(&mut self) {
