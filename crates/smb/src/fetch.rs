@@ -161,12 +161,20 @@ impl Fetcher<'_> {
             open.was_closed();
         }
         check_kind(&opened.meta)?;
-        if opened.meta.size_bytes > bytes.into()
-            || read.as_ref().is_some_and(|r| r.header.status.0 == NOT_IN_A_COMPOUND)
+        let size = opened.meta.size_bytes;
+        let waits = read.as_ref().is_some_and(|frame| frame.header.status.0 == NOT_IN_A_COMPOUND);
+        if size > bytes.into() || waits {
+            return Ok(None);
+        }
+        let read = match read {
+            Some(frame) if size > 0 => Some((accept_read(frame)?, bytes)),
+            _ => None,
+        };
+        if let Some((frame, _)) = &read
+            && reply::read(&frame.body, bytes)?.len() as u64 != size
         {
             return Ok(None);
         }
-        let read = read.map(accept_read).transpose()?.flatten().map(|frame| (frame, bytes));
         let closed = last_state(&open::success(closed)?, &opened.meta)?;
         Ok(Some(Small { opened: opened.meta, closed, read, _held: held }))
     }
@@ -185,10 +193,10 @@ impl Fetcher<'_> {
         check_kind(&opened.meta)?;
         sink.opened(file, opened.meta)?;
         let size = opened.meta.size_bytes;
-        let wanted: Vec<Range<u64>> = match parts {
-            Some(parts) => parts.iter().map(|r| r.start..r.end.min(size)).filter(|r| r.start < r.end).collect(),
-            None => std::iter::once(0..size).collect(),
-        };
+        let wanted: Vec<Range<u64>> = parts.map_or_else(|| std::iter::once(0..size).collect(), |p| p.iter().collect());
+        if wanted.last().is_some_and(|range| range.end > size) {
+            return Err(shrunk().into());
+        }
         let mut chunks = Chunks { ranges: wanted, bytes: READ_BYTES.min(self.session.read_bytes_max).max(1) };
         let mut flying = FuturesUnordered::new();
         loop {
@@ -199,14 +207,9 @@ impl Fetcher<'_> {
             }
             let Some((at, asked, answer)) = flying.next().await else { break };
             let (frame, _held) = answer?;
-            let data = match &frame {
-                Some(frame) => reply::read(&frame.body, asked)?,
-                None => &[],
-            };
+            let data = reply::read(&frame.body, asked)?;
             if data.is_empty() {
-                // The file has become shorter: nothing follows. The sizes will tell.
-                chunks.ranges.clear();
-                continue;
+                return Err(shrunk().into());
             }
             sink.data(file, at, data)?;
             let got = data.len() as u64;
@@ -219,7 +222,7 @@ impl Fetcher<'_> {
         Ok(sink.finished(file, closed)?)
     }
 
-    async fn read(&self, handle: Handle, at: u64, bytes: u32) -> Result<(Option<Frame>, SemaphorePermit<'_>), Error> {
+    async fn read(&self, handle: Handle, at: u64, bytes: u32) -> Result<(Frame, SemaphorePermit<'_>), Error> {
         let held = self.budget.take(bytes).await?;
         let frame = open::single(self.session, (Command::Read, &read_request(handle, at, bytes), bytes)).await?;
         Ok((accept_read(frame)?, held))
@@ -262,13 +265,16 @@ fn read_request(handle: Handle, offset: u64, length: u32) -> ReadRequest {
     }
 }
 
-/// `None` at the end of the file.
-fn accept_read(frame: Frame) -> Result<Option<Frame>, Error> {
+fn accept_read(frame: Frame) -> Result<Frame, Error> {
     match frame.header.status.0 {
-        nt::SUCCESS => Ok(Some(frame)),
-        nt::END_OF_FILE => Ok(None),
+        nt::SUCCESS => Ok(frame),
+        nt::END_OF_FILE => Err(shrunk()),
         refused => Err(status::entry(refused)),
     }
+}
+
+fn shrunk() -> Error {
+    Error::new(Code::ChangedWhileRead, "it has become shorter")
 }
 
 fn check_kind(opened: &Meta) -> Result<(), Error> {

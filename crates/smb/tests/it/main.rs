@@ -10,3 +10,4 @@ mod names;
 mod proxy;
 mod reading;
 mod seeds;
+mod suite;

