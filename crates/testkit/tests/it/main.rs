@@ -5,3 +5,4 @@ mod generated;
 mod local;
 mod memory;
 mod proxy;
+mod source_faults;

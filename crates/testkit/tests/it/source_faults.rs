@@ -1,0 +1,142 @@
+//! Sources that fail or lie, through the real engine: nothing is deleted without proof, no file is half of each.
+
+use octo_core::{Cancel, Clock, Code, Outcome, RelPath, RunReport, Timestamp, monitor::Silent};
+use octo_disk::{DiskOptions, DiskTarget, LocalSource};
+use octo_mirror::{RunOptions, run};
+use octo_testkit::source_faults::{Fault, FaultySource};
+use std::fs;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+struct TestClock(Instant);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix(1_800_000_000, 0)
+    }
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+    fn sleep(&self, _: Duration) {}
+}
+
+/// A mirror of `folder/{file,gone,stays}`; since then `file` has new content, `gone` is gone and `new` is new.
+struct World(tempfile::TempDir);
+
+const OLD: &[u8] = b"the old content";
+const NEW: &[u8] = b"content that is new and longer";
+
+impl World {
+    fn new() -> World {
+        let world = World(tempfile::tempdir().unwrap());
+        fs::create_dir_all(world.0.path().join("source/folder")).unwrap();
+        fs::create_dir(world.0.path().join("mirror")).unwrap();
+        for name in ["file", "gone", "stays"] {
+            world.write(name, OLD, 1_000_000);
+        }
+        assert_eq!(world.run(&[]).outcome, Outcome::Succeeded);
+        world.write("file", NEW, 2_000_000);
+        world.write("new", NEW, 2_000_000);
+        fs::remove_file(world.0.path().join("source/folder/gone")).unwrap();
+        world
+    }
+
+    fn write(&self, name: &str, content: &[u8], secs: u64) {
+        let path = self.0.path().join("source/folder").join(name);
+        fs::write(&path, content).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(secs)).unwrap();
+    }
+
+    fn run(&self, faults: &[(&str, Fault, u64)]) -> RunReport {
+        let mut source = FaultySource::new(LocalSource::open(&self.0.path().join("source")).unwrap());
+        for (path, fault, times) in faults {
+            source = source.with(RelPath::parse(path.as_bytes()).unwrap(), fault.clone(), *times);
+        }
+        let target = DiskTarget::open(&self.0.path().join("mirror"), DiskOptions::default()).unwrap();
+        let clock = TestClock(Instant::now());
+        run(&source, &target, &RunOptions::default(), &Silent, &clock, &Cancel::new()).report
+    }
+
+    fn mirrored(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.0.path().join("mirror/folder").join(name)).ok()
+    }
+
+    fn assert_next_run_settles(&self, context: &str) {
+        let report = self.run(&[]);
+        assert_eq!(report.outcome, Outcome::Succeeded, "after {context}: {report:#?}");
+        assert_eq!(self.mirrored("file").as_deref(), Some(NEW), "after {context}");
+        assert_eq!(self.mirrored("new").as_deref(), Some(NEW), "after {context}");
+        assert_eq!(self.mirrored("gone"), None, "after {context}");
+        assert_eq!(self.mirrored("stays").as_deref(), Some(OLD), "after {context}");
+    }
+}
+
+#[test]
+fn a_listing_that_is_cut_or_lies_deletes_nothing() {
+    let faults = [
+        Fault::ListingCut(0, Code::ListingCut),
+        Fault::ListingCut(1, Code::AccessDenied),
+        Fault::ListingCut(2, Code::ConnectionLost),
+        Fault::ListedTwice,
+        Fault::HostileName(b".."),
+        Fault::HostileName(b"a/../../b"),
+        Fault::HostileName(b"nul\0"),
+    ];
+    for fault in faults {
+        let world = World::new();
+        let report = world.run(&[("folder", fault.clone(), u64::MAX)]);
+        let context = format!("{fault:?}: {report:#?}");
+        assert!(matches!(report.outcome, Outcome::Warnings | Outcome::Failed), "{context}");
+        assert_eq!(world.mirrored("gone").as_deref(), Some(OLD), "{context}");
+        assert_eq!(world.mirrored("stays").as_deref(), Some(OLD), "{context}");
+        world.assert_next_run_settles(&context);
+    }
+}
+
+#[test]
+fn a_file_that_never_comes_whole_keeps_its_old_copy_and_is_told() {
+    let faults = [
+        Fault::Fails(Code::AccessDenied),
+        Fault::Fails(Code::Locked),
+        Fault::Fails(Code::KindMoved),
+        Fault::Fails(Code::NotFound),
+        Fault::Fails(Code::ConnectionLost),
+        Fault::FailsHalfway(Code::SourceEntry),
+        Fault::FailsHalfway(Code::ConnectionLost),
+        Fault::DataMissing,
+        Fault::AnnouncesMore,
+        Fault::TimeMoves,
+        Fault::DataBeyond,
+    ];
+    for fault in faults {
+        let world = World::new();
+        let report = world.run(&[("folder/file", fault.clone(), u64::MAX)]);
+        let context = format!("{fault:?}: {report:#?}");
+        assert!(matches!(report.outcome, Outcome::Warnings | Outcome::Failed), "{context}");
+        assert_eq!(world.mirrored("file").as_deref(), Some(OLD), "{context}");
+        world.assert_next_run_settles(&context);
+    }
+}
+
+#[test]
+fn a_file_that_comes_whole_at_the_second_attempt_is_copied_in_the_same_run() {
+    for fault in [Fault::Fails(Code::Locked), Fault::TimeMoves, Fault::DataMissing] {
+        let world = World::new();
+        let report = world.run(&[("folder/file", fault.clone(), 1)]);
+        assert_eq!(report.outcome, Outcome::Succeeded, "{fault:?}: {report:#?}");
+        assert_eq!(world.mirrored("file").as_deref(), Some(NEW), "{fault:?}");
+    }
+}
+
+#[test]
+fn pieces_that_come_backwards_and_overlap_are_put_together() {
+    let world = World::new();
+    assert_eq!(world.run(&[("folder/file", Fault::Scrambled, 1)]).outcome, Outcome::Succeeded);
+    assert_eq!(world.mirrored("file").as_deref(), Some(NEW));
+}
+
+#[test]
+#[should_panic(expected = "planned and never reached")]
+fn a_fault_that_was_never_reached_fails_the_test() {
+    World::new().run(&[("folder/absent", Fault::DataMissing, 1)]);
+}
