@@ -95,7 +95,7 @@ mod tests {
 
     fn walk(folder: &RelPath, all: &[RelPath], out: &mut Vec<RelPath>) {
         let mut here: Vec<_> = all.iter().filter(|p| p.parent().as_ref() == Some(folder)).cloned().collect();
-        here.sort_by(|a, b| a.name().cmp(&b.name()));
+        here.sort_by_key(RelPath::name);
         out.extend(here.iter().cloned());
         here.iter().for_each(|p| walk(p, all, out));
     }

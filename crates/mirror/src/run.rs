@@ -110,7 +110,6 @@ impl<'a> Run<'a> {
         let comparer = self.walk(comparer, &copier, vec![Frame::root()])?;
         let (_, brakes) = comparer.replacements();
         let (index, lists, guard) = comparer.finish()?;
-        self.context.listed_all();
         let mut walked = Walked { index, lists, guard };
         self.context.phase(Phase::Finish);
         let vanished = self.finish_copies(&copier, &mut walked, brakes)?;
@@ -174,8 +173,9 @@ impl<'a> Run<'a> {
                     walk.descend(children);
                     self.context.progress(None);
                 }
-                // Ends the threads that list.
+                // Ends the threads that list; those that copy go on with what is queued.
                 drop(walk);
+                self.context.listed_all();
                 Ok(())
             })
         })?;

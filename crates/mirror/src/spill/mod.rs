@@ -1,5 +1,6 @@
 //! Lists longer than memory: they live in memory up to a named limit and in nameless scratch files beyond it.
 
+mod arena;
 mod log;
 mod sorter;
 

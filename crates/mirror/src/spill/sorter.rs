@@ -1,5 +1,6 @@
 //! Sorts more records than fit into memory: sorted runs in a scratch file, merged when they are read.
 
+use super::arena::Arena;
 use super::{READ_BYTES, read_exact};
 use octo_core::{Error, Target, TargetFile};
 use std::cmp::{Ordering as CmpOrdering, Reverse};
@@ -13,6 +14,8 @@ const OWN_BYTES: usize = 256 << 10;
 const STEP_BYTES: usize = 256 << 10;
 /// Runs merged at once; more are merged into one first, so that read buffers stay bounded.
 const RUNS_MAX: usize = 64;
+/// The buffers of all runs of a merge together, however many runs there are.
+const MERGE_BYTES: usize = 1 << 20;
 /// Length of the record and of its key, before each record of a run.
 const HEAD_BYTES: usize = 8;
 
@@ -53,6 +56,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// A record whose first `key_len` bytes are its key.
+    pub fn new(bytes: Vec<u8>, key_len: usize) -> Record {
+        let key_len = key_len.min(bytes.len());
+        Record { bytes, key_len }
+    }
+
     /// What it is sorted by.
     pub fn key(&self) -> &[u8] {
         &self.bytes[..self.key_len]
@@ -87,13 +96,6 @@ impl PartialEq for Head {
 impl Eq for Head {}
 
 #[derive(Clone, Copy)]
-struct Slot {
-    offset: u32,
-    key_len: u32,
-    len: u32,
-}
-
-#[derive(Clone, Copy)]
 struct Run {
     start: u64,
     end: u64,
@@ -104,8 +106,7 @@ pub struct Sorter<'a> {
     target: &'a dyn Target,
     pool: Arc<Pool>,
     granted: usize,
-    arena: Vec<u8>,
-    slots: Vec<Slot>,
+    arena: Arena,
     runs: Vec<Run>,
     file: Option<Box<dyn TargetFile>>,
     file_bytes: u64,
@@ -119,8 +120,7 @@ impl<'a> Sorter<'a> {
             target,
             pool: Arc::clone(pool),
             granted: 0,
-            arena: Vec::new(),
-            slots: Vec::new(),
+            arena: Arena::default(),
             runs: Vec::new(),
             file: None,
             file_bytes: 0,
@@ -130,42 +130,26 @@ impl<'a> Sorter<'a> {
 
     /// Adds a record.
     pub fn push(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
-        let used = self.arena.len() + self.slots.len() * size_of::<Slot>();
-        if used + key.len() + value.len() > OWN_BYTES + self.granted {
+        if self.arena.bytes() + key.len() + value.len() > OWN_BYTES + self.granted {
             if self.pool.take(STEP_BYTES) {
                 self.granted += STEP_BYTES;
-            } else if !self.slots.is_empty() {
+            } else if !self.arena.is_empty() {
                 self.spill()?;
             }
         }
-        let as_u32 = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        self.slots.push(Slot {
-            offset: as_u32(self.arena.len()),
-            key_len: as_u32(key.len()),
-            len: as_u32(key.len() + value.len()),
-        });
-        self.arena.extend_from_slice(key);
-        self.arena.extend_from_slice(value);
+        self.arena.push(key, value);
         self.count += 1;
         Ok(())
     }
 
-    fn sort(&mut self) {
-        let arena = &self.arena;
-        let key = |s: &Slot| &arena[s.offset as usize..(s.offset + s.key_len) as usize];
-        self.slots.sort_unstable_by(|a, b| key(a).cmp(key(b)));
-    }
-
     fn spill(&mut self) -> Result<(), Error> {
-        self.sort();
+        self.arena.sort();
         let mut writer = RunWriter::new(self.file.take().map_or_else(|| self.target.scratch(), Ok)?, self.file_bytes);
-        for slot in &self.slots {
-            let from = slot.offset as usize;
-            writer.push(&self.arena[from..from + slot.len as usize], slot.key_len)?;
+        for (bytes, key_len) in self.arena.iter() {
+            writer.push(bytes, key_len)?;
         }
         self.end_run(writer)?;
-        self.slots.clear();
-        self.arena.clear();
+        self.arena = Arena::default();
         if self.runs.len() == RUNS_MAX {
             self.merge_runs()?;
         }
@@ -195,23 +179,17 @@ impl<'a> Sorter<'a> {
 
     /// Ends adding.
     pub fn finish(mut self) -> Result<Sorted, Error> {
-        if !self.runs.is_empty() && !self.slots.is_empty() {
+        if !self.runs.is_empty() && !self.arena.is_empty() {
             self.spill()?;
         }
-        self.sort();
-        let spilled = !self.runs.is_empty();
-        if spilled {
-            self.arena = Vec::new();
-            self.slots = Vec::new();
+        self.arena.sort();
+        if !self.runs.is_empty() {
             self.pool.give(std::mem::take(&mut self.granted));
         }
-        self.arena.shrink_to_fit();
-        self.slots.shrink_to_fit();
         Ok(Sorted {
             pool: Arc::clone(&self.pool),
             granted: std::mem::take(&mut self.granted),
             arena: std::mem::take(&mut self.arena),
-            slots: std::mem::take(&mut self.slots),
             runs: std::mem::take(&mut self.runs),
             file: self.file.take(),
             count: self.count,
@@ -229,8 +207,7 @@ impl Drop for Sorter<'_> {
 pub struct Sorted {
     pool: Arc<Pool>,
     granted: usize,
-    arena: Vec<u8>,
-    slots: Vec<Slot>,
+    arena: Arena,
     runs: Vec<Run>,
     file: Option<Box<dyn TargetFile>>,
     count: u64,
@@ -253,10 +230,7 @@ impl Sorted {
         if let Some(file) = &self.file {
             return Ok(Box::new(Merged::new(&**file, &self.runs)?));
         }
-        Ok(Box::new(self.slots.iter().map(|slot| {
-            let from = slot.offset as usize;
-            Ok(Record { bytes: self.arena[from..from + slot.len as usize].to_vec(), key_len: slot.key_len as usize })
-        })))
+        Ok(Box::new(self.arena.records().map(Ok)))
     }
 }
 
@@ -298,6 +272,7 @@ struct RunReader<'a> {
     run: Run,
     buffer: Vec<u8>,
     at: usize,
+    read_bytes: usize,
 }
 
 impl RunReader<'_> {
@@ -313,7 +288,7 @@ impl RunReader<'_> {
         }
         let bytes = self.buffer[self.at..self.at + len].to_vec();
         self.at += len;
-        Ok(Some(Record { bytes, key_len: key_len.min(len) }))
+        Ok(Some(Record::new(bytes, key_len)))
     }
 
     /// Makes `want` bytes available; false at the end of the run.
@@ -325,7 +300,7 @@ impl RunReader<'_> {
         self.at = 0;
         let have = self.buffer.len();
         let left = usize::try_from(self.run.end - self.run.start).unwrap_or(usize::MAX);
-        let more = left.min(READ_BYTES.max(want - have));
+        let more = left.min(self.read_bytes.max(want - have));
         self.buffer.resize(have + more, 0);
         read_exact(self.file, self.run.start, &mut self.buffer[have..])?;
         self.run.start += more as u64;
@@ -341,8 +316,9 @@ struct Merged<'a> {
 
 impl<'a> Merged<'a> {
     fn new(file: &'a dyn TargetFile, runs: &[Run]) -> Result<Merged<'a>, Error> {
+        let read_bytes = (MERGE_BYTES / runs.len().max(1)).clamp(READ_BYTES / 8, READ_BYTES);
         let mut readers: Vec<_> =
-            runs.iter().map(|run| RunReader { file, run: *run, buffer: Vec::new(), at: 0 }).collect();
+            runs.iter().map(|run| RunReader { file, run: *run, buffer: Vec::new(), at: 0, read_bytes }).collect();
         let mut heads = BinaryHeap::new();
         for (i, reader) in readers.iter_mut().enumerate() {
             heads.extend(reader.next()?.map(|record| Reverse(Head(record, i))));
