@@ -18,9 +18,20 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Starts its arguments but the first in a session of their own, says its id, and ends it when a line comes or the
 /// input closes. In the latter case we were killed: it then removes the folder that is the first argument. Samba's RPC
-/// helper leaves the session of the server for one of its own, and is ended by the id it left in the folder.
+/// helper leaves the session of the server for one of its own, and is ended by the id it left in the folder. Whether a
+/// session has ended is seen in /proc: to `kill -0` the dead that nobody has waited for are alive.
 const GUARDIAN: &str = r#"
 trap '' INT TERM HUP
+end() {
+  # The leader tells the others. Told twice, they hang.
+  for whom in "-TERM $1" "-KILL -$1"; do
+    kill $whom 2>/dev/null
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+      grep -qsE "[)] [^ZX] [0-9]+ [0-9]+ $1 " /proc/[0-9]*/stat || return
+      sleep 0.1
+    done
+  done
+}
 folder=$1 remove=yes
 shift
 setsid "$@" </dev/null >&2 &
@@ -29,14 +40,8 @@ echo $server
 read -r _ && remove=no
 helper=$(cat "$folder/pid/samba-dcerpcd.pid" 2>/dev/null)
 grep -qsF -- "$folder/" "/proc/$helper/cmdline" || helper=
-for session in $server $helper; do
-  kill -TERM -$session 2>/dev/null
-  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    kill -0 -$session 2>/dev/null || break
-    sleep 0.1
-  done
-  kill -KILL -$session 2>/dev/null
-done
+end $server
+[ -z "$helper" ] || end $helper
 [ "$remove" = no ] || rm -rf -- "$folder"
 "#;
 
