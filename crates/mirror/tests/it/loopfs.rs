@@ -4,7 +4,7 @@ use crate::pair::{Pair, tree};
 use octo_core::{Code, Outcome};
 use octo_mirror::RunOptions;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A mounted filesystem; unmounted and gone when dropped.
@@ -126,7 +126,7 @@ fn a_full_disk_fails_the_run_and_loses_nothing() {
     assert!(pair.target.join("gone").exists(), "a full disk deletes nothing");
     let source = tree(&pair.source);
     for (path, node) in tree(&pair.target) {
-        if node.kind == "file" && path != PathBuf::from("gone") {
+        if node.kind == "file" && path != Path::new("gone") {
             assert_eq!(Some(&node.content), source.get(&path).map(|n| &n.content), "{path:?} is whole");
         }
     }

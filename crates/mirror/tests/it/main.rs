@@ -5,6 +5,7 @@
 mod crash;
 mod disk;
 mod faults;
+mod kills;
 mod loopfs;
 mod memory;
 mod pair;
