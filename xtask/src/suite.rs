@@ -13,6 +13,7 @@ pub fn run(args: &[String]) -> Result<()> {
         // nextest leaves out the examples in comments.
         return shell::run(shell::cargo().args(["test", "--workspace", "--doc", "--quiet"]));
     }
-    // One crate that fails must not hide what the next would say.
-    shell::run(shell::cargo().args(["test", "--workspace", "--no-fail-fast"]).args(args))
+    // One crate that fails must not hide what the next would say, unless somebody asks for something special.
+    let all: &[&str] = if args.is_empty() { &["--no-fail-fast"] } else { &[] };
+    shell::run(shell::cargo().args(["test", "--workspace"]).args(all).args(args))
 }
