@@ -83,9 +83,9 @@ codes! {
     /// A listing ended early.
     ListingCut, "listing-cut", NextRun, false, "folder could not be listed to its end",
         "Nothing in this folder was deleted. The next run lists it again.";
-    /// Another filesystem is mounted inside the target.
-    OtherDevice, "other-device", Never, false, "another filesystem is mounted inside the mirror",
-        "Nothing below it was touched. Unmount it, or mirror to it with a job of its own.";
+    /// Another filesystem is mounted inside the source or the target.
+    OtherDevice, "other-device", Never, false, "another filesystem is mounted there",
+        "Nothing below it was touched, in the source or in the mirror. Give it a job of its own, exclude it, or unmount it.";
     /// Another mirror lives below the target.
     NestedMirror, "nested-mirror", Never, false, "another mirror lies inside this mirror",
         "Nothing below it was touched. Move that mirror out of this one.";

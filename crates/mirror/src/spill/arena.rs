@@ -19,6 +19,9 @@ struct Slot {
 pub struct Arena {
     chunks: Vec<Vec<u8>>,
     slots: Vec<Slot>,
+    /// The chunk being filled; those behind it are left from before the last [`Arena::clear`].
+    current: usize,
+    /// The size of the chunks up to the current one.
     chunk_bytes: usize,
 }
 
@@ -26,24 +29,44 @@ impl Arena {
     /// Adds a record.
     pub fn push(&mut self, key: &[u8], value: &[u8]) {
         let len = key.len() + value.len();
-        if self.chunks.last().is_none_or(|chunk| chunk.capacity() - chunk.len() < len) {
-            let size = (CHUNK_BYTES_MIN << self.chunks.len().min(16)).min(CHUNK_BYTES_MAX).max(len);
-            self.chunks.push(Vec::with_capacity(size));
-            self.chunk_bytes += size;
+        let has_room = |chunk: &Vec<u8>| chunk.capacity() - chunk.len() >= len;
+        if !self.chunks.get(self.current).is_some_and(has_room) {
+            self.next_chunk(len);
         }
         let as_u32 = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let at = self.chunks.len().saturating_sub(1);
-        if let Some(chunk) = self.chunks.last_mut() {
-            let (chunk_at, offset) = (as_u32(at), as_u32(chunk.len()));
-            self.slots.push(Slot { chunk: chunk_at, offset, key_len: as_u32(key.len()), len: as_u32(len) });
+        if let Some(chunk) = self.chunks.get_mut(self.current) {
+            let (at, offset) = (as_u32(self.current), as_u32(chunk.len()));
+            self.slots.push(Slot { chunk: at, offset, key_len: as_u32(key.len()), len: as_u32(len) });
             chunk.extend_from_slice(key);
             chunk.extend_from_slice(value);
         }
     }
 
-    /// The memory it takes.
+    /// Makes the next chunk the current one, with room for `len` bytes.
+    fn next_chunk(&mut self, len: usize) {
+        if !self.chunks.is_empty() {
+            self.current += 1;
+        }
+        let size = (CHUNK_BYTES_MIN << self.current.min(16)).min(CHUNK_BYTES_MAX).max(len);
+        match self.chunks.get_mut(self.current) {
+            Some(chunk) if chunk.capacity() >= len => {}
+            Some(chunk) => *chunk = Vec::with_capacity(size),
+            None => self.chunks.push(Vec::with_capacity(size)),
+        }
+        self.chunk_bytes += self.chunks.get(self.current).map_or(0, Vec::capacity);
+    }
+
+    /// Forgets all records and keeps the memory for the next ones: giving it back and taking it again would scatter it.
+    pub fn clear(&mut self) {
+        self.chunks.iter_mut().for_each(Vec::clear);
+        self.slots.clear();
+        self.current = 0;
+        self.chunk_bytes = self.chunks.first().map_or(0, Vec::capacity);
+    }
+
+    /// The memory that its records take.
     pub fn bytes(&self) -> usize {
-        self.chunk_bytes + self.slots.capacity() * size_of::<Slot>()
+        self.chunk_bytes + self.slots.len() * size_of::<Slot>()
     }
 
     /// Whether there is no record.

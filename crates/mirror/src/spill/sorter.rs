@@ -149,7 +149,7 @@ impl<'a> Sorter<'a> {
             writer.push(bytes, key_len)?;
         }
         self.end_run(writer)?;
-        self.arena = Arena::default();
+        self.arena.clear();
         if self.runs.len() == RUNS_MAX {
             self.merge_runs()?;
         }
@@ -184,6 +184,7 @@ impl<'a> Sorter<'a> {
         }
         self.arena.sort();
         if !self.runs.is_empty() {
+            self.arena = Arena::default();
             self.pool.give(std::mem::take(&mut self.granted));
         }
         Ok(Sorted {
