@@ -48,3 +48,8 @@ pub struct RunResult {
 pub fn saved_job(target: &dyn Target) -> Result<Option<String>, Error> {
     Ok(marker::Marker::read(target)?.and_then(|marker| marker.job))
 }
+
+/// The id of the mirror in this folder; `None` if there is none.
+pub fn target_id(target: &dyn Target) -> Result<Option<String>, Error> {
+    Ok(marker::Marker::read(target)?.map(|marker| marker.target_id))
+}

@@ -11,7 +11,7 @@ use crate::report_file::ReportFile;
 use crate::settings::Settings;
 use crate::{exit, stop, text};
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
-use octo_core::{Clock, Code, Error, Event, Monitor, Outcome, RelPath, RunReport, Source};
+use octo_core::{Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource, Modes};
 use octo_mirror::{RunOptions, RunResult};
 use octo_smb::{BackupIntent, Credentials, Password, SmbAddress, SmbOptions, SmbSource};
@@ -29,8 +29,10 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
     };
     let clock = SystemClock::new(cancel.clone());
     let mut remarks = Vec::new();
-    let result = begin(settings, password, &mut remarks)
-        .map(|begun| octo_mirror::run(&*begun.source, &begun.target, &begun.options, &listeners, &clock, &cancel));
+    let result = begin(settings, password, &mut remarks).map(|begun| {
+        let monitor = RememberEarly { settings, target: &begun.target, listeners: &listeners };
+        octo_mirror::run(&*begun.source, &begun.target, &begun.options, &monitor, &clock, &cancel)
+    });
     let mut result = match result {
         Ok(result) => result,
         Err(error) if error.code == Code::Usage => return Err(error),
@@ -161,6 +163,26 @@ fn never_begun(settings: &Settings, error: Error, monitor: &dyn Monitor, clock: 
         free_bytes: None,
     };
     RunResult { report, target_id: None }
+}
+
+/// Remembers the mirror as soon as it has its marker, so that even a first run that is killed leaves a path that is
+/// known. If that fails, the end of the run says so.
+struct RememberEarly<'a> {
+    settings: &'a Settings,
+    target: &'a DiskTarget,
+    listeners: &'a Listeners,
+}
+
+impl Monitor for RememberEarly<'_> {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Phase(Phase::Copy) = event
+            && !self.settings.once.dry_run
+            && let (Ok(Some(id)), Some(known)) = (octo_mirror::target_id(self.target), Known::of_user())
+        {
+            let _ = known.remember(&self.settings.target, &id);
+        }
+        self.listeners.event(event);
+    }
 }
 
 fn remember(settings: &Settings, result: &RunResult, remarks: &mut Vec<String>) {

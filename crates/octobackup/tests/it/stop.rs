@@ -61,6 +61,14 @@ fn a_killed_run_leaves_whole_files_and_the_next_one_completes() {
 }
 
 #[test]
+fn a_first_run_that_was_killed_is_remembered_all_the_same() {
+    let (world, slowly) = much();
+    drop(world.sync_until(slowly, "\"change\":\"created\""));
+    fs::rename(world.dst(), world.path("unmounted")).unwrap();
+    world.sync(&[]).ends(3).says("not mounted");
+}
+
+#[test]
 fn a_second_run_at_the_same_time_is_refused() {
     let (world, slowly) = much();
     let first = world.sync_until(slowly, "\"change\":\"created\"");
