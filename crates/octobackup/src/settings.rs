@@ -101,7 +101,8 @@ fn option<T>(name: &str, given: Option<&str>, parse: impl Fn(&str) -> Result<T, 
     given.map(|text| parse(text).map_err(|why| usage(format!("{name} {text}: {why}")))).transpose()
 }
 
-fn password(args: &AccountArgs) -> PasswordFrom {
+/// Where the password comes from.
+pub fn password(args: &AccountArgs) -> PasswordFrom {
     match &args.password_file {
         Some(path) => PasswordFrom::File(path.clone()),
         None if args.password_stdin => PasswordFrom::Stdin,
@@ -109,12 +110,14 @@ fn password(args: &AccountArgs) -> PasswordFrom {
     }
 }
 
-fn is_address(text: &str) -> bool {
+/// Whether it is meant as the address of a share.
+pub fn is_address(text: &str) -> bool {
     let scheme = text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("smb://"));
     scheme || text.starts_with("//") || text.starts_with(r"\\")
 }
 
-fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
+/// Where the files come from, as SRC and --user say.
+pub fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
     let text = source.to_string_lossy();
     if !is_address(&text) {
         if let Some((scheme, _)) = text.split_once("://") {

@@ -23,6 +23,7 @@ use smb2::pack::{ReadCursor, Unpack};
 use smb2::transport::{ConnectOptions, TcpTransport};
 use smb2::types::flags::{Capabilities, SecurityMode};
 use smb2::types::{Command, Dialect as WireDialect, FileId, TreeId};
+use std::time::Instant;
 
 const FSCTL_VALIDATE_NEGOTIATE_INFO: u32 = 0x0014_0204;
 const IOCTL_IS_FSCTL: u32 = 1;
@@ -41,6 +42,14 @@ pub(crate) struct Session {
     pub read_bytes_max: u32,
     pub list_bytes_max: u32,
     pub hides_unreadable: bool,
+    pub greeting: Greeting,
+}
+
+/// The server's clock when it negotiated (a FILETIME, 0 where it does not tell), and the moment that was here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Greeting {
+    pub server_time: u64,
+    pub at: Instant,
 }
 
 /// The keys that encrypt, kept until it is known whether the share demands it.
@@ -49,8 +58,18 @@ struct Keys {
     cipher: Option<Cipher>,
 }
 
-/// Opens a session.
+/// Opens a session on a share of files.
 pub(crate) async fn open(address: &SmbAddress, who: &Credentials, options: &SmbOptions) -> Result<Session, Error> {
+    open_as(ShareType::Disk, address, who, options).await
+}
+
+/// Opens a session on a share of this type.
+pub(crate) async fn open_as(
+    share_type: ShareType,
+    address: &SmbAddress,
+    who: &Credentials,
+    options: &SmbOptions,
+) -> Result<Session, Error> {
     let endpoint = address.endpoint();
     let connect = ConnectOptions::with_timeout(options.timeouts.connect);
     let tcp = TcpTransport::connect_with(&endpoint, connect).await.map_err(|e| status::reach(e, &endpoint))?;
@@ -61,9 +80,12 @@ pub(crate) async fn open(address: &SmbAddress, who: &Credentials, options: &SmbO
     conn.set_credit_wait_timeout(options.timeouts.response);
     conn.set_compression_requested(false);
     let params = negotiate(&mut conn, options.min_dialect).await?;
+    let at = Instant::now();
     let keys = log_on(&mut conn, &tap, who, &params).await?;
     let handshake = tap.finish();
-    let session = connect_share(&mut conn, &tap, address, &params, &keys).await?;
+    let greeted = handshake.iter().find(|m| m.is_reply).and_then(|m| m.bytes.get(64..)).unwrap_or_default();
+    let greeting = Greeting { server_time: reply::server_time(greeted).unwrap_or_default(), at };
+    let session = connect_share(&mut conn, &tap, (address, share_type), &params, &keys, greeting).await?;
     if params.dialect < WireDialect::Smb3_1_1 {
         validate(&session, &handshake).await?;
     }
@@ -192,9 +214,10 @@ fn encrypt(conn: &mut Connection, tap: &Tap, keys: &Keys) -> Result<(), Error> {
 async fn connect_share(
     conn: &mut Connection,
     tap: &Tap,
-    address: &SmbAddress,
+    (address, share_type): (&SmbAddress, ShareType),
     params: &NegotiatedParams,
     keys: &Keys,
+    greeting: Greeting,
 ) -> Result<Session, Error> {
     let request = TreeConnectRequest {
         flags: TreeConnectRequestFlags(0),
@@ -209,7 +232,7 @@ async fn connect_share(
     let (Ok(share), Some(tree)) = (share, frame.header.tree_id) else {
         return Err(Error::new(Code::Protocol, "the share's answer makes no sense"));
     };
-    if share.share_type != ShareType::Disk {
+    if share.share_type != share_type {
         return Err(Error::new(Code::ShareNotFound, format!("{:?} is not a share of files", address.share)));
     }
     let flags = share.share_flags.bits();
@@ -224,6 +247,7 @@ async fn connect_share(
         read_bytes_max: limit(params.max_read_size),
         list_bytes_max: limit(params.max_transact_size),
         hides_unreadable: flags & SHARE_HIDES_UNREADABLE != 0,
+        greeting,
     })
 }
 

@@ -152,3 +152,10 @@ pub(crate) fn negotiate(body: &[u8]) -> Result<Negotiated<'_>, Malformed> {
         capabilities: bytes.u32(24)?,
     })
 }
+
+/// The server's clock in the body of the NEGOTIATE response (MS-SMB2 2.2.4): a FILETIME.
+pub(crate) fn server_time(body: &[u8]) -> Result<u64, Malformed> {
+    let bytes = Bytes(body);
+    expect_size(bytes, 65)?;
+    bytes.u64(40)
+}
