@@ -227,7 +227,7 @@ impl<'a> Comparer<'a> {
             }
             Action::MakeFolder => {
                 self.soil(step)?;
-                self.make_folder(step, at)
+                if self.make_folder(at) { step.children.push(&at.frame(None)) } else { Ok(()) }
             }
             Action::Enter { .. } => step.children.push(&at.frame(at.old)),
             Action::MakeLink | Action::ReplaceLink => {
@@ -289,16 +289,17 @@ impl<'a> Comparer<'a> {
         Ok(())
     }
 
-    fn make_folder(&mut self, step: &mut Step<'_, 'a>, at: &At) -> Result<(), Error> {
+    /// False if that failed: what is in it cannot be copied.
+    fn make_folder(&self, at: &At) -> bool {
         if !self.context.options.dry_run {
             let recorded = if at.is_cut { self.record_name(at) } else { Ok(()) };
             if let Err(error) = recorded.and_then(|()| self.placer.make_folder(&at.place)) {
                 self.context.problem(&at.source, error);
-                return Ok(());
+                return false;
             }
         }
         self.context.changed(&Change::Created { path: at.place.clone(), kind: Kind::Folder, size_bytes: 0 });
-        step.children.push(&at.frame(None))
+        true
     }
 
     fn record_name(&self, at: &At) -> Result<(), Error> {
@@ -306,14 +307,14 @@ impl<'a> Comparer<'a> {
         self.context.target.record_name(&at.place, &name)
     }
 
-    fn link(&mut self, at: &At) {
+    fn link(&self, at: &At) {
         if let Err(error) = self.make_link(at) {
             self.context.problem(&at.source, error);
         }
     }
 
     /// Makes a link, or replaces one: the new one is made in staging first, so that the name never disappears.
-    fn make_link(&mut self, at: &At) -> Result<(), Error> {
+    fn make_link(&self, at: &At) -> Result<(), Error> {
         if !self.context.options.dry_run {
             let link = self.context.source.read_link(&at.source)?;
             match at.old {
@@ -425,34 +426,14 @@ impl<'a> Comparer<'a> {
     }
 
     /// Makes a folder in the place of something of another kind that is deleted by now. The frame to walk, if that worked.
-    pub fn make_late_folder(&mut self, task: &Task) -> Result<Option<Frame>, Error> {
-        let mut children = Children::new(self.context.target);
-        let root = Frame::root();
-        let mut step =
-            Step { frame: &root, folder_key: Vec::new(), proof: false, children: &mut children, dirty: false };
-        let at = At {
-            source: task.source.clone(),
-            place: task.place.clone(),
-            meta: task.meta,
-            old: None,
-            target: None,
-            is_cut: task.is_cut,
-        };
-        self.make_folder(&mut step, &at)?;
-        children.only()
+    pub fn make_late_folder(&self, task: &Task) -> Option<Frame> {
+        let at = At::of_task(task);
+        self.make_folder(&at).then(|| at.frame(None))
     }
 
     /// Makes a link in the place of something of another kind that is deleted by now.
-    pub fn make_late_link(&mut self, task: &Task) {
-        let at = At {
-            source: task.source.clone(),
-            place: task.place.clone(),
-            meta: task.meta,
-            old: None,
-            target: None,
-            is_cut: task.is_cut,
-        };
-        self.link(&at);
+    pub fn make_late_link(&self, task: &Task) {
+        self.link(&At::of_task(task));
     }
 
     /// How many replacements were planned, and whether that is suspiciously many.
@@ -491,6 +472,18 @@ impl At {
             old: t.as_ref().map(|t| t.meta),
             target: t,
             is_cut: s.is_cut,
+        }
+    }
+
+    /// What is to be made where nothing is left.
+    fn of_task(task: &Task) -> At {
+        At {
+            source: task.source.clone(),
+            place: task.place.clone(),
+            meta: task.meta,
+            old: None,
+            target: None,
+            is_cut: task.is_cut,
         }
     }
 

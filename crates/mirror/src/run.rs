@@ -291,7 +291,7 @@ impl<'a> Run<'a> {
         if kind_changes.count() == 0 || self.context.is_over() || (dry_run && held) {
             return Ok(());
         }
-        let mut comparer = self.comparer();
+        let comparer = self.comparer();
         let mut folders = Vec::new();
         self.with_queue(copier, |queue| {
             for task in kind_changes.forward() {
@@ -303,7 +303,7 @@ impl<'a> Run<'a> {
                     continue;
                 }
                 match task.meta.kind {
-                    Kind::Folder => folders.extend(comparer.make_late_folder(&task)?),
+                    Kind::Folder => folders.extend(comparer.make_late_folder(&task)),
                     Kind::Link => comparer.make_late_link(&task),
                     _ => queue.push(task)?,
                 }

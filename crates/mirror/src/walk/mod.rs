@@ -73,11 +73,6 @@ impl<'a> Children<'a> {
         Children(LogWriter::new(target))
     }
 
-    /// The only one, or none.
-    pub fn only(mut self) -> Result<Option<Frame>, Error> {
-        self.0.take().forward().next().transpose()?.map(|record| Frame::decode(&record)).transpose()
-    }
-
     /// One more.
     pub fn push(&mut self, frame: &Frame) -> Result<(), Error> {
         self.0.push(&frame.encode())
