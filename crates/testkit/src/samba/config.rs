@@ -16,6 +16,7 @@ pub struct SambaOptions {
     globals: Vec<String>,
     shares: Vec<Share>,
     users: Vec<String>,
+    kerberos: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -49,6 +50,16 @@ impl SambaOptions {
     pub fn user(mut self, name: &str) -> SambaOptions {
         self.users.push(name.to_owned());
         self
+    }
+
+    /// Puts the server into a Kerberos realm of its own, with the same users and passwords.
+    pub fn with_kerberos(mut self) -> SambaOptions {
+        self.kerberos = true;
+        self
+    }
+
+    pub(super) fn kerberos(&self) -> bool {
+        self.kerberos
     }
 
     pub(super) fn users(&self) -> impl Iterator<Item = &str> {
@@ -141,6 +152,11 @@ fn smb_conf(root: &Path, address: &str, options: &SambaOptions, shares: &[Share]
 ",
         super::Samba::OTHER_PORT
     );
+    if options.kerberos {
+        let keytab = super::kdc::keytab(root);
+        let _ = writeln!(conf, "   realm = {}\n   kerberos method = dedicated keytab", super::Kdc::REALM);
+        let _ = writeln!(conf, "   dedicated keytab file = FILE:{}", keytab.display());
+    }
     for line in &options.globals {
         let _ = writeln!(conf, "   {line}");
     }

@@ -12,11 +12,13 @@
 
 mod address;
 mod config;
+mod kdc;
 mod server;
 #[cfg(test)]
 mod tests;
 
 pub use config::SambaOptions;
+pub use kdc::{KERBEROS_PACKAGES, Kdc};
 
 use address::Address;
 use server::Server;
@@ -40,6 +42,7 @@ const NSS_WRAPPER: &str = "libnss_wrapper.so";
 pub struct Samba {
     // Dropped in this order: first the server, then its files.
     server: Option<Server>,
+    kdc: Option<Kdc>,
     address: Address,
     options: SambaOptions,
     folder: TempDir,
@@ -51,12 +54,15 @@ impl Samba {
 
     /// Sets a server up and starts it.
     pub fn start(options: SambaOptions) -> Samba {
-        require_programs();
+        require_packages(PROGRAMS, &[NSS_WRAPPER], PACKAGES);
         let folder = tempfile::Builder::new().prefix("octo-samba-").tempdir().expect("a temporary folder");
         // Users of the share are other users of this machine: they must get through.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
-        let mut samba = Samba { server: None, address: Address::claim(), options, folder };
+        let mut samba = Samba { server: None, kdc: None, address: Address::claim(), options, folder };
         config::write(samba.folder.path(), samba.addr(), &samba.options);
+        if samba.options.kerberos() {
+            samba.kdc = Some(Kdc::start(samba.folder.path(), &samba.addr(), samba.options.users()));
+        }
         samba.compile_shim();
         samba.create_users();
         samba.start_again();
@@ -71,6 +77,16 @@ impl Samba {
     /// The password of a user.
     pub fn password(user: &str) -> String {
         format!("pw-{user}")
+    }
+
+    /// The realm that the server belongs to, after [`SambaOptions::with_kerberos`].
+    pub fn kdc(&self) -> &Kdc {
+        self.kdc.as_ref().expect("a Samba with Kerberos")
+    }
+
+    /// Ends the KDC, and only it.
+    pub fn stop_kdc(&mut self) {
+        self.kdc = None;
     }
 
     /// Where a share's files lie on this machine.
@@ -104,6 +120,9 @@ impl Samba {
         command.arg("-s").arg(self.path("smb.conf")).args(["-F", "--no-process-group", "-l"]).arg(self.path("logs"));
         command.env("LD_PRELOAD", format!("{}:{NSS_WRAPPER}", self.path("shim.so").display()));
         self.nss(&mut command);
+        if self.options.kerberos() {
+            kdc::environment(self.folder.path(), &mut command);
+        }
         let ready = format!("{}:{}", self.addr(), Samba::OTHER_PORT);
         self.server = Some(Server::start(&command, self.folder.path(), &self.path("logs/smbd.out"), &ready));
     }
@@ -149,16 +168,20 @@ impl Samba {
 }
 
 /// Fails unless all programs and libraries are there.
-fn require_programs() {
+fn require_packages(programs: &[&str], libraries: &[&str], packages: &[&str]) {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs: Vec<_> = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).collect();
-    let missing: Vec<_> = PROGRAMS.iter().filter(|p| !dirs.iter().any(|dir| dir.join(p).is_file())).collect();
-    let wrapper = ["/usr/lib", "/usr/lib64", "/lib"].iter().any(|dir| has_library(Path::new(dir), NSS_WRAPPER));
+    let found = |program: &str| dirs.iter().any(|dir| dir.join(program).is_file());
+    let present = |name: &str| ["/usr/lib", "/usr/lib64", "/lib"].iter().any(|dir| has_library(Path::new(dir), name));
+    let missing: Vec<_> = programs
+        .iter()
+        .filter(|program| !found(program))
+        .chain(libraries.iter().filter(|library| !present(library)))
+        .collect();
     assert!(
-        missing.is_empty() && wrapper,
-        "the tests against a real Samba need more programs ({missing:?}, libnss_wrapper: {wrapper}); run:\n  \
-         apt-get install --no-install-recommends {}",
-        PACKAGES.join(" ")
+        missing.is_empty(),
+        "the tests against a real Samba need {missing:?}; run:\n  apt-get install --no-install-recommends {}",
+        packages.join(" ")
     );
 }
 

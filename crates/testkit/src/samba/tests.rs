@@ -118,3 +118,18 @@ fn the_server_does_not_outlive_a_killed_process() {
     wait_until("the server ends", || session(pid).is_empty());
     wait_until("its files are removed", || !Path::new(its_folder).exists());
 }
+
+#[test]
+fn a_realm_gives_tickets_for_the_server() {
+    let samba = Samba::start(SambaOptions::new().with_kerberos());
+    let cache = samba.kdc().log_in("plain");
+    let before = std::fs::metadata(&cache).unwrap().len();
+    samba.kdc().add_ticket(&cache, &samba.addr());
+    assert!(std::fs::metadata(&cache).unwrap().len() > before);
+    let share = format!("//{}/data", samba.addr());
+    let mut smbclient = Command::new("smbclient");
+    smbclient.args([&share, "--use-krb5-ccache"]).arg(&cache).args(["-c", "ls"]);
+    smbclient.env("KRB5_CONFIG", samba.folder.path().join("kdc/krb5.conf"));
+    let said = super::run_plain(&mut smbclient, "");
+    assert!(said.contains("blocks of size"), "{said}");
+}

@@ -1,31 +1,17 @@
 //! Generated trees go through the real engine.
 
-use octo_core::{Cancel, Clock, Outcome, Timestamp, monitor::Silent};
+use octo_core::{Cancel, Outcome, Timestamp, monitor::Silent};
 use octo_disk::{DiskOptions, DiskTarget};
 use octo_mirror::{RunOptions, RunResult, run};
+use octo_testkit::clock::TestClock;
 use octo_testkit::generated::{Difference, GeneratedSource, GeneratedTarget, GeneratedTree};
-use std::time::{Duration, Instant};
-
-struct TestClock(Instant);
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix(1_800_000_000, 0)
-    }
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-    fn sleep(&self, duration: Duration) {
-        std::thread::sleep(duration);
-    }
-}
 
 fn through_the_engine(tree: GeneratedTree, difference: Difference) -> (RunResult, GeneratedSource, GeneratedTarget) {
     let temp = tempfile::tempdir().unwrap();
     let disk = DiskTarget::open(temp.path(), DiskOptions::default()).unwrap();
     let (source, target) = (GeneratedSource::new(tree), GeneratedTarget::new(tree, difference, Box::new(disk)));
     let options = RunOptions { adopt: true, ..RunOptions::default() };
-    let clock = TestClock(Instant::now());
+    let clock = TestClock::at(Timestamp::from_unix(1_800_000_000, 0));
     let result = run(&source, &target, &options, &Silent, &clock, &Cancel::new());
     (result, source, target)
 }

@@ -1,23 +1,12 @@
 //! Sources that fail or lie, through the real engine: nothing is deleted without proof, no file is half of each.
 
-use octo_core::{Cancel, Clock, Code, Outcome, RelPath, RunReport, Timestamp, monitor::Silent};
+use octo_core::{Cancel, Code, Outcome, RelPath, RunReport, Timestamp, monitor::Silent};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_mirror::{RunOptions, run};
+use octo_testkit::clock::TestClock;
 use octo_testkit::source_faults::{Fault, FaultySource};
 use std::fs;
-use std::time::{Duration, Instant, UNIX_EPOCH};
-
-struct TestClock(Instant);
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix(1_800_000_000, 0)
-    }
-    fn monotonic(&self) -> Duration {
-        self.0.elapsed()
-    }
-    fn sleep(&self, _: Duration) {}
-}
+use std::time::{Duration, UNIX_EPOCH};
 
 /// A mirror of `folder/{file,gone,stays}`; since then `file` has new content, `gone` is gone and `new` is new.
 struct World(tempfile::TempDir);
@@ -53,7 +42,7 @@ impl World {
             source = source.with(RelPath::parse(path.as_bytes()).unwrap(), fault.clone(), *times);
         }
         let target = DiskTarget::open(&self.0.path().join("mirror"), DiskOptions::default()).unwrap();
-        let clock = TestClock(Instant::now());
+        let clock = TestClock::at(Timestamp::from_unix(1_800_000_000, 0));
         run(&source, &target, &RunOptions::default(), &Silent, &clock, &Cancel::new()).report
     }
 
