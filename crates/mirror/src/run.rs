@@ -163,12 +163,17 @@ impl<'a> Run<'a> {
         std::thread::scope(|scope| {
             let (mut walk, jobs) = Walk::new(frames);
             for _ in 0..threads.max(1) {
-                let (lister, jobs) = (&lister, jobs.clone());
-                scope.spawn(move || list_folders(lister, &jobs));
+                let (lister, jobs, context) = (&lister, jobs.clone(), self.context);
+                scope.spawn(move || list_folders(lister, &jobs, || context.is_over()));
             }
             self.with_queue(copier, |queue| {
                 while !self.context.is_over() {
-                    let Some((frame, pair)) = walk.next()? else { break };
+                    let next = match walk.next() {
+                        // The threads that list have ended, because the run has.
+                        Err(_) if self.context.is_over() => break,
+                        next => next?,
+                    };
+                    let Some((frame, pair)) = next else { break };
                     let children = comparer.folder(queue, &frame, &pair)?;
                     walk.descend(children);
                     self.context.progress(None);

@@ -96,8 +96,10 @@ pub struct Walk {
 }
 
 /// Lists folders until there are no more jobs. Run by as many threads as listings shall be in flight.
-pub fn list_folders(lister: &Lister<'_>, jobs: &Receiver<Job>) {
-    for (frame, answer) in jobs {
+/// Once the run is over, the folders that still wait are not asked for: a server that does not answer would hold up the
+/// end for each of them.
+pub fn list_folders(lister: &Lister<'_>, jobs: &Receiver<Job>, is_over: impl Fn() -> bool) {
+    for (frame, answer) in jobs.iter().take_while(|_| !is_over()) {
         // Nobody waits for the answer once the run has ended.
         let _ = answer.send(list_pair(lister, &frame));
     }
