@@ -220,3 +220,26 @@ fn a_name_of_ours_at_the_root_of_the_source_is_left_out_and_told() {
     assert_eq!((report.outcome, report.causes[0].code), (Outcome::Warnings, octo_core::Code::ReservedName));
     assert!(!pair.target.join(".octobackup/evil").exists());
 }
+
+#[test]
+fn a_marker_that_is_newer_or_damaged_is_refused_and_left_alone() {
+    let pair = Pair::new();
+    pair.write("a", b"a", 1_000_000);
+    pair.run(&RunOptions::default());
+    let marker = pair.target.join(".octobackup/marker.toml");
+    let good = fs::read_to_string(&marker).unwrap();
+    let newer = good.replace("format = 1", "format = 2");
+    for (content, code) in [
+        (newer.as_bytes(), octo_core::Code::NewerFormat),
+        (b"format = 1\nnonsense".as_slice(), octo_core::Code::RecordsDamaged),
+        (b"\xff\xfe", octo_core::Code::RecordsDamaged),
+        (b"", octo_core::Code::RecordsDamaged),
+    ] {
+        fs::write(&marker, content).unwrap();
+        let report = pair.run(&RunOptions::default());
+        assert_eq!((report.outcome, report.causes[0].code), (Outcome::Failed, code));
+        assert_eq!(fs::read(&marker).unwrap(), content, "it is left as it was");
+    }
+    fs::write(&marker, good).unwrap();
+    assert_eq!(pair.run(&RunOptions::default()).outcome, Outcome::Succeeded);
+}
