@@ -1,7 +1,7 @@
 //! The parsers of bytes from the network, one name each, as the targets in `fuzz/` and the run over mutated seeds call
 //! them. Not an interface: only there in tests and with the feature `fuzzing`.
 
-use crate::wire::{listing, name, reply, volume};
+use crate::wire::{listing, name, reply, shares, snapshots, volume};
 
 /// A parser that must take any bytes without panicking.
 pub type Parser = fn(&[u8]);
@@ -28,8 +28,13 @@ pub const PARSERS: &[(&str, Parser)] = &[
     }),
     ("ioctl", |data| {
         let Ok(output) = reply::ioctl(data) else { return };
-        ignore((reply::reparse(output), reply::validate_negotiate(output)));
+        ignore((reply::reparse(output), reply::validate_negotiate(output), snapshots::snapshots(output)));
     }),
-    ("negotiate", |data| ignore(reply::negotiate(data))),
+    ("shares", |data| {
+        let Ok(message) = reply::ioctl(data) else { return };
+        let Ok((stub, _)) = smb2::rpc::parse_response_fragment(message) else { return };
+        ignore(shares::shares(stub));
+    }),
+    ("negotiate", |data| ignore((reply::negotiate(data), reply::server_time(data)))),
     ("name", |data| ignore(name::from_utf16le(data))),
 ];

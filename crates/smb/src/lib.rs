@@ -6,23 +6,28 @@
 //! ourselves. The client library underneath is hidden: no type of it appears here.
 //!
 //! The rooms: [`address`] and [`options`] are what a person says; `wire` is bytes and no I/O; `transport`, `logon` and
-//! `lanes` make connections; `open`, `list` and `fetch` use them; `source` is the port.
+//! `lanes` make connections; `open`, `list` and `fetch` use them; `source` is the port; `inspect` and `shares` answer
+//! questions before there is a job.
 
 mod address;
 mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod inspect;
 mod lanes;
 mod list;
 mod logon;
 mod open;
 mod options;
+mod shares;
 mod source;
 mod status;
 mod transport;
 mod wire;
 
 pub use address::{DEFAULT_PORT, SmbAddress, User};
+pub use inspect::{Access, Encryption, Inspector, PreviousVersions, Security};
 pub use options::{BackupIntent, Credentials, Dialect, Password, SmbOptions, Timeouts};
+pub use shares::{Share, ShareKind, shares};
 pub use source::SmbSource;

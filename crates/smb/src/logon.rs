@@ -104,17 +104,22 @@ async fn negotiate(conn: &mut Connection, min: Dialect) -> Result<NegotiatedPara
         Err(e) => return Err(status::connection(e).within("negotiating")),
     }
     let params = conn.params().ok_or_else(|| Error::new(Code::Protocol, "nothing was negotiated"))?;
-    let dialect = match params.dialect {
+    let agreed = dialect(params.dialect);
+    if agreed < min {
+        return Err(too_old(&agreed.to_string()));
+    }
+    Ok(params)
+}
+
+/// The library's word for a version in ours.
+pub(crate) fn dialect(agreed: WireDialect) -> Dialect {
+    match agreed {
         WireDialect::Smb2_0_2 => Dialect::Smb2_0_2,
         WireDialect::Smb2_1 => Dialect::Smb2_1,
         WireDialect::Smb3_0 => Dialect::Smb3_0,
         WireDialect::Smb3_0_2 => Dialect::Smb3_0_2,
         WireDialect::Smb3_1_1 => Dialect::Smb3_1_1,
-    };
-    if dialect < min {
-        return Err(too_old(&dialect.to_string()));
     }
-    Ok(params)
 }
 
 /// SESSION_SETUP with NTLMv2 (MS-NLMP), both rounds, and signing from then on.

@@ -8,6 +8,8 @@ pub(crate) mod listing;
 pub(crate) mod name;
 pub(crate) mod reply;
 pub(crate) mod request;
+pub(crate) mod shares;
+pub(crate) mod snapshots;
 pub(crate) mod volume;
 
 pub(crate) use cursor::{Bytes, Malformed};

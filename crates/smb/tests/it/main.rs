@@ -4,6 +4,7 @@
 
 mod fixture;
 mod hostile;
+mod inspect;
 mod intent;
 mod logon;
 mod names;

@@ -1,0 +1,230 @@
+//! What can be found out about a share before it is mirrored: how the connection is protected, what the server's clock
+//! says, which previous versions there are, and whether the account's backup privilege works.
+//!
+//! Asks, and changes nothing. What the answers mean for a person is the caller's business.
+
+use crate::address::SmbAddress;
+use crate::logon::{self, Session};
+use crate::open::{self, NOT_IN_A_COMPOUND, Open, Place};
+use crate::options::{BackupIntent, Credentials, Dialect, SmbOptions};
+use crate::status::{self, nt};
+use crate::wire::request::{self, Create, RELATED, option};
+use crate::wire::{reply, snapshots};
+use futures_util::StreamExt;
+use octo_core::{Code, Error, RelPath, Timestamp};
+use smb2::crypto::encryption::Cipher;
+use smb2::msg::ioctl::IoctlRequest;
+use smb2::types::{Command, Dialect as WireDialect};
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+
+const FSCTL_SRV_ENUMERATE_SNAPSHOTS: u32 = 0x0014_4064;
+const IOCTL_IS_FSCTL: u32 = 1;
+const CAP_ENCRYPTION: u32 = 0x40;
+/// Room for the names of more previous versions than Windows keeps (512 of 50 bytes).
+const SNAPSHOTS_BYTES: u32 = 64 * 1024;
+/// Opens in flight while access is probed.
+const PROBES_IN_FLIGHT: usize = 16;
+
+/// A connection to a share, for questions.
+pub struct Inspector {
+    // Dropped before the runtime that drives it.
+    session: Arc<Session>,
+    place: Place,
+    root: RelPath,
+    runtime: Runtime,
+}
+
+/// How a connection is protected, and what the server said of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Security {
+    /// The version of the protocol.
+    pub dialect: Dialect,
+    /// How every message is signed.
+    pub signing: &'static str,
+    /// Whether the server demands signing of everybody. Our own connections are always signed.
+    pub signing_demanded: bool,
+    /// Whether messages are encrypted.
+    pub encryption: Encryption,
+    /// The server's clock now; `None` where it does not tell.
+    pub server_time: Option<Timestamp>,
+    /// Listings leave out what the account may not read (access-based enumeration).
+    pub hides_unreadable: bool,
+    /// The filesystem under the share, as the server calls it.
+    pub filesystem: String,
+}
+
+/// Whether messages are encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// They are, with this cipher.
+    Active(&'static str),
+    /// They are not, though the server could.
+    Possible,
+    /// The server cannot.
+    Impossible,
+}
+
+/// The previous versions (shadow copies, snapshots) of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviousVersions {
+    /// How many there are.
+    pub count: u32,
+    /// When the newest was taken, where the server told.
+    pub newest: Option<Timestamp>,
+}
+
+/// How an account gets at an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// By its own rights.
+    ByRights,
+    /// Only with backup intent: the backup privilege works.
+    ByPrivilege,
+    /// Not even with backup intent: the backup privilege is missing.
+    Denied,
+    /// It could not be opened for another reason, such as another program that has it open.
+    Unknown,
+}
+
+/// A runtime for a few questions.
+pub(crate) fn runtime() -> Result<Runtime, Error> {
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("smb").enable_all().build();
+    built.map_err(|e| Error::new(Code::Unreachable, format!("no threads for the network: {e}")))
+}
+
+impl Inspector {
+    /// Connects, logs on and looks whether the folder is there. Fails with a code that stops runs.
+    pub fn connect(address: SmbAddress, who: &Credentials, options: &SmbOptions) -> Result<Inspector, Error> {
+        let runtime = runtime()?;
+        let (session, place) = runtime.block_on(async {
+            let session = Arc::new(logon::open(&address, who, options).await?);
+            let place = open::place(&session, &address.path, options.backup_intent).await?;
+            Ok::<_, Error>((session, place))
+        })?;
+        Ok(Inspector { session, place, root: address.path, runtime })
+    }
+
+    /// How the connection is protected.
+    pub fn security(&self) -> Result<Security, Error> {
+        let params = self.session.conn.params();
+        let params = params.ok_or_else(|| Error::new(Code::Protocol, "nothing was negotiated"))?;
+        let can_encrypt = match params.dialect {
+            WireDialect::Smb3_1_1 => params.cipher.is_some(),
+            WireDialect::Smb3_0 | WireDialect::Smb3_0_2 => params.capabilities.bits() & CAP_ENCRYPTION != 0,
+            _ => false,
+        };
+        let encryption = match (self.session.conn.should_encrypt(), can_encrypt) {
+            (true, _) => Encryption::Active(cipher_name(params.cipher)),
+            (false, true) => Encryption::Possible,
+            (false, false) => Encryption::Impossible,
+        };
+        let greeting = self.session.greeting;
+        let ticks = i64::try_from(greeting.at.elapsed().as_nanos() / 100).unwrap_or(0);
+        let server_time = Timestamp::from_filetime(greeting.server_time);
+        Ok(Security {
+            dialect: logon::dialect(params.dialect),
+            signing: signing_name(params.dialect, params.gmac_negotiated),
+            signing_demanded: params.signing_required,
+            encryption,
+            server_time: (greeting.server_time != 0).then(|| Timestamp(server_time.0.saturating_add(ticks))),
+            hides_unreadable: self.place.hides_unreadable,
+            filesystem: self.place.filesystem.clone(),
+        })
+    }
+
+    /// The previous versions of the folder; `None` if the share offers none.
+    pub fn previous_versions(&self) -> Result<Option<PreviousVersions>, Error> {
+        self.runtime.block_on(async {
+            let create = Create {
+                path: &open::wire_path(&self.root)?,
+                access: request::READ,
+                options: option::DIRECTORY_FILE | option::OPEN_FOR_BACKUP_INTENT,
+                with_id: false,
+            };
+            let opened = open::single(&self.session, (Command::Create, &create, 0)).await.and_then(open::success)?;
+            let (handle, _) = Open::from_reply(&self.session, &opened, 0)?;
+            let ask = IoctlRequest {
+                ctl_code: FSCTL_SRV_ENUMERATE_SNAPSHOTS,
+                file_id: open::file_id(handle.handle),
+                max_input_response: 0,
+                max_output_response: SNAPSHOTS_BYTES,
+                flags: IOCTL_IS_FSCTL,
+                input_data: Vec::new(),
+            };
+            let frame = open::single(&self.session, (Command::Ioctl, &ask, SNAPSHOTS_BYTES)).await?;
+            handle.close().await?;
+            match frame.header.status.0 {
+                nt::SUCCESS => {}
+                nt::NOT_SUPPORTED | nt::INVALID_DEVICE_REQUEST => return Ok(None),
+                refused => return Err(status::entry(refused)),
+            }
+            let found = snapshots::snapshots(reply::ioctl(&frame.body)?)?;
+            let newest = found.taken.iter().max().copied();
+            Ok((found.count > 0).then_some(PreviousVersions { count: found.count, newest }))
+        })
+    }
+
+    /// How the account gets at each of these files and folders, in their order. Links are not followed.
+    pub fn access(&self, entries: &[RelPath]) -> Result<Vec<Access>, Error> {
+        self.runtime.block_on(async {
+            let answers = futures_util::stream::iter(entries).map(|path| self.access_to(path));
+            let answers: Vec<Result<Access, Error>> = answers.buffered(PROBES_IN_FLIGHT).collect().await;
+            answers.into_iter().collect()
+        })
+    }
+
+    async fn access_to(&self, path: &RelPath) -> Result<Access, Error> {
+        let Ok(path) = open::wire_path(&self.root.join_path(path)) else { return Ok(Access::Unknown) };
+        if let Some(access) = verdict(self.try_open(&path, BackupIntent::Off).await?, Access::ByRights) {
+            return Ok(access);
+        }
+        let with_intent = self.try_open(&path, BackupIntent::Auto).await?;
+        Ok(verdict(with_intent, Access::ByPrivilege).unwrap_or(Access::Denied))
+    }
+
+    /// Opens for reading and closes at once; the status of the open.
+    async fn try_open(&self, path: &[u16], intent: BackupIntent) -> Result<u32, Error> {
+        let options = option::OPEN_REPARSE_POINT | open::intent_option(intent);
+        let create = Create { path, access: request::READ, options, with_id: false };
+        let close = open::close_request(RELATED);
+        let parts: [open::Part<'_>; 2] = [(Command::Create, &create, 0), (Command::Close, &close, 0)];
+        let mut frames = open::compound(&self.session, &parts).await?.into_iter();
+        let first = frames.next().unwrap_or_else(|| Err(Error::new(Code::Protocol, "an answer is missing")))?;
+        if first.header.status.0 != NOT_IN_A_COMPOUND {
+            return Ok(first.header.status.0);
+        }
+        let alone = open::single(&self.session, (Command::Create, &create, 0)).await?;
+        if alone.header.status.0 == nt::SUCCESS {
+            Open::from_reply(&self.session, &alone, 0)?.0.close().await?;
+        }
+        Ok(alone.header.status.0)
+    }
+}
+
+/// `None` for a denial.
+fn verdict(status: u32, opened: Access) -> Option<Access> {
+    match status {
+        nt::SUCCESS => Some(opened),
+        nt::ACCESS_DENIED | nt::PRIVILEGE_NOT_HELD => None,
+        _ => Some(Access::Unknown),
+    }
+}
+
+/// Before 3.1.1 nothing is said of ciphers: it is always AES-128-CCM.
+fn cipher_name(cipher: Option<Cipher>) -> &'static str {
+    match cipher {
+        Some(Cipher::Aes128Gcm) => "AES-128-GCM",
+        Some(Cipher::Aes256Ccm) => "AES-256-CCM",
+        Some(Cipher::Aes256Gcm) => "AES-256-GCM",
+        Some(Cipher::Aes128Ccm) | None => "AES-128-CCM",
+    }
+}
+
+fn signing_name(dialect: WireDialect, gmac: bool) -> &'static str {
+    match dialect {
+        WireDialect::Smb2_0_2 | WireDialect::Smb2_1 => "HMAC-SHA256",
+        WireDialect::Smb3_1_1 if gmac => "AES-128-GMAC",
+        _ => "AES-128-CMAC",
+    }
+}

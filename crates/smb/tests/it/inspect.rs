@@ -1,0 +1,127 @@
+//! What can be asked before there is a job: protection, clock, previous versions, the backup privilege, the shares.
+
+use crate::fixture::*;
+use octo_core::{Code, Timestamp};
+use octo_smb::{Access, Dialect, Encryption, Inspector, PreviousVersions, ShareKind, SmbOptions, shares};
+use octo_testkit::samba::{Samba, SambaOptions};
+use std::fs;
+use std::time::SystemTime;
+
+fn inspect(samba: &Samba, share: &str, user: &str, options: SmbOptions) -> Inspector {
+    Inspector::connect(address(samba, share), &credentials(user), &options).unwrap()
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Timestamp::from_unix(since.as_secs() as i64, since.subsec_nanos())
+}
+
+#[test]
+fn the_protection_of_a_connection_and_the_servers_clock_are_told() {
+    let required = SambaOptions::new().share("enc", "data", &["server smb encrypt = required"]);
+    let samba = Samba::start(required);
+    let security = inspect(&samba, "enc", "plain", SmbOptions::default()).security().unwrap();
+    assert_eq!((security.dialect, security.signing), (Dialect::Smb3_1_1, "AES-128-GMAC"));
+    assert!(matches!(security.encryption, Encryption::Active(cipher) if cipher.starts_with("AES-128-")));
+    let skew = security.server_time.unwrap().0.abs_diff(now().0);
+    assert!(skew < 5 * 10_000_000, "one machine, one clock: {skew} ticks");
+    assert!(!security.hides_unreadable);
+}
+
+#[test]
+fn a_server_without_encryption_and_an_older_protocol_are_recognised() {
+    let old = SambaOptions::new().global("server max protocol = SMB2_10").global("server signing = mandatory");
+    let samba = Samba::start(old);
+    let options = SmbOptions { min_dialect: Dialect::Smb2_1, ..SmbOptions::default() };
+    let security = inspect(&samba, "data", "plain", options).security().unwrap();
+    assert_eq!((security.dialect, security.signing), (Dialect::Smb2_1, "HMAC-SHA256"));
+    assert_eq!((security.encryption, security.signing_demanded), (Encryption::Impossible, true));
+}
+
+#[test]
+fn whether_the_backup_privilege_works_is_told_entry_by_entry() {
+    let samba = samba();
+    let data = samba.share_path("data");
+    fs::create_dir(data.join("secret")).unwrap();
+    for file in ["open.txt", "denied.txt", "secret/inner.txt"] {
+        fs::write(data.join(file), "x").unwrap();
+    }
+    ["denied.txt", "secret/inner.txt", "secret"].iter().for_each(|entry| samba.deny(entry));
+    let entries = ["open.txt", "denied.txt", "secret", "secret/inner.txt", "", "gone.txt"].map(path);
+    let seen = |user: &str| inspect(&samba, "data", user, SmbOptions::default()).access(&entries).unwrap();
+    use Access::{ByPrivilege, ByRights, Denied, Unknown};
+    assert_eq!(seen("backupop"), [ByRights, ByPrivilege, ByPrivilege, ByPrivilege, ByRights, Unknown]);
+    assert_eq!(seen("plain"), [ByRights, Denied, Denied, Denied, ByRights, Unknown]);
+    assert_eq!(seen("admin")[..2], [ByRights; 2]);
+    let many = vec![path("denied.txt"); 500];
+    let answers = inspect(&samba, "data", "backupop", SmbOptions::default()).access(&many).unwrap();
+    assert_eq!(answers, [ByPrivilege; 500], "many questions in flight, each with its answer");
+}
+
+#[test]
+fn previous_versions_are_counted_and_the_newest_is_named() {
+    let samba = Samba::start(SambaOptions::new().share(
+        "shadow",
+        "shadow",
+        &[
+            "vfs objects = shadow_copy2",
+            "shadow:snapdir = .snapshots",
+            "shadow:snapdirseverywhere = yes",
+            "shadow:format = @GMT-%Y.%m.%d-%H.%M.%S",
+            "shadow:sort = desc",
+            "shadow:localtime = no",
+        ],
+    ));
+    let none = inspect(&samba, "data", "plain", SmbOptions::default()).previous_versions().unwrap();
+    assert_eq!(none, None);
+    let snapshots = samba.share_path("shadow").join(".snapshots");
+    for label in ["@GMT-2023.11.14-22.13.20", "@GMT-2024.02.29-06.00.00"] {
+        fs::create_dir_all(snapshots.join(label)).unwrap();
+    }
+    let some = inspect(&samba, "shadow", "plain", SmbOptions::default()).previous_versions().unwrap();
+    let newest = some.as_ref().and_then(|versions| versions.newest).unwrap();
+    assert_eq!(newest.to_utc_text(), "2024-02-29 06:00:00");
+    assert_eq!(some, Some(PreviousVersions { count: 2, newest: Some(newest) }));
+}
+
+#[test]
+fn access_based_enumeration_is_recognised() {
+    for lines in [&["access based share enum = yes", "hide unreadable = yes"][..], &["hide unreadable = yes"]] {
+        let samba = Samba::start(SambaOptions::new().share("abe", "data", lines));
+        let security = inspect(&samba, "abe", "plain", SmbOptions::default()).security().unwrap();
+        assert!(security.hides_unreadable, "{lines:?}");
+    }
+}
+
+#[test]
+fn shares_are_listed_administrative_ones_included() {
+    let samba = Samba::start(SambaOptions::new().share("d$", "data", &["comment = Na\u{ef}ve drive"]));
+    let listed = shares(&samba.addr(), 445, &credentials("plain"), &SmbOptions::default()).unwrap();
+    let find = |name: &str| listed.iter().find(|share| share.name == name).unwrap_or_else(|| panic!("{listed:?}"));
+    assert_eq!((find("data").kind, find("data").is_administrative), (ShareKind::Files, false));
+    assert_eq!((find("d$").kind, find("d$").is_administrative), (ShareKind::Files, true));
+    assert_eq!(find("d$").comment, "Na\u{ef}ve drive");
+    assert_eq!(find("IPC$").kind, ShareKind::Pipes);
+}
+
+#[test]
+fn a_list_of_shares_that_comes_in_many_pieces_is_whole() {
+    let long = "comment = ".to_owned() + &"x".repeat(100);
+    let many =
+        (0..300).fold(SambaOptions::new(), |options, n| options.share(&format!("share{n:03}"), "data", &[&long]));
+    let samba = Samba::start(many.global("server smb encrypt = required"));
+    let listed = shares(&samba.addr(), Samba::OTHER_PORT, &credentials("backupop"), &SmbOptions::default()).unwrap();
+    assert_eq!(listed.iter().filter(|share| share.name.starts_with("share")).count(), 300);
+    assert!(listed.iter().filter(|share| share.name.starts_with("share")).all(|share| share.comment.len() == 100));
+}
+
+#[test]
+fn asking_for_shares_is_refused_in_the_same_words_as_everything_else() {
+    let samba = samba();
+    let wrong = octo_smb::Credentials { password: octo_smb::Password::new("no".into()), ..credentials("plain") };
+    let error = shares(&samba.addr(), 445, &wrong, &SmbOptions::default()).unwrap_err();
+    assert_eq!(error.code, Code::LogonFailed);
+    assert!(
+        matches!(Inspector::connect(address(&samba, "nosuch"), &credentials("plain"), &SmbOptions::default()), Err(e) if e.code == Code::ShareNotFound)
+    );
+}
