@@ -13,7 +13,9 @@ pub fn run(args: &[String]) -> Result<()> {
         // nextest leaves out the examples in comments.
         return shell::run(shell::cargo().args(["test", "--workspace", "--doc", "--quiet"]));
     }
-    // One crate that fails must not hide what the next would say, unless somebody asks for something special.
-    let all: &[&str] = if args.is_empty() { &["--no-fail-fast"] } else { &[] };
+    // One crate that fails must not hide what the next would say, unless somebody asks for something special. One test
+    // at a time: in one process, a child that one test starts holds the locks of all others until it is a program of
+    // its own.
+    let all: &[&str] = if args.is_empty() { &["--no-fail-fast", "--", "--test-threads=1"] } else { &[] };
     shell::run(shell::cargo().args(["test", "--workspace"]).args(all).args(args))
 }

@@ -244,6 +244,8 @@ impl<'a> Comparer<'a> {
                 self.context.problem(&at.source, Error::new(Code::NotMirrored, ""));
                 Ok(())
             }
+            // Without proof it is a lie perhaps, or one of two entries with this name. The listing's problem was told.
+            Action::KindChange if !step.proof => Ok(()),
             Action::KindChange => {
                 let Some(old) = &at.target else { return Ok(()) };
                 self.vanish(step, old)?;

@@ -128,8 +128,8 @@ impl DiskTarget {
     fn sync_touched(&self, touched: &mut HashSet<RelPath>) -> Result<(), Error> {
         for folder in touched.iter() {
             match tree::sync_folder(&self.root, folder) {
-                // Gone since; the folder it was in is touched too.
-                Ok(()) | Err(Errno::NOENT) => {}
+                // Gone since, or something else by now; the folder it was in is touched too.
+                Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
                 Err(errno) => return Err(fault::target(errno, "syncing", folder)),
             }
         }

@@ -30,8 +30,6 @@ const SYNC_BYTES_MIN: u64 = 8 << 20;
 const TRIES_AT_ONCE: u8 = 2;
 /// Free space that is never used up: 1 GiB or 1% of the target, whichever is more, but never more than a tenth of it.
 const RESERVE_BYTES: u64 = 1 << 30;
-/// How much is written between two looks at the free space.
-const SPACE_EVERY_BYTES: u64 = 64 << 20;
 
 /// Copies files. Shared by all threads that copy.
 pub struct Copier<'a> {
@@ -41,7 +39,6 @@ pub struct Copier<'a> {
     checkpoints: &'a Checkpoints<'a>,
     throttle: Throttle,
     next_stage: AtomicU64,
-    unchecked_bytes: AtomicU64,
     later: Mutex<LogBuffer>,
 }
 
@@ -60,8 +57,6 @@ impl<'a> Copier<'a> {
             checkpoints,
             throttle: Throttle::new(context.options.bandwidth_bytes_per_sec),
             next_stage: AtomicU64::new(0),
-            // The first file looks at the free space.
-            unchecked_bytes: AtomicU64::new(SPACE_EVERY_BYTES),
             later: Mutex::default(),
         }
     }
@@ -75,11 +70,16 @@ impl<'a> Copier<'a> {
 
     /// One fetch. Returns what is to be read again at once.
     fn copy_once(&self, tasks: Vec<Task>) -> Vec<Task> {
-        if let Err(error) = self.check_space(tasks.iter().map(|t| t.meta.size_bytes).sum()) {
+        let requests: Vec<_> = tasks.iter().map(|task| self.request(task)).collect();
+        let bytes = |(task, request): (&Task, &FetchRequest)| match &request.parts {
+            _ if task.verify => 0,
+            Some(missing) => missing.total_bytes(),
+            None => task.meta.size_bytes,
+        };
+        if let Err(error) = self.check_space(tasks.iter().zip(&requests).map(bytes).sum()) {
             self.context.fail(error);
             return Vec::new();
         }
-        let requests: Vec<_> = tasks.iter().map(|task| self.request(task)).collect();
         let mut batch = Batch::new(self, tasks, &requests);
         self.context.source.fetch(&requests, &mut batch);
         batch.finish()
@@ -109,15 +109,12 @@ impl<'a> Copier<'a> {
 
     /// Fails when writing `bytes` more would leave less than the reserve.
     fn check_space(&self, bytes: u64) -> Result<(), Error> {
-        if self.unchecked_bytes.fetch_add(bytes, Ordering::Relaxed) < SPACE_EVERY_BYTES {
-            return Ok(());
-        }
-        self.unchecked_bytes.store(0, Ordering::Relaxed);
         let space = self.context.target.space()?;
         let reserve = RESERVE_BYTES.max(space.total_bytes / 100).min(space.total_bytes / 10);
-        if space.free_bytes < reserve {
+        if bytes > 0 && space.free_bytes < reserve.saturating_add(bytes) {
             let mib = |bytes: u64| bytes >> 20;
-            let detail = format!("{} MiB are free, {} MiB are kept free", mib(space.free_bytes), mib(reserve));
+            let (free, bytes, kept) = (mib(space.free_bytes), mib(bytes), mib(reserve));
+            let detail = format!("{free} MiB are free; the next files take {bytes} MiB, and {kept} MiB are kept free");
             return Err(Error::new(Code::NoSpace, detail));
         }
         Ok(())

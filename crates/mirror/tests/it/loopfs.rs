@@ -107,17 +107,20 @@ fn on_exfat_a_new_case_is_a_rename() {
 
 #[test]
 fn a_full_disk_fails_the_run_and_loses_nothing() {
+    // So that it is known which files came before the disk was full.
+    let one_by_one = RunOptions { workers: Some(1), ..RunOptions::default() };
     let mounted = Mounted::ext4(64);
     let mut pair = Pair::new();
     pair.target = mounted.place();
     pair.write("old", b"old", 1_000_000);
     pair.write("gone", b"gone", 1_000_000);
-    assert_eq!(pair.run(&RunOptions::default()).outcome, Outcome::Succeeded);
-    fs::remove_file(pair.source.join("gone")).unwrap();
+    assert_eq!(pair.run(&one_by_one).outcome, Outcome::Succeeded);
     for i in 0..40 {
         pair.write(&format!("big/{i:02}"), &vec![i; 3 << 20], 1_000_000);
     }
-    let full = pair.run(&RunOptions::default());
+    // Only now: a new file with its id would be looked at as a possible move, and come last.
+    fs::remove_file(pair.source.join("gone")).unwrap();
+    let full = pair.run(&one_by_one);
     assert_eq!(
         (full.outcome, full.causes[0].code, full.counts.deleted),
         (Outcome::Failed, Code::NoSpace, 0),
@@ -134,7 +137,7 @@ fn a_full_disk_fails_the_run_and_loses_nothing() {
     let freed = pair.run(&RunOptions {
         max_delete: Some(octo_core::guard::MaxDelete::Percent(100)),
         keep_versions: octo_core::retention::KeepVersions::No,
-        ..RunOptions::default()
+        ..one_by_one
     });
     assert_eq!(freed.outcome, Outcome::Succeeded, "the next run finishes the work: {freed:#?}");
     pair.assert_equal();

@@ -9,4 +9,6 @@ mod kills;
 mod loopfs;
 mod memory;
 mod pair;
+mod review;
 mod support;
+mod watched;
