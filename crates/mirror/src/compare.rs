@@ -104,10 +104,10 @@ impl<'a> Comparer<'a> {
         let mut children = Children::new(self.context.target);
         self.enter_top(frame);
         let proof = match &pair.source {
-            Some(side) => self.source_proves_absence(frame, side),
+            Some(side) => self.source_proves_absence(frame, side)?,
             None => true,
         };
-        if self.context.is_over() || !self.target_is_known(frame, pair.target.as_ref()) {
+        if self.context.is_over() || !self.target_is_known(frame, pair.target.as_ref())? {
             return Ok(children);
         }
         let none = || Box::new(std::iter::empty()) as Box<dyn Iterator<Item = Result<Listing, Error>>>;
@@ -129,32 +129,32 @@ impl<'a> Comparer<'a> {
     }
 
     /// Tells the listing's problems. Only a complete listing proves that a name is gone.
-    fn source_proves_absence(&mut self, frame: &Frame, side: &Side) -> bool {
+    fn source_proves_absence(&mut self, frame: &Frame, side: &Side) -> Result<bool, Error> {
         for (name, error) in &side.problems {
             let path = Name::new(name.as_slice()).map_or_else(|_| frame.source.clone(), |n| frame.source.join(&n));
             self.context.problem(&path, error.clone());
         }
-        let Listed::Incomplete(error) = &side.end else { return true };
-        self.cursor.protect(&frame.place);
+        let Listed::Incomplete(error) = &side.end else { return Ok(true) };
+        self.cursor.protect(&frame.place)?;
         if frame.source.is_root() && side.count() == 0 && !error.code.stops_run() {
             self.context.fail(Error::new(Code::SourceMissing, error.to_string()));
         } else if !side.problems.iter().any(|(_, told)| told.code == error.code) {
             self.context.problem(&frame.source, error.clone());
         }
-        false
+        Ok(false)
     }
 
     /// Whether what the mirror has in this folder is known; if not, nothing in it is touched.
-    fn target_is_known(&mut self, frame: &Frame, side: Option<&Side>) -> bool {
-        let Some(side) = side else { return true };
+    fn target_is_known(&mut self, frame: &Frame, side: Option<&Side>) -> Result<bool, Error> {
+        let Some(side) = side else { return Ok(true) };
         let error = match &side.end {
             _ if side.nested_mirror => Error::new(Code::NestedMirror, ""),
             Listed::Incomplete(error) => error.clone(),
-            Listed::Complete => return true,
+            Listed::Complete => return Ok(true),
         };
-        self.cursor.protect(&frame.place);
+        self.cursor.protect(&frame.place)?;
         self.context.problem(&frame.place, error);
-        false
+        Ok(false)
     }
 
     fn name(

@@ -84,11 +84,14 @@ impl<'a> Cursor<'a> {
         self.new.keep(placed, found == Some(placed))
     }
 
-    /// What lies below `folder` and is not met in the walk keeps its records.
-    pub fn protect(&mut self, folder: &RelPath) {
+    /// What lies below `folder` and is not met in the walk keeps its records. Called in walk order.
+    pub fn protect(&mut self, folder: &RelPath) -> Result<(), Error> {
         if self.protected.as_ref().is_none_or(|p| !folder.is_within(p)) {
+            // What comes before is protected by another folder, or by none.
+            self.skip_until(Some(&self.order.folder_key(folder)))?;
             self.protected = Some(folder.clone());
         }
+        Ok(())
     }
 
     /// Ends the walk.
