@@ -177,6 +177,7 @@ impl<'a> Comparer<'a> {
                 let mut at = At::new(step.frame, s, t);
                 self.note_name(&at);
                 self.settle_case(step, &mut at)?;
+                self.mend_name(&at);
                 self.act(queue, step, &at, action, found.as_ref())
             }
             (None, Some(t)) if step.proof => self.vanish(step, &t),
@@ -304,9 +305,24 @@ impl<'a> Comparer<'a> {
         true
     }
 
+    /// The full name of a cut one may be lost: the power went, or the process died in the middle of a move.
+    fn mend_name(&self, at: &At) {
+        if !at.is_cut || at.old.is_none() || self.context.options.dry_run {
+            return;
+        }
+        let full = at.source.name().map(|n| n.as_bytes().to_vec());
+        let mended = match self.context.target.recorded_name(&at.place) {
+            Ok(recorded) if recorded == full => Ok(()),
+            Ok(_) => self.record_name(at),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = mended {
+            self.context.problem(&at.source, error);
+        }
+    }
+
     fn record_name(&self, at: &At) -> Result<(), Error> {
-        let name = at.source.name().map(|n| n.as_bytes().to_vec()).unwrap_or_default();
-        self.context.target.record_name(&at.place, &name)
+        self.placer.record_name(&at.source, &at.place)
     }
 
     fn link(&self, at: &At) {
@@ -319,6 +335,9 @@ impl<'a> Comparer<'a> {
     fn make_link(&self, at: &At) -> Result<(), Error> {
         if !self.context.options.dry_run {
             let link = self.context.source.read_link(&at.source)?;
+            if at.is_cut {
+                self.record_name(at)?;
+            }
             match at.old {
                 None => self.placer.make_link(&at.place, &link, at.meta.write_time)?,
                 Some(old) => self.placer.replace_link(&at.place, &link, at.meta.write_time, &old)?,

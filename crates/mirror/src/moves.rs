@@ -125,6 +125,12 @@ impl Moves<'_> {
             if !is_still || !matches!(self.placer.rename(&vanished.place, &task.place, &vanished.meta), Ok(true)) {
                 return false;
             }
+            // Afterwards: the full name of the old place, if it had one, came along. The next run mends what fails.
+            if task.is_cut
+                && let Err(error) = self.placer.record_name(&task.source, &task.place)
+            {
+                self.context.problem(&task.source, error);
+            }
             let record = IndexRecord { source: task.meta, ..old.record.clone() };
             // The index is a cache: without the record the next run knows a little less.
             let _ = self.journal.push(&Placed { place: task.place.clone(), record });

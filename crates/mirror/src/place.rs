@@ -41,6 +41,12 @@ impl Placer<'_> {
         self.changes.as_ref().map_or(Ok(()), |changes| changes.record(record))
     }
 
+    /// Remembers the full name of what is stored under a cut one; before that name appears.
+    pub fn record_name(&self, source: &RelPath, place: &RelPath) -> Result<(), Error> {
+        let name = source.name().map(|n| n.as_bytes().to_vec()).unwrap_or_default();
+        self.target.record_name(place, &name)
+    }
+
     /// Gives a staged file its place, where nothing is yet.
     pub fn create(&self, stage: &RelPath, place: &RelPath) -> Result<(), Error> {
         self.record(&Record::Created { path: place.clone(), kind: Kind::File })?;

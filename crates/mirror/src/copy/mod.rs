@@ -127,8 +127,7 @@ impl<'a> Copier<'a> {
             stage.file.sync()?;
         }
         if task.is_cut {
-            let name = task.source.name().map(|n| n.as_bytes().to_vec()).unwrap_or_default();
-            self.context.target.record_name(&task.place, &name)?;
+            self.placer.record_name(&task.source, &task.place)?;
         }
         let copy = stage.file.meta()?;
         match &task.old {
