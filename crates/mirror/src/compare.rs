@@ -51,7 +51,12 @@ pub struct Comparer<'a> {
     /// What the guard will want to know.
     pub guard: GuardInput,
     top: Option<Top>,
-    planned_replacements: u64,
+    /// Files that were found changed so far.
+    pub planned_replacements: u64,
+    /// Every listing was complete: what is not among the vanished is not pending.
+    pub saw_all: bool,
+    /// All replacements wait until a person releases the brake.
+    braked: bool,
 }
 
 /// A top-level folder while the walk is in it.
@@ -63,7 +68,8 @@ struct Top {
 }
 
 impl<'a> Comparer<'a> {
-    /// Before the first folder. `index` is the generation to follow; moves are looked for if `moves`.
+    /// Before the first folder. `index` is the generation to follow; moves are looked for if `moves`. `braked`: an
+    /// earlier run replaced suspiciously many files, and nobody has released it.
     pub fn new(
         context: &'a Context<'a>,
         placer: &'a Placer<'a>,
@@ -71,6 +77,7 @@ impl<'a> Comparer<'a> {
         rules: PlanRules,
         index: Option<&'a Generation>,
         moves: bool,
+        braked: bool,
     ) -> Comparer<'a> {
         let log = || LogWriter::new(context.target);
         Comparer {
@@ -90,6 +97,8 @@ impl<'a> Comparer<'a> {
             guard: GuardInput::default(),
             top: None,
             planned_replacements: 0,
+            saw_all: true,
+            braked,
         }
     }
 
@@ -135,6 +144,7 @@ impl<'a> Comparer<'a> {
             self.context.problem(&path, error.clone());
         }
         let Listed::Incomplete(error) = &side.end else { return Ok(true) };
+        self.saw_all = false;
         self.cursor.protect(&frame.place)?;
         if frame.source.is_root() && side.count() == 0 && !error.code.stops_run() {
             self.context.fail(Error::new(Code::SourceMissing, error.to_string()));
@@ -152,6 +162,7 @@ impl<'a> Comparer<'a> {
             Listed::Incomplete(error) => error.clone(),
             Listed::Complete => return Ok(true),
         };
+        self.saw_all = false;
         self.cursor.protect(&frame.place)?;
         self.context.problem(&frame.place, error);
         Ok(false)
@@ -276,7 +287,8 @@ impl<'a> Comparer<'a> {
     fn replace(&mut self, queue: &mut Queue<'_>, at: &At) -> Result<(), Error> {
         self.planned_replacements += 1;
         let unversioned = self.context.options.keep_versions == KeepVersions::No;
-        if unversioned && self.planned_replacements > UNVERSIONED_AT_ONCE && !self.context.options.release_brake {
+        let many = self.braked || self.planned_replacements > UNVERSIONED_AT_ONCE;
+        if unversioned && many && !self.context.options.release_brake {
             return self.lists.deferred.push(&at.task(false).encode());
         }
         queue.push(at.task(false))
@@ -457,9 +469,9 @@ impl<'a> Comparer<'a> {
         self.link(&At::of_task(task));
     }
 
-    /// How many replacements were planned, and whether that is suspiciously many.
-    pub fn replacements(&self) -> (u64, bool) {
-        (self.planned_replacements, replaces_too_many(self.planned_replacements, self.guard.mirror_files))
+    /// Whether the brake holds the replacements that were not done at once.
+    pub fn brakes(&self) -> bool {
+        self.braked || replaces_too_many(self.planned_replacements, self.guard.mirror_files)
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Deletion<'a> {
     pub order: NameOrder,
     /// Reasons of the mirror itself to hold: a plan that waits, a brake.
     pub standing: Vec<String>,
+    /// A plan that waits and, because a listing was cut, may be about entries that this run did not see.
+    pub unseen: Option<String>,
 }
 
 /// What became of the set.
@@ -56,6 +58,9 @@ impl Deletion<'_> {
             self.checkpoints.make()?;
         }
         self.delete(&approved)?;
+        if others.count() == 0 && self.unseen.is_some() {
+            return Ok(Verdict { because: self.standing.clone(), plan: self.unseen.clone() });
+        }
         if because.is_empty() {
             self.delete(&others)?;
             if !dry_run && !self.context.is_over() {

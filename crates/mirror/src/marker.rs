@@ -16,7 +16,8 @@ pub struct Marker {
     pub target_id: String,
     /// The number the next run gets.
     pub next_run: u64,
-    /// Set by `--adopt` and `--accept-source` until a run has ended well: deletions are held.
+    /// Set by `--adopt` and `--accept-source` until a run has seen all and held nothing: deletions
+    /// are held.
     pub unproven: bool,
     /// The run that replaced suspiciously much; deletions and pruning wait until a person releases it.
     pub braked_by: Option<u64>,

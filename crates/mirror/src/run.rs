@@ -22,6 +22,7 @@ use octo_core::plan::PlanRules;
 use octo_core::report::REPORT_FORMAT;
 use octo_core::retention::KeepVersions;
 use octo_core::{Cancel, Clock, Code, Error, Kind, Monitor, Outcome, Phase, RunReport, Source, Target, Timestamp};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ struct Run<'a> {
     pool: Arc<Pool>,
     placer: Placer<'a>,
     journal: Journal<'a>,
+    /// What there is to delete was all seen, and nothing of it waits for a person.
+    proven: Cell<bool>,
 }
 
 /// What the walk over both sides left to do.
@@ -69,6 +72,12 @@ struct Walked<'r> {
     index: NewStream<'r>,
     lists: Lists<'r>,
     guard: GuardInput,
+    /// Files that were found changed.
+    replacements: u64,
+    /// So many that those not replaced at once wait for a person.
+    brakes: bool,
+    /// Every listing was complete.
+    saw_all: bool,
 }
 
 impl<'a> Run<'a> {
@@ -80,7 +89,7 @@ impl<'a> Run<'a> {
             abilities: ready.marker.abilities.clone(),
             changes: versions.then(|| ChangesLog::new(context.target, ready.run)),
         };
-        Run { context, ready, order, pool, placer, journal: Journal::new(context.target) }
+        Run { context, ready, order, pool, placer, journal: Journal::new(context.target), proven: Cell::new(false) }
     }
 
     fn mirror(mut self, begun: (Timestamp, Duration)) -> RunReport {
@@ -108,17 +117,17 @@ impl<'a> Run<'a> {
         self.context.phase(Phase::Copy);
         let comparer = self.comparer();
         let comparer = self.walk(comparer, &copier, vec![Frame::root()])?;
-        let (_, brakes) = comparer.replacements();
+        let (replacements, brakes, saw_all) = (comparer.planned_replacements, comparer.brakes(), comparer.saw_all);
         let (index, lists, guard) = comparer.finish()?;
-        let mut walked = Walked { index, lists, guard };
+        let mut walked = Walked { index, lists, guard, replacements, brakes, saw_all };
         self.context.phase(Phase::Finish);
-        let vanished = self.finish_copies(&copier, &mut walked, brakes)?;
+        let vanished = self.finish_copies(&copier, &mut walked)?;
         self.demand_privilege();
         if self.context.is_over() {
             return Ok(());
         }
         self.context.phase(Phase::Delete);
-        *verdict = self.delete(&checkpoints, vanished, walked.guard)?;
+        *verdict = self.delete(&checkpoints, vanished, walked.guard, walked.saw_all)?;
         self.make_changed_kinds(&copier, walked.lists.kind_changes.finish(), !verdict.because.is_empty())?;
         if self.context.is_over() || self.context.options.dry_run {
             return Ok(());
@@ -141,7 +150,8 @@ impl<'a> Run<'a> {
             && self.context.source.features().stable_ids
             && self.placer.abilities.hard_links
             && !self.ready.marker.unproven;
-        Comparer::new(self.context, &self.placer, self.order, rules, self.ready.index.as_ref(), moves)
+        let braked = self.ready.marker.braked_by.is_some();
+        Comparer::new(self.context, &self.placer, self.order, rules, self.ready.index.as_ref(), moves, braked)
     }
 
     /// Walks over both sides from `frames` down, and copies meanwhile.
@@ -208,7 +218,7 @@ impl<'a> Run<'a> {
 
     /// Moves, what was not moved, replacements that the brake allows, and files that were in use. Returns what is left
     /// to delete.
-    fn finish_copies(&self, copier: &Copier<'_>, walked: &mut Walked<'_>, brakes: bool) -> Result<Log, Error> {
+    fn finish_copies(&self, copier: &Copier<'_>, walked: &mut Walked<'_>) -> Result<Log, Error> {
         let (candidates, vanished) = (walked.lists.candidates.take(), walked.lists.vanished.take());
         let left = match (&self.ready.index, self.context.is_over()) {
             (Some(index), false) => {
@@ -225,12 +235,13 @@ impl<'a> Run<'a> {
         };
         self.copy_all(copier, &left.copies)?;
         let deferred = walked.lists.deferred.take();
-        if brakes && deferred.count() > 0 {
+        if walked.brakes && deferred.count() > 0 {
             self.hold_replacements(&deferred);
+            walked.guard.replaced_files = walked.replacements;
         } else {
             self.copy_all(copier, &deferred)?;
+            walked.guard.replaced_files = self.context.counts().replaced;
         }
-        walked.guard.replaced_files = self.context.counts().replaced;
         self.copy_all(copier, &copier.take_later())?;
         Ok(left.vanished)
     }
@@ -267,7 +278,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn delete(&self, checkpoints: &Checkpoints<'_>, vanished: Log, mut guard: GuardInput) -> Result<Verdict, Error> {
+    fn delete(
+        &self,
+        checkpoints: &Checkpoints<'_>,
+        vanished: Log,
+        mut guard: GuardInput,
+        saw_all: bool,
+    ) -> Result<Verdict, Error> {
         let options = self.context.options;
         if options.no_delete {
             return Ok(Verdict::default());
@@ -285,9 +302,15 @@ impl<'a> Run<'a> {
         if options.release_brake {
             guard.replaced_files = 0;
         }
+        // A set that could not be seen again is not an empty one.
+        let unseen = waits.filter(|_| !saw_all && options.approve.is_none()).map(|plan| plan.id);
         let deletion =
-            Deletion { context: self.context, placer: &self.placer, checkpoints, order: self.order, standing };
-        deletion.settle(vanished, guard)
+            Deletion { context: self.context, placer: &self.placer, checkpoints, order: self.order, standing, unseen };
+        let verdict = deletion.settle(vanished, guard)?;
+        // An approval is a person's look, and counts even if not all could be listed.
+        let looked = saw_all || options.approve.is_some();
+        self.proven.set(looked && verdict.because.is_empty());
+        Ok(verdict)
     }
 
     /// What could not be made before something of another kind was deleted. What is held stays as it is.
@@ -356,10 +379,12 @@ impl<'a> Run<'a> {
         let counts = self.context.counts();
         let marker = &mut self.ready.marker;
         let before = marker.clone();
-        if guard::replaces_too_many(counts.replaced, counts.mirror_files) && !self.context.options.release_brake {
+        let many = guard::replaces_too_many(counts.replaced, counts.mirror_files)
+            || self.context.count_of(Code::ReplacementsHeld).is_some();
+        if many && !self.context.options.release_brake {
             marker.braked_by.get_or_insert(self.ready.run);
         }
-        if ended {
+        if ended && self.proven.get() {
             marker.unproven = false;
         }
         if *marker != before {
