@@ -70,7 +70,10 @@ impl<'b, 'a> Batch<'b, 'a> {
 
     fn begin(&mut self, file: usize, meta: Meta) -> Result<State, Error> {
         let (task, request) = (&self.tasks[file], &self.requests[file]);
+        let is_other = meta.size_bytes != task.meta.size_bytes || meta.write_time != task.meta.write_time;
+        // What has changed since it was found equal is not equal any more.
         if task.verify
+            && !is_other
             && let Some(existing) = self.copier.context.target.open_file(&task.place)?
         {
             return Ok(State::Comparing(meta, existing, Ranges::new()));
