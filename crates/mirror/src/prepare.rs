@@ -65,9 +65,13 @@ fn dry(
     was_empty: bool,
 ) -> Result<Ready, Error> {
     let is_new = seen.is_none();
-    let mut marker = seen.map_or_else(|| Marker::new(pin, abilities), Ok)?;
-    marker.unproven |= context.options.accept_source || (is_new && !was_empty);
-    let usable = !is_new && !context.options.accept_source;
+    let mut marker = seen.map_or_else(|| Marker::new(pin.clone(), abilities), Ok)?;
+    let is_other = marker.source != pin;
+    marker.unproven |= is_other || (is_new && !was_empty);
+    if context.options.release_brake {
+        marker.braked_by = None;
+    }
+    let usable = !is_new && !is_other;
     let index = if usable { index::open_latest(context.target)? } else { None };
     let run = marker.next_run;
     Ok(Ready { marker, run, was_empty, suspect_since: None, interrupted: None, index, _lock: None })

@@ -315,7 +315,7 @@ impl<'a> Run<'a> {
 
     /// What could not be made before something of another kind was deleted. What is held stays as it is.
     fn make_changed_kinds(&self, copier: &Copier<'_>, kind_changes: Log, held: bool) -> Result<(), Error> {
-        let dry_run = self.context.options.dry_run;
+        let (dry_run, no_delete) = (self.context.options.dry_run, self.context.options.no_delete);
         if kind_changes.count() == 0 || self.context.is_over() || (dry_run && held) {
             return Ok(());
         }
@@ -324,7 +324,8 @@ impl<'a> Run<'a> {
         self.with_queue(copier, |queue| {
             for task in kind_changes.forward() {
                 let task = Task::decode(&task?)?;
-                if !dry_run && self.context.target.look(&task.place)?.is_some() {
+                let stays = if dry_run { no_delete } else { self.context.target.look(&task.place)?.is_some() };
+                if stays {
                     if !held {
                         self.kind_stays(&task);
                     }
