@@ -79,8 +79,11 @@ pub fn remove_tree(target: &dyn Target, folder: &RelPath) -> Result<(), Error> {
             Listed::Incomplete(_) => {}
         }
         if chunk.0.is_empty() {
-            target.remove_folder(folder)?;
-            return Ok(());
+            // What cannot even be listed is still in it: an error, or whoever removes the folder above would try for ever.
+            return match target.remove_folder(folder)? {
+                Done::NotEmpty => Err(Error::new(Code::TargetEntry, format!("{folder} cannot be emptied"))),
+                _ => Ok(()),
+            };
         }
         for (name, kind) in chunk.0 {
             let path = folder.join(&name);
