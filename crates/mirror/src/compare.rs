@@ -429,7 +429,8 @@ impl<'a> Comparer<'a> {
                 Kind::Folder => c.source_folders += 1,
                 Kind::File => {
                     c.source_files += 1;
-                    c.source_bytes += s.meta.size_bytes;
+                    // A source may say anything.
+                    c.source_bytes = c.source_bytes.saturating_add(s.meta.size_bytes);
                 }
                 _ => {}
             });

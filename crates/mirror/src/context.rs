@@ -93,7 +93,7 @@ impl<'a> Context<'a> {
     pub fn plan_copy(&self, size_bytes: u64) {
         let mut tally = lock(&self.tally);
         tally.planned_files += 1;
-        tally.planned_bytes += size_bytes;
+        tally.planned_bytes = tally.planned_bytes.saturating_add(size_bytes);
     }
 
     /// Both sides have been listed to their end.
