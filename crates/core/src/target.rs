@@ -26,6 +26,14 @@ pub struct Space {
     pub total_bytes: u64,
 }
 
+impl Space {
+    /// What stays free: copying ends below 1 GiB or 1% of the filesystem, on small ones below a tenth (DESIGN section 7).
+    pub fn reserve_bytes(&self) -> u64 {
+        const RESERVE_BYTES: u64 = 1 << 30;
+        RESERVE_BYTES.max(self.total_bytes / 100).min(self.total_bytes / 10)
+    }
+}
+
 /// The result of an operation that may find its place taken or empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {

@@ -36,6 +36,22 @@ Examples:
   Delete it (the source is asked again; only what is still gone there is deleted):
     octobackup held /srv/mirror --approve 3f2a9c01b7de";
 
+const DOCTOR_EXIT_CODES: &str = "\
+Exit codes:
+    0  all is fine
+    1  there is something to look at
+    2  the command or its options make no sense
+    3  a run would fail: a side cannot be reached or used";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  May this account read everything?
+    octobackup doctor smb://backupop@fileserver/data
+  And will this disk hold it?
+    octobackup doctor smb://backupop@fileserver/data /media/usb/mirror
+
+It changes nothing on the source. On the target it makes one small folder for a moment, to try what the filesystem can do.";
+
 /// Keeps complete, plain-file mirrors of the folders of your servers.
 #[derive(Debug, Parser)]
 #[command(name = "octobackup", version, max_term_width = 110, after_help = EXIT_CODES, arg_required_else_help = true)]
@@ -54,6 +70,13 @@ pub enum Command {
     /// Show deletions that wait for approval in a mirror, or approve them
     #[command(after_long_help = format!("{HELD_EXAMPLES}\n\n{EXIT_CODES}"), after_help = EXIT_CODES)]
     Held(HeldArgs),
+    /// List a folder, as a run would see it
+    Ls(LsArgs),
+    /// Show the shares of a server, administrative ones included
+    Shares(SharesArgs),
+    /// Find out, before the first run, what will work, what will not, and what to do about it
+    #[command(after_long_help = format!("{DOCTOR_EXAMPLES}\n\n{DOCTOR_EXIT_CODES}"), after_help = DOCTOR_EXIT_CODES)]
+    Doctor(DoctorArgs),
 }
 
 /// `octobackup sync`.
@@ -144,6 +167,51 @@ pub struct HeldArgs {
     pub account: AccountArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// `octobackup ls`.
+#[derive(Debug, Args)]
+pub struct LsArgs {
+    /// A folder, or a share, as in sync
+    #[arg(value_name = "SRC")]
+    pub source: std::ffi::OsString,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub account: AccountArgs,
+}
+
+/// `octobackup shares`.
+#[derive(Debug, Args)]
+pub struct SharesArgs {
+    /// A server: HOST, HOST:PORT or smb://[DOMAIN;]USER@HOST[:PORT]
+    #[arg(value_name = "HOST")]
+    pub host: String,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub account: AccountArgs,
+}
+
+/// `octobackup doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// A folder, or a share, as in sync
+    #[arg(value_name = "SRC")]
+    pub source: std::ffi::OsString,
+    /// The folder that is to become the mirror, or is one
+    #[arg(value_name = "DST")]
+    pub target: Option<PathBuf>,
+    /// Look at so many entries of the source at most
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub entries: u64,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub account: AccountArgs,
 }
 
 /// Who logs on to a share. The password itself is never an argument: others can see those.

@@ -5,15 +5,18 @@
 
 mod args;
 mod clock;
+mod doctor;
 mod exit;
 mod held;
 mod job;
 mod known;
 mod listeners;
+mod ls;
 mod password;
 mod progress;
 mod report_file;
 mod settings;
+mod shares;
 mod stop;
 mod sync;
 mod text;
@@ -36,5 +39,8 @@ fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
         (Command::Sync(args), Some((_, typed))) => sync::run(&settings::Settings::sync(*args, typed)?),
         (Command::Sync(_), None) => Ok(exit::USAGE),
         (Command::Held(args), _) => held::run(args),
+        (Command::Ls(args), _) => ls::run(&args),
+        (Command::Shares(args), _) => shares::run(&args),
+        (Command::Doctor(args), _) => doctor::run(&args),
     }
 }

@@ -1,0 +1,126 @@
+//! The effects: asks the server, looks at the source, tries the target. Changes nothing but one folder on the target
+//! that is there for a moment.
+
+use crate::args::DoctorArgs;
+use crate::clock::SystemClock;
+use crate::doctor::facts::{Facts, Place, Privilege, Seen, ShareFacts};
+use crate::doctor::walk::{self, Walked, Wish};
+use crate::job::{Job, Origin};
+use crate::known::Known;
+use crate::settings;
+use crate::sync::{self, Secret};
+use octo_core::{Cancel, Clock, Code, Error, Listed, RelPath, Target};
+use octo_disk::{DiskOptions, DiskTarget, LocalSource};
+use octo_smb::{Access, Inspector, SmbSource};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// Entries tried at once; the search ends after the first lot in which something was denied.
+const LOT: usize = 250;
+
+/// Finds everything out. `Err` only for what makes no sense.
+pub fn gather(args: &DoctorArgs) -> Result<Facts, Error> {
+    let job = Job::new(settings::origin(&args.source, args.account.user.as_deref())?);
+    let target = args.target.as_deref().map(settings::target).transpose()?;
+    let secret = Secret::ask(&job.origin, &settings::password(&args.account))?;
+    let clock = SystemClock::new(Cancel::new());
+    let place = target.as_deref().map(|path| place(path, &job.origin));
+    let names = place.as_ref().and_then(|place| place.as_ref().ok()).map(|place| place.abilities.names.clone());
+    let filter = job.filter()?;
+    let wish = Wish { entries_max: args.entries, filter: &filter, names: names.as_ref() };
+    let source = source(&job, secret, &wish, &clock);
+    if let Err(error) = &source
+        && error.code == Code::Usage
+    {
+        return Err(error.clone());
+    }
+    let (share, seen) = match source {
+        Ok((share, seen)) => (share, Ok(seen)),
+        Err(error) => (None, Err(error)),
+    };
+    let target = target.map(|path| path.display().to_string());
+    Ok(Facts { source: job.origin.label(), target, now: clock.now(), share, seen, place })
+}
+
+fn source(job: &Job, secret: Secret, wish: &Wish<'_>, clock: &dyn Clock) -> Result<(Option<ShareFacts>, Seen), Error> {
+    if let Some(path) = job.origin.local_path() {
+        return Ok((None, walk::walk(&LocalSource::open(&path)?, wish, clock)?.seen));
+    }
+    let (address, who, options) = sync::share_access(job, secret)?;
+    let source = SmbSource::connect(address.clone(), who.clone(), options.clone())?;
+    let walked = walk::walk(&source, wish, clock)?;
+    drop(source);
+    let inspector = Inspector::connect(address, &who, &options)?;
+    let privilege = privilege(&inspector, &walked);
+    let previous_versions = inspector.previous_versions();
+    // Last, so that the server's clock is compared with ours at the same moment.
+    let security = inspector.security()?;
+    Ok((Some(ShareFacts { security, previous_versions, privilege }), walked.seen))
+}
+
+/// Tries to open a sample of entries, without and with backup intent.
+fn privilege(inspector: &Inspector, walked: &Walked) -> Result<Privilege, Error> {
+    let mut found = Privilege::default();
+    for (path, error) in &walked.seen.unlisted.first {
+        if error.code == Code::AccessDenied {
+            found.denied.add(path.clone());
+        }
+    }
+    for lot in walked.samples.chunks(LOT) {
+        for (path, access) in lot.iter().zip(inspector.access(lot)?) {
+            match access {
+                Access::ByRights => found.by_rights += 1,
+                Access::ByPrivilege => found.by_privilege.add(path.clone()),
+                Access::Denied if !found.denied.first.contains(path) => found.denied.add(path.clone()),
+                Access::Denied | Access::Unknown => {}
+            }
+        }
+        if found.by_privilege.count + found.denied.count > 0 {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// Looks at the mirror's place. Where it does not exist yet, the filesystem of the nearest folder that does is tried.
+fn place(path: &Path, origin: &Origin) -> Result<Place, Error> {
+    if let Some(local) = origin.local_path() {
+        octo_disk::overlap(&local, path)?;
+    }
+    octo_disk::marker_above(path)?;
+    let exists = path.is_dir();
+    let nearest = path.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
+    // With `create` a filesystem that cannot be written is an error. There is nothing left to be created.
+    let tried = DiskTarget::open(nearest, DiskOptions { create: true, ..DiskOptions::default() })?;
+    let id = if exists { octo_mirror::target_id(&tried)? } else { None };
+    let was_mirror = match Known::of_user() {
+        Some(known) => known.id(path)?.is_some(),
+        None => false,
+    };
+    Ok(Place {
+        exists,
+        is_mirror: id.is_some(),
+        is_empty: !exists || is_empty(&tried)?,
+        was_mirror,
+        abilities: tried.abilities(),
+        space: tried.space()?,
+    })
+}
+
+fn is_empty(target: &dyn Target) -> Result<bool, Error> {
+    struct Any(bool);
+    impl octo_core::ListSink for Any {
+        fn entry(&mut self, _: octo_core::Entry) -> ControlFlow<()> {
+            self.0 = true;
+            ControlFlow::Break(())
+        }
+        fn problem(&mut self, _: &[u8], _: Error) {
+            self.0 = true;
+        }
+    }
+    let mut any = Any(false);
+    match target.list(&RelPath::root(), &mut any) {
+        Listed::Incomplete(error) if !any.0 => Err(error),
+        _ => Ok(!any.0),
+    }
+}

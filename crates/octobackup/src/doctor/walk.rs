@@ -1,0 +1,158 @@
+//! A bounded look at a source: breadth first, so that many folders are seen and not one deep one.
+//!
+//! What bounds it is named ([`Limit`]): entries, time and the folders that wait. Reads no file.
+
+use crate::doctor::facts::{Limit, Seen};
+use octo_core::naming::{self, Stored};
+use octo_core::{Clock, Code, Entry, Error, Filter, Kind, ListSink, Listed, NameRules, RelPath, Source};
+use std::collections::{HashSet, VecDeque};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// No longer than a person waits.
+const TIME_MAX: Duration = Duration::from_secs(60);
+/// Bytes of the paths of folders that wait.
+const WAITING_BYTES_MAX: usize = 8 << 20;
+/// Entries whose access is worth a try: all folders, and of each folder the first few files.
+const SAMPLES_MAX: usize = 4_000;
+const SAMPLES_BYTES_MAX: usize = 4 << 20;
+const SAMPLE_FILES_PER_FOLDER: usize = 50;
+
+/// What to look for.
+pub struct Wish<'a> {
+    /// The most entries.
+    pub entries_max: u64,
+    /// What a run would leave out.
+    pub filter: &'a Filter,
+    /// What the target can hold, where there is one.
+    pub names: Option<&'a NameRules>,
+}
+
+/// What was seen, and a sample of files and folders to try to open.
+pub struct Walked {
+    pub seen: Seen,
+    pub samples: Vec<RelPath>,
+}
+
+/// Looks. Fails only if the source itself does.
+pub fn walk(source: &dyn Source, wish: &Wish<'_>, clock: &dyn Clock) -> Result<Walked, Error> {
+    let begun = clock.monotonic();
+    let seen = Seen { stable_ids: source.features().stable_ids, ..Seen::default() };
+    let mut walk =
+        Walk { wish, seen, samples: Vec::new(), sample_bytes: 0, waiting: VecDeque::new(), waiting_bytes: 0 };
+    walk.waiting.push_back(RelPath::root());
+    while let Some(folder) = walk.waiting.pop_front() {
+        walk.waiting_bytes -= folder.as_bytes().len();
+        if clock.monotonic().saturating_sub(begun) > TIME_MAX {
+            walk.seen.limit = Some(Limit::Time);
+        }
+        if matches!(walk.seen.limit, Some(Limit::Time | Limit::Entries)) {
+            break;
+        }
+        walk.list(source, &folder)?;
+    }
+    Ok(Walked { seen: walk.seen, samples: walk.samples })
+}
+
+struct Walk<'a> {
+    wish: &'a Wish<'a>,
+    seen: Seen,
+    samples: Vec<RelPath>,
+    sample_bytes: usize,
+    waiting: VecDeque<RelPath>,
+    waiting_bytes: usize,
+}
+
+impl Walk<'_> {
+    fn list(&mut self, source: &dyn Source, folder: &RelPath) -> Result<(), Error> {
+        self.seen.folders += 1;
+        let mut sink = Folder { walk: self, path: folder, files_sampled: 0, folded: HashSet::new() };
+        match source.list(folder, &mut sink) {
+            Listed::Complete => Ok(()),
+            // It was us who wanted no more.
+            Listed::Incomplete(error) if error.code == Code::ListingCut && self.seen.limit == Some(Limit::Entries) => {
+                Ok(())
+            }
+            Listed::Incomplete(error) if error.code.stops_run() => Err(error),
+            Listed::Incomplete(error) => {
+                self.seen.unlisted.add((folder.clone(), error));
+                Ok(())
+            }
+        }
+    }
+
+    fn sample(&mut self, path: &RelPath) {
+        self.sample_bytes += path.as_bytes().len();
+        if self.samples.len() < SAMPLES_MAX && self.sample_bytes <= SAMPLES_BYTES_MAX {
+            self.samples.push(path.clone());
+        }
+    }
+
+    fn wait(&mut self, path: RelPath) {
+        if self.waiting_bytes + path.as_bytes().len() > WAITING_BYTES_MAX {
+            self.seen.limit.get_or_insert(Limit::Folders);
+            return;
+        }
+        self.waiting_bytes += path.as_bytes().len();
+        self.waiting.push_back(path);
+    }
+}
+
+/// One folder while it is listed.
+struct Folder<'w, 'a> {
+    walk: &'w mut Walk<'a>,
+    path: &'w RelPath,
+    files_sampled: usize,
+    /// The names so far as a target sees them that takes upper and lower case for the same.
+    folded: HashSet<Vec<u8>>,
+}
+
+impl Folder<'_, '_> {
+    fn judge_name(&mut self, path: &RelPath, entry: &Entry) {
+        let Some(rules) = self.walk.wish.names else { return };
+        let mut stored = naming::store(&entry.name, rules);
+        if rules.folds_case && !self.folded.insert(naming::fold(entry.name.as_bytes())) {
+            stored = naming::store_twin(&entry.name, rules);
+        }
+        if let Stored::Escaped(name) | Stored::Cut(name) = stored {
+            self.walk.seen.escaped.add((path.clone(), name.to_string()));
+        }
+    }
+}
+
+impl ListSink for Folder<'_, '_> {
+    fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
+        let path = self.path.join(&entry.name);
+        let is_folder = entry.meta.kind == Kind::Folder;
+        if self.walk.wish.filter.excludes(&path, is_folder) {
+            return ControlFlow::Continue(());
+        }
+        if self.walk.seen.entries >= self.walk.wish.entries_max {
+            self.walk.seen.limit = Some(Limit::Entries);
+            return ControlFlow::Break(());
+        }
+        self.walk.seen.entries += 1;
+        self.judge_name(&path, &entry);
+        match entry.meta.kind {
+            Kind::Folder => {
+                self.walk.sample(&path);
+                self.walk.wait(path);
+            }
+            // Opening it might bring its data back from elsewhere.
+            Kind::File if !entry.meta.is_local => self.walk.seen.not_local += 1,
+            Kind::File => {
+                self.walk.seen.bytes = self.walk.seen.bytes.saturating_add(entry.meta.size_bytes);
+                if self.files_sampled < SAMPLE_FILES_PER_FOLDER {
+                    self.files_sampled += 1;
+                    self.walk.sample(&path);
+                }
+            }
+            Kind::Link | Kind::Other => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn problem(&mut self, _name: &[u8], error: Error) {
+        self.walk.seen.bad_names.add((self.path.clone(), error));
+    }
+}

@@ -1,0 +1,92 @@
+//! `octobackup ls`: what is in a folder, as a run would see it.
+
+use crate::args::LsArgs;
+use crate::job::Job;
+use crate::listeners::print;
+use crate::sync::{self, Secret};
+use crate::units::thousands;
+use crate::{exit, settings};
+use octo_core::path::bytes_to_text;
+use octo_core::{Entry, Error, Kind, ListSink, Listed, RelPath};
+use serde_json::json;
+use std::ops::ControlFlow;
+
+/// Entries that are sorted by name; of a larger folder the rest follows as it comes, so that memory stays bounded.
+const SORTED_MAX: usize = 100_000;
+
+/// Lists.
+pub fn run(args: &LsArgs) -> Result<u8, Error> {
+    let job = Job::new(settings::origin(&args.source, args.account.user.as_deref())?);
+    let secret = Secret::ask(&job.origin, &settings::password(&args.account))?;
+    let source = sync::open_source(&job, secret)?;
+    let mut lines = Lines { json: args.json, waiting: Vec::new(), is_large: false, problems: 0 };
+    let listed = source.list(&RelPath::root(), &mut lines);
+    lines.flush();
+    match listed {
+        Listed::Incomplete(error) => Err(error),
+        Listed::Complete if lines.problems > 0 => Ok(exit::PROBLEMS),
+        Listed::Complete => Ok(exit::COMPLETE),
+    }
+}
+
+/// Prints a listing.
+struct Lines {
+    json: bool,
+    waiting: Vec<Entry>,
+    is_large: bool,
+    problems: u64,
+}
+
+impl Lines {
+    fn flush(&mut self) {
+        self.waiting.sort_by(|a, b| a.name.cmp(&b.name));
+        for entry in std::mem::take(&mut self.waiting) {
+            self.say(&entry);
+        }
+    }
+
+    fn say(&self, entry: &Entry) {
+        print(&if self.json { as_json(entry) } else { as_line(entry) });
+    }
+}
+
+impl ListSink for Lines {
+    fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
+        if self.is_large {
+            self.say(&entry);
+            return ControlFlow::Continue(());
+        }
+        self.waiting.push(entry);
+        if self.waiting.len() == SORTED_MAX {
+            self.flush();
+            self.is_large = true;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn problem(&mut self, name: &[u8], error: Error) {
+        self.problems += 1;
+        exit::complain(&format!("{}: {error}", bytes_to_text(name)));
+    }
+}
+
+fn as_line(entry: &Entry) -> String {
+    let meta = &entry.meta;
+    let size = match meta.kind {
+        Kind::File => thousands(meta.size_bytes),
+        Kind::Folder => "<folder>".to_owned(),
+        Kind::Link => "<link>".to_owned(),
+        Kind::Other => "<device>".to_owned(),
+    };
+    let elsewhere = if meta.is_local { "" } else { "  (data is not on the server)" };
+    format!("{}  {size:>19}  {}{elsewhere}", meta.write_time.to_utc_text(), entry.name)
+}
+
+fn as_json(entry: &Entry) -> String {
+    let meta = &entry.meta;
+    json!({
+        "name": bytes_to_text(entry.name.as_bytes()), "kind": meta.kind, "size_bytes": meta.size_bytes,
+        "write_time": meta.write_time.to_utc_text(), "is_local": meta.is_local,
+    })
+    .to_string()
+}

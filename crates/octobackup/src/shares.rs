@@ -1,0 +1,89 @@
+//! `octobackup shares`: which shares a server has, administrative ones included.
+
+use crate::args::SharesArgs;
+use crate::job::{Job, Origin};
+use crate::listeners::print;
+use crate::sync::{self, Secret};
+use crate::text::plain;
+use crate::{exit, settings};
+use octo_core::{Code, Error};
+use octo_smb::{Share, ShareKind};
+use serde_json::json;
+use std::ffi::OsStr;
+
+/// Stands in for the share that an address needs; it is the one that is asked.
+const IPC: &str = "IPC$";
+
+/// Lists.
+pub fn run(args: &SharesArgs) -> Result<u8, Error> {
+    let origin = server(&args.host, args.account.user.as_deref())?;
+    let secret = Secret::ask(&origin, &settings::password(&args.account))?;
+    let (address, who, options) = sync::share_access(&Job::new(origin), secret)?;
+    let mut shares = octo_smb::shares(&address.host, address.port, &who, &options)?;
+    shares.sort_by_key(|share| (share.is_administrative, share.name.to_lowercase()));
+    let width = shares.iter().map(|share| plain(&share.name).chars().count()).max().unwrap_or(0).min(40);
+    for share in &shares {
+        print(&if args.json { as_json(share) } else { as_line(share, width) });
+    }
+    Ok(exit::COMPLETE)
+}
+
+/// `HOST`, `//HOST` or `smb://USER@HOST`, each with an optional port and nothing after it.
+fn server(host: &str, user: Option<&str>) -> Result<Origin, Error> {
+    let bare = host.trim_end_matches(['/', '\\']);
+    let address = if settings::is_address(host) { format!("{bare}/{IPC}") } else { format!("//{bare}/{IPC}") };
+    let wrong = |detail: String| Error::new(Code::Usage, format!("HOST: {}", detail.replace("SRC: ", "")));
+    let origin = settings::origin(OsStr::new(&address), user).map_err(|e| wrong(e.detail))?;
+    match &origin {
+        Origin::Smb { address, .. } if address.matches('/').count() == 3 => Ok(origin),
+        _ => Err(wrong(format!("{host:?} names more than a server; allowed are HOST, //HOST and smb://USER@HOST"))),
+    }
+}
+
+fn kind(kind: ShareKind) -> &'static str {
+    match kind {
+        ShareKind::Files => "files",
+        ShareKind::Printer => "printer",
+        ShareKind::Device => "device",
+        ShareKind::Pipes => "pipes",
+        ShareKind::Other => "other",
+    }
+}
+
+fn as_line(share: &Share, width: usize) -> String {
+    let administrative = if share.is_administrative { "administrative" } else { "" };
+    let line = format!(
+        "{:<width$}  {:<7}  {administrative:<14}  {}",
+        plain(&share.name),
+        kind(share.kind),
+        plain(&share.comment)
+    );
+    line.trim_end().to_owned()
+}
+
+fn as_json(share: &Share) -> String {
+    json!({
+        "name": share.name, "kind": kind(share.kind), "is_administrative": share.is_administrative,
+        "comment": share.comment,
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_in_any_form_and_alone() {
+        for host in ["fs", "//fs", r"\\fs\", "//fs/", "smb://fs"] {
+            let Ok(Origin::Smb { address, .. }) = server(host, Some("me")) else { panic!("{host} is refused") };
+            assert_eq!(address, "//fs/IPC$", "{host}");
+        }
+        assert!(server("smb://CORP;me@fs:4450", None).is_ok_and(|origin| origin.label() == "//fs:4450/IPC$"));
+        for host in ["", "//fs/data", "fs/data", "fs:0", "a b"] {
+            let error = server(host, Some("me")).unwrap_err();
+            assert!(error.code == Code::Usage && error.detail.starts_with("HOST: "), "{host}: {error}");
+        }
+        assert!(server("fs", None).unwrap_err().detail.contains("--user"));
+    }
+}
