@@ -83,6 +83,7 @@ impl Stage {
         let (file, got) = match existing {
             Some(file) => (file, there),
             None => {
+                files::ensure_folder(target, &layout::parts())?;
                 target.remove_file(&layout::part_map(key))?;
                 target.remove_file(&path)?;
                 let file = target.create_file(&path)?;
