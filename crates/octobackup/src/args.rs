@@ -205,7 +205,7 @@ pub struct DoctorArgs {
     #[arg(value_name = "DST")]
     pub target: Option<PathBuf>,
     /// Look at so many entries of the source at most
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub entries: u64,
     /// One JSON object instead of text
     #[arg(long)]

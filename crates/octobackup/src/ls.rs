@@ -12,7 +12,7 @@ use serde_json::json;
 use std::ops::ControlFlow;
 
 /// Entries that are sorted by name; of a larger folder the rest follows as it comes, so that memory stays bounded.
-const SORTED_MAX: usize = 100_000;
+const SORTED_MAX: usize = 50_000;
 
 /// Lists.
 pub fn run(args: &LsArgs) -> Result<u8, Error> {

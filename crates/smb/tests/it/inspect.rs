@@ -1,11 +1,14 @@
 //! What can be asked before there is a job: protection, clock, previous versions, the backup privilege, the shares.
 
 use crate::fixture::*;
-use octo_core::{Code, Timestamp};
-use octo_smb::{Access, Dialect, Encryption, Inspector, PreviousVersions, ShareKind, SmbOptions, shares};
+use crate::proxy::{Fault, Proxy};
+use octo_core::{Code, Error, Timestamp};
+use octo_smb::{
+    Access, Dialect, Encryption, Inspector, PreviousVersions, ShareKind, SmbAddress, SmbOptions, Timeouts, shares,
+};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 fn inspect(samba: &Samba, share: &str, user: &str, options: SmbOptions) -> Inspector {
     Inspector::connect(address(samba, share), &credentials(user), &options).unwrap()
@@ -124,4 +127,39 @@ fn asking_for_shares_is_refused_in_the_same_words_as_everything_else() {
     assert!(
         matches!(Inspector::connect(address(&samba, "nosuch"), &credentials("plain"), &SmbOptions::default()), Err(e) if e.code == Code::ShareNotFound)
     );
+}
+
+/// Asks everything over a connection with a fault.
+fn ask_all(proxy: &Proxy, fault: Fault) -> Result<(Vec<octo_smb::Share>, Vec<Access>, bool), Error> {
+    proxy.set(fault);
+    let limit = Duration::from_secs(2);
+    let options = SmbOptions { timeouts: Timeouts { connect: limit, response: limit }, ..SmbOptions::default() };
+    let address = SmbAddress::parse(&format!("//{}/data", proxy.addr)).unwrap().0;
+    let listed = shares(&address.host, address.port, &credentials("backupop"), &options)?;
+    let inspector = Inspector::connect(address, &credentials("backupop"), &options)?;
+    let access = inspector.access(&["denied.txt", "open.txt"].map(path))?;
+    Ok((listed, access, inspector.previous_versions()?.is_some()))
+}
+
+#[test]
+fn a_connection_cut_or_bent_at_any_place_gives_the_truth_or_an_error() {
+    let options = (0..100).fold(SambaOptions::new(), |options, n| options.share(&format!("s{n:03}"), "data", &[]));
+    let samba = Samba::start(options);
+    for name in ["open.txt", "denied.txt"] {
+        fs::write(samba.share_path("data").join(name), "x").unwrap();
+    }
+    samba.deny("denied.txt");
+    let proxy = Proxy::start(format!("{}:{}", samba.addr(), Samba::OTHER_PORT));
+    let truth = ask_all(&proxy, Fault::Nothing).unwrap();
+    assert_eq!((truth.0.len() >= 102, &truth.1[..]), (true, &[Access::ByPrivilege, Access::ByRights][..]));
+    let all = proxy.seen().len();
+    // Places are counted on each of the two connections: those beyond the end of one of them change nothing there.
+    for at in (0..24).map(|i| all * i / 24 + i) {
+        for fault in [Fault::CutAt(at), Fault::FlipAt(at)] {
+            match ask_all(&proxy, fault) {
+                Ok(told) => assert_eq!(told, truth, "{fault:?}"),
+                Err(error) => assert!(error.code.stops_run(), "{fault:?}: {error}"),
+            }
+        }
+    }
 }
