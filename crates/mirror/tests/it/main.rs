@@ -9,6 +9,7 @@ mod kills;
 mod loopfs;
 mod memory;
 mod pair;
+mod promises;
 mod review;
 mod support;
 mod watched;

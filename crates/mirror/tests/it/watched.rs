@@ -14,9 +14,9 @@ type Act = Box<dyn FnOnce() + Send>;
 pub struct Watched<S> {
     inner: S,
     /// Listings leave out what the account may not read.
-    pub hides_unreadable: bool,
+    hides_unreadable: bool,
     /// Files of this name are elsewhere.
-    pub not_local: Option<&'static [u8]>,
+    not_local: Option<&'static [u8]>,
     before_fetch: Mutex<Option<Act>>,
     after_bytes: Mutex<Option<(u64, Act)>>,
     fetched: AtomicU64,
@@ -32,6 +32,16 @@ impl<S> Watched<S> {
             after_bytes: Mutex::new(None),
             fetched: AtomicU64::new(0),
         }
+    }
+
+    /// From now on it says that listings leave out what the account may not read.
+    pub fn hiding(self) -> Watched<S> {
+        Watched { hides_unreadable: true, ..self }
+    }
+
+    /// From now on it says that the data of files of this name is elsewhere.
+    pub fn without_data_of(self, name: &'static [u8]) -> Watched<S> {
+        Watched { not_local: Some(name), ..self }
     }
 
     /// Acts once, just before the first file is read.
