@@ -188,7 +188,13 @@ impl<'a> Comparer<'a> {
                 let mut at = At::new(step.frame, s, t);
                 self.note_name(&at);
                 self.settle_case(step, &mut at)?;
-                self.mend_name(&at);
+                if at.is_cut
+                    && at.old.is_some()
+                    && !self.context.options.dry_run
+                    && let Err(error) = self.placer.mend_name(&at.source, &at.place)
+                {
+                    self.context.problem(&at.source, error);
+                }
                 self.act(queue, step, &at, action, found.as_ref())
             }
             (None, Some(t)) if step.proof => self.vanish(step, &t),
@@ -307,7 +313,7 @@ impl<'a> Comparer<'a> {
     /// False if that failed: what is in it cannot be copied.
     fn make_folder(&self, at: &At) -> bool {
         if !self.context.options.dry_run {
-            let recorded = if at.is_cut { self.record_name(at) } else { Ok(()) };
+            let recorded = if at.is_cut { self.placer.record_name(&at.source, &at.place) } else { Ok(()) };
             if let Err(error) = recorded.and_then(|()| self.placer.make_folder(&at.place)) {
                 self.context.problem(&at.source, error);
                 return false;
@@ -315,26 +321,6 @@ impl<'a> Comparer<'a> {
         }
         self.context.changed(&Change::Created { path: at.place.clone(), kind: Kind::Folder, size_bytes: 0 });
         true
-    }
-
-    /// The full name of a cut one may be lost: the power went, or the process died in the middle of a move.
-    fn mend_name(&self, at: &At) {
-        if !at.is_cut || at.old.is_none() || self.context.options.dry_run {
-            return;
-        }
-        let full = at.source.name().map(|n| n.as_bytes().to_vec());
-        let mended = match self.context.target.recorded_name(&at.place) {
-            Ok(recorded) if recorded == full => Ok(()),
-            Ok(_) => self.record_name(at),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = mended {
-            self.context.problem(&at.source, error);
-        }
-    }
-
-    fn record_name(&self, at: &At) -> Result<(), Error> {
-        self.placer.record_name(&at.source, &at.place)
     }
 
     fn link(&self, at: &At) {
@@ -348,7 +334,7 @@ impl<'a> Comparer<'a> {
         if !self.context.options.dry_run {
             let link = self.context.source.read_link(&at.source)?;
             if at.is_cut {
-                self.record_name(at)?;
+                self.placer.record_name(&at.source, &at.place)?;
             }
             match at.old {
                 None => self.placer.make_link(&at.place, &link, at.meta.write_time)?,

@@ -47,6 +47,12 @@ impl Placer<'_> {
         self.target.record_name(place, &name)
     }
 
+    /// The same for what is there already: the power went, or the process died in the middle of a move.
+    pub fn mend_name(&self, source: &RelPath, place: &RelPath) -> Result<(), Error> {
+        let full = source.name().map(|n| n.as_bytes().to_vec());
+        if self.target.recorded_name(place)? == full { Ok(()) } else { self.record_name(source, place) }
+    }
+
     /// Gives a staged file its place, where nothing is yet.
     pub fn create(&self, stage: &RelPath, place: &RelPath) -> Result<(), Error> {
         self.record(&Record::Created { path: place.clone(), kind: Kind::File })?;
