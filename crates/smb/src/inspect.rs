@@ -4,6 +4,7 @@
 //! Asks, and changes nothing. What the answers mean for a person is the caller's business.
 
 use crate::address::SmbAddress;
+use crate::keys;
 use crate::logon::{self, Session};
 use crate::open::{self, NOT_IN_A_COMPOUND, Open, Place};
 use crate::options::{BackupIntent, Credentials, Dialect, SmbOptions};
@@ -20,7 +21,6 @@ use tokio::runtime::Runtime;
 
 const FSCTL_SRV_ENUMERATE_SNAPSHOTS: u32 = 0x0014_4064;
 const IOCTL_IS_FSCTL: u32 = 1;
-const CAP_ENCRYPTION: u32 = 0x40;
 /// Room for the names of more previous versions than Windows keeps (512 of 50 bytes).
 const SNAPSHOTS_BYTES: u32 = 64 * 1024;
 /// Opens in flight while access is probed.
@@ -109,11 +109,7 @@ impl Inspector {
     pub fn security(&self) -> Result<Security, Error> {
         let params = self.session.conn.params();
         let params = params.ok_or_else(|| Error::new(Code::Protocol, "nothing was negotiated"))?;
-        let can_encrypt = match params.dialect {
-            WireDialect::Smb3_1_1 => params.cipher.is_some(),
-            WireDialect::Smb3_0 | WireDialect::Smb3_0_2 => params.capabilities.bits() & CAP_ENCRYPTION != 0,
-            _ => false,
-        };
+        let can_encrypt = keys::cipher(&params).is_some();
         let encryption = match (self.session.conn.should_encrypt(), can_encrypt) {
             (true, _) => Encryption::Active(cipher_name(params.cipher)),
             (false, true) => Encryption::Possible,

@@ -1,13 +1,13 @@
 //! The connections of one source: opened when needed, replaced when lost, each proven to lead to the same volume.
 
 use crate::address::SmbAddress;
-use crate::logon::{self, Session};
+use crate::logon::{self, Protection, Session};
 use crate::open;
 use crate::options::{Credentials, SmbOptions};
 use octo_core::{Code, Error};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use tokio::sync::Mutex;
 
 /// The connections of one source.
@@ -18,6 +18,8 @@ pub(crate) struct Lanes {
     lanes: Vec<Lane>,
     /// Where the first connection led; every other must lead there too.
     place: OnceLock<open::Place>,
+    /// How the worst protected connection was protected.
+    protection: std::sync::Mutex<Protection>,
 }
 
 #[derive(Default)]
@@ -49,7 +51,7 @@ impl Drop for Lease<'_> {
 impl Lanes {
     pub fn new(address: SmbAddress, credentials: Credentials, options: SmbOptions) -> Lanes {
         let lanes = (0..options.connections.max(1)).map(|_| Lane::default()).collect();
-        Lanes { address, credentials, options, lanes, place: OnceLock::new() }
+        Lanes { address, credentials, options, lanes, place: OnceLock::new(), protection: Protection::Encrypted.into() }
     }
 
     pub fn address(&self) -> &SmbAddress {
@@ -63,6 +65,11 @@ impl Lanes {
     /// Where the source lies; known once a connection was made.
     pub fn place(&self) -> Result<&open::Place, Error> {
         self.place.get().ok_or_else(|| Error::new(Code::ConnectionLost, "no connection was ever made"))
+    }
+
+    /// How the worst protected connection so far was protected.
+    pub fn protection(&self) -> Protection {
+        *self.protection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The least busy session, connecting if it does not stand (any more).
@@ -88,6 +95,10 @@ impl Lanes {
             return Ok(Arc::clone(session));
         }
         let session = Arc::new(logon::open(&self.address, &self.credentials, &self.options).await?);
+        {
+            let mut worst = self.protection.lock().unwrap_or_else(PoisonError::into_inner);
+            *worst = session.protection.min(*worst);
+        }
         self.prove_place(&session).await?;
         *slot = Some(Arc::clone(&session));
         Ok(session)

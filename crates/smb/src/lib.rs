@@ -5,16 +5,20 @@
 //! protocol version, never takes an unsigned answer. Names are UTF-16 on the wire and WTF-8 in our paths, translated by
 //! ourselves. The client library underneath is hidden: no type of it appears here.
 //!
-//! The rooms: [`address`] and [`options`] are what a person says; `wire` is bytes and no I/O; `transport`, `logon` and
-//! `lanes` make connections; `open`, `list` and `fetch` use them; `source` is the port; `inspect` and `shares` answer
+//! The rooms: [`address`] and [`options`] are what a person says; `wire` is bytes and no I/O; `transport`, `logon`
+//! with `admission`, `keys`, `kerberos` and `ccache`, and `lanes` make connections; `open`, `list` and `fetch` use them; `source` is the port; `inspect` and `shares` answer
 //! questions before there is a job.
 
 mod address;
+mod admission;
+mod ccache;
 mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod inspect;
+mod kerberos;
+mod keys;
 mod lanes;
 mod list;
 mod logon;
@@ -28,6 +32,6 @@ mod wire;
 
 pub use address::{DEFAULT_PORT, SmbAddress, User};
 pub use inspect::{Access, Encryption, Inspector, PreviousVersions, Security};
-pub use options::{BackupIntent, Credentials, Dialect, Password, SmbOptions, Timeouts};
+pub use options::{BackupIntent, Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbOptions, Timeouts};
 pub use shares::{Share, ShareKind, shares};
 pub use source::SmbSource;

@@ -1,27 +1,23 @@
-//! From a host name to a session on a share: negotiate, log on with NTLMv2, validate, connect to the share, encrypt.
+//! From a host name to a session on a share: negotiate, log on (`admission`), encrypt, connect to the share, validate.
 //!
 //! Nothing the server says in the clear is believed until it is proven: the dialect is checked on every connection, the
-//! last answer of the logon must be signed with a key that only the password gives, on dialects before 3.1.1 the
-//! negotiation is validated afterwards, and everything after the logon is signed or encrypted. (MS-SMB2 3.2.4.2,
-//! 3.2.5.2, 3.2.5.3, 3.2.5.5.) Guest and anonymous sessions are refused.
+//! last answer of the logon must be signed, on dialects before 3.1.1 the negotiation is validated afterwards, and
+//! everything after the logon is signed or encrypted. (MS-SMB2 3.2.4.2, 3.2.5.2, 3.2.5.5.) Only a guest's session, which
+//! must be asked for, has none of this: there is no key.
 
 use crate::address::SmbAddress;
-use crate::options::{Credentials, Dialect, SmbOptions};
+use crate::admission::{self, Admission};
+use crate::keys;
+use crate::options::{Credentials, Dialect, Encrypt, Logon, SmbOptions};
 use crate::status::{self, nt};
 use crate::transport::{Recorded, Tap};
 use crate::wire::{reply, request};
 use octo_core::{Code, Error};
-use smb2::auth::ntlm::{NtlmAuthenticator, NtlmCredentials};
 use smb2::client::connection::{Connection, NegotiatedParams};
-use smb2::crypto::encryption::Cipher;
-use smb2::crypto::kdf::{PreauthHasher, derive_session_keys};
-use smb2::crypto::signing::{algorithm_for_dialect, verify_signature};
 use smb2::msg::ioctl::IoctlRequest;
-use smb2::msg::session_setup::{SessionSetupRequest, SessionSetupRequestFlags, SessionSetupResponse};
 use smb2::msg::tree_connect::{ShareType, TreeConnectRequest, TreeConnectRequestFlags, TreeConnectResponse};
 use smb2::pack::{ReadCursor, Unpack};
 use smb2::transport::{ConnectOptions, TcpTransport};
-use smb2::types::flags::{Capabilities, SecurityMode};
 use smb2::types::{Command, Dialect as WireDialect, FileId, TreeId};
 use std::time::Instant;
 
@@ -42,6 +38,7 @@ pub(crate) struct Session {
     pub read_bytes_max: u32,
     pub list_bytes_max: u32,
     pub hides_unreadable: bool,
+    pub protection: Protection,
     pub greeting: Greeting,
 }
 
@@ -52,10 +49,14 @@ pub(crate) struct Greeting {
     pub at: Instant,
 }
 
-/// The keys that encrypt, kept until it is known whether the share demands it.
-struct Keys {
-    encryption: Option<(Vec<u8>, Vec<u8>)>,
-    cipher: Option<Cipher>,
+/// How a connection is protected, the weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Protection {
+    /// Not at all: a guest's.
+    Nothing,
+    /// Signed: read by anybody in between, altered by nobody.
+    Signed,
+    Encrypted,
 }
 
 /// Opens a session on a share of files.
@@ -73,20 +74,28 @@ pub(crate) async fn open_as(
     let endpoint = address.endpoint();
     let connect = ConnectOptions::with_timeout(options.timeouts.connect);
     let tcp = TcpTransport::connect_with(&endpoint, connect).await.map_err(|e| status::reach(e, &endpoint))?;
-    let tap = Tap::new(tcp);
+    let tap = Tap::new(tcp, options.logon != Logon::Guest);
     let mut conn = Connection::from_transport(Box::new(tap.clone()), Box::new(tap.clone()), address.host.clone());
     conn.set_response_timeout(Some(options.timeouts.response));
     conn.set_send_timeout(Some(options.timeouts.response));
     conn.set_credit_wait_timeout(options.timeouts.response);
     conn.set_compression_requested(false);
     let params = negotiate(&mut conn, options.min_dialect).await?;
+    demand_encryption(&params, options)?;
     let at = Instant::now();
-    let keys = log_on(&mut conn, &tap, who, &params).await?;
+    let admission = admission::log_on(&mut conn, &tap, &address.host, (who, &options.logon), &params).await?;
+    if let Admission::Account { keys, must_encrypt } = &admission {
+        let wanted = options.encrypt != Encrypt::Off && keys::cipher(&params).is_some();
+        if wanted || *must_encrypt {
+            keys.encrypt(&mut conn, &tap)?;
+        }
+    }
     let handshake = tap.finish();
     let greeted = handshake.iter().find(|m| m.is_reply).and_then(|m| m.bytes.get(64..)).unwrap_or_default();
     let greeting = Greeting { server_time: reply::server_time(greeted).unwrap_or_default(), at };
-    let session = connect_share(&mut conn, &tap, (address, share_type), &params, &keys, greeting).await?;
-    if params.dialect < WireDialect::Smb3_1_1 {
+    let session = connect_share(&mut conn, &tap, (address, share_type), &params, &admission, greeting).await?;
+    // A guest has no key to ask with.
+    if params.dialect < WireDialect::Smb3_1_1 && session.protection != Protection::Nothing {
         validate(&session, &handshake).await?;
     }
     Ok(session)
@@ -111,6 +120,21 @@ async fn negotiate(conn: &mut Connection, min: Dialect) -> Result<NegotiatedPara
     Ok(params)
 }
 
+/// Before anything secret is said: a server that cannot do what is demanded is told nothing.
+fn demand_encryption(params: &NegotiatedParams, options: &SmbOptions) -> Result<(), Error> {
+    if options.encrypt != Encrypt::Require {
+        return Ok(());
+    }
+    let why = match (&options.logon, keys::cipher(params)) {
+        (Logon::Guest, _) => "a guest's session cannot be encrypted, and encryption is demanded".to_owned(),
+        (_, Some(_)) => return Ok(()),
+        (_, None) => {
+            format!("the server does not encrypt ({}), and encryption is demanded", dialect(params.dialect))
+        }
+    };
+    Err(Error::new(Code::Insecure, why))
+}
+
 /// The library's word for a version in ours.
 pub(crate) fn dialect(agreed: WireDialect) -> Dialect {
     match agreed {
@@ -122,106 +146,12 @@ pub(crate) fn dialect(agreed: WireDialect) -> Dialect {
     }
 }
 
-/// SESSION_SETUP with NTLMv2 (MS-NLMP), both rounds, and signing from then on.
-async fn log_on(conn: &mut Connection, tap: &Tap, who: &Credentials, params: &NegotiatedParams) -> Result<Keys, Error> {
-    let mut ntlm = NtlmAuthenticator::new(NtlmCredentials {
-        username: who.user.clone(),
-        password: who.password.reveal().to_owned(),
-        domain: who.domain.clone(),
-    });
-    let first = session_setup(conn, ntlm.negotiate()).await?;
-    if first.header.status.0 != nt::MORE_PROCESSING_REQUIRED {
-        return Err(status::logon(first.header.status.0));
-    }
-    conn.set_session_id(first.header.session_id);
-    let broken = |e: smb2::Error| Error::new(Code::Protocol, format!("logging on: {e}"));
-    let challenge = SessionSetupResponse::unpack(&mut ReadCursor::new(&first.body)).map_err(broken)?;
-    let answer = ntlm.authenticate(&challenge.security_buffer).map_err(broken)?;
-    let last = session_setup(conn, answer).await?;
-    if last.header.status.0 != nt::SUCCESS {
-        return Err(status::logon(last.header.status.0));
-    }
-    let flags = SessionSetupResponse::unpack(&mut ReadCursor::new(&last.body)).map_err(broken)?.session_flags;
-    if flags.is_guest() || flags.is_null() {
-        return Err(Error::new(
-            Code::LogonFailed,
-            "the server does not know this user or password and offers a guest session instead",
-        ));
-    }
-    let secret = ntlm.session_key().ok_or_else(|| Error::new(Code::Protocol, "the logon gave no key"))?;
-    let (signing_key, keys) = derive(secret, params, &tap.recorded());
-    let algorithm = algorithm_for_dialect(params.dialect, params.gmac_negotiated);
-    // The flags above decide about encryption, and came before any key protected them: on SMB 3 the answer that
-    // carries them must be signed, and on 3.1.1 its signature vouches for the whole handshake.
-    let signed = last.header.flags.is_signed();
-    if signed || params.dialect >= WireDialect::Smb3_0 {
-        let unproven = |why: &str| Error::new(Code::Protocol, format!("the server's last word of the logon {why}"));
-        if !signed {
-            return Err(unproven("is not signed"));
-        }
-        verify_signature(&last.raw, &signing_key, algorithm, last.header.message_id.0, false)
-            .map_err(|_| unproven("has a wrong signature"))?;
-    }
-    conn.activate_signing(signing_key, algorithm);
-    if flags.encrypt_data() {
-        encrypt(conn, tap, &keys)?;
-    }
-    Ok(keys)
-}
-
-async fn session_setup(conn: &Connection, token: Vec<u8>) -> Result<smb2::Frame, Error> {
-    let request = SessionSetupRequest {
-        flags: SessionSetupRequestFlags(0),
-        security_mode: SecurityMode::new(SecurityMode::SIGNING_ENABLED | SecurityMode::SIGNING_REQUIRED),
-        capabilities: Capabilities::default(),
-        channel: 0,
-        previous_session_id: 0,
-        security_buffer: token,
-    };
-    let frame = conn.execute(Command::SessionSetup, &request, None).await;
-    let frame = frame.map_err(|e| status::connection(e).within("logging on"))?;
-    if frame.header.command == Command::SessionSetup {
-        Ok(frame)
-    } else {
-        Err(Error::new(Code::Protocol, "the server answered a logon with something else"))
-    }
-}
-
-/// The signing key, and the keys that encrypt. Signing always takes 128 bits, also beside a cipher of 256.
-fn derive(secret: &[u8], params: &NegotiatedParams, handshake: &[Recorded]) -> (Vec<u8>, Keys) {
-    let bits = match params.cipher {
-        Some(Cipher::Aes256Ccm | Cipher::Aes256Gcm) if params.dialect == WireDialect::Smb3_1_1 => 256,
-        _ => 128,
-    };
-    if params.dialect < WireDialect::Smb3_0 {
-        return (secret.to_vec(), Keys { encryption: None, cipher: None });
-    }
-    // The last answer is not part of the hash: it is signed with what the hash gives.
-    let mut hash = PreauthHasher::new();
-    handshake[..handshake.len().saturating_sub(1)].iter().for_each(|m| hash.update(&m.bytes));
-    let preauth = (params.dialect == WireDialect::Smb3_1_1).then(|| hash.value());
-    let signing = derive_session_keys(secret, params.dialect, preauth, 128).signing_key;
-    let keys = derive_session_keys(secret, params.dialect, preauth, bits);
-    // Before 3.1.1 nothing is said of ciphers: it is always this one.
-    let cipher = if params.dialect == WireDialect::Smb3_1_1 { params.cipher } else { Some(Cipher::Aes128Ccm) };
-    (signing, Keys { encryption: Some((keys.encryption_key, keys.decryption_key)), cipher })
-}
-
-fn encrypt(conn: &mut Connection, tap: &Tap, keys: &Keys) -> Result<(), Error> {
-    let (Some((out, back)), Some(cipher)) = (keys.encryption.clone(), keys.cipher) else {
-        return Err(Error::new(Code::Insecure, "the server demands encryption and knows no cipher that we know"));
-    };
-    conn.activate_encryption(out, back, cipher);
-    tap.seal();
-    Ok(())
-}
-
 async fn connect_share(
     conn: &mut Connection,
     tap: &Tap,
     (address, share_type): (&SmbAddress, ShareType),
     params: &NegotiatedParams,
-    keys: &Keys,
+    admission: &Admission,
     greeting: Greeting,
 ) -> Result<Session, Error> {
     let request = TreeConnectRequest {
@@ -242,8 +172,19 @@ async fn connect_share(
     }
     let flags = share.share_flags.bits();
     if flags & SHARE_ENCRYPTS != 0 && !conn.should_encrypt() {
-        encrypt(conn, tap, keys)?;
+        match admission {
+            Admission::Account { keys, .. } => keys.encrypt(conn, tap)?,
+            Admission::Guest => {
+                let why = "the share demands encryption, which a guest's session cannot give: use an account";
+                return Err(Error::new(Code::LogonFailed, why));
+            }
+        }
     }
+    let protection = match admission {
+        Admission::Guest => Protection::Nothing,
+        Admission::Account { .. } if conn.should_encrypt() => Protection::Encrypted,
+        Admission::Account { .. } => Protection::Signed,
+    };
     let large = params.capabilities.bits() & CAP_LARGE_MTU != 0 && params.dialect > WireDialect::Smb2_0_2;
     let limit = |server: u32| if large { server } else { server.min(CREDIT_BYTES) };
     Ok(Session {
@@ -252,6 +193,7 @@ async fn connect_share(
         read_bytes_max: limit(params.max_read_size),
         list_bytes_max: limit(params.max_transact_size),
         hides_unreadable: flags & SHARE_HIDES_UNREADABLE != 0,
+        protection,
         greeting,
     })
 }

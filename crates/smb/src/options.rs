@@ -1,22 +1,23 @@
 //! How to log on and how to behave: credentials and options.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Who logs on.
-#[derive(Debug, Clone)]
+/// Who logs on. What a way to log on does not need ([`Logon`]) is empty.
+#[derive(Debug, Clone, Default)]
 pub struct Credentials {
     /// The account's name.
     pub user: String,
-    /// Its domain; empty for a local account of the server.
+    /// Its domain, for Kerberos its realm; empty for a local account of the server.
     pub domain: String,
     /// Its password.
     pub password: Password,
 }
 
 /// A password: overwritten when dropped, never printed.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Password(Zeroizing<String>);
 
 impl Password {
@@ -46,6 +47,39 @@ pub enum BackupIntent {
     /// Ask for it; anything that is denied all the same ends the run.
     Require,
     /// Do not ask.
+    Off,
+}
+
+/// How to log on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Logon {
+    /// NTLMv2, with a password.
+    #[default]
+    Ntlm,
+    /// Kerberos, and never anything else.
+    Kerberos(Kerberos),
+    /// As a guest, without a password. Such a session is neither signed nor encrypted.
+    Guest,
+}
+
+/// Where Kerberos tickets come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Kerberos {
+    /// A credential cache of MIT Kerberos, read for each connection. `None`: the password gets the tickets.
+    pub cache: Option<PathBuf>,
+    /// The realm's server, as `HOST` or `HOST:PORT`. `None`: the realm's name is its address, as with Active Directory.
+    pub kdc: Option<String>,
+}
+
+/// Whether messages are encrypted, beyond being signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Encrypt {
+    /// Wherever the server can; where it cannot, a remark says so.
+    #[default]
+    Auto,
+    /// Always; a server that cannot is refused.
+    Require,
+    /// Only where the server demands it.
     Off,
 }
 
@@ -99,6 +133,10 @@ pub struct SmbOptions {
     pub backup_intent: BackupIntent,
     /// The lowest version of the protocol that is good enough.
     pub min_dialect: Dialect,
+    /// Whether messages are encrypted.
+    pub encrypt: Encrypt,
+    /// How to log on.
+    pub logon: Logon,
     /// How long to wait for the server.
     pub timeouts: Timeouts,
     /// The most TCP connections to open; more than one only under load.
@@ -110,6 +148,8 @@ impl Default for SmbOptions {
         SmbOptions {
             backup_intent: BackupIntent::default(),
             min_dialect: Dialect::Smb3_0,
+            encrypt: Encrypt::default(),
+            logon: Logon::default(),
             timeouts: Timeouts::default(),
             connections: 4,
         }

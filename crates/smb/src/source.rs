@@ -6,8 +6,9 @@ use crate::address::SmbAddress;
 use crate::fetch::{Budget, Fetcher};
 use crate::lanes::Lanes;
 use crate::list::{self, Folder};
+use crate::logon::Protection;
 use crate::open;
-use crate::options::{BackupIntent, Credentials, SmbOptions};
+use crate::options::{BackupIntent, Credentials, Encrypt, SmbOptions};
 use crate::wire::request::{self, Create, RELATED, option};
 use crate::wire::{is_link_tag, reply};
 use octo_core::{
@@ -197,17 +198,39 @@ impl Source for SmbSource {
     }
 
     fn remarks(&self) -> Vec<String> {
+        let denied = self.remark_on_denials();
+        self.remark_on_protection().map(str::to_owned).into_iter().chain(denied).collect()
+    }
+}
+
+impl SmbSource {
+    /// Traffic that others can read is never silent, unless it was asked for.
+    fn remark_on_protection(&self) -> Option<&'static str> {
+        match (self.lanes.protection(), self.lanes.options().encrypt) {
+            (Protection::Nothing, _) => Some(
+                "logged on as a guest: the connection is neither signed nor encrypted, and anybody in between can read \
+                 and alter what is copied",
+            ),
+            (Protection::Signed, Encrypt::Auto) => Some(
+                "the server does not encrypt: what is copied can be read on the way, though not altered \
+                 (--encrypt require refuses such a server)",
+            ),
+            _ => None,
+        }
+    }
+
+    fn remark_on_denials(&self) -> Option<String> {
         let denied = self.denied.load(Ordering::Relaxed);
         if denied == 0 {
-            return Vec::new();
+            return None;
         }
         let entries = if denied == 1 { "1 entry was".to_owned() } else { format!("{denied} entries were") };
-        vec![match self.intent() {
+        Some(match self.intent() {
             BackupIntent::Off => format!("{entries} denied to the account, and backup intent is switched off"),
             BackupIntent::Auto | BackupIntent::Require => format!(
                 "{entries} denied although backup intent was asked for: the account's backup privilege \
                  (SeBackupPrivilege) does not work on this server"
             ),
-        }]
+        })
     }
 }

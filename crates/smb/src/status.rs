@@ -8,6 +8,7 @@ pub(crate) mod nt {
     pub const PENDING: u32 = 0x0000_0103;
     pub const NO_MORE_FILES: u32 = 0x8000_0006;
     pub const STOPPED_ON_SYMLINK: u32 = 0x8000_002D;
+    pub const INVALID_PARAMETER: u32 = 0xC000_000D;
     pub const NO_SUCH_FILE: u32 = 0xC000_000F;
     pub const INVALID_DEVICE_REQUEST: u32 = 0xC000_0010;
     pub const END_OF_FILE: u32 = 0xC000_0011;
@@ -97,6 +98,22 @@ pub(crate) fn logon(status: u32) -> Error {
         _ => (Code::LogonFailed, "the server refused the logon"),
     };
     with_words(code, words, status)
+}
+
+/// What it means that the server did not take a Kerberos ticket.
+pub(crate) fn ticket(status: u32) -> Error {
+    match status {
+        nt::LOGON_FAILURE | nt::ACCESS_DENIED | nt::INVALID_PARAMETER => with_words(
+            Code::LogonFailed,
+            "the server did not take the Kerberos ticket: is it a member of this realm, does it know the user, are the \
+             clocks right",
+            status,
+        ),
+        nt::MORE_PROCESSING_REQUIRED | nt::NOT_SUPPORTED => {
+            with_words(Code::LogonFailed, "the server does not accept Kerberos", status)
+        }
+        _ => logon(status),
+    }
 }
 
 /// What a refused connection to a share means.

@@ -33,14 +33,17 @@ pub(crate) struct Tap(Arc<Inner>);
 
 struct Inner {
     tcp: TcpTransport,
+    demands_signing: bool,
     /// `None` once the handshake is over.
     handshake: Mutex<Option<Vec<Recorded>>>,
     sealed: AtomicBool,
 }
 
 impl Tap {
-    pub fn new(tcp: TcpTransport) -> Tap {
-        Tap(Arc::new(Inner { tcp, handshake: Mutex::new(Some(Vec::new())), sealed: AtomicBool::new(false) }))
+    /// A guest, who cannot sign, must not demand it.
+    pub fn new(tcp: TcpTransport, demands_signing: bool) -> Tap {
+        let handshake = Mutex::new(Some(Vec::new()));
+        Tap(Arc::new(Inner { tcp, demands_signing, handshake, sealed: AtomicBool::new(false) }))
     }
 
     /// The handshake so far.
@@ -85,7 +88,7 @@ impl TransportSend for Tap {
         self.check_sealed(data)?;
         if command(data) == Some(NEGOTIATE) {
             let mut mended = data.to_vec();
-            mend_negotiate(&mut mended);
+            mend_negotiate(&mut mended, self.0.demands_signing);
             self.record(false, &mended)?;
             return self.0.tcp.send(&mended).await;
         }
@@ -108,8 +111,8 @@ impl TransportReceive for Tap {
     }
 }
 
-fn mend_negotiate(message: &mut [u8]) {
-    if let Some(security_mode) = message.get_mut(HEADER_BYTES + 4) {
+fn mend_negotiate(message: &mut [u8], demands_signing: bool) {
+    if demands_signing && let Some(security_mode) = message.get_mut(HEADER_BYTES + 4) {
         *security_mode |= SIGNING_REQUIRED;
     }
     if let Some(capabilities) = message.get_mut(HEADER_BYTES + 8) {

@@ -1,4 +1,5 @@
-//! A TCP proxy in front of the server that cuts, bends or records what the server says.
+//! A TCP proxy in front of the server that cuts, bends or records what the server says, and may alter the first
+//! message, the negotiation, in either direction.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -13,6 +14,10 @@ pub enum Fault {
     CutAt(usize),
     /// Flip a bit in this one.
     FlipAt(usize),
+    /// Alter the client's first message.
+    AlterQuestion(fn(&mut [u8])),
+    /// Alter the server's first message.
+    AlterAnswer(fn(&mut [u8])),
 }
 
 /// A running proxy; its threads end with the connections.
@@ -36,7 +41,7 @@ impl Proxy {
                 let seen = Arc::clone(&seens);
                 let (from, to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
                 thread::spawn(move || answers(from, to, fault, &seen));
-                thread::spawn(move || questions(client, server));
+                thread::spawn(move || questions(client, server, fault));
             }
         });
         Proxy { addr, fault, seen }
@@ -54,12 +59,28 @@ impl Proxy {
     }
 }
 
-fn questions(mut from: TcpStream, mut to: TcpStream) {
+/// Passes one message on, its header of four bytes included, altered.
+fn alter(from: &mut TcpStream, to: &mut TcpStream, how: fn(&mut [u8])) -> std::io::Result<()> {
+    let mut header = [0; 4];
+    from.read_exact(&mut header)?;
+    let mut message = vec![0; u32::from_be_bytes(header) as usize];
+    from.read_exact(&mut message)?;
+    how(&mut message);
+    to.write_all(&[&header[..], &message].concat())
+}
+
+fn questions(mut from: TcpStream, mut to: TcpStream, fault: Fault) {
+    if let Fault::AlterQuestion(how) = fault {
+        let _ = alter(&mut from, &mut to, how);
+    }
     let _ = std::io::copy(&mut from, &mut to);
     let _ = to.shutdown(Shutdown::Both);
 }
 
 fn answers(mut from: TcpStream, mut to: TcpStream, fault: Fault, seen: &Mutex<Vec<u8>>) {
+    if let Fault::AlterAnswer(how) = fault {
+        let _ = alter(&mut from, &mut to, how);
+    }
     let mut buffer = vec![0; 64 * 1024];
     let mut before = 0;
     while let Ok(read @ 1..) = from.read(&mut buffer) {

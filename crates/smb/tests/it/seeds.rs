@@ -5,7 +5,7 @@
 
 use crate::fixture::*;
 use crate::proxy::{Fault, Proxy};
-use octo_smb::{SmbAddress, SmbOptions, SmbSource, shares};
+use octo_smb::{Encrypt, SmbAddress, SmbOptions, SmbSource, shares};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::collections::BTreeMap;
 use std::fs;
@@ -67,8 +67,9 @@ fn seeds_are_what_a_real_server_says() {
     let proxy = Proxy::start(format!("{}:{}", samba.addr(), Samba::OTHER_PORT));
     proxy.set(Fault::Nothing);
     let address = SmbAddress::parse(&format!("//{}/data", proxy.addr)).unwrap().0;
-    shares(&address.host, address.port, &credentials("plain"), &SmbOptions::default()).unwrap();
-    let source = SmbSource::connect(address, credentials("plain"), SmbOptions::default()).unwrap();
+    let readable = SmbOptions { encrypt: Encrypt::Off, ..SmbOptions::default() };
+    shares(&address.host, address.port, &credentials("plain"), &readable).unwrap();
+    let source = SmbSource::connect(address, credentials("plain"), readable).unwrap();
     list_all(&source, "");
     list_all(&source, "folder");
     fetch_one(&source, "folder/file", 7);
