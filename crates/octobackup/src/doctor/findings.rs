@@ -260,8 +260,9 @@ fn of_target(all: &mut Vec<Finding>, place: &Place, seen: Option<&Seen>) {
     let shown: Vec<_> =
         seen.escaped.first.iter().take(SAID_MAX).map(|(path, stored)| format!("{path} as {stored}")).collect();
     let says = format!(
-        "{} cannot be stored as they are: {}{}",
+        "{} cannot be stored as {}: {}{}",
         count(seen.escaped.count, "name"),
+        if seen.escaped.count == 1 { "it is" } else { "they are" },
         shown.join(", "),
         more(seen.escaped.count, shown.len())
     );

@@ -169,7 +169,7 @@ fn names_that_will_be_escaped_are_shown_with_their_stored_form() {
         |facts| seen(facts).escaped.add(long.clone()),
         "names",
         Verdict::Note,
-        "1 name cannot be stored as they are: a/b:c as b%3Ac.~octo",
+        "1 name cannot be stored as it is: a/b:c as b%3Ac.~octo",
     );
 }
 

@@ -38,8 +38,14 @@ pub struct Walked {
 pub fn walk(source: &dyn Source, wish: &Wish<'_>, clock: &dyn Clock) -> Result<Walked, Error> {
     let begun = clock.monotonic();
     let seen = Seen { stable_ids: source.features().stable_ids, ..Seen::default() };
-    let mut walk =
-        Walk { wish, seen, samples: Vec::new(), sample_bytes: 0, waiting: VecDeque::new(), waiting_bytes: 0 };
+    let mut walk = Walk {
+        wish,
+        seen,
+        samples: vec![RelPath::root()],
+        sample_bytes: 0,
+        waiting: VecDeque::new(),
+        waiting_bytes: 0,
+    };
     walk.waiting.push_back(RelPath::root());
     while let Some(folder) = walk.waiting.pop_front() {
         walk.waiting_bytes -= folder.as_bytes().len();

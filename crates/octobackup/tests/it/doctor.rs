@@ -105,6 +105,8 @@ fn source_and_target_are_both_judged_when_one_of_them_fails() {
     let src = world.src().display().to_string();
     let inside = format!("{src}/docs/mirror");
     ask(&world, "me", &["doctor", &src, &inside]).ends(3).says("FAILED").says("lies inside the");
+    // Nobody, not even root, can make a folder there.
+    ask(&world, "me", &["doctor", &src, "/proc/mirror"]).ends(3).says("FAILED").says("target");
     let text = ask(&world, "me", &["doctor", &src, &dst]).ends(0).says("all is fine").says("every name can be stored");
     assert!(!text.stdout.contains("privilege"), "a folder of this machine has no share's matters: {}", text.stdout);
     ask(&world, "me", &["doctor", &src, &dst, "--entries", "2"]).ends(0).says("that is not all");

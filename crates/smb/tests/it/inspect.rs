@@ -163,3 +163,22 @@ fn a_connection_cut_or_bent_at_any_place_gives_the_truth_or_an_error() {
         }
     }
 }
+
+#[test]
+fn a_clock_that_is_off_is_told_and_on_the_newest_protocol_nobody_in_between_can_shift_it() {
+    // After the transport's header and the message's: the fifth byte of the time, whose lowest bit is 429 seconds.
+    const AT: usize = 4 + 64 + 40 + 4;
+    for (max, is_protected) in [("SMB3_02", false), ("SMB3_11", true)] {
+        let samba = Samba::start(SambaOptions::new().global(&format!("server max protocol = {max}")));
+        let proxy = Proxy::start(format!("{}:{}", samba.addr(), Samba::OTHER_PORT));
+        proxy.set(Fault::FlipAt(AT));
+        let address = SmbAddress::parse(&format!("//{}/data", proxy.addr)).unwrap().0;
+        match Inspector::connect(address, &credentials("plain"), &SmbOptions::default()) {
+            Err(error) => assert!(is_protected && error.code == Code::Protocol, "{max}: {error}"),
+            Ok(inspector) => {
+                let told = inspector.security().unwrap().server_time.unwrap();
+                assert!(!is_protected && told.0.abs_diff(now().0) > 400 * 10_000_000, "{max}: {told}");
+            }
+        }
+    }
+}
