@@ -17,6 +17,12 @@ pub trait Trap: Send + Sync {
     fn after(&self, number: u64, what: &str) {
         let _ = (number, what);
     }
+
+    /// Whether effect number `number`, if it is a write, writes only half before it fails.
+    fn tears(&self, number: u64) -> bool {
+        let _ = number;
+        false
+    }
 }
 
 /// Only counts.
@@ -52,6 +58,24 @@ impl Trap for FailAt {
     }
 }
 
+/// One write writes only half, then it and everything after it fails: the disk is full, or the process is dying.
+pub struct TearAt {
+    /// The effect that is torn, if it is a write; otherwise it fails as a whole.
+    pub number: u64,
+    /// With what.
+    pub code: Code,
+}
+
+impl Trap for TearAt {
+    fn before(&self, number: u64, what: &str) -> Result<(), Error> {
+        FailAt { number: self.number, code: self.code, and_all_after: true }.before(number, what)
+    }
+
+    fn tears(&self, number: u64) -> bool {
+        number == self.number
+    }
+}
+
 /// A target whose effects are numbered.
 pub struct Effects<T, R> {
     inner: T,
@@ -73,9 +97,25 @@ impl<R: Trap> State<R> {
         path: &dyn std::fmt::Display,
         act: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.effect_or(what, path, act, || ())
+    }
+
+    /// As [`State::effect`]; `tear` does half of it.
+    fn effect_or<T>(
+        &self,
+        what: &str,
+        path: &dyn std::fmt::Display,
+        act: impl FnOnce() -> Result<T, Error>,
+        tear: impl FnOnce(),
+    ) -> Result<T, Error> {
         let number = self.number.fetch_add(1, Ordering::SeqCst) + 1;
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{what} {path}"));
-        self.trap.before(number, what)?;
+        if let Err(planned) = self.trap.before(number, what) {
+            if self.trap.tears(number) {
+                tear();
+            }
+            return Err(planned);
+        }
         let result = act();
         self.trap.after(number, what);
         result
@@ -125,7 +165,9 @@ struct File<R> {
 
 impl<R: Trap> TargetFile for File<R> {
     fn write_at(&self, offset_bytes: u64, bytes: &[u8]) -> Result<(), Error> {
-        self.state.effect("write", &self.path, || self.inner.write_at(offset_bytes, bytes))
+        let write = || self.inner.write_at(offset_bytes, bytes);
+        let tear = || drop(self.inner.write_at(offset_bytes, &bytes[..bytes.len() / 2]));
+        self.state.effect_or("write", &self.path, write, tear)
     }
     fn read_at(&self, offset_bytes: u64, buffer: &mut [u8]) -> Result<usize, Error> {
         self.inner.read_at(offset_bytes, buffer)

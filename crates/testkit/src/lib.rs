@@ -1,10 +1,13 @@
-//! For tests only: a real Samba, trees of millions of entries, targets that die or fail at the k-th effect,
-//! sources that fail and lie.
+//! For tests only: a real Samba, trees of millions of entries, sources and stores in memory, targets that die or fail
+//! at the k-th effect, sources that fail and lie.
 
 pub mod clock;
 pub mod effects;
 pub mod generated;
+pub mod memory;
 pub mod proxy;
+pub mod recording;
 pub mod samba;
 pub mod source_faults;
 pub mod source_suite;
+pub mod tree;

@@ -3,6 +3,7 @@
 
 mod generated;
 mod local;
+mod mem_target;
 mod memory;
 mod proxy;
 mod source_faults;

@@ -1,0 +1,116 @@
+//! What of a store is on the disk, and what a power loss leaves of the rest.
+
+use super::store::{Content, Ino, Inode, Names, ROOT, Store};
+use octo_core::RelPath;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What a power loss takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PowerLoss {
+    /// Everything that was neither part of a checkpoint nor synced by itself.
+    Forgets,
+    /// Only data: names, sizes and times are there, data that was not synced is zeros. So ext4 and xfs may leave it.
+    LeavesZeros,
+}
+
+/// What is on the disk for certain.
+#[derive(Debug)]
+pub(super) struct Durable {
+    inodes: BTreeMap<Ino, Inode>,
+    records: BTreeMap<RelPath, Vec<u8>>,
+}
+
+impl Durable {
+    pub(super) fn of(store: &Store) -> Durable {
+        Durable { inodes: store.inodes.clone(), records: store.records.clone() }
+    }
+
+    /// A file's data and times, under whichever name.
+    pub(super) fn sync_file(&mut self, store: &Store, ino: Ino) {
+        self.inodes.insert(ino, store.inode(ino).clone());
+    }
+
+    /// The names in a folder, and in those with which it has exchanged some: a rename is durable in both or in neither.
+    /// What the names lead to is there, but of its data and names only what was synced by itself.
+    pub(super) fn sync_folder(&mut self, store: &Store, folder: Ino) {
+        let mut together = BTreeSet::from([folder]);
+        loop {
+            let before = together.len();
+            for (a, b) in &store.renames {
+                if together.contains(a) || together.contains(b) {
+                    together.extend([*a, *b]);
+                }
+            }
+            if together.len() == before {
+                break;
+            }
+        }
+        // One that was removed since is not there to be synced.
+        for folder in together.into_iter().filter(|ino| store.inodes.contains_key(ino)) {
+            for (_, ino) in store.names(folder).values() {
+                self.inodes.entry(*ino).or_insert_with(|| bare(store.inode(*ino)));
+            }
+            self.inodes.insert(folder, store.inode(folder).clone());
+        }
+    }
+
+    /// The store as it is found after the power is back.
+    pub(super) fn after(&self, store: &Store, loss: PowerLoss) -> Store {
+        let mut after = store.clone();
+        match loss {
+            PowerLoss::Forgets => {
+                after.inodes = self.inodes.clone();
+                after.inodes.entry(ROOT).or_insert_with(|| bare(store.inode(ROOT)));
+            }
+            PowerLoss::LeavesZeros => {
+                for (ino, inode) in &mut after.inodes {
+                    if let Content::File(data) = &mut inode.content {
+                        *data = Arc::new(self.written(*ino, data.len()));
+                    }
+                }
+            }
+        }
+        after.records = self.records.clone();
+        keep_reachable(&mut after);
+        after
+    }
+
+    fn written(&self, ino: Ino, size: usize) -> Vec<u8> {
+        let mut written = match self.inodes.get(&ino).map(|inode| &inode.content) {
+            Some(Content::File(data)) => data.as_ref().clone(),
+            _ => Vec::new(),
+        };
+        written.resize(size, 0);
+        written
+    }
+}
+
+/// An inode of which nothing was synced but that it exists.
+fn bare(inode: &Inode) -> Inode {
+    let content = match &inode.content {
+        Content::Folder(_) => Content::Folder(Names::new()),
+        Content::File(_) => Content::File(Arc::default()),
+        link => link.clone(),
+    };
+    Inode { content, ..inode.clone() }
+}
+
+/// Counts the names anew, and forgets what has none: nobody has it open any more.
+fn keep_reachable(store: &mut Store) {
+    let mut links = BTreeMap::from([(ROOT, 1)]);
+    let mut folders = vec![ROOT];
+    while let Some(folder) = folders.pop() {
+        for (_, ino) in store.names(folder).values() {
+            *links.entry(*ino).or_insert(0) += 1;
+            if matches!(store.inode(*ino).content, Content::Folder(_)) {
+                folders.push(*ino);
+            }
+        }
+    }
+    store.inodes.retain(|ino, _| links.contains_key(ino));
+    for (ino, inode) in &mut store.inodes {
+        (inode.links, inode.open) = (links[ino], 0);
+    }
+    store.renames.clear();
+}

@@ -1,0 +1,283 @@
+//! A source in memory, whose tree can be changed while it is read.
+
+use octo_core::{
+    Code, Entry, Error, FetchRequest, FetchSink, FileId, Kind, LinkTarget, LinkType, ListSink, Listed, Meta, Name,
+    Ranges, RelPath, Source, SourceFeatures, SourcePin, Stop, Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes handed over at once.
+const PIECE_BYTES: usize = 100_000;
+
+#[derive(Debug, Clone)]
+enum Content {
+    Folder,
+    File(Arc<Vec<u8>>),
+    Link(Vec<u8>),
+}
+
+#[derive(Debug, Default)]
+struct Nodes {
+    nodes: BTreeMap<RelPath, (Content, Meta)>,
+    denied: BTreeSet<RelPath>,
+    said: BTreeMap<RelPath, Vec<Vec<u8>>>,
+    ids: u128,
+    /// Moves with each change; the change time of what was changed.
+    ticks: i64,
+}
+
+impl Nodes {
+    fn tick(&mut self) -> Timestamp {
+        self.ticks += 1;
+        Timestamp::from_unix(1_700_000_000, 0).plus_secs(self.ticks)
+    }
+
+    /// Missing folders on the way are made. What was there keeps its id if it stays of the same kind.
+    fn put(&mut self, path: &RelPath, content: Content, write_time: Timestamp) {
+        let parent = path.parent().unwrap_or_default();
+        if !parent.is_root() && !self.nodes.contains_key(&parent) {
+            self.put(&parent, Content::Folder, Timestamp(0));
+        }
+        let (kind, size) = match &content {
+            Content::Folder => (Kind::Folder, 0),
+            Content::File(data) => (Kind::File, data.len()),
+            Content::Link(text) => (Kind::Link, text.len()),
+        };
+        let now = self.tick();
+        let old = self.nodes.get(path).map(|(_, meta)| *meta).filter(|meta| meta.kind == kind);
+        let id = old.and_then(|old| old.id).unwrap_or_else(|| {
+            self.ids += 1;
+            FileId { volume: 1, id: self.ids }
+        });
+        let mut meta = Meta::new(kind, size as u64, write_time);
+        (meta.id, meta.change_time) = (Some(id), Some(now));
+        meta.creation_time = Some(old.and_then(|old| old.creation_time).unwrap_or(now));
+        self.nodes.insert(path.clone(), (content, meta));
+    }
+
+    /// What is there; nothing is found through a link or a file.
+    fn get(&self, path: &RelPath) -> Result<(&Content, Meta), Error> {
+        if self.denied.contains(path) {
+            return Err(Error::new(Code::AccessDenied, path.to_string()));
+        }
+        if path.is_root() {
+            return Ok((&Content::Folder, Meta::new(Kind::Folder, 0, Timestamp(0))));
+        }
+        let found = self.nodes.get(path).map(|(content, meta)| (content, *meta));
+        found.ok_or_else(|| Error::new(Code::NotFound, path.to_string()))
+    }
+}
+
+/// A tree that is built tersely and changed at will. Clones are handles on the same tree. The methods panic on a path
+/// that cannot be one.
+#[derive(Debug, Clone, Default)]
+pub struct MemTree(Arc<Mutex<Nodes>>);
+
+impl MemTree {
+    /// An empty tree.
+    pub fn new() -> MemTree {
+        MemTree::default()
+    }
+
+    /// With this file.
+    pub fn file(self, path: &str, content: &[u8], write_time: Timestamp) -> MemTree {
+        self.write(&parse(path), content, write_time);
+        self
+    }
+
+    /// With this folder.
+    pub fn folder(self, path: &str, write_time: Timestamp) -> MemTree {
+        self.make_folder(&parse(path), write_time);
+        self
+    }
+
+    /// With this POSIX link.
+    pub fn link(self, path: &str, text: &str, write_time: Timestamp) -> MemTree {
+        self.make_link(&parse(path), text, write_time);
+        self
+    }
+
+    /// Makes a file, or gives it other content; it keeps its id.
+    pub fn write(&self, path: &RelPath, content: &[u8], write_time: Timestamp) {
+        self.nodes().put(path, Content::File(Arc::new(content.to_vec())), write_time);
+    }
+
+    /// Makes a folder, or sets its time.
+    pub fn make_folder(&self, path: &RelPath, write_time: Timestamp) {
+        self.nodes().put(path, Content::Folder, write_time);
+    }
+
+    /// Makes a POSIX link, or lets it point elsewhere.
+    pub fn make_link(&self, path: &RelPath, text: &str, write_time: Timestamp) {
+        self.nodes().put(path, Content::Link(text.as_bytes().to_vec()), write_time);
+    }
+
+    /// Removes something with all that is in it.
+    pub fn remove(&self, path: &RelPath) {
+        let mut nodes = self.nodes();
+        nodes.tick();
+        nodes.nodes.retain(|other, _| !other.is_within(path));
+    }
+
+    /// Gives something, with all that is in it, another name. Ids stay. What was there under that name is gone.
+    pub fn rename(&self, from: &RelPath, to: &RelPath) {
+        let mut nodes = self.nodes();
+        let now = nodes.tick();
+        nodes.nodes.retain(|other, _| other.is_within(from) || !other.is_within(to));
+        let below: Vec<RelPath> = nodes.nodes.keys().filter(|path| path.is_within(from)).cloned().collect();
+        for path in below {
+            let rest = path.as_bytes()[from.as_bytes().len()..].strip_prefix(b"/").unwrap_or_default();
+            let rest = RelPath::parse(rest).expect("the rest of a path is one");
+            if let Some((content, mut meta)) = nodes.nodes.remove(&path) {
+                if rest.is_root() {
+                    meta.change_time = Some(now);
+                }
+                nodes.nodes.insert(to.join_path(&rest), (content, meta));
+            }
+        }
+    }
+
+    /// Changes what is known of an entry behind its back: attributes, times, id, whether its data is there.
+    pub fn alter(&self, path: &RelPath, change: impl FnOnce(&mut Meta)) {
+        let mut nodes = self.nodes();
+        let now = nodes.tick();
+        let (_, meta) = nodes.nodes.get_mut(path).expect("what is altered is there");
+        meta.change_time = Some(now);
+        change(meta);
+    }
+
+    /// Makes a file or folder unreadable.
+    pub fn deny(&self, path: &RelPath) {
+        self.nodes().denied.insert(path.clone());
+    }
+
+    /// Makes listings of a folder begin with these names, whatever they are.
+    pub fn say(&self, folder: &RelPath, names: &[&[u8]]) {
+        let names = names.iter().map(|name| name.to_vec()).collect();
+        self.nodes().said.insert(folder.clone(), names);
+    }
+
+    fn nodes(&self) -> MutexGuard<'_, Nodes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a listing of `folder` says, in its order.
+    fn listed(&self, folder: &RelPath) -> Result<(Vec<Vec<u8>>, Vec<Entry>), Error> {
+        let nodes = self.nodes();
+        if !matches!(nodes.get(folder)?.0, Content::Folder) {
+            return Err(Error::new(Code::KindMoved, format!("{folder} is no folder")));
+        }
+        let said = nodes.said.get(folder).cloned().unwrap_or_default();
+        let below = nodes.nodes.range(folder.clone()..).take_while(|(path, _)| path.is_within(folder));
+        let entries = below.filter(|(path, _)| path.parent().as_ref() == Some(folder));
+        let entries = entries.filter_map(|(path, (_, meta))| Some(Entry { name: path.name()?, meta: *meta }));
+        // Not in our order: the engine has to sort.
+        let mut entries: Vec<Entry> = entries.collect();
+        entries.reverse();
+        Ok((said, entries))
+    }
+}
+
+fn parse(path: &str) -> RelPath {
+    RelPath::parse(path.as_bytes()).expect("a test's own paths are possible")
+}
+
+/// A tree in memory as a source. Pieces of a file come backwards, as the port allows.
+#[derive(Debug)]
+pub struct MemSource {
+    tree: MemTree,
+    /// What it says of itself. Names are looked up exactly all the same.
+    pub features: SourceFeatures,
+    /// Who it says it is.
+    pub pin: SourcePin,
+}
+
+impl MemSource {
+    /// Reads `tree`, which may be changed meanwhile through its other handles.
+    pub fn new(tree: &MemTree) -> MemSource {
+        let features = SourceFeatures {
+            listings_in_flight: 2,
+            fetches_in_flight: 2,
+            batch_files: 16,
+            folds_case: false,
+            stable_ids: true,
+            hides_unreadable: false,
+        };
+        let pin = SourcePin { kind: "memory".into(), server: String::new(), path: String::new(), volume: "1".into() };
+        MemSource { tree: tree.clone(), features, pin }
+    }
+
+    fn fetch_one(&self, at: usize, wanted: &FetchRequest, sink: &mut dyn FetchSink) -> Result<(), Stop> {
+        let got = self.tree.nodes().get(&wanted.path).map(|(content, meta)| (content.clone(), meta));
+        let (content, meta) = match got {
+            Ok((Content::File(content), meta)) => (content, meta),
+            Ok(_) => return sink.failed(at, Error::new(Code::KindMoved, format!("{} is no file", wanted.path))),
+            Err(error) => return sink.failed(at, error),
+        };
+        sink.opened(at, meta)?;
+        let parts = wanted.parts.clone().unwrap_or_else(|| Ranges::new().missing(meta.size_bytes));
+        for part in parts.iter() {
+            let range = usize::try_from(part.start).ok().zip(usize::try_from(part.end).ok());
+            let Some(bytes) = range.and_then(|(start, end)| content.get(start..end)) else {
+                return sink.failed(at, Error::new(Code::ChangedWhileRead, "shorter than the parts asked for"));
+            };
+            let pieces: Vec<_> = bytes.chunks(PIECE_BYTES).enumerate().collect();
+            for (n, piece) in pieces.into_iter().rev() {
+                sink.data(at, part.start + (n * PIECE_BYTES) as u64, piece)?;
+            }
+        }
+        // Asked again: the tree may have been changed since.
+        let now = self.tree.nodes().get(&wanted.path).ok().map(|(_, now)| now);
+        sink.finished(at, now.filter(|now| now.id == meta.id).unwrap_or(meta))
+    }
+}
+
+impl Source for MemSource {
+    fn features(&self) -> SourceFeatures {
+        self.features
+    }
+
+    fn pin(&self) -> Result<SourcePin, Error> {
+        Ok(self.pin.clone())
+    }
+
+    fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
+        let (said, entries) = match self.tree.listed(folder) {
+            Ok(listed) => listed,
+            Err(error) => return Listed::Incomplete(error),
+        };
+        let stopped = || Listed::Incomplete(Error::new(Code::ListingCut, "no more was wanted"));
+        for name in said {
+            match Name::new(name.as_slice()) {
+                Err(bad) => sink.problem(&name, Error::new(Code::BadName, bad.reason())),
+                Ok(name) => {
+                    if sink.entry(Entry { name, meta: Meta::new(Kind::File, 0, Timestamp(0)) }).is_break() {
+                        return stopped();
+                    }
+                }
+            }
+        }
+        for entry in entries {
+            if sink.entry(entry).is_break() {
+                return stopped();
+            }
+        }
+        Listed::Complete
+    }
+
+    fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
+        for (at, wanted) in batch.iter().enumerate() {
+            if self.fetch_one(at, wanted, sink) == Err(Stop::Everything) {
+                return;
+            }
+        }
+    }
+
+    fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
+        match self.tree.nodes().get(path)?.0 {
+            Content::Link(text) => Ok(LinkTarget { kind: LinkType::Posix, data: text.clone() }),
+            _ => Err(Error::new(Code::KindMoved, format!("{path} is no link"))),
+        }
+    }
+}
