@@ -15,7 +15,7 @@ const STEP_BYTES: usize = 256 << 10;
 /// Runs merged at once; more are merged into one first, so that read buffers stay bounded.
 const RUNS_MAX: usize = 64;
 /// The buffers of all runs of a merge together, however many runs there are.
-const MERGE_BYTES: usize = 1 << 20;
+const MERGE_BYTES: usize = 512 << 10;
 /// Length of the record and of its key, before each record of a run.
 const HEAD_BYTES: usize = 8;
 
@@ -226,6 +226,18 @@ impl Sorted {
         self.count
     }
 
+    /// Shows each record's key and value by key, without taking them out of memory.
+    pub fn for_each(&self, mut show: impl FnMut(&[u8], &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        if let Some(file) = &self.file {
+            return Merged::new(&**file, &self.runs)?
+                .try_for_each(|record| record.and_then(|r| show(r.key(), r.value())));
+        }
+        self.arena.iter().try_for_each(|(bytes, key_len)| {
+            let (key, value) = bytes.split_at(key_len as usize);
+            show(key, value)
+        })
+    }
+
     /// The records by key; those of equal keys in no particular order.
     pub fn iter(&self) -> Result<Box<dyn Iterator<Item = Result<Record, Error>> + '_>, Error> {
         if let Some(file) = &self.file {
@@ -301,7 +313,7 @@ impl RunReader<'_> {
         self.at = 0;
         let have = self.buffer.len();
         let left = usize::try_from(self.run.end - self.run.start).unwrap_or(usize::MAX);
-        let more = left.min(self.read_bytes.max(want - have));
+        let more = left.min(self.read_bytes.saturating_sub(have).max(want - have));
         self.buffer.resize(have + more, 0);
         read_exact(self.file, self.run.start, &mut self.buffer[have..])?;
         self.run.start += more as u64;
@@ -318,8 +330,10 @@ struct Merged<'a> {
 impl<'a> Merged<'a> {
     fn new(file: &'a dyn TargetFile, runs: &[Run]) -> Result<Merged<'a>, Error> {
         let read_bytes = (MERGE_BYTES / runs.len().max(1)).clamp(READ_BYTES / 8, READ_BYTES);
-        let mut readers: Vec<_> =
-            runs.iter().map(|run| RunReader { file, run: *run, buffer: Vec::new(), at: 0, read_bytes }).collect();
+        let mut readers: Vec<_> = runs
+            .iter()
+            .map(|run| RunReader { file, run: *run, buffer: Vec::with_capacity(read_bytes), at: 0, read_bytes })
+            .collect();
         let mut heads = BinaryHeap::new();
         for (i, reader) in readers.iter_mut().enumerate() {
             heads.extend(reader.next()?.map(|record| Reverse(Head(record, i))));

@@ -3,7 +3,7 @@
 use crate::codec::{Reader, Writer};
 use crate::layout;
 use crate::order::NameOrder;
-use crate::spill::{Pool, Record, Sorted, Sorter};
+use crate::spill::{Pool, Sorted, Sorter};
 use octo_core::merge::{Pair, merge};
 use octo_core::naming::{Stored, store, store_twin, unescape};
 use octo_core::source::Listed;
@@ -96,27 +96,17 @@ impl Lister<'_> {
     fn settle_same_names(&self, side: &mut Side) -> Result<(), Error> {
         let mut twins = Sorter::new(self.target, &self.pool);
         let mut duplicate = None;
-        let mut last: Option<Vec<u8>> = None;
-        for record in side.main.iter()? {
-            let record = record?;
-            if let Some(before) = &last {
-                if before.as_slice() == record.key() {
-                    duplicate = Some(self.order.name_of(record.key()).to_vec());
-                } else if self.order.compare(before, record.key()).is_eq() {
-                    let entry = decode(self.order, &record)?;
-                    let twin = store_twin(&entry.name, &self.rules);
-                    let is_cut = matches!(twin, Stored::Cut(_));
-                    if let Stored::Escaped(stored) | Stored::Cut(stored) = twin {
-                        let mut value = Writer::default();
-                        value.meta(&entry.meta);
-                        value.u8(u8::from(is_cut));
-                        value.bytes(entry.name.as_bytes());
-                        twins.push(&self.order.key(&stored), &value.0)?;
-                    }
-                }
+        let mut last: Vec<u8> = Vec::new();
+        side.main.for_each(|key, value| {
+            if last == key {
+                duplicate = Some(self.order.name_of(key).to_vec());
+            } else if !last.is_empty() && self.order.compare(&last, key).is_eq() {
+                self.push_twin(&mut twins, key, value)?;
             }
-            last = Some(record.key().to_vec());
-        }
+            last.clear();
+            last.extend_from_slice(key);
+            Ok(())
+        })?;
         if let Some(name) = duplicate {
             let error = Error::new(Code::DuplicateName, String::from_utf8_lossy(&name).into_owned());
             side.problems.push((name, error.clone()));
@@ -126,6 +116,19 @@ impl Lister<'_> {
         }
         side.twins = Some(twins.finish()?).filter(|t| t.count() > 0);
         Ok(())
+    }
+
+    /// The second of two names with one fold gets a stored name of its own.
+    fn push_twin(&self, twins: &mut Sorter<'_>, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        let entry = decode(self.order, key, value)?;
+        let twin = store_twin(&entry.name, &self.rules);
+        let is_cut = matches!(twin, Stored::Cut(_));
+        let (Stored::Escaped(stored) | Stored::Cut(stored)) = twin else { return Ok(()) };
+        let mut value = Writer::default();
+        value.meta(&entry.meta);
+        value.u8(u8::from(is_cut));
+        value.bytes(entry.name.as_bytes());
+        twins.push(&self.order.key(&stored), &value.0)
     }
 }
 
@@ -145,10 +148,10 @@ impl Side {
                 return None;
             }
             last = Some(record.key().to_vec());
-            Some(decode(order, &record))
+            Some(decode(order, record.key(), record.value()))
         });
         let Some(twins) = &self.twins else { return Ok(Box::new(main)) };
-        let twins = twins.iter()?.map(move |record| record.and_then(|r| decode(order, &r)));
+        let twins = twins.iter()?.map(move |record| record.and_then(|r| decode(order, r.key(), r.value())));
         let merged = merge(main, twins, move |a: &Listing, b: &Listing| order.compare(&a.key, &b.key));
         Ok(Box::new(merged.map(|pair| {
             pair.map(|pair| match pair {
@@ -163,15 +166,15 @@ impl Side {
     }
 }
 
-fn decode(order: NameOrder, record: &Record) -> Result<Listing, Error> {
+fn decode(order: NameOrder, key: &[u8], value: &[u8]) -> Result<Listing, Error> {
     let bad = |_| Error::new(Code::RecordsDamaged, "a name in a temporary file");
-    let stored = Name::new(order.name_of(record.key())).map_err(bad)?;
-    let mut reader = Reader(record.value());
+    let stored = Name::new(order.name_of(key)).map_err(bad)?;
+    let mut reader = Reader(value);
     let meta = reader.meta()?;
     let is_cut = reader.u8()? != 0;
     let original = reader.bytes()?;
     let name = if original.is_empty() { stored.clone() } else { Name::new(original).map_err(bad)? };
-    Ok(Listing { key: record.key().to_vec(), name, stored, is_cut, meta })
+    Ok(Listing { key: key.to_vec(), name, stored, is_cut, meta })
 }
 
 /// Takes a listing into a sorter.
