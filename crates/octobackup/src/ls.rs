@@ -1,7 +1,6 @@
 //! `octobackup ls`: what is in a folder, as a run would see it.
 
 use crate::args::LsArgs;
-use crate::job::Job;
 use crate::listeners::print;
 use crate::sync::{self, Secret};
 use crate::units::thousands;
@@ -16,7 +15,7 @@ const SORTED_MAX: usize = 50_000;
 
 /// Lists.
 pub fn run(args: &LsArgs) -> Result<u8, Error> {
-    let job = Job::new(settings::origin(&args.source, args.account.user.as_deref())?);
+    let job = settings::question(&args.source, &args.account)?;
     let secret = Secret::ask(&job.origin, &settings::password(&args.account))?;
     let source = sync::open_source(&job, secret)?;
     let mut lines = Lines { json: args.json, waiting: Vec::new(), is_large: false, problems: 0 };

@@ -116,8 +116,12 @@ pub fn is_address(text: &str) -> bool {
     scheme || text.starts_with("//") || text.starts_with(r"\\")
 }
 
-/// Where the files come from, as SRC and --user say.
-pub fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
+/// A job without options of its own, for questions about SRC.
+pub fn question(source: &OsStr, account: &AccountArgs) -> Result<Job, Error> {
+    Ok(Job::new(origin(source, account.user.as_deref())?))
+}
+
+fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
     let text = source.to_string_lossy();
     if !is_address(&text) {
         if let Some((scheme, _)) = text.split_once("://") {

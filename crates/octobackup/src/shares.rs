@@ -1,6 +1,6 @@
 //! `octobackup shares`: which shares a server has, administrative ones included.
 
-use crate::args::SharesArgs;
+use crate::args::{AccountArgs, SharesArgs};
 use crate::job::{Job, Origin};
 use crate::listeners::print;
 use crate::sync::{self, Secret};
@@ -16,9 +16,9 @@ const IPC: &str = "IPC$";
 
 /// Lists.
 pub fn run(args: &SharesArgs) -> Result<u8, Error> {
-    let origin = server(&args.host, args.account.user.as_deref())?;
-    let secret = Secret::ask(&origin, &settings::password(&args.account))?;
-    let (address, who, options) = sync::share_access(&Job::new(origin), secret)?;
+    let job = server(&args.host, &args.account)?;
+    let secret = Secret::ask(&job.origin, &settings::password(&args.account))?;
+    let (address, who, options) = sync::share_access(&job, secret)?;
     let mut shares = octo_smb::shares(&address.host, address.port, &who, &options)?;
     shares.sort_by_key(|share| (share.is_administrative, share.name.to_lowercase()));
     let width = shares.iter().map(|share| plain(&share.name).chars().count()).max().unwrap_or(0).min(40);
@@ -29,13 +29,13 @@ pub fn run(args: &SharesArgs) -> Result<u8, Error> {
 }
 
 /// `HOST`, `//HOST` or `smb://USER@HOST`, each with an optional port and nothing after it.
-fn server(host: &str, user: Option<&str>) -> Result<Origin, Error> {
+fn server(host: &str, account: &AccountArgs) -> Result<Job, Error> {
     let bare = host.trim_end_matches(['/', '\\']);
     let address = if settings::is_address(host) { format!("{bare}/{IPC}") } else { format!("//{bare}/{IPC}") };
     let wrong = |detail: String| Error::new(Code::Usage, format!("HOST: {}", detail.replace("SRC: ", "")));
-    let origin = settings::origin(OsStr::new(&address), user).map_err(|e| wrong(e.detail))?;
-    match &origin {
-        Origin::Smb { address, .. } if address.matches('/').count() == 3 => Ok(origin),
+    let job = settings::question(OsStr::new(&address), account).map_err(|e| wrong(e.detail))?;
+    match &job.origin {
+        Origin::Smb { address, .. } if address.matches('/').count() == 3 => Ok(job),
         _ => Err(wrong(format!("{host:?} names more than a server; allowed are HOST, //HOST and smb://USER@HOST"))),
     }
 }
@@ -72,18 +72,25 @@ fn as_json(share: &Share) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser;
+
+    fn server_of(host: &str, user: Option<&str>) -> Result<String, Error> {
+        let line = ["octobackup", "shares", host].into_iter().chain(user.into_iter().flat_map(|user| ["--user", user]));
+        let Command::Shares(args) = Cli::parse_from(line).command else { panic!("another command") };
+        server(&args.host, &args.account).map(|job| job.origin.label())
+    }
 
     #[test]
     fn a_server_is_named_in_any_form_and_alone() {
         for host in ["fs", "//fs", r"\\fs\", "//fs/", "smb://fs"] {
-            let Ok(Origin::Smb { address, .. }) = server(host, Some("me")) else { panic!("{host} is refused") };
-            assert_eq!(address, "//fs/IPC$", "{host}");
+            assert_eq!(server_of(host, Some("me")).as_deref(), Ok("//fs/IPC$"), "{host}");
         }
-        assert!(server("smb://CORP;me@fs:4450", None).is_ok_and(|origin| origin.label() == "//fs:4450/IPC$"));
+        assert_eq!(server_of("smb://CORP;me@fs:4450", None).as_deref(), Ok("//fs:4450/IPC$"));
         for host in ["", "//fs/data", "fs/data", "fs:0", "a b"] {
-            let error = server(host, Some("me")).unwrap_err();
+            let error = server_of(host, Some("me")).unwrap_err();
             assert!(error.code == Code::Usage && error.detail.starts_with("HOST: "), "{host}: {error}");
         }
-        assert!(server("fs", None).unwrap_err().detail.contains("--user"));
+        assert!(server_of("fs", None).unwrap_err().detail.contains("--user"));
     }
 }

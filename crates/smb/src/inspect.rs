@@ -7,7 +7,7 @@ use crate::address::SmbAddress;
 use crate::keys;
 use crate::logon::{self, Session};
 use crate::open::{self, NOT_IN_A_COMPOUND, Open, Place};
-use crate::options::{BackupIntent, Credentials, Dialect, SmbOptions};
+use crate::options::{BackupIntent, Credentials, Dialect, Logon, SmbOptions};
 use crate::status::{self, nt};
 use crate::wire::request::{self, Create, RELATED, option};
 use crate::wire::{reply, snapshots};
@@ -32,6 +32,7 @@ pub struct Inspector {
     session: Arc<Session>,
     place: Place,
     root: RelPath,
+    is_guest: bool,
     runtime: Runtime,
 }
 
@@ -40,9 +41,9 @@ pub struct Inspector {
 pub struct Security {
     /// The version of the protocol.
     pub dialect: Dialect,
-    /// How every message is signed.
-    pub signing: &'static str,
-    /// Whether the server demands signing of everybody. Our own connections are always signed.
+    /// How every message is signed; `None` for a guest's session, which is not.
+    pub signing: Option<&'static str>,
+    /// Whether the server demands signing of everybody.
     pub signing_demanded: bool,
     /// Whether messages are encrypted.
     pub encryption: Encryption,
@@ -102,7 +103,7 @@ impl Inspector {
             let place = open::place(&session, &address.path, options.backup_intent).await?;
             Ok::<_, Error>((session, place))
         })?;
-        Ok(Inspector { session, place, root: address.path, runtime })
+        Ok(Inspector { session, place, root: address.path, is_guest: options.logon == Logon::Guest, runtime })
     }
 
     /// How the connection is protected.
@@ -120,7 +121,7 @@ impl Inspector {
         let server_time = Timestamp::from_filetime(greeting.server_time);
         Ok(Security {
             dialect: logon::dialect(params.dialect),
-            signing: signing_name(params.dialect, params.gmac_negotiated),
+            signing: (!self.is_guest).then(|| signing_name(params.dialect, params.gmac_negotiated)),
             signing_demanded: params.signing_required,
             encryption,
             server_time: (greeting.server_time != 0).then(|| Timestamp(server_time.0.saturating_add(ticks))),

@@ -95,7 +95,19 @@ fn of_connection(all: &mut Vec<Finding>, share: &ShareFacts) {
     });
     let others =
         if security.signing_demanded { "the server demands it of everybody" } else { "octoBackup always asks for it" };
-    all.push(finding("signing", Verdict::Ok, format!("every message is signed ({}); {others}", security.signing), ""));
+    all.push(match security.signing {
+        Some(how) => finding("signing", Verdict::Ok, format!("every message is signed ({how}); {others}"), ""),
+        None => finding(
+            "signing",
+            Verdict::Look,
+            "nothing is signed: it is a guest's session",
+            "Who can reach the network in between can alter what is copied. Log on with an account.",
+        ),
+    });
+    let listen = match security.signing {
+        Some(_) => "Nobody in between can alter anything, but who can listen to the network can read the files.",
+        None => "Who can listen to the network can read the files.",
+    };
     all.push(match security.encryption {
         Encryption::Active(cipher) => {
             finding("encryption", Verdict::Ok, format!("every message is encrypted ({cipher})"), "")
@@ -104,15 +116,13 @@ fn of_connection(all: &mut Vec<Finding>, share: &ShareFacts) {
             "encryption",
             Verdict::Note,
             "not encrypted, though the server could",
-            "Nobody in between can alter anything, but who can listen to the network can read the files. \
-             To change that, set the share to encrypt (Set-SmbShare -Name SHARE -EncryptData $true).",
+            format!("{listen} Log on with an account, and without --encrypt off."),
         ),
         Encryption::Impossible => finding(
             "encryption",
             Verdict::Note,
             "not encrypted: the server cannot",
-            "Nobody in between can alter anything, but who can listen to the network can read the files. \
-             Encryption needs SMB 3 on the server.",
+            format!("{listen} Encryption needs SMB 3 on the server, and must not be switched off there."),
         ),
     });
 }

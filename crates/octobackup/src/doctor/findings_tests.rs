@@ -21,7 +21,7 @@ const NOW: Timestamp = Timestamp(17_000_000_000_000_000);
 fn healthy() -> Facts {
     let security = Security {
         dialect: Dialect::Smb3_1_1,
-        signing: "AES-128-GMAC",
+        signing: Some("AES-128-GMAC"),
         signing_demanded: true,
         encryption: Encryption::Active("AES-128-GCM"),
         server_time: Some(NOW.plus_secs(2)),
@@ -109,6 +109,7 @@ fn protection_is_judged_by_what_is_there_and_not_by_what_could_be() {
     let with = |encryption| move |facts: &mut Facts| share(facts).security.encryption = encryption;
     expect(with(Encryption::Possible), "encryption", Verdict::Note, "though the server could");
     expect(with(Encryption::Impossible), "encryption", Verdict::Note, "the server cannot");
+    expect(|facts| share(facts).security.signing = None, "signing", Verdict::Look, "nothing is signed");
     expect(|facts| share(facts).security.dialect = Dialect::Smb3_0, "protocol", Verdict::Note, "SMB 3.0,");
 }
 

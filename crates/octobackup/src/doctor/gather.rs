@@ -20,7 +20,7 @@ const LOT: usize = 250;
 
 /// Finds everything out. `Err` only for what makes no sense.
 pub fn gather(args: &DoctorArgs) -> Result<Facts, Error> {
-    let job = Job::new(settings::origin(&args.source, args.account.user.as_deref())?);
+    let job = settings::question(&args.source, &args.account)?;
     let target = args.target.as_deref().map(settings::target).transpose()?;
     let secret = Secret::ask(&job.origin, &settings::password(&args.account))?;
     let clock = SystemClock::new(Cancel::new());

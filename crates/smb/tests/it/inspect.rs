@@ -4,7 +4,8 @@ use crate::fixture::*;
 use crate::proxy::{Fault, Proxy};
 use octo_core::{Code, Error, Timestamp};
 use octo_smb::{
-    Access, Dialect, Encryption, Inspector, PreviousVersions, ShareKind, SmbAddress, SmbOptions, Timeouts, shares,
+    Access, Credentials, Dialect, Encryption, Inspector, Logon, PreviousVersions, ShareKind, SmbAddress, SmbOptions,
+    Timeouts, shares,
 };
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
@@ -24,7 +25,7 @@ fn the_protection_of_a_connection_and_the_servers_clock_are_told() {
     let required = SambaOptions::new().share("enc", "data", &["server smb encrypt = required"]);
     let samba = Samba::start(required);
     let security = inspect(&samba, "enc", "plain", SmbOptions::default()).security().unwrap();
-    assert_eq!((security.dialect, security.signing), (Dialect::Smb3_1_1, "AES-128-GMAC"));
+    assert_eq!((security.dialect, security.signing), (Dialect::Smb3_1_1, Some("AES-128-GMAC")));
     assert!(matches!(security.encryption, Encryption::Active(cipher) if cipher.starts_with("AES-128-")));
     let skew = security.server_time.unwrap().0.abs_diff(now().0);
     assert!(skew < 5 * 10_000_000, "one machine, one clock: {skew} ticks");
@@ -37,8 +38,19 @@ fn a_server_without_encryption_and_an_older_protocol_are_recognised() {
     let samba = Samba::start(old);
     let options = SmbOptions { min_dialect: Dialect::Smb2_1, ..SmbOptions::default() };
     let security = inspect(&samba, "data", "plain", options).security().unwrap();
-    assert_eq!((security.dialect, security.signing), (Dialect::Smb2_1, "HMAC-SHA256"));
+    assert_eq!((security.dialect, security.signing), (Dialect::Smb2_1, Some("HMAC-SHA256")));
     assert_eq!((security.encryption, security.signing_demanded), (Encryption::Impossible, true));
+}
+
+#[test]
+fn a_guests_session_is_said_to_be_neither_signed_nor_encrypted() {
+    let samba =
+        Samba::start(SambaOptions::new().global("map to guest = Bad User").share("open", "open", &["guest ok = yes"]));
+    let guest = SmbOptions { logon: Logon::Guest, ..SmbOptions::default() };
+    let inspector = Inspector::connect(address(&samba, "open"), &Credentials::default(), &guest).unwrap();
+    let security = inspector.security().unwrap();
+    assert_eq!(security.signing, None);
+    assert!(!matches!(security.encryption, Encryption::Active(_)));
 }
 
 #[test]
@@ -121,7 +133,7 @@ fn a_list_of_shares_that_comes_in_many_pieces_is_whole() {
 #[test]
 fn asking_for_shares_is_refused_in_the_same_words_as_everything_else() {
     let samba = samba();
-    let wrong = octo_smb::Credentials { password: octo_smb::Password::new("no".into()), ..credentials("plain") };
+    let wrong = Credentials { password: octo_smb::Password::new("no".into()), ..credentials("plain") };
     let error = shares(&samba.addr(), 445, &wrong, &SmbOptions::default()).unwrap_err();
     assert_eq!(error.code, Code::LogonFailed);
     assert!(
