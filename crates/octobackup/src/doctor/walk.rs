@@ -4,8 +4,9 @@
 
 use crate::doctor::facts::{Limit, Seen};
 use octo_core::naming::{self, Stored};
-use octo_core::{Clock, Code, Entry, Error, Filter, Kind, ListSink, Listed, NameRules, RelPath, Source};
-use std::collections::{HashSet, VecDeque};
+use octo_core::{Clock, Code, Entry, Error, Filter, Kind, ListSink, Listed, Name, NameRules, RelPath, Source};
+use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -72,7 +73,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn list(&mut self, source: &dyn Source, folder: &RelPath) -> Result<(), Error> {
         self.seen.folders += 1;
-        let mut sink = Folder { walk: self, path: folder, files_sampled: 0, folded: HashSet::new() };
+        let mut sink = Folder { walk: self, path: folder, files_sampled: 0, folded: HashMap::new() };
         match source.list(folder, &mut sink) {
             Listed::Complete => Ok(()),
             // It was us who wanted no more.
@@ -110,16 +111,32 @@ struct Folder<'w, 'a> {
     path: &'w RelPath,
     files_sampled: usize,
     /// The names so far as a target sees them that takes upper and lower case for the same.
-    folded: HashSet<Vec<u8>>,
+    folded: HashMap<Vec<u8>, Name>,
 }
 
 impl Folder<'_, '_> {
-    fn judge_name(&mut self, path: &RelPath, entry: &Entry) {
+    /// Of names that differ only in case, all but the first in order are stored as twins.
+    fn judge_name(&mut self, path: &RelPath, name: &Name) {
         let Some(rules) = self.walk.wish.names else { return };
-        let mut stored = naming::store(&entry.name, rules);
-        if rules.folds_case && !self.folded.insert(naming::fold(entry.name.as_bytes())) {
-            stored = naming::store_twin(&entry.name, rules);
+        let twin = if rules.folds_case { self.twin(name) } else { None };
+        match twin {
+            Some(twin) => self.judge_form(&self.path.join(&twin), &naming::store_twin(&twin, rules)),
+            None => self.judge_form(path, &naming::store(name, rules)),
         }
+    }
+
+    fn twin(&mut self, name: &Name) -> Option<Name> {
+        match self.folded.entry(naming::fold(name.as_bytes())) {
+            MapEntry::Vacant(free) => {
+                free.insert(name.clone());
+                None
+            }
+            MapEntry::Occupied(mut taken) if name < taken.get() => Some(taken.insert(name.clone())),
+            MapEntry::Occupied(_) => Some(name.clone()),
+        }
+    }
+
+    fn judge_form(&mut self, path: &RelPath, stored: &Stored) {
         if let Stored::Escaped(name) | Stored::Cut(name) = stored {
             self.walk.seen.escaped.add((path.clone(), name.to_string()));
         }
@@ -138,7 +155,7 @@ impl ListSink for Folder<'_, '_> {
             return ControlFlow::Break(());
         }
         self.walk.seen.entries += 1;
-        self.judge_name(&path, &entry);
+        self.judge_name(&path, &entry.name);
         match entry.meta.kind {
             Kind::Folder => {
                 self.walk.sample(&path);

@@ -58,7 +58,7 @@ fn names_that_a_target_cannot_hold_are_found_with_their_stored_form() {
     assert_eq!(stored("a:b"), Some("a%3Ab.~octo"));
     assert_eq!(stored("sub/what?"), Some("what%3F.~octo"));
     assert_eq!(stored("x.~octo"), Some("x.~octo.~octo"));
-    assert!(stored("Twin") == Some("%54win.~octo") || stored("twin") == Some("twin.~octo"));
+    assert_eq!((stored("Twin"), stored("twin")), (None, Some("twin.~octo")), "whatever the order of the listing");
     assert_eq!(seen.escaped.count, 4, "one of the twins keeps its name");
     assert_eq!(look(folder.path(), 100, Some(&NameRules::POSIX), 0).seen.escaped.count, 1, "what looks escaped");
     assert_eq!(look(folder.path(), 100, None, 0).seen.escaped.count, 0);

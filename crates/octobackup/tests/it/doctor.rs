@@ -157,3 +157,47 @@ fn local_folders_are_listed_and_odd_names_cannot_steer_a_terminal() {
     ask(&world, "me", &["ls", &src, "--user", "x"]).ends(2);
     ask(&world, "me", &["ls", &format!("{src}/none")]).ends(3);
 }
+
+/// A small exFAT; unmounted when dropped.
+struct Exfat(std::path::PathBuf);
+
+impl Exfat {
+    fn mount(world: &World) -> Exfat {
+        let (image, place) = (world.path("image"), world.path("exfat"));
+        fs::File::create(&image).unwrap().set_len(64 << 20).unwrap();
+        fs::create_dir(&place).unwrap();
+        let run = |program: &str, args: &[&std::ffi::OsStr]| {
+            let ran = std::process::Command::new(program).args(args).output();
+            let ran = ran.expect("apt-get install exfatprogs exfat-fuse mount");
+            assert!(ran.status.success(), "{program}: {}", String::from_utf8_lossy(&ran.stderr));
+        };
+        run("mkfs.exfat", &[image.as_os_str()]);
+        let options = ["-t", "exfat-fuse", "-o", "loop"].map(std::ffi::OsStr::new);
+        run("mount", &[&options[..], &[image.as_os_str(), place.as_os_str()]].concat());
+        Exfat(place)
+    }
+}
+
+impl Drop for Exfat {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn names_that_a_real_exfat_cannot_hold_are_foretold_as_a_run_then_stores_them() {
+    let world = World::new();
+    for name in ["plain", "what?", "Twin", "twin"] {
+        fs::write(world.src().join(name), "x").unwrap();
+    }
+    let disk = Exfat::mount(&world);
+    let (src, dst) = (world.src().display().to_string(), disk.0.join("mirror").display().to_string());
+    let told = Findings(ask(&world, "me", &["doctor", &src, &dst, "--json"]).ends(0).events().remove(0));
+    assert!(matches!(told.on("names"), ("note", says) if says.starts_with("2 names")), "{:#}", told.0);
+    assert!(matches!(told.on("filesystem"), ("note", says) if says.contains("no hard links")));
+    assert_eq!(told.on("space").0, "ok");
+    ask(&world, "me", &["sync", &src, &dst]).ends(0);
+    for example in told.0["escaped_examples"].as_array().unwrap() {
+        assert!(disk.0.join("mirror").join(example[1].as_str().unwrap()).exists(), "{example}");
+    }
+}
