@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Memory for sorting listings, the index and moves, whatever the size of the tree.
-const SORT_BYTES: usize = 24 << 20;
+const SORT_BYTES: usize = 40 << 20;
 
 /// Mirrors `source` to `target`. Never panics on what either side does; everything that happened is in the report.
 pub fn run(
@@ -407,8 +407,9 @@ impl<'a> Run<'a> {
         let finish = || {
             let checkpoints = Checkpoints::new(self.context, &self.placer, &self.journal, self.ready.suspect_since);
             files::remove_tree(target, &layout::staging(self.ready.run))?;
-            settle::write_report(target, &report, &problems)?;
             checkpoints.make()?;
+            // Only now: a report that says `succeeded` must not be there before what it speaks of is on the disk.
+            settle::write_report(target, &report, &problems)?;
             // Suspect files that this run did not get to stay suspect.
             let unfinished = matches!(report.outcome, Outcome::Failed | Outcome::Cancelled);
             if unfinished && self.ready.suspect_since.is_some() { Ok(()) } else { RunOpen::remove(target) }

@@ -56,7 +56,8 @@ pub fn prune(context: &Context<'_>, placer: &Placer<'_>) -> Result<(), Error> {
 pub fn write_report(target: &dyn Target, report: &RunReport, problems: &Log) -> Result<(), Error> {
     let failed = |e: serde_json::Error| Error::new(Code::TargetFailed, e.to_string());
     let path = layout::report(report.run);
-    files::ensure_folder(target, &path.parent().unwrap_or_default())?;
+    let folder = path.parent().unwrap_or_default();
+    files::ensure_folder(target, &folder)?;
     target.remove_file(&path)?;
     let file = target.create_file(&path)?;
     let mut out = serde_json::to_vec(report).map_err(failed)?;
@@ -74,5 +75,6 @@ pub fn write_report(target: &dyn Target, report: &RunReport, problems: &Log) -> 
     }
     out.extend_from_slice(b"]}\n");
     file.write_at(at, &out)?;
-    file.sync()
+    file.sync()?;
+    target.sync_folder(&folder)
 }
