@@ -228,7 +228,7 @@ fn of_source(all: &mut Vec<Finding>, seen: &Seen) {
                 Limit::Time => "as much as a minute allows",
                 Limit::Folders => "more folders wait than can be kept in mind",
             };
-            let advice = "What is said below about entries and names concerns these only.";
+            let advice = "What is said of entries and names concerns these only.";
             finding("source", Verdict::Ok, format!("looked at {what}; that is not all ({why})"), advice)
         }
     });
