@@ -214,8 +214,8 @@ pub struct DoctorArgs {
     pub account: AccountArgs,
 }
 
-/// Who logs on to a share. The password itself is never an argument: others can see those.
-#[derive(Debug, Args)]
+/// Who logs on to a share, and how. The password itself is never an argument: others can see those.
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Account (the password may also be in OCTOBACKUP_PASSWORD, or is asked for)")]
 pub struct AccountArgs {
     /// The account for a share
@@ -227,6 +227,21 @@ pub struct AccountArgs {
     /// Read the password from standard input
     #[arg(long)]
     pub password_stdin: bool,
+    /// Log on with Kerberos: with the tickets that KRB5CCNAME names, or with the password if one is given
+    #[arg(long)]
+    pub kerberos: bool,
+    /// The Kerberos server [default: the realm's name, which Active Directory answers to]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub kdc: Option<String>,
+    /// Log on as a guest, without a password. Nothing protects such a connection
+    #[arg(long, conflicts_with_all = ["kerberos", "user", "password_file", "password_stdin"])]
+    pub guest: bool,
+    /// Encrypt wherever the server can, refuse servers that cannot, or only where the server demands it [default: auto]
+    #[arg(long, value_enum, value_name = "WHEN", help_heading = "Connection")]
+    pub encrypt: Option<EncryptWhen>,
+    /// The oldest version of SMB that is good enough [default: 3.0]
+    #[arg(long, value_enum, value_name = "VERSION", help_heading = "Connection")]
+    pub min_dialect: Option<MinDialect>,
 }
 
 /// What is said, and where.
@@ -242,6 +257,41 @@ pub struct OutputArgs {
     /// Tell everything as JSON, one event a line; the last line is the report
     #[arg(long)]
     pub json: bool,
+}
+
+/// `--encrypt`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EncryptWhen {
+    /// Wherever the server can; where it cannot, the report says so
+    #[default]
+    Auto,
+    /// Always; a server that cannot is refused
+    Require,
+    /// Only where the server demands it
+    Off,
+}
+
+/// `--min-dialect`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+pub enum MinDialect {
+    /// Windows 7, Server 2008 R2
+    #[value(name = "2.1")]
+    #[serde(rename = "2.1")]
+    Smb21,
+    /// Windows 8, Server 2012
+    #[default]
+    #[value(name = "3.0")]
+    #[serde(rename = "3.0")]
+    Smb30,
+    /// Windows 8.1, Server 2012 R2
+    #[value(name = "3.0.2")]
+    #[serde(rename = "3.0.2")]
+    Smb302,
+    /// Windows 10, Server 2016
+    #[value(name = "3.1.1")]
+    #[serde(rename = "3.1.1")]
+    Smb311,
 }
 
 /// `--compare`.

@@ -2,6 +2,7 @@
 //! run again. Never holds a password.
 
 use crate::args::{CompareBy, Intent};
+use crate::connection::Connection;
 use octo_core::guard::MaxDelete;
 use octo_core::path::{bytes_to_text, text_to_bytes};
 use octo_core::plan::Compare;
@@ -23,6 +24,9 @@ pub struct Job {
     pub format: u32,
     /// Where the files come from.
     pub origin: Origin,
+    /// How to connect to a share.
+    #[serde(default)]
+    pub connection: Connection,
     /// Whether shares are opened with backup intent.
     pub backup_intent: Intent,
     /// Which files, in the order in which they were typed.
@@ -60,13 +64,13 @@ pub enum Origin {
     Smb {
         /// `//HOST[:PORT]/SHARE[/PATH]`.
         address: String,
-        /// Who logs on.
+        /// Who logs on; empty for a guest, and where tickets say it.
         account: Account,
     },
 }
 
 /// Who logs on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// The domain; empty for an account of the server itself.
@@ -123,6 +127,7 @@ impl Job {
         Job {
             format: FORMAT,
             origin,
+            connection: Connection::default(),
             backup_intent: Intent::default(),
             rules: Vec::new(),
             default_excludes: true,
@@ -188,6 +193,7 @@ impl Job {
             Origin::Local { path } => drop(text_to_bytes(path).ok_or_else(|| damaged("its folder is no path".into()))?),
         }
         job.filter().map_err(|e| damaged(e.detail))?;
+        job.connection.check(&job.origin).map_err(|e| damaged(e.detail))?;
         Ok(job)
     }
 }
@@ -195,12 +201,20 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{EncryptWhen, MinDialect};
+    use crate::connection::LogonBy;
 
     fn job() -> Job {
         let account = Account { domain: "CORP".into(), user: "backup".into() };
         Job {
             rules: vec![Rule::Exclude("*.tmp".into()), Rule::Include("keep.tmp".into())],
             max_delete: Some(MaxDelete::Percent(10)),
+            connection: Connection {
+                min_dialect: MinDialect::Smb311,
+                encrypt: EncryptWhen::Require,
+                logon: LogonBy::Kerberos,
+                kdc: Some("dc:88".into()),
+            },
             ..Job::new(Origin::Smb { address: "//fs:4450/d$/a b".into(), account })
         }
     }
@@ -211,6 +225,14 @@ mod tests {
         let odd = PathBuf::from(std::ffi::OsString::from_vec(b"/srv/100%\xFF\n".to_vec()));
         let local = Job::from_text(&Job::new(Origin::local(&odd)).to_text().unwrap()).unwrap();
         assert_eq!(local.origin.local_path(), Some(odd));
+    }
+
+    #[test]
+    fn a_job_from_before_there_were_connections_is_read() {
+        let plain = Job { connection: Connection::default(), ..job() };
+        let text = plain.to_text().unwrap();
+        let (start, end) = (text.find("\"connection\":").unwrap(), text.find("\"backup_intent\"").unwrap());
+        assert_eq!(Job::from_text(&format!("{}{}", &text[..start], &text[end..])), Ok(plain));
     }
 
     #[test]

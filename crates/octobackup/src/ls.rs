@@ -1,8 +1,9 @@
 //! `octobackup ls`: what is in a folder, as a run would see it.
 
 use crate::args::LsArgs;
+use crate::connection::Secret;
 use crate::listeners::print;
-use crate::sync::{self, Secret};
+use crate::sync;
 use crate::units::thousands;
 use crate::{exit, settings};
 use octo_core::path::bytes_to_text;
@@ -15,8 +16,8 @@ const SORTED_MAX: usize = 50_000;
 
 /// Lists.
 pub fn run(args: &LsArgs) -> Result<u8, Error> {
-    let job = settings::question(&args.source, &args.account)?;
-    let secret = Secret::ask(&job.origin, &settings::password(&args.account))?;
+    let job = settings::job(&args.source, &args.account)?;
+    let secret = Secret::ask(&job, &settings::password(&args.account))?;
     let source = sync::open_source(&job, secret)?;
     let mut lines = Lines { json: args.json, waiting: Vec::new(), is_large: false, problems: 0 };
     let listed = source.list(&RelPath::root(), &mut lines);

@@ -5,6 +5,7 @@
 
 mod args;
 mod clock;
+mod connection;
 mod doctor;
 mod exit;
 mod held;

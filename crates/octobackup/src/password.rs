@@ -29,6 +29,16 @@ fn usage(detail: impl Into<String>) -> Error {
 }
 
 impl PasswordFrom {
+    /// An option says where it is.
+    pub fn is_explicit(&self) -> bool {
+        *self != PasswordFrom::EnvironmentOrTerminal
+    }
+
+    /// There is one without asking a person.
+    pub fn is_given(&self) -> bool {
+        self.is_explicit() || std::env::var_os(VARIABLE).is_some()
+    }
+
     /// The password of `account`.
     pub fn read(&self, account: &str) -> Result<Zeroizing<String>, Error> {
         match self {

@@ -55,7 +55,7 @@ fn usage(detail: impl Into<String>) -> Error {
 impl Settings {
     /// For `octobackup sync`. `matches` tells the order of the arguments.
     pub fn sync(args: SyncArgs, matches: &ArgMatches) -> Result<Settings, Error> {
-        let mut job = Job::new(origin(&args.source, args.account.user.as_deref())?);
+        let mut job = job(&args.source, &args.account)?;
         job.rules = rules(&args, matches)?;
         job.backup_intent = args.backup_intent;
         job.default_excludes = !args.no_default_excludes;
@@ -91,6 +91,8 @@ impl Settings {
         if let (Origin::Smb { account, .. }, Some(text)) = (&mut job.origin, args.account.user.as_deref()) {
             *account = parse_account(text)?;
         }
+        job.connection.update(&args.account);
+        job.connection.check(&job.origin)?;
         let once = Once { approve: args.approve, release_brake: args.release_brake, ..Once::default() };
         let target = target(&args.target)?;
         Ok(Settings { job, target, once, password: password(&args.account), output: args.output })
@@ -116,9 +118,15 @@ pub fn is_address(text: &str) -> bool {
     scheme || text.starts_with("//") || text.starts_with(r"\\")
 }
 
-/// A job without options of its own, for questions about SRC.
-pub fn question(source: &OsStr, account: &AccountArgs) -> Result<Job, Error> {
-    Ok(Job::new(origin(source, account.user.as_deref())?))
+/// A plain job, as SRC and the options of the account say.
+pub fn job(source: &OsStr, account: &AccountArgs) -> Result<Job, Error> {
+    if account.kdc.is_some() && !account.kerberos {
+        return Err(usage("--kdc: only with --kerberos"));
+    }
+    let mut job = Job::new(origin(source, account.user.as_deref())?);
+    job.connection.update(account);
+    job.connection.check(&job.origin)?;
+    Ok(job)
 }
 
 fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
@@ -140,9 +148,7 @@ fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
         (Some(_), Some(_)) => return Err(usage("--user: the address in SRC names a user already; give one of them")),
         (Some(named), None) => Account { domain: named.domain.unwrap_or_default(), user: named.name },
         (None, Some(user)) => parse_account(user)?,
-        (None, None) => {
-            return Err(usage("SRC: a share needs an account: smb://USER@HOST/SHARE, or --user [DOMAIN\\]NAME"));
-        }
+        (None, None) => Account::default(),
     };
     Ok(Origin::Smb { address: address.to_string(), account })
 }

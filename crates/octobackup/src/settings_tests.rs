@@ -1,7 +1,8 @@
 //! What is accepted and what is refused on the command line.
 
 use super::*;
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, EncryptWhen, MinDialect};
+use crate::connection::{Connection, LogonBy};
 use clap::{CommandFactory, FromArgMatches};
 use octo_core::guard::MaxDelete;
 
@@ -63,6 +64,36 @@ fn options_become_settings() {
     let once = Once { dry_run: true, adopt: true, restamp_shift_secs: Some(-3600), ..Once::default() };
     assert_eq!(settings.once, once);
     assert_eq!(sync(&["/a", "/b", "--no-versions"]).unwrap().job.keep_versions_secs, None);
+}
+
+#[test]
+fn a_connection_has_its_demands_and_not_everybody_needs_an_account() {
+    let job = |args: &[&str]| sync(&[&["//fs/d", "/b"], args].concat()).unwrap().job;
+    let plain = job(&["-u", "me"]).connection;
+    assert_eq!(plain, Connection::default());
+    assert_eq!(
+        (plain.min_dialect, plain.encrypt, plain.logon),
+        (MinDialect::Smb30, EncryptWhen::Auto, LogonBy::Password)
+    );
+    let strict = job(&["-u", "me", "--min-dialect", "3.1.1", "--encrypt", "require"]).connection;
+    assert_eq!((strict.min_dialect, strict.encrypt), (MinDialect::Smb311, EncryptWhen::Require));
+    let kerberos = job(&["--kerberos", "--kdc", "dc:88"]).connection;
+    assert_eq!((kerberos.logon, kerberos.kdc.as_deref()), (LogonBy::Kerberos, Some("dc:88")));
+    assert_eq!(job(&["--guest"]).connection.logon, LogonBy::Guest);
+}
+
+#[test]
+fn connections_that_make_no_sense_are_refused() {
+    refused(&["//fs/d", "/b", "--guest", "-u", "me"], "--guest");
+    refused(&["smb://me@fs/d", "/b", "--guest"], "--guest");
+    refused(&["//fs/d", "/b", "--guest", "--kerberos"], "--kerberos");
+    refused(&["//fs/d", "/b", "--guest", "--password-stdin"], "--guest");
+    refused(&["//fs/d", "/b", "--guest", "--encrypt", "require"], "--encrypt require");
+    refused(&["//fs/d", "/b", "-u", "me", "--kdc", "dc"], "--kdc");
+    refused(&["//fs/d", "/b", "-u", "me", "--min-dialect", "1.0"], "--min-dialect");
+    for option in [&["--guest"][..], &["--kerberos"], &["--encrypt", "off"], &["--min-dialect", "2.1"]] {
+        refused(&[&["/a", "/b"], option].concat(), option[0]);
+    }
 }
 
 #[test]

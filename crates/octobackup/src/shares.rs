@@ -1,9 +1,9 @@
 //! `octobackup shares`: which shares a server has, administrative ones included.
 
 use crate::args::{AccountArgs, SharesArgs};
+use crate::connection::{Secret, share_access};
 use crate::job::{Job, Origin};
 use crate::listeners::print;
-use crate::sync::{self, Secret};
 use crate::text::plain;
 use crate::{exit, settings};
 use octo_core::{Code, Error};
@@ -17,8 +17,8 @@ const IPC: &str = "IPC$";
 /// Lists.
 pub fn run(args: &SharesArgs) -> Result<u8, Error> {
     let job = server(&args.host, &args.account)?;
-    let secret = Secret::ask(&job.origin, &settings::password(&args.account))?;
-    let (address, who, options) = sync::share_access(&job, secret)?;
+    let secret = Secret::ask(&job, &settings::password(&args.account))?;
+    let (address, who, options) = share_access(&job, secret)?;
     let mut shares = octo_smb::shares(&address.host, address.port, &who, &options)?;
     shares.sort_by_key(|share| (share.is_administrative, share.name.to_lowercase()));
     let width = shares.iter().map(|share| plain(&share.name).chars().count()).max().unwrap_or(0).min(40);
@@ -33,7 +33,7 @@ fn server(host: &str, account: &AccountArgs) -> Result<Job, Error> {
     let bare = host.trim_end_matches(['/', '\\']);
     let address = if settings::is_address(host) { format!("{bare}/{IPC}") } else { format!("//{bare}/{IPC}") };
     let wrong = |detail: String| Error::new(Code::Usage, format!("HOST: {}", detail.replace("SRC: ", "")));
-    let job = settings::question(OsStr::new(&address), account).map_err(|e| wrong(e.detail))?;
+    let job = settings::job(OsStr::new(&address), account).map_err(|e| wrong(e.detail))?;
     match &job.origin {
         Origin::Smb { address, .. } if address.matches('/').count() == 3 => Ok(job),
         _ => Err(wrong(format!("{host:?} names more than a server; allowed are HOST, //HOST and smb://USER@HOST"))),

@@ -2,10 +2,10 @@
 
 use crate::args::Intent;
 use crate::clock::SystemClock;
-use crate::job::{Job, Origin};
+use crate::connection::{Secret, share_access};
+use crate::job::Job;
 use crate::known::Known;
 use crate::listeners::{self, Listeners};
-use crate::password::PasswordFrom;
 use crate::progress::Progress;
 use crate::report_file::ReportFile;
 use crate::settings::Settings;
@@ -14,11 +14,11 @@ use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
 use octo_core::{Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource, Modes};
 use octo_mirror::{RunOptions, RunResult};
-use octo_smb::{BackupIntent, Credentials, Password, SmbAddress, SmbOptions, SmbSource};
+use octo_smb::SmbSource;
 
 /// Makes the mirror. `Err` only for what makes no sense and was never begun; everything else is in the report.
 pub fn run(settings: &Settings) -> Result<u8, Error> {
-    let password = Secret::ask(&settings.job.origin, &settings.password)?;
+    let password = Secret::ask(&settings.job, &settings.password)?;
     let cancel = stop::on_signals()?;
     let output = &settings.output;
     let mut listeners = Listeners {
@@ -101,26 +101,6 @@ fn run_options(settings: &Settings, known_target: Option<String>) -> Result<RunO
     })
 }
 
-/// The password, where the source needs one.
-pub struct Secret(Option<Password>);
-
-impl Secret {
-    /// Asked for before anything begins, so that a person need not wait for the question.
-    pub fn ask(origin: &Origin, from: &PasswordFrom) -> Result<Secret, Error> {
-        match origin {
-            Origin::Local { .. } if *from != PasswordFrom::EnvironmentOrTerminal => Err(Error::new(
-                Code::Usage,
-                "--password-file and --password-stdin: the source is a folder of this machine and needs no password",
-            )),
-            Origin::Local { .. } => Ok(Secret(None)),
-            Origin::Smb { address, account } => {
-                let password = from.read(&format!("{account} at {address}"))?;
-                Ok(Secret(Some(Password::new(password.as_str().to_owned()))))
-            }
-        }
-    }
-}
-
 /// Opens the source of a job.
 pub fn open_source(job: &Job, password: Secret) -> Result<Box<dyn Source>, Error> {
     if let Some(path) = job.origin.local_path() {
@@ -128,21 +108,6 @@ pub fn open_source(job: &Job, password: Secret) -> Result<Box<dyn Source>, Error
     }
     let (address, credentials, options) = share_access(job, password)?;
     Ok(Box::new(SmbSource::connect(address, credentials, options)?))
-}
-
-/// How to log on to the share of a job.
-pub fn share_access(job: &Job, password: Secret) -> Result<(SmbAddress, Credentials, SmbOptions), Error> {
-    let (Origin::Smb { address, account }, Some(password)) = (&job.origin, password.0) else {
-        return Err(Error::new(Code::Usage, "only a share has an account, and it needs a password"));
-    };
-    let (address, _) = SmbAddress::parse(address)?;
-    let credentials = Credentials { user: account.user.clone(), domain: account.domain.clone(), password };
-    let backup_intent = match job.backup_intent {
-        Intent::Auto => BackupIntent::Auto,
-        Intent::Require => BackupIntent::Require,
-        Intent::Off => BackupIntent::Off,
-    };
-    Ok((address, credentials, SmbOptions { backup_intent, ..SmbOptions::default() }))
 }
 
 /// The report of a run that failed before the engine could begin: silence is never success.

@@ -3,12 +3,12 @@
 
 use crate::args::DoctorArgs;
 use crate::clock::SystemClock;
+use crate::connection::{Secret, share_access};
 use crate::doctor::facts::{Facts, Place, Privilege, Seen, ShareFacts};
 use crate::doctor::walk::{self, Walked, Wish};
 use crate::job::{Job, Origin};
 use crate::known::Known;
 use crate::settings;
-use crate::sync::{self, Secret};
 use octo_core::{Cancel, Clock, Code, Error, Listed, RelPath, Target};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_smb::{Access, Inspector, SmbSource};
@@ -20,9 +20,9 @@ const LOT: usize = 250;
 
 /// Finds everything out. `Err` only for what makes no sense.
 pub fn gather(args: &DoctorArgs) -> Result<Facts, Error> {
-    let job = settings::question(&args.source, &args.account)?;
+    let job = settings::job(&args.source, &args.account)?;
     let target = args.target.as_deref().map(settings::target).transpose()?;
-    let secret = Secret::ask(&job.origin, &settings::password(&args.account))?;
+    let secret = Secret::ask(&job, &settings::password(&args.account))?;
     let clock = SystemClock::new(Cancel::new());
     let place = target.as_deref().map(|path| place(path, &job.origin));
     let names = place.as_ref().and_then(|place| place.as_ref().ok()).map(|place| place.abilities.names.clone());
@@ -46,7 +46,7 @@ fn source(job: &Job, secret: Secret, wish: &Wish<'_>, clock: &dyn Clock) -> Resu
     if let Some(path) = job.origin.local_path() {
         return Ok((None, walk::walk(&LocalSource::open(&path)?, wish, clock)?.seen));
     }
-    let (address, who, options) = sync::share_access(job, secret)?;
+    let (address, who, options) = share_access(job, secret)?;
     let source = SmbSource::connect(address.clone(), who.clone(), options.clone())?;
     let walked = walk::walk(&source, wish, clock)?;
     drop(source);

@@ -1,0 +1,192 @@
+//! How a share is connected to and logged on to, apart from the account: what the job keeps of it, and what becomes of
+//! it at a run. Never holds a secret; where tickets lie is looked up anew for each run.
+
+use crate::args::{AccountArgs, EncryptWhen, MinDialect};
+use crate::job::{Account, Job, Origin};
+use crate::password::PasswordFrom;
+use octo_core::{Code, Error};
+use octo_smb::{BackupIntent, Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbAddress, SmbOptions};
+use serde::{Deserialize, Serialize};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+/// Where MIT Kerberos says its cache is.
+const CACHE_VARIABLE: &str = "KRB5CCNAME";
+
+/// How to connect to a share.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Connection {
+    /// The lowest version of the protocol that is good enough.
+    pub min_dialect: MinDialect,
+    /// Whether messages are encrypted.
+    pub encrypt: EncryptWhen,
+    /// How to log on.
+    pub logon: LogonBy,
+    /// The Kerberos server, if its realm's name is not its address.
+    pub kdc: Option<String>,
+}
+
+/// How to log on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogonBy {
+    /// With a password (NTLMv2).
+    #[default]
+    Password,
+    /// With Kerberos.
+    Kerberos,
+    /// As a guest.
+    Guest,
+}
+
+fn usage(detail: impl Into<String>) -> Error {
+    Error::new(Code::Usage, detail)
+}
+
+impl Connection {
+    /// Takes over what was typed; the rest stays as it was.
+    pub fn update(&mut self, args: &AccountArgs) {
+        self.min_dialect = args.min_dialect.unwrap_or(self.min_dialect);
+        self.encrypt = args.encrypt.unwrap_or(self.encrypt);
+        if args.kerberos {
+            self.logon = LogonBy::Kerberos;
+        } else if args.guest {
+            self.logon = LogonBy::Guest;
+        }
+        if args.kdc.is_some() {
+            self.kdc.clone_from(&args.kdc);
+        }
+    }
+
+    /// Refuses options that make no sense for this origin.
+    pub fn check(&self, origin: &Origin) -> Result<(), Error> {
+        match (origin, self.logon) {
+            (Origin::Local { .. }, _) if *self != Connection::default() => Err(usage(
+                "--guest, --kerberos, --kdc, --encrypt, --min-dialect: only a share has a connection, and SRC is a \
+                 folder of this machine",
+            )),
+            (Origin::Local { .. }, _) => Ok(()),
+            (Origin::Smb { account, .. }, LogonBy::Guest) if *account != Account::default() => {
+                Err(usage("--guest: a guest has no account; leave the user out"))
+            }
+            (Origin::Smb { .. }, LogonBy::Guest) if self.encrypt == EncryptWhen::Require => {
+                Err(usage("--encrypt require: a guest's connection cannot be encrypted"))
+            }
+            (Origin::Smb { account, .. }, LogonBy::Password) if account.user.is_empty() => Err(usage(
+                "SRC: a share needs an account: smb://USER@HOST/SHARE, or --user [DOMAIN\\]NAME (or --guest, --kerberos)",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// For `--kerberos`: with the password if one is given, otherwise with the tickets of a cache.
+    fn needs_password(&self, from: &PasswordFrom) -> Result<bool, Error> {
+        match self.logon {
+            LogonBy::Password => Ok(true),
+            LogonBy::Kerberos => Ok(from.is_given()),
+            LogonBy::Guest if from.is_explicit() => Err(usage("--guest: a guest has no password")),
+            LogonBy::Guest => Ok(false),
+        }
+    }
+
+    fn logon(&self, has_password: bool) -> Result<Logon, Error> {
+        Ok(match self.logon {
+            LogonBy::Password => Logon::Ntlm,
+            LogonBy::Guest => Logon::Guest,
+            LogonBy::Kerberos => {
+                let cache = if has_password { None } else { Some(cache(std::env::var_os(CACHE_VARIABLE))?) };
+                Logon::Kerberos(Kerberos { cache, kdc: self.kdc.clone() })
+            }
+        })
+    }
+}
+
+/// The credential cache: what the variable names, or where `kinit` puts it.
+fn cache(variable: Option<std::ffi::OsString>) -> Result<PathBuf, Error> {
+    let Some(name) = variable.filter(|name| !name.is_empty()) else {
+        let me = std::fs::metadata("/proc/self");
+        let me = me.map_err(|_| usage(format!("--kerberos: {CACHE_VARIABLE} must name a credential cache")))?;
+        return Ok(PathBuf::from(format!("/tmp/krb5cc_{}", me.uid())));
+    };
+    match name.to_str().and_then(|text| text.split_once(':')) {
+        Some(("FILE", path)) => Ok(PathBuf::from(path)),
+        Some((kind, _)) if kind.chars().all(|c| c.is_ascii_uppercase()) => {
+            Err(usage(format!("{CACHE_VARIABLE}: only a cache in a file (FILE:) can be read, not {kind}:")))
+        }
+        _ => Ok(PathBuf::from(name)),
+    }
+}
+
+/// The password, where the source needs one.
+pub struct Secret(Option<Password>);
+
+impl Secret {
+    /// Asked for before anything begins, so that a person need not wait for the question.
+    pub fn ask(job: &Job, from: &PasswordFrom) -> Result<Secret, Error> {
+        match &job.origin {
+            Origin::Local { .. } if from.is_explicit() => Err(usage(
+                "--password-file and --password-stdin: the source is a folder of this machine and needs no password",
+            )),
+            Origin::Local { .. } => Ok(Secret(None)),
+            Origin::Smb { address, account } => {
+                if !job.connection.needs_password(from)? {
+                    return Ok(Secret(None));
+                }
+                if job.connection.logon == LogonBy::Kerberos && (account.user.is_empty() || account.domain.is_empty()) {
+                    return Err(usage("--kerberos with a password needs the realm and the name: --user REALM\\NAME"));
+                }
+                let password = from.read(&format!("{account} at {address}"))?;
+                Ok(Secret(Some(Password::new(password.as_str().to_owned()))))
+            }
+        }
+    }
+}
+
+/// How to log on to the share of a job.
+pub fn share_access(job: &Job, secret: Secret) -> Result<(SmbAddress, Credentials, SmbOptions), Error> {
+    let Origin::Smb { address, account } = &job.origin else {
+        return Err(usage("only a share has an account"));
+    };
+    let (address, _) = SmbAddress::parse(address)?;
+    let logon = job.connection.logon(secret.0.is_some())?;
+    let password = secret.0.unwrap_or_default();
+    let credentials = Credentials { user: account.user.clone(), domain: account.domain.clone(), password };
+    let backup_intent = match job.backup_intent {
+        crate::args::Intent::Auto => BackupIntent::Auto,
+        crate::args::Intent::Require => BackupIntent::Require,
+        crate::args::Intent::Off => BackupIntent::Off,
+    };
+    let min_dialect = match job.connection.min_dialect {
+        MinDialect::Smb21 => Dialect::Smb2_1,
+        MinDialect::Smb30 => Dialect::Smb3_0,
+        MinDialect::Smb302 => Dialect::Smb3_0_2,
+        MinDialect::Smb311 => Dialect::Smb3_1_1,
+    };
+    let encrypt = match job.connection.encrypt {
+        EncryptWhen::Auto => Encrypt::Auto,
+        EncryptWhen::Require => Encrypt::Require,
+        EncryptWhen::Off => Encrypt::Off,
+    };
+    let options = SmbOptions { backup_intent, min_dialect, encrypt, logon, ..SmbOptions::default() };
+    Ok((address, credentials, options))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_is_found_where_kerberos_puts_it() {
+        let at = |text: &str| cache(Some(text.into()));
+        assert_eq!(at("FILE:/run/cc"), Ok("/run/cc".into()));
+        assert_eq!(at("/run/c:c"), Ok("/run/c:c".into()));
+        for kind in ["KEYRING:persistent:0", "DIR:/x", "KCM:", "MEMORY:y"] {
+            let error = at(kind).unwrap_err();
+            assert!(error.code == Code::Usage && error.detail.contains("FILE:"), "{kind}: {error}");
+        }
+        for none in [None, Some("".into())] {
+            assert!(cache(none).unwrap().to_str().unwrap().starts_with("/tmp/krb5cc_"));
+        }
+    }
+}
