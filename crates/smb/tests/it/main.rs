@@ -8,6 +8,7 @@ mod inspect;
 mod intent;
 mod kerberos;
 mod logon;
+mod middle_kdc;
 mod middleman;
 mod names;
 mod protection;
