@@ -28,8 +28,6 @@ use std::sync::{Mutex, PoisonError};
 const SYNC_BYTES_MIN: u64 = 8 << 20;
 /// A file that changes while it is read is read so often at once, and once more at the end of the run.
 const TRIES_AT_ONCE: u8 = 2;
-/// Free space that is never used up: 1 GiB or 1% of the target, whichever is more, but never more than a tenth of it.
-const RESERVE_BYTES: u64 = 1 << 30;
 
 /// Copies files. Shared by all threads that copy.
 pub struct Copier<'a> {
@@ -110,7 +108,7 @@ impl<'a> Copier<'a> {
     /// Fails when writing `bytes` more would leave less than the reserve.
     fn check_space(&self, bytes: u64) -> Result<(), Error> {
         let space = self.context.target.space()?;
-        let reserve = RESERVE_BYTES.max(space.total_bytes / 100).min(space.total_bytes / 10);
+        let reserve = space.reserve_bytes();
         if bytes > 0 && space.free_bytes < reserve.saturating_add(bytes) {
             let mib = |bytes: u64| bytes >> 20;
             let (free, bytes, kept) = (mib(space.free_bytes), mib(bytes), mib(reserve));
