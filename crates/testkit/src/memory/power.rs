@@ -31,28 +31,44 @@ impl Durable {
         self.inodes.insert(ino, store.inode(ino).clone());
     }
 
-    /// The names in a folder, and in those with which it has exchanged some: a rename is durable in both or in neither.
-    /// What the names lead to is there, but of its data and names only what was synced by itself.
+    /// The names in a folder, and the way to it; and those in folders with which it has exchanged some: a rename is
+    /// durable in both or in neither. What the names lead to is there, but of its data and names only what was synced
+    /// by itself.
     pub(super) fn sync_folder(&mut self, store: &Store, folder: Ino) {
-        let mut together = BTreeSet::from([folder]);
-        loop {
-            let before = together.len();
-            for (a, b) in &store.renames {
-                if together.contains(a) || together.contains(b) {
-                    together.extend([*a, *b]);
-                }
+        let parents = parents(store);
+        let (mut whole, mut next) = (BTreeSet::new(), vec![folder]);
+        while let Some(folder) = next.pop() {
+            // One that was removed since is not there to be synced.
+            if !store.inodes.contains_key(&folder) || !whole.insert(folder) {
+                continue;
             }
-            if together.len() == before {
-                break;
+            let partner = |(a, b): &(Ino, Ino)| if *a == folder { Some(*b) } else { (*b == folder).then_some(*a) };
+            next.extend(store.renames.iter().filter_map(partner));
+            let mut at = folder;
+            while let Some((parent, key)) = parents.get(&at) {
+                if !self.leads_to(store, *parent, key) {
+                    // Another one had that name: where it went has to be known too.
+                    next.push(*parent);
+                }
+                at = *parent;
             }
         }
-        // One that was removed since is not there to be synced.
-        for folder in together.into_iter().filter(|ino| store.inodes.contains_key(ino)) {
+        for folder in whole {
             for (_, ino) in store.names(folder).values() {
                 self.inodes.entry(*ino).or_insert_with(|| bare(store.inode(*ino)));
             }
             self.inodes.insert(folder, store.inode(folder).clone());
         }
+    }
+
+    /// Makes one name in `parent` durable, unless it leads elsewhere there.
+    fn leads_to(&mut self, store: &Store, parent: Ino, key: &[u8]) -> bool {
+        let Some((name, ino)) = store.names(parent).get(key) else { return false };
+        let durable = self.inodes.entry(parent).or_insert_with(|| bare(store.inode(parent)));
+        let Content::Folder(names) = &mut durable.content else { return false };
+        let leads_to = names.entry(key.to_vec()).or_insert_with(|| (name.clone(), *ino)).1 == *ino;
+        self.inodes.entry(*ino).or_insert_with(|| bare(store.inode(*ino)));
+        leads_to
     }
 
     /// The store as it is found after the power is back.
@@ -84,6 +100,20 @@ impl Durable {
         written.resize(size, 0);
         written
     }
+}
+
+/// Where each folder is: in which, under which key.
+fn parents(store: &Store) -> BTreeMap<Ino, (Ino, Vec<u8>)> {
+    let mut parents = BTreeMap::new();
+    for (folder, inode) in &store.inodes {
+        let Content::Folder(names) = &inode.content else { continue };
+        for (key, (_, ino)) in names {
+            if matches!(store.inode(*ino).content, Content::Folder(_)) {
+                parents.insert(*ino, (*folder, key.clone()));
+            }
+        }
+    }
+    parents
 }
 
 /// An inode of which nothing was synced but that it exists.

@@ -42,7 +42,7 @@ impl Nodes {
         let (kind, size) = match &content {
             Content::Folder => (Kind::Folder, 0),
             Content::File(data) => (Kind::File, data.len()),
-            Content::Link(text) => (Kind::Link, text.len()),
+            Content::Link(_) => (Kind::Link, 0),
         };
         let now = self.tick();
         let old = self.nodes.get(path).map(|(_, meta)| *meta).filter(|meta| meta.kind == kind);

@@ -6,4 +6,5 @@ mod local;
 mod mem_target;
 mod memory;
 mod proxy;
+mod recording;
 mod source_faults;

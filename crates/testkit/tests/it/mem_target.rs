@@ -173,6 +173,29 @@ fn a_rename_is_durable_in_both_folders_or_in_neither() {
 }
 
 #[test]
+fn a_folder_that_was_synced_is_found_again_however_new_the_way_to_it_is() {
+    let target = target();
+    create(&target, "deep", b"was here");
+    target.make_folder(&path("old")).unwrap();
+    target.checkpoint().unwrap();
+    target.rename_new(&path("deep"), &path("old/deep")).unwrap();
+    for folder in ["deep", "deep/er", "deep/er/still", "beside"] {
+        target.make_folder(&path(folder)).unwrap();
+    }
+    target.sync_folder(&path("deep/er")).unwrap();
+    target.power_loss(PowerLoss::Forgets);
+    // The name had to be free for it, so what had it before is where it went to.
+    assert_eq!(names(&target), ["beside", "deep", "deep/er", "deep/er/still", "old", "old/deep"]);
+    assert_eq!(read_file(&target, &path("old/deep")), b"was here");
+    target.make_folder(&path("deep/er/still/more")).unwrap();
+    target.make_folder(&path("deep/er/other")).unwrap();
+    target.sync_folder(&path("deep/er/still/more")).unwrap();
+    target.power_loss(PowerLoss::Forgets);
+    assert!(target.look(&path("deep/er/still/more")).unwrap().is_some());
+    assert!(target.look(&path("deep/er/other")).unwrap().is_none(), "nobody synced its name");
+}
+
+#[test]
 fn a_power_loss_that_leaves_zeros_keeps_names_sizes_and_times() {
     let target = target();
     create(&target, "old", b"old").write_at(3, b" and more").unwrap();
