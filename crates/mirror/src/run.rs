@@ -128,6 +128,11 @@ impl<'a> Run<'a> {
         }
         self.context.phase(Phase::Delete);
         *verdict = self.delete(&checkpoints, vanished, walked.guard, walked.saw_all)?;
+        if walked.lists.kind_changes.count() > 0 && !self.context.is_over() && !self.context.options.dry_run {
+            // A record that such a name was created must not outlast, in a power loss, the deletion that made room for it:
+            // the versions would then take the old entry for one that never was.
+            checkpoints.make()?;
+        }
         self.make_changed_kinds(&copier, walked.lists.kind_changes.finish(), !verdict.because.is_empty())?;
         if self.context.is_over() || self.context.options.dry_run {
             return Ok(());

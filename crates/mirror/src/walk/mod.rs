@@ -99,7 +99,11 @@ pub struct Walk {
 /// Once the run is over, the folders that still wait are not asked for: a server that does not answer would hold up the
 /// end for each of them.
 pub fn list_folders(lister: &Lister<'_>, jobs: &Receiver<Job>, is_over: impl Fn() -> bool) {
-    for (frame, answer) in jobs.iter().take_while(|_| !is_over()) {
+    for (frame, answer) in jobs {
+        if is_over() {
+            // The answer's sender goes with it, so that whoever waits for it is not left waiting.
+            continue;
+        }
         // Nobody waits for the answer once the run has ended.
         let _ = answer.send(list_pair(lister, &frame));
     }
