@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes handed over at once.
-const PIECE_BYTES: usize = 100_000;
+const PIECE_BYTES: usize = 1 << 20;
 
 #[derive(Debug, Clone)]
 enum Content {
