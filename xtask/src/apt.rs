@@ -27,6 +27,13 @@ const NEEDED: &[(&str, &str)] = &[
     ("ntfs-3g", "with NTFS, which has the rules of Windows for names"),
 ];
 
+/// What only the benchmark needs.
+const BENCH_NEEDS: &[(&str, &str)] = &[
+    ("rsync", "a rival"),
+    ("python3-pip", "installs rclone, a rival"),
+    ("rust-web-src", "a large tree of real files"),
+];
+
 /// Whether the chores provide this package.
 pub fn provides(package: &str) -> bool {
     NEEDED.iter().any(|(needed, _)| *needed == package)
@@ -34,11 +41,23 @@ pub fn provides(package: &str) -> bool {
 
 /// Installs what is missing if it may, or fails with the command that does.
 pub fn provide() -> Result<()> {
+    provide_these(NEEDED)
+}
+
+/// The same for the benchmark's own needs.
+pub fn provide_for_bench() -> Result<()> {
+    // Whatever Python is first in the path may have pip already.
+    let has_pip = Command::new("python3").args(["-m", "pip", "--version"]).output().is_ok_and(|it| it.status.success());
+    let needed: Vec<_> = BENCH_NEEDS.iter().copied().filter(|(name, _)| !(has_pip && *name == "python3-pip")).collect();
+    provide_these(&needed)
+}
+
+fn provide_these(needed: &[(&str, &str)]) -> Result<()> {
     if !shell::exists("dpkg-query") {
-        eprintln!("This is not Debian. Tests need what these packages hold there: {}", names(NEEDED.iter()));
+        eprintln!("This is not Debian. Needed is what these packages hold there: {}", names(needed.iter()));
         return Ok(());
     }
-    let missing: Vec<_> = NEEDED.iter().filter(|(package, _)| !installed(package)).collect();
+    let missing: Vec<_> = needed.iter().filter(|(package, _)| !installed(package)).collect();
     if missing.is_empty() {
         return Ok(());
     }

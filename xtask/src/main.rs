@@ -1,10 +1,11 @@
-//! The project's chores, from a fresh clone with nothing but Rust: `cargo xtask test`, `demo`, `tidy`.
+//! The project's chores, from a fresh clone with nothing but Rust: `cargo xtask test`, `demo`, `bench`, `tidy`.
 //!
 //! It leans on none of our crates, so that it compiles in seconds and works while they do not. What has to talk to
-//! Samba or to the mirror lives in `crates/octobackup/examples/demo` and is only started from here.
+//! Samba or to the mirror lives in `crates/octobackup/examples` and is only started from here.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 mod apt;
+mod bench;
 mod demo;
 mod shell;
 mod suite;
@@ -17,6 +18,8 @@ usage: cargo xtask <chore>
 
   test [ARGS]  install what the tests need, build the program, run every test (ARGS go to the test runner)
   demo         mirror a private Samba share twice and show what happened
+  bench [--quick] [--large] [--runs N] [ROW...]
+               measure how fast the program is, beside rclone, smbclient and rsync; takes many minutes
   tidy         check the borders between crates, the paths named in documents, and sizes
   apt          install the Debian packages that tests and demo need, or print the command that does";
 
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
     let done = match (chore.as_deref(), rest.is_empty()) {
         (Some("test"), _) => suite::run(&rest),
         (Some("demo"), true) => demo::run(),
+        (Some("bench"), _) => bench::run(&rest),
         (Some("tidy"), true) => tidy::run(),
         (Some("apt"), true) => apt::provide(),
         (Some("help" | "--help" | "-h"), _) => {
