@@ -12,6 +12,7 @@ use crate::entry::{Entry, LinkTarget, Meta};
 use crate::error::{Code, Error};
 use crate::path::RelPath;
 use crate::ranges::Ranges;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -79,6 +80,8 @@ pub struct FetchRequest {
     pub listed: Meta,
     /// The parts wanted; `None` for the whole file as large as its own handle says it is.
     pub parts: Option<Ranges>,
+    /// Read it as it was at this moment, one of [`Source::snapshots`]; `None` for the file as it is now.
+    pub snapshot: Option<Timestamp>,
 }
 
 /// The engine wants no more.
@@ -119,12 +122,18 @@ pub trait Source: Send + Sync {
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed;
 
     /// Fetches a batch of regular files into `sink`, not following links: what has become something else fails with
-    /// [`Code::KindMoved`]. Idempotent.
+    /// [`Code::KindMoved`]; what is not in the snapshot asked for fails with [`Code::NotFound`]. Idempotent.
     fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink);
 
     /// Where a link points to, verbatim.
     fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
         Err(Error::new(Code::NotMirrored, format!("{path}: this source has no links")))
+    }
+
+    /// The moments of which it still holds everything as it was (snapshots, shadow copies, previous versions), newest
+    /// first; none where it has no such thing. A file that is in use now is whole there. Idempotent.
+    fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {
+        Ok(Vec::new())
     }
 
     /// Things worth a line in the report that concern no single entry, such as a missing privilege. Asked once, after

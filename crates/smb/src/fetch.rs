@@ -7,7 +7,7 @@ use crate::status::{self, nt};
 use crate::wire::reply::{self, Handle};
 use crate::wire::request::{self, Create, RELATED, option};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Ranges, Stop};
+use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Stop, Timestamp};
 use smb2::Frame;
 use smb2::msg::read::ReadRequest;
 use smb2::types::Command;
@@ -104,8 +104,8 @@ impl Fetcher<'_> {
         loop {
             while flying.len() < SMALL_FILES_IN_FLIGHT {
                 let Some(file) = waiting.next() else { break };
-                let bytes = u32::try_from(batch[file].listed.size_bytes).unwrap_or(READ_BYTES);
-                flying.push(async move { (file, self.small(path(file), bytes).await) });
+                let wanted = &batch[file];
+                flying.push(async move { (file, self.small(path(file), wanted).await) });
             }
             let Some((file, fetched)) = flying.next().await else { break };
             let ended = match fetched {
@@ -122,7 +122,7 @@ impl Fetcher<'_> {
         }
         drop(flying);
         for file in large {
-            let ended = self.large(file, path(file), batch[file].parts.as_ref(), sink).await;
+            let ended = self.large(file, path(file), &batch[file], sink).await;
             if end(file, ended, refused, sink).is_err() {
                 return;
             }
@@ -134,15 +134,18 @@ impl Fetcher<'_> {
         request.parts.is_none() && size <= SMALL_FILE_BYTES.min(self.session.read_bytes_max.into())
     }
 
-    fn create<'p>(&self, path: &'p [u16]) -> Create<'p> {
-        Create { path, access: request::READ, options: option::NON_DIRECTORY_FILE | self.options, with_id: true }
+    fn create<'p>(&self, path: &'p [u16], snapshot: Option<Timestamp>) -> Create<'p> {
+        let options = option::NON_DIRECTORY_FILE | self.options;
+        Create { path, access: request::READ, options, with_id: true, snapshot }
     }
 
     /// Opens, reads and closes in one message. `None` if the file turns out to need more than that.
-    async fn small(&self, path: WirePath, bytes: u32) -> Result<Option<Small<'_>>, Error> {
+    async fn small(&self, path: WirePath, wanted: &FetchRequest) -> Result<Option<Small<'_>>, Error> {
         let path = path?;
+        let bytes = u32::try_from(wanted.listed.size_bytes).unwrap_or(READ_BYTES);
         let held = self.budget.take(bytes).await?;
-        let (create, read, close) = (self.create(&path), read_request(RELATED, 0, bytes), open::close_request(RELATED));
+        let create = self.create(&path, wanted.snapshot);
+        let (read, close) = (read_request(RELATED, 0, bytes), open::close_request(RELATED));
         let mut parts: Vec<open::Part<'_>> = vec![(Command::Create, &create, 0)];
         if bytes > 0 {
             parts.push((Command::Read, &read, bytes));
@@ -184,20 +187,21 @@ impl Fetcher<'_> {
         &self,
         file: usize,
         path: WirePath,
-        parts: Option<&Ranges>,
+        wanted: &FetchRequest,
         sink: &mut dyn FetchSink,
     ) -> Result<(), Halt> {
         let path = path?;
-        let created = open::single(self.session, (Command::Create, &self.create(&path), 0)).await?;
+        let created = open::single(self.session, (Command::Create, &self.create(&path, wanted.snapshot), 0)).await?;
         let (open, opened) = Open::from_reply(self.session, &open::success(created)?, self.volume)?;
         check_kind(&opened.meta)?;
         sink.opened(file, opened.meta)?;
         let size = opened.meta.size_bytes;
-        let wanted: Vec<Range<u64>> = parts.map_or_else(|| std::iter::once(0..size).collect(), |p| p.iter().collect());
-        if wanted.last().is_some_and(|range| range.end > size) {
+        let parts = wanted.parts.as_ref();
+        let ranges: Vec<Range<u64>> = parts.map_or_else(|| std::iter::once(0..size).collect(), |p| p.iter().collect());
+        if ranges.last().is_some_and(|range| range.end > size) {
             return Err(shrunk().into());
         }
-        let mut chunks = Chunks { ranges: wanted, bytes: READ_BYTES.min(self.session.read_bytes_max).max(1) };
+        let mut chunks = Chunks { ranges, bytes: READ_BYTES.min(self.session.read_bytes_max).max(1) };
         let mut flying = FuturesUnordered::new();
         loop {
             while flying.len() < READS_IN_FLIGHT {

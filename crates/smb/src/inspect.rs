@@ -8,21 +8,16 @@ use crate::keys;
 use crate::logon::{self, Session};
 use crate::open::{self, NOT_IN_A_COMPOUND, Open, Place};
 use crate::options::{BackupIntent, Credentials, Dialect, Logon, SmbOptions};
-use crate::status::{self, nt};
+use crate::snapshots;
+use crate::status::nt;
 use crate::wire::request::{self, Create, RELATED, option};
-use crate::wire::{reply, snapshots};
 use futures_util::StreamExt;
 use octo_core::{Code, Error, RelPath, Timestamp};
 use smb2::crypto::encryption::Cipher;
-use smb2::msg::ioctl::IoctlRequest;
 use smb2::types::{Command, Dialect as WireDialect};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
-const FSCTL_SRV_ENUMERATE_SNAPSHOTS: u32 = 0x0014_4064;
-const IOCTL_IS_FSCTL: u32 = 1;
-/// Room for the names of more previous versions than Windows keeps (512 of 50 bytes).
-const SNAPSHOTS_BYTES: u32 = 64 * 1024;
 /// Opens in flight while access is probed.
 const PROBES_IN_FLIGHT: usize = 16;
 
@@ -132,34 +127,9 @@ impl Inspector {
 
     /// The previous versions of the folder; `None` if the share offers none.
     pub fn previous_versions(&self) -> Result<Option<PreviousVersions>, Error> {
-        self.runtime.block_on(async {
-            let create = Create {
-                path: &open::wire_path(&self.root)?,
-                access: request::READ,
-                options: option::DIRECTORY_FILE | option::OPEN_FOR_BACKUP_INTENT,
-                with_id: false,
-            };
-            let opened = open::single(&self.session, (Command::Create, &create, 0)).await.and_then(open::success)?;
-            let (handle, _) = Open::from_reply(&self.session, &opened, 0)?;
-            let ask = IoctlRequest {
-                ctl_code: FSCTL_SRV_ENUMERATE_SNAPSHOTS,
-                file_id: open::file_id(handle.handle),
-                max_input_response: 0,
-                max_output_response: SNAPSHOTS_BYTES,
-                flags: IOCTL_IS_FSCTL,
-                input_data: Vec::new(),
-            };
-            let frame = open::single(&self.session, (Command::Ioctl, &ask, SNAPSHOTS_BYTES)).await?;
-            handle.close().await?;
-            match frame.header.status.0 {
-                nt::SUCCESS => {}
-                nt::NOT_SUPPORTED | nt::INVALID_DEVICE_REQUEST => return Ok(None),
-                refused => return Err(status::entry(refused)),
-            }
-            let found = snapshots::snapshots(reply::ioctl(&frame.body)?)?;
-            let newest = found.taken.iter().max().copied();
-            Ok((found.count > 0).then_some(PreviousVersions { count: found.count, newest }))
-        })
+        let found = self.runtime.block_on(snapshots::of(&self.session, &self.root))?;
+        let newest = found.taken.first().copied();
+        Ok((found.count > 0).then_some(PreviousVersions { count: found.count, newest }))
     }
 
     /// How the account gets at each of these files and folders, in their order. Links are not followed.
@@ -183,7 +153,7 @@ impl Inspector {
     /// Opens for reading and closes at once; the status of the open.
     async fn try_open(&self, path: &[u16], intent: BackupIntent) -> Result<u32, Error> {
         let options = option::OPEN_REPARSE_POINT | open::intent_option(intent);
-        let create = Create { path, access: request::READ, options, with_id: false };
+        let create = Create { path, access: request::READ, options, with_id: false, snapshot: None };
         let close = open::close_request(RELATED);
         let parts: [open::Part<'_>; 2] = [(Command::Create, &create, 0), (Command::Close, &close, 0)];
         let mut frames = open::compound(&self.session, &parts).await?.into_iter();

@@ -25,6 +25,7 @@ mod logon;
 mod open;
 mod options;
 mod shares;
+mod snapshots;
 mod source;
 mod status;
 mod transport;

@@ -82,6 +82,7 @@ async fn open_folder(
         access: request::READ,
         options: option::DIRECTORY_FILE | link | folder.options,
         with_id: false,
+        snapshot: None,
     };
     let page = query(RELATED, FIRST_PAGE_BYTES);
     let page = (Command::QueryDirectory, &page as &dyn smb2::pack::Pack, FIRST_PAGE_BYTES);

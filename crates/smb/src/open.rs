@@ -164,6 +164,7 @@ pub(crate) async fn place(session: &Arc<Session>, root: &RelPath, intent: Backup
         access: request::READ_ATTRIBUTES,
         options: option::DIRECTORY_FILE | intent_option(intent),
         with_id: false,
+        snapshot: None,
     };
     let missing = |e: Error| match e.code {
         Code::NotFound | Code::KindMoved | Code::AccessDenied | Code::SourceEntry => {

@@ -95,7 +95,7 @@ async fn ask(session: &Arc<Session>, host: &str) -> Result<Vec<u8>, Error> {
         _ => Error::new(Code::Protocol, e.detail).within("asking for the shares"),
     };
     let path: Vec<u16> = PIPE.encode_utf16().collect();
-    let create = Create { path: &path, access: READ_AND_WRITE, options: 0, with_id: false };
+    let create = Create { path: &path, access: READ_AND_WRITE, options: 0, with_id: false, snapshot: None };
     let opened = open::single(session, (Command::Create, &create, 0)).await.and_then(open::success).map_err(within)?;
     let (pipe, _) = Open::from_reply(session, &opened, 0)?;
     let broken = |e: smb2::Error| Error::new(Code::Protocol, format!("asking for the shares: {e}"));

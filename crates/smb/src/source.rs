@@ -9,11 +9,12 @@ use crate::list::{self, Folder};
 use crate::logon::Protection;
 use crate::open;
 use crate::options::{BackupIntent, Credentials, Encrypt, SmbOptions};
+use crate::snapshots;
 use crate::wire::request::{self, Create, RELATED, option};
 use crate::wire::{is_link_tag, reply};
 use octo_core::{
     Code, Error, FetchRequest, FetchSink, LinkTarget, LinkType, ListSink, Listed, RelPath, Source, SourceFeatures,
-    SourcePin,
+    SourcePin, Timestamp,
 };
 use smb2::msg::ioctl::IoctlRequest;
 use smb2::types::Command;
@@ -172,6 +173,7 @@ impl Source for SmbSource {
                 access: request::READ_ATTRIBUTES,
                 options: option::OPEN_REPARSE_POINT | open::intent_option(self.intent()),
                 with_id: false,
+                snapshot: None,
             };
             let get = IoctlRequest {
                 ctl_code: FSCTL_GET_REPARSE_POINT,
@@ -195,6 +197,11 @@ impl Source for SmbSource {
             Ok(LinkTarget { kind: LinkType::Windows(tag), data: data.to_vec() })
         });
         read.map_err(|e| self.refused(e))
+    }
+
+    fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {
+        let found = self.run(async { snapshots::of(&*self.lanes.lease().await?, &self.lanes.address().path).await });
+        Ok(found?.taken)
     }
 
     fn remarks(&self) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use octo_core::{
     Change, Error, Event, FetchRequest, FetchSink, LinkTarget, ListSink, Listed, Meta, Monitor, Phase, Problem,
-    RelPath, Source, SourceFeatures, SourcePin, Stop,
+    RelPath, Source, SourceFeatures, SourcePin, Stop, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -108,6 +108,9 @@ impl<S: Source> Source for Recorded<S> {
     fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
         *self.lock().links.entry(path.clone()).or_default() += 1;
         self.inner.read_link(path)
+    }
+    fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {
+        self.inner.snapshots()
     }
     fn remarks(&self) -> Vec<String> {
         self.inner.remarks()

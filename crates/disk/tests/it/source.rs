@@ -57,7 +57,7 @@ impl FetchSink for Kept {
 }
 
 fn request(path: &str) -> FetchRequest {
-    FetchRequest { path: p(path), listed: Meta::new(Kind::File, 1, Timestamp(0)), parts: None }
+    FetchRequest { path: p(path), listed: Meta::new(Kind::File, 1, Timestamp(0)), parts: None, snapshot: None }
 }
 
 /// Opened, finished and all bytes of one file.

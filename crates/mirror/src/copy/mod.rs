@@ -88,7 +88,7 @@ impl<'a> Copier<'a> {
             let key = part_key(&task.source, &task.meta);
             stage::parts_there(self.context.target, &key, task.meta.size_bytes).missing(task.meta.size_bytes)
         });
-        FetchRequest { path: task.source.clone(), listed: task.meta, parts }
+        FetchRequest { path: task.source.clone(), listed: task.meta, parts, snapshot: None }
     }
 
     fn stage(&self, task: &Task, opened: &Meta, request: &FetchRequest) -> Result<Stage, Error> {

@@ -1,6 +1,7 @@
 //! Requests that the client library cannot make: names as UTF-16 units, every create option, every information class.
 
 use super::reply::Handle;
+use octo_core::Timestamp;
 use smb2::pack::{Pack, WriteCursor};
 
 /// `FILE_READ_DATA` or, on a folder, `FILE_LIST_DIRECTORY`; and `FILE_READ_ATTRIBUTES`. No more than that, so that
@@ -30,6 +31,9 @@ const OPEN_EXISTING: u32 = 1;
 const QUERY_ON_DISK_ID: [u8; 24] =
     [0, 0, 0, 0, 16, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, b'Q', b'F', b'i', b'd', 0, 0, 0, 0];
 
+/// The context `TWrp`, up to its moment: the file as it was then (MS-SMB2 2.2.13.2.7).
+const TIME_WARP: [u8; 24] = [0, 0, 0, 0, 16, 0, 4, 0, 0, 0, 24, 0, 8, 0, 0, 0, b'T', b'W', b'r', b'p', 0, 0, 0, 0];
+
 /// CREATE of something that exists (MS-SMB2 2.2.13).
 pub(crate) struct Create<'a> {
     /// The path from the share's root, without a leading backslash.
@@ -38,6 +42,27 @@ pub(crate) struct Create<'a> {
     pub options: u32,
     /// Whether to ask for the file id.
     pub with_id: bool,
+    /// The previous version to open; `None` for what is there now.
+    pub snapshot: Option<Timestamp>,
+}
+
+impl Create<'_> {
+    /// The contexts, one after the other, each a multiple of 8 bytes.
+    fn contexts(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Some(moment) = self.snapshot {
+            out.extend_from_slice(&TIME_WARP);
+            out.extend_from_slice(&moment.to_filetime().to_le_bytes());
+            if self.with_id {
+                // Where the next one begins.
+                out[0] = TIME_WARP.len() as u8 + 8;
+            }
+        }
+        if self.with_id {
+            out.extend_from_slice(&QUERY_ON_DISK_ID);
+        }
+        out
+    }
 }
 
 impl Pack for Create<'_> {
@@ -58,16 +83,17 @@ impl Pack for Create<'_> {
         out.write_u32_le(self.options);
         out.write_u16_le(name_at);
         out.write_u16_le(u16::try_from(name_bytes).unwrap_or(u16::MAX));
-        if self.with_id {
+        let contexts = self.contexts();
+        if !contexts.is_empty() {
             out.write_u32_le(u32::try_from(usize::from(name_at) + name_bytes + padding).unwrap_or(u32::MAX));
-            out.write_u32_le(QUERY_ON_DISK_ID.len() as u32);
+            out.write_u32_le(contexts.len() as u32);
         } else {
             out.write_u64_le(0);
         }
         self.path.iter().for_each(|&unit| out.write_u16_le(unit));
-        if self.with_id {
+        if !contexts.is_empty() {
             out.write_zeros(padding);
-            out.write_bytes(&QUERY_ON_DISK_ID);
+            out.write_bytes(&contexts);
         } else if self.path.is_empty() {
             // The buffer is never empty, though the name may be.
             out.write_u8(0);

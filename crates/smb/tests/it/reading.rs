@@ -4,6 +4,7 @@ use crate::fixture::*;
 use octo_core::{
     Code, Entry, Error, FetchRequest, FetchSink, Kind, ListSink, Listed, Meta, Ranges, Source, Stop, Timestamp,
 };
+use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -254,4 +255,21 @@ fn a_source_connects_again_when_the_server_has_started_anew() {
     samba.start_again();
     assert_eq!(list_all(&source, "").names(), ["file"]);
     assert_eq!(fetch_one(&source, "file", 1).bytes(), b"x");
+}
+
+#[test]
+fn a_file_that_another_client_does_not_share_is_locked_now_and_whole_in_a_previous_version() {
+    let samba = Samba::start(SambaOptions::new().share_with_snapshots("shadow", "data"));
+    fs::write(samba.share_path("data").join("held"), "as it was").unwrap();
+    let taken = Timestamp::from_unix(1_700_000_000, 0);
+    samba.take_snapshot("shadow", taken);
+    fs::write(samba.share_path("data").join("held"), "as it is").unwrap();
+    let source = connect(&samba, "shadow", "plain");
+    let held = samba.hold("shadow", "held");
+    let then = FetchRequest { snapshot: Some(taken), ..request("held", 9) };
+    let files = fetch(&source, &[request("held", 8), then]);
+    assert_eq!(files[0].failed.as_ref().map(|e| e.code), Some(Code::Locked), "{:?}", files[0].failed);
+    assert_eq!((files[1].bytes(), &files[1].failed), (b"as it was".to_vec(), &None));
+    drop(held);
+    assert_eq!(fetch(&source, &[request("held", 8)])[0].bytes(), b"as it is");
 }

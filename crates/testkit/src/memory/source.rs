@@ -21,7 +21,9 @@ enum Content {
 struct Nodes {
     nodes: BTreeMap<RelPath, (Content, Meta)>,
     denied: BTreeSet<RelPath>,
+    locked: BTreeSet<RelPath>,
     said: BTreeMap<RelPath, Vec<Vec<u8>>>,
+    snapshots: BTreeMap<Timestamp, BTreeMap<RelPath, (Content, Meta)>>,
     ids: u128,
     /// Moves with each change; the change time of what was changed.
     ticks: i64,
@@ -152,6 +154,23 @@ impl MemTree {
         self.nodes().denied.insert(path.clone());
     }
 
+    /// Another program has this file open and does not share it; or does so no more.
+    pub fn lock(&self, path: &RelPath, is_locked: bool) {
+        let mut nodes = self.nodes();
+        if is_locked {
+            nodes.locked.insert(path.clone())
+        } else {
+            nodes.locked.remove(path)
+        };
+    }
+
+    /// Keeps everything as it is now, as the snapshot of this moment.
+    pub fn take_snapshot(&self, taken: Timestamp) {
+        let mut nodes = self.nodes();
+        let now = nodes.nodes.clone();
+        nodes.snapshots.insert(taken, now);
+    }
+
     /// Makes listings of a folder begin with these names, whatever they are.
     pub fn say(&self, folder: &RelPath, names: &[&[u8]]) {
         let names = names.iter().map(|name| name.to_vec()).collect();
@@ -160,6 +179,24 @@ impl MemTree {
 
     fn nodes(&self) -> MutexGuard<'_, Nodes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file as it is now, or as it was.
+    fn open(&self, path: &RelPath, snapshot: Option<Timestamp>) -> Result<(Arc<Vec<u8>>, Meta), Error> {
+        let nodes = self.nodes();
+        let (content, meta) = match snapshot {
+            None if nodes.locked.contains(path) => return Err(Error::new(Code::Locked, "locked by the test")),
+            None => nodes.get(path)?,
+            Some(taken) => {
+                let then = nodes.snapshots.get(&taken).and_then(|then| then.get(path));
+                let (content, meta) = then.ok_or_else(|| Error::new(Code::NotFound, "not in that snapshot"))?;
+                (content, *meta)
+            }
+        };
+        match content {
+            Content::File(content) => Ok((Arc::clone(content), meta)),
+            _ => Err(Error::new(Code::KindMoved, format!("{path} is no file"))),
+        }
     }
 
     /// What a listing of `folder` says, in its order.
@@ -209,10 +246,8 @@ impl MemSource {
     }
 
     fn fetch_one(&self, at: usize, wanted: &FetchRequest, sink: &mut dyn FetchSink) -> Result<(), Stop> {
-        let got = self.tree.nodes().get(&wanted.path).map(|(content, meta)| (content.clone(), meta));
-        let (content, meta) = match got {
-            Ok((Content::File(content), meta)) => (content, meta),
-            Ok(_) => return sink.failed(at, Error::new(Code::KindMoved, format!("{} is no file", wanted.path))),
+        let (content, meta) = match self.tree.open(&wanted.path, wanted.snapshot) {
+            Ok(opened) => opened,
             Err(error) => return sink.failed(at, error),
         };
         sink.opened(at, meta)?;
@@ -228,7 +263,7 @@ impl MemSource {
             }
         }
         // Asked again: the tree may have been changed since.
-        let now = self.tree.nodes().get(&wanted.path).ok().map(|(_, now)| now);
+        let now = self.tree.open(&wanted.path, wanted.snapshot).ok().map(|(_, now)| now);
         sink.finished(at, now.filter(|now| now.id == meta.id).unwrap_or(meta))
     }
 }
@@ -279,5 +314,9 @@ impl Source for MemSource {
             Content::Link(text) => Ok(LinkTarget { kind: LinkType::Posix, data: text.clone() }),
             _ => Err(Error::new(Code::KindMoved, format!("{path} is no link"))),
         }
+    }
+
+    fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {
+        Ok(self.tree.nodes().snapshots.keys().rev().copied().collect())
     }
 }

@@ -1,5 +1,6 @@
 //! What the server is told: smb.conf, users and groups.
 
+use octo_core::Timestamp;
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,6 +8,10 @@ use std::path::{Path, PathBuf};
 
 const DEFAULT_USERS: [&str; 4] = ["admin", "backupop", "plain", "owner"];
 const FIRST_UID: u32 = 42_000;
+/// In the lines of a share: the server's temporary folder.
+const ROOT: &str = "{root}";
+/// Where previous versions lie, below the server's folder.
+const SNAPSHOTS: &str = "snapshots";
 
 /// How a Samba is to be. By default: users `admin` (does everything), `backupop` (holds SeBackupPrivilege), `plain` and
 /// `owner`, each with the password `pw-` and its name; shares `data` (Windows ACLs and streams), `c$` (the same files),
@@ -44,6 +49,23 @@ impl SambaOptions {
         let lines = lines.iter().map(|&line| line.to_owned()).collect();
         self.shares.push(Share { name: name.to_owned(), folder: files_of.to_owned(), lines });
         self
+    }
+
+    /// Adds a share with previous versions, over files as [`SambaOptions::share`] has them;
+    /// [`Samba::take_snapshot`](super::Samba::take_snapshot) makes one.
+    pub fn share_with_snapshots(self, name: &str, files_of: &str) -> SambaOptions {
+        let files = format!("{ROOT}/files/{files_of}");
+        let snapshots = format!("shadow:snapdir = {ROOT}/{SNAPSHOTS}/{name}");
+        let lines = [
+            "vfs objects = shadow_copy2 acl_xattr streams_xattr",
+            &snapshots,
+            &format!("shadow:mountpoint = {files}"),
+            &format!("shadow:basedir = {files}"),
+            "shadow:format = @GMT-%Y.%m.%d-%H.%M.%S",
+            "shadow:sort = desc",
+            "shadow:localtime = no",
+        ];
+        self.share(name, files_of, &lines)
     }
 
     /// Adds a user.
@@ -86,17 +108,23 @@ impl SambaOptions {
         let found = shares.iter().find(|s| s.name == share).unwrap_or_else(|| panic!("no share {share}"));
         root.join("files").join(&found.folder)
     }
+
+    pub(super) fn snapshot_path(root: &Path, share: &str, taken: Timestamp) -> PathBuf {
+        let label = format!("@GMT-{}", taken.to_utc_text().replace('-', ".").replace(' ', "-").replace(':', "."));
+        root.join(SNAPSHOTS).join(share).join(label)
+    }
 }
 
 /// Writes everything into `root`.
 pub(super) fn write(root: &Path, address: String, options: &SambaOptions) {
-    for folder in ["private", "lock", "state", "cache", "pid", "logs", "ncalrpc", "files"] {
+    for folder in ["private", "lock", "state", "cache", "pid", "logs", "ncalrpc", "files", SNAPSHOTS] {
         fs::create_dir(root.join(folder)).expect("a new folder");
     }
     let shares = options.all_shares();
     for share in &shares {
         let path = root.join("files").join(&share.folder);
         fs::create_dir_all(&path).expect("a share's folder");
+        fs::create_dir(root.join(SNAPSHOTS).join(&share.name)).expect("a folder for its previous versions");
         // Rights come from Windows ACLs alone.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).expect("chmod");
     }
@@ -163,7 +191,7 @@ fn smb_conf(root: &Path, address: &str, options: &SambaOptions, shares: &[Share]
     for share in shares {
         let _ = writeln!(conf, "[{}]\n   path = {dir}/files/{}", share.name, share.folder);
         for line in &share.lines {
-            let _ = writeln!(conf, "   {line}");
+            let _ = writeln!(conf, "   {}", line.replace(ROOT, &dir.to_string()));
         }
     }
     conf

@@ -12,15 +12,18 @@
 
 mod address;
 mod config;
+mod held;
 mod kdc;
 mod server;
 #[cfg(test)]
 mod tests;
 
 pub use config::SambaOptions;
+pub use held::Held;
 pub use kdc::{KERBEROS_PACKAGES, Kdc};
 
 use address::Address;
+use octo_core::Timestamp;
 use server::Server;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -100,6 +103,21 @@ impl Samba {
         let acl = r"REVISION:1,OWNER:OCTOTEST\owner,GROUP:Unix Group\owner,ACL:OCTOTEST\owner:ALLOWED/0x0/FULL";
         let share = format!("//{}/data", self.addr());
         self.run(Command::new("smbcacls").args([&share, path, "-U", "admin%pw-admin", "-S", acl]), "");
+    }
+
+    /// Makes a previous version of all that a share of [`SambaOptions::share_with_snapshots`] holds now. Moments count
+    /// in whole seconds.
+    pub fn take_snapshot(&self, share: &str, taken: Timestamp) {
+        let place = SambaOptions::snapshot_path(self.folder.path(), share, taken);
+        run_plain(Command::new("cp").arg("-a").arg(self.share_path(share)).arg(place), "");
+    }
+
+    /// Opens a file of a share, as another client, without sharing it with anybody, until the value is dropped.
+    pub fn hold(&self, share: &str, path: &str) -> Held {
+        let mut command = Command::new("/usr/bin/python3");
+        command.args(["-c", held::PROGRAM]).arg(self.path("smb.conf")).args([&self.addr(), share, "admin"]);
+        command.args([&Samba::password("admin"), path]);
+        Held::start(&mut command)
     }
 
     /// Stops the server politely. Its files stay, for [`Samba::start_again`].

@@ -5,7 +5,7 @@ use super::{Fixture, KeptFile, MOMENT, fetch, keep_list, path, request};
 use octo_core::{Code, FetchRequest, RelPath, Stop};
 
 /// Bytes without a short period, so that a piece in the wrong place shows.
-fn content(size_bytes: usize) -> Vec<u8> {
+pub(super) fn content(size_bytes: usize) -> Vec<u8> {
     (0..size_bytes as u64).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes()[0]).collect()
 }
 
@@ -17,7 +17,7 @@ fn small(fixture: &impl Fixture, count: usize) -> Vec<FetchRequest> {
     names.iter().map(|name| request(name)).collect()
 }
 
-fn assert_whole(file: &KeptFile, expected: &[u8], name: &RelPath) {
+pub(super) fn assert_whole(file: &KeptFile, expected: &[u8], name: &RelPath) {
     assert_eq!(file.error, None, "{name}");
     assert!(file.content() == expected, "{name}: other bytes");
     assert_eq!(file.opened, file.finished, "{name}");

@@ -2,17 +2,19 @@
 //!
 //! A crate with a source implements [`Fixture`] and says `source_suite!(its_fixture())` in its tests; that makes one
 //! test per case. What not every origin can do comes in groups that are asked for by name, so that nothing is ever
-//! skipped in silence: `source_suite!(fixture(), ids, links, deny, hostile)`.
+//! skipped in silence: `source_suite!(fixture(), ids, links, deny, snapshots, hostile)`.
 
 mod fetching;
 mod groups;
 mod keep;
 mod listing;
+mod snapshots;
 
 pub use fetching::*;
 pub use groups::*;
 pub use keep::{Kept, KeptFile, fetch, keep_list, path, request};
 pub use listing::*;
+pub use snapshots::*;
 
 use octo_core::{RelPath, Source, Timestamp};
 
@@ -37,6 +39,10 @@ pub trait Fixture {
     /// Makes a file or folder unreadable for the source. Group `deny`.
     fn deny(&self, path: &RelPath) {
         unreachable!("{path}: this fixture denies nothing");
+    }
+    /// Takes a snapshot of everything, later than those before; tells its moment. Group `snapshots`.
+    fn take_snapshot(&self) -> Timestamp {
+        unreachable!("this fixture takes no snapshots");
     }
     /// Makes the origin say that these files are in the folder, in this order, whatever they are. Group `hostile`.
     fn say(&self, folder: &RelPath, _names: &[&[u8]]) {
@@ -91,6 +97,13 @@ macro_rules! source_cases {
         $crate::source_cases!(@each $fixture,
             an_unreadable_file_is_denied_and_disturbs_no_other
             an_unreadable_folder_is_incomplete);
+    };
+    (snapshots, $fixture:expr) => {
+        $crate::source_cases!(@each $fixture,
+            snapshots_are_told_newest_first
+            a_file_comes_as_it_was_in_each_snapshot
+            a_file_that_a_snapshot_does_not_have_is_not_found_and_disturbs_no_other
+            parts_of_a_file_in_a_snapshot_are_those_of_then);
     };
     (hostile, $fixture:expr) => {
         $crate::source_cases!(@each $fixture,

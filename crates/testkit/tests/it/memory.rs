@@ -42,12 +42,18 @@ impl Fixture for Memory {
     fn deny(&self, path: &RelPath) {
         self.tree.deny(path);
     }
+    fn take_snapshot(&self) -> Timestamp {
+        let latest = self.source.snapshots().unwrap().first().copied();
+        let taken = latest.unwrap_or(source_suite::MOMENT).plus_secs(3600);
+        self.tree.take_snapshot(taken);
+        taken
+    }
     fn say(&self, folder: &RelPath, names: &[&[u8]]) {
         self.tree.say(folder, names);
     }
 }
 
-source_suite!(Memory::new(), ids, links, deny, hostile);
+source_suite!(Memory::new(), ids, links, deny, snapshots, hostile);
 
 #[test]
 fn a_renamed_folder_takes_along_what_is_in_it_and_all_ids() {
