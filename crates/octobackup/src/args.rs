@@ -1,7 +1,7 @@
 //! The command line as it was typed. Nothing here is checked beyond its form: that is `settings`' business.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde::{Deserialize, Serialize};
+use clap::{Args, Parser, Subcommand};
+use octo_server::recipe::{CompareBy, EncryptWhen, Intent, MinDialect};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
@@ -257,67 +257,6 @@ pub struct OutputArgs {
     /// Tell everything as JSON, one event a line; the last line is the report
     #[arg(long)]
     pub json: bool,
-}
-
-/// `--encrypt`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EncryptWhen {
-    /// Wherever the server can; where it cannot, the report says so
-    #[default]
-    Auto,
-    /// Always; a server that cannot is refused
-    Require,
-    /// Only where the server demands it
-    Off,
-}
-
-/// `--min-dialect`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
-pub enum MinDialect {
-    /// Windows 7, Server 2008 R2
-    #[value(name = "2.1")]
-    #[serde(rename = "2.1")]
-    Smb21,
-    /// Windows 8, Server 2012
-    #[default]
-    #[value(name = "3.0")]
-    #[serde(rename = "3.0")]
-    Smb30,
-    /// Windows 8.1, Server 2012 R2
-    #[value(name = "3.0.2")]
-    #[serde(rename = "3.0.2")]
-    Smb302,
-    /// Windows 10, Server 2016
-    #[value(name = "3.1.1")]
-    #[serde(rename = "3.1.1")]
-    Smb311,
-}
-
-/// `--compare`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CompareBy {
-    /// Last write time or size differ
-    #[default]
-    Time,
-    /// Also if the change time is another than when it was copied
-    ChangeTime,
-    /// Also read and compare files whose time and size are equal
-    Content,
-}
-
-/// `--backup-intent`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Intent {
-    /// Ask for it, and go on without where it does not help
-    #[default]
-    Auto,
-    /// Ask for it; any access denied makes the run fail
-    Require,
-    /// Do not ask
-    Off,
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! `octobackup ls`: what is in a folder, as a run would see it.
 
 use crate::args::LsArgs;
-use crate::connection::Secret;
 use crate::listeners::print;
-use crate::sync;
-use crate::units::thousands;
+use crate::password;
 use crate::{exit, settings};
 use octo_core::path::bytes_to_text;
 use octo_core::{Entry, Error, Kind, ListSink, Listed, RelPath};
+use octo_server::units::thousands;
 use serde_json::json;
 use std::ops::ControlFlow;
 
@@ -16,9 +15,9 @@ const SORTED_MAX: usize = 50_000;
 
 /// Lists.
 pub fn run(args: &LsArgs) -> Result<u8, Error> {
-    let job = settings::job(&args.source, &args.account)?;
-    let secret = Secret::ask(&job, &settings::password(&args.account))?;
-    let source = sync::open_source(&job, secret)?;
+    let recipe = settings::recipe(&args.source, &args.account)?;
+    let secret = password::ask_for(&recipe, &settings::password(&args.account))?;
+    let source = octo_server::launch::open_source(&recipe, secret)?;
     let mut lines = Lines { json: args.json, waiting: Vec::new(), is_large: false, problems: 0 };
     let listed = source.list(&RelPath::root(), &mut lines);
     lines.flush();

@@ -4,12 +4,9 @@
 //! ARCHITECTURE.md.
 
 mod args;
-mod clock;
-mod connection;
 mod doctor;
 mod exit;
 mod held;
-mod job;
 mod known;
 mod listeners;
 mod ls;
@@ -21,7 +18,6 @@ mod shares;
 mod stop;
 mod sync;
 mod text;
-mod units;
 
 use args::{Cli, Command};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};

@@ -3,6 +3,8 @@
 //! A password is never printed, not even its length, and buffers that held it are overwritten.
 
 use octo_core::{Code, Error};
+use octo_server::recipe::{LogonBy, Origin, Recipe};
+use octo_smb::Password;
 use std::io::{IsTerminal, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -50,6 +52,38 @@ impl PasswordFrom {
                 Err(std::env::VarError::NotPresent) => ask(account),
             },
         }
+    }
+}
+
+/// The password that a recipe needs; `None` if it needs none. Asked for before anything begins, so that a person need not
+/// wait for the question.
+pub fn ask_for(recipe: &Recipe, from: &PasswordFrom) -> Result<Option<Password>, Error> {
+    match &recipe.origin {
+        Origin::Local { .. } if from.is_explicit() => Err(usage(
+            "--password-file and --password-stdin: the source is a folder of this machine and needs no password",
+        )),
+        Origin::Local { .. } => Ok(None),
+        Origin::Smb { address, account } => {
+            let logon = recipe.connection.logon;
+            if !needs_password(logon, from)? {
+                return Ok(None);
+            }
+            if logon == LogonBy::Kerberos && (account.user.is_empty() || account.domain.is_empty()) {
+                return Err(usage("--kerberos with a password needs the realm and the name: --user REALM\\NAME"));
+            }
+            let password = from.read(&format!("{account} at {address}"))?;
+            Ok(Some(Password::new(password.as_str().to_owned())))
+        }
+    }
+}
+
+/// For `--kerberos`: with the password if one is given, otherwise with the tickets of a cache.
+fn needs_password(logon: LogonBy, from: &PasswordFrom) -> Result<bool, Error> {
+    match logon {
+        LogonBy::Password => Ok(true),
+        LogonBy::Kerberos => Ok(from.is_given()),
+        LogonBy::Guest if from.is_explicit() => Err(usage("--guest: a guest has no password")),
+        LogonBy::Guest => Ok(false),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Progress on a terminal: files, bytes, speed, what is being copied, and the time left once the totals are known.
 
-use crate::units::{duration, size, thousands};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use octo_core::{Event, Monitor, Phase};
+use octo_server::units::{duration, size, thousands};
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,11 +1,12 @@
 //! From raw arguments to settings that make sense. Every refusal names the option, what was given and what is allowed.
 
 use crate::args::{AccountArgs, HeldArgs, OutputArgs, SyncArgs};
-use crate::job::{Account, Job, Origin, Rule};
 use crate::password::PasswordFrom;
-use crate::units;
 use clap::ArgMatches;
 use octo_core::{Code, Error};
+use octo_server::Once;
+use octo_server::recipe::{Account, Connection, LogonBy, Origin, Recipe, Rule};
+use octo_server::units;
 use octo_smb::SmbAddress;
 use std::ffi::OsStr;
 use std::io::Read;
@@ -18,7 +19,7 @@ const PATTERN_FILE_BYTES_MAX: u64 = 4 << 20;
 #[derive(Debug)]
 pub struct Settings {
     /// What lasts from run to run.
-    pub job: Job,
+    pub recipe: Recipe,
     /// The mirror, absolute.
     pub target: PathBuf,
     /// What is for this run only.
@@ -29,25 +30,6 @@ pub struct Settings {
     pub output: OutputArgs,
 }
 
-/// What a person says for one run only; never kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Once {
-    /// Do nothing, say what would be done.
-    pub dry_run: bool,
-    /// Take over a folder that has files.
-    pub adopt: bool,
-    /// Begin anew at a known path.
-    pub new_target: bool,
-    /// Another source is intended.
-    pub accept_source: bool,
-    /// Many replacements are right.
-    pub release_brake: bool,
-    /// A shift of time zone.
-    pub restamp_shift_secs: Option<i64>,
-    /// The plan whose deletions are approved.
-    pub approve: Option<String>,
-}
-
 fn usage(detail: impl Into<String>) -> Error {
     Error::new(Code::Usage, detail)
 }
@@ -55,23 +37,23 @@ fn usage(detail: impl Into<String>) -> Error {
 impl Settings {
     /// For `octobackup sync`. `matches` tells the order of the arguments.
     pub fn sync(args: SyncArgs, matches: &ArgMatches) -> Result<Settings, Error> {
-        let mut job = job(&args.source, &args.account)?;
-        job.rules = rules(&args, matches)?;
-        job.backup_intent = args.backup_intent;
-        job.default_excludes = !args.no_default_excludes;
-        job.compare = args.compare;
-        job.no_delete = args.no_delete;
-        job.trust_listings = args.trust_listings;
-        job.max_delete = option("--max-delete", args.max_delete.as_deref(), units::max_delete)?;
-        job.bandwidth_bytes_per_sec = option("--bandwidth", args.bandwidth.as_deref(), units::bytes)?;
+        let mut recipe = recipe(&args.source, &args.account)?;
+        recipe.rules = rules(&args, matches)?;
+        recipe.backup_intent = args.backup_intent;
+        recipe.default_excludes = !args.no_default_excludes;
+        recipe.compare = args.compare;
+        recipe.no_delete = args.no_delete;
+        recipe.trust_listings = args.trust_listings;
+        recipe.max_delete = option("--max-delete", args.max_delete.as_deref(), units::max_delete)?;
+        recipe.bandwidth_bytes_per_sec = option("--bandwidth", args.bandwidth.as_deref(), units::bytes)?;
         if let Some((file, folder)) = option("--mode", args.mode.as_deref(), units::modes)? {
-            (job.file_mode, job.folder_mode) = (file, folder);
+            (recipe.file_mode, recipe.folder_mode) = (file, folder);
         }
         if let Some(secs) = option("--keep-versions", args.keep_versions.as_deref(), units::duration_secs)? {
-            job.keep_versions_secs = Some(secs);
+            recipe.keep_versions_secs = Some(secs);
         }
         if args.no_versions {
-            job.keep_versions_secs = None;
+            recipe.keep_versions_secs = None;
         }
         let once = Once {
             dry_run: args.dry_run,
@@ -83,24 +65,38 @@ impl Settings {
             approve: None,
         };
         let target = target(&args.target)?;
-        Ok(Settings { job, target, once, password: password(&args.account), output: args.output })
+        Ok(Settings { recipe, target, once, password: password(&args.account), output: args.output })
     }
 
     /// For `octobackup held` with `--approve` or `--release-brake`: the job is the one that the mirror keeps.
-    pub fn held(args: HeldArgs, mut job: Job) -> Result<Settings, Error> {
-        if let (Origin::Smb { account, .. }, Some(text)) = (&mut job.origin, args.account.user.as_deref()) {
+    pub fn held(args: HeldArgs, mut recipe: Recipe) -> Result<Settings, Error> {
+        if let (Origin::Smb { account, .. }, Some(text)) = (&mut recipe.origin, args.account.user.as_deref()) {
             *account = parse_account(text)?;
         }
-        job.connection.update(&args.account);
-        job.connection.check(&job.origin)?;
+        update(&mut recipe.connection, &args.account);
+        recipe.connection.check(&recipe.origin)?;
         let once = Once { approve: args.approve, release_brake: args.release_brake, ..Once::default() };
         let target = target(&args.target)?;
-        Ok(Settings { job, target, once, password: password(&args.account), output: args.output })
+        Ok(Settings { recipe, target, once, password: password(&args.account), output: args.output })
     }
 }
 
 fn option<T>(name: &str, given: Option<&str>, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, Error> {
     given.map(|text| parse(text).map_err(|why| usage(format!("{name} {text}: {why}")))).transpose()
+}
+
+/// Takes over what was typed; the rest stays as it was.
+fn update(connection: &mut Connection, args: &AccountArgs) {
+    connection.min_dialect = args.min_dialect.unwrap_or(connection.min_dialect);
+    connection.encrypt = args.encrypt.unwrap_or(connection.encrypt);
+    if args.kerberos {
+        connection.logon = LogonBy::Kerberos;
+    } else if args.guest {
+        connection.logon = LogonBy::Guest;
+    }
+    if args.kdc.is_some() {
+        connection.kdc.clone_from(&args.kdc);
+    }
 }
 
 /// Where the password comes from.
@@ -119,14 +115,14 @@ pub fn is_address(text: &str) -> bool {
 }
 
 /// A plain job, as SRC and the options of the account say.
-pub fn job(source: &OsStr, account: &AccountArgs) -> Result<Job, Error> {
+pub fn recipe(source: &OsStr, account: &AccountArgs) -> Result<Recipe, Error> {
     if account.kdc.is_some() && !account.kerberos {
         return Err(usage("--kdc: only with --kerberos"));
     }
-    let mut job = Job::new(origin(source, account.user.as_deref())?);
-    job.connection.update(account);
-    job.connection.check(&job.origin)?;
-    Ok(job)
+    let mut recipe = Recipe::new(origin(source, account.user.as_deref())?);
+    update(&mut recipe.connection, account);
+    recipe.connection.check(&recipe.origin)?;
+    Ok(recipe)
 }
 
 fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {

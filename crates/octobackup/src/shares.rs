@@ -1,12 +1,13 @@
 //! `octobackup shares`: which shares a server has, administrative ones included.
 
 use crate::args::{AccountArgs, SharesArgs};
-use crate::connection::{Secret, share_access};
-use crate::job::{Job, Origin};
 use crate::listeners::print;
+use crate::password;
 use crate::text::plain;
 use crate::{exit, settings};
 use octo_core::{Code, Error};
+use octo_server::recipe::share_access;
+use octo_server::recipe::{Origin, Recipe};
 use octo_smb::{Share, ShareKind};
 use serde_json::json;
 use std::ffi::OsStr;
@@ -16,9 +17,9 @@ const IPC: &str = "IPC$";
 
 /// Lists.
 pub fn run(args: &SharesArgs) -> Result<u8, Error> {
-    let job = server(&args.host, &args.account)?;
-    let secret = Secret::ask(&job, &settings::password(&args.account))?;
-    let (address, who, options) = share_access(&job, secret)?;
+    let recipe = server(&args.host, &args.account)?;
+    let secret = password::ask_for(&recipe, &settings::password(&args.account))?;
+    let (address, who, options) = share_access(&recipe, secret)?;
     let mut shares = octo_smb::shares(&address.host, address.port, &who, &options)?;
     shares.sort_by_key(|share| (share.is_administrative, share.name.to_lowercase()));
     let width = shares.iter().map(|share| plain(&share.name).chars().count()).max().unwrap_or(0).min(40);
@@ -29,13 +30,13 @@ pub fn run(args: &SharesArgs) -> Result<u8, Error> {
 }
 
 /// `HOST`, `//HOST` or `smb://USER@HOST`, each with an optional port and nothing after it.
-fn server(host: &str, account: &AccountArgs) -> Result<Job, Error> {
+fn server(host: &str, account: &AccountArgs) -> Result<Recipe, Error> {
     let bare = host.trim_end_matches(['/', '\\']);
     let address = if settings::is_address(host) { format!("{bare}/{IPC}") } else { format!("//{bare}/{IPC}") };
     let wrong = |detail: String| Error::new(Code::Usage, format!("HOST: {}", detail.replace("SRC: ", "")));
-    let job = settings::job(OsStr::new(&address), account).map_err(|e| wrong(e.detail))?;
-    match &job.origin {
-        Origin::Smb { address, .. } if address.matches('/').count() == 3 => Ok(job),
+    let recipe = settings::recipe(OsStr::new(&address), account).map_err(|e| wrong(e.detail))?;
+    match &recipe.origin {
+        Origin::Smb { address, .. } if address.matches('/').count() == 3 => Ok(recipe),
         _ => Err(wrong(format!("{host:?} names more than a server; allowed are HOST, //HOST and smb://USER@HOST"))),
     }
 }
@@ -78,7 +79,7 @@ mod tests {
     fn server_of(host: &str, user: Option<&str>) -> Result<String, Error> {
         let line = ["octobackup", "shares", host].into_iter().chain(user.into_iter().flat_map(|user| ["--user", user]));
         let Command::Shares(args) = Cli::parse_from(line).command else { panic!("another command") };
-        server(&args.host, &args.account).map(|job| job.origin.label())
+        server(&args.host, &args.account).map(|recipe| recipe.origin.label())
     }
 
     #[test]

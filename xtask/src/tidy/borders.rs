@@ -10,7 +10,8 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("octo-smb", &["octo-core"]),
     ("octo-mirror", &["octo-core"]),
     ("octo-testkit", &["octo-core"]),
-    ("octobackup", &["octo-core", "octo-disk", "octo-mirror", "octo-smb"]),
+    ("octo-server", &["octo-core", "octo-disk", "octo-mirror", "octo-smb"]),
+    ("octobackup", &["octo-core", "octo-disk", "octo-mirror", "octo-server", "octo-smb"]),
     ("xtask", &[]),
 ];
 

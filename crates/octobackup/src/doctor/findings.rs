@@ -3,9 +3,9 @@
 use crate::doctor::facts::{Examples, Facts, Limit, Place, Privilege, Seen, ShareFacts};
 use crate::exit;
 use crate::text::plain;
-use crate::units::{count, duration, size, thousands};
 use octo_core::time::TICKS_PER_SEC;
 use octo_core::{Error, RelPath};
+use octo_server::units::{count, duration, size, thousands};
 use octo_smb::{Dialect, Encryption, PreviousVersions};
 use serde::Serialize;
 

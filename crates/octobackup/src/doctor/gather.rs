@@ -2,16 +2,17 @@
 //! that is there for a moment.
 
 use crate::args::DoctorArgs;
-use crate::clock::SystemClock;
-use crate::connection::{Secret, share_access};
 use crate::doctor::facts::{Facts, Place, Privilege, Seen, ShareFacts};
 use crate::doctor::walk::{self, Walked, Wish};
-use crate::job::{Job, Origin};
 use crate::known::Known;
+use crate::password;
 use crate::settings;
 use octo_core::{Cancel, Clock, Code, Error, Listed, RelPath, Target};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
-use octo_smb::{Access, Inspector, SmbSource};
+use octo_server::SystemClock;
+use octo_server::recipe::share_access;
+use octo_server::recipe::{Origin, Recipe};
+use octo_smb::{Access, Inspector, Password, SmbSource};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -20,15 +21,15 @@ const LOT: usize = 250;
 
 /// Finds everything out. `Err` only for what makes no sense.
 pub fn gather(args: &DoctorArgs) -> Result<Facts, Error> {
-    let job = settings::job(&args.source, &args.account)?;
+    let recipe = settings::recipe(&args.source, &args.account)?;
     let target = args.target.as_deref().map(settings::target).transpose()?;
-    let secret = Secret::ask(&job, &settings::password(&args.account))?;
+    let secret = password::ask_for(&recipe, &settings::password(&args.account))?;
     let clock = SystemClock::new(Cancel::new());
-    let place = target.as_deref().map(|path| place(path, &job.origin));
+    let place = target.as_deref().map(|path| place(path, &recipe.origin));
     let names = place.as_ref().and_then(|place| place.as_ref().ok()).map(|place| place.abilities.names.clone());
-    let filter = job.filter()?;
+    let filter = recipe.filter()?;
     let wish = Wish { entries_max: args.entries, filter: &filter, names: names.as_ref() };
-    let source = source(&job, secret, &wish, &clock);
+    let source = source(&recipe, secret, &wish, &clock);
     if let Err(error) = &source
         && error.code == Code::Usage
     {
@@ -39,14 +40,19 @@ pub fn gather(args: &DoctorArgs) -> Result<Facts, Error> {
         Err(error) => (None, Err(error)),
     };
     let target = target.map(|path| path.display().to_string());
-    Ok(Facts { source: job.origin.label(), target, now: clock.now(), share, seen, place })
+    Ok(Facts { source: recipe.origin.label(), target, now: clock.now(), share, seen, place })
 }
 
-fn source(job: &Job, secret: Secret, wish: &Wish<'_>, clock: &dyn Clock) -> Result<(Option<ShareFacts>, Seen), Error> {
-    if let Some(path) = job.origin.local_path() {
+fn source(
+    recipe: &Recipe,
+    password: Option<Password>,
+    wish: &Wish<'_>,
+    clock: &dyn Clock,
+) -> Result<(Option<ShareFacts>, Seen), Error> {
+    if let Some(path) = recipe.origin.local_path() {
         return Ok((None, walk::walk(&LocalSource::open(&path)?, wish, clock)?.seen));
     }
-    let (address, who, options) = share_access(job, secret)?;
+    let (address, who, options) = share_access(recipe, password)?;
     let source = SmbSource::connect(address.clone(), who.clone(), options.clone())?;
     let walked = walk::walk(&source, wish, clock)?;
     drop(source);

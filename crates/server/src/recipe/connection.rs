@@ -1,9 +1,7 @@
 //! How a share is connected to and logged on to, apart from the account: what the job keeps of it, and what becomes of
 //! it at a run. Never holds a secret; where tickets lie is looked up anew for each run.
 
-use crate::args::{AccountArgs, EncryptWhen, MinDialect};
-use crate::job::{Account, Job, Origin};
-use crate::password::PasswordFrom;
+use super::{Account, EncryptWhen, Intent, MinDialect, Origin, Recipe};
 use octo_core::{Code, Error};
 use octo_smb::{BackupIntent, Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbAddress, SmbOptions};
 use serde::{Deserialize, Serialize};
@@ -45,20 +43,6 @@ fn usage(detail: impl Into<String>) -> Error {
 }
 
 impl Connection {
-    /// Takes over what was typed; the rest stays as it was.
-    pub fn update(&mut self, args: &AccountArgs) {
-        self.min_dialect = args.min_dialect.unwrap_or(self.min_dialect);
-        self.encrypt = args.encrypt.unwrap_or(self.encrypt);
-        if args.kerberos {
-            self.logon = LogonBy::Kerberos;
-        } else if args.guest {
-            self.logon = LogonBy::Guest;
-        }
-        if args.kdc.is_some() {
-            self.kdc.clone_from(&args.kdc);
-        }
-    }
-
     /// Refuses options that make no sense for this origin.
     pub fn check(&self, origin: &Origin) -> Result<(), Error> {
         match (origin, self.logon) {
@@ -77,16 +61,6 @@ impl Connection {
                 "SRC: a share needs an account: smb://USER@HOST/SHARE, or --user [DOMAIN\\]NAME (or --guest, --kerberos)",
             )),
             _ => Ok(()),
-        }
-    }
-
-    /// For `--kerberos`: with the password if one is given, otherwise with the tickets of a cache.
-    fn needs_password(&self, from: &PasswordFrom) -> Result<bool, Error> {
-        match self.logon {
-            LogonBy::Password => Ok(true),
-            LogonBy::Kerberos => Ok(from.is_given()),
-            LogonBy::Guest if from.is_explicit() => Err(usage("--guest: a guest has no password")),
-            LogonBy::Guest => Ok(false),
         }
     }
 
@@ -118,52 +92,30 @@ fn cache(variable: Option<std::ffi::OsString>) -> Result<PathBuf, Error> {
     }
 }
 
-/// The password, where the source needs one.
-pub struct Secret(Option<Password>);
-
-impl Secret {
-    /// Asked for before anything begins, so that a person need not wait for the question.
-    pub fn ask(job: &Job, from: &PasswordFrom) -> Result<Secret, Error> {
-        match &job.origin {
-            Origin::Local { .. } if from.is_explicit() => Err(usage(
-                "--password-file and --password-stdin: the source is a folder of this machine and needs no password",
-            )),
-            Origin::Local { .. } => Ok(Secret(None)),
-            Origin::Smb { address, account } => {
-                if !job.connection.needs_password(from)? {
-                    return Ok(Secret(None));
-                }
-                if job.connection.logon == LogonBy::Kerberos && (account.user.is_empty() || account.domain.is_empty()) {
-                    return Err(usage("--kerberos with a password needs the realm and the name: --user REALM\\NAME"));
-                }
-                let password = from.read(&format!("{account} at {address}"))?;
-                Ok(Secret(Some(Password::new(password.as_str().to_owned()))))
-            }
-        }
-    }
-}
-
-/// How to log on to the share of a job.
-pub fn share_access(job: &Job, secret: Secret) -> Result<(SmbAddress, Credentials, SmbOptions), Error> {
-    let Origin::Smb { address, account } = &job.origin else {
+/// How to log on to the share of a recipe.
+pub fn share_access(
+    recipe: &Recipe,
+    password: Option<Password>,
+) -> Result<(SmbAddress, Credentials, SmbOptions), Error> {
+    let Origin::Smb { address, account } = &recipe.origin else {
         return Err(usage("only a share has an account"));
     };
     let (address, _) = SmbAddress::parse(address)?;
-    let logon = job.connection.logon(secret.0.is_some())?;
-    let password = secret.0.unwrap_or_default();
+    let logon = recipe.connection.logon(password.is_some())?;
+    let password = password.unwrap_or_default();
     let credentials = Credentials { user: account.user.clone(), domain: account.domain.clone(), password };
-    let backup_intent = match job.backup_intent {
-        crate::args::Intent::Auto => BackupIntent::Auto,
-        crate::args::Intent::Require => BackupIntent::Require,
-        crate::args::Intent::Off => BackupIntent::Off,
+    let backup_intent = match recipe.backup_intent {
+        Intent::Auto => BackupIntent::Auto,
+        Intent::Require => BackupIntent::Require,
+        Intent::Off => BackupIntent::Off,
     };
-    let min_dialect = match job.connection.min_dialect {
+    let min_dialect = match recipe.connection.min_dialect {
         MinDialect::Smb21 => Dialect::Smb2_1,
         MinDialect::Smb30 => Dialect::Smb3_0,
         MinDialect::Smb302 => Dialect::Smb3_0_2,
         MinDialect::Smb311 => Dialect::Smb3_1_1,
     };
-    let encrypt = match job.connection.encrypt {
+    let encrypt = match recipe.connection.encrypt {
         EncryptWhen::Auto => Encrypt::Auto,
         EncryptWhen::Require => Encrypt::Require,
         EncryptWhen::Off => Encrypt::Off,

@@ -1,8 +1,12 @@
-//! What a mirror is made from and how, in the form that is kept in its marker so that `held --approve` can start the
-//! run again. Never holds a password.
+//! What a mirror is made from and how: the part of a job that `octobackup sync` has too. It is kept in the mirror's
+//! marker, so that `held --approve` can start the run again without a server. Never holds a password.
 
-use crate::args::{CompareBy, Intent};
-use crate::connection::Connection;
+mod choices;
+mod connection;
+
+pub use choices::{CompareBy, EncryptWhen, Intent, MinDialect};
+pub use connection::{Connection, LogonBy, share_access};
+
 use octo_core::guard::MaxDelete;
 use octo_core::path::{bytes_to_text, text_to_bytes};
 use octo_core::plan::Compare;
@@ -16,10 +20,10 @@ use std::path::{Path, PathBuf};
 /// The format this version writes.
 const FORMAT: u32 = 1;
 
-/// A job as the command line knows it.
+/// What a mirror is made from, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Job {
+pub struct Recipe {
     /// Format of this text.
     pub format: u32,
     /// Where the files come from.
@@ -116,15 +120,15 @@ impl std::fmt::Display for Account {
     }
 }
 
-impl Job {
-    /// A plain job, as if no option were given.
-    pub fn new(origin: Origin) -> Job {
+impl Recipe {
+    /// A plain recipe, as if no option were given.
+    pub fn new(origin: Origin) -> Recipe {
         let modes = octo_disk::Modes::default();
         let keep_versions_secs = match KeepVersions::default() {
             KeepVersions::Secs(secs) => Some(secs),
             KeepVersions::No => None,
         };
-        Job {
+        Recipe {
             format: FORMAT,
             origin,
             connection: Connection::default(),
@@ -175,38 +179,36 @@ impl Job {
     }
 
     /// From the marker. What is read is checked as what is typed.
-    pub fn from_text(text: &str) -> Result<Job, Error> {
+    pub fn from_text(text: &str) -> Result<Recipe, Error> {
         let damaged =
             |why: String| Error::new(Code::RecordsDamaged, format!("the job in .octobackup/marker.toml: {why}"));
-        let job: Job = serde_json::from_str(text).map_err(|e| damaged(e.to_string()))?;
-        if job.format > FORMAT {
+        let recipe: Recipe = serde_json::from_str(text).map_err(|e| damaged(e.to_string()))?;
+        if recipe.format > FORMAT {
             return Err(Error::new(
                 Code::NewerFormat,
-                format!("the job's format is {}, this version knows {FORMAT}", job.format),
+                format!("the job's format is {}, this version knows {FORMAT}", recipe.format),
             ));
         }
-        match &job.origin {
+        match &recipe.origin {
             Origin::Smb { address, .. } => drop(SmbAddress::parse(address).map_err(|e| damaged(e.detail))?),
             Origin::Local { path } if !path.starts_with('/') => {
                 return Err(damaged("its folder is no absolute path".into()));
             }
             Origin::Local { path } => drop(text_to_bytes(path).ok_or_else(|| damaged("its folder is no path".into()))?),
         }
-        job.filter().map_err(|e| damaged(e.detail))?;
-        job.connection.check(&job.origin).map_err(|e| damaged(e.detail))?;
-        Ok(job)
+        recipe.filter().map_err(|e| damaged(e.detail))?;
+        recipe.connection.check(&recipe.origin).map_err(|e| damaged(e.detail))?;
+        Ok(recipe)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{EncryptWhen, MinDialect};
-    use crate::connection::LogonBy;
 
-    fn job() -> Job {
+    fn recipe() -> Recipe {
         let account = Account { domain: "CORP".into(), user: "backup".into() };
-        Job {
+        Recipe {
             rules: vec![Rule::Exclude("*.tmp".into()), Rule::Include("keep.tmp".into())],
             max_delete: Some(MaxDelete::Percent(10)),
             connection: Connection {
@@ -215,48 +217,48 @@ mod tests {
                 logon: LogonBy::Kerberos,
                 kdc: Some("dc:88".into()),
             },
-            ..Job::new(Origin::Smb { address: "//fs:4450/d$/a b".into(), account })
+            ..Recipe::new(Origin::Smb { address: "//fs:4450/d$/a b".into(), account })
         }
     }
 
     #[test]
     fn a_job_survives_the_marker() {
-        assert_eq!(Job::from_text(&job().to_text().unwrap()), Ok(job()));
+        assert_eq!(Recipe::from_text(&recipe().to_text().unwrap()), Ok(recipe()));
         let odd = PathBuf::from(std::ffi::OsString::from_vec(b"/srv/100%\xFF\n".to_vec()));
-        let local = Job::from_text(&Job::new(Origin::local(&odd)).to_text().unwrap()).unwrap();
+        let local = Recipe::from_text(&Recipe::new(Origin::local(&odd)).to_text().unwrap()).unwrap();
         assert_eq!(local.origin.local_path(), Some(odd));
     }
 
     #[test]
     fn a_job_from_before_there_were_connections_is_read() {
-        let plain = Job { connection: Connection::default(), ..job() };
+        let plain = Recipe { connection: Connection::default(), ..recipe() };
         let text = plain.to_text().unwrap();
         let (start, end) = (text.find("\"connection\":").unwrap(), text.find("\"backup_intent\"").unwrap());
-        assert_eq!(Job::from_text(&format!("{}{}", &text[..start], &text[end..])), Ok(plain));
+        assert_eq!(Recipe::from_text(&format!("{}{}", &text[..start], &text[end..])), Ok(plain));
     }
 
     #[test]
     fn a_damaged_or_newer_job_is_refused() {
-        let text = job().to_text().unwrap();
+        let text = recipe().to_text().unwrap();
         let newer = text.replace("\"format\":1", "\"format\":2");
-        assert_eq!(Job::from_text(&newer).map_err(|e| e.code), Err(Code::NewerFormat));
+        assert_eq!(Recipe::from_text(&newer).map_err(|e| e.code), Err(Code::NewerFormat));
         for bad in
             ["", "{}", &text.replace("//fs:4450/d$/a b", "//fs:0/x"), &text.replace("*.tmp", "[z-a]{"), &text[..40]]
         {
-            assert_eq!(Job::from_text(bad).map_err(|e| e.code), Err(Code::RecordsDamaged), "{bad}");
+            assert_eq!(Recipe::from_text(bad).map_err(|e| e.code), Err(Code::RecordsDamaged), "{bad}");
         }
-        let relative = Job::new(Origin::Local { path: "etc".into() }).to_text().unwrap();
-        assert!(Job::from_text(&relative).is_err());
+        let relative = Recipe::new(Origin::Local { path: "etc".into() }).to_text().unwrap();
+        assert!(Recipe::from_text(&relative).is_err());
     }
 
     #[test]
     fn the_order_of_rules_decides() {
-        let excluded = |job: &Job, path: &str| {
-            job.filter().unwrap().excludes(&octo_core::RelPath::parse(path.as_bytes()).unwrap(), false)
+        let excluded = |recipe: &Recipe, path: &str| {
+            recipe.filter().unwrap().excludes(&octo_core::RelPath::parse(path.as_bytes()).unwrap(), false)
         };
-        let mut job = job();
-        assert!(excluded(&job, "x/A.TMP") && !excluded(&job, "x/Keep.tmp"));
-        job.rules.reverse();
-        assert!(excluded(&job, "x/keep.tmp"));
+        let mut recipe = recipe();
+        assert!(excluded(&recipe, "x/A.TMP") && !excluded(&recipe, "x/Keep.tmp"));
+        recipe.rules.reverse();
+        assert!(excluded(&recipe, "x/keep.tmp"));
     }
 }

@@ -1,0 +1,169 @@
+//! One run of a recipe: opens both sides and starts the engine. The command line and the server start their runs here,
+//! so that they cannot differ. It must never swallow an error: what could not begin has a report too.
+
+use crate::recipe::{Intent, Recipe, share_access};
+use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
+use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source};
+use octo_disk::{DiskOptions, DiskTarget, LocalSource, Modes};
+use octo_mirror::{RunOptions, RunResult};
+use octo_smb::{Password, SmbSource};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// One run, ready to begin.
+pub struct Launch<'a> {
+    /// What the mirror is made from, and how.
+    pub recipe: &'a Recipe,
+    /// The mirror, absolute.
+    pub target: &'a Path,
+    /// What is for this run only.
+    pub once: &'a Once,
+    /// The account's password, where one is needed.
+    pub password: Option<Password>,
+    /// The id of the mirror that was last seen at this path: how a disk that is not mounted is noticed.
+    pub known_target: Option<String>,
+    /// Called with the mirror's id as soon as it has one, so that even a first run that is killed leaves a path that is
+    /// known. Not called by a dry run.
+    pub remember: &'a (dyn Fn(&str) + Sync),
+}
+
+/// What a person says for one run only; never kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Once {
+    /// Do nothing, say what would be done.
+    pub dry_run: bool,
+    /// Take over a folder that has files.
+    pub adopt: bool,
+    /// Begin anew at a known path.
+    pub new_target: bool,
+    /// Another source is intended.
+    pub accept_source: bool,
+    /// Many replacements are right.
+    pub release_brake: bool,
+    /// A shift of time zone.
+    pub restamp_shift_secs: Option<i64>,
+    /// The plan whose deletions are approved.
+    pub approve: Option<String>,
+}
+
+impl Launch<'_> {
+    /// Makes the mirror. `Err` only for what makes no sense and was never begun; everything else is in the report.
+    pub fn run(self, monitor: &dyn Monitor, clock: &dyn Clock, cancel: &Cancel) -> Result<RunResult, Error> {
+        let (recipe, path, once, remember) = (self.recipe, self.target, self.once, self.remember);
+        let result = self.begin().map(|begun| {
+            let monitor = RememberEarly { begun: &begun, remember, monitor };
+            octo_mirror::run(&*begun.source, &begun.target, &begun.options, &monitor, clock, cancel)
+        });
+        match result {
+            Err(error) if error.code != Code::Usage => Ok(never_begun(recipe, path, once, error, monitor, clock)),
+            result => result,
+        }
+    }
+
+    fn begin(self) -> Result<Begun, Error> {
+        let Launch { recipe, target, once, .. } = self;
+        if let Some(local) = recipe.origin.local_path() {
+            octo_disk::overlap(&local, target)?;
+        }
+        octo_disk::marker_above(target)?;
+        let options = run_options(recipe, target, once, self.known_target)?;
+        let source = open_source(recipe, self.password)?;
+        // A mirror that was here before and is gone must not come into being again as an empty folder.
+        let create = !once.dry_run && (options.known_target.is_none() || once.new_target);
+        let modes = Modes { file: recipe.file_mode, folder: recipe.folder_mode };
+        let target = DiskTarget::open(target, DiskOptions { create, modes })?;
+        Ok(Begun { source, target, options })
+    }
+}
+
+/// What the engine needs.
+struct Begun {
+    source: Box<dyn Source>,
+    target: DiskTarget,
+    options: RunOptions,
+}
+
+fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option<String>) -> Result<RunOptions, Error> {
+    Ok(RunOptions {
+        dry_run: once.dry_run,
+        filter: recipe.filter()?,
+        no_delete: recipe.no_delete,
+        max_delete: recipe.max_delete,
+        adopt: once.adopt,
+        new_target: once.new_target,
+        accept_source: once.accept_source,
+        keep_versions: recipe.keep_versions(),
+        compare: recipe.compare(),
+        restamp_shift_secs: once.restamp_shift_secs,
+        bandwidth_bytes_per_sec: recipe.bandwidth_bytes_per_sec,
+        require_privilege: recipe.backup_intent == Intent::Require,
+        trust_listings: recipe.trust_listings,
+        approve: once.approve.clone(),
+        release_brake: once.release_brake,
+        known_target,
+        source_label: recipe.origin.label(),
+        target_label: target.display().to_string(),
+        job: Some(recipe.to_text()?),
+        workers: None,
+    })
+}
+
+/// Opens the source of a recipe.
+pub fn open_source(recipe: &Recipe, password: Option<Password>) -> Result<Box<dyn Source>, Error> {
+    if let Some(path) = recipe.origin.local_path() {
+        return Ok(Box::new(LocalSource::open(&path)?));
+    }
+    let (address, credentials, options) = share_access(recipe, password)?;
+    Ok(Box::new(SmbSource::connect(address, credentials, options)?))
+}
+
+/// The report of a run that failed before the engine could begin: silence is never success.
+pub fn never_begun(
+    recipe: &Recipe,
+    target: &Path,
+    once: &Once,
+    error: Error,
+    monitor: &dyn Monitor,
+    clock: &dyn Clock,
+) -> RunResult {
+    let problem = Problem { code: error.code, path: RelPath::root(), detail: error.detail };
+    monitor.event(&Event::Problem(&problem));
+    let took = clock.monotonic();
+    let report = RunReport {
+        format: REPORT_FORMAT,
+        run: 0,
+        outcome: Outcome::Failed,
+        dry_run: once.dry_run,
+        source: recipe.origin.label(),
+        target: target.display().to_string(),
+        started: clock.now().plus_secs(-i64::try_from(took.as_secs()).unwrap_or(0)),
+        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        counts: Counts { problems: 1, ..Counts::default() },
+        held_because: Vec::new(),
+        held_plan: None,
+        remarks: Vec::new(),
+        causes: vec![Cause { code: problem.code, count: 1, examples: vec![problem] }],
+        free_bytes: None,
+    };
+    RunResult { report, target_id: None }
+}
+
+/// Tells the mirror's id once its marker is there: it is before the first file.
+struct RememberEarly<'a> {
+    begun: &'a Begun,
+    remember: &'a (dyn Fn(&str) + Sync),
+    monitor: &'a dyn Monitor,
+}
+
+impl Monitor for RememberEarly<'_> {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Phase(Phase::Copy) = event
+            && !self.begun.options.dry_run
+            && let Ok(Some(id)) = octo_mirror::target_id(&self.begun.target)
+        {
+            (self.remember)(&id);
+        }
+        self.monitor.event(event);
+    }
+}
