@@ -5,21 +5,35 @@
 //! [`RelPath`](octo_core::RelPath)s, which cannot say `..`. It decides nothing: what to copy or delete is the
 //! engine's business.
 //!
-//! Everything that depends on the operating system is in a module of its own (`linux`); what the filesystem cannot hold
-//! is in `records`.
+//! Everything that depends on the operating system is in a room of its own, `linux` or `windows`; both have the same
+//! doors, and the rest of the crate knows them as `os`. What the filesystem cannot hold is in `records`.
+
+mod options;
+mod place;
+mod records;
+mod shelf;
+mod target;
+mod times;
 
 #[cfg(target_os = "linux")]
 mod linux;
-mod records;
-
 #[cfg(target_os = "linux")]
-pub use linux::{
-    open::{DiskOptions, Modes},
-    place::{marker_above, overlap},
-    source::LocalSource,
-    target::DiskTarget,
-};
+use linux as os;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as os;
+
+pub use options::{DiskOptions, Modes};
+pub use os::source::LocalSource;
+pub use place::{marker_above, overlap};
+pub use target::DiskTarget;
 
 /// The Debian packages that the tests of this crate need.
 pub const TEST_PACKAGES: &[&str] =
     &["mount", "util-linux", "e2fsprogs", "xfsprogs", "btrfs-progs", "exfatprogs", "exfat-fuse", "ntfs-3g"];
+
+/// A path in the reserved folder.
+fn reserved(below: &str) -> octo_core::RelPath {
+    octo_core::RelPath::parse(format!("{}/{below}", octo_core::RESERVED).as_bytes()).unwrap_or_default()
+}

@@ -6,6 +6,30 @@
 use octo_core::{Code, Error, RelPath};
 use rustix::io::Errno;
 
+/// Something is there already.
+pub(crate) const TAKEN: Errno = Errno::EXIST;
+/// Nothing is there.
+pub(crate) const MISSING: Errno = Errno::NOENT;
+/// A folder is there, where a file or link should be.
+pub(crate) const IS_FOLDER: Errno = Errno::ISDIR;
+/// The filesystem does not keep last write times.
+pub(crate) const NO_TIMES: Errno = Errno::NOTSUP;
+
+/// Nothing is there, or not even its folder.
+pub(crate) fn is_missing(errno: Errno) -> bool {
+    errno == Errno::NOENT
+}
+
+/// There is no such folder any more.
+pub(crate) fn is_no_folder(errno: Errno) -> bool {
+    matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
+}
+
+/// What a filesystem can do cannot be tried out by who may not write there, or where nothing can be written.
+pub(crate) fn forbids_trying(errno: Errno) -> bool {
+    matches!(errno, Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::NOSPC | Errno::DQUOT | Errno::NOENT)
+}
+
 /// An error met while working on the mirror. `doing` is a gerund, such as `renaming`.
 pub(crate) fn target(errno: Errno, doing: &str, path: &RelPath) -> Error {
     Error::new(target_code(errno), format!("{doing} {path}: {}", words(errno)))

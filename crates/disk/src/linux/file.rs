@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 /// A file of the mirror, by its handle.
 #[derive(Debug)]
 pub(crate) struct DiskFile {
-    pub(crate) fd: OwnedFd,
+    pub(crate) handle: OwnedFd,
     /// For messages only.
     pub(crate) path: RelPath,
     pub(crate) times: TimeRules,
@@ -20,7 +20,7 @@ impl TargetFile for DiskFile {
     fn write_at(&self, offset_bytes: u64, bytes: &[u8]) -> Result<(), Error> {
         let mut at = 0usize;
         while at < bytes.len() {
-            match retry_on_intr(|| pwrite(&self.fd, &bytes[at..], offset_bytes.saturating_add(at as u64))) {
+            match retry_on_intr(|| pwrite(&self.handle, &bytes[at..], offset_bytes.saturating_add(at as u64))) {
                 Ok(0) => return Err(fault::target(Errno::IO, "writing", &self.path)),
                 Ok(written) => at += written,
                 Err(errno) => return Err(fault::target(errno, "writing", &self.path)),
@@ -30,26 +30,28 @@ impl TargetFile for DiskFile {
     }
 
     fn read_at(&self, offset_bytes: u64, buffer: &mut [u8]) -> Result<usize, Error> {
-        retry_on_intr(|| pread(&self.fd, &mut *buffer, offset_bytes))
+        retry_on_intr(|| pread(&self.handle, &mut *buffer, offset_bytes))
             .map_err(|errno| fault::target(errno, "reading", &self.path))
     }
 
     fn set_len(&self, size_bytes: u64) -> Result<(), Error> {
-        retry_on_intr(|| rustix::fs::ftruncate(&self.fd, size_bytes))
+        retry_on_intr(|| rustix::fs::ftruncate(&self.handle, size_bytes))
             .map_err(|errno| fault::target(errno, "setting the length of", &self.path))
     }
 
     fn sync(&self) -> Result<(), Error> {
-        retry_on_intr(|| rustix::fs::fdatasync(&self.fd)).map_err(|errno| fault::target(errno, "syncing", &self.path))
+        retry_on_intr(|| rustix::fs::fdatasync(&self.handle))
+            .map_err(|errno| fault::target(errno, "syncing", &self.path))
     }
 
     fn set_times(&self, write: Timestamp, _creation: Option<Timestamp>) -> Result<(), Error> {
         let times = stat::write_time(self.times.represent(write));
-        rustix::fs::futimens(&self.fd, &times).map_err(|errno| fault::target(errno, "setting the time of", &self.path))
+        rustix::fs::futimens(&self.handle, &times)
+            .map_err(|errno| fault::target(errno, "setting the time of", &self.path))
     }
 
     fn meta(&self) -> Result<Meta, Error> {
-        let stat = stat::of_handle(&self.fd).map_err(|errno| fault::target(errno, "looking at", &self.path))?;
+        let stat = stat::of_handle(&self.handle).map_err(|errno| fault::target(errno, "looking at", &self.path))?;
         Ok(stat::meta(&stat, Side::Mirror, Some(self.volume)))
     }
 }

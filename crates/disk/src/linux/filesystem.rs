@@ -2,13 +2,14 @@
 
 use crate::linux::root::Root;
 use crate::linux::{listing, stat};
-use octo_core::RelPath;
+use octo_core::{RelPath, Space};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, fstatvfs, statx};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::os::linux::fs::MetadataExt;
+use std::path::Path;
 
 /// Filesystems whose `syncfs` writes everything and reports errors. Anything else is synced file by file.
 const SYNCED_AS_A_WHOLE: &[&str] = &[
@@ -37,6 +38,13 @@ fn name_in(table: &str, mount_id: u64) -> Option<&str> {
     let id = mount_id.to_string();
     let line = table.lines().find(|line| line.split(' ').next() == Some(&id))?;
     line.split_once(" - ")?.1.split(' ').next()
+}
+
+/// Free space.
+pub(crate) fn space(fd: impl AsFd) -> Result<Space, Errno> {
+    let stat = fstatvfs(fd)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    Ok(Space { free_bytes: bytes(stat.f_bavail), total_bytes: bytes(stat.f_blocks) })
 }
 
 /// Whether one call makes all of this filesystem durable.
@@ -90,6 +98,12 @@ fn uuid((major, minor): (u32, u32)) -> Option<String> {
         let is_it = std::fs::metadata(entry.path()).is_ok_and(|meta| meta.st_rdev() == device);
         is_it.then(|| entry.file_name().to_string_lossy().into_owned())
     })
+}
+
+/// What tells one folder from every other on this machine, whatever its path.
+pub(crate) fn folder_identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    let meta = std::fs::metadata(path)?;
+    Ok((meta.st_dev(), meta.st_ino()))
 }
 
 #[cfg(test)]

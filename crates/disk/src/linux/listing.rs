@@ -24,7 +24,7 @@ pub(crate) enum End {
         /// The first of them.
         name: Vec<u8>,
         /// Why.
-        errno: Errno,
+        fault: Errno,
     },
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn entries(folder: BorrowedFd<'_>, side: Side, volume: u64, sink: &mu
     })?;
     Ok(match (flow, unclear) {
         (ControlFlow::Break(()), _) => End::Stopped,
-        (_, Some((name, errno))) => End::Unclear { name, errno },
+        (_, Some((name, fault))) => End::Unclear { name, fault },
         _ => End::All,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::linux::root::Root;
 use crate::linux::tree::{self, Spot};
-use crate::linux::{fault, open, stat};
+use crate::linux::{fault, stat};
 use octo_core::{Code, Error, RESERVED, RelPath};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
@@ -10,10 +10,10 @@ use rustix::io::Errno;
 /// Takes the lock, making the reserved folder and the lock file if needed. Held until the value is dropped, and not
 /// longer than the process lives.
 pub(crate) fn take(root: &Root) -> Result<Box<dyn Send>, Error> {
-    let path = open::reserved("lock");
+    let path = crate::reserved("lock");
     let failed = |errno| fault::target(errno, "locking", &path);
     let folder = RelPath::parse(RESERVED.as_bytes()).unwrap_or_default();
-    tree::make_folder(root, &folder, Mode::RWXU).map_err(failed)?;
+    tree::make_folder(root, &folder, 0o700).map_err(failed)?;
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK;
     let fd = root.open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
     match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {

@@ -6,11 +6,13 @@ pub(crate) mod filesystem;
 pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod open;
-pub(crate) mod place;
 pub(crate) mod probe;
 pub(crate) mod root;
-pub(crate) mod shelf;
 pub(crate) mod source;
 pub(crate) mod stat;
-pub(crate) mod target;
 pub(crate) mod tree;
+
+/// What the operating system says went wrong.
+pub(crate) type Fault = rustix::io::Errno;
+/// Something that is open.
+pub(crate) type Handle = std::os::fd::OwnedFd;

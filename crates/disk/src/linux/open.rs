@@ -1,43 +1,17 @@
-//! Opening a target: its root, its nearest folder that exists, and what its filesystem can do.
+//! Opening a target: its root, its nearest folder that exists, and what its filesystem can do. And what a target needs
+//! from outside of itself.
 
-use crate::linux::probe;
 use crate::linux::root::Root;
-use octo_core::{Abilities, Code, Error, RESERVED, RelPath};
+use crate::linux::{probe, stat, tree};
+use crate::reserved;
+use octo_core::{Abilities, Code, Error, Kind, RelPath};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, OwnedFd};
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
-
-/// Permissions of what is made in a mirror. Private unless told otherwise (DESIGN rule 9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Modes {
-    /// Of files. Only permission bits count; the owner can always read and write.
-    pub file: u32,
-    /// Of folders. Only permission bits count; the owner can always do everything.
-    pub folder: u32,
-}
-
-impl Default for Modes {
-    fn default() -> Modes {
-        Modes { file: 0o600, folder: 0o700 }
-    }
-}
-
-/// How to open a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DiskOptions {
-    /// Make the folder, and those above it, if it does not exist. Without it a target that does not exist is empty and
-    /// nothing can be made in it: for a dry run.
-    pub create: bool,
-    /// Permissions of what is made.
-    pub modes: Modes,
-}
-
-/// A path in the reserved folder.
-pub(crate) fn reserved(below: &str) -> RelPath {
-    RelPath::parse(format!("{RESERVED}/{below}").as_bytes()).unwrap_or_default()
-}
+use std::path::{Path, PathBuf};
 
 /// What an error means while a target is opened.
 pub(crate) fn open_code(errno: Errno) -> Code {
@@ -75,8 +49,44 @@ pub(crate) fn find_abilities(root: &Root) -> Result<Abilities, Errno> {
     }
 }
 
+/// A nameless file: in our own temporary area, else in the system's.
+pub(crate) fn scratch(root: &Root, tmp: &RelPath) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    // Not every filesystem has nameless files, and on FUSE a removed one stays visible while it is open.
+    root.open(tmp, flags, Mode::empty()).and_then(tree::nameless).or_else(|_| {
+        let folder = system_temporary()?;
+        tree::nameless(&folder).or_else(|_| tree::unlinked(&folder))
+    })
+}
+
+/// Where a file is at this moment, for a library that opens it by its path. It is opened here first, confined to the root,
+/// and made if it may be; `None` if it is not there. SQLite follows no link in the last step either (it opens with
+/// `O_NOFOLLOW`).
+pub(crate) fn place_of_file(root: &Root, path: &RelPath, create: bool) -> Result<Option<PathBuf>, Errno> {
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | if create { OFlags::CREATE } else { OFlags::empty() };
+    let mode = if create { Mode::RUSR | Mode::WUSR } else { Mode::empty() };
+    let handle = match root.open(path, flags, mode) {
+        Err(Errno::NOENT) if !create => return Ok(None),
+        other => other?,
+    };
+    if stat::kind(&stat::of_handle(&handle)?) != Kind::File {
+        return Err(Errno::ISDIR);
+    }
+    // Closing a handle of a file drops the POSIX locks this process has on it: close ours before others take theirs.
+    drop(handle);
+    let folder = root.place(path)?;
+    let there = std::fs::read_link(format!("/proc/thread-self/fd/{}", folder.as_fd().as_raw_fd()))
+        .map_err(|error| error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))?;
+    Ok(Some(there.join(OsStr::from_bytes(folder.name))))
+}
+
+/// An identifier of this start of the machine.
+pub(crate) fn boot_id() -> Option<String> {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).ok()
+}
+
 /// Rather `/var/tmp` than `/tmp`, which may live in memory.
-pub(crate) fn system_temporary() -> Result<OwnedFd, Errno> {
+fn system_temporary() -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let given = std::env::var_os("TMPDIR").map(std::path::PathBuf::from);
     let places = given.into_iter().chain(["/var/tmp".into(), "/tmp".into()]);

@@ -2,8 +2,8 @@
 //!
 //! It must leave nothing behind, and never touches what it did not make.
 
-use crate::linux::{filesystem, listing, stat};
-use octo_core::time::TICKS_PER_SEC;
+use crate::linux::{fault, filesystem, listing, stat};
+use crate::times;
 use octo_core::{Abilities, NameRules, TimeRules, Timestamp};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -16,13 +16,6 @@ const FILE: OFlags =
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// Steps of time that filesystems have, in ticks of 100 ns: exact, 1 us, 1 ms, 10 ms, 1 s, 2 s (FAT).
-const STEPS_TICKS: &[i64] = &[1, 10, 10_000, 100_000, TICKS_PER_SEC, 2 * TICKS_PER_SEC];
-/// 2001-09-09 01:46:41.1234567, an odd number in every step, and a time that every filesystem has.
-const ODD_MOMENT: Timestamp = Timestamp(10_000_000_011_234_567);
-/// The times of Windows, 1601 to 30828: further away nobody needs them, and filesystems compute them wrongly.
-const EARLIEST: Timestamp = Timestamp(-11_644_473_600 * TICKS_PER_SEC);
-const LATEST: Timestamp = Timestamp(i64::MAX + EARLIEST.0);
 const FORBIDDEN_SOMEWHERE: &str = "<>:\"|?*\\";
 const NAME_BYTES: usize = 255;
 const PREFIX: &str = ".octobackup-probe-";
@@ -110,31 +103,7 @@ fn times(file: &OwnedFd) -> Result<TimeRules, Errno> {
         rustix::fs::futimens(file, &stat::write_time(time))?;
         Ok(stat::timestamp(&stat::of_handle(file)?.stx_mtime))
     };
-    let odd = stored(ODD_MOMENT)?;
-    let floor = |ticks: i64, step: i64| ticks - ticks.rem_euclid(step);
-    let matching = STEPS_TICKS.iter().find(|step| floor(ODD_MOMENT.0, **step) == odd.0);
-    // Times that cannot be set would make every file look changed for ever.
-    let granularity_ticks = *matching.ok_or(Errno::NOTSUP)?;
-    // The end of the range in either direction, in whole steps of at least a second; fractions must be kept there too,
-    // which Linux does not do in the very first and last second of a range, nor ntfs-3g before 1970.
-    let step = granularity_ticks.max(TICKS_PER_SEC);
-    let fraction = floor(ODD_MOMENT.0, granularity_ticks).rem_euclid(step);
-    let is_kept = |time: Timestamp| stored(time).is_ok_and(|back| back == time);
-    let keeps = |steps: i64| is_kept(Timestamp(steps * step)) && is_kept(Timestamp(steps * step + fraction));
-    let end = |limit: i64| {
-        let last = limit / step;
-        (if keeps(last) { last } else { last_kept(ODD_MOMENT.0 / step, last, keeps) }) * step
-    };
-    Ok(TimeRules { granularity_ticks, min: Timestamp(end(EARLIEST.0)), max: Timestamp(end(LATEST.0)) })
-}
-
-/// Between `good`, which is kept, and `bad`, which is not: the last that is kept.
-fn last_kept(mut good: i64, mut bad: i64, keeps: impl Fn(i64) -> bool) -> i64 {
-    while good.abs_diff(bad) > 1 {
-        let middle = good.midpoint(bad);
-        if keeps(middle) { good = middle } else { bad = middle }
-    }
-    good
+    times::rules(stored)?.ok_or(fault::NO_TIMES)
 }
 
 fn names(folder: BorrowedFd<'_>) -> Result<NameRules, Errno> {
@@ -191,16 +160,4 @@ fn empty(folder: BorrowedFd<'_>) -> Result<(), Errno> {
         ControlFlow::Continue(())
     })?;
     names.iter().try_for_each(|name| rustix::fs::unlinkat(folder, name.as_c_str(), AtFlags::empty()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_kept_step_is_found_in_both_directions() {
-        assert_eq!(last_kept(10, i64::MAX / 3, |n| n <= 12_345), 12_345);
-        assert_eq!(last_kept(10, i64::MIN / 3, |n| n >= -7), -7);
-        assert_eq!(last_kept(10, 11, |_| false), 10);
-    }
 }

@@ -68,6 +68,12 @@ impl Root {
         self.0.as_ref().map(AsFd::as_fd).ok_or(Errno::NOENT)
     }
 
+    /// Makes everything in the filesystem durable. On the root's handle, opened before the first write: it sees every
+    /// write error since then.
+    pub(crate) fn sync_whole(&self) -> Result<(), Errno> {
+        rustix::fs::syncfs(self.handle()?)
+    }
+
     /// Opens what is at `path` itself.
     pub(crate) fn open(&self, path: &RelPath, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
         resolve(self.handle()?, path.as_bytes(), flags, mode)

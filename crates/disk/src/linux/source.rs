@@ -89,7 +89,7 @@ impl LocalSource {
         match listing::entries(fd.as_fd(), Side::Source, volume, sink) {
             Ok(End::All) => Ok(()),
             Ok(End::Stopped) => Err(cut("no more was wanted".to_owned())),
-            Ok(End::Unclear { name, errno }) => {
+            Ok(End::Unclear { name, fault: errno }) => {
                 let name = octo_core::path::bytes_to_text(&name);
                 Err(fault::source(errno, "looking into", folder).within(name))
             }

@@ -2,9 +2,10 @@
 //!
 //! Knows nothing of records. Errors stay the kernel's here; [`fault`](crate::linux::fault) gives them a meaning.
 
+use crate::linux::listing::{self, End};
 use crate::linux::root::{Place, Root};
-use crate::linux::stat;
-use octo_core::{Done, Kind, LinkTarget, LinkType, RelPath, Timestamp};
+use crate::linux::stat::{self, Side};
+use octo_core::{Done, Kind, LinkTarget, LinkType, ListSink, RelPath, Timestamp};
 use rustix::fs::{AtFlags, Mode, OFlags, RawMode, RenameFlags, Statx};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, OwnedFd};
@@ -39,8 +40,15 @@ pub(crate) fn spot(root: &Root, path: &RelPath) -> Result<Spot, Errno> {
     }
 }
 
+/// Streams the entries of a folder of the mirror into `sink`.
+pub(crate) fn list(root: &Root, folder: &RelPath, volume: u64, sink: &mut dyn ListSink) -> Result<End, Errno> {
+    let fd = root.open(folder, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
+    listing::entries(fd.as_fd(), Side::Mirror, volume, sink)
+}
+
 /// Makes a folder with exactly these permissions, whatever umask and the parent's set-group bit say.
-pub(crate) fn make_folder(root: &Root, path: &RelPath, mode: Mode) -> Result<Done, Errno> {
+pub(crate) fn make_folder(root: &Root, path: &RelPath, mode: u32) -> Result<Done, Errno> {
+    let mode = Mode::from_raw_mode(mode);
     let place = match root.place(path) {
         Err(Errno::NOENT) => return Ok(Done::Missing),
         other => other?,
@@ -54,7 +62,8 @@ pub(crate) fn make_folder(root: &Root, path: &RelPath, mode: Mode) -> Result<Don
 }
 
 /// Makes a new, empty file with exactly these permissions.
-pub(crate) fn create_file(root: &Root, path: &RelPath, mode: Mode) -> Result<OwnedFd, Errno> {
+pub(crate) fn create_file(root: &Root, path: &RelPath, mode: u32) -> Result<OwnedFd, Errno> {
+    let mode = Mode::from_raw_mode(mode);
     let fd = root.open(path, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL, mode)?;
     set_mode(&fd, mode)?;
     Ok(fd)

@@ -5,22 +5,19 @@
 //! crash leave both a record and an entry of the disk under one name, the disk's is what is there, and the record is
 //! forgotten with it.
 
-use crate::linux::file::DiskFile;
-use crate::linux::listing::{self, End};
-use crate::linux::open::{self, DiskOptions, Modes};
-use crate::linux::root::Root;
-use crate::linux::shelf::Shelf;
-use crate::linux::stat::Side;
-use crate::linux::tree::{self, Spot};
-use crate::linux::{fault, filesystem, lock, stat};
+use crate::options::{DiskOptions, Modes};
+use crate::os::file::DiskFile;
+use crate::os::listing::End;
+use crate::os::root::Root;
+use crate::os::stat::Side;
+use crate::os::tree::{self, Spot};
+use crate::os::{Fault, Handle, fault, filesystem, lock, open, stat};
+use crate::shelf::Shelf;
 use octo_core::{
     Abilities, Code, Done, Entry, Error, Kind, LinkTarget, LinkType, ListSink, Listed, Meta, RESERVED, RelPath, Space,
     Target, TargetFile, Timestamp,
 };
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 use std::collections::HashSet;
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -34,7 +31,7 @@ const TOUCHED_MAX: usize = 4096;
 pub struct DiskTarget {
     root: Root,
     /// On the target's filesystem, for its free space; also where the root does not exist yet.
-    nearest: OwnedFd,
+    nearest: Handle,
     modes: Modes,
     abilities: Abilities,
     volume: u64,
@@ -46,51 +43,52 @@ pub struct DiskTarget {
 impl DiskTarget {
     /// Opens the folder at `path` as a target, and finds out what its filesystem can do.
     pub fn open(path: &Path, options: DiskOptions) -> Result<DiskTarget, Error> {
-        let failed = |errno: Errno| Error::new(open::open_code(errno), format!("opening {}: {errno}", path.display()));
+        let failed = |fault: Fault| Error::new(open::open_code(fault), format!("opening {}: {fault}", path.display()));
         let root = match Root::open_at(path) {
-            Err(Errno::NOENT) if options.create => {
+            Err(fault) if fault::is_missing(fault) && options.create => {
                 open::make_root(path)?;
                 Root::open_at(path).map_err(failed)?
             }
-            Err(Errno::NOENT) => Root::absent(),
+            Err(fault) if fault::is_missing(fault) => Root::absent(),
             other => other.map_err(failed)?,
         };
         let nearest = open::nearest_folder(path).map_err(failed)?;
         let volume = filesystem::number(&nearest).map_err(failed)?;
         let abilities = match open::find_abilities(&root) {
             // A dry run changes nothing and may be made by somebody who could not.
-            Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::NOSPC | Errno::DQUOT | Errno::NOENT)
-                if !options.create =>
-            {
+            Err(fault) if fault::forbids_trying(fault) && !options.create => {
                 Abilities::full(&filesystem::name(&nearest))
             }
-            other => other.map_err(|errno| {
-                let why =
-                    if errno == Errno::NOTSUP { "it does not keep last write times".into() } else { errno.to_string() };
+            other => other.map_err(|fault| {
+                let why = if fault == fault::NO_TIMES {
+                    "it does not keep last write times".into()
+                } else {
+                    fault.to_string()
+                };
                 let what = format!("finding out what the filesystem of {} can do: {why}", path.display());
-                Error::new(open::open_code(errno), what)
+                Error::new(open::open_code(fault), what)
             })?,
         };
         let touched = Mutex::default();
         Ok(DiskTarget { root, nearest, modes: options.modes, abilities, volume, shelf: Shelf::default(), touched })
     }
 
-    fn file_mode(&self) -> Mode {
-        Mode::from_raw_mode((self.modes.file & 0o777) | 0o600)
+    fn file_mode(&self) -> u32 {
+        (self.modes.file & 0o777) | 0o600
     }
 
-    fn folder_mode(&self, path: &RelPath) -> Mode {
+    fn folder_mode(&self, path: &RelPath) -> u32 {
         let ours =
             path.as_bytes().strip_prefix(RESERVED.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
-        Mode::from_raw_mode(if ours { 0o700 } else { (self.modes.folder & 0o777) | 0o700 })
+        if ours { 0o700 } else { (self.modes.folder & 0o777) | 0o700 }
     }
 
-    fn file(&self, fd: OwnedFd, path: &RelPath) -> Box<dyn TargetFile> {
-        Box::new(DiskFile { fd, path: path.clone(), times: self.abilities.times, volume: self.volume })
+    fn file(&self, handle: Handle, path: &RelPath) -> Box<dyn TargetFile> {
+        Box::new(DiskFile { handle, path: path.clone(), times: self.abilities.times, volume: self.volume })
     }
 
     fn spot(&self, path: &RelPath) -> Result<Spot, Error> {
-        tree::spot(&self.root, path).map_err(|errno| fault::target(errno, "looking at", path))
+        tree::spot(&self.root, path).map_err(|fault| fault::target(fault, "looking at", path))
     }
 
     /// Whether a link is recorded at `path`.
@@ -129,8 +127,9 @@ impl DiskTarget {
         for folder in touched.iter() {
             match tree::sync_folder(&self.root, folder) {
                 // Gone since, or something else by now; the folder it was in is touched too.
-                Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-                Err(errno) => return Err(fault::target(errno, "syncing", folder)),
+                Ok(()) => {}
+                Err(fault) if fault::is_no_folder(fault) => {}
+                Err(fault) => return Err(fault::target(fault, "syncing", folder)),
             }
         }
         touched.clear();
@@ -146,15 +145,13 @@ impl DiskTarget {
     }
 
     fn list_disk(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<(), Error> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let failed = |errno| fault::target(errno, "listing", folder);
-        let fd = self.root.open(folder, flags, Mode::empty()).map_err(failed)?;
-        match listing::entries(fd.as_fd(), Side::Mirror, self.volume, sink).map_err(failed)? {
+        let failed = |fault| fault::target(fault, "listing", folder);
+        match tree::list(&self.root, folder, self.volume, sink).map_err(failed)? {
             End::All => Ok(()),
             End::Stopped => Err(Error::new(Code::ListingCut, format!("listing {folder}: no more was wanted"))),
-            End::Unclear { name, errno } => {
+            End::Unclear { name, fault } => {
                 let name = octo_core::path::bytes_to_text(&name);
-                Err(Error::new(fault::target_code(errno), format!("looking at {name} in {folder}: {errno}")))
+                Err(Error::new(fault::target_code(fault), format!("looking at {name} in {folder}: {fault}")))
             }
         }
     }
@@ -208,15 +205,13 @@ impl Target for DiskTarget {
     }
 
     fn space(&self) -> Result<Space, Error> {
-        let stat = rustix::fs::fstatvfs(&self.nearest)
-            .map_err(|errno| fault::target(errno, "asking for the free space of", &RelPath::root()))?;
-        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
-        Ok(Space { free_bytes: bytes(stat.f_bavail), total_bytes: bytes(stat.f_blocks) })
+        filesystem::space(&self.nearest)
+            .map_err(|fault| fault::target(fault, "asking for the free space of", &RelPath::root()))
     }
 
     fn boot_id(&self) -> String {
         // Without it every unfinished run looks like one from before a crash of the machine, which is the safe side.
-        std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+        open::boot_id().unwrap_or_default()
     }
 
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
@@ -245,26 +240,26 @@ impl Target for DiskTarget {
             return Ok(Done::Exists);
         }
         let made = tree::make_folder(&self.root, path, self.folder_mode(path));
-        self.settled(made.map_err(|errno| fault::target(errno, "making", path))?, &[path])
+        self.settled(made.map_err(|fault| fault::target(fault, "making", path))?, &[path])
     }
 
     fn create_file(&self, path: &RelPath) -> Result<Box<dyn TargetFile>, Error> {
-        let failed = |errno| fault::target(errno, "creating", path);
+        let failed = |fault| fault::target(fault, "creating", path);
         if self.is_recorded(path)? {
-            return Err(failed(Errno::EXIST));
+            return Err(failed(fault::TAKEN));
         }
-        let fd = tree::create_file(&self.root, path, self.file_mode()).map_err(failed)?;
+        let handle = tree::create_file(&self.root, path, self.file_mode()).map_err(failed)?;
         self.touch(path)?;
-        Ok(self.file(fd, path))
+        Ok(self.file(handle, path))
     }
 
     fn open_file(&self, path: &RelPath) -> Result<Option<Box<dyn TargetFile>>, Error> {
-        let fd = tree::open_file(&self.root, path).map_err(|errno| fault::target(errno, "opening", path))?;
-        Ok(fd.map(|fd| self.file(fd, path)))
+        let handle = tree::open_file(&self.root, path).map_err(|fault| fault::target(fault, "opening", path))?;
+        Ok(handle.map(|handle| self.file(handle, path)))
     }
 
     fn make_link(&self, path: &RelPath, link: &LinkTarget, write: Timestamp) -> Result<Done, Error> {
-        let failed = |errno| fault::target(errno, "making the link", path);
+        let failed = |fault| fault::target(fault, "making the link", path);
         let write = self.abilities.times.represent(write);
         if self.is_recorded(path)? {
             return Ok(Done::Exists);
@@ -283,7 +278,7 @@ impl Target for DiskTarget {
     }
 
     fn read_link(&self, path: &RelPath) -> Result<Option<LinkTarget>, Error> {
-        let text = tree::read_link(&self.root, path).map_err(|errno| fault::target(errno, "reading the link", path))?;
+        let text = tree::read_link(&self.root, path).map_err(|fault| fault::target(fault, "reading the link", path))?;
         if let Some(data) = text {
             return Ok(Some(LinkTarget { kind: LinkType::Posix, data }));
         }
@@ -298,7 +293,7 @@ impl Target for DiskTarget {
         if self.is_recorded(to)? {
             return Ok(if self.look(from)?.is_some() { Done::Exists } else { Done::Missing });
         }
-        let linked = tree::hard_link(&self.root, from, to).map_err(|errno| fault::target(errno, "linking", from))?;
+        let linked = tree::hard_link(&self.root, from, to).map_err(|fault| fault::target(fault, "linking", from))?;
         match linked {
             Done::Missing => self.recorded_to(from, to, true),
             Done::Yes => {
@@ -310,10 +305,10 @@ impl Target for DiskTarget {
     }
 
     fn rename_over(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error> {
-        let failed = |errno| fault::target(errno, "renaming", from);
+        let failed = |fault| fault::target(fault, "renaming", from);
         if matches!(self.spot(to)?, Spot::Taken(stat) if stat::kind(&stat) == Kind::Folder) {
             // The kernel would let a folder replace an empty one.
-            return if self.look(from)?.is_some() { Err(failed(Errno::ISDIR)) } else { Ok(Done::Missing) };
+            return if self.look(from)?.is_some() { Err(failed(fault::IS_FOLDER)) } else { Ok(Done::Missing) };
         }
         let covers_record = self.is_recorded(to)?;
         if covers_record {
@@ -346,7 +341,7 @@ impl Target for DiskTarget {
             return Ok(if self.look(from)?.is_some() { Done::Exists } else { Done::Missing });
         }
         let renamed = tree::rename_new(&self.root, from, to, self.abilities.rename_noreplace)
-            .map_err(|errno| fault::target(errno, "renaming", from))?;
+            .map_err(|fault| fault::target(fault, "renaming", from))?;
         match renamed {
             Done::Missing => self.recorded_to(from, to, false),
             Done::Yes => {
@@ -358,7 +353,7 @@ impl Target for DiskTarget {
     }
 
     fn remove_file(&self, path: &RelPath) -> Result<Done, Error> {
-        let removed = tree::remove_file(&self.root, path).map_err(|errno| fault::target(errno, "removing", path))?;
+        let removed = tree::remove_file(&self.root, path).map_err(|fault| fault::target(fault, "removing", path))?;
         let forget = || {
             self.shelf.read(&self.root, |records| {
                 records.remove_name(path)?;
@@ -380,7 +375,7 @@ impl Target for DiskTarget {
             let exists = matches!(self.spot(path)?, Spot::Taken(_));
             return Ok(if exists { Done::NotEmpty } else { Done::Missing });
         }
-        let removed = tree::remove_folder(&self.root, path).map_err(|errno| fault::target(errno, "removing", path))?;
+        let removed = tree::remove_folder(&self.root, path).map_err(|fault| fault::target(fault, "removing", path))?;
         if removed == Done::Yes {
             self.shelf.read(&self.root, |records| records.remove_name(path))?;
         }
@@ -388,28 +383,27 @@ impl Target for DiskTarget {
     }
 
     fn set_times(&self, path: &RelPath, write: Timestamp, _creation: Option<Timestamp>) -> Result<(), Error> {
-        let failed = |errno| fault::target(errno, "setting the time of", path);
+        let failed = |fault| fault::target(fault, "setting the time of", path);
         let write = self.abilities.times.represent(write);
         if tree::set_time(&self.root, path, write).map_err(failed)? == Done::Yes {
             return Ok(());
         }
         let set = self.is_only_recorded(path)?
             && self.shelf.read(&self.root, |records| records.set_link_time(path, write))? == Some(true);
-        if set { Ok(()) } else { Err(failed(Errno::NOENT)) }
+        if set { Ok(()) } else { Err(failed(fault::MISSING)) }
     }
 
     fn checkpoint(&self) -> Result<(), Error> {
-        let failed = |errno| fault::target(errno, "syncing", &RelPath::root());
+        let failed = |fault| fault::target(fault, "syncing", &RelPath::root());
         self.shelf.read(&self.root, |records| records.settle())?;
         if self.abilities.whole_sync {
-            // On the root's handle, opened before the first write: it sees every write error since then.
-            return rustix::fs::syncfs(self.root.handle().map_err(failed)?).map_err(failed);
+            return self.root.sync_whole().map_err(failed);
         }
         self.sync_touched(&mut self.touched.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn sync_folder(&self, path: &RelPath) -> Result<(), Error> {
-        tree::sync_folder(&self.root, path).map_err(|errno| fault::target(errno, "syncing", path))
+        tree::sync_folder(&self.root, path).map_err(|fault| fault::target(fault, "syncing", path))
     }
 
     fn record_name(&self, stored: &RelPath, original: &[u8]) -> Result<(), Error> {
@@ -421,14 +415,9 @@ impl Target for DiskTarget {
     }
 
     fn scratch(&self) -> Result<Box<dyn TargetFile>, Error> {
-        let path = open::reserved("tmp");
-        let flags = OFlags::PATH | OFlags::DIRECTORY;
-        // Not every filesystem has nameless files, and on FUSE a removed one stays visible while it is open.
-        let made = self.root.open(&path, flags, Mode::empty()).and_then(tree::nameless).or_else(|_| {
-            let folder = open::system_temporary()?;
-            tree::nameless(&folder).or_else(|_| tree::unlinked(&folder))
-        });
-        let fd = made.map_err(|errno| fault::target(errno, "making a temporary file in", &path))?;
-        Ok(self.file(fd, &path))
+        let path = crate::reserved("tmp");
+        let made = open::scratch(&self.root, &path);
+        let handle = made.map_err(|fault| fault::target(fault, "making a temporary file in", &path))?;
+        Ok(self.file(handle, &path))
     }
 }

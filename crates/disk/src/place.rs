@@ -1,7 +1,7 @@
 //! Where a source and a target are in relation to each other, by what the kernel says they are and not by their text.
 
+use crate::os::filesystem;
 use octo_core::{Code, Error};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 /// Fails with [`Code::Nested`] if one of the two is the other, or contains it; links and mounts of the same folder in
@@ -97,8 +97,7 @@ impl Existing {
 }
 
 fn identity(path: &Path) -> Result<(u64, u64), Error> {
-    let meta = std::fs::metadata(path).map_err(|error| unclear(path, &error))?;
-    Ok((meta.dev(), meta.ino()))
+    filesystem::folder_identity(path).map_err(|error| unclear(path, &error))
 }
 
 fn unclear(path: &Path, error: &std::io::Error) -> Error {

@@ -1,0 +1,1 @@
+//! Windows: NT calls, all relative to a root handle. Not there yet.
