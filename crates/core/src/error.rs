@@ -52,7 +52,10 @@ codes! {
         "Give the backup account read access, or make it a member of Backup Operators so that backup intent opens everything.";
     /// In use by another program (sharing violation).
     Locked, "locked", AtEndOfRun, false, "in use by another program",
-        "Close the program that holds the file, or run the job when it is closed. An existing copy was kept.";
+        "Close the program that holds the file, or let the server make shadow copies: the newest one is then read instead.";
+    /// It was in use, and a previous version was copied instead.
+    FromSnapshot, "from-snapshot", Never, false, "in use, and read from a previous version instead",
+        "Nothing to do: the copy is whole, and as old as said here. The next run tries the file itself again.";
     /// It was listed and is gone.
     NotFound, "not-found", NextRun, false, "gone since it was listed",
         "Nothing to do: it was deleted or renamed while the run was under way. The next run settles it.";
@@ -61,7 +64,7 @@ codes! {
         "Files that are offline are not recalled. An existing copy was kept.";
     /// Time or size moved while it was read.
     ChangedWhileRead, "changed-while-read", AtEndOfRun, false, "changed while it was read",
-        "The file is written to all the time. It was read several times and no copy was whole; an existing copy was kept.";
+        "The file is written to all the time. Let the server make shadow copies: the newest one is then read instead.";
     /// It is not what the listing said: a file became a folder or a link.
     KindMoved, "kind-moved", AtEndOfRun, false, "turned into something else while the run was under way",
         "Nothing to do: the next run settles it.";
@@ -170,7 +173,7 @@ codes! {
 impl Code {
     /// Worth a line in the report, but nothing went wrong: the outcome does not change.
     pub fn is_note(self) -> bool {
-        matches!(self, Code::NameEscaped | Code::NotLocal)
+        matches!(self, Code::NameEscaped | Code::NotLocal | Code::FromSnapshot)
     }
 }
 
@@ -198,6 +201,12 @@ impl Error {
     /// The same error with `context` said first.
     pub fn within(mut self, context: impl fmt::Display) -> Error {
         self.detail = if self.detail.is_empty() { context.to_string() } else { format!("{context}: {}", self.detail) };
+        self
+    }
+
+    /// The same error with `more` said last.
+    pub fn and(mut self, more: impl fmt::Display) -> Error {
+        self.detail = if self.detail.is_empty() { more.to_string() } else { format!("{}; {more}", self.detail) };
         self
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing here does I/O, knows a runtime or reads a clock. The engine (`octo-mirror`) and the adapters
 //! (`octo-disk`, `octo-smb`) meet only through this crate: the ports are [`Source`], [`Target`], [`Monitor`] and
-//! [`Clock`]; the decisions are [`merge`], [`plan`], [`guard`], [`filter`], [`naming`] and [`retention`].
+//! [`Clock`]; the decisions are [`merge`], [`plan`], [`guard`], [`filter`], [`naming`], [`retention`] and [`snapshot`].
 
 pub mod abilities;
 pub mod clock;
@@ -18,6 +18,7 @@ pub mod plan;
 pub mod ranges;
 pub mod report;
 pub mod retention;
+pub mod snapshot;
 pub mod source;
 pub mod target;
 pub mod time;

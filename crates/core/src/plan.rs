@@ -51,6 +51,11 @@ pub struct PlanRules {
     pub suspect_since: Option<Timestamp>,
 }
 
+/// Whether a copy may not be whole, since the machine crashed shortly after it was written.
+pub fn is_suspect(suspect_since: Option<Timestamp>, target: &Meta) -> bool {
+    suspect_since.is_some_and(|since| target.change_time.is_none_or(|changed| changed > since))
+}
+
 /// What is to be done with one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -127,7 +132,7 @@ fn link_is_equal(source: &Meta, target: &Meta, rules: &PlanRules) -> bool {
 fn plan_file(source: &Meta, target: &Meta, known: Option<&Known>, rules: &PlanRules) -> Action {
     let same_size = source.size_bytes == target.size_bytes;
     let same_time = rules.times.represent(source.write_time) == target.write_time;
-    let suspect = rules.suspect_since.is_some_and(|since| target.change_time.is_none_or(|changed| changed > since));
+    let suspect = is_suspect(rules.suspect_since, target);
     if !source.is_local {
         return Action::KeepNotLocal;
     }

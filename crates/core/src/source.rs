@@ -3,7 +3,7 @@
 //! A source hands out listings folder by folder and fetches files in batches. Both calls block; the engine calls them
 //! from several threads at once ([`SourceFeatures`] says from how many), so that each adapter may hide its latency as it
 //! likes: compounding, pipelining, many connections. An adapter never retries what it reported through a sink; it may
-//! reconnect and repeat what it has not reported yet.
+//! reconnect and repeat what it has not reported yet. A sink is called from within the source, and must not call it.
 //!
 //! Everything that comes out of a source is hostile. Adapters turn names into [`Name`](crate::Name)s and report those
 //! that cannot be one; order, duplicates and completeness are the engine's business.

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::index::Journal;
 use crate::marker::RunOpen;
 use crate::place::Placer;
-use octo_core::{Error, Timestamp};
+use octo_core::{Error, Meta, Timestamp, plan};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,11 @@ impl<'a> Checkpoints<'a> {
     ) -> Checkpoints<'a> {
         let state = Mutex::new(State { bytes: 0, last: context.clock.monotonic() });
         Checkpoints { context, placer, journal, suspect_since, state }
+    }
+
+    /// Whether this copy, made before the machine crashed, may not be whole.
+    pub fn is_suspect(&self, copy: &Meta) -> bool {
+        plan::is_suspect(self.suspect_since, copy)
     }
 
     /// So much was copied; makes a checkpoint if it is time. Other threads go on meanwhile.

@@ -255,7 +255,7 @@ impl<'a> Comparer<'a> {
             }
             Action::KeepNotLocal => {
                 self.context.count(|c| c.not_local += 1);
-                self.context.problem(&at.source, Error::new(Code::NotLocal, ""));
+                self.context.file_problem(&at.source, Error::new(Code::NotLocal, ""), at.task(false).old.as_ref());
                 found.map_or(Ok(()), |placed| self.cursor.keep(placed, found))
             }
             Action::NotMirrored => {
@@ -517,6 +517,7 @@ impl At {
             verify,
             is_cut: self.is_cut,
             tries: 0,
+            stand_in: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::RunOptions;
 use crate::spill::{Log, LogBuffer};
 use octo_core::report::{Cause, Counts, Problem};
-use octo_core::{Cancel, Change, Clock, Code, Error, Event, Kind, Monitor, Phase, RelPath, Source, Target};
+use octo_core::{Cancel, Change, Clock, Code, Error, Event, Kind, Meta, Monitor, Phase, RelPath, Source, Target};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,6 +30,7 @@ pub struct Context<'a> {
     tally: Mutex<Tally>,
     problems: Mutex<Problems>,
     fatal: Mutex<Option<Error>>,
+    remarks: Mutex<Vec<String>>,
 }
 
 #[derive(Default)]
@@ -71,6 +72,7 @@ impl<'a> Context<'a> {
             tally: Mutex::default(),
             problems: Mutex::default(),
             fatal: Mutex::new(None),
+            remarks: Mutex::default(),
         }
     }
 
@@ -154,6 +156,18 @@ impl<'a> Context<'a> {
         self.monitor.event(&Event::Problem(&problem));
     }
 
+    /// Something went wrong with one file. Tells also how old the copy of it is that stays.
+    pub fn file_problem(&self, path: &RelPath, error: Error, copy: Option<&Meta>) {
+        if error.code.stops_run() {
+            return self.problem(path, error);
+        }
+        let kept = match copy {
+            Some(copy) => format!("the copy in the mirror is from {} UTC", copy.write_time),
+            None => "there is no copy of it yet".to_owned(),
+        };
+        self.problem(path, error.and(kept));
+    }
+
     fn keep(&self, problem: &Problem) {
         let mut problems = lock(&self.problems);
         let cause =
@@ -166,6 +180,16 @@ impl<'a> Context<'a> {
         if let Ok(text) = serde_json::to_vec(problem) {
             let _ = problems.all.push(self.target, &text);
         }
+    }
+
+    /// Something worth a line in the report that concerns no single entry.
+    pub fn remark(&self, remark: String) {
+        lock(&self.remarks).push(remark);
+    }
+
+    /// All remarks so far.
+    pub fn remarks(&self) -> Vec<String> {
+        lock(&self.remarks).clone()
     }
 
     /// The run cannot go on. The first reason counts.

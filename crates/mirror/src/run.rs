@@ -247,7 +247,7 @@ impl<'a> Run<'a> {
             self.copy_all(copier, &deferred)?;
             walked.guard.replaced_files = self.context.counts().replaced;
         }
-        self.copy_all(copier, &copier.take_later())?;
+        self.copy_later(copier)?;
         Ok(left.vanished)
     }
 
@@ -261,6 +261,17 @@ impl<'a> Run<'a> {
             }
             Ok(())
         })
+    }
+
+    /// What could not be copied is tried once more, then from one snapshot after the other: a few rounds, and all is settled.
+    fn copy_later(&self, copier: &Copier<'_>) -> Result<(), Error> {
+        loop {
+            let later = copier.take_later();
+            if later.count() == 0 || self.context.is_over() {
+                return Ok(());
+            }
+            self.copy_all(copier, &later)?;
+        }
     }
 
     /// Without versions a suspicious wave of replacements would overwrite the last good copies.
@@ -347,7 +358,7 @@ impl<'a> Run<'a> {
         let comparer = self.walk(comparer, copier, folders)?;
         let (_, lists, _) = comparer.finish()?;
         self.copy_all(copier, &lists.candidates.finish())?;
-        self.copy_all(copier, &copier.take_later())?;
+        self.copy_later(copier)?;
         if self.context.options.dry_run {
             return Ok(());
         }
@@ -443,6 +454,7 @@ impl<'a> Run<'a> {
             ));
         }
         remarks.extend(self.placer.abilities.losses());
+        remarks.extend(self.context.remarks());
         remarks.extend(self.context.source.remarks());
         remarks
     }

@@ -50,7 +50,8 @@ impl<'b, 'a> Batch<'b, 'a> {
     fn target_failed(&mut self, file: usize, error: Error) -> Stop {
         let stops = error.code.stops_run();
         self.give_up(file, stops);
-        self.copier.context.problem(&self.tasks[file].source, error);
+        let task = &self.tasks[file];
+        self.copier.context.file_problem(&task.source, error, task.old.as_ref());
         if stops { Stop::Everything } else { Stop::ThisFile }
     }
 
@@ -92,6 +93,12 @@ impl FetchSink for Batch<'_, '_> {
             let task = task.clone();
             self.files[file] = State::Ended;
             self.copier.failed(&task, error);
+            return Err(Stop::ThisFile);
+        }
+        if let Some(stand_in) = &task.stand_in
+            && !self.copier.wants(task, stand_in, &meta)
+        {
+            self.files[file] = State::Ended;
             return Err(Stop::ThisFile);
         }
         let listed = &task.meta;

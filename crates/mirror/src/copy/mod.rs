@@ -4,25 +4,26 @@
 //! came than announced, it is read again at once, then at the end of the run, then reported; a copy that is not whole
 //! never gets a place.
 
+mod again;
 mod batch;
 mod stage;
 mod task;
 mod throttle;
 
 use stage::{PART_BYTES_MIN, part_key};
-pub use task::Task;
+pub use task::{StandIn, Task};
 pub use throttle::Throttle;
 
 use crate::checkpoint::Checkpoints;
 use crate::context::Context;
 use crate::index::{IndexRecord, Journal, Placed};
 use crate::place::Placer;
-use crate::spill::{Log, LogBuffer};
+use crate::spill::LogBuffer;
 use batch::Batch;
-use octo_core::{Change, Code, Error, FetchRequest, Kind, Meta, Ranges, RelPath, Retry};
+use octo_core::{Change, Code, Error, FetchRequest, Kind, Meta, Ranges, RelPath, Timestamp};
 use stage::Stage;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock};
 
 /// Files of this size are synced before they get their place, so that a checkpoint has little left to do.
 const SYNC_BYTES_MIN: u64 = 8 << 20;
@@ -38,6 +39,7 @@ pub struct Copier<'a> {
     throttle: Throttle,
     next_stage: AtomicU64,
     later: Mutex<LogBuffer>,
+    snapshots: OnceLock<Vec<Timestamp>>,
 }
 
 impl<'a> Copier<'a> {
@@ -56,6 +58,7 @@ impl<'a> Copier<'a> {
             throttle: Throttle::new(context.options.bandwidth_bytes_per_sec),
             next_stage: AtomicU64::new(0),
             later: Mutex::default(),
+            snapshots: OnceLock::new(),
         }
     }
 
@@ -84,11 +87,18 @@ impl<'a> Copier<'a> {
     }
 
     fn request(&self, task: &Task) -> FetchRequest {
-        let parts = (task.meta.size_bytes >= PART_BYTES_MIN && !task.verify).then(|| {
+        // A part is keyed by what the listing said, which is not what a snapshot holds.
+        let is_large = task.meta.size_bytes >= PART_BYTES_MIN;
+        let parts = (is_large && !task.verify && task.stand_in.is_none()).then(|| {
             let key = part_key(&task.source, &task.meta);
             stage::parts_there(self.context.target, &key, task.meta.size_bytes).missing(task.meta.size_bytes)
         });
-        FetchRequest { path: task.source.clone(), listed: task.meta, parts, snapshot: None }
+        FetchRequest {
+            path: task.source.clone(),
+            listed: task.meta,
+            parts,
+            snapshot: task.stand_in.as_ref().map(|s| s.taken),
+        }
     }
 
     fn stage(&self, task: &Task, opened: &Meta, request: &FetchRequest) -> Result<Stage, Error> {
@@ -133,42 +143,28 @@ impl<'a> Copier<'a> {
             Some(old) => self.placer.replace(&stage.path, &task.place, old)?,
         }
         stage.forget_part(self.context.target)?;
+        if let Some(stand_in) = &task.stand_in {
+            // The index stays without it: nothing must be concluded from it about the file as it is now.
+            self.stood_in(task, stand_in, true);
+            return self.placed(task, opened.size_bytes);
+        }
         // The handle knows the change time from before the open; the listing's is what the next run compares with.
         let source = Meta { change_time: task.meta.change_time.or(opened.change_time), ..*opened };
         if let Some(record) = IndexRecord::new(&Meta { id: task.meta.id.or(opened.id), ..source }, &copy) {
             self.journal.push(&Placed { place: task.place.clone(), record })?;
         }
-        let (path, size_bytes) = (task.place.clone(), opened.size_bytes);
+        self.placed(task, opened.size_bytes)
+    }
+
+    /// A copy got its place.
+    fn placed(&self, task: &Task, size_bytes: u64) -> Result<(), Error> {
+        let path = task.place.clone();
         self.context.changed(&match task.old {
             None => Change::Created { path, kind: Kind::File, size_bytes },
             Some(_) => Change::Replaced { path, size_bytes },
         });
         self.context.progress(Some(&task.place));
         self.checkpoints.copied(size_bytes)
-    }
-
-    /// A file could not be copied now: later in this run, or a problem.
-    fn failed(&self, task: &Task, error: Error) {
-        if error.code.retry() == Retry::AtEndOfRun && task.tries <= TRIES_AT_ONCE {
-            let task = Task { tries: TRIES_AT_ONCE + 1, ..task.clone() };
-            self.push_later(&task);
-        } else {
-            self.context.problem(&task.source, error);
-        }
-    }
-
-    /// The file is tried again at the end of the run.
-    pub fn push_later(&self, task: &Task) {
-        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = later.push(self.context.target, &task.encode()) {
-            drop(later);
-            self.context.fail(error);
-        }
-    }
-
-    /// The files that are to be tried again.
-    pub fn take_later(&self) -> Log {
-        self.later.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

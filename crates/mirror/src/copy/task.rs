@@ -1,7 +1,7 @@
 //! One file to copy.
 
 use crate::codec::{Reader, Writer};
-use octo_core::{Error, Meta, RelPath};
+use octo_core::{Code, Error, Meta, RelPath, Timestamp};
 
 /// One file to copy, or to compare byte by byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,17 @@ pub struct Task {
     pub is_cut: bool,
     /// How often it was tried.
     pub tries: u8,
+    /// It is read from a snapshot, because it cannot be read as it is now.
+    pub stand_in: Option<StandIn>,
+}
+
+/// A snapshot that stands in for the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandIn {
+    /// The snapshot.
+    pub taken: Timestamp,
+    /// Why the file itself cannot be read.
+    pub why: Error,
 }
 
 impl Task {
@@ -29,10 +40,18 @@ impl Task {
         w.bytes(self.source.as_bytes());
         w.bytes(self.place.as_bytes());
         w.meta(&self.meta);
-        w.u8(u8::from(self.verify) | u8::from(self.is_cut) << 1 | u8::from(self.old.is_some()) << 2);
+        w.u8(u8::from(self.verify)
+            | u8::from(self.is_cut) << 1
+            | u8::from(self.old.is_some()) << 2
+            | u8::from(self.stand_in.is_some()) << 3);
         w.u8(self.tries);
         if let Some(old) = &self.old {
             w.meta(old);
+        }
+        if let Some(StandIn { taken, why }) = &self.stand_in {
+            w.time(*taken);
+            w.bytes(why.code.as_str().as_bytes());
+            w.bytes(why.detail.as_bytes());
         }
         w.0
     }
@@ -43,6 +62,16 @@ impl Task {
         let (source, place, meta) = (r.path()?, r.path()?, r.meta()?);
         let (flags, tries) = (r.u8()?, r.u8()?);
         let old = if flags & 4 != 0 { Some(r.meta()?) } else { None };
-        Ok(Task { source, place, meta, old, verify: flags & 1 != 0, is_cut: flags & 2 != 0, tries })
+        let stand_in = if flags & 8 != 0 { Some(StandIn::decode(&mut r)?) } else { None };
+        Ok(Task { source, place, meta, old, verify: flags & 1 != 0, is_cut: flags & 2 != 0, tries, stand_in })
+    }
+}
+
+impl StandIn {
+    fn decode(r: &mut Reader<'_>) -> Result<StandIn, Error> {
+        let (taken, code, detail) = (r.time()?, r.bytes()?, r.bytes()?);
+        let code = Code::ALL.iter().find(|known| known.as_str().as_bytes() == code);
+        let code = *code.ok_or_else(|| Error::new(Code::RecordsDamaged, "a record has no such code"))?;
+        Ok(StandIn { taken, why: Error::new(code, String::from_utf8_lossy(detail)) })
     }
 }

@@ -11,5 +11,6 @@ mod memory;
 mod pair;
 mod promises;
 mod review;
+mod snapshots;
 mod support;
 mod watched;

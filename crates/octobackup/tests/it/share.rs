@@ -1,9 +1,11 @@
 //! From a real Samba.
 
 use crate::world::{Ran, World, finish};
+use octo_core::Timestamp;
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
 use std::net::TcpListener;
+use std::time::SystemTime;
 
 /// A share with ordinary files, and some that only backup intent opens.
 pub fn samba() -> Samba {
@@ -105,4 +107,36 @@ fn approval_logs_on_again() {
     let args = ["held".as_ref(), dst.as_os_str(), "--approve".as_ref(), id.as_ref()];
     finish(world.program(&args).env("OCTOBACKUP_PASSWORD", "pw-backupop").spawn().unwrap()).ends(0);
     assert!(!dst.join("many").exists());
+}
+
+#[test]
+fn a_file_in_use_comes_from_the_newest_previous_version_and_later_as_it_is() {
+    let (samba, world) = (Samba::start(SambaOptions::new().share_with_snapshots("shadow", "data")), World::new());
+    let root = samba.share_path("shadow");
+    fs::write(root.join("db.mdf"), "as it was").unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let taken = Timestamp::from_unix(i64::try_from(now.as_secs()).unwrap() - 3600, 0);
+    samba.take_snapshot("shadow", taken);
+    fs::write(root.join("db.mdf"), "as it is now").unwrap();
+    fs::write(root.join("mail.pst"), "not in any previous version").unwrap();
+    let held = [samba.hold("shadow", "db.mdf"), samba.hold("shadow", "mail.pst")];
+    let url = format!("smb://backupop@{}/shadow", samba.addr());
+    let ran = sync(&world, &url, "pw-backupop", &[]).ends(1).says("1 problem: in use by another program");
+    assert!(ran.stdout.contains("the newest previous versions do not have it; there is no copy of it yet"));
+    let said = format!("db.mdf  (as it was at {taken} UTC; copied)");
+    assert!(ran.stdout.contains("1 note: in use, and read from a previous version instead"), "{}", ran.stdout);
+    assert!(ran.stdout.contains(&said), "{}", ran.stdout);
+    assert_eq!(text(&world, "db.mdf").as_deref(), Some("as it was"));
+    assert_eq!(text(&world, "mail.pst"), None);
+    drop(held);
+    sync(&world, &url, "pw-backupop", &[]).ends(0).says("1 new, 1 changed");
+    assert_eq!(text(&world, "db.mdf").as_deref(), Some("as it is now"));
+    assert_eq!(text(&world, "mail.pst").as_deref(), Some("not in any previous version"));
+    let _held = samba.hold("shadow", "db.mdf");
+    fs::write(root.join("db.mdf"), "newer again").unwrap();
+    // The only previous version is older than the copy by now.
+    let ran =
+        sync(&world, &url, "pw-backupop", &[]).ends(1).says("is older than the copy; the copy in the mirror is from");
+    assert!(!ran.stdout.contains("note"), "{}", ran.stdout);
+    assert_eq!(text(&world, "db.mdf").as_deref(), Some("as it is now"));
 }

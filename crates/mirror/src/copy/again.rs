@@ -1,0 +1,95 @@
+//! What becomes of a file that could not be copied now: it is tried again at the end of the run, then read from the
+//! source's snapshots, from the newest on, then named as a problem with the age of the copy that stays.
+
+use super::{Copier, StandIn, TRIES_AT_ONCE, Task};
+use crate::spill::Log;
+use octo_core::snapshot::{self, Age};
+use octo_core::{Code, Error, Meta, Retry, Timestamp};
+use std::sync::PoisonError;
+
+impl Copier<'_> {
+    /// A file could not be copied now.
+    pub(super) fn failed(&self, task: &Task, error: Error) {
+        if error.code.retry() == Retry::AtEndOfRun && task.tries <= TRIES_AT_ONCE {
+            return self.push_later(&Task { tries: TRIES_AT_ONCE + 1, ..task.clone() });
+        }
+        // What is wrong with the file itself counts, not what is wrong with a snapshot of it.
+        let (why, tried) = match &task.stand_in {
+            Some(stand_in) => (stand_in.why.clone(), Some(stand_in.taken)),
+            None => (error, None),
+        };
+        // A comparison of contents is one with the file as it is now.
+        if snapshot::can_help(why.code) && !task.verify {
+            if let Some(taken) = snapshot::next(self.snapshots(), tried) {
+                return self.push_later(&Task { stand_in: Some(StandIn { taken, why }), ..task.clone() });
+            }
+            if tried.is_some() {
+                return self.stays(task, why.and("the newest previous versions do not have it"));
+            }
+        }
+        self.stays(task, why);
+    }
+
+    /// A problem; the copy in the mirror, if there is one, stays.
+    fn stays(&self, task: &Task, why: Error) {
+        self.context.file_problem(&task.source, why, task.old.as_ref());
+    }
+
+    /// The source's snapshots, newest first, once they were asked for: a file gets here only after it was tried again.
+    fn snapshots(&self) -> &[Timestamp] {
+        self.snapshots.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// A source that cannot tell has none.
+    fn ask_for_snapshots(&self) -> Vec<Timestamp> {
+        self.context.source.snapshots().unwrap_or_else(|error| {
+            self.context.remark(format!("the previous versions of the source could not be listed: {error}"));
+            Vec::new()
+        })
+    }
+
+    /// The file is open in a snapshot: whether it is wanted. If not, it is settled.
+    pub(super) fn wants(&self, task: &Task, stand_in: &StandIn, then: &Meta) -> bool {
+        // A copy that may not be whole is none.
+        let copy = task.old.filter(|old| !self.checkpoints.is_suspect(old));
+        match snapshot::age(then, copy.as_ref(), &self.placer.abilities.times) {
+            Age::Newer => return true,
+            Age::Same => self.stood_in(task, stand_in, false),
+            Age::Older => {
+                let more = format!("the previous version of {} UTC is older than the copy", stand_in.taken);
+                self.stays(task, stand_in.why.clone().and(more));
+            }
+        }
+        false
+    }
+
+    /// The mirror has the file as it is in a snapshot. `copied`: since now.
+    pub(super) fn stood_in(&self, task: &Task, StandIn { taken, why }: &StandIn, copied: bool) {
+        let how = if copied { "copied" } else { "the mirror has it already" };
+        let told = if snapshot::is_fresh(*taken, self.context.clock.now()) {
+            Error::new(Code::FromSnapshot, format!("as it was at {taken} UTC; {how}"))
+        } else {
+            why.clone().and(format!("the newest previous version is more than a week old: {taken} UTC; {how}"))
+        };
+        self.context.problem(&task.source, told);
+    }
+
+    /// The file is tried again at the end of the run.
+    pub fn push_later(&self, task: &Task) {
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = later.push(self.context.target, &task.encode()) {
+            drop(later);
+            self.context.fail(error);
+        }
+    }
+
+    /// The files that are to be tried again. What is needed to try them is asked for here: a sink, which learns of a
+    /// failure first, must not call the source.
+    pub fn take_later(&self) -> Log {
+        let later = self.later.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if later.count() > 0 {
+            self.snapshots.get_or_init(|| self.ask_for_snapshots());
+        }
+        later
+    }
+}
