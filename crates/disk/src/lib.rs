@@ -12,6 +12,7 @@ mod options;
 mod place;
 mod records;
 mod shelf;
+mod source;
 mod target;
 mod times;
 
@@ -25,8 +26,8 @@ mod windows;
 use windows as os;
 
 pub use options::{DiskOptions, Modes};
-pub use os::source::LocalSource;
 pub use place::{marker_above, overlap};
+pub use source::LocalSource;
 pub use target::DiskTarget;
 
 /// The Debian packages that the tests of this crate need.

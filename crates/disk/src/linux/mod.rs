@@ -7,8 +7,8 @@ pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod open;
 pub(crate) mod probe;
+pub(crate) mod reading;
 pub(crate) mod root;
-pub(crate) mod source;
 pub(crate) mod stat;
 pub(crate) mod tree;
 

@@ -1,0 +1,116 @@
+//! A folder that is only read: what a local source is made of.
+
+use crate::linux::listing::{self, End};
+use crate::linux::root::Root;
+use crate::linux::stat::Side;
+use crate::linux::{filesystem, stat};
+use octo_core::{LinkTarget, LinkType, ListSink, Meta, RelPath};
+use rustix::fs::{Advice, Mode, OFlags};
+use rustix::io::{Errno, pread, retry_on_intr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A folder, and what is below it, to be read.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    root: Root,
+    filesystem: String,
+    device: (u32, u32),
+    volume: u64,
+    /// Reading without leaving an access time is a right of owners; given up once it was refused.
+    may_hide_access: AtomicBool,
+}
+
+impl Reading {
+    /// The folder at `path`.
+    pub(crate) fn open(path: &Path) -> Result<Reading, Errno> {
+        let root = Root::open_at(path)?;
+        let device = stat::device(&stat::of_handle(root.handle()?)?);
+        let volume = filesystem::number(root.handle()?)?;
+        let filesystem = filesystem::name(root.handle()?);
+        Ok(Reading { root, filesystem, device, volume, may_hide_access: AtomicBool::new(true) })
+    }
+
+    /// Whether upper and lower case are the same there.
+    pub(crate) fn folds_case(&self) -> Result<bool, Errno> {
+        filesystem::folds_case(&self.root)
+    }
+
+    /// Whether ids stay with their files.
+    pub(crate) fn has_stable_ids(&self) -> bool {
+        filesystem::has_stable_ids(&self.filesystem)
+    }
+
+    /// The filesystem's identity as text.
+    pub(crate) fn volume_identity(&self) -> String {
+        filesystem::identity(&self.filesystem, self.volume, self.device)
+    }
+
+    /// What concerns no single entry: nothing here.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Opens a folder to be listed.
+    pub(crate) fn open_folder(&self, folder: &RelPath) -> Result<OwnedFd, Errno> {
+        self.open_quietly(folder, OFlags::DIRECTORY)
+    }
+
+    /// Streams the entries of an open folder into `sink`.
+    pub(crate) fn list(&self, folder: &OwnedFd, sink: &mut dyn ListSink) -> Result<End, Errno> {
+        let volume = self.volume_of(folder, stat::device(&stat::of_handle(folder)?))?;
+        listing::entries(folder.as_fd(), Side::Source, volume, sink)
+    }
+
+    /// Opens whatever is there to be read; a link fails, a pipe is not waited for.
+    pub(crate) fn open_file(&self, path: &RelPath) -> Result<OwnedFd, Errno> {
+        self.open_quietly(path, OFlags::empty())
+    }
+
+    /// What the handle says.
+    pub(crate) fn meta(&self, fd: &OwnedFd) -> Result<Meta, Errno> {
+        let stat = stat::of_handle(fd)?;
+        let volume = self.volume_of(fd, stat::device(&stat))?;
+        Ok(stat::meta(&stat, Side::Source, Some(volume)))
+    }
+
+    /// Only advice: the kernel reads ahead further.
+    pub(crate) fn expect_sequential(&self, fd: &OwnedFd) {
+        let _ = rustix::fs::fadvise(fd, 0, None, Advice::Sequential);
+    }
+
+    /// Reads up to `buffer.len()` bytes; 0 at the end.
+    pub(crate) fn read_at(&self, fd: &OwnedFd, buffer: &mut [u8], offset_bytes: u64) -> Result<usize, Errno> {
+        retry_on_intr(|| pread(fd, &mut *buffer, offset_bytes))
+    }
+
+    /// Where a link points to.
+    pub(crate) fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Errno> {
+        let place = self.root.place(path)?;
+        let text = rustix::fs::readlinkat(&place, place.name, Vec::new())?;
+        Ok(LinkTarget { kind: LinkType::Posix, data: text.into_bytes() })
+    }
+
+    /// Opens for reading, if possible without leaving an access time.
+    fn open_quietly(&self, path: &RelPath, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | flags;
+        if self.may_hide_access.load(Ordering::Relaxed) {
+            match self.root.open(path, flags | OFlags::NOATIME, Mode::empty()) {
+                Err(Errno::PERM) => self.may_hide_access.store(false, Ordering::Relaxed),
+                other => return other,
+            }
+        }
+        self.root.open(path, flags, Mode::empty())
+    }
+
+    /// The number of the filesystem that an open file is on: a subvolume is a filesystem of its own.
+    fn volume_of(&self, fd: &OwnedFd, device: (u32, u32)) -> Result<u64, Errno> {
+        if device == self.device { Ok(self.volume) } else { filesystem::number(fd) }
+    }
+}
+
+/// The bytes of a path, for the pin.
+pub(crate) fn path_bytes(path: &Path) -> Vec<u8> {
+    std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec()
+}

@@ -1,0 +1,187 @@
+//! A local folder as a source.
+//!
+//! It stays on one filesystem, as `rsync -x` does: a folder on which another one is mounted is listed as a folder,
+//! and listing it is incomplete with [`Code::OtherDevice`], once per mount point, so nothing below it is copied and nothing
+//! deleted. It never follows a link below its root, and changes nothing there, access times included where it may.
+
+use crate::os::listing::End;
+use crate::os::reading::{self, Reading};
+use crate::os::{Fault, Handle, fault};
+use octo_core::{
+    Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, ListSink, Listed, RelPath, Source, SourceFeatures,
+    SourcePin, Stop,
+};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// One read; also the largest piece handed over.
+const BUFFER_BYTES: usize = 512 * 1024;
+
+/// A folder this machine can see.
+#[derive(Debug)]
+pub struct LocalSource {
+    reading: Reading,
+    /// Absolute and without links.
+    path: PathBuf,
+    folds_case: bool,
+}
+
+impl LocalSource {
+    /// Opens the folder at `path`; links in `path` itself are followed.
+    pub fn open(path: &Path) -> Result<LocalSource, Error> {
+        let missing = |why: String| Error::new(Code::SourceMissing, format!("{}: {why}", path.display()));
+        let real = path.canonicalize().map_err(|error| missing(error.to_string()))?;
+        let open = || {
+            let reading = Reading::open(&real)?;
+            let folds_case = reading.folds_case()?;
+            Ok(LocalSource { reading, path: real.clone(), folds_case })
+        };
+        open().map_err(|fault: Fault| missing(fault.to_string()))
+    }
+
+    fn list_folder(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<(), Error> {
+        let failed = |fault| match fault {
+            fault if fault::is_missing(fault) && folder.is_root() => {
+                Error::new(Code::SourceMissing, self.path.display().to_string())
+            }
+            other => fault::source(other, "listing", folder),
+        };
+        let handle = self.reading.open_folder(folder).map_err(failed)?;
+        let cut = |why: String| Error::new(Code::ListingCut, format!("listing {folder}: {why}"));
+        match self.reading.list(&handle, sink) {
+            Ok(End::All) => Ok(()),
+            Ok(End::Stopped) => Err(cut("no more was wanted".to_owned())),
+            Ok(End::Unclear { name, fault }) => {
+                let name = octo_core::path::bytes_to_text(&name);
+                Err(fault::source(fault, "looking into", folder).within(name))
+            }
+            // A folder that was removed while it was open ends this way.
+            Err(fault) if fault::is_missing(fault) => Err(failed(fault)),
+            Err(fault) => Err(cut(fault.to_string())),
+        }
+    }
+
+    fn fetch_file(
+        &self,
+        file: usize,
+        request: &FetchRequest,
+        buffer: &mut Vec<u8>,
+        sink: &mut dyn FetchSink,
+    ) -> Result<(), Ended> {
+        let path = &request.path;
+        if request.snapshot.is_some() {
+            let what = format!("{path}: a local folder has no snapshots");
+            return Err(Ended::Failed(Error::new(Code::NotFound, what)));
+        }
+        let failed = |fault| Ended::Failed(fault::source(fault, "reading", path));
+        let handle = self.reading.open_file(path).map_err(failed)?;
+        let meta = self.reading.meta(&handle).map_err(failed)?;
+        if meta.kind != Kind::File {
+            return Err(Ended::Failed(Error::new(Code::KindMoved, format!("{path} is not a file any more"))));
+        }
+        sink.opened(file, meta)?;
+        let size = meta.size_bytes;
+        if size > BUFFER_BYTES as u64 {
+            self.reading.expect_sequential(&handle);
+        }
+        let mut read = |range| self.read_range(&handle, path, range, buffer, |at, bytes| sink.data(file, at, bytes));
+        match &request.parts {
+            None => read(0..size),
+            Some(parts) => parts.iter().try_for_each(read),
+        }?;
+        sink.finished(file, self.reading.meta(&handle).map_err(failed)?)?;
+        Ok(())
+    }
+
+    fn read_range(
+        &self,
+        handle: &Handle,
+        path: &RelPath,
+        range: Range<u64>,
+        buffer: &mut Vec<u8>,
+        mut hand_over: impl FnMut(u64, &[u8]) -> Result<(), Stop>,
+    ) -> Result<(), Ended> {
+        let mut at = range.start;
+        while at < range.end {
+            let wanted = usize::try_from(range.end - at).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
+            if buffer.len() < wanted {
+                buffer.resize(wanted, 0);
+            }
+            let piece = &mut buffer[..wanted];
+            let read = self
+                .reading
+                .read_at(handle, piece, at)
+                .map_err(|fault| Ended::Failed(fault::source(fault, "reading", path)))?;
+            if read == 0 {
+                let what = format!("{path} ended after {at} bytes, before what its handle had announced");
+                return Err(Ended::Failed(Error::new(Code::ChangedWhileRead, what)));
+            }
+            hand_over(at, &piece[..read])?;
+            at += read as u64;
+        }
+        Ok(())
+    }
+}
+
+/// Why a file was not fetched to its end.
+enum Ended {
+    Failed(Error),
+    Stopped(Stop),
+}
+
+impl From<Stop> for Ended {
+    fn from(stop: Stop) -> Ended {
+        Ended::Stopped(stop)
+    }
+}
+
+impl Source for LocalSource {
+    fn features(&self) -> SourceFeatures {
+        SourceFeatures {
+            listings_in_flight: 4,
+            fetches_in_flight: 4,
+            batch_files: 64,
+            folds_case: self.folds_case,
+            stable_ids: self.reading.has_stable_ids(),
+            hides_unreadable: false,
+        }
+    }
+
+    fn pin(&self) -> Result<SourcePin, Error> {
+        Ok(SourcePin {
+            kind: "local".to_owned(),
+            server: String::new(),
+            path: octo_core::path::bytes_to_text(&reading::path_bytes(&self.path)),
+            volume: self.reading.volume_identity(),
+        })
+    }
+
+    fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
+        match self.list_folder(folder, sink) {
+            Ok(()) => Listed::Complete,
+            Err(error) => Listed::Incomplete(error),
+        }
+    }
+
+    fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
+        let mut buffer = Vec::new();
+        for (file, request) in batch.iter().enumerate() {
+            let told = match self.fetch_file(file, request, &mut buffer, sink) {
+                Ok(()) => Ok(()),
+                Err(Ended::Stopped(stop)) => Err(stop),
+                Err(Ended::Failed(error)) => sink.failed(file, error),
+            };
+            if told == Err(Stop::Everything) {
+                return;
+            }
+        }
+    }
+
+    fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
+        self.reading.read_link(path).map_err(|fault| fault::source(fault, "reading the link", path))
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.reading.remarks()
+    }
+}
