@@ -2,8 +2,8 @@
 //!
 //! A source hands out listings folder by folder and fetches files in batches. Both calls block; the engine calls them
 //! from several threads at once ([`SourceFeatures`] says from how many), so that each adapter may hide its latency as it
-//! likes: compounding, pipelining, many connections. An adapter never retries what it reported through a sink; it may
-//! reconnect and repeat what it has not reported yet. A sink is called from within the source, and must not call it.
+//! likes: compounding, pipelining, many connections. An adapter that loses its connection reconnects and repeats what
+//! has not ended yet; what ended is never repeated. A sink is called from within the source, and must not call it.
 //!
 //! Everything that comes out of a source is hostile. Adapters turn names into [`Name`](crate::Name)s and report those
 //! that cannot be one; order, duplicates and completeness are the engine's business.
@@ -69,6 +69,9 @@ pub trait ListSink {
     /// One entry of the folder that cannot be handed over, with a printable form of its name. The engine counts the
     /// listing as incomplete from then on if the code is [`Code::BadName`].
     fn problem(&mut self, name: &[u8], error: Error);
+    /// Everything that came so far is void: the listing begins again. An adapter says so when a connection was lost in
+    /// the middle and it lists the folder anew.
+    fn restart(&mut self);
 }
 
 /// One file to fetch.

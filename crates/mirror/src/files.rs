@@ -106,6 +106,10 @@ impl ListSink for Chunk {
     }
 
     fn problem(&mut self, _: &[u8], _: Error) {}
+
+    fn restart(&mut self) {
+        self.0.clear();
+    }
 }
 
 /// All entries of a small folder of ours; empty if it is not there.
@@ -118,6 +122,9 @@ pub fn list_small(target: &dyn Target, folder: &RelPath) -> Result<Vec<Entry>, E
             ControlFlow::Continue(())
         }
         fn problem(&mut self, _: &[u8], _: Error) {}
+        fn restart(&mut self) {
+            self.0.clear();
+        }
     }
     if target.look(folder)?.is_none() {
         return Ok(Vec::new());

@@ -117,6 +117,9 @@ fn is_empty(target: &dyn Target) -> Result<bool, Error> {
         fn problem(&mut self, _: &[u8], _: Error) {
             self.0 = true;
         }
+        fn restart(&mut self) {
+            self.0 = false;
+        }
     }
     let mut first = First(false);
     match target.list(&octo_core::RelPath::root(), &mut first) {

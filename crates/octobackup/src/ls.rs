@@ -67,6 +67,14 @@ impl ListSink for Lines {
         self.problems += 1;
         exit::complain(&format!("{}: {error}", bytes_to_text(name)));
     }
+
+    fn restart(&mut self) {
+        self.waiting.clear();
+        self.problems = 0;
+        if self.is_large {
+            exit::complain("the connection was lost; the listing begins again below");
+        }
+    }
 }
 
 fn as_line(entry: &Entry) -> String {

@@ -15,6 +15,8 @@ pub enum Fault {
     ListingCut(usize, Code),
     /// Every entry of the listing comes twice.
     ListedTwice,
+    /// The listing begins again after so many entries and a name that cannot be one. This one is no failure.
+    ListedAnew(usize),
     /// The listing has a name that cannot be one.
     HostileName(&'static [u8]),
     /// The file cannot be opened.
@@ -35,7 +37,8 @@ pub enum Fault {
 
 impl Fault {
     fn is_of_listing(&self) -> bool {
-        matches!(self, Fault::ListingCut(..) | Fault::ListedTwice | Fault::HostileName(_))
+        use Fault::{HostileName, ListedAnew, ListedTwice, ListingCut};
+        matches!(self, ListingCut(..) | ListedTwice | ListedAnew(_) | HostileName(_))
     }
 }
 
@@ -103,6 +106,12 @@ impl<S: Source> Source for FaultySource<S> {
                 Listed::Incomplete(Error::new(code, "planned"))
             }
             Fault::ListedTwice => self.inner.list(folder, &mut Lister { sink, twice: true, left: usize::MAX }),
+            Fault::ListedAnew(entries) => {
+                let _ = self.inner.list(folder, &mut Lister { sink, twice: true, left: entries });
+                sink.problem(b"..", Error::new(Code::BadName, "planned"));
+                sink.restart();
+                self.inner.list(folder, sink)
+            }
             Fault::HostileName(name) => {
                 sink.problem(name, Error::new(Code::BadName, "planned"));
                 self.inner.list(folder, sink)
@@ -145,6 +154,9 @@ impl ListSink for Lister<'_> {
     }
     fn problem(&mut self, name: &[u8], error: Error) {
         self.sink.problem(name, error);
+    }
+    fn restart(&mut self) {
+        self.sink.restart();
     }
 }
 

@@ -152,6 +152,9 @@ impl ListSink for List {
     fn problem(&mut self, name: &[u8], error: Error) {
         unreachable!("{}: {error}", octo_core::path::bytes_to_text(name));
     }
+    fn restart(&mut self) {
+        self.0.clear();
+    }
 }
 
 struct Whole<'a>(&'a mut Vec<u8>);

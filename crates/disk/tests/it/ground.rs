@@ -72,6 +72,10 @@ impl ListSink for Kept {
     fn problem(&mut self, _: &[u8], error: Error) {
         self.problems.push(error);
     }
+
+    fn restart(&mut self) {
+        *self = Kept::default();
+    }
 }
 
 impl Kept {

@@ -121,6 +121,7 @@ fn a_sink_that_wants_no_more_ends_the_listing_as_incomplete() {
             std::ops::ControlFlow::Break(())
         }
         fn problem(&mut self, _: &[u8], _: octo_core::Error) {}
+        fn restart(&mut self) {}
     }
     let yard = yard();
     write_file(&yard.target, "a", b"");

@@ -259,4 +259,8 @@ impl ListSink for Sink<'_> {
             self.problems.push((name.to_vec(), error));
         }
     }
+
+    fn restart(&mut self) {
+        *self = Sink::new(self.lister, self.folder, self.is_source);
+    }
 }

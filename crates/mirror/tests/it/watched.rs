@@ -95,6 +95,9 @@ impl ListSink for Lister<'_> {
     fn problem(&mut self, name: &[u8], error: Error) {
         self.sink.problem(name, error);
     }
+    fn restart(&mut self) {
+        self.sink.restart();
+    }
 }
 
 struct Fetcher<'a, S> {

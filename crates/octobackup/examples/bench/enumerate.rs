@@ -83,4 +83,8 @@ impl ListSink for Found<'_> {
     }
 
     fn problem(&mut self, _: &[u8], _: Error) {}
+
+    fn restart(&mut self) {
+        self.below.clear();
+    }
 }

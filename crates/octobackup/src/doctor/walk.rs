@@ -73,7 +73,8 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn list(&mut self, source: &dyn Source, folder: &RelPath) -> Result<(), Error> {
         self.seen.folders += 1;
-        let mut sink = Folder { walk: self, path: folder, files_sampled: 0, folded: HashMap::new() };
+        let before = self.mark();
+        let mut sink = Folder { walk: self, path: folder, before, files_sampled: 0, folded: HashMap::new() };
         match source.list(folder, &mut sink) {
             Listed::Complete => Ok(()),
             // It was us who wanted no more.
@@ -85,6 +86,16 @@ impl Walk<'_> {
                 self.seen.unlisted.add((folder.clone(), error));
                 Ok(())
             }
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        Mark {
+            seen: self.seen.clone(),
+            samples: self.samples.len(),
+            sample_bytes: self.sample_bytes,
+            waiting: self.waiting.len(),
+            waiting_bytes: self.waiting_bytes,
         }
     }
 
@@ -105,10 +116,20 @@ impl Walk<'_> {
     }
 }
 
+/// Where a walk stood before a folder was listed.
+struct Mark {
+    seen: Seen,
+    samples: usize,
+    sample_bytes: usize,
+    waiting: usize,
+    waiting_bytes: usize,
+}
+
 /// One folder while it is listed.
 struct Folder<'w, 'a> {
     walk: &'w mut Walk<'a>,
     path: &'w RelPath,
+    before: Mark,
     files_sampled: usize,
     /// The names so far as a target sees them that takes upper and lower case for the same.
     folded: HashMap<Vec<u8>, Name>,
@@ -177,5 +198,16 @@ impl ListSink for Folder<'_, '_> {
 
     fn problem(&mut self, _name: &[u8], error: Error) {
         self.walk.seen.bad_names.add((self.path.clone(), error));
+    }
+
+    fn restart(&mut self) {
+        let (walk, before) = (&mut *self.walk, &self.before);
+        walk.seen = before.seen.clone();
+        walk.samples.truncate(before.samples);
+        walk.sample_bytes = before.sample_bytes;
+        walk.waiting.truncate(before.waiting);
+        walk.waiting_bytes = before.waiting_bytes;
+        self.files_sampled = 0;
+        self.folded.clear();
     }
 }

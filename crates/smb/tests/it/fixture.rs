@@ -45,6 +45,10 @@ impl ListSink for Kept {
     fn problem(&mut self, name: &[u8], error: Error) {
         self.problems.push((name.to_vec(), error));
     }
+
+    fn restart(&mut self) {
+        *self = Kept::default();
+    }
 }
 
 impl Kept {

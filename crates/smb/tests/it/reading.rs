@@ -224,6 +224,7 @@ fn a_sink_that_wants_no_more_gets_no_more() {
             ControlFlow::Break(())
         }
         fn problem(&mut self, _: &[u8], _: Error) {}
+        fn restart(&mut self) {}
     }
     let samba = samba();
     for (name, size) in [("small1", 10), ("small2", 10), ("large", 9_000_000)] {

@@ -70,6 +70,9 @@ impl GeneratedTarget {
             fn problem(&mut self, name: &[u8], error: Error) {
                 self.0.problem(name, error);
             }
+            fn restart(&mut self) {
+                self.0.restart();
+            }
         }
         self.inner.list(&RelPath::root(), &mut Ours(sink))
     }

@@ -54,6 +54,10 @@ impl ListSink for ListKeeper<'_> {
     fn problem(&mut self, name: &[u8], error: Error) {
         self.list.problems.push((name.to_vec(), error));
     }
+    fn restart(&mut self) {
+        self.list.entries.clear();
+        self.list.problems.clear();
+    }
 }
 
 /// Lists a folder, and wants no more after `at_most` entries.

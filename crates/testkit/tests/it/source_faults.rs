@@ -83,6 +83,17 @@ fn a_listing_that_is_cut_or_lies_deletes_nothing() {
 }
 
 #[test]
+fn a_listing_that_begins_again_counts_from_there() {
+    for entries in [0, 1, 100] {
+        let world = World::new();
+        let report = world.run(&[("folder", Fault::ListedAnew(entries), 1)]);
+        assert_eq!((report.outcome, report.counts.problems), (Outcome::Succeeded, 0), "{report:#?}");
+        assert_eq!(world.mirrored("gone"), None, "{report:#?}");
+        world.assert_next_run_settles("a listing that began again");
+    }
+}
+
+#[test]
 fn a_file_that_never_comes_whole_keeps_its_old_copy_and_is_told() {
     let faults = [
         Fault::Fails(Code::AccessDenied),
