@@ -142,6 +142,9 @@ pub struct SyncArgs {
     /// Read at most so many bytes a second: 10M, 500KiB
     #[arg(long, value_name = "RATE", help_heading = "How")]
     pub bandwidth: Option<String>,
+    /// Wait so long for a server that was there and is gone before the run fails [default: 2m]
+    #[arg(long, value_name = "TIME", help_heading = "How")]
+    pub reconnect: Option<String>,
     /// Open files with backup intent, which lets a backup operator read everything. require: fail if it does not work
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "How")]
     pub backup_intent: Intent,

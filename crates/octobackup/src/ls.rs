@@ -5,7 +5,7 @@ use crate::listeners::print;
 use crate::password;
 use crate::{exit, settings};
 use octo_core::path::bytes_to_text;
-use octo_core::{Entry, Error, Kind, ListSink, Listed, RelPath};
+use octo_core::{Cancel, Entry, Error, Kind, ListSink, Listed, RelPath};
 use octo_server::units::thousands;
 use serde_json::json;
 use std::ops::ControlFlow;
@@ -17,7 +17,7 @@ const SORTED_MAX: usize = 50_000;
 pub fn run(args: &LsArgs) -> Result<u8, Error> {
     let recipe = settings::recipe(&args.source, &args.account)?;
     let secret = password::ask_for(&recipe, &settings::password(&args.account))?;
-    let source = octo_server::launch::open_source(&recipe, secret)?;
+    let source = octo_server::launch::open_source(&recipe, secret, &Cancel::new())?;
     let mut lines = Lines { json: args.json, waiting: Vec::new(), is_large: false, problems: 0 };
     let listed = source.list(&RelPath::root(), &mut lines);
     lines.flush();

@@ -39,6 +39,8 @@ impl Settings {
     pub fn sync(args: SyncArgs, matches: &ArgMatches) -> Result<Settings, Error> {
         let mut recipe = recipe(&args.source, &args.account)?;
         recipe.rules = rules(&args, matches)?;
+        recipe.connection.reconnect_secs = option("--reconnect", args.reconnect.as_deref(), units::duration_secs)?;
+        recipe.connection.check(&recipe.origin)?;
         recipe.backup_intent = args.backup_intent;
         recipe.default_excludes = !args.no_default_excludes;
         recipe.compare = args.compare;

@@ -51,7 +51,7 @@ impl Launch<'_> {
     /// Makes the mirror. `Err` only for what makes no sense and was never begun; everything else is in the report.
     pub fn run(self, monitor: &dyn Monitor, clock: &dyn Clock, cancel: &Cancel) -> Result<RunResult, Error> {
         let (recipe, path, once, remember) = (self.recipe, self.target, self.once, self.remember);
-        let result = self.begin().map(|begun| {
+        let result = self.begin(cancel).map(|begun| {
             let monitor = RememberEarly { begun: &begun, remember, monitor };
             octo_mirror::run(&*begun.source, &begun.target, &begun.options, &monitor, clock, cancel)
         });
@@ -61,14 +61,14 @@ impl Launch<'_> {
         }
     }
 
-    fn begin(self) -> Result<Begun, Error> {
+    fn begin(self, cancel: &Cancel) -> Result<Begun, Error> {
         let Launch { recipe, target, once, .. } = self;
         if let Some(local) = recipe.origin.local_path() {
             octo_disk::overlap(&local, target)?;
         }
         octo_disk::marker_above(target)?;
         let options = run_options(recipe, target, once, self.known_target)?;
-        let source = open_source(recipe, self.password)?;
+        let source = open_source(recipe, self.password, cancel)?;
         // A mirror that was here before and is gone must not come into being again as an empty folder.
         let create = !once.dry_run && (options.known_target.is_none() || once.new_target);
         let modes = Modes { file: recipe.file_mode, folder: recipe.folder_mode };
@@ -109,12 +109,13 @@ fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option
     })
 }
 
-/// Opens the source of a recipe.
-pub fn open_source(recipe: &Recipe, password: Option<Password>) -> Result<Box<dyn Source>, Error> {
+/// Opens the source of a recipe. Once cancelled, it waits for nothing more.
+pub fn open_source(recipe: &Recipe, password: Option<Password>, cancel: &Cancel) -> Result<Box<dyn Source>, Error> {
     if let Some(path) = recipe.origin.local_path() {
         return Ok(Box::new(LocalSource::open(&path)?));
     }
-    let (address, credentials, options) = share_access(recipe, password)?;
+    let (address, credentials, mut options) = share_access(recipe, password)?;
+    options.cancel = cancel.clone();
     Ok(Box::new(SmbSource::connect(address, credentials, options)?))
 }
 

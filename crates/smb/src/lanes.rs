@@ -1,14 +1,26 @@
 //! The connections of one source: opened when needed, replaced when lost, each proven to lead to the same volume.
+//!
+//! A server that was there and is gone is waited for: it may be starting anew. Only where waiting cannot help, such as
+//! with a refused password, is the first answer final, or the account would be locked out.
 
 use crate::address::SmbAddress;
+use crate::attempts::{self, Attempts};
 use crate::logon::{self, Protection, Session};
 use crate::open;
 use crate::options::{Credentials, SmbOptions};
 use octo_core::{Code, Error};
 use std::ops::Deref;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
-use tokio::sync::Mutex;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// Pauses between attempts to reach a server that is gone: from the first to the longest, each twice as long.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// A wish to stop is noticed within this time.
+const NOTICE: Duration = Duration::from_millis(100);
+/// So many connections lost, with nothing brought home in between, are not chance.
+const LOSSES_MAX: u32 = 32;
 
 /// The connections of one source.
 pub(crate) struct Lanes {
@@ -16,10 +28,16 @@ pub(crate) struct Lanes {
     credentials: Credentials,
     options: SmbOptions,
     lanes: Vec<Lane>,
+    /// For what is asked for alone, one at a time.
+    alone: (Lane, Mutex<()>),
     /// Where the first connection led; every other must lead there too.
     place: OnceLock<open::Place>,
     /// How the worst protected connection was protected.
     protection: std::sync::Mutex<Protection>,
+    /// Since when no connection can be made.
+    gone_since: std::sync::Mutex<Option<Instant>>,
+    /// Connections lost since something was brought home.
+    losses: AtomicU32,
 }
 
 #[derive(Default)]
@@ -32,6 +50,7 @@ struct Lane {
 pub(crate) struct Lease<'a> {
     session: Arc<Session>,
     lane: &'a Lane,
+    _alone: Option<MutexGuard<'a, ()>>,
 }
 
 impl Deref for Lease<'_> {
@@ -50,8 +69,17 @@ impl Drop for Lease<'_> {
 
 impl Lanes {
     pub fn new(address: SmbAddress, credentials: Credentials, options: SmbOptions) -> Lanes {
-        let lanes = (0..options.connections.max(1)).map(|_| Lane::default()).collect();
-        Lanes { address, credentials, options, lanes, place: OnceLock::new(), protection: Protection::Encrypted.into() }
+        Lanes {
+            address,
+            credentials,
+            lanes: (0..options.connections.max(1)).map(|_| Lane::default()).collect(),
+            options,
+            alone: Default::default(),
+            place: OnceLock::new(),
+            protection: Protection::Encrypted.into(),
+            gone_since: Default::default(),
+            losses: AtomicU32::new(0),
+        }
     }
 
     pub fn address(&self) -> &SmbAddress {
@@ -72,13 +100,18 @@ impl Lanes {
         *self.protection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The least busy session, connecting if it does not stand (any more).
-    pub async fn lease(&self) -> Result<Lease<'_>, Error> {
-        let by_load = self.lanes.iter().min_by_key(|lane| lane.busy.load(Ordering::Relaxed));
-        let lane = by_load.ok_or_else(|| Error::new(Code::Usage, "no connections are allowed"))?;
+    /// The least busy session for what was asked for so often, connecting if it does not stand (any more). Waits for a
+    /// server that is gone.
+    pub async fn lease(&self, attempts: Attempts) -> Result<Lease<'_>, Error> {
+        let (lane, alone) = if attempts.are_alone() {
+            (&self.alone.0, Some(self.alone.1.lock().await))
+        } else {
+            let by_load = self.lanes.iter().min_by_key(|lane| lane.busy.load(Ordering::Relaxed));
+            (by_load.ok_or_else(|| Error::new(Code::Usage, "no connections are allowed"))?, None)
+        };
         lane.busy.fetch_add(1, Ordering::Relaxed);
-        match self.standing(lane).await {
-            Ok(session) => Ok(Lease { session, lane }),
+        match self.patiently(lane).await {
+            Ok(session) => Ok(Lease { session, lane, _alone: alone }),
             Err(error) => {
                 lane.busy.fetch_sub(1, Ordering::Relaxed);
                 // Whatever the server said instead of letting us in, it concerns no single entry.
@@ -88,18 +121,109 @@ impl Lanes {
         }
     }
 
+    /// Does what may be done again on a new connection when one is lost; `work` is told how often that happened.
+    pub async fn persistently<T>(
+        &self,
+        mut work: impl AsyncFnMut(&Lease<'_>, Attempts) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut attempts = Attempts::default();
+        loop {
+            let lease = self.lease(attempts).await?;
+            match work(&lease, attempts).await {
+                Err(error) if attempts::is_loss(&error) => {
+                    self.lost(&lease, &error)?;
+                    attempts.lost(&error)?;
+                }
+                Err(error) => return Err(attempts::unanswered(error)),
+                Ok(done) => {
+                    self.went_well();
+                    return Ok(done);
+                }
+            }
+        }
+    }
+
+    /// A session is of no more use. Fails when no more sessions are to be tried.
+    pub fn lost(&self, session: &Session, why: &Error) -> Result<(), Error> {
+        if self.options.timeouts.reconnect.is_zero() {
+            return Err(why.clone());
+        }
+        if session.lost.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let losses = self.losses.fetch_add(1, Ordering::SeqCst) + 1;
+        if losses < LOSSES_MAX {
+            return Ok(());
+        }
+        Err(why.clone().within(format!("{losses} connections were lost, one after the other")))
+    }
+
+    /// Something was brought home.
+    pub fn went_well(&self) {
+        self.losses.store(0, Ordering::SeqCst);
+    }
+
+    /// Returns when somebody wants everything to stop.
+    pub async fn cancelled(&self) {
+        while !self.options.cancel.is_cancelled() {
+            tokio::time::sleep(NOTICE).await;
+        }
+    }
+
+    /// The lane's session; waits for a server that was there before.
+    async fn patiently(&self, lane: &Lane) -> Result<Arc<Session>, Error> {
+        let (mut pause, longest) = PAUSES;
+        loop {
+            let error = match self.standing(lane).await {
+                Ok(session) => return Ok(session),
+                Err(error) => error,
+            };
+            self.gone(error)?;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// No connection could be made. Fails when that is final.
+    fn gone(&self, why: Error) -> Result<(), Error> {
+        let may_pass = matches!(
+            why.code,
+            Code::Unreachable
+                | Code::ConnectionLost
+                | Code::TimedOut
+                | Code::Protocol
+                // A server that starts offers its shares one after the other.
+                | Code::ShareNotFound
+                | Code::SourceMissing
+        );
+        if !may_pass || self.place.get().is_none() {
+            return Err(why);
+        }
+        let since = *self.gone_since().get_or_insert_with(Instant::now);
+        if since.elapsed() < self.options.timeouts.reconnect {
+            return Ok(());
+        }
+        Err(why.within(format!("no connection for {} s", since.elapsed().as_secs())))
+    }
+
+    fn gone_since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.gone_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The lane's session, a new one if it has none that stands.
     async fn standing(&self, lane: &Lane) -> Result<Arc<Session>, Error> {
         let mut slot = lane.session.lock().await;
-        if let Some(session) = slot.as_ref().filter(|s| !s.conn.is_disconnected()) {
+        if let Some(session) = slot.as_ref().filter(|s| !s.is_lost()) {
             return Ok(Arc::clone(session));
         }
+        *slot = None;
         let session = Arc::new(logon::open(&self.address, &self.credentials, &self.options).await?);
         {
             let mut worst = self.protection.lock().unwrap_or_else(PoisonError::into_inner);
             *worst = session.protection.min(*worst);
         }
         self.prove_place(&session).await?;
+        *self.gone_since() = None;
         *slot = Some(Arc::clone(&session));
         Ok(session)
     }

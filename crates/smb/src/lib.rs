@@ -11,6 +11,7 @@
 
 mod address;
 mod admission;
+mod attempts;
 mod ccache;
 mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]

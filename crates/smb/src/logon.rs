@@ -19,6 +19,7 @@ use smb2::msg::tree_connect::{ShareType, TreeConnectRequest, TreeConnectRequestF
 use smb2::pack::{ReadCursor, Unpack};
 use smb2::transport::{ConnectOptions, TcpTransport};
 use smb2::types::{Command, Dialect as WireDialect, FileId, TreeId};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 const FSCTL_VALIDATE_NEGOTIATE_INFO: u32 = 0x0014_0204;
@@ -40,6 +41,15 @@ pub(crate) struct Session {
     pub hides_unreadable: bool,
     pub protection: Protection,
     pub greeting: Greeting,
+    /// Whether somebody found that it is of no more use.
+    pub lost: AtomicBool,
+}
+
+impl Session {
+    /// Whether it is of no more use.
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst) || self.conn.is_disconnected()
+    }
 }
 
 /// The server's clock when it negotiated (a FILETIME, 0 where it does not tell), and the moment that was here.
@@ -195,6 +205,7 @@ async fn connect_share(
         hides_unreadable: flags & SHARE_HIDES_UNREADABLE != 0,
         protection,
         greeting,
+        lost: AtomicBool::new(false),
     })
 }
 

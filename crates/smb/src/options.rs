@@ -1,5 +1,6 @@
 //! How to log on and how to behave: credentials and options.
 
+use octo_core::Cancel;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -118,11 +119,17 @@ pub struct Timeouts {
     /// For the answer to one request. A server that says it is still at work, or answers an echo meanwhile, gets up to
     /// six times as long.
     pub response: Duration,
+    /// For a server that was there and is gone, until it is back. Zero: the first loss of a connection is final.
+    pub reconnect: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Timeouts {
-        Timeouts { connect: Duration::from_secs(10), response: Duration::from_secs(30) }
+        Timeouts {
+            connect: Duration::from_secs(10),
+            response: Duration::from_secs(30),
+            reconnect: Duration::from_secs(120),
+        }
     }
 }
 
@@ -141,6 +148,8 @@ pub struct SmbOptions {
     pub timeouts: Timeouts,
     /// The most TCP connections to open; more than one only under load.
     pub connections: usize,
+    /// Ends everything that is under way, waiting included.
+    pub cancel: Cancel,
 }
 
 impl Default for SmbOptions {
@@ -152,6 +161,7 @@ impl Default for SmbOptions {
             logon: Logon::default(),
             timeouts: Timeouts::default(),
             connections: 4,
+            cancel: Cancel::new(),
         }
     }
 }

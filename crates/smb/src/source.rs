@@ -3,7 +3,8 @@
 //! The calls block; behind them a small runtime drives the connections. A sink is always called on the caller's thread.
 
 use crate::address::SmbAddress;
-use crate::fetch::{Budget, Fetcher};
+use crate::attempts::Attempts;
+use crate::fetch::{self, Batch, Budget};
 use crate::lanes::Lanes;
 use crate::list::{self, Folder};
 use crate::logon::Protection;
@@ -12,12 +13,14 @@ use crate::options::{BackupIntent, Credentials, Encrypt, SmbOptions};
 use crate::snapshots;
 use crate::wire::request::{self, Create, RELATED, option};
 use crate::wire::{is_link_tag, reply};
+use futures_util::future::{Either, select};
 use octo_core::{
     Code, Error, FetchRequest, FetchSink, LinkTarget, LinkType, ListSink, Listed, RelPath, Source, SourceFeatures,
     SourcePin, Timestamp,
 };
 use smb2::msg::ioctl::IoctlRequest;
 use smb2::types::Command;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Runtime;
 
@@ -51,13 +54,18 @@ impl SmbSource {
             budget: Budget::new(),
             denied: AtomicU64::new(0),
         };
-        source.run(async { source.lanes.lease().await.map(drop) })?;
+        source.run(async { source.lanes.lease(Attempts::default()).await.map(drop) })?;
         Ok(source)
     }
 
     fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         match &self.runtime {
-            Some(runtime) => runtime.block_on(work),
+            Some(runtime) => runtime.block_on(async {
+                match select(pin!(work), pin!(self.lanes.cancelled())).await {
+                    Either::Left((done, _)) => done,
+                    Either::Right(_) => Err(Error::new(Code::Cancelled, "")),
+                }
+            }),
             None => Err(Error::new(Code::ConnectionLost, "the source was closed")),
         }
     }
@@ -134,7 +142,13 @@ impl Source for SmbSource {
                 options: open::intent_option(self.intent()),
                 volume: self.volume()?,
             };
-            list::list(&*self.lanes.lease().await?, &wanted, sink).await
+            let list = self.lanes.persistently(async |session, attempts| {
+                if !attempts.is_first() {
+                    sink.restart();
+                }
+                list::list(session, &wanted, sink).await
+            });
+            list.await
         });
         match listed.map_err(|e| self.refused(e)) {
             Ok(()) => Listed::Complete,
@@ -147,21 +161,16 @@ impl Source for SmbSource {
         if batch.is_empty() {
             return;
         }
-        let connected = self.run(async {
-            let lease = self.lanes.lease().await?;
-            let fetcher = Fetcher {
-                session: &lease,
-                budget: &self.budget,
-                options: open::intent_option(self.intent()),
-                volume: self.volume()?,
-            };
+        let fetched = self.run(async {
             let path = |file: usize| self.wire_path(&batch[file].path);
-            fetcher.fetch(batch, &path, &|e| self.refused(e), sink).await;
+            let refused = |error| self.refused(error);
+            let batch = Batch { requests: batch, path: &path, refused: &refused, sink: &mut *sink };
+            fetch::fetch(&self.lanes, &self.budget, batch).await;
             Ok(())
         });
-        if let Err(error) = connected {
-            // No connection concerns the whole batch; saying so once ends the run.
-            let _ = sink.failed(0, error);
+        if let Err(cancelled) = fetched {
+            // Whoever cancelled does not wait to be told of each file.
+            let _ = sink.failed(0, cancelled);
         }
     }
 
@@ -186,10 +195,14 @@ impl Source for SmbSource {
             let close = open::close_request(RELATED);
             let parts: [open::Part<'_>; 3] =
                 [(Command::Create, &create, 0), (Command::Ioctl, &get, 0), (Command::Close, &close, 0)];
-            let mut frames = open::compound(&*self.lanes.lease().await?, &parts).await?.into_iter();
-            let mut next = || frames.next().unwrap_or_else(|| Err(Error::new(Code::Protocol, "an answer is missing")));
-            open::success(next()?)?;
-            let got = open::success(next()?)?;
+            let answer = self.lanes.persistently(async |session, _| {
+                let mut frames = open::compound(session, &parts).await?.into_iter();
+                let mut next =
+                    || frames.next().unwrap_or_else(|| Err(Error::new(Code::Protocol, "an answer is missing")));
+                open::success(next()?)?;
+                open::success(next()?)
+            });
+            let got = answer.await?;
             let (tag, data) = reply::reparse(reply::ioctl(&got.body)?)?;
             if !is_link_tag(tag) {
                 return Err(Error::new(Code::KindMoved, "it is not a link any more"));
@@ -200,8 +213,9 @@ impl Source for SmbSource {
     }
 
     fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {
-        let found = self.run(async { snapshots::of(&*self.lanes.lease().await?, &self.lanes.address().path).await });
-        Ok(found?.taken)
+        let folder = &self.lanes.address().path;
+        let ask = self.lanes.persistently(async |session, _| snapshots::of(session, folder).await);
+        Ok(self.run(ask)?.taken)
     }
 
     fn remarks(&self) -> Vec<String> {

@@ -20,6 +20,7 @@ pub(crate) mod nt {
     pub const SHARING_VIOLATION: u32 = 0xC000_0043;
     pub const FILE_LOCK_CONFLICT: u32 = 0xC000_0054;
     pub const DELETE_PENDING: u32 = 0xC000_0056;
+    pub const NO_LOGON_SERVERS: u32 = 0xC000_005E;
     pub const PRIVILEGE_NOT_HELD: u32 = 0xC000_0061;
     pub const LOGON_FAILURE: u32 = 0xC000_006D;
     pub const ACCOUNT_RESTRICTION: u32 = 0xC000_006E;
@@ -32,12 +33,15 @@ pub(crate) mod nt {
     pub const BAD_NETWORK_PATH: u32 = 0xC000_00BE;
     pub const NETWORK_NAME_DELETED: u32 = 0xC000_00C9;
     pub const BAD_NETWORK_NAME: u32 = 0xC000_00CC;
+    pub const REQUEST_NOT_ACCEPTED: u32 = 0xC000_00D0;
     pub const NOT_A_DIRECTORY: u32 = 0xC000_0103;
     pub const FILE_CLOSED: u32 = 0xC000_0128;
     pub const LOGON_TYPE_NOT_GRANTED: u32 = 0xC000_015B;
     pub const ILLEGAL_CHARACTER: u32 = 0xC000_0161;
+    pub const NETLOGON_NOT_STARTED: u32 = 0xC000_0192;
     pub const ACCOUNT_EXPIRED: u32 = 0xC000_0193;
     pub const USER_SESSION_DELETED: u32 = 0xC000_0203;
+    pub const INSUFF_SERVER_RESOURCES: u32 = 0xC000_0205;
     pub const PASSWORD_MUST_CHANGE: u32 = 0xC000_0224;
     pub const ACCOUNT_LOCKED_OUT: u32 = 0xC000_0234;
     pub const PATH_NOT_COVERED: u32 = 0xC000_0257;
@@ -94,6 +98,12 @@ pub(crate) fn logon(status: u32) -> Error {
         nt::ACCOUNT_LOCKED_OUT => (Code::LogonFailed, "the account is locked out"),
         nt::LOGON_TYPE_NOT_GRANTED => (Code::LogonFailed, "the account may not log on over the network"),
         nt::ACCESS_DENIED => (Code::LogonFailed, "the server does not let this account in"),
+        nt::NO_LOGON_SERVERS | nt::NETLOGON_NOT_STARTED => {
+            (Code::Unreachable, "the server cannot ask its domain controller (it may be starting)")
+        }
+        nt::REQUEST_NOT_ACCEPTED | nt::INSUFF_SERVER_RESOURCES => {
+            (Code::Unreachable, "the server takes no more connections just now")
+        }
         nt::NOT_SUPPORTED => (Code::LogonFailed, "the server does not accept NTLM"),
         _ => (Code::LogonFailed, "the server refused the logon"),
     };
@@ -132,14 +142,15 @@ fn with_words(code: Code, words: &str, status: u32) -> Error {
     Error::new(code, if words.is_empty() { status } else { format!("{words}: {status}") })
 }
 
-/// What a failure of the connection itself means.
+/// What a failure of the connection itself means. `TimedOut` is one request without an answer, on a connection on which
+/// others are answered.
 pub(crate) fn connection(error: smb2::Error) -> Error {
     use smb2::Error as E;
     match error {
         E::Protocol { status, .. } => entry(status.0),
         E::Timeout => Error::new(Code::TimedOut, ""),
         E::SendTimeout { .. } | E::ServerUnresponsive { .. } | E::CreditStarvation { .. } => {
-            Error::new(Code::TimedOut, error.to_string())
+            Error::new(Code::ConnectionLost, format!("the server has fallen silent: {error}"))
         }
         E::SignatureInvalid { .. } | E::InvalidData { .. } => Error::new(Code::Protocol, error.to_string()),
         E::SessionExpired => Error::new(Code::ConnectionLost, "the server ended the session"),

@@ -3,10 +3,13 @@
 
 use super::{Account, EncryptWhen, Intent, MinDialect, Origin, Recipe};
 use octo_core::{Code, Error};
-use octo_smb::{BackupIntent, Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbAddress, SmbOptions};
+use octo_smb::{
+    BackupIntent, Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbAddress, SmbOptions, Timeouts,
+};
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where MIT Kerberos says its cache is.
 const CACHE_VARIABLE: &str = "KRB5CCNAME";
@@ -23,6 +26,8 @@ pub struct Connection {
     pub logon: LogonBy,
     /// The Kerberos server, if its realm's name is not its address.
     pub kdc: Option<String>,
+    /// How long a run waits for a server that was there and is gone, in seconds; zero not at all.
+    pub reconnect_secs: Option<u64>,
 }
 
 /// How to log on.
@@ -47,7 +52,7 @@ impl Connection {
     pub fn check(&self, origin: &Origin) -> Result<(), Error> {
         match (origin, self.logon) {
             (Origin::Local { .. }, _) if *self != Connection::default() => Err(usage(
-                "--guest, --kerberos, --kdc, --encrypt, --min-dialect: only a share has a connection, and SRC is a \
+                "--guest, --kerberos, --kdc, --encrypt, --min-dialect, --reconnect: only a share has a connection, and SRC is a \
                  folder of this machine",
             )),
             (Origin::Local { .. }, _) => Ok(()),
@@ -120,7 +125,11 @@ pub fn share_access(
         EncryptWhen::Require => Encrypt::Require,
         EncryptWhen::Off => Encrypt::Off,
     };
-    let options = SmbOptions { backup_intent, min_dialect, encrypt, logon, ..SmbOptions::default() };
+    let mut timeouts = Timeouts::default();
+    if let Some(secs) = recipe.connection.reconnect_secs {
+        timeouts.reconnect = Duration::from_secs(secs);
+    }
+    let options = SmbOptions { backup_intent, min_dialect, encrypt, logon, timeouts, ..SmbOptions::default() };
     Ok((address, credentials, options))
 }
 

@@ -212,6 +212,7 @@ mod tests {
             rules: vec![Rule::Exclude("*.tmp".into()), Rule::Include("keep.tmp".into())],
             max_delete: Some(MaxDelete::Percent(10)),
             connection: Connection {
+                reconnect_secs: Some(300),
                 min_dialect: MinDialect::Smb311,
                 encrypt: EncryptWhen::Require,
                 logon: LogonBy::Kerberos,

@@ -145,7 +145,10 @@ fn asking_for_shares_is_refused_in_the_same_words_as_everything_else() {
 fn ask_all(proxy: &Proxy, fault: Fault) -> Result<(Vec<octo_smb::Share>, Vec<Access>, bool), Error> {
     proxy.set(fault);
     let limit = Duration::from_secs(2);
-    let options = SmbOptions { timeouts: Timeouts { connect: limit, response: limit }, ..SmbOptions::default() };
+    let options = SmbOptions {
+        timeouts: Timeouts { connect: limit, response: limit, reconnect: Duration::ZERO },
+        ..SmbOptions::default()
+    };
     let address = SmbAddress::parse(&format!("//{}/data", proxy.addr)).unwrap().0;
     let listed = shares(&address.host, address.port, &credentials("backupop"), &options)?;
     let inspector = Inspector::connect(address, &credentials("backupop"), &options)?;

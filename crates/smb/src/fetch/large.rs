@@ -1,0 +1,144 @@
+//! A large file: a window of reads, which goes on on another connection where it stopped.
+
+use super::{Fetcher, Halt, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request, shrunk};
+use crate::open::{self, Open};
+use crate::wire::reply::{self, Handle};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use octo_core::{Code, Error, FetchRequest, FetchSink, Meta, Ranges};
+use smb2::Frame;
+use smb2::types::Command;
+use std::ops::Range;
+use tokio::sync::SemaphorePermit;
+
+/// Reads in flight for one large file.
+const READS_IN_FLIGHT: usize = 8;
+
+/// What the sink was given of a file that has not ended yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Begun {
+    opened: Meta,
+    given: Ranges,
+}
+
+impl Begun {
+    /// What is still to be read.
+    fn left(&self, wanted: Option<&Ranges>) -> Vec<Range<u64>> {
+        let size = self.opened.size_bytes;
+        let mut there = wanted.map(|wanted| wanted.missing(size)).unwrap_or_default();
+        self.given.iter().for_each(|range| there.insert(range));
+        there.missing(size).iter().collect()
+    }
+
+    /// Whether what is open now is what was open before.
+    fn check_same(&self, opened: &Meta) -> Result<(), Error> {
+        let what = |meta: &Meta| (meta.id, meta.size_bytes, meta.write_time);
+        if what(&self.opened) == what(opened) {
+            return Ok(());
+        }
+        Err(Error::new(Code::ChangedWhileRead, "it changed while the connection was lost"))
+    }
+}
+
+impl Fetcher<'_> {
+    /// Fetches a file by a window of reads. `begun` is what came over a connection that was lost, and is kept up to
+    /// date for the next one.
+    pub(super) async fn large(
+        &self,
+        file: usize,
+        path: WirePath,
+        wanted: &FetchRequest,
+        begun: &mut Option<Begun>,
+        sink: &mut dyn FetchSink,
+    ) -> Result<(), Halt> {
+        let path = path?;
+        let created = open::single(self.session, (Command::Create, &self.create(&path, wanted.snapshot), 0)).await?;
+        let (open, opened) = Open::from_reply(self.session, &open::success(created)?, self.volume)?;
+        check_kind(&opened.meta)?;
+        let begun = match begun {
+            Some(begun) => {
+                begun.check_same(&opened.meta)?;
+                begun
+            }
+            None => {
+                sink.opened(file, opened.meta)?;
+                begun.insert(Begun { opened: opened.meta, given: Ranges::new() })
+            }
+        };
+        let parts = wanted.parts.as_ref();
+        if parts.and_then(|parts| parts.iter().last()).is_some_and(|range| range.end > opened.meta.size_bytes) {
+            return Err(shrunk().into());
+        }
+        let bytes = READ_BYTES.min(self.session.read_bytes_max).max(1);
+        let mut chunks = Chunks { ranges: begun.left(parts), bytes };
+        let mut flying = FuturesUnordered::new();
+        loop {
+            while flying.len() < READS_IN_FLIGHT {
+                let Some((at, bytes)) = chunks.next() else { break };
+                let handle = open.handle;
+                flying.push(async move { (at, bytes, self.read(handle, at, bytes).await) });
+            }
+            let Some((at, asked, answer)) = flying.next().await else { break };
+            let (frame, _held) = answer?;
+            let data = reply::read(&frame.body, asked)?;
+            if data.is_empty() {
+                return Err(shrunk().into());
+            }
+            sink.data(file, at, data)?;
+            let end = at + data.len() as u64;
+            begun.given.insert(at..end);
+            if end < at + u64::from(asked) {
+                chunks.ranges.push(end..at + u64::from(asked));
+            }
+        }
+        drop(flying);
+        let closed = last_state(&open.close().await?, &opened.meta)?;
+        Ok(sink.finished(file, closed)?)
+    }
+
+    async fn read(&self, handle: Handle, at: u64, bytes: u32) -> Result<(Frame, SemaphorePermit<'_>), Error> {
+        let held = self.budget.take(bytes).await?;
+        let frame = open::single(self.session, (Command::Read, &read_request(handle, at, bytes), bytes)).await?;
+        Ok((accept_read(frame)?, held))
+    }
+}
+
+/// Ranges cut into reads, from the first to the last.
+struct Chunks {
+    ranges: Vec<Range<u64>>,
+    bytes: u32,
+}
+
+impl Iterator for Chunks {
+    type Item = (u64, u32);
+
+    fn next(&mut self) -> Option<(u64, u32)> {
+        // What came short is pushed last, but it is only a matter of order: few ranges, few shifts.
+        let range = self.ranges.first_mut()?;
+        let at = range.start;
+        let bytes = u32::try_from(range.end - at).unwrap_or(u32::MAX).min(self.bytes);
+        range.start += u64::from(bytes);
+        if range.is_empty() {
+            self.ranges.remove(0);
+        }
+        (bytes > 0).then_some((at, bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use octo_core::{Kind, Timestamp};
+
+    #[test]
+    fn after_a_loss_only_what_is_wanted_and_was_not_given_is_read() {
+        let set = |ranges: &[Range<u64>]| {
+            let mut set = Ranges::new();
+            ranges.iter().cloned().for_each(|range| set.insert(range));
+            set
+        };
+        let opened = Meta::new(Kind::File, 100, Timestamp(0));
+        let begun = Begun { opened, given: set(&[10..20, 50..60]) };
+        assert_eq!(begun.left(None), [0..10, 20..50, 60..100]);
+        assert_eq!(begun.left(Some(&set(&[15..55, 90..100]))), [20..50, 90..100]);
+    }
+}

@@ -1,0 +1,231 @@
+//! Fetching a batch of files: small ones by one message each (open, read, close), many in flight; large ones by a
+//! window of reads. What the sink is given always comes from the file's own handle. Files that were on their way when a
+//! connection was lost are handed back, to be fetched over another one.
+
+mod budget;
+mod large;
+mod small;
+
+pub(crate) use budget::Budget;
+use large::Begun;
+
+use crate::attempts::{self, Attempts};
+use crate::lanes::Lanes;
+use crate::logon::Session;
+use crate::open;
+use crate::status::{self, nt};
+use crate::wire::reply::{self, Handle};
+use crate::wire::request::{self, Create, option};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Stop, Timestamp};
+use smb2::Frame;
+use smb2::msg::read::ReadRequest;
+use std::sync::Arc;
+
+/// Up to this size a file is fetched by one message.
+const SMALL_FILE_BYTES: u64 = 1024 * 1024;
+/// Small files in flight in one fetch.
+const SMALL_FILES_IN_FLIGHT: usize = 24;
+/// Size of one read of a large file.
+const READ_BYTES: u32 = 1024 * 1024;
+
+/// A path for the wire, or why there is none.
+pub(crate) type WirePath = Result<Vec<u16>, Error>;
+
+/// A batch of files, and everybody who has a say in it.
+pub(crate) struct Batch<'a> {
+    pub requests: &'a [FetchRequest],
+    /// The path of one of its files for the wire.
+    pub path: &'a dyn Fn(usize) -> WirePath,
+    /// Sees every error before the sink does.
+    pub refused: &'a dyn Fn(Error) -> Error,
+    pub sink: &'a mut dyn FetchSink,
+}
+
+/// A file of the batch that has not ended.
+struct Left {
+    file: usize,
+    attempts: Attempts,
+    begun: Option<Begun>,
+}
+
+/// Nothing more is wanted of the batch, or nothing more can be had.
+struct Over;
+
+/// How one connection serves.
+struct Fetcher<'a> {
+    session: &'a Arc<Session>,
+    lanes: &'a Lanes,
+    budget: &'a Budget,
+    /// Backup intent, or nothing.
+    options: u32,
+    volume: u64,
+}
+
+/// Why a file, or the batch, ends here.
+enum Halt {
+    Failed(Error),
+    Stopped(Stop),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Halt {
+        Halt::Failed(error)
+    }
+}
+
+impl From<Stop> for Halt {
+    fn from(stop: Stop) -> Halt {
+        Halt::Stopped(stop)
+    }
+}
+
+impl From<crate::wire::Malformed> for Halt {
+    fn from(malformed: crate::wire::Malformed) -> Halt {
+        Halt::Failed(malformed.into())
+    }
+}
+
+/// Fetches a batch over as many connections, one after the other, as it takes.
+pub(crate) async fn fetch(lanes: &Lanes, budget: &Budget, mut batch: Batch<'_>) {
+    let all = 0..batch.requests.len();
+    let mut left: Vec<Left> = all.map(|file| Left { file, attempts: Attempts::default(), begun: None }).collect();
+    while !left.is_empty() {
+        // Whoever is under suspicion goes alone; the others go first, and together.
+        let (mut now, mut later): (Vec<Left>, Vec<Left>) = left.into_iter().partition(|it| !it.attempts.are_alone());
+        if now.is_empty() {
+            now = later.split_off(later.len() - 1);
+        }
+        let Some(Left { file, attempts, .. }) = now.first() else { return };
+        let (lease, place) = match lanes.lease(*attempts).await.and_then(|lease| Ok((lease, lanes.place()?))) {
+            Ok(found) => found,
+            Err(error) => {
+                // It concerns all that is left; saying so once ends the run.
+                let _ = batch.sink.failed(*file, (batch.refused)(error));
+                return;
+            }
+        };
+        let options = open::intent_option(lanes.options().backup_intent);
+        let volume = place.volume.serial.into();
+        let fetcher = Fetcher { session: &lease, lanes, budget, options, volume };
+        let Ok(lost) = fetcher.fetch(now, &mut batch).await else { return };
+        left = lost;
+        left.append(&mut later);
+    }
+}
+
+impl Fetcher<'_> {
+    /// Fetches files over one connection. Returns those that it was lost with.
+    async fn fetch(&self, files: Vec<Left>, batch: &mut Batch<'_>) -> Result<Vec<Left>, Over> {
+        let (requests, path) = (batch.requests, batch.path);
+        let (small, mut large): (Vec<Left>, Vec<Left>) = files.into_iter().partition(|it| self.is_small(it, requests));
+        let mut lost = Vec::new();
+        let mut waiting = small.into_iter();
+        let mut flying = FuturesUnordered::new();
+        loop {
+            while flying.len() < SMALL_FILES_IN_FLIGHT && !self.session.is_lost() {
+                let Some(left) = waiting.next() else { break };
+                flying.push(async move {
+                    let fetched = self.small(path(left.file), &requests[left.file]).await;
+                    (left, fetched)
+                });
+            }
+            let Some((left, fetched)) = flying.next().await else { break };
+            let ended = match fetched {
+                Ok(Some(small)) => small.hand_over(left.file, batch.sink),
+                Ok(None) => {
+                    large.push(left);
+                    continue;
+                }
+                Err(error) => Err(Halt::Failed(error)),
+            };
+            lost.extend(self.end(left, ended, batch)?);
+        }
+        drop(flying);
+        lost.extend(waiting);
+        for mut left in large {
+            if self.session.is_lost() {
+                lost.push(left);
+                continue;
+            }
+            let ended = self.large(left.file, path(left.file), &requests[left.file], &mut left.begun, batch.sink).await;
+            lost.extend(self.end(left, ended, batch)?);
+        }
+        Ok(lost)
+    }
+
+    fn is_small(&self, left: &Left, requests: &[FetchRequest]) -> bool {
+        let request = &requests[left.file];
+        let small_enough = request.listed.size_bytes <= SMALL_FILE_BYTES.min(self.session.read_bytes_max.into());
+        request.parts.is_none() && left.begun.is_none() && small_enough
+    }
+
+    /// Tells the sink how a file ended, if it does not know. Gives it back if it was lost with the connection.
+    fn end(&self, mut left: Left, ended: Result<(), Halt>, batch: &mut Batch<'_>) -> Result<Option<Left>, Over> {
+        let error = match ended {
+            Ok(()) => {
+                self.lanes.went_well();
+                return Ok(None);
+            }
+            Err(Halt::Stopped(Stop::ThisFile)) => return Ok(None),
+            Err(Halt::Stopped(Stop::Everything)) => return Err(Over),
+            Err(Halt::Failed(error)) => error,
+        };
+        let error = if attempts::is_loss(&error) {
+            match self.lanes.lost(self.session, &error).and_then(|()| left.attempts.lost(&error)) {
+                Ok(()) => return Ok(Some(left)),
+                Err(last) => last,
+            }
+        } else {
+            attempts::unanswered(error)
+        };
+        let error = (batch.refused)(error);
+        let stops = error.code.stops_run();
+        match batch.sink.failed(left.file, error) {
+            Err(Stop::Everything) => Err(Over),
+            _ if stops => Err(Over),
+            _ => Ok(None),
+        }
+    }
+
+    fn create<'p>(&self, path: &'p [u16], snapshot: Option<Timestamp>) -> Create<'p> {
+        let options = option::NON_DIRECTORY_FILE | self.options;
+        Create { path, access: request::READ, options, with_id: true, snapshot }
+    }
+}
+
+fn read_request(handle: Handle, offset: u64, length: u32) -> ReadRequest {
+    ReadRequest {
+        padding: 0x50, // where data begins in an answer anyway
+        flags: 0,
+        length,
+        offset,
+        file_id: open::file_id(handle),
+        minimum_count: 0,
+        channel: 0,
+        remaining_bytes: 0,
+        read_channel_info: Vec::new(),
+    }
+}
+
+fn accept_read(frame: Frame) -> Result<Frame, Error> {
+    match frame.header.status.0 {
+        nt::SUCCESS => Ok(frame),
+        nt::END_OF_FILE => Err(shrunk()),
+        refused => Err(status::entry(refused)),
+    }
+}
+
+fn shrunk() -> Error {
+    Error::new(Code::ChangedWhileRead, "it has become shorter")
+}
+
+fn check_kind(opened: &Meta) -> Result<(), Error> {
+    if opened.kind == Kind::File { Ok(()) } else { Err(Error::new(Code::KindMoved, "it is a folder now")) }
+}
+
+fn last_state(closed: &Frame, opened: &Meta) -> Result<Meta, Error> {
+    let state = reply::close(&closed.body)?;
+    let state = state.ok_or_else(|| Error::new(Code::SourceEntry, "the server did not tell the file's last state"))?;
+    Ok(Meta { id: opened.id, ..state })
+}

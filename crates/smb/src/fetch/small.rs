@@ -1,0 +1,80 @@
+//! A small file: opened, read and closed in one message.
+
+use super::{Fetcher, Halt, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request};
+use crate::open::{self, NOT_IN_A_COMPOUND, Open};
+use crate::status::nt;
+use crate::wire::reply;
+use crate::wire::request::RELATED;
+use octo_core::{Code, Error, FetchRequest, FetchSink, Meta};
+use smb2::Frame;
+use smb2::types::Command;
+use tokio::sync::SemaphorePermit;
+
+/// A small file, whole.
+pub(super) struct Small<'a> {
+    opened: Meta,
+    closed: Meta,
+    /// The body of the read's answer, if a read was needed.
+    read: Option<(Frame, u32)>,
+    _held: SemaphorePermit<'a>,
+}
+
+impl Fetcher<'_> {
+    /// Opens, reads and closes in one message. `None` if the file turns out to need more than that.
+    pub(super) async fn small(&self, path: WirePath, wanted: &FetchRequest) -> Result<Option<Small<'_>>, Error> {
+        let path = path?;
+        let bytes = u32::try_from(wanted.listed.size_bytes).unwrap_or(READ_BYTES);
+        let held = self.budget.take(bytes).await?;
+        let create = self.create(&path, wanted.snapshot);
+        let (read, close) = (read_request(RELATED, 0, bytes), open::close_request(RELATED));
+        let mut parts: Vec<open::Part<'_>> = vec![(Command::Create, &create, 0)];
+        if bytes > 0 {
+            parts.push((Command::Read, &read, bytes));
+        }
+        parts.push((Command::Close, &close, 0));
+        let mut frames = open::compound(self.session, &parts).await?.into_iter();
+        let mut next = || frames.next().unwrap_or_else(|| Err(Error::new(Code::Protocol, "an answer is missing")));
+        let created = next()?;
+        if created.header.status.0 == NOT_IN_A_COMPOUND {
+            return Ok(None);
+        }
+        let (open, opened) = Open::from_reply(self.session, &open::success(created)?, self.volume)?;
+        let read = if bytes > 0 { Some(next()?) } else { None };
+        let closed = next()?;
+        if closed.header.status.0 == nt::SUCCESS {
+            open.was_closed();
+        }
+        check_kind(&opened.meta)?;
+        let size = opened.meta.size_bytes;
+        let waits = read.as_ref().is_some_and(|frame| frame.header.status.0 == NOT_IN_A_COMPOUND);
+        if size > bytes.into() || waits {
+            return Ok(None);
+        }
+        let read = match read {
+            Some(frame) if size > 0 => Some((accept_read(frame)?, bytes)),
+            _ => None,
+        };
+        if let Some((frame, _)) = &read
+            && reply::read(&frame.body, bytes)?.len() as u64 != size
+        {
+            return Ok(None);
+        }
+        let closed = last_state(&open::success(closed)?, &opened.meta)?;
+        Ok(Some(Small { opened: opened.meta, closed, read, _held: held }))
+    }
+}
+
+impl Small<'_> {
+    /// Gives it to the sink.
+    pub fn hand_over(&self, file: usize, sink: &mut dyn FetchSink) -> Result<(), Halt> {
+        let data = match &self.read {
+            Some((frame, asked)) => reply::read(&frame.body, *asked)?,
+            None => &[],
+        };
+        sink.opened(file, self.opened)?;
+        if !data.is_empty() {
+            sink.data(file, 0, data)?;
+        }
+        Ok(sink.finished(file, self.closed)?)
+    }
+}
