@@ -28,26 +28,18 @@ impl Attempts {
 
     /// The connection was lost once more. Fails with what is to be said of the entry when it has had its chances.
     pub fn lost(&mut self, why: &Error) -> Result<(), Error> {
-        self.0 += 1;
+        // Silence costs minutes, and whoever waited in vain among others is the first suspect.
+        self.0 += if why.code == Code::TimedOut { AMONG_OTHERS } else { 1 };
         if self.0 < AMONG_OTHERS + ALONE {
             return Ok(());
         }
-        Err(Error::new(Code::SourceEntry, format!("each time it is asked for, the connection fails ({})", why.detail)))
+        Err(Error::new(Code::SourceEntry, format!("each time it is asked for, the connection fails ({why})")))
     }
 }
 
 /// Whether a failure says that the connection is of no more use.
 pub(crate) fn is_loss(error: &Error) -> bool {
-    matches!(error.code, Code::ConnectionLost | Code::Protocol)
-}
-
-/// A request that the server left without an answer although it answers others concerns only its entry.
-pub(crate) fn unanswered(error: Error) -> Error {
-    if error.code == Code::TimedOut {
-        Error::new(Code::SourceEntry, "the server gave no answer in time")
-    } else {
-        error
-    }
+    matches!(error.code, Code::ConnectionLost | Code::TimedOut | Code::Protocol)
 }
 
 #[cfg(test)]
@@ -67,5 +59,9 @@ mod tests {
         };
         assert_eq!(alone, 2);
         assert!(!blame.code.stops_run() && blame.detail.contains("reset"));
+
+        let mut silent = Attempts::default();
+        let why = Error::new(Code::TimedOut, "");
+        assert!(silent.lost(&why).is_ok() && silent.are_alone() && silent.lost(&why).is_err());
     }
 }

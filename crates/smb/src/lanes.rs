@@ -134,7 +134,7 @@ impl Lanes {
                     self.lost(&lease, &error)?;
                     attempts.lost(&error)?;
                 }
-                Err(error) => return Err(attempts::unanswered(error)),
+                Err(error) => return Err(error),
                 Ok(done) => {
                     self.went_well();
                     return Ok(done);

@@ -1,6 +1,9 @@
 //! A large file: a window of reads, which goes on on another connection where it stopped.
 
-use super::{Fetcher, Halt, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request, shrunk};
+use super::{
+    CAREFUL_READ_BYTES, Fetcher, Halt, Left, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request,
+    shrunk,
+};
 use crate::open::{self, Open};
 use crate::wire::reply::{self, Handle};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -21,6 +24,10 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
+    pub fn given_bytes(&self) -> u64 {
+        self.given.total_bytes()
+    }
+
     /// What is still to be read.
     fn left(&self, wanted: Option<&Ranges>) -> Vec<Range<u64>> {
         let size = self.opened.size_bytes;
@@ -40,17 +47,17 @@ impl Begun {
 }
 
 impl Fetcher<'_> {
-    /// Fetches a file by a window of reads. `begun` is what came over a connection that was lost, and is kept up to
+    /// Fetches a file by a window of reads. `left` tells what came over a connection that was lost, and is kept up to
     /// date for the next one.
     pub(super) async fn large(
         &self,
-        file: usize,
-        path: WirePath,
-        wanted: &FetchRequest,
-        begun: &mut Option<Begun>,
+        left: &mut Left,
+        path: &dyn Fn(usize) -> WirePath,
+        requests: &[FetchRequest],
         sink: &mut dyn FetchSink,
     ) -> Result<(), Halt> {
-        let path = path?;
+        let Left { file, begun, was_lost, .. } = left;
+        let (file, path, wanted) = (*file, path(*file)?, &requests[*file]);
         let created = open::single(self.session, (Command::Create, &self.create(&path, wanted.snapshot), 0)).await?;
         let (open, opened) = Open::from_reply(self.session, &open::success(created)?, self.volume)?;
         check_kind(&opened.meta)?;
@@ -68,7 +75,8 @@ impl Fetcher<'_> {
         if parts.and_then(|parts| parts.iter().last()).is_some_and(|range| range.end > opened.meta.size_bytes) {
             return Err(shrunk().into());
         }
-        let bytes = READ_BYTES.min(self.session.read_bytes_max).max(1);
+        let bytes = if *was_lost { CAREFUL_READ_BYTES } else { READ_BYTES };
+        let bytes = bytes.min(self.session.read_bytes_max).max(1);
         let mut chunks = Chunks { ranges: begun.left(parts), bytes };
         let mut flying = FuturesUnordered::new();
         loop {

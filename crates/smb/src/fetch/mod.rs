@@ -28,6 +28,8 @@ const SMALL_FILE_BYTES: u64 = 1024 * 1024;
 const SMALL_FILES_IN_FLIGHT: usize = 24;
 /// Size of one read of a large file.
 const READ_BYTES: u32 = 1024 * 1024;
+/// The same on a line on which that much does not come through.
+const CAREFUL_READ_BYTES: u32 = 64 * 1024;
 
 /// A path for the wire, or why there is none.
 pub(crate) type WirePath = Result<Vec<u16>, Error>;
@@ -46,7 +48,19 @@ pub(crate) struct Batch<'a> {
 struct Left {
     file: usize,
     attempts: Attempts,
+    /// Whether a connection was ever lost with it.
+    was_lost: bool,
     begun: Option<Begun>,
+}
+
+impl Left {
+    fn new(file: usize) -> Left {
+        Left { file, attempts: Attempts::default(), was_lost: false, begun: None }
+    }
+
+    fn given_bytes(&self) -> u64 {
+        self.begun.as_ref().map_or(0, Begun::given_bytes)
+    }
 }
 
 /// Nothing more is wanted of the batch, or nothing more can be had.
@@ -89,7 +103,7 @@ impl From<crate::wire::Malformed> for Halt {
 /// Fetches a batch over as many connections, one after the other, as it takes.
 pub(crate) async fn fetch(lanes: &Lanes, budget: &Budget, mut batch: Batch<'_>) {
     let all = 0..batch.requests.len();
-    let mut left: Vec<Left> = all.map(|file| Left { file, attempts: Attempts::default(), begun: None }).collect();
+    let mut left: Vec<Left> = all.map(Left::new).collect();
     while !left.is_empty() {
         // Whoever is under suspicion goes alone; the others go first, and together.
         let (mut now, mut later): (Vec<Left>, Vec<Left>) = left.into_iter().partition(|it| !it.attempts.are_alone());
@@ -148,7 +162,13 @@ impl Fetcher<'_> {
                 lost.push(left);
                 continue;
             }
-            let ended = self.large(left.file, path(left.file), &requests[left.file], &mut left.begun, batch.sink).await;
+            let before = left.given_bytes();
+            let ended = self.large(&mut left, path, requests, batch.sink).await;
+            if left.given_bytes() > before {
+                // It is the line that is bad, not the file.
+                left.attempts = Attempts::default();
+                self.lanes.went_well();
+            }
             lost.extend(self.end(left, ended, batch)?);
         }
         Ok(lost)
@@ -172,12 +192,13 @@ impl Fetcher<'_> {
             Err(Halt::Failed(error)) => error,
         };
         let error = if attempts::is_loss(&error) {
+            left.was_lost = true;
             match self.lanes.lost(self.session, &error).and_then(|()| left.attempts.lost(&error)) {
                 Ok(()) => return Ok(Some(left)),
                 Err(last) => last,
             }
         } else {
-            attempts::unanswered(error)
+            error
         };
         let error = (batch.refused)(error);
         let stops = error.code.stops_run();

@@ -14,5 +14,6 @@ mod names;
 mod protection;
 mod proxy;
 mod reading;
+mod reconnect;
 mod seeds;
 mod suite;

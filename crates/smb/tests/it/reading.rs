@@ -246,19 +246,6 @@ fn a_sink_that_wants_no_more_gets_no_more() {
 }
 
 #[test]
-fn a_source_connects_again_when_the_server_has_started_anew() {
-    let mut samba = samba();
-    fs::write(samba.share_path("data").join("file"), b"x").unwrap();
-    let source = connect(&samba, "data", "plain");
-    samba.kill();
-    let Listed::Incomplete(error) = list(&source, "").0 else { panic!("complete without a server") };
-    assert!(matches!(error.code, Code::ConnectionLost | Code::Unreachable), "{error}");
-    samba.start_again();
-    assert_eq!(list_all(&source, "").names(), ["file"]);
-    assert_eq!(fetch_one(&source, "file", 1).bytes(), b"x");
-}
-
-#[test]
 fn a_file_that_another_client_does_not_share_is_locked_now_and_whole_in_a_previous_version() {
     let samba = Samba::start(SambaOptions::new().share_with_snapshots("shadow", "data"));
     fs::write(samba.share_path("data").join("held"), "as it was").unwrap();
