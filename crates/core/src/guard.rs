@@ -62,7 +62,8 @@ pub fn holds(input: &GuardInput, max_delete: Option<MaxDelete>) -> Vec<String> {
         }
     }
     if input.first_after_adoption {
-        because.push(format!("{files} files would be deleted in the first run after --adopt or --accept-source"));
+        let what = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+        because.push(format!("{what} would be deleted in the first run after --adopt or --accept-source"));
     }
     if input.listings_untrusted {
         because.push("the share hides what the account may not read, so a missing name is no proof (--trust-listings says that it is)".into());

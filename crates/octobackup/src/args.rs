@@ -269,3 +269,7 @@ mod tests {
         <super::Cli as clap::CommandFactory>::command().debug_assert();
     }
 }
+
+#[cfg(test)]
+#[path = "manual_tests.rs"]
+mod manual_tests;

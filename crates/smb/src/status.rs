@@ -47,6 +47,7 @@ pub(crate) mod nt {
     pub const PATH_NOT_COVERED: u32 = 0xC000_0257;
     pub const NOT_A_REPARSE_POINT: u32 = 0xC000_0275;
     pub const NETWORK_SESSION_EXPIRED: u32 = 0xC000_035C;
+    pub const NTLM_BLOCKED: u32 = 0xC000_0418;
     pub const FILE_NOT_AVAILABLE: u32 = 0xC000_0467;
     pub const CLOUD_FILE_UNAVAILABLE: u32 = 0xC000_CF11;
 }
@@ -88,7 +89,10 @@ pub(crate) fn entry(status: u32) -> Error {
 pub(crate) fn logon(status: u32) -> Error {
     let (code, words) = match status {
         nt::LOGON_FAILURE => (Code::LogonFailed, "wrong user name or password"),
-        nt::ACCOUNT_RESTRICTION => (Code::LogonFailed, "the account is restricted, or its password is empty"),
+        nt::ACCOUNT_RESTRICTION => (
+            Code::LogonFailed,
+            "the account is restricted (in Protected Users? then use --kerberos), or its password is empty",
+        ),
         nt::INVALID_LOGON_HOURS => (Code::LogonFailed, "the account may not log on at this hour"),
         nt::INVALID_WORKSTATION => (Code::LogonFailed, "the account may not log on from this machine"),
         nt::PASSWORD_EXPIRED => (Code::LogonFailed, "the password has expired"),
@@ -104,7 +108,8 @@ pub(crate) fn logon(status: u32) -> Error {
         nt::REQUEST_NOT_ACCEPTED | nt::INSUFF_SERVER_RESOURCES => {
             (Code::Unreachable, "the server takes no more connections just now")
         }
-        nt::NOT_SUPPORTED => (Code::LogonFailed, "the server does not accept NTLM"),
+        nt::NTLM_BLOCKED => (Code::LogonFailed, "a policy of the server or the domain forbids NTLM: use --kerberos"),
+        nt::NOT_SUPPORTED => (Code::LogonFailed, "the server does not accept NTLM: use --kerberos"),
         _ => (Code::LogonFailed, "the server refused the logon"),
     };
     with_words(code, words, status)
