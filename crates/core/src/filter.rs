@@ -2,7 +2,7 @@
 //! (DESIGN rule 10). Patterns have gitignore's syntax; the last rule that matches decides.
 
 use crate::error::{Code, Error};
-use crate::path::RelPath;
+use crate::path::{Name, RelPath};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 /// What Windows keeps for itself: no use in a mirror, and locked anyway.
@@ -14,6 +14,9 @@ pub const DEFAULT_EXCLUDES: &[&str] =
 pub struct Filter {
     defaults: Gitignore,
     rules: Gitignore,
+    /// Whether any rule can be about a file below the root's own folder. Most jobs have none, and nearly all entries are
+    /// such files.
+    knows_deep_files: bool,
 }
 
 /// Collects rules in their order.
@@ -65,7 +68,10 @@ impl FilterBuilder {
     /// The filter.
     pub fn build(self) -> Result<Filter, Error> {
         let defaults: &[&str] = if self.defaults { DEFAULT_EXCLUDES } else { &[] };
+        let mut lines = defaults.iter().copied().chain(self.lines.iter().map(String::as_str));
+        let knows_deep_files = lines.any(is_about_deep_files);
         Ok(Filter {
+            knows_deep_files,
             defaults: compile(defaults.iter().copied(), true)?,
             rules: compile(self.lines.iter().map(String::as_str), self.case_insensitive)?,
         })
@@ -75,6 +81,13 @@ impl FilterBuilder {
 /// A pattern that would silently match nothing is refused when it is given.
 fn check(pattern: &str) -> Result<(), Error> {
     compile([pattern].into_iter(), false).map(|_| ())
+}
+
+/// Whether a rule can match a file that is not in the root's own folder: not if it is for folders only, or names
+/// something in the root.
+fn is_about_deep_files(line: &str) -> bool {
+    let in_root = line.strip_prefix('/').is_some_and(|rest| !rest.contains(['/', '*']));
+    !line.trim_end().ends_with('/') && !in_root
 }
 
 fn compile<'a>(lines: impl Iterator<Item = &'a str>, case_insensitive: bool) -> Result<Gitignore, Error> {
@@ -90,7 +103,12 @@ fn compile<'a>(lines: impl Iterator<Item = &'a str>, case_insensitive: bool) -> 
 impl Filter {
     /// No rule at all: everything belongs to the job.
     pub fn everything() -> Filter {
-        Filter { defaults: Gitignore::empty(), rules: Gitignore::empty() }
+        Filter { defaults: Gitignore::empty(), rules: Gitignore::empty(), knows_deep_files: false }
+    }
+
+    /// Whether the entry `name` of `folder` is left out, as [`Filter::excludes`] says.
+    pub fn excludes_in(&self, folder: &RelPath, name: &Name, is_folder: bool) -> bool {
+        (is_folder || folder.is_root() || self.knows_deep_files) && self.excludes(&folder.join(name), is_folder)
     }
 
     /// Whether the entry is left out. The caller does not ask for what lies below a folder that is left out.
@@ -116,6 +134,20 @@ mod tests {
 
     fn p(text: &str) -> RelPath {
         RelPath::parse(text.as_bytes()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn an_entry_of_a_folder_is_left_out_as_its_path_is(
+            pattern in "!?/?[ab*]{1,2}(/[ab*]{1,2})?/?",
+            folder in "([ab](/[ab])?)?",
+            name in "[ab]{1,2}",
+            is_folder in any::<bool>(),
+        ) {
+            let filter = FilterBuilder::new().exclude(&pattern).unwrap().build().unwrap();
+            let (folder, name) = (p(&folder), Name::new(name.into_bytes()).unwrap());
+            prop_assert_eq!(filter.excludes_in(&folder, &name, is_folder), filter.excludes(&folder.join(&name), is_folder));
+        }
     }
 
     #[test]

@@ -150,6 +150,11 @@ impl RelPath {
         Some(Name(self.0[start..].into()))
     }
 
+    /// The bytes of the last name; empty for the root.
+    pub fn name_bytes(&self) -> &[u8] {
+        &self.0[self.0.iter().rposition(|&b| b == b'/').map_or(0, |i| i + 1)..]
+    }
+
     /// The names from the root down.
     pub fn names(&self) -> impl Iterator<Item = Name> + '_ {
         self.0.split(|&b| b == b'/').filter(|part| !part.is_empty()).map(|part| Name(part.into()))

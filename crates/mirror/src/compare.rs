@@ -125,7 +125,7 @@ impl<'a> Comparer<'a> {
         let order = self.order;
         let mut step =
             Step { frame, folder_key: order.folder_key(&frame.place), proof, children: &mut children, dirty: false };
-        for names in merge(source, target, move |a: &Listing, b: &Listing| order.compare(&a.key, &b.key)) {
+        for names in merge(source, target, move |a: &Listing, b: &Listing| order.compare(a.key(), b.key())) {
             match names? {
                 Pair::Source(s) => self.name(queue, &mut step, Some(s), None)?,
                 Pair::Target(t) => self.name(queue, &mut step, None, Some(t))?,
@@ -176,9 +176,9 @@ impl<'a> Comparer<'a> {
         t: Option<Listing>,
     ) -> Result<(), Error> {
         self.count(s.as_ref(), t.as_ref());
-        let key = |l: &Listing| [step.folder_key.as_slice(), &l.key].concat();
+        let key = |l: &Listing| [step.folder_key.as_slice(), l.key()].concat();
         let found = match (&s, &t) {
-            (Some(_), Some(t)) if t.meta.kind == Kind::File => self.cursor.find(&key(t))?,
+            (Some(_), Some(t)) if t.meta.kind == Kind::File && self.cursor.may_know() => self.cursor.find(&key(t))?,
             _ => None,
         };
         let known = found.as_ref().map(|placed| placed.record.known());
@@ -360,7 +360,7 @@ impl<'a> Comparer<'a> {
 
     /// On a target that folds case, a name that differs only in case is renamed. If that fails the old case stays.
     fn settle_case(&mut self, step: &mut Step<'_, 'a>, at: &mut At) -> Result<(), Error> {
-        let Some(target) = at.target.as_ref().filter(|t| Some(&t.stored) != at.place.name().as_ref()) else {
+        let Some(target) = at.target.as_ref().filter(|t| t.stored.as_bytes() != at.place.name_bytes()) else {
             return Ok(());
         };
         let from = step.frame.place.join(&target.stored);
@@ -387,7 +387,7 @@ impl<'a> Comparer<'a> {
 
     /// A name that is stored in another form is listed in the report.
     fn note_name(&self, at: &At) {
-        if at.place.name() != at.source.name() {
+        if at.place.name_bytes() != at.source.name_bytes() {
             self.context.count(|c| c.escaped += 1);
             let stored = at.place.name().map(|n| n.to_string()).unwrap_or_default();
             self.context.problem(&at.source, Error::new(Code::NameEscaped, format!("stored as {stored}")));
@@ -486,7 +486,7 @@ struct At {
 impl At {
     fn new(frame: &Frame, s: Listing, t: Option<Listing>) -> At {
         At {
-            source: frame.source.join(&s.name),
+            source: frame.source.join(s.name()),
             place: frame.place.join(&s.stored),
             meta: s.meta,
             old: t.as_ref().map(|t| t.meta),

@@ -5,6 +5,7 @@
 
 use octo_core::naming::fold;
 use octo_core::{Name, RelPath};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// How the target of this run orders names.
@@ -16,14 +17,18 @@ pub struct NameOrder {
 
 impl NameOrder {
     /// What a name is sorted by. Holds the name itself: see [`NameOrder::name_of`].
-    pub fn key(&self, name: &Name) -> Vec<u8> {
+    pub fn key<'n>(&self, name: &'n Name) -> Cow<'n, [u8]> {
+        self.key_of(name.as_bytes())
+    }
+
+    fn key_of<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
         if !self.folds_case {
-            return name.as_bytes().to_vec();
+            return name.into();
         }
-        let mut key = fold(name.as_bytes());
+        let mut key = fold(name);
         key.push(0);
-        key.extend_from_slice(name.as_bytes());
-        key
+        key.extend_from_slice(name);
+        key.into()
     }
 
     /// The bytes of the name in its key.
@@ -50,16 +55,17 @@ impl NameOrder {
     /// The key of a folder in walk order; followed by a name's key, the key of an entry. No name contains NUL, so
     /// `00 00` (end of the folder) sorts before `00 01` (one level down), which sorts before every other byte.
     pub fn folder_key(&self, folder: &RelPath) -> Vec<u8> {
-        let mut key = Vec::with_capacity(folder.as_bytes().len() + 8);
-        for (i, name) in folder.names().enumerate() {
+        self.folder_key_of(folder.as_bytes())
+    }
+
+    fn folder_key_of(&self, folder: &[u8]) -> Vec<u8> {
+        // With room for the separators of a few names, and for the name of an entry.
+        let mut key = Vec::with_capacity(folder.len() + 64);
+        for (i, name) in folder.split(|&b| b == b'/').enumerate() {
             if i > 0 {
                 key.extend_from_slice(&[0, 1]);
             }
-            if self.folds_case {
-                key.extend_from_slice(&fold(name.as_bytes()))
-            } else {
-                key.extend_from_slice(name.as_bytes())
-            }
+            if self.folds_case { key.extend_from_slice(&fold(name)) } else { key.extend_from_slice(name) }
         }
         key.extend_from_slice(&[0, 0]);
         key
@@ -67,9 +73,11 @@ impl NameOrder {
 
     /// The key of an entry in walk order.
     pub fn entry_key(&self, path: &RelPath) -> Vec<u8> {
-        let mut key = self.folder_key(&path.parent().unwrap_or_default());
-        if let Some(name) = path.name() {
-            key.extend_from_slice(&self.key(&name));
+        let name = path.name_bytes();
+        let folder = path.as_bytes().strip_suffix(name).unwrap_or_default();
+        let mut key = self.folder_key_of(folder.strip_suffix(b"/").unwrap_or(folder));
+        if !name.is_empty() {
+            key.extend_from_slice(&self.key_of(name));
         }
         key
     }
@@ -108,7 +116,7 @@ mod tests {
             assert_eq!(order.name_of(&order.key(&name)), b"ReadMe");
         }
         let folds = NameOrder { folds_case: true };
-        let key = |n: &[u8]| folds.key(&Name::new(n).unwrap());
+        let key = |n: &[u8]| folds.key(&Name::new(n).unwrap()).into_owned();
         assert_eq!(folds.compare(&key(b"README"), &key(b"readme")), Ordering::Equal);
     }
 }

@@ -7,6 +7,7 @@
 //!         | 3 count u64          the end; without it the generation is not believed
 //! ```
 
+use super::buffered::Buffered;
 use super::ids::{IdWriter, Ids};
 use super::{IndexRecord, Placed};
 use crate::codec::{Reader, Writer};
@@ -99,42 +100,23 @@ fn decode_file(folder: &RelPath, payload: &[u8]) -> Result<Placed, Error> {
 
 /// Reads frames.
 struct Frames<'a> {
-    file: &'a dyn TargetFile,
-    buffer: Vec<u8>,
-    buffer_at: u64,
+    bytes: Buffered<'a>,
     at: u64,
-    end: u64,
 }
 
 impl<'a> Frames<'a> {
     fn new(file: &'a dyn TargetFile, at: u64, end: u64) -> Frames<'a> {
-        Frames { file, buffer: Vec::new(), buffer_at: at, at, end }
+        Frames { bytes: Buffered::new(file, end), at }
     }
 
     fn bytes(&mut self, at: u64, len: usize) -> Result<&[u8], Error> {
-        let past = at + len as u64;
-        if past > self.end {
-            return Err(Error::new(Code::RecordsDamaged, "the index ends early"));
-        }
-        if at < self.buffer_at || past > self.buffer_at + self.buffer.len() as u64 {
-            let want = (len.max(BUFFER_BYTES) as u64).min(self.end - at);
-            self.buffer.resize(usize::try_from(want).unwrap_or(0), 0);
-            self.buffer_at = at;
-            let mut have = 0;
-            while have < self.buffer.len() {
-                match self.file.read_at(at + have as u64, &mut self.buffer[have..])? {
-                    0 => return Err(Error::new(Code::RecordsDamaged, "the index ends early")),
-                    n => have += n,
-                }
-            }
-        }
-        let from = usize::try_from(at - self.buffer_at).unwrap_or(0);
-        Ok(&self.buffer[from..from + len])
+        let ends = || Error::new(Code::RecordsDamaged, "the index ends early");
+        self.bytes.bytes(at, len)?.ok_or_else(ends)
     }
 
     /// The next frame's place and payload.
     fn next(&mut self) -> Result<Option<(u64, Vec<u8>)>, Error> {
-        if self.at >= self.end {
+        if self.at >= self.bytes.end() {
             return Ok(None);
         }
         let place = self.at;

@@ -2,6 +2,7 @@
 //! that an interrupted run keeps its work. A torn end is cut off when it is read: each record carries a check.
 
 use super::Placed;
+use super::buffered::Buffered;
 use crate::order::NameOrder;
 use crate::spill::{Pool, Sorted, Sorter};
 use crate::{files, layout};
@@ -85,17 +86,17 @@ impl<'a> Journal<'a> {
 pub fn sorted(target: &dyn Target, pool: &Arc<Pool>, order: NameOrder) -> Result<Sorted, Error> {
     let mut sorter = Sorter::new(target, pool);
     if let Some(file) = target.open_file(&layout::journal())? {
-        let end = file.meta()?.size_bytes;
+        let mut bytes = Buffered::new(&*file, file.meta()?.size_bytes);
         let mut at = 0u64;
         let mut number = 0u64;
-        while let Some(record) = read(&*file, at, end)? {
+        while let Some(record) = read(&mut bytes, at)? {
             at += (HEAD_BYTES + record.len()) as u64;
-            if let Ok(placed) = Placed::decode(&record) {
+            if let Ok(placed) = Placed::decode(record) {
                 let mut key = order.entry_key(&placed.place);
                 // The newest of several records of one place sorts first, behind a border that no name contains.
                 key.push(0);
                 key.extend_from_slice(&(u64::MAX - number).to_be_bytes());
-                sorter.push(&key, &record)?;
+                sorter.push(&key, record)?;
             }
             number += 1;
         }
@@ -119,16 +120,17 @@ pub fn placed(sorted: &Sorted) -> Result<impl Iterator<Item = Result<Placed, Err
     }))
 }
 
-fn read(file: &dyn TargetFile, at: u64, end: u64) -> Result<Option<Vec<u8>>, Error> {
+/// The record at `at`; `None` where no whole record is.
+fn read<'b>(bytes: &'b mut Buffered<'_>, at: u64) -> Result<Option<&'b [u8]>, Error> {
     let mut head = [0u8; HEAD_BYTES];
-    if at + HEAD_BYTES as u64 > end || file.read_at(at, &mut head)? < HEAD_BYTES {
-        return Ok(None);
+    match bytes.bytes(at, HEAD_BYTES)? {
+        Some(bytes) => head.copy_from_slice(bytes),
+        None => return Ok(None),
     }
     let len = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
-    if len > RECORD_BYTES_MAX || at + (HEAD_BYTES + len) as u64 > end {
+    if len > RECORD_BYTES_MAX {
         return Ok(None);
     }
-    let mut record = vec![0; len];
-    let whole = file.read_at(at + HEAD_BYTES as u64, &mut record)? == len && check(&record) == head[4..];
-    Ok(whole.then_some(record))
+    let record = bytes.bytes(at + HEAD_BYTES as u64, len)?;
+    Ok(record.filter(|record| check(record) == head[4..]))
 }

@@ -4,6 +4,7 @@
 //! is rebuilt (DESIGN section 7, "Index"). A generation is one stream of records in walk order, written anew and renamed
 //! into place; a file beside it finds records by file id.
 
+mod buffered;
 mod generation;
 mod ids;
 mod journal;

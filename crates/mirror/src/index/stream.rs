@@ -50,6 +50,11 @@ impl<'a> Cursor<'a> {
         self.head.as_ref()
     }
 
+    /// False if there is nothing (more) to find.
+    pub fn may_know(&self) -> bool {
+        self.head.is_some() || self.records.is_some()
+    }
+
     /// The record of `place`. Called in walk order.
     pub fn find(&mut self, key: &[u8]) -> Result<Option<Placed>, Error> {
         self.skip_until(Some(key))?;

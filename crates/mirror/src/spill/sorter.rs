@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// A sorter may always use this much, so that many of them at once make progress when the pool is empty.
-const OWN_BYTES: usize = 256 << 10;
+const OWN_BYTES: usize = 128 << 10;
 /// What a sorter takes from the pool at a time.
 const STEP_BYTES: usize = 256 << 10;
 /// Runs merged at once; more are merged into one first, so that read buffers stay bounded.

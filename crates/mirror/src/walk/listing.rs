@@ -3,11 +3,12 @@
 use crate::codec::{Reader, Writer};
 use crate::layout;
 use crate::order::NameOrder;
-use crate::spill::{Pool, Sorted, Sorter};
+use crate::spill::{Pool, Record, Sorted, Sorter};
 use octo_core::merge::{Pair, merge};
 use octo_core::naming::{Stored, store, store_twin, unescape};
 use octo_core::source::Listed;
 use octo_core::{Code, Entry, Error, Filter, Kind, ListSink, Meta, Name, NameRules, RelPath, Source, Target};
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -33,16 +34,28 @@ pub struct Lister<'a> {
 /// One entry of a listing. On the target both names are the stored one.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    /// Its sort key.
-    pub key: Vec<u8>,
-    /// The name on its own side.
-    pub name: Name,
+    /// As it was sorted.
+    record: Record,
+    /// The name on its own side, if it is another than in the mirror.
+    original: Option<Name>,
     /// The name in the mirror.
     pub stored: Name,
     /// Whether the stored name cannot be turned back by itself.
     pub is_cut: bool,
     /// What is known of it.
     pub meta: Meta,
+}
+
+impl Listing {
+    /// Its sort key.
+    pub fn key(&self) -> &[u8] {
+        self.record.key()
+    }
+
+    /// The name on its own side.
+    pub fn name(&self) -> &Name {
+        self.original.as_ref().unwrap_or(&self.stored)
+    }
 }
 
 /// All entries of one side of a folder.
@@ -120,14 +133,14 @@ impl Lister<'_> {
 
     /// The second of two names with one fold gets a stored name of its own.
     fn push_twin(&self, twins: &mut Sorter<'_>, key: &[u8], value: &[u8]) -> Result<(), Error> {
-        let entry = decode(self.order, key, value)?;
-        let twin = store_twin(&entry.name, &self.rules);
+        let entry = decode(self.order, Record::new([key, value].concat(), key.len()))?;
+        let twin = store_twin(entry.name(), &self.rules);
         let is_cut = matches!(twin, Stored::Cut(_));
         let (Stored::Escaped(stored) | Stored::Cut(stored)) = twin else { return Ok(()) };
         let mut value = Writer::default();
         value.meta(&entry.meta);
         value.u8(u8::from(is_cut));
-        value.bytes(entry.name.as_bytes());
+        value.bytes(entry.name().as_bytes());
         twins.push(&self.order.key(&stored), &value.0)
     }
 }
@@ -147,12 +160,14 @@ impl Side {
             if last.as_ref().is_some_and(|before| order.compare(before, record.key()).is_eq()) {
                 return None;
             }
-            last = Some(record.key().to_vec());
-            Some(decode(order, record.key(), record.value()))
+            let before = last.get_or_insert_default();
+            before.clear();
+            before.extend_from_slice(record.key());
+            Some(decode(order, record))
         });
         let Some(twins) = &self.twins else { return Ok(Box::new(main)) };
-        let twins = twins.iter()?.map(move |record| record.and_then(|r| decode(order, r.key(), r.value())));
-        let merged = merge(main, twins, move |a: &Listing, b: &Listing| order.compare(&a.key, &b.key));
+        let twins = twins.iter()?.map(move |record| record.and_then(|r| decode(order, r)));
+        let merged = merge(main, twins, move |a: &Listing, b: &Listing| order.compare(a.key(), b.key()));
         Ok(Box::new(merged.map(|pair| {
             pair.map(|pair| match pair {
                 Pair::Source(entry) | Pair::Target(entry) | Pair::Both(entry, _) => entry,
@@ -166,15 +181,15 @@ impl Side {
     }
 }
 
-fn decode(order: NameOrder, key: &[u8], value: &[u8]) -> Result<Listing, Error> {
+fn decode(order: NameOrder, record: Record) -> Result<Listing, Error> {
     let bad = |_| Error::new(Code::RecordsDamaged, "a name in a temporary file");
-    let stored = Name::new(order.name_of(key)).map_err(bad)?;
-    let mut reader = Reader(value);
+    let stored = Name::new(order.name_of(record.key())).map_err(bad)?;
+    let mut reader = Reader(record.value());
     let meta = reader.meta()?;
     let is_cut = reader.u8()? != 0;
     let original = reader.bytes()?;
-    let name = if original.is_empty() { stored.clone() } else { Name::new(original).map_err(bad)? };
-    Ok(Listing { key: key.to_vec(), name, stored, is_cut, meta })
+    let original = if original.is_empty() { None } else { Some(Name::new(original).map_err(bad)?) };
+    Ok(Listing { record, original, stored, is_cut, meta })
 }
 
 /// Takes a listing into a sorter.
@@ -209,13 +224,13 @@ impl<'a> Sink<'a> {
     }
 
     /// The name the filter knows an entry by, and the name it is stored under; `None` if it is not mirrored.
-    fn names(&mut self, name: &Name) -> Option<(Name, Stored)> {
+    fn names<'n>(&mut self, name: &'n Name) -> Option<(Cow<'n, Name>, Stored)> {
         let is_root = self.folder.is_root();
         let reserved = layout::is_reserved_name(name);
         if !self.is_source {
             self.saw_reserved |= reserved;
             let hidden = is_root && (reserved || layout::belongs_to_filesystem(name));
-            return (!hidden).then(|| (unescape(name).unwrap_or_else(|| name.clone()), Stored::AsIs));
+            return (!hidden).then(|| (unescape(name).map_or(Cow::Borrowed(name), Cow::Owned), Stored::AsIs));
         }
         if reserved && is_root {
             self.problem(name.as_bytes(), Error::new(Code::ReservedName, ""));
@@ -223,26 +238,26 @@ impl<'a> Sink<'a> {
         }
         // A mirror below the source keeps its marker under another name, or it would protect itself from us here.
         let stored = if reserved { store_twin(name, &self.lister.rules) } else { store(name, &self.lister.rules) };
-        Some((name.clone(), stored))
+        Some((Cow::Borrowed(name), stored))
     }
 }
 
 impl ListSink for Sink<'_> {
     fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
         let Some((original, stored)) = self.names(&entry.name) else { return ControlFlow::Continue(()) };
-        if self.lister.filter.excludes(&self.folder.join(&original), entry.meta.kind == Kind::Folder) {
+        if self.lister.filter.excludes_in(self.folder, &original, entry.meta.kind == Kind::Folder) {
             return ControlFlow::Continue(());
         }
         self.buffer.0.clear();
         self.buffer.meta(&entry.meta);
-        let (stored, is_cut) = match stored {
-            Stored::AsIs => (entry.name.clone(), false),
+        let (stored, is_cut) = match &stored {
+            Stored::AsIs => (&entry.name, false),
             Stored::Escaped(stored) => (stored, false),
             Stored::Cut(stored) => (stored, true),
         };
         self.buffer.u8(u8::from(is_cut));
-        self.buffer.bytes(if stored == entry.name { b"" } else { entry.name.as_bytes() });
-        match self.sorter.push(&self.lister.order.key(&stored), &self.buffer.0) {
+        self.buffer.bytes(if *stored == entry.name { b"" } else { entry.name.as_bytes() });
+        match self.sorter.push(&self.lister.order.key(stored), &self.buffer.0) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.failed = Some(error);

@@ -2,7 +2,8 @@
 //! depth first, names in the target's order.
 //!
 //! Memory is bounded: at most [`AHEAD_FOLDERS`] listed folders wait, their entries share one pool, and the folders still
-//! to be listed spill to disk.
+//! to be listed spill to disk. Only so many of the very next folders are listed that there is always room for those
+//! inside them, which come first.
 
 mod listing;
 
@@ -15,7 +16,9 @@ use octo_core::{Error, Kind, Meta, RelPath, Target, Timestamp};
 use std::collections::VecDeque;
 
 /// Folders that are listed or being listed ahead of the merge.
-const AHEAD_FOLDERS: usize = 64;
+const AHEAD_FOLDERS: usize = 128;
+/// Of the folders that are next, at most so many: several times what any source lists at once.
+const NEXT_FOLDERS: usize = 48;
 
 /// One folder to walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,12 +146,20 @@ impl Walk {
         }
     }
 
-    /// Starts listings, nearest folders first. The very next one is always started.
+    /// Starts listings, next folders first. The very next one is always started.
+    ///
+    /// Half of the room that is left, so that the folders inside the next one find some in turn, however deep the tree.
+    /// Many at once, and then for a while none: the threads that list are not woken for each folder anew.
     fn look_ahead(&mut self) -> Result<(), Error> {
-        let listing = self.items.iter().filter(|i| matches!(i, Item::Listing(..))).count();
-        let mut room = AHEAD_FOLDERS.saturating_sub(listing);
-        let mut at = 0;
-        while at < self.items.len() && (room > 0 || at == 0) {
+        let is_listing = |item: &Item| matches!(item, Item::Listing(..));
+        let listing = self.items.iter().filter(|item| is_listing(item)).count();
+        let next = (AHEAD_FOLDERS.saturating_sub(listing) / 2).clamp(1, NEXT_FOLDERS);
+        let begun = self.items.iter().take_while(|item| is_listing(item)).count();
+        if begun > next / 2 {
+            return Ok(());
+        }
+        let mut at = begun;
+        while at < self.items.len().min(next) {
             match &mut self.items[at] {
                 Item::Listing(..) => at += 1,
                 Item::More(..) => self.expand(at)?,
@@ -158,7 +169,6 @@ impl Walk {
                     // Without a thread left to list, `next` finds the answer's sender gone.
                     let _ = self.jobs.send((frame.clone(), answer));
                     self.items[at] = Item::Listing(frame, receiver);
-                    room = room.saturating_sub(1);
                     at += 1;
                 }
             }
@@ -177,5 +187,63 @@ impl Walk {
             self.items.insert(at, Item::Waiting(Frame::decode(record)?));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use octo_core::Name;
+    use octo_disk::{DiskOptions, DiskTarget};
+    use std::path::Path;
+
+    fn frame(path: &str) -> Frame {
+        Frame { source: RelPath::parse(path.as_bytes()).unwrap(), ..Frame::root() }
+    }
+
+    /// Answers everything that was asked for so far.
+    fn answer(jobs: &Receiver<Job>) -> Vec<RelPath> {
+        let answer = |(frame, answer): Job| {
+            answer.send(Ok(FolderPair { source: None, target: None })).unwrap();
+            frame.source
+        };
+        jobs.try_iter().map(answer).collect()
+    }
+
+    #[test]
+    fn the_folders_inside_the_next_one_are_listed_many_at_once_however_deep_and_however_many_wait_beside_it() {
+        let target = DiskTarget::open(Path::new("/nonexistent/octobackup"), DiskOptions::default()).unwrap();
+        let (mut walk, jobs) = Walk::new((0..500).map(|n| frame(&format!("{n:03}"))));
+        let mut listed = 0;
+        for depth in 1..6 {
+            walk.look_ahead().unwrap();
+            let asked = answer(&jobs);
+            listed += asked.len();
+            let inside = asked.iter().filter(|path| path.names().count() == depth).count();
+            assert!(inside >= AHEAD_FOLDERS >> (depth + 1).min(5), "{inside} at depth {depth}");
+            assert!(listed <= AHEAD_FOLDERS, "{listed} listed at depth {depth}");
+            let (next, _) = walk.next().unwrap().unwrap();
+            assert_eq!(next.source.names().count(), depth);
+            listed -= 1;
+            let mut children = Children::new(&target);
+            for n in 0..500 {
+                let name = Name::new(format!("{n:03}").into_bytes()).unwrap();
+                children.push(&Frame { source: next.source.join(&name), ..Frame::root() }).unwrap();
+            }
+            walk.descend(children);
+        }
+    }
+
+    #[test]
+    fn a_thread_that_lists_is_not_woken_for_each_folder_anew() {
+        let (mut walk, jobs) = Walk::new((0..1000).map(|n| frame(&format!("{n:03}"))));
+        let mut batches = 0;
+        for _ in 0..1000 {
+            walk.look_ahead().unwrap();
+            batches += usize::from(!answer(&jobs).is_empty());
+            assert!(walk.next().unwrap().is_some());
+        }
+        assert!(walk.next().unwrap().is_none());
+        assert!(batches < 60, "{batches}");
     }
 }
