@@ -22,6 +22,7 @@ pub mod snapshot;
 pub mod source;
 pub mod target;
 pub mod time;
+pub mod wide;
 
 pub use abilities::{Abilities, NameRules};
 pub use clock::{Cancel, Clock};

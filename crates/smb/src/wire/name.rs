@@ -1,6 +1,6 @@
 //! Names between UTF-16 on the wire and WTF-8 in our paths, unpaired surrogates included.
 
-use octo_core::{Code, Error, Name, RelPath};
+use octo_core::{Code, Error, Name, RelPath, wide};
 
 /// What a name in a listing turned out to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,51 +29,23 @@ pub(crate) fn from_utf16le(wire: &[u8]) -> WireName {
     }
 }
 
-/// UTF-16LE to WTF-8: surrogates that have no partner are kept as three bytes each.
 fn to_wtf8(wire: &[u8]) -> Vec<u8> {
-    let units = wire.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    let mut out = Vec::with_capacity(wire.len());
-    for unit in char::decode_utf16(units) {
-        match unit {
-            Ok(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            Err(lone) => {
-                let unit = lone.unpaired_surrogate();
-                out.extend([0xE0 | (unit >> 12) as u8, 0x80 | (unit >> 6 & 0x3F) as u8, 0x80 | (unit & 0x3F) as u8]);
-            }
-        }
-    }
-    out
+    wide::to_wtf8(wire.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])))
 }
 
 /// A path as UTF-16 with backslashes, the root being empty. Fails on bytes that are not WTF-8 and on names with a
 /// backslash, neither of which can have come from a listing of this protocol.
 pub(crate) fn to_utf16(path: &RelPath) -> Result<Vec<u16>, Error> {
-    let mut out = Vec::with_capacity(path.as_bytes().len());
-    let mut rest = path.as_bytes();
-    while let Some(&first) = rest.first() {
-        if let [0xED, second @ 0xA0..=0xBF, third @ 0x80..=0xBF, ..] = *rest {
-            out.push(0xD800 | u16::from(second & 0x1F) << 6 | u16::from(third & 0x3F));
-            rest = &rest[3..];
-            continue;
-        }
-        let len = match first {
-            0..=0x7F => 1,
-            0xC0..=0xDF => 2,
-            0xE0..=0xEF => 3,
-            _ => 4,
-        };
-        let valid = rest.get(..len).and_then(|part| std::str::from_utf8(part).ok());
-        let Some(text) = valid else {
-            return Err(Error::new(Code::BadName, "the name is not UTF-16 text in our encoding"));
-        };
-        match text {
-            "/" => out.push(0x5C),
-            "\\" => return Err(Error::new(Code::BadName, "the name contains \"\\\"")),
-            _ => out.extend(text.encode_utf16()),
-        }
-        rest = &rest[len..];
+    if path.as_bytes().contains(&b'\\') {
+        return Err(Error::new(Code::BadName, "the name contains \"\\\""));
     }
-    Ok(out)
+    let Some(mut units) = wide::to_utf16(path.as_bytes()) else {
+        return Err(Error::new(Code::BadName, "the name is not UTF-16 text in our encoding"));
+    };
+    for unit in units.iter_mut().filter(|unit| **unit == u16::from(b'/')) {
+        *unit = u16::from(b'\\');
+    }
+    Ok(units)
 }
 
 /// A label from the wire, for people: broken parts replaced.
