@@ -14,8 +14,8 @@ use crate::os::tree::{self, Spot};
 use crate::os::{Fault, Handle, fault, filesystem, lock, open, stat};
 use crate::shelf::Shelf;
 use octo_core::{
-    Abilities, Code, Done, Entry, Error, Kind, LinkTarget, LinkType, ListSink, Listed, Meta, RESERVED, RelPath, Space,
-    Target, TargetFile, Timestamp,
+    Abilities, Code, Done, Entry, Error, Kind, LinkTarget, ListSink, Listed, Meta, RESERVED, RelPath, Space, Target,
+    TargetFile, Timestamp,
 };
 use std::collections::HashSet;
 use std::path::Path;
@@ -278,9 +278,9 @@ impl Target for DiskTarget {
     }
 
     fn read_link(&self, path: &RelPath) -> Result<Option<LinkTarget>, Error> {
-        let text = tree::read_link(&self.root, path).map_err(|fault| fault::target(fault, "reading the link", path))?;
-        if let Some(data) = text {
-            return Ok(Some(LinkTarget { kind: LinkType::Posix, data }));
+        let made = tree::read_link(&self.root, path).map_err(|fault| fault::target(fault, "reading the link", path))?;
+        if made.is_some() {
+            return Ok(made);
         }
         let recorded = self.shelf.read(&self.root, |records| records.link(path))?.flatten();
         match recorded {
@@ -382,10 +382,10 @@ impl Target for DiskTarget {
         self.settled(removed, &[path])
     }
 
-    fn set_times(&self, path: &RelPath, write: Timestamp, _creation: Option<Timestamp>) -> Result<(), Error> {
+    fn set_times(&self, path: &RelPath, write: Timestamp, creation: Option<Timestamp>) -> Result<(), Error> {
         let failed = |fault| fault::target(fault, "setting the time of", path);
         let write = self.abilities.times.represent(write);
-        if tree::set_time(&self.root, path, write).map_err(failed)? == Done::Yes {
+        if tree::set_time(&self.root, path, write, creation).map_err(failed)? == Done::Yes {
             return Ok(());
         }
         let set = self.is_only_recorded(path)?

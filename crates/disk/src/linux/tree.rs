@@ -116,14 +116,14 @@ pub(crate) fn make_link(root: &Root, path: &RelPath, data: &[u8], write: Timesta
     Ok(made)
 }
 
-/// The text of a symbolic link; `None` if there is something else or nothing.
-pub(crate) fn read_link(root: &Root, path: &RelPath) -> Result<Option<Vec<u8>>, Errno> {
+/// Where a symbolic link points to; `None` if there is something else or nothing.
+pub(crate) fn read_link(root: &Root, path: &RelPath) -> Result<Option<LinkTarget>, Errno> {
     let place = match root.place(path) {
         Err(Errno::NOENT | Errno::INVAL) => return Ok(None),
         other => other?,
     };
     match rustix::fs::readlinkat(&place, place.name, Vec::new()) {
-        Ok(text) => Ok(Some(text.into_bytes())),
+        Ok(text) => Ok(Some(LinkTarget { kind: LinkType::Posix, data: text.into_bytes() })),
         Err(Errno::INVAL | Errno::NOENT) => Ok(None),
         Err(errno) => Err(errno),
     }
@@ -180,8 +180,13 @@ fn remove(root: &Root, path: &RelPath, flags: AtFlags) -> Result<Done, Errno> {
     }
 }
 
-/// Sets the last write time of whatever is there. `Done::Missing` if nothing is.
-pub(crate) fn set_time(root: &Root, path: &RelPath, write: Timestamp) -> Result<Done, Errno> {
+/// Sets the last write time of whatever is there; Linux lets nobody set the creation time. `Done::Missing` if nothing is.
+pub(crate) fn set_time(
+    root: &Root,
+    path: &RelPath,
+    write: Timestamp,
+    _creation: Option<Timestamp>,
+) -> Result<Done, Errno> {
     // By handle, so that the root of a mounted filesystem is refused too.
     match root.open(path, OFlags::PATH, Mode::empty()) {
         Err(Errno::NOENT) => Ok(Done::Missing),

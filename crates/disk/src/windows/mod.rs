@@ -1,1 +1,24 @@
-//! Windows: NT calls, all relative to a root handle. Not there yet.
+//! Windows: calls of the NT kernel, all relative to a root handle.
+//!
+//! Win32 takes whole paths, and follows junctions in them; NT takes a handle and one name. That is what confinement needs
+//! (DESIGN rule 2), so everything below the root goes through `nt`, the only place here where Rust's guarantees are ours
+//! to keep, besides `privilege`.
+
+pub(crate) mod fault;
+pub(crate) mod file;
+pub(crate) mod filesystem;
+pub(crate) mod listing;
+pub(crate) mod lock;
+mod nt;
+pub(crate) mod open;
+mod privilege;
+mod probe;
+pub(crate) mod reading;
+pub(crate) mod root;
+pub(crate) mod stat;
+pub(crate) mod tree;
+
+pub(crate) use fault::Fault;
+
+/// Something that is open.
+pub(crate) type Handle = std::fs::File;

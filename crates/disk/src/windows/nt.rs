@@ -1,0 +1,269 @@
+//! The calls of the kernel that this crate needs, as safe functions: one handle and one name in, bytes or a handle out.
+//!
+//! It must never take a name with a separator in it, which would lead further than one step.
+
+use crate::windows::Handle;
+use crate::windows::fault::{self, Fault};
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::ptr::{null, null_mut};
+use windows_sys::Wdk::Foundation::OBJECT_ATTRIBUTES;
+use windows_sys::Wdk::Storage::FileSystem as wdk;
+use windows_sys::Win32::Foundation::{
+    HANDLE, NTSTATUS, OBJ_CASE_INSENSITIVE, STATUS_BUFFER_OVERFLOW, STATUS_NO_MORE_FILES, STATUS_NO_SUCH_FILE,
+    UNICODE_STRING,
+};
+use windows_sys::Win32::Storage::FileSystem as fs;
+use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
+
+/// How something is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    /// Rights wanted (`FILE_READ_DATA` and its like); the right to wait is added.
+    pub(crate) access: u32,
+    /// What others may do meanwhile.
+    pub(crate) share: u32,
+    /// What happens if it is there, and if not.
+    pub(crate) disposition: u32,
+    /// Further `FILE_*` options. Links are never followed, and backup intent is always said: it only counts where the
+    /// process has the privilege.
+    pub(crate) options: u32,
+}
+
+/// Others may do everything.
+pub(crate) const SHARE_ALL: u32 = fs::FILE_SHARE_READ | fs::FILE_SHARE_WRITE | fs::FILE_SHARE_DELETE;
+
+impl How {
+    /// Opens what is there, with these rights.
+    pub(crate) const fn open(access: u32) -> How {
+        How { access, share: SHARE_ALL, disposition: wdk::FILE_OPEN, options: 0 }
+    }
+
+    /// Makes what is not there, with these rights.
+    pub(crate) const fn create(access: u32, options: u32) -> How {
+        How { access, share: SHARE_ALL, disposition: wdk::FILE_CREATE, options }
+    }
+
+    /// The same with one more option.
+    pub(crate) const fn with(self, options: u32) -> How {
+        How { options: self.options | options, ..self }
+    }
+
+    /// The options as the kernel gets them.
+    pub(crate) const fn all_options(self) -> u32 {
+        self.options
+            | wdk::FILE_OPEN_REPARSE_POINT
+            | wdk::FILE_OPEN_FOR_BACKUP_INTENT
+            | wdk::FILE_SYNCHRONOUS_IO_NONALERT
+    }
+}
+
+/// Opens `name` in `folder`; the empty name is the folder itself.
+pub(crate) fn open(folder: &Handle, name: &[u16], how: How) -> Result<Handle, Fault> {
+    let separates = |unit: &u16| [u16::from(b'\\'), u16::from(b'/'), u16::from(b':'), 0].contains(unit);
+    let bytes = u16::try_from(size_of_val(name)).map_err(|_| fault::BAD_NAME)?;
+    if name.iter().any(separates) {
+        return Err(fault::BAD_NAME);
+    }
+    let name = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: name.as_ptr().cast_mut() };
+    let object = OBJECT_ATTRIBUTES {
+        Length: size_of::<OBJECT_ATTRIBUTES>() as u32,
+        RootDirectory: folder.as_raw_handle(),
+        ObjectName: &raw const name,
+        Attributes: OBJ_CASE_INSENSITIVE,
+        SecurityDescriptor: null(),
+        SecurityQualityOfService: null(),
+    };
+    let mut opened: HANDLE = null_mut();
+    let mut block = IO_STATUS_BLOCK::default();
+    #[expect(unsafe_code, reason = "all pointers are to locals that outlive the call; the name is only read")]
+    let status = unsafe {
+        wdk::NtCreateFile(
+            &raw mut opened,
+            how.access | fs::SYNCHRONIZE | fs::FILE_READ_ATTRIBUTES,
+            &raw const object,
+            &raw mut block,
+            null(),
+            fs::FILE_ATTRIBUTE_NORMAL,
+            how.share,
+            how.disposition,
+            how.all_options(),
+            null(),
+            0,
+        )
+    };
+    done(status)?;
+    #[expect(unsafe_code, reason = "the kernel has just made this handle for us alone")]
+    Ok(Handle::from(unsafe { OwnedHandle::from_raw_handle(opened) }))
+}
+
+/// Aligned as the kernel's structures need it.
+#[repr(C, align(8))]
+pub(crate) struct Buffer<const N: usize>(pub(crate) [u8; N]);
+
+/// Asks an open handle; returns how many bytes were filled. What does not fit is left out.
+pub(crate) fn query<const N: usize>(handle: &Handle, class: i32, into: &mut Buffer<N>) -> Result<usize, Fault> {
+    let mut block = IO_STATUS_BLOCK::default();
+    #[expect(unsafe_code, reason = "the buffer is ours, aligned, and as long as we say")]
+    let status = unsafe {
+        wdk::NtQueryInformationFile(handle.as_raw_handle(), &raw mut block, into.0.as_mut_ptr().cast(), N as u32, class)
+    };
+    filled(status, &block, N)
+}
+
+/// Asks for the volume that an open handle is on.
+pub(crate) fn query_volume<const N: usize>(handle: &Handle, class: i32, into: &mut Buffer<N>) -> Result<usize, Fault> {
+    let mut block = IO_STATUS_BLOCK::default();
+    #[expect(unsafe_code, reason = "the buffer is ours, aligned, and as long as we say")]
+    let status = unsafe {
+        wdk::NtQueryVolumeInformationFile(
+            handle.as_raw_handle(),
+            &raw mut block,
+            into.0.as_mut_ptr().cast(),
+            N as u32,
+            class,
+        )
+    };
+    filled(status, &block, N)
+}
+
+/// Changes what is known of an open handle: times, names, whether it goes. `from` is one of the kernel's structures.
+pub(crate) fn set(handle: &Handle, class: i32, from: &[u64], len: usize) -> Result<(), Fault> {
+    let len = u32::try_from(len.min(size_of_val(from))).map_err(|_| fault::BAD_ARGUMENT)?;
+    let mut block = IO_STATUS_BLOCK::default();
+    #[expect(unsafe_code, reason = "the buffer is ours, aligned, at least as long as we say, and only read")]
+    let status =
+        unsafe { wdk::NtSetInformationFile(handle.as_raw_handle(), &raw mut block, from.as_ptr().cast(), len, class) };
+    done(status)
+}
+
+/// The next part of a folder's listing, or the first; `None` after the last.
+pub(crate) fn query_directory<const N: usize>(
+    folder: &Handle,
+    class: i32,
+    into: &mut Buffer<N>,
+    first: bool,
+) -> Result<Option<usize>, Fault> {
+    let mut block = IO_STATUS_BLOCK::default();
+    #[expect(
+        unsafe_code,
+        reason = "the handle is synchronous, so the call is over when it returns; the buffer is ours"
+    )]
+    let status = unsafe {
+        wdk::NtQueryDirectoryFile(
+            folder.as_raw_handle(),
+            null_mut(),
+            None,
+            null(),
+            &raw mut block,
+            into.0.as_mut_ptr().cast(),
+            N as u32,
+            class,
+            false,
+            null(),
+            first,
+        )
+    };
+    match status {
+        STATUS_NO_MORE_FILES => Ok(None),
+        STATUS_NO_SUCH_FILE if first => Ok(None),
+        // A name that does not fit would be cut: that is not a listing.
+        STATUS_BUFFER_OVERFLOW => Err(fault::BAD_DATA),
+        other => filled(other, &block, N).map(Some),
+    }
+}
+
+/// Makes data, or the names in a folder, durable.
+pub(crate) fn flush(handle: &Handle) -> Result<(), Fault> {
+    let mut block = IO_STATUS_BLOCK::default();
+    #[expect(unsafe_code, reason = "a handle and a local")]
+    let status = unsafe { wdk::NtFlushBuffersFile(handle.as_raw_handle(), &raw mut block) };
+    done(status)
+}
+
+/// Asks the filesystem something that has no call of its own.
+pub(crate) fn fs_control<const N: usize>(handle: &Handle, code: u32, into: &mut Buffer<N>) -> Result<usize, Fault> {
+    let mut block = IO_STATUS_BLOCK::default();
+    #[expect(unsafe_code, reason = "no input; the buffer is ours, aligned, and as long as we say")]
+    let status = unsafe {
+        wdk::NtFsControlFile(
+            handle.as_raw_handle(),
+            null_mut(),
+            None,
+            null(),
+            &raw mut block,
+            code,
+            null(),
+            0,
+            into.0.as_mut_ptr().cast(),
+            N as u32,
+        )
+    };
+    filled(status, &block, N)
+}
+
+fn done(status: NTSTATUS) -> Result<(), Fault> {
+    if status >= 0 { Ok(()) } else { Err(Fault::of_status(status)) }
+}
+
+fn filled(status: NTSTATUS, block: &IO_STATUS_BLOCK, max: usize) -> Result<usize, Fault> {
+    if status != STATUS_BUFFER_OVERFLOW {
+        done(status)?;
+    }
+    Ok(block.Information.min(max))
+}
+
+/// Numbers in what the kernel filled: never beyond its end.
+pub(crate) mod field {
+    use crate::windows::fault::{self, Fault};
+
+    fn bytes<const N: usize>(from: &[u8], at: usize) -> Result<[u8; N], Fault> {
+        from.get(at..at + N).and_then(|part| part.try_into().ok()).ok_or(fault::BAD_DATA)
+    }
+
+    /// A number of 32 bits.
+    pub(crate) fn u32(from: &[u8], at: usize) -> Result<u32, Fault> {
+        bytes(from, at).map(u32::from_le_bytes)
+    }
+
+    /// A number of 64 bits.
+    pub(crate) fn u64(from: &[u8], at: usize) -> Result<u64, Fault> {
+        bytes(from, at).map(u64::from_le_bytes)
+    }
+
+    /// UTF-16 of so many bytes.
+    pub(crate) fn text(from: &[u8], at: usize, len: usize) -> Result<impl Iterator<Item = u16>, Fault> {
+        let part = at.checked_add(len).and_then(|end| from.get(at..end)).ok_or(fault::BAD_DATA)?;
+        Ok(part.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_open_says_backup_intent_and_follows_no_link() {
+        for how in [How::open(fs::FILE_READ_DATA), How::create(fs::FILE_WRITE_DATA, wdk::FILE_NON_DIRECTORY_FILE)] {
+            let options = how.all_options();
+            assert_ne!(options & wdk::FILE_OPEN_FOR_BACKUP_INTENT, 0);
+            assert_ne!(options & wdk::FILE_OPEN_REPARSE_POINT, 0);
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_further_than_one_step_is_refused() {
+        let here = crate::windows::root::Root::open_at(&std::env::temp_dir()).unwrap();
+        for name in ["..\\x", "a/b", "a:stream", "a\0b"] {
+            let name: Vec<u16> = name.encode_utf16().collect();
+            let opened = open(here.handle().unwrap(), &name, How::open(fs::FILE_READ_DATA));
+            assert_eq!(opened.map(|_| ()).unwrap_err(), fault::BAD_NAME);
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_beyond_what_was_filled() {
+        assert_eq!(field::u32(&[1, 0, 0, 0], 0), Ok(1));
+        assert!(field::u32(&[1, 0, 0, 0], 1).is_err() && field::u64(&[0; 8], 4).is_err());
+        assert!(field::text(&[0; 4], 2, 4).is_err() && field::text(&[0; 4], 2, usize::MAX).is_err());
+    }
+}

@@ -1,0 +1,108 @@
+//! Opening a target: its root, its nearest folder that exists, and what its filesystem can do. And what a target needs
+//! from outside of itself.
+
+use crate::reserved;
+use crate::windows::fault::{self, Fault};
+use crate::windows::nt::How;
+use crate::windows::root::Root;
+use crate::windows::{Handle, probe, stat, tree};
+use octo_core::{Abilities, Code, Error, Kind, RelPath};
+use std::os::windows::ffi::OsStringExt;
+use std::os::windows::io::AsRawHandle;
+use std::path::{Path, PathBuf};
+use std::ptr::null_mut;
+use windows_sys::Wdk::Storage::FileSystem as wdk;
+use windows_sys::Win32::Storage::FileSystem as fs;
+use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_DWORD, RegGetValueW};
+use windows_sys::w;
+
+/// What an error means while a target is opened.
+pub(crate) fn open_code(fault: Fault) -> Code {
+    if fault::is_full(fault) { Code::NoSpace } else { Code::TargetFailed }
+}
+
+/// Makes the target's folder, and those above it.
+pub(crate) fn make_root(path: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(path).map_err(|error| {
+        let what = format!("making {}: {error}", path.display());
+        Error::new(open_code(error.into()), what)
+    })
+}
+
+/// The folder at `path`, or the nearest one above it that exists.
+pub(crate) fn nearest_folder(path: &Path) -> Result<Handle, Fault> {
+    let mut last = fault::MISSING;
+    for ancestor in path.ancestors() {
+        let ancestor = if ancestor.as_os_str().is_empty() { Path::new(".") } else { ancestor };
+        match Root::open_at(ancestor).and_then(|root| Ok(root.handle()?.try_clone()?)) {
+            Err(fault) => last = fault,
+            opened => return opened,
+        }
+    }
+    Err(last)
+}
+
+/// In our own temporary area if there is one, else directly below the root.
+pub(crate) fn find_abilities(root: &Root) -> Result<Abilities, Fault> {
+    match tree::open_folder(root, &reserved("tmp"), fs::FILE_LIST_DIRECTORY) {
+        Ok(tmp) => probe::probe(&tmp),
+        Err(fault) if fault::is_missing(fault) => probe::probe(root.handle()?),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// A file that is gone when it is closed: in our own temporary area, else in the system's.
+pub(crate) fn scratch(root: &Root, tmp: &RelPath) -> Result<Handle, Fault> {
+    let name = probe::private_name("octobackup-");
+    let ours = tree::open_folder(root, tmp, fs::FILE_LIST_DIRECTORY).and_then(|folder| tree::passing(&folder, &name));
+    ours.or_else(|_| tree::passing(Root::open_at(&std::env::temp_dir())?.handle()?, &name))
+}
+
+/// Where a file is at this moment, for a library that opens it by its path. It is opened here first, confined to the root,
+/// and made if it may be; `None` if it is not there.
+pub(crate) fn place_of_file(root: &Root, path: &RelPath, create: bool) -> Result<Option<PathBuf>, Fault> {
+    let disposition = if create { wdk::FILE_OPEN_IF } else { wdk::FILE_OPEN };
+    let how = How { disposition, ..How::open(fs::FILE_GENERIC_READ) };
+    let file = match root.open(path, how.with(wdk::FILE_NON_DIRECTORY_FILE)) {
+        Err(fault) if fault::is_missing(fault) && !create => return Ok(None),
+        other => other?,
+    };
+    if stat::of_handle(&file)?.kind() != Kind::File {
+        return Err(fault::IS_FOLDER);
+    }
+    final_path(&file).map(Some)
+}
+
+/// The path that a handle has at this moment, in the form that has no limits (`\\?\`).
+fn final_path(handle: &Handle) -> Result<PathBuf, Fault> {
+    // The longest path that NT knows.
+    let mut path = vec![0u16; 32 * 1024];
+    #[expect(unsafe_code, reason = "the buffer is ours and as long as we say")]
+    let len = unsafe { fs::GetFinalPathNameByHandleW(handle.as_raw_handle(), path.as_mut_ptr(), path.len() as u32, 0) };
+    match path.get(..len as usize) {
+        Some(path) if !path.is_empty() => Ok(std::ffi::OsString::from_wide(path).into()),
+        Some(_) => Err(std::io::Error::last_os_error().into()),
+        None => Err(fault::BAD_NAME),
+    }
+}
+
+/// An identifier of this start of the machine: the number of starts that Windows counts.
+pub(crate) fn boot_id() -> Option<String> {
+    let (mut count, mut len) = (0u32, size_of::<u32>() as u32);
+    #[expect(
+        unsafe_code,
+        reason = "constant strings that end with NUL, and two locals; only a number of 32 bits is accepted"
+    )]
+    let failed = unsafe {
+        RegGetValueW(
+            HKEY_LOCAL_MACHINE,
+            w!(r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters"),
+            w!("BootId"),
+            RRF_RT_REG_DWORD,
+            null_mut(),
+            (&raw mut count).cast(),
+            &raw mut len,
+        )
+    };
+    (failed == 0).then(|| count.to_string())
+}
