@@ -25,6 +25,11 @@ const NEEDED: &[(&str, &str)] = &[
     ("exfatprogs", "with exFAT, which folds case"),
     ("exfat-fuse", "mounts them"),
     ("ntfs-3g", "with NTFS, which has the rules of Windows for names"),
+    ("cargo-web", "builds the program for Windows"),
+    ("rustc-web", "its compiler"),
+    ("rust-web-src", "its standard library, which is built for Windows with it"),
+    ("gcc-mingw-w64-x86-64", "links programs for Windows"),
+    ("wine64", "runs them"),
 ];
 
 /// What only the benchmark needs.

@@ -10,6 +10,7 @@ mod demo;
 mod shell;
 mod suite;
 mod tidy;
+mod windows;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,8 @@ usage: cargo xtask <chore>
   demo         mirror a private Samba share twice and show what happened
   bench [--quick] [--large] [--runs N] [ROW...]
                measure how fast the program is, beside rclone, smbclient and rsync; takes many minutes
+  windows [--release | --test]
+               build the program for Windows; `--test` runs its tests under Wine
   tidy         check the borders between crates, the paths named in documents, and sizes
   apt          install the Debian packages that tests and demo need, or print the command that does";
 
@@ -32,6 +35,9 @@ fn main() -> ExitCode {
         (Some("demo"), true) => demo::run(),
         (Some("bench"), _) => bench::run(&rest),
         (Some("tidy"), true) => tidy::run(),
+        (Some("windows"), true) => windows::build(false),
+        (Some("windows"), false) if rest == ["--release"] => windows::build(true),
+        (Some("windows"), false) if rest == ["--test"] => windows::test(),
         (Some("apt"), true) => apt::provide(),
         (Some("help" | "--help" | "-h"), _) => {
             println!("{USAGE}");

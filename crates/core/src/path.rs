@@ -7,6 +7,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// One path component: never empty, never `.` or `..`, without `/` and NUL.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -182,8 +183,15 @@ impl RelPath {
 
     /// The path as the operating system's path, for the adapters.
     #[cfg(unix)]
-    pub fn to_os(&self) -> &std::path::Path {
-        std::path::Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&self.0))
+    pub fn to_os(&self) -> &Path {
+        Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&self.0))
+    }
+
+    /// The path as the operating system's path; empty if it has a name that Windows cannot say.
+    #[cfg(windows)]
+    pub fn to_os(&self) -> PathBuf {
+        let bytes = self.0.iter().map(|&b| if b == b'/' { b'\\' } else { b }).collect();
+        os_path(bytes).unwrap_or_default()
     }
 
     /// A reversible text form for files and JSON: UTF-8, with `%XX` for `%`, control characters and bytes that are not
@@ -196,6 +204,23 @@ impl RelPath {
     pub fn from_text(text: &str) -> Option<RelPath> {
         RelPath::parse(&text_to_bytes(text)?).ok()
     }
+}
+
+/// A path of the operating system as bytes: as it is on Unix, WTF-8 on Windows. [`os_path`] turns it back.
+pub fn os_bytes(path: &Path) -> Vec<u8> {
+    #[cfg(unix)]
+    return std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec();
+    #[cfg(windows)]
+    return crate::wide::to_wtf8(std::os::windows::ffi::OsStrExt::encode_wide(path.as_os_str()));
+}
+
+/// What [`os_bytes`] made bytes of; `None` if no path of this operating system can be that.
+pub fn os_path(bytes: Vec<u8>) -> Option<PathBuf> {
+    #[cfg(unix)]
+    return Some(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes).into());
+    #[cfg(windows)]
+    return crate::wide::to_utf16(&bytes)
+        .map(|wide| <std::ffi::OsString as std::os::windows::ffi::OsStringExt>::from_wide(&wide).into());
 }
 
 /// Any bytes as UTF-8 text, reversible: `%XX` for `%`, control characters and bytes that are not UTF-8.
@@ -316,6 +341,15 @@ mod tests {
         fn parent_and_name_rebuild_the_path(parts in proptest::collection::vec(name(), 1..4)) {
             let path = RelPath::parse(&parts.join(&b'/')).unwrap();
             prop_assert_eq!(path.parent().unwrap().join(&path.name().unwrap()), path);
+        }
+    }
+
+    #[test]
+    fn a_path_of_the_system_comes_back() {
+        for text in ["/srv/data", "C:\\data", "ä/😀", ""] {
+            let path = PathBuf::from(text);
+            assert_eq!(os_bytes(&path), text.as_bytes());
+            assert_eq!(os_path(os_bytes(&path)), Some(path));
         }
     }
 

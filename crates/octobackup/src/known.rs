@@ -1,17 +1,15 @@
 //! Which mirror was last seen at which path: how the program notices that a disk is not mounted.
 //!
-//! One small file in the user's state folder, `$XDG_STATE_HOME/octobackup/targets.toml` (`~/.local/state/...`), written
-//! by temp, fsync, rename. A file that cannot be understood is an error, never an empty one: an empty one would take an
+//! One small file in the user's state folder, `$XDG_STATE_HOME/octobackup/targets.toml` (`~/.local/state/...`; on
+//! Windows `%LOCALAPPDATA%\octobackup`), written by temp, fsync, rename. A file that cannot be understood is an error, never an empty one: an empty one would take an
 //! unmounted disk for a new mirror.
 
-use octo_core::path::bytes_to_text;
+use octo_core::path::{bytes_to_text, os_bytes};
 use octo_core::{Code, Error};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "targets.toml";
@@ -35,7 +33,11 @@ impl Known {
     /// The memory of this user; `None` if there is no home.
     pub fn of_user() -> Option<Known> {
         let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
+        let state = if cfg!(windows) {
+            absolute("LOCALAPPDATA")?
+        } else {
+            absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?
+        };
         Some(Known { folder: state.join("octobackup") })
     }
 
@@ -50,10 +52,9 @@ impl Known {
             return Ok(());
         }
         let failed = |e: std::io::Error| self.fault(&e.to_string());
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(failed)?;
+        private(&mut DirBuilder::new()).recursive(true).create(&self.folder).map_err(failed)?;
         let lock = self.folder.join("targets.lock");
-        let lock =
-            OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(lock).map_err(failed)?;
+        let lock = OpenOptions::new().create(true).write(true).truncate(false).open(lock).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let mut all = self.read()?;
         all.targets.insert(key(path), id.to_owned());
@@ -61,7 +62,8 @@ impl Known {
         let mut new = tempfile::NamedTempFile::new_in(&self.folder).map_err(failed)?;
         new.write_all(text.as_bytes()).and_then(|()| new.as_file().sync_all()).map_err(failed)?;
         new.persist(self.folder.join(FILE)).map_err(|e| failed(e.error))?;
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed)
+        // Windows keeps the order of names by itself.
+        if cfg!(unix) { File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed) } else { Ok(()) }
     }
 
     fn read(&self) -> Result<Targets, Error> {
@@ -80,6 +82,13 @@ impl Known {
     }
 }
 
+/// For the user alone. A user's own folder on Windows is that already.
+fn private(folder: &mut DirBuilder) -> &mut DirBuilder {
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(folder, 0o700);
+    folder
+}
+
 /// The same text for all ways to write a path that exists; otherwise for the part of it that exists.
 fn key(path: &Path) -> String {
     let mut real = path.to_path_buf();
@@ -90,7 +99,7 @@ fn key(path: &Path) -> String {
             break;
         }
     }
-    bytes_to_text(real.as_os_str().as_bytes())
+    bytes_to_text(&os_bytes(&real))
 }
 
 #[cfg(test)]

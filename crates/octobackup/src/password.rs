@@ -6,7 +6,6 @@ use octo_core::{Code, Error};
 use octo_server::recipe::{LogonBy, Origin, Recipe};
 use octo_smb::Password;
 use std::io::{IsTerminal, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -87,14 +86,19 @@ fn needs_password(logon: LogonBy, from: &PasswordFrom) -> Result<bool, Error> {
     }
 }
 
-/// The permissions are those of the open file, so that nobody can exchange it in between.
+/// The permissions are those of the open file, so that nobody can exchange it in between. On Windows its access list is not
+/// looked at.
 fn from_file(path: &Path) -> Result<Zeroizing<String>, Error> {
     let name = format!("--password-file {}", path.display());
     let failed = |e: std::io::Error| usage(format!("{name}: {e}"));
     let file = std::fs::File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(usage(format!("{name}: others may read it (its mode is {mode:04o}); chmod 600 makes it private")));
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().map_err(failed)?.permissions()) & 0o777;
+        if mode & 0o077 != 0 {
+            let why = format!("{name}: others may read it (its mode is {mode:04o}); chmod 600 makes it private");
+            return Err(usage(why));
+        }
     }
     one_line(file, &name)
 }
@@ -140,7 +144,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pw");
         std::fs::write(&path, content).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
         (folder, PasswordFrom::File(path))
     }
 

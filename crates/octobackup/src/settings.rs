@@ -110,8 +110,11 @@ pub fn password(args: &AccountArgs) -> PasswordFrom {
     }
 }
 
-/// Whether it is meant as the address of a share.
+/// Whether it is meant as the address of a share. Windows writes long paths of its own disks in a similar way.
 pub fn is_address(text: &str) -> bool {
+    if cfg!(windows) && (text.starts_with(r"\\?\") || text.starts_with(r"\\.\")) {
+        return false;
+    }
     let scheme = text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("smb://"));
     scheme || text.starts_with("//") || text.starts_with(r"\\")
 }
@@ -121,10 +124,22 @@ pub fn recipe(source: &OsStr, account: &AccountArgs) -> Result<Recipe, Error> {
     if account.kdc.is_some() && !account.kerberos {
         return Err(usage("--kdc: only with --kerberos"));
     }
-    let mut recipe = Recipe::new(origin(source, account.user.as_deref())?);
+    let origin = match through_windows(source, account) {
+        Some(origin) => origin,
+        None => origin(source, account.user.as_deref())?,
+    };
+    let mut recipe = Recipe::new(origin);
     update(&mut recipe.connection, account);
     recipe.connection.check(&recipe.origin)?;
     Ok(recipe)
+}
+
+/// On Windows a share without an account is a folder that Windows itself opens, with the account that the program runs
+/// as. With an account, or a way to log on, it is ours to connect to.
+fn through_windows(source: &OsStr, account: &AccountArgs) -> Option<Origin> {
+    let is_share = source.to_string_lossy().starts_with(r"\\");
+    let says_who = account.user.is_some() || account.kerberos || account.guest;
+    (cfg!(windows) && is_share && !says_who).then(|| Origin::local(Path::new(source)))
 }
 
 fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {

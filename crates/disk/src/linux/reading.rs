@@ -112,5 +112,5 @@ impl Reading {
 
 /// The bytes of a path, for the pin.
 pub(crate) fn path_bytes(path: &Path) -> Vec<u8> {
-    std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec()
+    octo_core::path::os_bytes(path)
 }

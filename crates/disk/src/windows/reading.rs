@@ -7,8 +7,7 @@ use crate::windows::privilege::{self, Raised};
 use crate::windows::root::Root;
 use crate::windows::stat::{self, Side};
 use crate::windows::{Handle, file, filesystem, tree};
-use octo_core::{LinkTarget, ListSink, Meta, RelPath, wide};
-use std::os::windows::ffi::OsStrExt;
+use octo_core::{LinkTarget, ListSink, Meta, RelPath};
 use std::path::Path;
 use windows_sys::Wdk::Storage::FileSystem::FILE_NON_DIRECTORY_FILE;
 use windows_sys::Win32::Storage::FileSystem as fs;
@@ -89,7 +88,7 @@ impl Reading {
 
 /// The bytes of a path, for the pin: without what only lifts its limits.
 pub(crate) fn path_bytes(path: &Path) -> Vec<u8> {
-    let bytes = wide::to_wtf8(path.as_os_str().encode_wide());
+    let bytes = octo_core::path::os_bytes(path);
     match (bytes.strip_prefix(br"\\?\UNC\"), bytes.strip_prefix(br"\\?\")) {
         (Some(share), _) => [br"\\".as_slice(), share].concat(),
         (_, Some(plain)) => plain.to_vec(),

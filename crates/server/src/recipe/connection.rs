@@ -7,7 +7,6 @@ use octo_smb::{
     BackupIntent, Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbAddress, SmbOptions, Timeouts,
 };
 use serde::{Deserialize, Serialize};
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -84,9 +83,9 @@ impl Connection {
 /// The credential cache: what the variable names, or where `kinit` puts it.
 fn cache(variable: Option<std::ffi::OsString>) -> Result<PathBuf, Error> {
     let Some(name) = variable.filter(|name| !name.is_empty()) else {
-        let me = std::fs::metadata("/proc/self");
-        let me = me.map_err(|_| usage(format!("--kerberos: {CACHE_VARIABLE} must name a credential cache")))?;
-        return Ok(PathBuf::from(format!("/tmp/krb5cc_{}", me.uid())));
+        let me =
+            user_id().ok_or_else(|| usage(format!("--kerberos: {CACHE_VARIABLE} must name a credential cache")))?;
+        return Ok(PathBuf::from(format!("/tmp/krb5cc_{me}")));
     };
     match name.to_str().and_then(|text| text.split_once(':')) {
         Some(("FILE", path)) => Ok(PathBuf::from(path)),
@@ -95,6 +94,14 @@ fn cache(variable: Option<std::ffi::OsString>) -> Result<PathBuf, Error> {
         }
         _ => Ok(PathBuf::from(name)),
     }
+}
+
+/// The number of this user, where users have one.
+fn user_id() -> Option<u32> {
+    #[cfg(unix)]
+    return std::fs::metadata("/proc/self").ok().map(|me| std::os::unix::fs::MetadataExt::uid(&me));
+    #[cfg(not(unix))]
+    return None;
 }
 
 /// How to log on to the share of a recipe.

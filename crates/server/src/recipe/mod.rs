@@ -8,13 +8,12 @@ pub use choices::{CompareBy, EncryptWhen, Intent, MinDialect};
 pub use connection::{Connection, LogonBy, share_access};
 
 use octo_core::guard::MaxDelete;
-use octo_core::path::{bytes_to_text, text_to_bytes};
+use octo_core::path::{bytes_to_text, os_bytes, os_path, text_to_bytes};
 use octo_core::plan::Compare;
 use octo_core::retention::KeepVersions;
 use octo_core::{Code, Error, Filter, FilterBuilder};
 use octo_smb::SmbAddress;
 use serde::{Deserialize, Serialize};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// The format this version writes.
@@ -96,13 +95,13 @@ pub enum Rule {
 impl Origin {
     /// A folder of this machine.
     pub fn local(path: &Path) -> Origin {
-        Origin::Local { path: bytes_to_text(path.as_os_str().as_bytes()) }
+        Origin::Local { path: bytes_to_text(&os_bytes(path)) }
     }
 
     /// The folder; `None` for a share.
     pub fn local_path(&self) -> Option<PathBuf> {
         let Origin::Local { path } = self else { return None };
-        Some(PathBuf::from(std::ffi::OsString::from_vec(text_to_bytes(path).unwrap_or_default())))
+        Some(text_to_bytes(path).and_then(os_path).unwrap_or_default())
     }
 
     /// For reports: without secrets.
@@ -191,10 +190,11 @@ impl Recipe {
         }
         match &recipe.origin {
             Origin::Smb { address, .. } => drop(SmbAddress::parse(address).map_err(|e| damaged(e.detail))?),
-            Origin::Local { path } if !path.starts_with('/') => {
-                return Err(damaged("its folder is no absolute path".into()));
+            Origin::Local { .. } => {
+                if !recipe.origin.local_path().is_some_and(|path| path.is_absolute()) {
+                    return Err(damaged("its folder is no absolute path".into()));
+                }
             }
-            Origin::Local { path } => drop(text_to_bytes(path).ok_or_else(|| damaged("its folder is no path".into()))?),
         }
         recipe.filter().map_err(|e| damaged(e.detail))?;
         recipe.connection.check(&recipe.origin).map_err(|e| damaged(e.detail))?;
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_job_survives_the_marker() {
         assert_eq!(Recipe::from_text(&recipe().to_text().unwrap()), Ok(recipe()));
-        let odd = PathBuf::from(std::ffi::OsString::from_vec(b"/srv/100%\xFF\n".to_vec()));
+        let odd = os_path(b"/srv/100%\xFF\n".to_vec()).unwrap();
         let local = Recipe::from_text(&Recipe::new(Origin::local(&odd)).to_text().unwrap()).unwrap();
         assert_eq!(local.origin.local_path(), Some(odd));
     }
