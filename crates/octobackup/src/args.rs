@@ -1,5 +1,6 @@
 //! The command line as it was typed. Nothing here is checked beyond its form: that is `settings`' business.
 
+use crate::remote::args::{CredentialCommand, JobCommand, RunArgs, RunIdArgs, RunsArgs, ScheduleArgs, ServeArgs};
 use clap::{Args, Parser, Subcommand};
 use octo_server::recipe::{CompareBy, EncryptWhen, Intent, MinDialect};
 use std::path::PathBuf;
@@ -77,6 +78,25 @@ pub enum Command {
     /// Find out, before the first run, what will work, what will not, and what to do about it
     #[command(after_long_help = format!("{DOCTOR_EXAMPLES}\n\n{DOCTOR_EXIT_CODES}"), after_help = DOCTOR_EXIT_CODES)]
     Doctor(DoctorArgs),
+    /// Run the server: jobs on a schedule, their history and their reports
+    Serve(ServeArgs),
+    /// Add, change, show and remove the server's jobs
+    #[command(subcommand)]
+    Job(JobCommand),
+    /// Start a job of the server now, and wait for its end
+    #[command(after_help = EXIT_CODES)]
+    Run(RunArgs),
+    /// List the server's runs, the newest first
+    Runs(RunsArgs),
+    /// Show the report of one of the server's runs
+    Report(RunIdArgs),
+    /// Stop one of the server's runs, or take it out of the queue
+    Cancel(RunIdArgs),
+    /// Show when the server's jobs are due next
+    Schedule(ScheduleArgs),
+    /// Set and remove the accounts that the server's jobs use
+    #[command(subcommand)]
+    Credential(CredentialCommand),
 }
 
 /// `octobackup sync`.

@@ -5,7 +5,7 @@
 use crate::progress::Progress;
 use crate::report_file::ReportFile;
 use octo_core::{Change, Event, Kind, Monitor, RunReport};
-use serde_json::{Value, json};
+use octo_server::events;
 use std::io::Write;
 
 /// Everybody who listens.
@@ -30,7 +30,7 @@ impl Monitor for Listeners {
             progress.event(event);
         }
         if self.json {
-            print(&as_json(event).to_string());
+            print(&events::as_json(event).to_string());
         } else if let (Event::Change(change), true) = (event, self.lists_changes) {
             match &self.progress {
                 Some(progress) => progress.aside(|| print(&as_item(change))),
@@ -47,30 +47,7 @@ pub fn print(line: &str) {
 
 /// The last line of `--json`.
 pub fn report_as_json(report: &RunReport) -> String {
-    let mut value = serde_json::to_value(report).unwrap_or_default();
-    if let Value::Object(fields) = &mut value {
-        fields.insert("event".to_owned(), "report".into());
-    }
-    value.to_string()
-}
-
-fn as_json(event: &Event<'_>) -> Value {
-    let tagged = |tag: &str, value: serde_json::Result<Value>| {
-        let mut value = value.unwrap_or_default();
-        if let Value::Object(fields) = &mut value {
-            fields.insert("event".to_owned(), tag.into());
-        }
-        value
-    };
-    match event {
-        Event::Phase(phase) => json!({"event": "phase", "phase": phase}),
-        Event::Change(change) => tagged("change", serde_json::to_value(change)),
-        Event::Problem(problem) => tagged("problem", serde_json::to_value(problem)),
-        Event::Progress { counts, planned_files, planned_bytes, listed_all, current } => json!({
-            "event": "progress", "counts": counts, "planned_files": planned_files, "planned_bytes": planned_bytes,
-            "listed_all": listed_all, "current": current,
-        }),
-    }
+    events::tagged("report", serde_json::to_value(report)).to_string()
 }
 
 /// One line of a dry run.
@@ -110,11 +87,11 @@ mod tests {
             (Event::Problem(&problem), "problem"),
             (progress, "progress"),
         ] {
-            let line = as_json(&event).to_string();
+            let line = events::as_json(&event).to_string();
             assert!(!line.contains('\n'));
-            assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["event"], name);
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap()["event"], name);
         }
-        assert_eq!(as_json(&Event::Change(&change))["change"], "deleted");
+        assert_eq!(events::as_json(&Event::Change(&change))["change"], "deleted");
         assert_eq!(as_item(&change), "- a/b\\u{a}/");
     }
 }

@@ -12,6 +12,7 @@ mod listeners;
 mod ls;
 mod password;
 mod progress;
+mod remote;
 mod report_file;
 mod settings;
 mod shares;
@@ -39,5 +40,13 @@ fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
         (Command::Ls(args), _) => ls::run(&args),
         (Command::Shares(args), _) => shares::run(&args),
         (Command::Doctor(args), _) => doctor::run(&args),
+        (Command::Serve(args), _) => Ok(remote::code(remote::serve(&args))),
+        (Command::Job(command), _) => Ok(remote::code(remote::job(&command))),
+        (Command::Run(args), _) => Ok(remote::code(remote::run(&args))),
+        (Command::Runs(args), _) => Ok(remote::code(remote::runs(&args))),
+        (Command::Report(args), _) => Ok(remote::code(remote::report(&args))),
+        (Command::Cancel(args), _) => Ok(remote::code(remote::cancel(&args))),
+        (Command::Schedule(args), _) => Ok(remote::code(remote::schedule(&args))),
+        (Command::Credential(command), _) => Ok(remote::code(remote::credential(&command))),
     }
 }

@@ -5,7 +5,7 @@ use crate::password::PasswordFrom;
 use clap::ArgMatches;
 use octo_core::{Code, Error};
 use octo_server::Once;
-use octo_server::recipe::{Account, Connection, LogonBy, Origin, Recipe, Rule};
+use octo_server::recipe::{Account, Connection, LogonBy, Origin, Recipe, Rule, is_address};
 use octo_server::units;
 use octo_smb::SmbAddress;
 use std::ffi::OsStr;
@@ -108,15 +108,6 @@ pub fn password(args: &AccountArgs) -> PasswordFrom {
         None if args.password_stdin => PasswordFrom::Stdin,
         None => PasswordFrom::EnvironmentOrTerminal,
     }
-}
-
-/// Whether it is meant as the address of a share. Windows writes long paths of its own disks in a similar way.
-pub fn is_address(text: &str) -> bool {
-    if cfg!(windows) && (text.starts_with(r"\\?\") || text.starts_with(r"\\.\")) {
-        return false;
-    }
-    let scheme = text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("smb://"));
-    scheme || text.starts_with("//") || text.starts_with(r"\\")
 }
 
 /// A plain job, as SRC and the options of the account say.

@@ -32,7 +32,8 @@ pub fn run(args: &SharesArgs) -> Result<u8, Error> {
 /// `HOST`, `//HOST` or `smb://USER@HOST`, each with an optional port and nothing after it.
 fn server(host: &str, account: &AccountArgs) -> Result<Recipe, Error> {
     let bare = host.trim_end_matches(['/', '\\']);
-    let address = if settings::is_address(host) { format!("{bare}/{IPC}") } else { format!("//{bare}/{IPC}") };
+    let address =
+        if octo_server::recipe::is_address(host) { format!("{bare}/{IPC}") } else { format!("//{bare}/{IPC}") };
     let wrong = |detail: String| Error::new(Code::Usage, format!("HOST: {}", detail.replace("SRC: ", "")));
     let recipe = settings::recipe(OsStr::new(&address), account).map_err(|e| wrong(e.detail))?;
     match &recipe.origin {

@@ -3,7 +3,7 @@
 
 use crate::recipe::{Intent, Recipe, share_access};
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
-use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source};
+use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source, Timestamp};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource, Modes};
 use octo_mirror::{RunOptions, RunResult};
 use octo_smb::{Password, SmbSource};
@@ -131,23 +131,32 @@ pub fn never_begun(
     let problem = Problem { code: error.code, path: RelPath::root(), detail: error.detail };
     monitor.event(&Event::Problem(&problem));
     let took = clock.monotonic();
-    let report = RunReport {
+    let started = clock.now().plus_secs(-i64::try_from(took.as_secs()).unwrap_or(0));
+    let mut report = blank_report(&recipe.origin.label(), &target.display().to_string(), once.dry_run, started);
+    report.duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    report.counts.problems = 1;
+    report.causes = vec![Cause { code: problem.code, count: 1, examples: vec![problem] }];
+    RunResult { report, target_id: None }
+}
+
+/// The report of a run that did nothing, and says `failed` until somebody knows better.
+pub fn blank_report(source: &str, target: &str, dry_run: bool, started: Timestamp) -> RunReport {
+    RunReport {
         format: REPORT_FORMAT,
         run: 0,
         outcome: Outcome::Failed,
-        dry_run: once.dry_run,
-        source: recipe.origin.label(),
-        target: target.display().to_string(),
-        started: clock.now().plus_secs(-i64::try_from(took.as_secs()).unwrap_or(0)),
-        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        counts: Counts { problems: 1, ..Counts::default() },
+        dry_run,
+        source: source.to_owned(),
+        target: target.to_owned(),
+        started,
+        duration_ms: 0,
+        counts: Counts::default(),
         held_because: Vec::new(),
         held_plan: None,
         remarks: Vec::new(),
-        causes: vec![Cause { code: problem.code, count: 1, examples: vec![problem] }],
+        causes: Vec::new(),
         free_bytes: None,
-    };
-    RunResult { report, target_id: None }
+    }
 }
 
 /// Tells the mirror's id once its marker is there: it is before the first file.

@@ -1,9 +1,42 @@
 //! octoBackup's server: jobs, their schedule, their runs, and what is told of them.
+//!
+//! The rooms, and what goes where:
+//!
+//! - [`recipe`] and [`launch`]: what a run is made from, and the one place where source, target and engine meet. The command
+//!   line's `sync` uses these two and nothing else of this crate.
+//! - [`job`]: what a person says of a job, and the layers of policy. Words and checks; no effects.
+//! - [`schedule`]: when jobs are due. Pure functions; the policy in words is in docs/manual/schedule.md.
+//! - [`store`]: SQLite; one module a table, no decisions. [`vault`]: secrets at rest.
+//! - [`runner`]: compares the store with what is and does what is missing (slots, starts, ends). Every background chore is
+//!   of this form: an `activate` without input that may be called at any time. [`live`] is what goes on at this moment.
+//! - [`service`]: everything that may be done with a server, with its checks and its line in the audit log. A new ability
+//!   begins here.
+//! - [`api`]: REST over the service, and its client; the only asynchronous room.
+//! - [`serve`]: puts it all together. [`config`]: what must be known before the database is open.
+//!
+//! Never: decide about files (that is the engine's), remember work only in memory, let a secret out, print.
 
+pub mod api;
 pub mod clock;
+pub mod config;
+pub mod events;
+pub mod job;
 pub mod launch;
+pub mod live;
+pub mod moment;
 pub mod recipe;
+pub mod refusal;
+pub mod run;
+pub mod runner;
+pub mod schedule;
+pub mod serve;
+pub mod service;
+pub mod shared;
+pub mod store;
 pub mod units;
+pub mod vault;
 
 pub use clock::SystemClock;
 pub use launch::{Launch, Once};
+pub use moment::Moment;
+pub use refusal::Refusal;

@@ -8,6 +8,7 @@ mod held;
 mod local;
 mod restore;
 mod secrets;
+mod server;
 mod share;
 mod stop;
 mod world;

@@ -72,6 +72,15 @@ pub enum Origin {
     },
 }
 
+/// Whether it is meant as the address of a share. Windows writes long paths of its own disks in a similar way.
+pub fn is_address(text: &str) -> bool {
+    if cfg!(windows) && (text.starts_with(r"\\?\") || text.starts_with(r"\\.\")) {
+        return false;
+    }
+    let scheme = text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("smb://"));
+    scheme || text.starts_with("//") || text.starts_with(r"\\")
+}
+
 /// Who logs on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,0 +1,226 @@
+//! The command line of everything that talks to a server.
+
+use crate::args::AccountArgs;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Where the server is.
+#[derive(Debug, Args)]
+pub struct ServerArgs {
+    /// The server's socket
+    #[arg(long, value_name = "PATH", env = "OCTOBACKUP_SOCKET", default_value = octo_server::config::SOCKET, help_heading = "Server")]
+    pub socket: PathBuf,
+    /// Answer in JSON
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// `octobackup serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The server's few settings
+    #[arg(long, value_name = "FILE", default_value = "/etc/octobackup/octobackup.toml")]
+    pub config: PathBuf,
+}
+
+/// `octobackup job`.
+#[derive(Debug, Subcommand)]
+pub enum JobCommand {
+    /// Add a job
+    Add(AddArgs),
+    /// Change a job: only what is given is changed
+    Edit(EditArgs),
+    /// List all jobs
+    List(ServerArgs),
+    /// Show a job: its settings, where each came from, its last run and its next slot
+    Show(NamedArgs),
+    /// Skip the job's slots until it is resumed
+    Pause(NamedArgs),
+    /// Let a paused job go on
+    Resume(NamedArgs),
+    /// Remove a job; its mirror and its history stay
+    Remove(NamedArgs),
+    /// What became of the job's slots: run, late, skipped or missed, and why
+    Slots(NamedArgs),
+}
+
+/// `octobackup job add`.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// What the job is called
+    #[arg(value_name = "JOB")]
+    pub name: String,
+    /// A folder of the server's machine, or a share: //HOST/SHARE[/PATH]
+    #[arg(value_name = "SRC")]
+    pub source: String,
+    /// The folder of the server's machine that becomes the mirror
+    #[arg(value_name = "DST")]
+    pub target: String,
+    #[command(flatten)]
+    pub what: WhatArgs,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup job edit`.
+#[derive(Debug, Args)]
+pub struct EditArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub name: String,
+    /// Another source
+    #[arg(long, value_name = "SRC")]
+    pub source: Option<String>,
+    /// Another place for the mirror
+    #[arg(long, value_name = "DST")]
+    pub target: Option<String>,
+    /// Leave these settings to the server's defaults again
+    #[arg(long, value_name = "NAME")]
+    pub unset: Vec<String>,
+    #[command(flatten)]
+    pub what: WhatArgs,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// What may be said of a job.
+#[derive(Debug, Args)]
+pub struct WhatArgs {
+    /// The credential for the share
+    #[arg(long, value_name = "NAME")]
+    pub credential: Option<String>,
+    /// When: "daily 22:00", "mon..fri 20:00", "every 4h", "first sunday 03:00", or a cron expression; "never" for by hand
+    #[arg(long, value_name = "WHEN")]
+    pub schedule: Option<String>,
+    /// A setting, as bandwidth=10M, time_zone=Europe/Berlin, retries=0 (octobackup job show lists them all)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Leave out what matches (may be repeated; the order of --exclude and --include counts)
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
+}
+
+/// A job, by its name.
+#[derive(Debug, Args)]
+pub struct NamedArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub name: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub name: String,
+    /// Do not wait for the end
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Say what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Take over a folder that has files already; deletions of this run are held
+    #[arg(long, help_heading = "Safety")]
+    pub adopt: bool,
+    /// A mirror was known at the target before, and shall begin anew
+    #[arg(long, help_heading = "Safety")]
+    pub new_target: bool,
+    /// The source is another one than last time, and that is intended; deletions of this run are held
+    #[arg(long, help_heading = "Safety")]
+    pub accept_source: bool,
+    /// The suspiciously many changed files have been looked at and are right
+    #[arg(long, help_heading = "Safety")]
+    pub release_brake: bool,
+    /// Delete what the held plan lists
+    #[arg(long, value_name = "PLAN", help_heading = "Safety")]
+    pub approve: Option<String>,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// Of this job only
+    #[arg(value_name = "JOB")]
+    pub job: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: u32,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// A run, by its number.
+#[derive(Debug, Args)]
+pub struct RunIdArgs {
+    /// The run's number
+    #[arg(value_name = "RUN")]
+    pub run: i64,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup schedule`.
+#[derive(Debug, Args)]
+pub struct ScheduleArgs {
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub count: u32,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup credential`.
+#[derive(Debug, Subcommand)]
+pub enum CredentialCommand {
+    /// Set an account and its password; the password is asked for, or read from a file or standard input
+    Set(CredentialArgs),
+    /// List all credentials; passwords are never shown
+    List(ServerArgs),
+    /// Remove a credential that no job uses
+    Remove(CredentialNameArgs),
+}
+
+/// `octobackup credential set`.
+#[derive(Debug, Args)]
+pub struct CredentialArgs {
+    /// What jobs call it
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The account
+    #[arg(value_name = "[DOMAIN\\]USER")]
+    pub account: String,
+    /// Read the password from a file that only its owner may read
+    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
+    pub password_file: Option<PathBuf>,
+    /// Read the password from standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+impl CredentialArgs {
+    /// Where the password comes from.
+    pub fn password_from(&self) -> AccountArgs {
+        AccountArgs {
+            password_file: self.password_file.clone(),
+            password_stdin: self.password_stdin,
+            ..AccountArgs::default()
+        }
+    }
+}
+
+/// A credential, by its name.
+#[derive(Debug, Args)]
+pub struct CredentialNameArgs {
+    /// The credential
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}

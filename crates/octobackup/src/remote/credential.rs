@@ -1,0 +1,33 @@
+//! `octobackup credential`. The password goes to the server and is never shown again.
+
+use super::args::CredentialCommand;
+use super::table::table;
+use super::{Ended, client, rows, show, text, time};
+use crate::{exit, settings};
+use octo_server::api::escaped;
+use serde_json::json;
+
+/// Sets, lists, removes.
+pub fn credential(command: &CredentialCommand) -> Ended {
+    match command {
+        CredentialCommand::Set(args) => {
+            let secret = settings::password(&args.password_from()).read(&args.account)?;
+            let body = json!({"account": args.account, "secret": secret.as_str()});
+            client(&args.server)?.put(&format!("/credentials/{}", escaped(&args.name)), &body)?;
+            Ok(exit::COMPLETE)
+        }
+        CredentialCommand::List(server) => {
+            let answer = client(server)?.get("/credentials")?;
+            show(server, &answer, |answer| {
+                let cells = rows(answer)
+                    .iter()
+                    .map(|row| vec![text(&row["name"]), text(&row["account"]), time(&row["changed_at"])]);
+                table(&["NAME", "ACCOUNT", "SET"], &cells.collect::<Vec<_>>());
+            })
+        }
+        CredentialCommand::Remove(args) => {
+            client(&args.server)?.delete(&format!("/credentials/{}", escaped(&args.name)))?;
+            Ok(exit::COMPLETE)
+        }
+    }
+}

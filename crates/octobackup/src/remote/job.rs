@@ -1,0 +1,168 @@
+//! `octobackup job` and `octobackup schedule`.
+
+use super::args::{AddArgs, EditArgs, JobCommand, NamedArgs, ScheduleArgs, WhatArgs};
+use super::table::table;
+use super::{Ended, client, rows, show, text, time};
+use crate::exit;
+use crate::listeners::print;
+use octo_server::Refusal;
+use octo_server::api::escaped;
+use octo_server::job::Policy;
+use octo_server::units;
+use serde_json::{Map, Value, json};
+
+/// The word for a job that only a person starts.
+const NEVER: &str = "never";
+
+/// Everything about jobs.
+pub fn job(command: &JobCommand) -> Ended {
+    match command {
+        JobCommand::Add(args) => add(args),
+        JobCommand::Edit(args) => edit(args),
+        JobCommand::List(server) => show(server, &client(server)?.get("/jobs")?, list),
+        JobCommand::Show(args) => show(&args.server, &client(&args.server)?.get(&path(&args.name, ""))?, details),
+        JobCommand::Pause(args) => change(args, "/pause"),
+        JobCommand::Resume(args) => change(args, "/resume"),
+        JobCommand::Remove(args) => {
+            client(&args.server)?.delete(&path(&args.name, ""))?;
+            Ok(exit::COMPLETE)
+        }
+        JobCommand::Slots(args) => show(&args.server, &client(&args.server)?.get(&path(&args.name, "/slots"))?, slots),
+    }
+}
+
+fn path(name: &str, rest: &str) -> String {
+    format!("/jobs/{}{rest}", escaped(name))
+}
+
+fn change(args: &NamedArgs, what: &str) -> Ended {
+    let answer = client(&args.server)?.post(&path(&args.name, what), &json!({}))?;
+    show(&args.server, &answer, |_| {})
+}
+
+fn add(args: &AddArgs) -> Ended {
+    let mut spec = json!({"name": args.name, "source": args.source, "target": args.target, "policy": {}});
+    say(&mut spec, &args.what)?;
+    let answer = client(&args.server)?.post("/jobs", &spec)?;
+    show(&args.server, &answer, details)
+}
+
+/// Reads, changes, writes; the revision sees to it that nobody else's change is lost.
+fn edit(args: &EditArgs) -> Ended {
+    let client = client(&args.server)?;
+    let job = client.get(&path(&args.name, ""))?;
+    let mut spec = job["spec"].clone();
+    for (field, value) in [("source", &args.source), ("target", &args.target)] {
+        if let Some(value) = value {
+            spec[field] = json!(value);
+        }
+    }
+    for name in &args.unset {
+        if spec["policy"].as_object_mut().and_then(|policy| policy.remove(name)).is_none() {
+            return Err(Refusal::field("--unset", format!("{name} is not set for this job")));
+        }
+    }
+    say(&mut spec, &args.what)?;
+    let answer = client.put(&path(&args.name, ""), &json!({"revision": job["revision"], "spec": spec}))?;
+    show(&args.server, &answer, details)
+}
+
+/// Puts what was typed into a job.
+fn say(spec: &mut Value, what: &WhatArgs) -> Result<(), Refusal> {
+    if let Some(credential) = &what.credential {
+        spec["credential"] = json!(credential);
+    }
+    if let Some(schedule) = &what.schedule {
+        spec["schedule"] = if schedule == NEVER { Value::Null } else { json!(schedule) };
+    }
+    if !what.exclude.is_empty() {
+        spec["policy"]["rules"] = what.exclude.iter().map(|pattern| json!({"exclude": pattern})).collect();
+    }
+    for setting in &what.set {
+        let (name, value) = setting
+            .split_once('=')
+            .ok_or_else(|| Refusal::field("--set", format!("{setting:?}: allowed is NAME=VALUE")))?;
+        spec["policy"][name] = typed(name, value)?;
+    }
+    Ok(())
+}
+
+/// The value as the setting wants it: `true` and `3` as they are, everything else as text.
+fn typed(name: &str, value: &str) -> Result<Value, Refusal> {
+    let fits = |value: &Value| {
+        let layer = Map::from_iter([(name.to_owned(), value.clone())]);
+        serde_json::from_value::<Policy>(Value::Object(layer))
+    };
+    let text = json!(value);
+    if let Some(value) = serde_json::from_str(value).ok().filter(|value| fits(value).is_ok()) {
+        return Ok(value);
+    }
+    match fits(&text) {
+        Ok(_) => Ok(text),
+        Err(why) => Err(Refusal::field("--set", format!("{name}={value}: {why}"))),
+    }
+}
+
+fn list(jobs: &Value) {
+    let cells = rows(jobs).iter().map(|job| {
+        let last = &job["last_run"];
+        let outcome = if last["state"] == "finished" { text(&last["outcome"]) } else { text(&last["state"]) };
+        let next = if job["spec"]["paused"] == true { "paused".to_owned() } else { time(&job["next_slot"]) };
+        let spec = &job["spec"];
+        vec![
+            text(&spec["name"]),
+            text(&spec["schedule"]),
+            outcome,
+            time(&last["started_at"]),
+            next,
+            text(&spec["source"]),
+        ]
+    });
+    table(&["JOB", "SCHEDULE", "LAST RUN", "STARTED", "NEXT", "SOURCE"], &cells.collect::<Vec<_>>());
+}
+
+fn details(job: &Value) {
+    let spec = &job["spec"];
+    for (name, value) in [
+        ("Job", text(&spec["name"])),
+        ("Source", text(&spec["source"])),
+        ("Target", text(&spec["target"])),
+        ("Credential", text(&spec["credential"])),
+        ("Schedule", text(&spec["schedule"])),
+        ("Next", if spec["paused"] == true { "paused".to_owned() } else { time(&job["next_slot"]) }),
+        ("Last run", text(&job["last_run"]["outcome"])),
+        ("Revision", text(&job["revision"])),
+    ] {
+        if !value.is_empty() {
+            print(&format!("{name:<12}{value}"));
+        }
+    }
+    print("");
+    let none = Map::new();
+    let settings = job["settings"].as_object().unwrap_or(&none);
+    let cells = settings.iter().map(|(name, setting)| {
+        let from = if setting["from"] == "built-in" { String::new() } else { text(&setting["from"]) };
+        vec![name.clone(), text(&setting["value"]), from]
+    });
+    table(&["SETTING", "VALUE", "FROM"], &cells.collect::<Vec<_>>());
+}
+
+fn slots(slots: &Value) {
+    let cells = rows(slots)
+        .iter()
+        .map(|slot| vec![time(&slot["due_at"]), text(&slot["fate"]), text(&slot["run"]), text(&slot["why"])]);
+    table(&["DUE", "FATE", "RUN", "WHY"], &cells.collect::<Vec<_>>());
+}
+
+/// The next slots of all jobs.
+pub fn schedule(args: &ScheduleArgs) -> Ended {
+    let answer = client(&args.server)?.get(&format!("/schedule?count={}", args.count))?;
+    show(&args.server, &answer, |answer| {
+        let cells = rows(answer).iter().map(|slot| {
+            let expected = slot["expected_secs"].as_u64().map(|secs| units::duration(secs.saturating_mul(1000)));
+            let paused = if slot["paused"] == true { "paused: will be skipped" } else { "" };
+            vec![time(&slot["due_at"]), text(&slot["job"]), expected.unwrap_or_default(), paused.to_owned()]
+        });
+        table(&["DUE", "JOB", "USUALLY TAKES", ""], &cells.collect::<Vec<_>>());
+    })
+}

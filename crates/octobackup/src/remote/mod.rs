@@ -1,0 +1,72 @@
+//! Everything that talks to a server: turns arguments into requests, and answers into lines. It must know nothing that
+//! another program could not ask the API for.
+
+pub mod args;
+mod credential;
+mod job;
+mod run;
+mod serve;
+mod table;
+
+pub use credential::credential;
+pub use job::{job, schedule};
+pub use run::{cancel, report, run, runs};
+pub use serve::serve;
+
+use crate::exit;
+use crate::listeners::print;
+use args::ServerArgs;
+use octo_server::Refusal;
+use octo_server::api::Client;
+use octo_server::refusal::Kind;
+use serde_json::Value;
+
+/// What a command ends with.
+pub type Ended = Result<u8, Refusal>;
+
+/// The exit code of a command.
+pub fn code(ended: Ended) -> u8 {
+    ended.unwrap_or_else(|refusal| {
+        exit::complain(&refusal.to_string());
+        match refusal.kind {
+            Kind::Invalid | Kind::NotFound => exit::USAGE,
+            Kind::Conflict | Kind::Forbidden | Kind::Internal => exit::FAILED,
+        }
+    })
+}
+
+fn client(server: &ServerArgs) -> Result<Client, Refusal> {
+    Client::local(&server.socket)
+}
+
+/// Shows an answer: as JSON if that was asked for.
+fn show(server: &ServerArgs, answer: &Value, as_text: impl FnOnce(&Value)) -> Ended {
+    if server.json {
+        print(&answer.to_string());
+    } else {
+        as_text(answer);
+    }
+    Ok(exit::COMPLETE)
+}
+
+fn rows(answer: &Value) -> &[Value] {
+    answer.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// A text of an answer, safe for a terminal.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => crate::text::plain(text),
+        other => other.to_string(),
+    }
+}
+
+/// `2026-08-04 21:00 UTC`.
+fn time(value: &Value) -> String {
+    let text = text(value);
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
+        _ => text,
+    }
+}

@@ -1,0 +1,86 @@
+//! `octobackup run`, `runs`, `report` and `cancel`.
+
+use super::args::{RunArgs, RunIdArgs, RunsArgs};
+use super::table::table;
+use super::{Ended, client, rows, show, text, time};
+use crate::exit;
+use crate::listeners::{print, report_as_json};
+use octo_core::RunReport;
+use octo_server::api::{Client, escaped};
+use octo_server::{Once, Refusal, units};
+use serde_json::{Value, json};
+use std::ops::ControlFlow;
+
+/// Starts a run, and waits for its end. Stopping the wait does not stop the run.
+pub fn run(args: &RunArgs) -> Ended {
+    let client = client(&args.server)?;
+    let once = Once {
+        dry_run: args.dry_run,
+        adopt: args.adopt,
+        new_target: args.new_target,
+        accept_source: args.accept_source,
+        release_brake: args.release_brake,
+        restamp_shift_secs: None,
+        approve: args.approve.clone(),
+    };
+    let started = client.post(&format!("/jobs/{}/runs", escaped(&args.name)), &json!(once))?;
+    let id = &started["id"];
+    if args.no_wait {
+        return show(&args.server, &started, |run| print(&format!("run {} waits to begin", text(&run["id"]))));
+    }
+    client.events(&format!("/runs/{id}/events"), |event| {
+        if args.server.json {
+            print(&event.to_string());
+        }
+        if event["event"] == "end" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    tell(&client, &id.to_string(), args.server.json)
+}
+
+/// The report of a run.
+pub fn report(args: &RunIdArgs) -> Ended {
+    tell(&client(&args.server)?, &args.run.to_string(), args.server.json)
+}
+
+fn tell(client: &Client, id: &str, as_json: bool) -> Ended {
+    let run = client.get(&format!("/runs/{id}"))?;
+    let report = client.get(&format!("/runs/{id}/report"))?;
+    let report: RunReport = serde_json::from_value(report).map_err(Refusal::from)?;
+    if as_json {
+        print(&report_as_json(&report));
+    } else {
+        print(crate::text::report(&report, true).trim_end());
+    }
+    Ok(if run["outcome"] == "interrupted" { exit::FAILED } else { exit::of_report(&report) })
+}
+
+/// The newest runs.
+pub fn runs(args: &RunsArgs) -> Ended {
+    let job = args.job.as_deref().map(|job| format!("&job={}", escaped(job))).unwrap_or_default();
+    let answer = client(&args.server)?.get(&format!("/runs?limit={}{job}", args.limit))?;
+    show(&args.server, &answer, |answer| {
+        let number = |value: &Value| value.as_u64().unwrap_or(0);
+        let cells = rows(answer).iter().map(|run| {
+            let is_finished = run["state"] == "finished";
+            vec![
+                text(&run["id"]),
+                text(&run["job"]),
+                text(if is_finished { &run["outcome"] } else { &run["state"] }),
+                time(if run["started_at"].is_null() { &run["not_before"] } else { &run["started_at"] }),
+                if is_finished { units::duration(number(&run["duration_ms"])) } else { String::new() },
+                units::thousands(number(&run["copied_files"])),
+                units::size(number(&run["copied_bytes"])),
+                units::thousands(number(&run["problems"])),
+                text(&run["reason"]),
+            ]
+        });
+        let headings = ["RUN", "JOB", "OUTCOME", "STARTED", "TOOK", "FILES", "COPIED", "PROBLEMS", "WHY"];
+        table(&headings, &cells.collect::<Vec<_>>());
+    })
+}
+
+/// Stops a run, or takes it out of the queue.
+pub fn cancel(args: &RunIdArgs) -> Ended {
+    let answer = client(&args.server)?.post(&format!("/runs/{}/cancel", args.run), &json!({}))?;
+    show(&args.server, &answer, |_| {})
+}

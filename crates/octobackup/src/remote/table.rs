@@ -1,0 +1,18 @@
+//! Lines in columns.
+
+use crate::listeners::print;
+
+/// Prints rows under headings; columns are as wide as what is in them.
+pub fn table(headings: &[&str], rows: &[Vec<String>]) {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([headings[column].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
+    let line = |cells: &[String]| {
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        print(padded.collect::<Vec<_>>().join("  ").trim_end());
+    };
+    line(&headings.iter().map(ToString::to_string).collect::<Vec<_>>());
+    rows.iter().for_each(|row| line(row));
+}

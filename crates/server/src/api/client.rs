@@ -1,0 +1,145 @@
+//! The other end of the API, for the command line: synchronous, over the local socket.
+
+use super::problem::MEDIA_TYPE;
+use crate::refusal::{Kind, Refusal};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use tokio::net::UnixStream;
+use tokio::runtime::Runtime;
+
+/// No answer of ours is larger.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// No event of ours is longer.
+const EVENT_BYTES_MAX: usize = 1 << 20;
+
+/// A connection to a server, made anew for each request.
+pub struct Client {
+    runtime: Runtime,
+    socket: PathBuf,
+}
+
+impl Client {
+    /// To the server that listens at this socket.
+    pub fn local(socket: &Path) -> Result<Client, Refusal> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| Refusal::new(Kind::Internal, e))?;
+        Ok(Client { runtime, socket: socket.to_owned() })
+    }
+
+    /// Looks something up; `path` begins after `/api/v1`.
+    pub fn get(&self, path: &str) -> Result<Value, Refusal> {
+        self.ask(Method::GET, path, None)
+    }
+
+    /// Asks for something to be done.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value, Refusal> {
+        self.ask(Method::POST, path, Some(body))
+    }
+
+    /// Replaces something.
+    pub fn put(&self, path: &str, body: &Value) -> Result<Value, Refusal> {
+        self.ask(Method::PUT, path, Some(body))
+    }
+
+    /// Removes something.
+    pub fn delete(&self, path: &str) -> Result<Value, Refusal> {
+        self.ask(Method::DELETE, path, None)
+    }
+
+    /// Server-sent events, one JSON object each, until `each` has seen enough or the server ends.
+    pub fn events(&self, path: &str, mut each: impl FnMut(Value) -> ControlFlow<()>) -> Result<(), Refusal> {
+        self.runtime.block_on(async {
+            let mut body = self.send(Method::GET, path, None).await?.into_body();
+            let mut waiting = Vec::new();
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|e| self.lost(&e))?;
+                waiting.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+                while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
+                    let line: Vec<u8> = waiting.drain(..=end).collect();
+                    let event = line.strip_prefix(b"data:").and_then(|data| serde_json::from_slice(data).ok());
+                    if event.is_some_and(|event| each(event).is_break()) {
+                        return Ok(());
+                    }
+                }
+                if waiting.len() > EVENT_BYTES_MAX {
+                    return Err(Refusal::new(Kind::Internal, "the server sent an event without end"));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Refusal> {
+        self.runtime.block_on(async {
+            let response = self.send(method, path, body).await?;
+            let bytes = read(response).await?;
+            if bytes.is_empty() {
+                return Ok(Value::Null);
+            }
+            serde_json::from_slice(&bytes).map_err(|_| Refusal::new(Kind::Internal, "the server's answer is not JSON"))
+        })
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response<Incoming>, Refusal> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|e| self.unreachable(&e))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| self.lost(&e))?;
+        tokio::spawn(connection);
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header(HOST, "localhost")
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)));
+        let request = request.map_err(|e| Refusal::new(Kind::Invalid, format!("{path:?} is no address: {e}")))?;
+        let response = sender.send_request(request).await.map_err(|e| self.lost(&e))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let is_problem = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
+        let status = response.status();
+        let bytes = read(response).await?;
+        Err(refusal(&bytes).filter(|_| is_problem).unwrap_or_else(|| {
+            Refusal::new(Kind::Internal, format!("the server answered {status} without saying why"))
+        }))
+    }
+
+    fn unreachable(&self, why: &std::io::Error) -> Refusal {
+        let hint = match why.kind() {
+            std::io::ErrorKind::PermissionDenied => "you must be root, the service's user, or in the group octobackup",
+            _ => "is it running? Start it with: octobackup serve --config octobackup.toml",
+        };
+        Refusal::new(Kind::Internal, format!("no server at {}: {why}; {hint}", self.socket.display()))
+    }
+
+    fn lost(&self, why: &hyper::Error) -> Refusal {
+        Refusal::new(Kind::Internal, format!("the connection to the server was lost: {why}"))
+    }
+}
+
+async fn read(response: Response<Incoming>) -> Result<Bytes, Refusal> {
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+    body.map(http_body_util::Collected::to_bytes).map_err(|e| Refusal::new(Kind::Internal, format!("the answer: {e}")))
+}
+
+fn refusal(bytes: &[u8]) -> Option<Refusal> {
+    let problem: Value = serde_json::from_slice(bytes).ok()?;
+    Some(Refusal {
+        kind: serde_json::from_value(problem["kind"].clone()).ok()?,
+        field: problem["field"].as_str().map(str::to_owned),
+        detail: problem["detail"].as_str()?.to_owned(),
+    })
+}
+
+/// A name as a part of an address.
+pub fn escaped(name: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    name.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}

@@ -1,0 +1,49 @@
+//! The REST API under `/api/v1`: form and nothing else. Each route calls one method of the service.
+//!
+//! The only asynchronous room of the server. The service is synchronous and looks at a disk, so every call of it leaves the
+//! asynchronous threads. Errors are problem details (RFC 9457). [`Client`] is the other end, for the command line.
+
+mod client;
+mod problem;
+mod routes;
+mod socket;
+mod watch;
+
+pub use client::{Client, escaped};
+pub use socket::{Http, Peer};
+
+use crate::service::Service;
+use axum::Router;
+use axum::routing::{get, post, put};
+
+/// Larger bodies are no jobs.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Every route.
+pub fn router(service: Service) -> Router {
+    let v1 = Router::new()
+        .route("/jobs", get(routes::jobs).post(routes::add_job))
+        .route("/jobs/{name}", get(routes::job).put(routes::change_job).delete(routes::remove_job))
+        .route("/jobs/{name}/pause", post(routes::pause_job))
+        .route("/jobs/{name}/resume", post(routes::resume_job))
+        .route("/jobs/{name}/runs", post(routes::start_run))
+        .route("/jobs/{name}/slots", get(routes::slots))
+        .route("/runs", get(routes::runs))
+        .route("/runs/{id}", get(routes::run))
+        .route("/runs/{id}/report", get(routes::report))
+        .route("/runs/{id}/problems", get(routes::problems))
+        .route("/runs/{id}/cancel", post(routes::cancel_run))
+        .route("/runs/{id}/events", get(watch::events))
+        .route("/credentials", get(routes::credentials))
+        .route("/credentials/{name}", put(routes::set_credential).delete(routes::remove_credential))
+        .route("/defaults", get(routes::defaults).put(routes::set_defaults))
+        .route("/schedule", get(routes::schedule))
+        .route("/audit", get(routes::audit));
+    Router::new()
+        .route("/healthz", get(routes::healthz))
+        .nest("/api/v1", v1)
+        .fallback(routes::no_such_route)
+        .method_not_allowed_fallback(routes::no_such_method)
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(service)
+}

@@ -1,0 +1,63 @@
+//! Refusals as problem details (RFC 9457), and requests that are none.
+
+use crate::refusal::{Kind, Refusal};
+use axum::body::Bytes;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+/// The media type of problem details.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        respond(status, MEDIA_TYPE, &to_problem(&self))
+    }
+}
+
+/// The object of RFC 9457; `kind` and `field` are ours.
+pub(super) fn to_problem(refusal: &Refusal) -> serde_json::Value {
+    json!({
+        "type": "about:blank", "title": refusal.kind.title(), "status": refusal.kind.status(), "detail": refusal.detail,
+        "kind": refusal.kind, "field": refusal.field,
+    })
+}
+
+/// An answer in JSON.
+pub(super) fn answer(status: StatusCode, value: &impl Serialize) -> Response {
+    match serde_json::to_value(value) {
+        Ok(value) => respond(status, "application/json", &value),
+        Err(error) => Refusal::new(Kind::Internal, format!("the answer: {error}")).into_response(),
+    }
+}
+
+fn respond(status: StatusCode, media_type: &'static str, value: &serde_json::Value) -> Response {
+    let headers = [(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, value.to_string()).into_response()
+}
+
+/// What the body says; nothing at all is an empty object.
+pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refusal> {
+    let text: &[u8] = if bytes.iter().all(u8::is_ascii_whitespace) { b"{}" } else { bytes };
+    // What serde says names the field and what is allowed, and repeats values only of the kinds that hold no secrets.
+    serde_json::from_slice(text).map_err(|error| Refusal::new(Kind::Invalid, format!("the body: {error}")))
+}
+
+/// What the query says.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asked<T>, Refusal> {
+        let query = Query::<T>::try_from_uri(&parts.uri);
+        query
+            .map(|Query(asked)| Asked(asked))
+            .map_err(|e| Refusal::new(Kind::Invalid, format!("the query: {}", e.body_text())))
+    }
+}

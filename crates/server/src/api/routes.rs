@@ -1,0 +1,249 @@
+//! What each route does: reads the request, calls the service, answers.
+
+use super::problem::{Asked, answer, body};
+use super::socket::Peer;
+use crate::job::{JobSpec, Policy};
+use crate::launch::Once;
+use crate::moment::Moment;
+use crate::refusal::{Kind, Refusal};
+use crate::service::{Caller, Service};
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+/// Rows of a page if nobody says how many.
+const PAGE: u32 = 100;
+
+type From = ConnectInfo<Peer>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    /// Rows with smaller ids only.
+    before: Option<i64>,
+    /// At most so many.
+    limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RunsPage {
+    job: Option<String>,
+    before: Option<i64>,
+    limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SlotsPage {
+    before: Option<Moment>,
+    limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProblemsPage {
+    after: Option<i64>,
+    limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Count {
+    count: Option<usize>,
+}
+
+/// A change of a job, and the revision that was looked at.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JobChange {
+    revision: i64,
+    spec: JobSpec,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Secret {
+    account: String,
+    secret: Zeroizing<String>,
+}
+
+/// Asks the service, away from the asynchronous threads.
+pub(super) async fn ask<T: Send + 'static>(
+    service: Service,
+    question: impl FnOnce(&Service) -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let answered = tokio::task::spawn_blocking(move || question(&service)).await;
+    answered.unwrap_or_else(|_| Err(Refusal::new(Kind::Internal, "the program has a defect: a panic")))
+}
+
+async fn told<T: Serialize + Send + 'static>(
+    service: Service,
+    status: StatusCode,
+    question: impl FnOnce(&Service) -> Result<T, Refusal> + Send + 'static,
+) -> Response {
+    match ask(service, question).await {
+        Ok(value) => answer(status, &value),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn done(service: Service, change: impl FnOnce(&Service) -> Result<(), Refusal> + Send + 'static) -> Response {
+    match ask(service, change).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn caller(from: From) -> Caller {
+    Caller { name: from.0.to_string() }
+}
+
+/// A path's number.
+pub(super) fn id(text: &str) -> Result<i64, Refusal> {
+    text.parse().map_err(|_| Refusal::not_found("run", format!("{text:?}")))
+}
+
+pub(super) async fn healthz(State(service): State<Service>) -> Response {
+    told(service, StatusCode::OK, |service| service.is_healthy().map(|()| json!({"status": "ok"}))).await
+}
+
+pub(super) async fn no_such_route() -> Refusal {
+    Refusal::new(Kind::NotFound, "there is no such address; the API begins at /api/v1")
+}
+
+pub(super) async fn no_such_method() -> Response {
+    let refusal = Refusal::new(Kind::NotFound, "this address does not have that method");
+    (StatusCode::METHOD_NOT_ALLOWED, refusal).into_response()
+}
+
+pub(super) async fn jobs(State(service): State<Service>) -> Response {
+    told(service, StatusCode::OK, Service::jobs).await
+}
+
+pub(super) async fn job(State(service): State<Service>, Path(name): Path<String>) -> Response {
+    told(service, StatusCode::OK, move |service| service.job(&name)).await
+}
+
+pub(super) async fn add_job(State(service): State<Service>, from: From, bytes: Bytes) -> Response {
+    let add = move |service: &Service| service.add_job(&caller(from), &body::<JobSpec>(&bytes)?);
+    told(service, StatusCode::CREATED, add).await
+}
+
+pub(super) async fn change_job(
+    State(service): State<Service>,
+    from: From,
+    Path(name): Path<String>,
+    bytes: Bytes,
+) -> Response {
+    let change = move |service: &Service| {
+        let change: JobChange = body(&bytes)?;
+        service.change_job(&caller(from), &name, change.revision, &change.spec)
+    };
+    told(service, StatusCode::OK, change).await
+}
+
+pub(super) async fn remove_job(State(service): State<Service>, from: From, Path(name): Path<String>) -> Response {
+    done(service, move |service| service.remove_job(&caller(from), &name)).await
+}
+
+pub(super) async fn pause_job(State(service): State<Service>, from: From, Path(name): Path<String>) -> Response {
+    told(service, StatusCode::OK, move |service| service.pause_job(&caller(from), &name, true)).await
+}
+
+pub(super) async fn resume_job(State(service): State<Service>, from: From, Path(name): Path<String>) -> Response {
+    told(service, StatusCode::OK, move |service| service.pause_job(&caller(from), &name, false)).await
+}
+
+pub(super) async fn start_run(
+    State(service): State<Service>,
+    from: From,
+    Path(name): Path<String>,
+    bytes: Bytes,
+) -> Response {
+    let start = move |service: &Service| service.start_run(&caller(from), &name, &body::<Once>(&bytes)?);
+    told(service, StatusCode::ACCEPTED, start).await
+}
+
+pub(super) async fn slots(
+    State(service): State<Service>,
+    Path(name): Path<String>,
+    Asked(page): Asked<SlotsPage>,
+) -> Response {
+    told(service, StatusCode::OK, move |service| service.slots(&name, page.before, page.limit.unwrap_or(PAGE))).await
+}
+
+pub(super) async fn runs(State(service): State<Service>, Asked(page): Asked<RunsPage>) -> Response {
+    let list = move |service: &Service| service.runs(page.job.as_deref(), page.before, page.limit.unwrap_or(PAGE));
+    told(service, StatusCode::OK, list).await
+}
+
+pub(super) async fn run(State(service): State<Service>, Path(run): Path<String>) -> Response {
+    told(service, StatusCode::OK, move |service| service.run(id(&run)?)).await
+}
+
+pub(super) async fn report(State(service): State<Service>, Path(run): Path<String>) -> Response {
+    told(service, StatusCode::OK, move |service| service.report(id(&run)?)).await
+}
+
+pub(super) async fn problems(
+    State(service): State<Service>,
+    Path(run): Path<String>,
+    Asked(page): Asked<ProblemsPage>,
+) -> Response {
+    let list =
+        move |service: &Service| service.problems(id(&run)?, page.after.unwrap_or(0), page.limit.unwrap_or(PAGE));
+    told(service, StatusCode::OK, list).await
+}
+
+pub(super) async fn cancel_run(State(service): State<Service>, from: From, Path(run): Path<String>) -> Response {
+    told(service, StatusCode::ACCEPTED, move |service| service.cancel_run(&caller(from), id(&run)?)).await
+}
+
+pub(super) async fn credentials(State(service): State<Service>) -> Response {
+    told(service, StatusCode::OK, Service::credentials).await
+}
+
+pub(super) async fn set_credential(
+    State(service): State<Service>,
+    from: From,
+    Path(name): Path<String>,
+    bytes: Bytes,
+) -> Response {
+    let set = move |service: &Service| {
+        // What serde would say of a value could be the secret.
+        let wrong =
+            || Refusal::new(Kind::Invalid, r#"the body: allowed is {"account": "[DOMAIN\\]NAME", "secret": "..."}"#);
+        let given: Secret = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
+        service.set_credential(&caller(from), &name, &given.account, &given.secret)
+    };
+    told(service, StatusCode::OK, set).await
+}
+
+pub(super) async fn remove_credential(
+    State(service): State<Service>,
+    from: From,
+    Path(name): Path<String>,
+) -> Response {
+    done(service, move |service| service.remove_credential(&caller(from), &name)).await
+}
+
+pub(super) async fn defaults(State(service): State<Service>) -> Response {
+    told(service, StatusCode::OK, Service::defaults).await
+}
+
+pub(super) async fn set_defaults(State(service): State<Service>, from: From, bytes: Bytes) -> Response {
+    done(service, move |service| service.set_defaults(&caller(from), &body::<Policy>(&bytes)?)).await
+}
+
+pub(super) async fn schedule(State(service): State<Service>, Asked(asked): Asked<Count>) -> Response {
+    told(service, StatusCode::OK, move |service| service.upcoming(asked.count.unwrap_or(20))).await
+}
+
+pub(super) async fn audit(State(service): State<Service>, Asked(page): Asked<Page>) -> Response {
+    told(service, StatusCode::OK, move |service| service.audit(page.before, page.limit.unwrap_or(PAGE))).await
+}

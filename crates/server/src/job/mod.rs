@@ -1,0 +1,265 @@
+//! A job: source, destination, schedule and policy, as a person writes it and as the server keeps it.
+//!
+//! [`JobSpec`] is the form of the API, of `octobackup job` and of a jobs file. [`JobSpec::check`] refuses what makes no
+//! sense, with the name of the field. It must never hold a secret: it names a credential.
+
+mod policy;
+
+pub use policy::{From, Policy, Setting, UNLIMITED};
+
+use crate::moment::Moment;
+use crate::recipe::{Account, Connection, Origin, Recipe};
+use crate::refusal::Refusal;
+use crate::schedule::Schedule;
+use octo_smb::SmbAddress;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Names are part of addresses, and of lines in reports.
+const NAME_BYTES_MAX: usize = 64;
+/// Longer than any path that a system takes.
+const PATH_BYTES_MAX: usize = 4096;
+
+/// What a person says of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobSpec {
+    /// What it is called.
+    pub name: String,
+    /// `//HOST[:PORT]/SHARE[/PATH]`, or a folder of this machine.
+    pub source: String,
+    /// The folder of this machine that becomes the mirror.
+    pub target: String,
+    /// The credential for a share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    /// When it is due; never, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// Its slots are skipped.
+    #[serde(default)]
+    pub paused: bool,
+    /// Where it differs from the server's defaults.
+    #[serde(default)]
+    pub policy: Policy,
+}
+
+/// A job as the server keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Job {
+    /// Never used again.
+    pub id: i64,
+    /// Counts the changes: a change names the revision that it changes.
+    pub revision: i64,
+    /// The mirror last seen at the target: how a disk that is not mounted is noticed.
+    pub target_id: Option<String>,
+    /// Every slot up to this moment has its record.
+    pub slots_until: Moment,
+    /// When it was made.
+    pub created_at: Moment,
+    /// When it was last changed.
+    pub changed_at: Moment,
+    /// What a person said.
+    pub spec: JobSpec,
+}
+
+impl JobSpec {
+    /// Refuses what makes no sense. `defaults` are the server's, over what is built in; `account` is the credential's.
+    pub fn check(&self, defaults: &Policy, account: Option<&Account>) -> Result<(), Refusal> {
+        check_name(&self.name)?;
+        self.policy.check()?;
+        self.schedule()?;
+        let holds = self.policy.over(defaults)?;
+        let recipe = self.recipe(&holds, account)?;
+        let target = self.target_path()?;
+        if let Some(local) = recipe.origin.local_path() {
+            octo_disk::overlap(&local, &target).map_err(|e| Refusal::field("target", e))?;
+        }
+        Ok(())
+    }
+
+    /// When it is due.
+    pub fn schedule(&self) -> Result<Option<Schedule>, Refusal> {
+        let parse =
+            |text: &String| Schedule::parse(text).map_err(|why| Refusal::field("schedule", format!("{text:?}: {why}")));
+        self.schedule.as_ref().map(parse).transpose()
+    }
+
+    /// The mirror.
+    pub fn target_path(&self) -> Result<PathBuf, Refusal> {
+        let wrong = |why: &str| Err(Refusal::field("target", format!("{:?}: {why}", self.target)));
+        let path = Path::new(&self.target);
+        if crate::recipe::is_address(&self.target) {
+            return wrong("the mirror must be a folder of this machine, not a share");
+        }
+        if !path.is_absolute() || self.target.contains('\0') || self.target.len() > PATH_BYTES_MAX {
+            return wrong("it must be an absolute path, such as /srv/mirrors/fileserver");
+        }
+        if path.parent().is_none() || path.components().any(|part| part == std::path::Component::ParentDir) {
+            return wrong("it must be a folder of its own, without .. in its path");
+        }
+        Ok(path.to_owned())
+    }
+
+    /// What a run is made from. `holds` is the whole policy.
+    pub fn recipe(&self, holds: &Policy, account: Option<&Account>) -> Result<Recipe, Refusal> {
+        let origin = self.origin(account)?;
+        let modes = holds.modes()?;
+        let mut recipe = Recipe::new(origin);
+        recipe.connection = Connection {
+            min_dialect: holds.min_dialect.unwrap_or_default(),
+            encrypt: holds.encrypt.unwrap_or_default(),
+            logon: holds.logon.unwrap_or_default(),
+            kdc: None,
+        };
+        if recipe.origin.local_path().is_some() {
+            // Defaults for shares do not concern a folder.
+            recipe.connection = Connection::default();
+        }
+        recipe.backup_intent = holds.backup_intent.unwrap_or_default();
+        recipe.rules = holds.rules.clone().unwrap_or_default();
+        recipe.default_excludes = holds.default_excludes.unwrap_or(true);
+        recipe.compare = holds.compare.unwrap_or_default();
+        recipe.no_delete = holds.no_delete.unwrap_or(false);
+        recipe.max_delete = holds.max_delete()?;
+        recipe.trust_listings = holds.trust_listings.unwrap_or(false);
+        recipe.keep_versions_secs = holds.retention()?;
+        if let Some((file, folder)) = modes {
+            (recipe.file_mode, recipe.folder_mode) = (file, folder);
+        }
+        recipe.bandwidth_bytes_per_sec = holds.bandwidth_bytes_per_sec()?;
+        recipe.filter().map_err(|e| Refusal::field("policy.rules", e.detail))?;
+        recipe.connection.check(&recipe.origin).map_err(|e| Refusal::field("credential", e.detail))?;
+        Ok(recipe)
+    }
+
+    /// The share's host, for the limit of runs per host; `None` for a folder of this machine.
+    pub fn host(&self) -> Option<String> {
+        crate::recipe::is_address(&self.source)
+            .then(|| SmbAddress::parse(&self.source).ok().map(|(address, _)| address.host.to_lowercase()))
+            .flatten()
+    }
+
+    fn origin(&self, account: Option<&Account>) -> Result<Origin, Refusal> {
+        let wrong = |why: String| Refusal::field("source", format!("{:?}: {why}", self.source));
+        if self.source.len() > PATH_BYTES_MAX || self.source.contains('\0') {
+            return Err(wrong("it is too long, or holds a NUL".into()));
+        }
+        if crate::recipe::is_address(&self.source) {
+            let (address, named) = SmbAddress::parse(&self.source).map_err(|e| wrong(e.detail))?;
+            if named.is_some() {
+                return Err(wrong("the account belongs to the credential; leave USER@ out".into()));
+            }
+            return Ok(Origin::Smb { address: address.to_string(), account: account.cloned().unwrap_or_default() });
+        }
+        if self.credential.is_some() {
+            return Err(Refusal::field(
+                "credential",
+                "only a share needs one, and the source is a folder of this machine",
+            ));
+        }
+        let path = Path::new(&self.source);
+        if !path.is_absolute() {
+            return Err(wrong(
+                "allowed are //HOST/SHARE[/PATH], smb://HOST/SHARE and the absolute path of a folder".into(),
+            ));
+        }
+        Ok(Origin::local(path))
+    }
+}
+
+/// Refuses names that would need quoting somewhere.
+pub fn check_name(name: &str) -> Result<(), Refusal> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if name.is_empty()
+        || name.len() > NAME_BYTES_MAX
+        || !name.bytes().all(plain)
+        || !name.as_bytes()[0].is_ascii_alphanumeric()
+    {
+        return Err(Refusal::field(
+            "name",
+            format!(
+                "{name:?}: allowed are 1 to {NAME_BYTES_MAX} letters, digits, - _ and ., and the first is a letter or digit"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// `[DOMAIN\]NAME`.
+pub fn parse_account(text: &str) -> Result<Account, Refusal> {
+    let wrong = || Refusal::field("account", format!("{text:?}: allowed is [DOMAIN\\]NAME"));
+    let (domain, user) = match text.split_once('\\') {
+        Some(("", _)) => return Err(wrong()),
+        Some(parts) => parts,
+        None => ("", text),
+    };
+    if user.is_empty() || user.contains('\\') || text.len() > 256 || text.chars().any(char::is_control) {
+        return Err(wrong());
+    }
+    Ok(Account { domain: domain.to_owned(), user: user.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> JobSpec {
+        JobSpec { name: "fs1".into(), source: "//fs1/d$".into(), target: "/srv/fs1".into(), ..JobSpec::default() }
+    }
+
+    #[test]
+    fn bad_input_names_the_field() {
+        let account = Account { domain: String::new(), user: "me".into() };
+        let check = |spec: JobSpec| spec.check(&Policy::built_in(), Some(&account));
+        check(spec()).unwrap();
+        let table = [
+            (JobSpec { name: "a/b".into(), ..spec() }, "name"),
+            (JobSpec { name: String::new(), ..spec() }, "name"),
+            (JobSpec { name: ".x".into(), ..spec() }, "name"),
+            (JobSpec { name: "x".repeat(65), ..spec() }, "name"),
+            (JobSpec { source: "relative".into(), ..spec() }, "source"),
+            (JobSpec { source: "//fs1".into(), ..spec() }, "source"),
+            (JobSpec { source: "smb://me@fs1/d".into(), ..spec() }, "source"),
+            (JobSpec { source: "http://x/y".into(), ..spec() }, "source"),
+            (JobSpec { target: "srv".into(), ..spec() }, "target"),
+            (JobSpec { target: "/".into(), ..spec() }, "target"),
+            (JobSpec { target: "/srv/../etc".into(), ..spec() }, "target"),
+            (JobSpec { target: "//fs1/e".into(), ..spec() }, "target"),
+            (JobSpec { source: "/srv".into(), ..spec() }, "target"),
+            (JobSpec { source: "/data".into(), credential: Some("x".into()), ..spec() }, "credential"),
+            (JobSpec { schedule: Some("sometimes".into()), ..spec() }, "schedule"),
+        ];
+        for (bad, field) in table {
+            let refusal = check(bad.clone()).expect_err(field);
+            assert_eq!(refusal.field.as_deref(), Some(field), "{bad:?}: {refusal}");
+        }
+        assert_eq!(spec().check(&Policy::built_in(), None).unwrap_err().field.as_deref(), Some("credential"));
+    }
+
+    #[test]
+    fn what_the_policy_says_reaches_the_run() {
+        let policy: Policy = serde_json::from_str(
+            r#"{"rules":[{"exclude":"*.tmp"}],"max_delete":"10%","keep_versions":"none","bandwidth":"1M","mode":"0640,0750",
+                "no_delete":true,"trust_listings":true,"compare":"content","backup_intent":"require","encrypt":"off"}"#,
+        )
+        .unwrap();
+        let holds = policy.over(&Policy::built_in()).unwrap();
+        let account = Account { domain: "CORP".into(), user: "me".into() };
+        let recipe = spec().recipe(&holds, Some(&account)).unwrap();
+        assert_eq!(recipe.rules.len(), 1);
+        assert_eq!(recipe.max_delete, Some(octo_core::guard::MaxDelete::Percent(10)));
+        assert_eq!((recipe.keep_versions_secs, recipe.bandwidth_bytes_per_sec), (None, Some(1_000_000)));
+        assert_eq!((recipe.file_mode, recipe.folder_mode), (0o640, 0o750));
+        assert!(recipe.no_delete && recipe.trust_listings);
+        assert_eq!(recipe.connection.encrypt, crate::recipe::EncryptWhen::Off);
+    }
+
+    #[test]
+    fn hosts_are_the_same_however_they_are_written() {
+        for source in ["//FS1/d", "smb://fs1/e", r"\\Fs1\x", "//fs1:445/d"] {
+            assert_eq!(JobSpec { source: source.into(), ..spec() }.host().as_deref(), Some("fs1"), "{source}");
+        }
+        assert_eq!(JobSpec { source: "/data".into(), ..spec() }.host(), None);
+    }
+}

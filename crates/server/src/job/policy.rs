@@ -1,0 +1,310 @@
+//! How a job is run: what a person may set for all jobs and for one, and what then holds.
+//!
+//! Three layers, each over the one before: what is built in, the server's defaults, the job's own. A layer says only what
+//! it changes. [`Policy::check`] refuses what makes no sense, with the name of the field.
+
+use crate::recipe::{CompareBy, EncryptWhen, Intent, LogonBy, MinDialect, Rule};
+use crate::refusal::Refusal;
+use crate::schedule::{Blackout, CatchUp, Overlap, zone};
+use crate::units;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// What a layer says. All of it may be left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Which files; the last pattern that matches decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Vec<Rule>>,
+    /// Leave out what Windows keeps for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_excludes: Option<bool>,
+    /// When a file counts as changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compare: Option<CompareBy>,
+    /// Delete nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_delete: Option<bool>,
+    /// `500` or `10%`: replaces the numeric limits of deletions; `default` for those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_delete: Option<String>,
+    /// Delete although the share hides what the account may not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_listings: Option<bool>,
+    /// `30d`: how long older versions are kept; `none` for no versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_versions: Option<String>,
+    /// `0600,0700`: permissions of files and of folders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// `10M`: the most bytes a second to read; `unlimited`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<String>,
+    /// Whether shares are opened with backup intent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup_intent: Option<Intent>,
+    /// Whether messages are encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encrypt: Option<EncryptWhen>,
+    /// The oldest version of SMB that is good enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_dialect: Option<MinDialect>,
+    /// How to log on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logon: Option<LogonBy>,
+    /// The zone of the schedule, as `Europe/Berlin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// What becomes of a slot that passed while the server was down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catch_up: Option<CatchUp>,
+    /// What becomes of a slot while the job still runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<Overlap>,
+    /// `mon..fri 08:00-18:00`: when no run may start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blackouts: Option<Vec<String>>,
+    /// `10m`: a run starts up to so much after its slot; `0s` for at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub random_delay: Option<String>,
+    /// How often a run that failed for a cause that may pass is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
+    /// `5m`: the wait before the first retry; each next one waits twice as long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_wait: Option<String>,
+    /// `8h`: a run that takes longer is stopped; `unlimited`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_duration: Option<String>,
+}
+
+/// Which layer said it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum From {
+    /// The program.
+    BuiltIn,
+    /// The server's defaults.
+    Defaults,
+    /// The job.
+    Job,
+}
+
+/// One setting as it holds, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// What holds.
+    pub value: Value,
+    /// Which layer said it.
+    pub from: From,
+}
+
+/// More retries than this would only hide that something is wrong.
+const RETRIES_MAX: u32 = 20;
+/// More blackouts than anybody writes.
+const BLACKOUTS_MAX: usize = 100;
+/// A random delay or a wait that is longer was mistyped.
+const WAIT_SECS_MAX: u64 = 7 * 86_400;
+/// The word for no limit.
+pub const UNLIMITED: &str = "unlimited";
+/// The word for no versions.
+pub const NONE: &str = "none";
+/// The word for the guard's own limits.
+pub const DEFAULT: &str = "default";
+
+impl Policy {
+    /// What holds where nobody says anything: everything is said.
+    pub fn built_in() -> Policy {
+        Policy {
+            rules: Some(Vec::new()),
+            default_excludes: Some(true),
+            compare: Some(CompareBy::default()),
+            no_delete: Some(false),
+            max_delete: Some(DEFAULT.into()),
+            trust_listings: Some(false),
+            keep_versions: Some("30d".into()),
+            mode: Some("0600,0700".into()),
+            bandwidth: Some(UNLIMITED.into()),
+            backup_intent: Some(Intent::default()),
+            encrypt: Some(EncryptWhen::default()),
+            min_dialect: Some(MinDialect::default()),
+            logon: Some(LogonBy::default()),
+            time_zone: Some("UTC".into()),
+            catch_up: Some(CatchUp::default()),
+            overlap: Some(Overlap::default()),
+            blackouts: Some(Vec::new()),
+            random_delay: Some("0s".into()),
+            retries: Some(3),
+            retry_wait: Some("5m".into()),
+            max_duration: Some(UNLIMITED.into()),
+        }
+    }
+
+    /// Refuses what makes no sense. Also for a single layer.
+    pub fn check(&self) -> Result<(), Refusal> {
+        self.retention()?;
+        self.max_delete()?;
+        self.modes()?;
+        self.bandwidth_bytes_per_sec()?;
+        self.zone()?;
+        self.blackouts()?;
+        self.random_delay_secs()?;
+        self.retry_wait_secs()?;
+        self.max_duration_secs()?;
+        if self.retries.is_some_and(|retries| retries > RETRIES_MAX) {
+            return Err(Refusal::field("policy.retries", format!("allowed are 0 to {RETRIES_MAX}")));
+        }
+        Ok(())
+    }
+
+    /// How long versions are kept; `None` for no versions.
+    pub fn retention(&self) -> Result<Option<u64>, Refusal> {
+        match self.keep_versions.as_deref() {
+            Some(NONE) => Ok(None),
+            Some(text) => parsed("keep_versions", text, units::duration_secs).map(Some),
+            None => Ok(Some(30 * 86_400)),
+        }
+    }
+
+    /// What replaces the numeric limits of deletions.
+    pub fn max_delete(&self) -> Result<Option<octo_core::guard::MaxDelete>, Refusal> {
+        limit("max_delete", self.max_delete.as_deref(), DEFAULT, units::max_delete)
+    }
+
+    /// Permissions of files and of folders.
+    pub fn modes(&self) -> Result<Option<(u32, u32)>, Refusal> {
+        limit("mode", self.mode.as_deref(), DEFAULT, units::modes)
+    }
+
+    /// The most bytes a second to read.
+    pub fn bandwidth_bytes_per_sec(&self) -> Result<Option<u64>, Refusal> {
+        limit("bandwidth", self.bandwidth.as_deref(), UNLIMITED, units::bytes)
+    }
+
+    /// The zone of the schedule.
+    pub fn zone(&self) -> Result<jiff::tz::TimeZone, Refusal> {
+        parsed("time_zone", self.time_zone.as_deref().unwrap_or("UTC"), zone)
+    }
+
+    /// When no run may start.
+    pub fn blackouts(&self) -> Result<Vec<Blackout>, Refusal> {
+        let texts = self.blackouts.as_deref().unwrap_or_default();
+        if texts.len() > BLACKOUTS_MAX {
+            return Err(Refusal::field("policy.blackouts", format!("allowed are {BLACKOUTS_MAX}")));
+        }
+        texts.iter().map(|text| parsed("blackouts", text, Blackout::parse)).collect()
+    }
+
+    /// A run starts up to so much after its slot.
+    pub fn random_delay_secs(&self) -> Result<u64, Refusal> {
+        wait("random_delay", self.random_delay.as_deref())
+    }
+
+    /// The wait before the first retry.
+    pub fn retry_wait_secs(&self) -> Result<u64, Refusal> {
+        wait("retry_wait", self.retry_wait.as_deref())
+    }
+
+    /// A run that takes longer is stopped.
+    pub fn max_duration_secs(&self) -> Result<Option<u64>, Refusal> {
+        limit("max_duration", self.max_duration.as_deref(), UNLIMITED, units::duration_secs)
+    }
+
+    /// This layer over `below`.
+    pub fn over(&self, below: &Policy) -> Result<Policy, Refusal> {
+        let mut all = below.said()?;
+        all.append(&mut self.said()?);
+        Ok(serde_json::from_value(Value::Object(all))?)
+    }
+
+    /// What holds for a job with this layer, and where each value came from.
+    pub fn explained(&self, defaults: &Policy) -> Result<BTreeMap<String, Setting>, Refusal> {
+        let mut settings = BTreeMap::new();
+        for (layer, from) in [(&Policy::built_in(), From::BuiltIn), (defaults, From::Defaults), (self, From::Job)] {
+            settings.extend(layer.said()?.into_iter().map(|(name, value)| (name, Setting { value, from })));
+        }
+        Ok(settings)
+    }
+
+    fn said(&self) -> Result<Map<String, Value>, Refusal> {
+        match serde_json::to_value(self)? {
+            Value::Object(fields) => Ok(fields),
+            _ => Ok(Map::new()),
+        }
+    }
+}
+
+fn parsed<T>(field: &str, text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, Refusal> {
+    parse(text).map_err(|why| Refusal::field(&format!("policy.{field}"), format!("{text:?}: {why}")))
+}
+
+fn limit<T>(
+    field: &str,
+    text: Option<&str>,
+    none: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, Refusal> {
+    match text {
+        Some(text) if text != none => {
+            parsed(field, text, |text| parse(text).map_err(|why| format!("{why}; or {none:?}"))).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn wait(field: &str, text: Option<&str>) -> Result<u64, Refusal> {
+    let within = |text: &str| match units::duration_secs(text)? {
+        secs if secs > WAIT_SECS_MAX => Err("allowed is at most a week".to_owned()),
+        secs => Ok(secs),
+    };
+    text.map_or(Ok(0), |text| parsed(field, text, within))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layers_are_over_each_other_and_say_where_a_value_came_from() {
+        let defaults = Policy { bandwidth: Some("10M".into()), retries: Some(1), ..Policy::default() };
+        let job = Policy { retries: Some(0), ..Policy::default() };
+        let holds = job.over(&defaults.over(&Policy::built_in()).unwrap()).unwrap();
+        assert_eq!((holds.bandwidth.as_deref(), holds.retries, holds.no_delete), (Some("10M"), Some(0), Some(false)));
+        let told = job.explained(&defaults).unwrap();
+        let from = |name: &str| told[name].from;
+        assert_eq!((from("bandwidth"), from("retries"), from("mode")), (From::Defaults, From::Job, From::BuiltIn));
+    }
+
+    #[test]
+    fn what_is_built_in_says_everything_and_is_right() {
+        let built_in = Policy::built_in();
+        built_in.check().unwrap();
+        let fields = serde_json::to_value(&built_in).unwrap();
+        // Whoever adds a field and forgets its built-in value would leave a job without one.
+        let debug = format!("{built_in:?}");
+        assert!(!debug.contains("None"), "{debug}");
+        assert_eq!(fields.as_object().unwrap().len(), built_in.explained(&Policy::default()).unwrap().len());
+    }
+
+    #[test]
+    fn bad_input_names_the_field_and_what_is_allowed() {
+        for (text, field, word) in [
+            (r#"{"bandwidth":"fast"}"#, "policy.bandwidth", "KiB"),
+            (r#"{"keep_versions":"30"}"#, "policy.keep_versions", "30d"),
+            (r#"{"max_delete":"110%"}"#, "policy.max_delete", "100%"),
+            (r#"{"mode":"777"}"#, "policy.mode", "0640"),
+            (r#"{"time_zone":"Mars"}"#, "policy.time_zone", "Europe/Berlin"),
+            (r#"{"blackouts":["always"]}"#, "policy.blackouts", "mon..fri 08:00-18:00"),
+            (r#"{"random_delay":"1y"}"#, "policy.random_delay", "a week"),
+            (r#"{"retries":100}"#, "policy.retries", "0 to 20"),
+            (r#"{"max_duration":"long"}"#, "policy.max_duration", "unlimited"),
+        ] {
+            let refusal = serde_json::from_str::<Policy>(text).unwrap().check().unwrap_err();
+            assert_eq!(refusal.field.as_deref(), Some(field), "{refusal}");
+            assert!(refusal.detail.contains(word), "{text}: {refusal}");
+        }
+        assert!(serde_json::from_str::<Policy>(r#"{"bandwith":"1M"}"#).unwrap_err().to_string().contains("bandwith"));
+    }
+}

@@ -1,0 +1,110 @@
+//! Why the service did not do what it was asked: one type for the API, the command line and the tests.
+//!
+//! What a refusal says goes to whoever asked. It names the field and what is allowed, and never holds a secret.
+
+use octo_core::{Code, Error};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The kind of a refusal. The text of a kind never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// What was given makes no sense.
+    Invalid,
+    /// There is no such thing.
+    NotFound,
+    /// Somebody else was faster, or the thing is not in a state for this.
+    Conflict,
+    /// Whoever asks may not.
+    Forbidden,
+    /// The server failed.
+    Internal,
+}
+
+impl Kind {
+    /// The HTTP status.
+    pub fn status(self) -> u16 {
+        match self {
+            Kind::Invalid => 422,
+            Kind::NotFound => 404,
+            Kind::Conflict => 409,
+            Kind::Forbidden => 403,
+            Kind::Internal => 500,
+        }
+    }
+
+    /// The kind in a few plain words.
+    pub fn title(self) -> &'static str {
+        match self {
+            Kind::Invalid => "what was given makes no sense",
+            Kind::NotFound => "there is no such thing",
+            Kind::Conflict => "not possible as things are",
+            Kind::Forbidden => "not allowed",
+            Kind::Internal => "the server failed",
+        }
+    }
+}
+
+/// Why something was not done. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The kind.
+    pub kind: Kind,
+    /// The field that is wrong, as in `policy.bandwidth`.
+    pub field: Option<String>,
+    /// What is wrong, and what is allowed.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// A field that makes no sense.
+    pub fn field(field: &str, detail: impl fmt::Display) -> Refusal {
+        Refusal { kind: Kind::Invalid, field: Some(field.to_owned()), detail: detail.to_string() }
+    }
+
+    /// A refusal that concerns no single field.
+    pub fn new(kind: Kind, detail: impl fmt::Display) -> Refusal {
+        Refusal { kind, field: None, detail: detail.to_string() }
+    }
+
+    /// There is no such thing.
+    pub fn not_found(what: &str, name: impl fmt::Display) -> Refusal {
+        Refusal::new(Kind::NotFound, format!("there is no {what} {name}"))
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.field {
+            Some(field) => write!(f, "{field}: {}", self.detail),
+            None => f.write_str(&self.detail),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Refusal {
+        // Never what was asked: a statement's values may be somebody's data.
+        let why = match error.sqlite_error_code() {
+            Some(code) => format!("{code:?}"),
+            None => "a record that is not as expected".to_owned(),
+        };
+        Refusal::new(Kind::Internal, format!("the database: {why}"))
+    }
+}
+
+impl From<serde_json::Error> for Refusal {
+    fn from(error: serde_json::Error) -> Refusal {
+        Refusal::new(Kind::Internal, format!("a record of the database: {error}"))
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        let kind = if error.code == Code::Usage { Kind::Invalid } else { Kind::Internal };
+        Refusal { kind, field: None, detail: if error.code == Code::Usage { error.detail } else { error.to_string() } }
+    }
+}

@@ -1,0 +1,119 @@
+//! A run as the server knows it: from the queue to its outcome.
+
+use crate::launch::Once;
+use crate::moment::Moment;
+use octo_core::Outcome;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It waits.
+    Queued,
+    /// Somebody works on it.
+    Running,
+    /// It has an outcome.
+    Finished,
+}
+
+/// Why there is a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// A slot.
+    Schedule,
+    /// A person.
+    Manual,
+    /// The run before failed for a cause that may pass.
+    Retry,
+    /// The run before was interrupted.
+    Recovery,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// A complete mirror.
+    Succeeded,
+    /// Complete except for named entries.
+    Warnings,
+    /// Copies are done, deletions wait for approval.
+    Held,
+    /// Not complete.
+    Failed,
+    /// Stopped by a person.
+    Cancelled,
+    /// The server was stopped or died.
+    Interrupted,
+}
+
+impl From<Outcome> for Ended {
+    fn from(outcome: Outcome) -> Ended {
+        match outcome {
+            Outcome::Succeeded => Ended::Succeeded,
+            Outcome::Warnings => Ended::Warnings,
+            Outcome::Held => Ended::Held,
+            Outcome::Failed => Ended::Failed,
+            Outcome::Cancelled => Ended::Cancelled,
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Ended::Succeeded => "succeeded",
+            Ended::Warnings => "warnings",
+            Ended::Held => "held",
+            Ended::Failed => "failed",
+            Ended::Cancelled => "cancelled",
+            Ended::Interrupted => "interrupted",
+        })
+    }
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Counts up over all jobs.
+    pub id: i64,
+    /// The job's id.
+    pub job_id: i64,
+    /// The job's name.
+    pub job: String,
+    /// Why there is a run.
+    pub reason: Reason,
+    /// Counts the tries, from 0.
+    pub attempt: u32,
+    /// What is for this run only.
+    pub once: Once,
+    /// Who asked for it.
+    pub asked_by: String,
+    /// Where it stands.
+    pub state: State,
+    /// How it ended, once it has.
+    pub outcome: Option<Ended>,
+    /// It starts even in a blackout.
+    pub ignores_blackouts: bool,
+    /// When it was queued.
+    pub queued_at: Moment,
+    /// It does not start before.
+    pub not_before: Moment,
+    /// When it began.
+    pub started_at: Option<Moment>,
+    /// When it ended.
+    pub finished_at: Option<Moment>,
+    /// How long it took.
+    pub duration_ms: i64,
+    /// New and changed files copied.
+    pub copied_files: i64,
+    /// Bytes read from the source.
+    pub copied_bytes: i64,
+    /// Files deleted.
+    pub deleted_files: i64,
+    /// Problems of all kinds.
+    pub problems: i64,
+}

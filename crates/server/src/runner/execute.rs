@@ -1,0 +1,162 @@
+//! One run, from its claim to its end, in a thread of its own. Whatever happens, the row gets an outcome.
+
+use super::recover;
+use crate::clock::SystemClock;
+use crate::events;
+use crate::job::{Job, Policy, parse_account};
+use crate::launch::{Launch, blank_report};
+use crate::live::Stop;
+use crate::refusal::Refusal;
+use crate::run::{Ended, Reason, Run};
+use crate::schedule::retry_after_secs;
+use crate::shared::Shared;
+use crate::store::runs::{self, NewRun};
+use crate::store::{credentials, jobs};
+use octo_core::report::Cause;
+use octo_core::{Cancel, Code, Event, Monitor, Outcome, Problem, RelPath, RunReport};
+use octo_smb::Password;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Problems of a run that are kept one by one; all are counted, and the mirror's own report has the rest.
+const PROBLEMS_KEPT_MAX: usize = 10_000;
+
+/// Everything that a run needs.
+pub(super) struct Task {
+    pub(super) shared: Arc<Shared>,
+    pub(super) run: Run,
+    pub(super) job: Job,
+    pub(super) policy: Policy,
+    pub(super) cancel: Cancel,
+}
+
+impl Task {
+    /// Runs, and writes down how it ended.
+    pub(super) fn work(self) {
+        let watcher = Watcher { task: &self, problems: Mutex::default() };
+        let report = catch_unwind(AssertUnwindSafe(|| self.make(&watcher)))
+            .unwrap_or_else(|_| Err(Refusal::new(crate::refusal::Kind::Internal, "the program has a defect: a panic")))
+            .unwrap_or_else(|refusal| self.failed(&refusal));
+        let problems = watcher.problems.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // What cannot be written now (the disk is full) is noticed by the next look: a row without a thread gets its end.
+        let _ = self.finish(report, &problems);
+        self.shared.live.end(self.run.id);
+        self.shared.nudge();
+    }
+
+    fn make(&self, watcher: &Watcher<'_>) -> Result<RunReport, Refusal> {
+        let Task { shared, run, job, .. } = self;
+        let (account, password) = match &job.spec.credential {
+            None => (None, None),
+            Some(name) => {
+                let stored =
+                    shared.store.read(|db| Ok(credentials::get(db, name)?.zip(credentials::secret(db, name)?)))?;
+                let (credential, sealed) =
+                    stored.ok_or_else(|| Refusal::field("credential", format!("there is no credential {name}")))?;
+                let secret = shared.vault.unseal(name, &sealed)?;
+                (Some(parse_account(&credential.account)?), Some(Password::new(secret.as_str().to_owned())))
+            }
+        };
+        let recipe = job.spec.recipe(&self.policy, account.as_ref())?;
+        let target = job.spec.target_path()?;
+        let remember = |id: &str| {
+            // If that fails, the end of the run tries again.
+            let _ = shared.store.change(|db| jobs::set_target_id(db, job.id, id));
+        };
+        let launch = Launch {
+            recipe: &recipe,
+            target: &target,
+            once: &run.once,
+            password,
+            known_target: job.target_id.clone(),
+            remember: &remember,
+        };
+        let clock = SystemClock::new(self.cancel.clone());
+        let result = launch.run(watcher, &clock, &self.cancel)?;
+        if let (Some(id), false) = (&result.target_id, run.once.dry_run) {
+            shared.store.change(|db| jobs::set_target_id(db, job.id, id))?;
+        }
+        Ok(result.report)
+    }
+
+    /// The report of a run that could not begin.
+    fn failed(&self, refusal: &Refusal) -> RunReport {
+        let spec = &self.job.spec;
+        let mut report = blank_report(&spec.source, &spec.target, self.run.once.dry_run, self.shared.clock.now());
+        let problem = Problem { code: Code::Usage, path: RelPath::root(), detail: refusal.to_string() };
+        report.counts.problems = 1;
+        report.causes = vec![Cause { code: Code::Usage, count: 1, examples: vec![problem] }];
+        report
+    }
+
+    fn finish(&self, mut report: RunReport, problems: &[Problem]) -> Result<(), Refusal> {
+        let (shared, run) = (&self.shared, &self.run);
+        let now = shared.now();
+        let was_stopped = if report.outcome == Outcome::Cancelled { shared.live.why_stopped(run.id) } else { None };
+        let outcome = match was_stopped {
+            Some(Stop::Shutdown) => Ended::Interrupted,
+            Some(Stop::TooLong) => {
+                report.outcome = Outcome::Failed;
+                let limit = self.policy.max_duration.as_deref().unwrap_or_default();
+                report.remarks.push(format!("it was stopped after {limit} (max_duration); the next run continues"));
+                Ended::Failed
+            }
+            _ => Ended::from(report.outcome),
+        };
+        shared.store.change(|db| {
+            if !runs::finish(db, run.id, outcome, &report, now)? {
+                return Ok(());
+            }
+            runs::add_problems(db, run.id, problems)?;
+            if outcome == Ended::Interrupted {
+                recover::pick_up(db, run, now)?;
+            }
+            self.retry(db, &report, now)
+        })
+    }
+
+    /// Queues the next try, where it may help and none waits already.
+    fn retry(&self, db: &rusqlite::Connection, report: &RunReport, now: crate::moment::Moment) -> Result<(), Refusal> {
+        let run = &self.run;
+        let wait_secs = self.policy.retry_wait_secs()?;
+        let retries = self.policy.retries.unwrap_or(0);
+        let (Some(wait_secs), (_, false)) =
+            (retry_after_secs(report, run.attempt, retries, wait_secs), runs::standing(db, run.job_id)?)
+        else {
+            return Ok(());
+        };
+        let next = NewRun {
+            job: run.job_id,
+            job_name: &self.job.spec.name,
+            reason: Reason::Retry,
+            attempt: run.attempt + 1,
+            once: &run.once,
+            asked_by: &run.asked_by,
+            ignores_blackouts: false,
+            queued_at: now,
+            not_before: now.plus_secs(i64::try_from(wait_secs).unwrap_or(i64::MAX)),
+        };
+        runs::queue(db, &next).map(drop)
+    }
+}
+
+/// Listens to the engine.
+struct Watcher<'a> {
+    task: &'a Task,
+    problems: Mutex<Vec<Problem>>,
+}
+
+impl Monitor for Watcher<'_> {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Problem(problem) = event {
+            let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+            if problems.len() < PROBLEMS_KEPT_MAX {
+                problems.push((*problem).clone());
+            }
+        }
+        // Changes may be millions; the mirror itself records them. A dry run is there to be read.
+        if !matches!(event, Event::Change(_)) || self.task.run.once.dry_run {
+            self.task.shared.live.tell(self.task.run.id, &events::as_json(event));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Makes runs happen: notices slots, starts what waits, ends what nobody works on.
+//!
+//! [`Runner::activate`] has no input and may be called at any time, by a timer or a nudge: it compares what the store says
+//! with what is, and does what is missing. A row that says `running` and has no thread is of a server that died; the lock on
+//! the data directory is the lease that makes sure no other server lives. Nothing is remembered here that matters.
+
+mod execute;
+mod pick;
+mod recover;
+mod slots;
+
+pub use pick::Limits;
+pub(crate) use recover::cancelled;
+pub use recover::reap;
+pub(crate) use slots::next_slots;
+
+use crate::job::{Job, Policy};
+use crate::live::Stop;
+use crate::refusal::Refusal;
+use crate::run::{Reason, Run, State};
+use crate::schedule::Blackout;
+use crate::service::holds;
+use crate::shared::Shared;
+use crate::store;
+use octo_core::Cancel;
+use pick::{Started, Waiting, pick};
+use slots::NextSlots;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// The runner looks at least so often: clocks jump, machines sleep.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+const STEP: Duration = Duration::from_millis(100);
+
+/// Starts runs and sees that every one gets its end.
+pub struct Runner {
+    shared: Arc<Shared>,
+    limits: Limits,
+    next_slots: NextSlots,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Runner {
+    /// Does nothing yet.
+    pub fn new(shared: Arc<Shared>, limits: Limits) -> Runner {
+        Runner { shared, limits, next_slots: NextSlots::default(), threads: Mutex::default() }
+    }
+
+    /// Works until somebody wishes to stop, then stops all runs cleanly and waits for their ends.
+    /// What goes wrong is told to `complain`, and tried again.
+    pub fn work(&self, stop: &Cancel, complain: &dyn Fn(&Refusal)) {
+        while !stop.is_cancelled() {
+            if let Err(refusal) = self.activate() {
+                complain(&refusal);
+            }
+            // In steps, because a signal can set a flag but not ring a bell.
+            for _ in 0..LOOK_EVERY.as_millis() / STEP.as_millis() {
+                if self.shared.wait(STEP) || stop.is_cancelled() {
+                    break;
+                }
+            }
+        }
+        self.shared.live.stop_all(Stop::Shutdown);
+        self.join();
+    }
+
+    /// Does what is missing.
+    pub fn activate(&self) -> Result<(), Refusal> {
+        self.shared.live.stop_overdue(self.shared.clock.monotonic());
+        recover::reap(&self.shared)?;
+        self.next_slots.record(&self.shared)?;
+        self.start()
+    }
+
+    /// Waits for the end of all runs that were started.
+    pub fn join(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // What a thread of a run panics with has become its outcome.
+            let _ = thread.join();
+        }
+    }
+
+    fn start(&self) -> Result<(), Refusal> {
+        let (unfinished, jobs, defaults) = self
+            .shared
+            .store
+            .read(|db| Ok((store::runs::unfinished(db)?, store::jobs::list(db)?, crate::service::defaults(db)?)))?;
+        let mut waiting = Vec::new();
+        let mut started = Vec::new();
+        for run in &unfinished {
+            let job = jobs.iter().find(|job| job.id == run.job_id);
+            let place = Started {
+                job: run.job_id,
+                host: job.and_then(|job| job.spec.host()),
+                disk: job.and_then(|job| disk_of(&job.spec.target)),
+            };
+            match (run.state, job) {
+                (State::Running, _) => started.push(place),
+                (_, None) => recover::job_is_gone(&self.shared, run)?,
+                (_, Some(job)) if self.is_ready(run, job, &defaults)? => waiting.push(Waiting { run: run.id, place }),
+                _ => {}
+            }
+        }
+        for id in pick(&waiting, &started, &self.limits) {
+            if let (Some(run), Some(job)) = (
+                unfinished.iter().find(|run| run.id == id),
+                unfinished.iter().find(|run| run.id == id).and_then(|run| jobs.iter().find(|job| job.id == run.job_id)),
+            ) {
+                self.begin(run, job, &defaults)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it may start now.
+    fn is_ready(&self, run: &Run, job: &Job, defaults: &Policy) -> Result<bool, Refusal> {
+        let now = self.shared.now();
+        if run.not_before > now || job.spec.paused && run.reason != Reason::Manual {
+            return Ok(false);
+        }
+        if run.ignores_blackouts {
+            return Ok(true);
+        }
+        let policy = holds(&job.spec, defaults)?;
+        Ok(!Blackout::any_holds(&policy.blackouts()?, &policy.zone()?, now))
+    }
+
+    fn begin(&self, run: &Run, job: &Job, defaults: &Policy) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        let policy = holds(&job.spec, defaults)?;
+        let duration_max = policy.max_duration_secs()?.map(Duration::from_secs);
+        // Before the claim: a row that says `running` always has its place among the living.
+        let cancel = self.shared.live.begin(run.id, self.shared.clock.monotonic(), duration_max);
+        match self.shared.store.change(|db| store::runs::claim(db, run.id, now)) {
+            Ok(true) => {}
+            other => {
+                self.shared.live.end(run.id);
+                return other.map(drop);
+            }
+        }
+        let task = execute::Task { shared: self.shared.clone(), run: run.clone(), job: job.clone(), policy, cancel };
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.retain(|thread| !thread.is_finished());
+        match std::thread::Builder::new().name(format!("run-{}", run.id)).spawn(move || task.work()) {
+            Ok(thread) => threads.push(thread),
+            // The row says `running`, nobody works on it: the next look ends it.
+            Err(_) => self.shared.live.end(run.id),
+        }
+        Ok(())
+    }
+}
+
+/// The disk on which the mirror is, or would be made.
+fn disk_of(target: &str) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    std::path::Path::new(target).ancestors().find_map(|path| std::fs::metadata(path).ok()).map(|meta| meta.dev())
+}

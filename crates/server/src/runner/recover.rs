@@ -1,0 +1,71 @@
+//! Runs that nobody works on get their end, and are picked up again.
+
+use crate::launch::{Once, blank_report};
+use crate::refusal::Refusal;
+use crate::run::{Ended, Reason, Run, State};
+use crate::shared::Shared;
+use crate::store::runs::{self, NewRun};
+use octo_core::{Outcome, RunReport};
+use rusqlite::Connection;
+
+/// A job whose runs bring the server down again and again is not started by itself any more.
+const RECOVERIES_MAX: u32 = 3;
+
+/// Ends every run that says it is running and is not.
+pub fn reap(shared: &Shared) -> Result<(), Refusal> {
+    let dead: Vec<Run> = shared.store.read(runs::unfinished)?;
+    for run in dead.iter().filter(|run| run.state == State::Running && !shared.live.has(run.id)) {
+        let now = shared.now();
+        let mut report = blank_report("", "", run.once.dry_run, shared.clock.now());
+        report.outcome = Outcome::Cancelled;
+        report.remarks.push("the server died or was killed during this run; what was copied stays".to_owned());
+        if let Some(started) = run.started_at {
+            let secs = now.0.saturating_sub(started.0);
+            report.duration_ms = u64::try_from(secs).unwrap_or(0).saturating_mul(1000);
+        }
+        shared.store.change(|db| {
+            if runs::finish(db, run.id, Ended::Interrupted, &report, now)? {
+                pick_up(db, run, now)?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Queues the run that goes on where an interrupted one stopped. In the transaction that ends the interrupted one.
+pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) -> Result<(), Refusal> {
+    let in_a_row = runs::interrupted_in_a_row(db, run.job_id, RECOVERIES_MAX + 1)?;
+    let (_, is_waiting) = runs::standing(db, run.job_id)?;
+    if run.once.dry_run || is_waiting || in_a_row > RECOVERIES_MAX {
+        return Ok(());
+    }
+    // To begin anew and to restamp are wishes for one run, and it may have fulfilled them already.
+    let once = Once { new_target: false, restamp_shift_secs: None, ..run.once.clone() };
+    let next = NewRun {
+        job: run.job_id,
+        job_name: &run.job,
+        reason: Reason::Recovery,
+        attempt: run.attempt,
+        once: &once,
+        asked_by: &run.asked_by,
+        ignores_blackouts: run.ignores_blackouts,
+        queued_at: now,
+        not_before: now,
+    };
+    runs::queue(db, &next).map(drop)
+}
+
+/// A queued run whose job was removed.
+pub(super) fn job_is_gone(shared: &Shared, run: &Run) -> Result<(), Refusal> {
+    let report = cancelled(shared, run, "the job was removed before this run began");
+    shared.store.change(|db| runs::finish(db, run.id, Ended::Cancelled, &report, shared.now())).map(drop)
+}
+
+/// The report of a run that never began.
+pub(crate) fn cancelled(shared: &Shared, run: &Run, why: &str) -> RunReport {
+    let mut report = blank_report("", "", run.once.dry_run, shared.clock.now());
+    report.outcome = Outcome::Cancelled;
+    report.remarks.push(why.to_owned());
+    report
+}

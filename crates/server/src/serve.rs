@@ -1,0 +1,66 @@
+//! `octobackup serve`: puts the rooms of a server together, and takes them apart in order.
+
+use crate::api::Http;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::refusal::{Kind, Refusal};
+use crate::runner::Runner;
+use crate::service::Service;
+use crate::shared::Shared;
+use crate::store::Store;
+use crate::vault::Vault;
+use octo_core::Cancel;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What the server tells while it works.
+pub trait Journal {
+    /// It answers from now on.
+    fn ready(&self, socket: &Path);
+    /// Something did not work; it is tried again.
+    fn complain(&self, refusal: &Refusal);
+}
+
+/// Serves until somebody wishes to stop. Runs under way are stopped cleanly, and go on at the next start.
+pub fn serve(config: &Config, stop: &Cancel, journal: &dyn Journal) -> Result<(), Refusal> {
+    make_private(&config.data_dir)?;
+    let _lease = lease(&config.data_dir)?;
+    let store = Store::open(&config.data_dir.join("octobackup.db"))?;
+    let vault = Vault::open(&config.data_dir, &store)?;
+    let shared = Arc::new(Shared::new(store, vault, Arc::new(SystemClock::new(stop.clone()))));
+    let runner = Runner::new(shared.clone(), config.limits);
+    let http = Http::start(Service::new(shared), &config.socket())?;
+    journal.ready(&config.socket());
+    runner.work(stop, &|refusal| journal.complain(refusal));
+    http.stop();
+    Ok(())
+}
+
+/// Everything in it is private: the database tells what there is to steal.
+fn make_private(dir: &Path) -> Result<(), Refusal> {
+    let failed = |why: String| Refusal {
+        field: Some("data_dir".into()),
+        ..Refusal::new(Kind::Invalid, format!("{}: {why}", dir.display()))
+    };
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| failed(e.to_string()))?;
+    let mode = std::fs::metadata(dir).map_err(|e| failed(e.to_string()))?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(failed(format!("others may look into it (its mode is {mode:04o}); chmod 700 makes it private")));
+    }
+    Ok(())
+}
+
+/// One server to a data directory: whoever holds the lock may believe that nobody else works on its runs.
+fn lease(dir: &Path) -> Result<File, Refusal> {
+    let path = dir.join("lock");
+    let failed = |why: String| Refusal::new(Kind::Conflict, format!("{}: {why}", path.display()));
+    let file = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(|e| failed(e.to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(failed("another octobackup serves this data directory".into())),
+        Err(TryLockError::Error(e)) => Err(failed(e.to_string())),
+    }
+}

@@ -1,0 +1,196 @@
+//! Jobs, and when they are due.
+
+use super::{Caller, PAGE_MAX, Service, conflict, defaults, own_defaults};
+use crate::job::{Job, JobSpec, Policy, Setting, parse_account};
+use crate::moment::Moment;
+use crate::refusal::Refusal;
+use crate::run::{Ended, Run, State};
+use crate::runner::{cancelled, next_slots};
+use crate::store::slots::Slot;
+use crate::store::{audit, credentials, jobs, runs, slots};
+use rusqlite::Connection;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// More jobs than one server is built for.
+const JOBS_MAX: usize = 2000;
+/// Slots of one job that are looked ahead.
+const AHEAD_MAX: usize = 100;
+
+/// A job, and how it stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct JobView {
+    /// The job.
+    #[serde(flatten)]
+    pub job: Job,
+    /// Every setting as it holds, and where it came from.
+    pub settings: BTreeMap<String, Setting>,
+    /// The newest run, whatever its state.
+    pub last_run: Option<Run>,
+    /// When it is due next.
+    pub next_slot: Option<Moment>,
+}
+
+/// A slot to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Upcoming {
+    /// The job.
+    pub job: String,
+    /// When it is due.
+    pub due_at: Moment,
+    /// How long its last complete run took.
+    pub expected_secs: Option<i64>,
+    /// It is paused: the slot will be skipped.
+    pub paused: bool,
+}
+
+impl Service {
+    /// All jobs, by name.
+    pub fn jobs(&self) -> Result<Vec<JobView>, Refusal> {
+        let now = self.shared.now();
+        self.shared.store.read(|db| jobs::list(db)?.into_iter().map(|job| view(db, job, now)).collect())
+    }
+
+    /// One job.
+    pub fn job(&self, name: &str) -> Result<JobView, Refusal> {
+        let now = self.shared.now();
+        self.shared.store.read(|db| view(db, find(db, name)?, now))
+    }
+
+    /// Adds a job.
+    pub fn add_job(&self, caller: &Caller, spec: &JobSpec) -> Result<JobView, Refusal> {
+        let now = self.shared.now();
+        self.shared.store.change(|db| {
+            check(db, spec, &defaults(db)?)?;
+            let all = jobs::list(db)?;
+            if all.len() >= JOBS_MAX {
+                return Err(conflict(format!("there are {JOBS_MAX} jobs already")));
+            }
+            if all.iter().any(|job| job.spec.name == spec.name) {
+                return Err(conflict(format!("there is a job {} already", spec.name)));
+            }
+            alone(&all, spec, None)?;
+            jobs::add(db, spec, now)?;
+            audit::add(db, now, &caller.name, "job.add", &spec.name, &serde_json::to_string(spec)?)
+        })?;
+        self.shared.nudge();
+        self.job(&spec.name)
+    }
+
+    /// Changes a job. `revision` is the one that was looked at: somebody else's change is not overwritten unseen.
+    pub fn change_job(&self, caller: &Caller, name: &str, revision: i64, spec: &JobSpec) -> Result<JobView, Refusal> {
+        let now = self.shared.now();
+        self.shared.store.change(|db| {
+            let job = find(db, name)?;
+            if job.revision != revision {
+                let is = job.revision;
+                return Err(conflict(format!(
+                    "somebody else changed {name} (revision {is}, not {revision}); look again"
+                )));
+            }
+            check(db, spec, &defaults(db)?)?;
+            let all = jobs::list(db)?;
+            if all.iter().any(|other| other.id != job.id && other.spec.name == spec.name) {
+                return Err(conflict(format!("there is a job {} already", spec.name)));
+            }
+            alone(&all, spec, Some(job.id))?;
+            jobs::change(db, &job, spec, now)?;
+            audit::add(db, now, &caller.name, "job.change", name, &serde_json::to_string(spec)?)
+        })?;
+        self.shared.nudge();
+        self.job(&spec.name)
+    }
+
+    /// Pauses a job, or lets it go on.
+    pub fn pause_job(&self, caller: &Caller, name: &str, paused: bool) -> Result<JobView, Refusal> {
+        let Job { revision, spec, .. } = self.job(name)?.job;
+        self.change_job(caller, name, revision, &JobSpec { paused, ..spec })
+    }
+
+    /// Removes a job. Its mirror and its history stay.
+    pub fn remove_job(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        self.shared.store.change(|db| {
+            let job = find(db, name)?;
+            for run in runs::unfinished(db)?.iter().filter(|run| run.job_id == job.id) {
+                if run.state == State::Running {
+                    return Err(conflict(format!("{name} is running (run {}); cancel it first", run.id)));
+                }
+                let report = cancelled(&self.shared, run, "the job was removed before this run began");
+                runs::finish(db, run.id, Ended::Cancelled, &report, now)?;
+            }
+            jobs::remove(db, job.id)?;
+            audit::add(db, now, &caller.name, "job.remove", name, "")
+        })
+    }
+
+    /// What became of a job's slots, the newest first.
+    pub fn slots(&self, name: &str, before: Option<Moment>, limit: u32) -> Result<Vec<Slot>, Refusal> {
+        self.shared.store.read(|db| slots::list(db, find(db, name)?.id, before, limit.min(PAGE_MAX)))
+    }
+
+    /// The next slots of all jobs, the soonest first.
+    pub fn upcoming(&self, count: usize) -> Result<Vec<Upcoming>, Refusal> {
+        let now = self.shared.now();
+        let count = count.clamp(1, AHEAD_MAX);
+        self.shared.store.read(|db| {
+            let defaults = defaults(db)?;
+            let mut all = Vec::new();
+            for job in jobs::list(db)? {
+                let expected_secs = runs::usual_duration_ms(db, job.id)?.map(|ms| ms / 1000);
+                let name = &job.spec.name;
+                all.extend(next_slots(&job, &defaults, now, count)?.into_iter().map(|due_at| Upcoming {
+                    job: name.clone(),
+                    due_at,
+                    expected_secs,
+                    paused: job.spec.paused,
+                }));
+            }
+            all.sort_by(|a, b| (a.due_at, &a.job).cmp(&(b.due_at, &b.job)));
+            all.truncate(count);
+            Ok(all)
+        })
+    }
+}
+
+pub(super) fn find(db: &Connection, name: &str) -> Result<Job, Refusal> {
+    jobs::get(db, name)?.ok_or_else(|| Refusal::not_found("job", name))
+}
+
+/// Whether a job makes sense with these defaults (over what is built in), and with the credentials that there are.
+pub(super) fn check(db: &Connection, spec: &JobSpec, defaults: &Policy) -> Result<(), Refusal> {
+    let account = match &spec.credential {
+        None => None,
+        Some(name) => {
+            let known = credentials::get(db, name)?;
+            let known = known.ok_or_else(|| {
+                Refusal::field(
+                    "credential",
+                    format!("there is no credential {name}; add it with: octobackup credential set"),
+                )
+            })?;
+            Some(parse_account(&known.account)?)
+        }
+    };
+    spec.check(defaults, account.as_ref())
+}
+
+/// Two jobs with one target would delete each other's files; the engine refuses too, but only at night.
+fn alone(all: &[Job], spec: &JobSpec, me: Option<i64>) -> Result<(), Refusal> {
+    let mine = spec.target_path()?;
+    for other in all.iter().filter(|job| Some(job.id) != me) {
+        let theirs = other.spec.target_path()?;
+        if mine.starts_with(&theirs) || theirs.starts_with(&mine) {
+            let (name, target) = (&other.spec.name, &other.spec.target);
+            return Err(Refusal::field("target", format!("it and {target}, the target of {name}, contain each other")));
+        }
+    }
+    Ok(())
+}
+
+fn view(db: &Connection, job: Job, now: Moment) -> Result<JobView, Refusal> {
+    let settings = job.spec.policy.explained(&own_defaults(db)?)?;
+    let last_run = runs::list_of(db, job.id, 1)?.pop();
+    let next_slot = if job.spec.paused { None } else { next_slots(&job, &defaults(db)?, now, 1)?.pop() };
+    Ok(JobView { job, settings, last_run, next_slot })
+}

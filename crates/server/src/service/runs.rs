@@ -1,0 +1,105 @@
+//! Runs: asked for, watched, cancelled, looked at afterwards.
+
+use super::jobs::find;
+use super::{Caller, PAGE_MAX, Service, conflict};
+use crate::launch::Once;
+use crate::live::Stop;
+use crate::refusal::Refusal;
+use crate::run::{Ended, Reason, Run, State};
+use crate::runner::cancelled;
+use crate::store::audit;
+use crate::store::runs::{self, NewRun, StoredProblem};
+use octo_core::RunReport;
+use serde::Serialize;
+use serde_json::Value;
+
+/// A run, and how far it is.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunView {
+    /// The run.
+    #[serde(flatten)]
+    pub run: Run,
+    /// The last progress it told, while it runs.
+    pub progress: Option<Value>,
+}
+
+impl Service {
+    /// Queues a run now. One that waits already is enough, unless this one is asked for something special.
+    pub fn start_run(&self, caller: &Caller, job: &str, once: &Once) -> Result<Run, Refusal> {
+        let now = self.shared.now();
+        let id = self.shared.store.change(|db| {
+            let job = find(db, job)?;
+            let (is_running, is_waiting) = runs::standing(db, job.id)?;
+            if is_waiting {
+                return Err(conflict(format!("a run of {} waits already", job.spec.name)));
+            }
+            if is_running {
+                return Err(conflict(format!("{} is running", job.spec.name)));
+            }
+            let run = NewRun {
+                job: job.id,
+                job_name: &job.spec.name,
+                reason: Reason::Manual,
+                attempt: 0,
+                once,
+                asked_by: &caller.name,
+                ignores_blackouts: true,
+                queued_at: now,
+                not_before: now,
+            };
+            let id = runs::queue(db, &run)?;
+            audit::add(db, now, &caller.name, "run.start", &job.spec.name, &serde_json::to_string(once)?)?;
+            Ok(id)
+        })?;
+        self.shared.nudge();
+        self.run(id).map(|view| view.run)
+    }
+
+    /// The newest first, of one job or of all; those before `before`.
+    pub fn runs(&self, job: Option<&str>, before: Option<i64>, limit: u32) -> Result<Vec<Run>, Refusal> {
+        self.shared.store.read(|db| runs::list(db, job, before, limit.min(PAGE_MAX)))
+    }
+
+    /// One run.
+    pub fn run(&self, id: i64) -> Result<RunView, Refusal> {
+        let run = self.shared.store.read(|db| runs::get(db, id))?.ok_or_else(|| Refusal::not_found("run", id))?;
+        let progress = self.shared.live.progress(id).filter(|progress| !progress.is_null());
+        Ok(RunView { run, progress })
+    }
+
+    /// The report of a finished run.
+    pub fn report(&self, id: i64) -> Result<RunReport, Refusal> {
+        let run = self.run(id)?.run;
+        let report = self.shared.store.read(|db| runs::report(db, id))?;
+        report.ok_or_else(|| {
+            let state = if run.state == State::Queued { "waiting" } else { "running" };
+            conflict(format!("run {id} has no report yet: it is {state}"))
+        })
+    }
+
+    /// Problems of a run, from the `after`th on.
+    pub fn problems(&self, id: i64, after: i64, limit: u32) -> Result<Vec<StoredProblem>, Refusal> {
+        self.run(id)?;
+        self.shared.store.read(|db| runs::problems(db, id, after, limit.min(PAGE_MAX)))
+    }
+
+    /// Stops a run, or takes it out of the queue. A run under way lets the current files finish.
+    pub fn cancel_run(&self, caller: &Caller, id: i64) -> Result<Run, Refusal> {
+        let now = self.shared.now();
+        let run = self.run(id)?.run;
+        self.shared.store.change(|db| {
+            let run = runs::get(db, id)?.ok_or_else(|| Refusal::not_found("run", id))?;
+            match run.state {
+                State::Finished => return Err(conflict(format!("run {id} has ended already"))),
+                State::Running => self.shared.live.stop(id, Stop::Person)?,
+                State::Queued => {
+                    let report = cancelled(&self.shared, &run, "it was taken out of the queue");
+                    runs::finish(db, id, Ended::Cancelled, &report, now)?;
+                }
+            }
+            audit::add(db, now, &caller.name, "run.cancel", &run.job, &id.to_string())
+        })?;
+        self.shared.nudge();
+        self.run(run.id).map(|view| view.run)
+    }
+}

@@ -1,0 +1,48 @@
+//! What the rooms of one running server share.
+
+use crate::live::Live;
+use crate::moment::Moment;
+use crate::store::Store;
+use crate::vault::Vault;
+use octo_core::Clock;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The store, the key, the clock, what is going on, and the bell that wakes the runner.
+pub struct Shared {
+    /// What the server remembers.
+    pub store: Store,
+    /// The key to the secrets.
+    pub vault: Vault,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The runs under way.
+    pub live: Live,
+    bell: (Mutex<bool>, Condvar),
+}
+
+impl Shared {
+    /// Everything that a server has.
+    pub fn new(store: Store, vault: Vault, clock: Arc<dyn Clock>) -> Shared {
+        Shared { store, vault, clock, live: Live::default(), bell: (Mutex::new(false), Condvar::new()) }
+    }
+
+    /// The moment that the clock shows.
+    pub fn now(&self) -> Moment {
+        Moment::now(&*self.clock)
+    }
+
+    /// There is something to do for the runner.
+    pub fn nudge(&self) {
+        *self.bell.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.bell.1.notify_all();
+    }
+
+    /// Waits for a nudge, at most so long. Whether there was one.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let rung = self.bell.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut rung, _) =
+            self.bell.1.wait_timeout_while(rung, timeout, |rung| !*rung).unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *rung)
+    }
+}

@@ -1,0 +1,213 @@
+//! Runs: queued, running, finished. A row that says `running` is the claim; whoever finds one that nobody works on ends it.
+
+use crate::launch::Once;
+use crate::moment::Moment;
+use crate::refusal::Refusal;
+use crate::run::{Ended, Reason, Run, State};
+use octo_core::path::bytes_to_text;
+use octo_core::{Problem, RunReport};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+const COLUMNS: &str = "id, job, job_name, reason, attempt, once, asked_by, state, outcome, ignores_blackouts, queued_at, \
+     not_before, started_at, finished_at, duration_ms, copied_files, copied_bytes, deleted_files, problems";
+
+/// A run that is to come.
+#[derive(Debug, Clone)]
+pub struct NewRun<'a> {
+    /// The job.
+    pub job: i64,
+    /// Its name.
+    pub job_name: &'a str,
+    /// Why there is a run.
+    pub reason: Reason,
+    /// Counts the tries, from 0.
+    pub attempt: u32,
+    /// What is for this run only.
+    pub once: &'a Once,
+    /// Who asked for it.
+    pub asked_by: &'a str,
+    /// It starts even in a blackout.
+    pub ignores_blackouts: bool,
+    /// Now.
+    pub queued_at: Moment,
+    /// It does not start before.
+    pub not_before: Moment,
+}
+
+/// A problem of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredProblem {
+    /// The stable code of its cause.
+    pub code: String,
+    /// The entry, in the reversible text form of paths.
+    pub path: String,
+    /// What happened.
+    pub detail: String,
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Run> {
+    Ok(Run {
+        id: row.get(0)?,
+        job_id: row.get(1)?,
+        job: row.get(2)?,
+        reason: text(row, 3)?,
+        attempt: row.get(4)?,
+        once: text(row, 5)?,
+        asked_by: row.get(6)?,
+        state: text(row, 7)?,
+        outcome: optional_text(row, 8)?,
+        ignores_blackouts: row.get(9)?,
+        queued_at: row.get(10)?,
+        not_before: row.get(11)?,
+        started_at: row.get(12)?,
+        finished_at: row.get(13)?,
+        duration_ms: row.get(14)?,
+        copied_files: row.get(15)?,
+        copied_bytes: row.get(16)?,
+        deleted_files: row.get(17)?,
+        problems: row.get(18)?,
+    })
+}
+
+/// A word or an object.
+fn text<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    let json = if text.starts_with('{') { serde_json::from_str(&text) } else { serde_json::from_value(text.into()) };
+    json.map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(e)))
+}
+
+fn optional_text<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => text(row, column).map(Some),
+    }
+}
+
+fn word(value: impl Serialize) -> Result<String, Refusal> {
+    let value = serde_json::to_value(value)?;
+    Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
+
+/// Queues a run; tells its id.
+pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, Refusal> {
+    let sql = "INSERT INTO run (job, job_name, reason, attempt, once, asked_by, state, ignores_blackouts, queued_at, not_before)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9)";
+    db.prepare_cached(sql)?.execute(params![
+        run.job,
+        run.job_name,
+        word(run.reason)?,
+        run.attempt,
+        serde_json::to_string(run.once)?,
+        run.asked_by,
+        run.ignores_blackouts,
+        run.queued_at,
+        run.not_before,
+    ])?;
+    Ok(db.last_insert_rowid())
+}
+
+/// One run.
+pub fn get(db: &Connection, id: i64) -> Result<Option<Run>, Refusal> {
+    Ok(db.prepare_cached(&format!("SELECT {COLUMNS} FROM run WHERE id = ?1"))?.query_row([id], read).optional()?)
+}
+
+/// All that wait or run, the oldest first.
+pub fn unfinished(db: &Connection) -> Result<Vec<Run>, Refusal> {
+    let sql = format!("SELECT {COLUMNS} FROM run WHERE state != 'finished' ORDER BY id");
+    Ok(db.prepare_cached(&sql)?.query_map([], read)?.collect::<Result<_, _>>()?)
+}
+
+/// The newest first, of one job or of all; those before `before`.
+pub fn list(db: &Connection, job: Option<&str>, before: Option<i64>, limit: u32) -> Result<Vec<Run>, Refusal> {
+    let of_job = if job.is_some() { "job_name = ?1" } else { "?1 IS NULL" };
+    let sql = format!("SELECT {COLUMNS} FROM run WHERE {of_job} AND id < ?2 ORDER BY id DESC LIMIT ?3");
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![job, before.unwrap_or(i64::MAX), limit], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The newest of a job.
+pub fn list_of(db: &Connection, job: i64, limit: u32) -> Result<Vec<Run>, Refusal> {
+    let sql = format!("SELECT {COLUMNS} FROM run WHERE job = ?1 ORDER BY id DESC LIMIT ?2");
+    Ok(db.prepare_cached(&sql)?.query_map(params![job, limit], read)?.collect::<Result<_, _>>()?)
+}
+
+/// How long the last complete run of a job took.
+pub fn usual_duration_ms(db: &Connection, job: i64) -> Result<Option<i64>, Refusal> {
+    let sql = "SELECT duration_ms FROM run WHERE job = ?1 AND outcome IN ('succeeded', 'warnings', 'held')
+               AND once NOT LIKE '%\"dry_run\":true%' ORDER BY id DESC LIMIT 1";
+    Ok(db.prepare_cached(sql)?.query_row([job], |row| row.get(0)).optional()?)
+}
+
+/// Claims a queued run. `false` if it is not queued any more.
+pub fn claim(db: &Connection, id: i64, now: Moment) -> Result<bool, Refusal> {
+    let sql = "UPDATE run SET state = 'running', started_at = ?2 WHERE id = ?1 AND state = 'queued'";
+    Ok(db.prepare_cached(sql)?.execute(params![id, now])? > 0)
+}
+
+/// Ends a run that was queued or running. `false` if it had ended already.
+pub fn finish(db: &Connection, id: i64, outcome: Ended, report: &RunReport, now: Moment) -> Result<bool, Refusal> {
+    let sql = "UPDATE run SET state = 'finished', outcome = ?2, report = ?3, finished_at = ?4, duration_ms = ?5,
+               copied_files = ?6, copied_bytes = ?7, deleted_files = ?8, problems = ?9
+               WHERE id = ?1 AND state != 'finished'";
+    let counts = &report.counts;
+    let changed = db.prepare_cached(sql)?.execute(params![
+        id,
+        word(outcome)?,
+        serde_json::to_string(report)?,
+        now,
+        report.duration_ms.cast_signed(),
+        (counts.created + counts.replaced).cast_signed(),
+        counts.copied_bytes.cast_signed(),
+        counts.deleted.cast_signed(),
+        counts.problems.cast_signed(),
+    ])?;
+    Ok(changed > 0)
+}
+
+/// The report of a finished run.
+pub fn report(db: &Connection, id: i64) -> Result<Option<RunReport>, Refusal> {
+    let mut statement = db.prepare_cached("SELECT report FROM run WHERE id = ?1")?;
+    let text: Option<Option<String>> = statement.query_row([id], |row| row.get(0)).optional()?;
+    Ok(text.flatten().map(|text| serde_json::from_str(&text)).transpose()?)
+}
+
+/// Adds the problems of a run.
+pub fn add_problems(db: &Connection, run: i64, problems: &[Problem]) -> Result<(), Refusal> {
+    let mut statement =
+        db.prepare_cached("INSERT INTO problem (run, number, code, path, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for (number, problem) in problems.iter().enumerate() {
+        let path = bytes_to_text(problem.path.as_bytes());
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        statement.execute(params![run, number, problem.code.as_str(), path, problem.detail])?;
+    }
+    Ok(())
+}
+
+/// Problems of a run, from the `after`th on.
+pub fn problems(db: &Connection, run: i64, after: i64, limit: u32) -> Result<Vec<StoredProblem>, Refusal> {
+    let sql = "SELECT code, path, detail FROM problem WHERE run = ?1 AND number >= ?2 ORDER BY number LIMIT ?3";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map(params![run, after, limit], |row| {
+        Ok(StoredProblem { code: row.get(0)?, path: row.get(1)?, detail: row.get(2)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many runs in a row, up to the newest, were interrupted.
+pub fn interrupted_in_a_row(db: &Connection, job: i64, count_max: u32) -> Result<u32, Refusal> {
+    let sql = "SELECT outcome FROM run WHERE job = ?1 AND state = 'finished' ORDER BY id DESC LIMIT ?2";
+    let mut statement = db.prepare_cached(sql)?;
+    let outcomes: Vec<String> =
+        statement.query_map(params![job, count_max], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let interrupted = word(Ended::Interrupted)?;
+    Ok(u32::try_from(outcomes.iter().take_while(|outcome| **outcome == interrupted).count()).unwrap_or(u32::MAX))
+}
+
+/// Whether a run of this job runs, and whether one waits.
+pub fn standing(db: &Connection, job: i64) -> Result<(bool, bool), Refusal> {
+    let mut statement = db.prepare_cached("SELECT state FROM run WHERE state != 'finished' AND job = ?1")?;
+    let states: Vec<State> = statement.query_map([job], |row| text(row, 0))?.collect::<Result<_, _>>()?;
+    Ok((states.contains(&State::Running), states.contains(&State::Queued)))
+}

@@ -1,0 +1,18 @@
+//! Single values of the server: its defaults, and what proves its key.
+
+use crate::refusal::Refusal;
+use rusqlite::{Connection, OptionalExtension};
+
+/// A value.
+pub fn get(db: &Connection, name: &str) -> Result<Option<String>, Refusal> {
+    Ok(db
+        .prepare_cached("SELECT value FROM setting WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?)
+}
+
+/// Sets a value.
+pub fn put(db: &Connection, name: &str, value: &str) -> Result<(), Refusal> {
+    db.prepare_cached("INSERT OR REPLACE INTO setting VALUES (?1, ?2)")?.execute([name, value])?;
+    Ok(())
+}

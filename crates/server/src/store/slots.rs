@@ -1,0 +1,45 @@
+//! Every moment at which a job was due, and what became of it.
+
+use crate::moment::Moment;
+use crate::refusal::Refusal;
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+
+/// One slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// When the job was due.
+    pub due_at: Moment,
+    /// `run`, `late`, `skipped` or `missed`.
+    pub fate: String,
+    /// Why it was skipped or missed.
+    pub why: String,
+    /// The run it got.
+    pub run: Option<i64>,
+    /// When it was noticed.
+    pub noticed_at: Moment,
+}
+
+/// Adds a slot. `false` if it has its record already: a clock that was put back brings it again, and it must not run twice.
+pub fn add(db: &Connection, job: i64, slot: &Slot) -> Result<bool, Refusal> {
+    let sql = "INSERT OR IGNORE INTO slot (job, due_at, fate, why, run, noticed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let Slot { due_at, fate, why, run, noticed_at } = slot;
+    Ok(db.prepare_cached(sql)?.execute(params![job, due_at, fate, why, run, noticed_at])? > 0)
+}
+
+/// Those that have a record in `(after, until]`.
+pub fn known(db: &Connection, job: i64, after: Moment, until: Moment) -> Result<Vec<Moment>, Refusal> {
+    let sql = "SELECT due_at FROM slot WHERE job = ?1 AND due_at > ?2 AND due_at <= ?3 ORDER BY due_at";
+    let mut statement = db.prepare_cached(sql)?;
+    Ok(statement.query_map(params![job, after, until], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// The newest first; those due before `before`.
+pub fn list(db: &Connection, job: i64, before: Option<Moment>, limit: u32) -> Result<Vec<Slot>, Refusal> {
+    let sql = "SELECT due_at, fate, why, run, noticed_at FROM slot WHERE job = ?1 AND due_at < ?2 ORDER BY due_at DESC LIMIT ?3";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map(params![job, before.unwrap_or(Moment(i64::MAX)), limit], |row| {
+        Ok(Slot { due_at: row.get(0)?, fate: row.get(1)?, why: row.get(2)?, run: row.get(3)?, noticed_at: row.get(4)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

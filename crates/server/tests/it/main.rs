@@ -1,0 +1,7 @@
+//! The service and the runner together, on a real database and real folders, with a clock that the tests set.
+
+#![allow(clippy::unwrap_used, reason = "a test fails in no other way")]
+
+mod recovery;
+mod slots;
+mod world;
