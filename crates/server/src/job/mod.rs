@@ -110,7 +110,7 @@ impl JobSpec {
             min_dialect: holds.min_dialect.unwrap_or_default(),
             encrypt: holds.encrypt.unwrap_or_default(),
             logon: holds.logon.unwrap_or_default(),
-            kdc: None,
+            ..Connection::default()
         };
         if recipe.origin.local_path().is_some() {
             // Defaults for shares do not concern a folder.
