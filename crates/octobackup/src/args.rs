@@ -1,5 +1,6 @@
 //! The command line as it was typed. Nothing here is checked beyond its form: that is `settings`' business.
 
+#[cfg(unix)]
 use crate::remote::args::{CredentialCommand, JobCommand, RunArgs, RunIdArgs, RunsArgs, ScheduleArgs, ServeArgs};
 use clap::{Args, Parser, Subcommand};
 use octo_server::recipe::{CompareBy, EncryptWhen, Intent, MinDialect};
@@ -78,22 +79,30 @@ pub enum Command {
     /// Find out, before the first run, what will work, what will not, and what to do about it
     #[command(after_long_help = format!("{DOCTOR_EXAMPLES}\n\n{DOCTOR_EXIT_CODES}"), after_help = DOCTOR_EXIT_CODES)]
     Doctor(DoctorArgs),
+    #[cfg(unix)]
     /// Run the server: jobs on a schedule, their history and their reports
     Serve(ServeArgs),
+    #[cfg(unix)]
     /// Add, change, show and remove the server's jobs
     #[command(subcommand)]
     Job(JobCommand),
+    #[cfg(unix)]
     /// Start a job of the server now, and wait for its end
     #[command(after_help = EXIT_CODES)]
     Run(RunArgs),
+    #[cfg(unix)]
     /// List the server's runs, the newest first
     Runs(RunsArgs),
+    #[cfg(unix)]
     /// Show the report of one of the server's runs
     Report(RunIdArgs),
+    #[cfg(unix)]
     /// Stop one of the server's runs, or take it out of the queue
     Cancel(RunIdArgs),
+    #[cfg(unix)]
     /// Show when the server's jobs are due next
     Schedule(ScheduleArgs),
+    #[cfg(unix)]
     /// Set and remove the accounts that the server's jobs use
     #[command(subcommand)]
     Credential(CredentialCommand),

@@ -12,6 +12,7 @@ mod listeners;
 mod ls;
 mod password;
 mod progress;
+#[cfg(unix)]
 mod remote;
 mod report_file;
 mod settings;
@@ -40,13 +41,21 @@ fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
         (Command::Ls(args), _) => ls::run(&args),
         (Command::Shares(args), _) => shares::run(&args),
         (Command::Doctor(args), _) => doctor::run(&args),
+        #[cfg(unix)]
         (Command::Serve(args), _) => Ok(remote::code(remote::serve(&args))),
+        #[cfg(unix)]
         (Command::Job(command), _) => Ok(remote::code(remote::job(&command))),
+        #[cfg(unix)]
         (Command::Run(args), _) => Ok(remote::code(remote::run(&args))),
+        #[cfg(unix)]
         (Command::Runs(args), _) => Ok(remote::code(remote::runs(&args))),
+        #[cfg(unix)]
         (Command::Report(args), _) => Ok(remote::code(remote::report(&args))),
+        #[cfg(unix)]
         (Command::Cancel(args), _) => Ok(remote::code(remote::cancel(&args))),
+        #[cfg(unix)]
         (Command::Schedule(args), _) => Ok(remote::code(remote::schedule(&args))),
+        #[cfg(unix)]
         (Command::Credential(command), _) => Ok(remote::code(remote::credential(&command))),
     }
 }

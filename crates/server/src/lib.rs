@@ -14,10 +14,14 @@
 //! - [`api`]: REST over the service, and its client; the only asynchronous room.
 //! - [`serve`]: puts it all together. [`config`]: what must be known before the database is open.
 //!
+//! Serving needs a Unix so far (its entrance is a socket that knows its peer); the rest is on Windows too.
+//!
 //! Never: decide about files (that is the engine's), remember work only in memory, let a secret out, print.
 
+#[cfg(unix)]
 pub mod api;
 pub mod clock;
+#[cfg(unix)]
 pub mod config;
 pub mod events;
 pub mod job;
@@ -27,13 +31,18 @@ pub mod moment;
 pub mod recipe;
 pub mod refusal;
 pub mod run;
+#[cfg(unix)]
 pub mod runner;
 pub mod schedule;
+#[cfg(unix)]
 pub mod serve;
+#[cfg(unix)]
 pub mod service;
+#[cfg(unix)]
 pub mod shared;
 pub mod store;
 pub mod units;
+#[cfg(unix)]
 pub mod vault;
 
 pub use clock::SystemClock;
