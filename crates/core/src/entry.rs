@@ -39,7 +39,7 @@ impl FileId {
 pub struct Meta {
     /// What it is.
     pub kind: Kind,
-    /// Size of the data; 0 for folders.
+    /// Size of the data; of no meaning for folders and links.
     pub size_bytes: u64,
     /// Last write time.
     pub write_time: Timestamp,

@@ -10,7 +10,7 @@ pub enum Compare {
     /// When last write time or size differ.
     #[default]
     TimeAndSize,
-    /// Also when the change time is another than when it was copied.
+    /// Also when the change time is another than when the last run looked, whatever that run compared.
     ChangeTime,
     /// Equal files are read and compared byte by byte.
     Content,
@@ -123,10 +123,9 @@ pub fn plan(source: Option<&Meta>, target: Option<&Meta>, known: Option<&Known>,
     }
 }
 
-/// A POSIX link's size is the length of its text; other links have size 0 on the source and are compared by time alone.
+/// Links are compared by time alone: what size one has, sides see differently.
 fn link_is_equal(source: &Meta, target: &Meta, rules: &PlanRules) -> bool {
     rules.times.represent(source.write_time) == target.write_time
-        && (source.size_bytes == 0 || source.size_bytes == target.size_bytes)
 }
 
 fn plan_file(source: &Meta, target: &Meta, known: Option<&Known>, rules: &PlanRules) -> Action {
@@ -259,6 +258,13 @@ mod tests {
         assert_eq!(plan(&known, &RULES), Action::RefreshMetadata);
         assert_eq!(plan(&known, &by_change), Action::Replace { shifted: false });
         assert_eq!(plan(&stale, &by_change), Action::Unchanged);
+    }
+
+    #[test]
+    fn links_are_compared_by_time_whatever_size_a_side_gives_them() {
+        let link = |size_bytes, ticks| Meta::new(Kind::Link, size_bytes, Timestamp(ticks));
+        assert_eq!(plan(Some(&link(9, 1)), Some(&link(0, 1)), None, &RULES), Action::Unchanged);
+        assert_eq!(plan(Some(&link(0, 2)), Some(&link(0, 1)), None, &RULES), Action::ReplaceLink);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! has it open is alone with it: a second opener gets [`Code::TargetBusy`].
 
 use octo_core::{Code, Error, LinkTarget, LinkType, Name, RelPath, Timestamp};
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row, params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, Params, Row, params};
 use std::path::Path;
 use std::time::Duration;
 
@@ -42,6 +42,9 @@ impl Records {
 
     fn prepare(path: &Path, flags: OpenFlags) -> rusqlite::Result<Result<Records, Error>> {
         let mut db = Connection::open_with_flags(path, flags)?;
+        if db.is_readonly(MAIN_DB)? {
+            return Records::read_only(path);
+        }
         // Who else has it open keeps it open: waiting would not help.
         db.busy_timeout(Duration::ZERO)?;
         // Exclusive before the first access: the log then needs no shared memory file.
@@ -58,6 +61,20 @@ impl Records {
         change.execute_batch(SCHEMA)?;
         change.pragma_update(None, "user_version", FORMAT)?;
         change.commit()?;
+        Ok(Ok(Records { db }))
+    }
+
+    /// On a medium that cannot be written, for a dry run: there is no log to look into, and nobody to lock out.
+    fn read_only(path: &Path) -> rusqlite::Result<Result<Records, Error>> {
+        let tame = |b: &u8| b.is_ascii_alphanumeric() || b"/._-".contains(b);
+        let escaped = |b: &u8| if tame(b) { char::from(*b).to_string() } else { format!("%{b:02X}") };
+        let path: String = path.as_os_str().as_encoded_bytes().iter().map(escaped).collect();
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)?;
+        let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if format > FORMAT {
+            return Ok(Err(Error::new(Code::NewerFormat, format!("meta.db has format {format}"))));
+        }
         Ok(Ok(Records { db }))
     }
 

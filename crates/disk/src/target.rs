@@ -187,7 +187,14 @@ impl DiskTarget {
             Spot::Free if self.is_recorded(to)? => Ok(Done::Exists),
             Spot::Free => {
                 self.shelf.write(&self.root, |records| {
-                    if keep { records.copy_link(from, to) } else { records.move_link(from, to) }
+                    // The full name first: should the process die in between, the next run takes the link after it.
+                    if keep {
+                        records.copy_name(from, to)?;
+                        records.copy_link(from, to)
+                    } else {
+                        records.move_name(from, to)?;
+                        records.move_link(from, to)
+                    }
                 })?;
                 Ok(Done::Yes)
             }
@@ -329,6 +336,7 @@ impl Target for DiskTarget {
             return Ok(Done::Missing);
         }
         self.shelf.write(&self.root, |records| {
+            records.move_name(from, to)?;
             records.move_link(from, to)?;
             records.settle()
         })?;

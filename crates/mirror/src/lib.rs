@@ -23,6 +23,7 @@ mod place;
 mod prepare;
 mod queue;
 mod recover;
+mod remarks;
 mod run;
 mod settle;
 mod spill;

@@ -98,6 +98,12 @@ impl RunOpen {
         Ok(Some(String::from_utf8(bytes).ok().and_then(|t| toml::from_str(&t).ok()).unwrap_or_else(unknown)))
     }
 
+    /// From when on files of the mirror may not be whole, seen from the start of the machine with this id.
+    pub fn suspects(&self, boot_id: &str) -> Option<Timestamp> {
+        let crashed = (self.boot_id != boot_id).then_some(self.last_checkpoint);
+        [self.suspect_since, crashed].into_iter().flatten().min()
+    }
+
     /// Writes it, durably.
     pub fn write(&self, target: &dyn Target) -> Result<(), Error> {
         let text = toml::to_string(self).map_err(|e| Error::new(Code::RecordsDamaged, e.to_string()))?;

@@ -74,7 +74,9 @@ fn dry(
     let usable = !is_new && !is_other;
     let index = if usable { index::open_latest(context.target)? } else { None };
     let run = marker.next_run;
-    Ok(Ready { marker, run, was_empty, suspect_since: None, interrupted: None, index, _lock: None })
+    let open = RunOpen::read(context.target)?;
+    let suspect_since = open.as_ref().and_then(|open| open.suspects(&context.target.boot_id()));
+    Ok(Ready { marker, run, was_empty, suspect_since, interrupted: open.map(|open| open.run), index, _lock: None })
 }
 
 /// Whether this folder is the mirror that is meant. Tells whether it holds nothing at all.
@@ -163,10 +165,7 @@ fn renew(
 fn begin(context: &Context<'_>, run: u64, before: Option<&RunOpen>) -> Result<Option<Timestamp>, Error> {
     let target = context.target;
     let boot_id = target.boot_id();
-    let suspect_since = before.and_then(|before| {
-        let crashed = (before.boot_id != boot_id).then_some(before.last_checkpoint);
-        [before.suspect_since, crashed].into_iter().flatten().min()
-    });
+    let suspect_since = before.and_then(|before| before.suspects(&boot_id));
     if before.is_some() {
         // The process died: what it wrote is there, but not durable yet.
         target.checkpoint()?;

@@ -15,7 +15,7 @@ use crate::prepare::{Ready, prepare};
 use crate::queue::Queue;
 use crate::spill::{Log, Pool};
 use crate::walk::{Frame, Lister, Walk, list_folders};
-use crate::{RunOptions, RunResult, files, held, layout, settle};
+use crate::{RunOptions, RunResult, files, held, layout, remarks, settle};
 use crossbeam_channel::bounded;
 use octo_core::guard::{self, GuardInput};
 use octo_core::plan::PlanRules;
@@ -50,6 +50,8 @@ pub fn run(
             return RunResult { report: report(&context, begun, 0, &Verdict::default(), Vec::new()), target_id: None };
         }
     };
+    // The marker's, because a dry run may not be able to find out.
+    let order = NameOrder { folds_case: ready.marker.abilities.names.folds_case };
     let target_id = Some(ready.marker.target_id.clone()).filter(|_| !options.dry_run);
     let report = Run::new(&context, ready, order, pool).mirror(begun);
     RunResult { report, target_id }
@@ -101,7 +103,13 @@ impl<'a> Run<'a> {
         if let Err(error) = self.close() {
             self.context.fail(error);
         }
-        let report = report(self.context, begun, self.ready.run, &verdict, self.remarks());
+        let report = report(
+            self.context,
+            begun,
+            self.ready.run,
+            &verdict,
+            remarks::of(self.context, &self.ready, &self.placer.abilities),
+        );
         self.end(report)
     }
 
@@ -435,28 +443,6 @@ impl<'a> Run<'a> {
             report.remarks.push(format!("the run could not be ended properly: {error}"));
         }
         report
-    }
-
-    fn remarks(&self) -> Vec<String> {
-        let mut remarks = Vec::new();
-        if let Some(run) = self.ready.interrupted {
-            remarks.push(format!("run {run} before this one did not end; its work was taken up"));
-        }
-        if self.ready.suspect_since.is_some() {
-            remarks.push("the machine had crashed: files written shortly before were copied again".to_owned());
-        }
-        let counts = self.context.counts();
-        if counts.shifted > 100 && counts.shifted * 2 > counts.replaced {
-            remarks.push(format!(
-                "{} changed files differ only in time, by whole hours: most likely a time zone or daylight saving \
-                 change. They were copied again; --restamp-shift sets the times without copying",
-                counts.shifted
-            ));
-        }
-        remarks.extend(self.placer.abilities.losses());
-        remarks.extend(self.context.remarks());
-        remarks.extend(self.context.source.remarks());
-        remarks
     }
 }
 

@@ -67,6 +67,8 @@ pub(crate) fn place_of_file(root: &Root, path: &RelPath, create: bool) -> Result
     let mode = if create { Mode::RUSR | Mode::WUSR } else { Mode::empty() };
     let handle = match root.open(path, flags, mode) {
         Err(Errno::NOENT) if !create => return Ok(None),
+        // On a medium that cannot be written it can be read.
+        Err(Errno::ROFS) if !create => root.open(path, OFlags::RDONLY | OFlags::NONBLOCK, mode)?,
         other => other?,
     };
     if stat::kind(&stat::of_handle(&handle)?) != Kind::File {

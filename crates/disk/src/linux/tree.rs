@@ -86,7 +86,7 @@ pub(crate) fn open_file(root: &Root, path: &RelPath) -> Result<Option<OwnedFd>, 
     // Not to wait for the other end of a pipe that somebody put there.
     let open = |access| root.open(path, access | OFlags::NONBLOCK, Mode::empty());
     let opened = match open(OFlags::RDWR) {
-        Err(Errno::ACCESS | Errno::PERM | Errno::TXTBSY) => open(OFlags::RDONLY),
+        Err(Errno::ACCESS | Errno::PERM | Errno::TXTBSY | Errno::ROFS) => open(OFlags::RDONLY),
         other => other,
     };
     let fd = match opened {

@@ -101,6 +101,26 @@ fn a_renamed_folder_takes_its_recorded_links_along_and_no_others() {
 }
 
 #[test]
+fn a_recorded_link_takes_its_full_name_along() {
+    let yard = yard();
+    let target = &yard.target;
+    let name_of = |place: &str| target.recorded_name(&p(place)).unwrap();
+    let full = || Some(b"a very long name".to_vec());
+    target.make_link(&p("cut~"), &junction(), MOMENT).unwrap();
+    target.record_name(&p("cut~"), b"a very long name").unwrap();
+    // Kept as a version, renamed, renamed over a file, removed: what the engine does with links.
+    assert_eq!(target.hard_link(&p("cut~"), &p("version~")).unwrap(), Done::Yes);
+    assert_eq!((name_of("cut~"), name_of("version~")), (full(), full()));
+    assert_eq!(target.rename_new(&p("cut~"), &p("new~")).unwrap(), Done::Yes);
+    assert_eq!((name_of("cut~"), name_of("new~")), (None, full()));
+    write_file(target, "file~", b"file");
+    assert_eq!(target.rename_over(&p("new~"), &p("file~")).unwrap(), Done::Yes);
+    assert_eq!((name_of("new~"), name_of("file~")), (None, full()));
+    assert_eq!(target.remove_file(&p("file~")).unwrap(), Done::Yes);
+    assert_eq!((name_of("file~"), name_of("version~")), (None, full()));
+}
+
+#[test]
 fn many_recorded_links_are_all_listed() {
     let yard = yard();
     for n in 0..2345 {

@@ -31,8 +31,24 @@ impl Copier<'_> {
     }
 
     /// A problem; the copy in the mirror, if there is one, stays.
-    fn stays(&self, task: &Task, why: Error) {
-        self.context.file_problem(&task.source, why, task.old.as_ref());
+    pub(super) fn stays(&self, task: &Task, why: Error) {
+        match task.old.filter(|old| self.checkpoints.is_suspect(old)) {
+            Some(old) if !why.code.stops_run() => self.disown(task, &old, why),
+            _ => self.context.file_problem(&task.source, why, task.old.as_ref()),
+        }
+    }
+
+    /// The machine crashed before this copy was safe on the disk, and now there is no other. It must not bear the time of
+    /// the file: later runs, which know nothing of the crash, would take it for equal.
+    fn disown(&self, task: &Task, old: &Meta, why: Error) {
+        let epoch = Timestamp(0);
+        let is_epoch = old.write_time == self.placer.abilities.times.represent(epoch);
+        let write_time = if is_epoch { epoch.plus_secs(86_400) } else { epoch };
+        if let Err(error) = self.placer.restamp(&task.place, old, &Meta { write_time, ..*old }) {
+            self.context.problem(&task.source, error);
+        }
+        let kept = "the copy in the mirror may not be whole, because the machine crashed after it was written";
+        self.context.problem(&task.source, why.and(kept));
     }
 
     /// The source's snapshots, newest first, once they were asked for: a file gets here only after it was tried again.

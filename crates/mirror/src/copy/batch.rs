@@ -50,8 +50,7 @@ impl<'b, 'a> Batch<'b, 'a> {
     fn target_failed(&mut self, file: usize, error: Error) -> Stop {
         let stops = error.code.stops_run();
         self.give_up(file, stops);
-        let task = &self.tasks[file];
-        self.copier.context.file_problem(&task.source, error, task.old.as_ref());
+        self.copier.stays(&self.tasks[file], error);
         if stops { Stop::Everything } else { Stop::ThisFile }
     }
 

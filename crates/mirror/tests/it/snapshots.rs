@@ -239,22 +239,104 @@ fn a_source_that_cannot_tell_its_snapshots_is_remarked_on_once_and_the_run_goes_
     assert_eq!(remarks.len(), 1, "{remarks:?}");
 }
 
-/// The power went before the copy was on the disk: its size and time say nothing.
+/// The power went before the copy was on the disk: its size and time are right and its content is not.
+fn crash(world: &World) {
+    let time = fs::metadata(world.place()).unwrap().modified().unwrap();
+    fs::write(world.place(), [0; 7]).unwrap();
+    fs::File::options().write(true).open(world.place()).unwrap().set_modified(time).unwrap();
+    let open = "run = 1\nboot_id = \"a boot that ended suddenly\"\nlast_checkpoint = 0\n";
+    fs::write(world.folder.path().join(".octobackup/run.open"), open).unwrap();
+}
+
 #[test]
 fn a_copy_that_may_not_be_whole_is_made_anew_from_a_snapshot_of_the_same_time_and_size() {
     let world = World::new();
     world.write("content", 2);
     world.tree.take_snapshot(day(1));
-    let run_open = world.folder.path().join(".octobackup/run.open");
     world.run();
-    let time = fs::metadata(world.place()).unwrap().modified().unwrap();
-    fs::write(world.place(), [0; 7]).unwrap();
-    fs::File::options().write(true).open(world.place()).unwrap().set_modified(time).unwrap();
-    let open = "run = 1\nboot_id = \"a boot that ended suddenly\"\nlast_checkpoint = 0\n";
-    fs::write(&run_open, open).unwrap();
+    crash(&world);
     world.tree.lock(&path("db"), true);
     let report = world.run();
     let told = told(&report);
     assert_eq!((told.0, told.1, report.counts.replaced), (Outcome::Succeeded, Code::FromSnapshot, 2), "{report:#?}");
     world.assert_copy("content", 2);
+}
+
+#[test]
+fn a_copy_that_may_not_be_whole_is_not_forgotten_when_it_cannot_be_made_anew() {
+    for days_ago in [2, NOW / 86_400] {
+        let world = World::new();
+        world.tree.write(&path("db"), b"content", Timestamp(day(days_ago).0 / 864_000_000_000 * 864_000_000_000));
+        world.run();
+        crash(&world);
+        world.tree.lock(&path("db"), true);
+        let report = world.run();
+        let said = "locked by the test; the copy in the mirror may not be whole, because the machine crashed after it \
+                    was written";
+        assert_eq!(told(&report), (Outcome::Warnings, Code::Locked, said), "{report:#?}");
+        world.tree.lock(&path("db"), false);
+        let report = world.run();
+        assert_eq!((report.outcome, report.counts.replaced), (Outcome::Succeeded, 1), "{report:#?}");
+        assert_eq!(world.copy().unwrap().0, "content");
+    }
+}
+
+#[test]
+fn a_dry_run_tells_of_a_run_that_did_not_end_and_of_what_a_crash_made_doubtful() {
+    let world = World::new();
+    world.write("content", 2);
+    world.run();
+    crash(&world);
+    let clock = TestClock::at(Timestamp::from_unix(NOW, 0));
+    let options = RunOptions { dry_run: true, ..RunOptions::default() };
+    let source = MemSource::new(&world.tree);
+    let report = octo_mirror::run(&source, &world.target(), &options, &Silent, &clock, &Cancel::new()).report;
+    assert!(
+        report.remarks.iter().any(|remark| remark.starts_with("run 1 is under way, or did not end")),
+        "{report:#?}"
+    );
+    assert!(report.remarks.iter().any(|remark| remark.contains("are copied again")), "{report:#?}");
+    assert_eq!(report.counts.replaced, 2, "what is doubtful would be copied: {report:#?}");
+    assert!(world.folder.path().join(".octobackup/run.open").exists());
+}
+
+/// A mirror on a medium that cannot be written any more.
+struct ReadOnly(tempfile::TempDir);
+
+impl ReadOnly {
+    fn of(mirror: &std::path::Path) -> ReadOnly {
+        let medium = ReadOnly(tempfile::tempdir().unwrap());
+        let mount = |args: &[&std::ffi::OsStr]| {
+            let status = std::process::Command::new("mount").args(args).arg(medium.0.path()).status();
+            assert!(status.unwrap().success(), "mount {args:?}");
+        };
+        mount(&["--bind".as_ref(), mirror.as_os_str()]);
+        mount(&["-o".as_ref(), "remount,bind,ro".as_ref()]);
+        medium
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_dry_run_works_on_a_mirror_that_cannot_be_written_its_recorded_links_included() {
+    let world = World::new();
+    world.write("content", 2);
+    // Longer than any link on a disk: it is recorded.
+    world.tree.make_link(&path("link"), &"x".repeat(5000), day(2));
+    assert_eq!(world.run().outcome, Outcome::Succeeded);
+    assert!(world.folder.path().join(".octobackup/meta/meta.db").exists());
+    world.write("changed", 1);
+    let medium = ReadOnly::of(world.folder.path());
+    let target = DiskTarget::open(medium.0.path(), DiskOptions::default()).unwrap();
+    let clock = TestClock::at(Timestamp::from_unix(NOW, 0));
+    let options = RunOptions { dry_run: true, ..RunOptions::default() };
+    let source = MemSource::new(&world.tree);
+    let report = octo_mirror::run(&source, &target, &options, &Silent, &clock, &Cancel::new()).report;
+    let did = (report.outcome, report.counts.replaced, report.counts.unchanged, report.counts.links);
+    assert_eq!(did, (Outcome::Succeeded, 1, 1, 0), "{report:#?}");
 }

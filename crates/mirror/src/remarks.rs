@@ -1,0 +1,36 @@
+//! The remarks of a report: what is worth a line and concerns no single entry.
+
+use crate::context::Context;
+use crate::prepare::Ready;
+use octo_core::Abilities;
+
+/// What is worth a line in the report and concerns no single entry.
+pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let dry_run = context.options.dry_run;
+    if let Some(run) = ready.interrupted {
+        remarks.push(match dry_run {
+            false => format!("run {run} before this one did not end; its work was taken up"),
+            true => format!(
+                "run {run} is under way, or did not end: the next run first takes up what it left, so it may find \
+                     less to do, and files renamed that are called new here"
+            ),
+        });
+    }
+    if ready.suspect_since.is_some() {
+        let verb = if dry_run { "are" } else { "were" };
+        remarks.push(format!("the machine had crashed: files written shortly before {verb} copied again"));
+    }
+    let counts = context.counts();
+    if counts.shifted > 100 && counts.shifted * 2 > counts.replaced {
+        remarks.push(format!(
+            "{} changed files differ only in time, by whole hours: most likely a time zone or daylight saving \
+                 change. They were copied again; --restamp-shift sets the times without copying",
+            counts.shifted
+        ));
+    }
+    remarks.extend(abilities.losses());
+    remarks.extend(context.remarks());
+    remarks.extend(context.source.remarks());
+    remarks
+}
