@@ -30,6 +30,7 @@ mod snapshots;
 mod source;
 mod status;
 mod transport;
+mod window;
 mod wire;
 
 pub use address::{DEFAULT_PORT, SmbAddress, User};

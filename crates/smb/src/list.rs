@@ -1,9 +1,11 @@
 //! Listing one folder: open, first and second page in one message, then larger pages until the server says that this
 //! was all of it. Entries go to the sink page by page; nothing of a folder is kept.
 
+use crate::fetch::Budget;
 use crate::logon::{CREDIT_BYTES, Session};
 use crate::open::{self, NOT_IN_A_COMPOUND, Open};
 use crate::status::{self, nt};
+use crate::window::Window;
 use crate::wire::listing::{self, entries};
 use crate::wire::name::WireName;
 use crate::wire::reply::{self, Handle, Opened};
@@ -16,7 +18,7 @@ use std::sync::Arc;
 
 /// The first two pages: what one credit pays for, and enough for most folders.
 const FIRST_PAGE_BYTES: u32 = CREDIT_BYTES;
-/// The largest page: with sixteen listings in flight still a bounded amount.
+/// The largest page. How many there are at once is bounded by the budget.
 const PAGE_BYTES_MAX: u32 = 1024 * 1024;
 
 /// One folder to list.
@@ -36,8 +38,15 @@ enum Page {
 }
 
 /// Lists a folder. `Ok` only when the server said that this was all of it.
-pub(crate) async fn list(session: &Arc<Session>, folder: &Folder, sink: &mut dyn ListSink) -> Result<(), Error> {
+pub(crate) async fn list(
+    session: &Arc<Session>,
+    (window, budget): (&Window, &Budget),
+    folder: &Folder,
+    sink: &mut dyn ListSink,
+) -> Result<(), Error> {
+    let sent = window.enter().await?;
     let (open, opened, pages) = open_folder(session, folder).await?;
+    sent.answered();
     if opened.meta.kind != Kind::Folder {
         return Err(Error::new(Code::KindMoved, "it is not a folder any more"));
     }
@@ -58,6 +67,7 @@ pub(crate) async fn list(session: &Arc<Session>, folder: &Folder, sink: &mut dyn
     let limit = session.list_bytes_max.min(PAGE_BYTES_MAX);
     let mut bytes = FIRST_PAGE_BYTES.min(limit);
     loop {
+        let _held = budget.take(bytes).await?;
         let page = open::single(session, (Command::QueryDirectory, &query(open.handle, bytes), bytes)).await?;
         if let Page::Last = deliver(&page, is_first, folder.volume, sink)? {
             return Ok(());

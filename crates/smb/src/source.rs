@@ -11,6 +11,7 @@ use crate::logon::Protection;
 use crate::open;
 use crate::options::{BackupIntent, Credentials, Encrypt, SmbOptions};
 use crate::snapshots;
+use crate::window::Window;
 use crate::wire::request::{self, Create, RELATED, option};
 use crate::wire::{is_link_tag, reply};
 use futures_util::future::{Either, select};
@@ -36,6 +37,9 @@ pub struct SmbSource {
     runtime: Option<Runtime>,
     lanes: Lanes,
     budget: Budget,
+    /// Small files and listings take different times, so each have a window of their own.
+    files: Window,
+    listings: Window,
     denied: AtomicU64,
 }
 
@@ -52,6 +56,8 @@ impl SmbSource {
             runtime: Some(runtime),
             lanes: Lanes::new(address, credentials, options),
             budget: Budget::new(),
+            files: Window::new(),
+            listings: Window::new(),
             denied: AtomicU64::new(0),
         };
         source.run(async { source.lanes.lease(Attempts::default()).await.map(drop) })?;
@@ -110,7 +116,7 @@ impl Source for SmbSource {
         let place = self.lanes.place().ok();
         let unstable = place.is_none_or(|p| UNSTABLE_IDS.contains(&p.filesystem.to_ascii_uppercase().as_str()));
         SourceFeatures {
-            listings_in_flight: 16,
+            listings_in_flight: 40,
             fetches_in_flight: 4,
             batch_files: 64,
             folds_case: true,
@@ -146,7 +152,7 @@ impl Source for SmbSource {
                 if !attempts.is_first() {
                     sink.restart();
                 }
-                list::list(session, &wanted, sink).await
+                list::list(session, (&self.listings, &self.budget), &wanted, sink).await
             });
             list.await
         });
@@ -165,7 +171,7 @@ impl Source for SmbSource {
             let path = |file: usize| self.wire_path(&batch[file].path);
             let refused = |error| self.refused(error);
             let batch = Batch { requests: batch, path: &path, refused: &refused, sink: &mut *sink };
-            fetch::fetch(&self.lanes, &self.budget, batch).await;
+            fetch::fetch(&self.lanes, (&self.files, &self.budget), batch).await;
             Ok(())
         });
         if let Err(cancelled) = fetched {

@@ -14,6 +14,7 @@ use crate::lanes::Lanes;
 use crate::logon::Session;
 use crate::open;
 use crate::status::{self, nt};
+use crate::window::Window;
 use crate::wire::reply::{self, Handle};
 use crate::wire::request::{self, Create, option};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -24,8 +25,8 @@ use std::sync::Arc;
 
 /// Up to this size a file is fetched by one message.
 const SMALL_FILE_BYTES: u64 = 1024 * 1024;
-/// Small files in flight in one fetch.
-const SMALL_FILES_IN_FLIGHT: usize = 24;
+/// Small files in flight in one fetch, where the window allows it.
+const SMALL_FILES_IN_FLIGHT: usize = 64;
 /// Size of one read of a large file.
 const READ_BYTES: u32 = 1024 * 1024;
 /// The same on a line on which that much does not come through.
@@ -70,6 +71,7 @@ struct Over;
 struct Fetcher<'a> {
     session: &'a Arc<Session>,
     lanes: &'a Lanes,
+    window: &'a Window,
     budget: &'a Budget,
     /// Backup intent, or nothing.
     options: u32,
@@ -101,7 +103,7 @@ impl From<crate::wire::Malformed> for Halt {
 }
 
 /// Fetches a batch over as many connections, one after the other, as it takes.
-pub(crate) async fn fetch(lanes: &Lanes, budget: &Budget, mut batch: Batch<'_>) {
+pub(crate) async fn fetch(lanes: &Lanes, (window, budget): (&Window, &Budget), mut batch: Batch<'_>) {
     let all = 0..batch.requests.len();
     let mut left: Vec<Left> = all.map(Left::new).collect();
     while !left.is_empty() {
@@ -121,7 +123,7 @@ pub(crate) async fn fetch(lanes: &Lanes, budget: &Budget, mut batch: Batch<'_>) 
         };
         let options = open::intent_option(lanes.options().backup_intent);
         let volume = place.volume.serial.into();
-        let fetcher = Fetcher { session: &lease, lanes, budget, options, volume };
+        let fetcher = Fetcher { session: &lease, lanes, window, budget, options, volume };
         let Ok(lost) = fetcher.fetch(now, &mut batch).await else { return };
         left = lost;
         left.append(&mut later);

@@ -1,6 +1,7 @@
 //! A small file: opened, read and closed in one message.
 
 use super::{Fetcher, Halt, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request};
+use crate::logon::CREDIT_BYTES;
 use crate::open::{self, NOT_IN_A_COMPOUND, Open};
 use crate::status::nt;
 use crate::wire::reply;
@@ -25,6 +26,7 @@ impl Fetcher<'_> {
         let path = path?;
         let bytes = u32::try_from(wanted.listed.size_bytes).unwrap_or(READ_BYTES);
         let held = self.budget.take(bytes).await?;
+        let sent = self.window.enter().await?;
         let create = self.create(&path, wanted.snapshot);
         let (read, close) = (read_request(RELATED, 0, bytes), open::close_request(RELATED));
         let mut parts: Vec<open::Part<'_>> = vec![(Command::Create, &create, 0)];
@@ -33,6 +35,10 @@ impl Fetcher<'_> {
         }
         parts.push((Command::Close, &close, 0));
         let mut frames = open::compound(self.session, &parts).await?.into_iter();
+        if bytes <= CREDIT_BYTES {
+            // Of a larger one the bytes take their time too.
+            sent.answered();
+        }
         let mut next = || frames.next().unwrap_or_else(|| Err(Error::new(Code::Protocol, "an answer is missing")));
         let created = next()?;
         if created.header.status.0 == NOT_IN_A_COMPOUND {
