@@ -147,7 +147,7 @@ impl FetchSink for Batch<'_, '_> {
         }
         copier.context.count(|c| c.copied_bytes += bytes.len() as u64);
         copier.context.progress(Some(&self.tasks[file].place));
-        copier.throttle.take(bytes.len() as u64, copier.context.clock, copier.context.cancel);
+        copier.throttle.take(bytes.len() as u64, copier.context.clock, || copier.context.is_over());
         Ok(())
     }
 

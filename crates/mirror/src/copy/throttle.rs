@@ -1,40 +1,170 @@
-//! Keeps the bytes per second below a limit.
+//! Keeps the bytes per second at a limit, whatever the pieces are and however many threads bring them.
+//!
+//! Each piece takes its share of time from one account, and whoever brought it waits until that time has come. So the
+//! rate is that of the sum. What a wait lasts too long is made good afterwards, within [`CREDIT`]: a limit that is never
+//! reached is as wrong as one that is passed.
 
-use octo_core::{Cancel, Clock};
+use octo_core::Clock;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// A wish to stop is noticed within this time.
 const SLICE: Duration = Duration::from_millis(100);
+/// Time that was not used is kept so long, and may then be used at once.
+const CREDIT: Duration = Duration::from_millis(100);
+/// Nobody waits for less: a system's shortest waits last several times too long. It stays on the account.
+const WAIT_MIN: Duration = Duration::from_millis(5);
 
-/// A bucket that fills with time. Shared by all threads that copy.
+/// An account of time. Shared by all threads that copy.
 pub struct Throttle {
     bytes_per_sec: Option<u64>,
-    /// The moment until which the limit is used up.
-    used_until: Mutex<Duration>,
+    /// The moment until which the limit is used up; `None` before the first byte.
+    used_until: Mutex<Option<Duration>>,
 }
 
 impl Throttle {
     /// No limit for `None`.
     pub fn new(bytes_per_sec: Option<u64>) -> Throttle {
-        Throttle { bytes_per_sec, used_until: Mutex::default() }
+        Throttle { bytes_per_sec: bytes_per_sec.filter(|limit| *limit > 0), used_until: Mutex::default() }
     }
 
-    /// Waits until so many bytes may have come, or nobody wants them any more.
-    pub fn take(&self, bytes: u64, clock: &dyn Clock, cancel: &Cancel) {
-        let Some(limit) = self.bytes_per_sec.filter(|limit| *limit > 0) else { return };
-        let now = clock.monotonic();
+    /// Waits until so many bytes may have come, or the run is over.
+    pub fn take(&self, bytes: u64, clock: &dyn Clock, is_over: impl Fn() -> bool) {
+        if self.bytes_per_sec.is_none() {
+            return;
+        }
+        let mut now = clock.monotonic();
+        let until = self.book(bytes, now);
+        if until.saturating_sub(now) < WAIT_MIN {
+            return;
+        }
+        while now < until && !is_over() {
+            clock.sleep((until - now).min(SLICE));
+            now = clock.monotonic();
+        }
+    }
+
+    /// The moment at which so many more bytes may have come.
+    fn book(&self, bytes: u64, now: Duration) -> Duration {
+        let Some(limit) = self.bytes_per_sec else { return now };
         let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(limit);
         let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        let mut wait = {
-            let mut used = self.used_until.lock().unwrap_or_else(PoisonError::into_inner);
-            *used = (*used).max(now) + cost;
-            used.saturating_sub(now)
-        };
-        while !wait.is_zero() && !cancel.is_cancelled() {
-            let slice = wait.min(SLICE);
-            clock.sleep(slice);
-            wait -= slice;
+        let mut used = self.used_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = used.unwrap_or(now).max(now.saturating_sub(CREDIT));
+        *used.insert(from.saturating_add(cost))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use octo_core::Timestamp;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A clock whose waits last too long, as real ones do, and whose time passes in no other way.
+    struct Slow {
+        now: Mutex<Duration>,
+        too_long: Duration,
+    }
+
+    impl Slow {
+        fn new(too_long: Duration) -> Slow {
+            // No machine was started just now.
+            Slow { now: Mutex::new(1000 * SECOND), too_long }
+        }
+
+        fn pass(&self, duration: Duration) {
+            *self.now.lock().unwrap() += duration;
+        }
+    }
+
+    impl Clock for Slow {
+        fn now(&self) -> Timestamp {
+            Timestamp::default()
+        }
+        fn monotonic(&self) -> Duration {
+            *self.now.lock().unwrap()
+        }
+        fn sleep(&self, duration: Duration) {
+            self.pass(duration + self.too_long);
+        }
+    }
+
+    /// Bytes per second for so many pieces, each of which takes some work besides.
+    fn rate(limit: u64, piece: u64, pieces: u64, work: Duration, too_long: Duration) -> f64 {
+        let (throttle, clock) = (Throttle::new(Some(limit)), Slow::new(too_long));
+        let begun = clock.monotonic();
+        for _ in 0..pieces {
+            clock.pass(work);
+            throttle.take(piece, &clock, || false);
+        }
+        (piece * pieces) as f64 / (clock.monotonic() - begun).as_secs_f64()
+    }
+
+    #[test]
+    fn the_rate_is_the_limit_for_small_and_large_pieces_although_waits_last_too_long() {
+        for (limit, piece) in
+            [(1 << 20, 4096), (10 << 20, 4096), (100 << 20, 4096), (10 << 20, 100), (10 << 20, 512 << 10)]
+        {
+            for too_long in [Duration::ZERO, Duration::from_micros(60), Duration::from_millis(20)] {
+                // Ten seconds' worth, and each piece needs a third of its time anyhow.
+                let pieces = 10 * limit / piece;
+                let work = SECOND.mul_f64(piece as f64 / limit as f64 / 3.0);
+                let rate = rate(limit, piece, pieces, work, too_long) / limit as f64;
+                assert!((0.97..=1.03).contains(&rate), "{rate} at {limit} in {piece}, waits {too_long:?} too long");
+            }
+        }
+    }
+
+    #[test]
+    fn many_threads_together_come_to_the_limit() {
+        let throttle = Throttle::new(Some(10 << 20));
+        // Each goes on when its wait is over; some bring small files, one a large one.
+        let mut threads: Vec<(Duration, u64)> = [4096, 4096, 100, 65_536, 4096, 1 << 20].map(|it| (SECOND, it)).into();
+        let mut bytes = 0;
+        while let Some((now, piece)) = threads.iter_mut().min().filter(|(now, _)| *now < 11 * SECOND) {
+            bytes += *piece;
+            *now = throttle.book(*piece, *now).max(*now);
+        }
+        let rate = bytes as f64 / f64::from(100 << 20);
+        assert!((0.97..=1.03).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn time_in_which_nothing_came_is_not_made_good_by_a_flood() {
+        let (throttle, clock) = (Throttle::new(Some(1000)), Slow::new(Duration::ZERO));
+        throttle.take(1000, &clock, || false);
+        clock.pass(3600 * SECOND);
+        let begun = clock.monotonic();
+        (0..10).for_each(|_| throttle.take(1000, &clock, || false));
+        assert!(clock.monotonic() - begun >= 10 * SECOND - CREDIT);
+    }
+
+    #[test]
+    fn a_run_that_is_over_waits_no_longer() {
+        let (throttle, clock) = (Throttle::new(Some(1)), Slow::new(Duration::ZERO));
+        let begun = clock.monotonic();
+        throttle.take(u64::MAX, &clock, || clock.monotonic() >= begun + SECOND);
+        assert!(clock.monotonic() - begun <= SECOND + SLICE);
+    }
+
+    proptest! {
+        #[test]
+        fn no_pieces_make_it_pass_the_limit(
+            limit in 1000u64..1_000_000_000,
+            pieces in proptest::collection::vec((0u64..2_000_000, 0u64..50_000), 1..200),
+        ) {
+            let (throttle, clock) = (Throttle::new(Some(limit)), Slow::new(Duration::ZERO));
+            let (begun, mut bytes) = (clock.monotonic(), 0);
+            for (piece, work_micros) in pieces {
+                clock.pass(Duration::from_micros(work_micros));
+                throttle.take(piece, &clock, || false);
+                bytes += piece;
+                let allowed = (clock.monotonic() - begun + CREDIT + WAIT_MIN).as_secs_f64() * limit as f64;
+                prop_assert!(bytes as f64 <= allowed + 1.0, "{} of {}", bytes, allowed);
+            }
         }
     }
 }

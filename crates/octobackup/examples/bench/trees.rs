@@ -6,6 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The name of the one large file.
+const LARGE: &str = "disk.img";
+
 /// `files` files of `bytes` bytes, spread evenly over `folders` folders.
 pub fn files(root: &Path, folders: usize, files: usize, bytes: usize) -> Result<()> {
     let content = vec![b'o'; bytes];
@@ -22,12 +25,20 @@ pub fn files(root: &Path, folders: usize, files: usize, bytes: usize) -> Result<
 /// One file, of bytes that do not repeat at the size of a block.
 pub fn large(root: &Path, mebibytes: u64) -> Result<()> {
     fs::create_dir_all(root)?;
-    let mut file = File::create(root.join("disk.img"))?;
+    let mut file = File::create(root.join(LARGE))?;
     for number in 0..mebibytes {
         let block: Vec<u8> = (0..1 << 17).flat_map(|word: u64| ((number << 32) | word).to_le_bytes()).collect();
         file.write_all(&block)?;
     }
     Ok(())
+}
+
+/// Removes the large file of a target, if it has one.
+pub fn remove_large(root: &Path) -> Result<()> {
+    match fs::remove_file(root.join(LARGE)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// The source of Rust as Debian has it, without its links: not every rival makes them.
