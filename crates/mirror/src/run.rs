@@ -273,13 +273,14 @@ impl<'a> Run<'a> {
 
     /// What could not be copied is tried once more, then from one snapshot after the other: a few rounds, and all is settled.
     fn copy_later(&self, copier: &Copier<'_>) -> Result<(), Error> {
-        loop {
+        while !self.context.is_over() {
             let later = copier.take_later();
-            if later.count() == 0 || self.context.is_over() {
-                return Ok(());
+            if later.count() == 0 {
+                break;
             }
             self.copy_all(copier, &later)?;
         }
+        Ok(())
     }
 
     /// Without versions a suspicious wave of replacements would overwrite the last good copies.

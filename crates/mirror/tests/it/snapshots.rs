@@ -205,8 +205,8 @@ fn a_copy_from_an_old_snapshot_is_better_than_none_and_no_success() {
     }
 }
 
-/// A source whose snapshots cannot be listed.
-struct Mute(MemSource);
+/// A source whose snapshots cannot be listed. Given a wish to stop, it is wished after the first fetch.
+struct Mute(MemSource, Option<Cancel>);
 
 impl Source for Mute {
     fn features(&self) -> SourceFeatures {
@@ -220,8 +220,10 @@ impl Source for Mute {
     }
     fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
         self.0.fetch(batch, sink);
+        self.1.iter().for_each(Cancel::cancel);
     }
     fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {
+        assert!(self.1.is_none(), "nobody wants them any more");
         Err(Error::new(Code::TimedOut, "planned"))
     }
 }
@@ -233,10 +235,22 @@ fn a_source_that_cannot_tell_its_snapshots_is_remarked_on_once_and_the_run_goes_
     world.tree.write(&path("db2"), b"another", day(0));
     world.tree.lock(&path("db"), true);
     world.tree.lock(&path("db2"), true);
-    let report = world.run_from(&Mute(MemSource::new(&world.tree)));
+    let report = world.run_from(&Mute(MemSource::new(&world.tree), None));
     assert_eq!((report.outcome, report.counts.problems, report.counts.created), (Outcome::Warnings, 2, 1));
     let remarks: Vec<_> = report.remarks.iter().filter(|remark| remark.contains("previous versions")).collect();
     assert_eq!(remarks.len(), 1, "{remarks:?}");
+}
+
+#[test]
+fn a_run_that_is_over_asks_for_no_snapshots() {
+    let world = World::new();
+    world.write("as it is now", 0);
+    world.tree.lock(&path("db"), true);
+    let cancel = Cancel::new();
+    let source = Mute(MemSource::new(&world.tree), Some(cancel.clone()));
+    let clock = TestClock::at(Timestamp::from_unix(NOW, 0));
+    let report = octo_mirror::run(&source, &world.target(), &RunOptions::default(), &Silent, &clock, &cancel).report;
+    assert_eq!(report.outcome, Outcome::Cancelled, "{report:#?}");
 }
 
 /// The power went before the copy was on the disk: its size and time are right and its content is not.
