@@ -1,7 +1,9 @@
 //! The command line as it was typed. Nothing here is checked beyond its form: that is `settings`' business.
 
 #[cfg(unix)]
-use crate::remote::args::{CredentialCommand, JobCommand, RunArgs, RunIdArgs, RunsArgs, ScheduleArgs, ServeArgs};
+use crate::remote::args::{
+    CredentialCommand, JobCommand, ReportArgs, RunArgs, RunIdArgs, RunsArgs, ScheduleArgs, ServeArgs,
+};
 use clap::{Args, Parser, Subcommand};
 use octo_server::recipe::{CompareBy, EncryptWhen, Intent, MinDialect};
 use std::path::PathBuf;
@@ -95,7 +97,7 @@ pub enum Command {
     Runs(RunsArgs),
     #[cfg(unix)]
     /// Show the report of one of the server's runs
-    Report(RunIdArgs),
+    Report(ReportArgs),
     #[cfg(unix)]
     /// Stop one of the server's runs, or take it out of the queue
     Cancel(RunIdArgs),

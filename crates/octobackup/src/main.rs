@@ -19,11 +19,11 @@ mod settings;
 mod shares;
 mod stop;
 mod sync;
-mod text;
 
 use args::{Cli, Command};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use octo_core::Error;
+use octo_server::report::text;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -22,6 +22,11 @@ impl Moment {
         Moment(self.0.saturating_add(secs).clamp(-SECS_MAX, SECS_MAX))
     }
 
+    /// `2026-08-04 23:00 CEST`, by the clocks of a zone.
+    pub fn local(self, zone: &jiff::tz::TimeZone) -> String {
+        self.timestamp().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+    }
+
     /// For calendars.
     pub fn timestamp(self) -> jiff::Timestamp {
         jiff::Timestamp::from_second(self.0.clamp(-SECS_MAX, SECS_MAX)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)

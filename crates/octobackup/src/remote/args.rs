@@ -154,6 +154,22 @@ pub struct RunsArgs {
     pub server: ServerArgs,
 }
 
+/// `octobackup report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run's number
+    #[arg(value_name = "RUN")]
+    pub run: i64,
+    /// As a page for a browser or a mail client
+    #[arg(long, conflicts_with = "json")]
+    pub html: bool,
+    /// Times by the clocks of this zone, such as Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub time_zone: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
 /// A run, by its number.
 #[derive(Debug, Args)]
 pub struct RunIdArgs {

@@ -1,12 +1,12 @@
 //! `octobackup run`, `runs`, `report` and `cancel`.
 
-use super::args::{RunArgs, RunIdArgs, RunsArgs};
+use super::args::{ReportArgs, RunArgs, RunIdArgs, RunsArgs};
 use super::table::table;
 use super::{Ended, client, rows, show, text, time};
 use crate::exit;
 use crate::listeners::{print, report_as_json};
-use octo_core::RunReport;
 use octo_server::api::{Client, escaped};
+use octo_server::report::{Told, html, news};
 use octo_server::{Once, Refusal, units};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
@@ -34,24 +34,45 @@ pub fn run(args: &RunArgs) -> Ended {
         }
         if event["event"] == "end" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    tell(&client, &id.to_string(), args.server.json)
+    tell(&client, &id.to_string(), if args.server.json { Form::Json } else { Form::Text }, "UTC")
 }
 
 /// The report of a run.
-pub fn report(args: &RunIdArgs) -> Ended {
-    tell(&client(&args.server)?, &args.run.to_string(), args.server.json)
+pub fn report(args: &ReportArgs) -> Ended {
+    let form = match (args.html, args.server.json) {
+        (true, _) => Form::Html,
+        (_, true) => Form::Json,
+        _ => Form::Text,
+    };
+    tell(&client(&args.server)?, &args.run.to_string(), form, &args.time_zone)
 }
 
-fn tell(client: &Client, id: &str, as_json: bool) -> Ended {
-    let run = client.get(&format!("/runs/{id}"))?;
-    let report = client.get(&format!("/runs/{id}/report"))?;
-    let report: RunReport = serde_json::from_value(report).map_err(Refusal::from)?;
-    if as_json {
-        print(&report_as_json(&report));
-    } else {
-        print(crate::text::report(&report, true).trim_end());
+/// How a report is shown.
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Json,
+    Html,
+}
+
+fn tell(client: &Client, id: &str, form: Form, zone: &str) -> Ended {
+    let zone = zone_named(zone)?;
+    let told = client.get(&format!("/runs/{id}/told"))?;
+    let told: Told = serde_json::from_value(told).map_err(Refusal::from)?;
+    match form {
+        Form::Json => print(&report_as_json(&told.report)),
+        Form::Html => print(html::page(&told, &zone).trim_end()),
+        Form::Text => {
+            let text = format!("{}{}", crate::text::report(&told.report, true), news(&told, &zone));
+            print(text.trim_end());
+        }
     }
-    Ok(if run["outcome"] == "interrupted" { exit::FAILED } else { exit::of_report(&report) })
+    let was_interrupted = told.run.outcome == Some(octo_server::run::Ended::Interrupted);
+    Ok(if was_interrupted { exit::FAILED } else { exit::of_report(&told.report) })
+}
+
+fn zone_named(name: &str) -> Result<octo_server::schedule::TimeZone, Refusal> {
+    octo_server::schedule::zone(name).map_err(|why| Refusal::field("--time-zone", format!("{name:?}: {why}")))
 }
 
 /// The newest runs.

@@ -306,3 +306,69 @@ fn without_a_server_the_command_line_says_what_to_do() {
     let world = World::new();
     ask(&world, &["job", "list"]).ends(3).says("octobackup serve");
 }
+
+#[test]
+fn a_share_is_mirrored_on_a_schedule_with_a_stored_password() {
+    let samba = crate::share::samba();
+    let world = World::new();
+    let server = Server::start(&world);
+    let file = world.path("pw");
+    fs::write(&file, "pw-backupop\n").unwrap();
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    server.ask(&["credential", "set", "op", "backupop", "--password-file", &file.display().to_string()]).ends(0);
+    let (source, target) = (format!("//{}/data", samba.addr()), world.dst().display().to_string());
+    let job = ["job", "add", "fs", &source, &target, "--credential", "op", "--schedule", "* * * * *"];
+    server.ask(&job).ends(0);
+    let begun = Instant::now();
+    while server.json(&["job", "slots", "fs"])[0]["run"].is_null() {
+        assert!(begun.elapsed() < Duration::from_secs(90), "no slot came");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let run = server.newest_run(|run| run["state"] == "finished");
+    assert_eq!((&run["reason"], &run["outcome"]), (&"schedule".into(), &"succeeded".into()));
+    // What the account may only read with its backup privilege is there too.
+    assert_eq!(fs::read(world.dst().join("secret/inner.txt")).unwrap(), b"inner");
+    // Another password, and the run says so and is not tried again.
+    fs::write(&file, "wrong\n").unwrap();
+    server.ask(&["credential", "set", "op", "backupop", "--password-file", &file.display().to_string()]).ends(0);
+    server.ask(&["job", "edit", "fs", "--schedule", "never"]).ends(0);
+    server.newest_run(|run| run["state"] == "finished");
+    server.ask(&["run", "fs"]).ends(3).says("refused the user name or password");
+    assert_eq!(server.json(&["runs", "--limit", "1"])[0]["reason"], "manual");
+}
+
+#[test]
+fn held_deletions_are_approved_through_the_server() {
+    let world = World::new();
+    for n in 0..30 {
+        fs::write(world.src().join(format!("f{n}")), "x").unwrap();
+    }
+    let server = Server::start(&world);
+    add(&server, &[]).ends(0);
+    server.ask(&["run", "demo"]).ends(0);
+    for n in 0..25 {
+        fs::remove_file(world.src().join(format!("f{n}"))).unwrap();
+    }
+    server.ask(&["run", "demo"]).ends(4).says("held");
+    assert_eq!(world.mirror().len(), 30);
+    let id = server.json(&["runs"])[0]["id"].to_string();
+    let report: Value = serde_json::from_str(&server.ask(&["report", &id, "--json"]).stdout).unwrap();
+    let plan = report["held_plan"].as_str().unwrap();
+    server.ask(&["run", "demo", "--approve", plan]).ends(0);
+    world.assert_mirrored();
+}
+
+#[test]
+fn a_report_says_what_is_new_and_is_a_page_too() {
+    let world = World::with_files();
+    let server = Server::start(&world);
+    add(&server, &[]).ends(0);
+    server.ask(&["run", "demo"]).ends(0);
+    let pipe = world.src().join("a<b>");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    server.ask(&["run", "demo"]).ends(1).says("1 new, 0 as before").says("the last good copy is of");
+    let id = server.json(&["runs"])[0]["id"].to_string();
+    let page = server.ask(&["report", &id, "--html", "--time-zone", "Europe/Berlin"]).ends(1).stdout;
+    assert!(page.starts_with("<!doctype html>") && page.contains("a&lt;b&gt;") && !page.contains("a<b>"));
+    server.ask(&["report", &id, "--time-zone", "Mars"]).ends(2).says("Europe/Berlin");
+}

@@ -31,6 +31,8 @@ pub fn router(service: Service) -> Router {
         .route("/runs", get(routes::runs))
         .route("/runs/{id}", get(routes::run))
         .route("/runs/{id}/report", get(routes::report))
+        .route("/runs/{id}/told", get(routes::told_run))
+        .route("/runs/{id}/page", get(routes::page))
         .route("/runs/{id}/problems", get(routes::problems))
         .route("/runs/{id}/cancel", post(routes::cancel_run))
         .route("/runs/{id}/events", get(watch::events))

@@ -57,6 +57,12 @@ pub(super) struct Count {
     count: Option<usize>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Zone {
+    zone: Option<String>,
+}
+
 /// A change of a job, and the revision that was looked at.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -188,6 +194,27 @@ pub(super) async fn run(State(service): State<Service>, Path(run): Path<String>)
 
 pub(super) async fn report(State(service): State<Service>, Path(run): Path<String>) -> Response {
     told(service, StatusCode::OK, move |service| service.report(id(&run)?)).await
+}
+
+pub(super) async fn told_run(State(service): State<Service>, Path(run): Path<String>) -> Response {
+    told(service, StatusCode::OK, move |service| service.told(id(&run)?)).await
+}
+
+/// The report as HTML, by the clocks of `zone`.
+pub(super) async fn page(
+    State(service): State<Service>,
+    Path(run): Path<String>,
+    Asked(asked): Asked<Zone>,
+) -> Response {
+    let page = move |service: &Service| {
+        let name = asked.zone.as_deref().unwrap_or("UTC");
+        let zone = crate::schedule::zone(name).map_err(|why| Refusal::field("zone", format!("{name:?}: {why}")))?;
+        Ok(crate::report::html::page(&service.told(id(&run)?)?, &zone))
+    };
+    match ask(service, page).await {
+        Ok(page) => axum::response::Html(page).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 pub(super) async fn problems(

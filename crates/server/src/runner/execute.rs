@@ -10,6 +10,7 @@ use crate::refusal::Refusal;
 use crate::run::{Ended, Reason, Run};
 use crate::schedule::retry_after_secs;
 use crate::shared::Shared;
+use crate::store::failing::{self, Met};
 use crate::store::runs::{self, NewRun};
 use crate::store::{credentials, jobs};
 use octo_core::report::Cause;
@@ -108,6 +109,13 @@ impl Task {
                 return Ok(());
             }
             runs::add_problems(db, run.id, problems)?;
+            if !run.once.dry_run {
+                let looked_everywhere = matches!(outcome, Ended::Succeeded | Ended::Warnings | Ended::Held);
+                let is_all = looked_everywhere && problems.len() < PROBLEMS_KEPT_MAX;
+                let met = Met { job: run.job_id, run: run.id, now, problems, is_all };
+                let mended = failing::update(db, &met)?;
+                runs::set_mended(db, run.id, mended)?;
+            }
             if outcome == Ended::Interrupted {
                 recover::pick_up(db, run, now)?;
             }

@@ -16,7 +16,7 @@ pub use form::Schedule;
 pub use retry::retry_after_secs;
 pub use slots::{next_slots, slots};
 
-use jiff::tz::TimeZone;
+pub use jiff::tz::TimeZone;
 
 /// A named time zone. Its rules are part of the program, so that every machine agrees.
 pub fn zone(name: &str) -> Result<TimeZone, String> {

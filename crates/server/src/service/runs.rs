@@ -5,13 +5,17 @@ use super::{Caller, PAGE_MAX, Service, conflict};
 use crate::launch::Once;
 use crate::live::Stop;
 use crate::refusal::Refusal;
+use crate::report::{EXAMPLES_MAX, Past, Told, ToldCause, unusual};
 use crate::run::{Ended, Reason, Run, State};
 use crate::runner::cancelled;
-use crate::store::audit;
 use crate::store::runs::{self, NewRun, StoredProblem};
+use crate::store::{audit, failing};
 use octo_core::RunReport;
 use serde::Serialize;
 use serde_json::Value;
+
+/// Earlier runs that are looked at.
+const PAST_MAX: u32 = 30;
 
 /// A run, and how far it is.
 #[derive(Debug, Clone, Serialize)]
@@ -74,6 +78,42 @@ impl Service {
         report.ok_or_else(|| {
             let state = if run.state == State::Queued { "waiting" } else { "running" };
             conflict(format!("run {id} has no report yet: it is {state}"))
+        })
+    }
+
+    /// A finished run as it is told: grouped by cause, with what is new and what is unusual.
+    pub fn told(&self, id: i64) -> Result<Told, Refusal> {
+        let report = self.report(id)?;
+        let run = self.run(id)?.run;
+        self.shared.store.read(|db| {
+            let news = runs::new_and_still(db, id)?;
+            let mut causes = Vec::new();
+            for cause in &report.causes {
+                let code = cause.code.as_str();
+                let (new, still) =
+                    news.iter().find(|(known, ..)| known == code).map_or((0, 0), |(_, new, still)| (*new, *still));
+                causes.push(ToldCause {
+                    code: cause.code,
+                    title: cause.code.title().to_owned(),
+                    advice: cause.code.advice().to_owned(),
+                    count: cause.count,
+                    new,
+                    still,
+                    examples: runs::examples(db, id, code, EXAMPLES_MAX)?,
+                });
+            }
+            // What ended the run comes first, then what is new; notes come last.
+            causes.sort_by_key(|cause| (!cause.code.stops_run(), cause.code.is_note(), cause.new == 0));
+            let past = runs::past(db, run.job_id, id, PAST_MAX)?;
+            let this = Past {
+                started_at: run.started_at.unwrap_or_default(),
+                duration_ms: report.duration_ms,
+                copied_bytes: report.counts.copied_bytes,
+            };
+            let is_whole = matches!(run.outcome, Some(Ended::Succeeded | Ended::Warnings | Ended::Held));
+            let unusual = if is_whole && !report.dry_run { unusual(&past, this) } else { Vec::new() };
+            let last_good_at = failing::last_good_at(db, run.job_id, id)?;
+            Ok(Told { mended: runs::mended(db, id)?, run, report, causes, last_good_at, unusual, past })
         })
     }
 

@@ -3,6 +3,7 @@
 use crate::launch::Once;
 use crate::moment::Moment;
 use crate::refusal::Refusal;
+use crate::report::{Past, ToldExample};
 use crate::run::{Ended, Reason, Run, State};
 use octo_core::path::bytes_to_text;
 use octo_core::{Problem, RunReport};
@@ -191,6 +192,61 @@ pub fn problems(db: &Connection, run: i64, after: i64, limit: u32) -> Result<Vec
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(params![run, after, limit], |row| {
         Ok(StoredProblem { code: row.get(0)?, path: row.get(1)?, detail: row.get(2)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Problems of the run before that are gone.
+pub fn set_mended(db: &Connection, id: i64, mended: i64) -> Result<(), Refusal> {
+    db.prepare_cached("UPDATE run SET mended = ?2 WHERE id = ?1")?.execute([id, mended])?;
+    Ok(())
+}
+
+/// Problems of the run before that are gone.
+pub fn mended(db: &Connection, id: i64) -> Result<i64, Refusal> {
+    Ok(db.prepare_cached("SELECT mended FROM run WHERE id = ?1")?.query_row([id], |row| row.get(0))?)
+}
+
+/// The last runs to their end before `before`, the oldest first.
+pub fn past(db: &Connection, job: i64, before: i64, limit: u32) -> Result<Vec<Past>, Refusal> {
+    let sql = "SELECT started_at, duration_ms, copied_bytes FROM run WHERE job = ?1 AND id < ?2
+               AND outcome IN ('succeeded', 'warnings', 'held') AND once NOT LIKE '%\"dry_run\":true%'
+               AND started_at IS NOT NULL ORDER BY id DESC LIMIT ?3";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map(params![job, before, limit], |row| {
+        let number = |column| row.get::<_, i64>(column).map(|number| number.max(0).cast_unsigned());
+        Ok(Past { started_at: row.get(0)?, duration_ms: number(1)?, copied_bytes: number(2)? })
+    })?;
+    let mut past: Vec<Past> = rows.collect::<Result<_, _>>()?;
+    past.reverse();
+    Ok(past)
+}
+
+/// How many problems of each cause were new in this run, and how many were there before.
+pub fn new_and_still(db: &Connection, run: i64) -> Result<Vec<(String, u64, u64)>, Refusal> {
+    let sql = "SELECT code, COALESCE(SUM(since_run = run), 0), COALESCE(SUM(since_run != run), 0) FROM problem
+               WHERE run = ?1 GROUP BY code";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map([run], |row| {
+        let number = |column| row.get::<_, i64>(column).map(|number| number.max(0).cast_unsigned());
+        Ok((row.get(0)?, number(1)?, number(2)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Problems of one cause, the new ones first, then those that are there longest.
+pub fn examples(db: &Connection, run: i64, code: &str, limit: u32) -> Result<Vec<ToldExample>, Refusal> {
+    let sql = "SELECT path, detail, since_run IS run, since_at, last_good_at FROM problem WHERE run = ?1 AND code = ?2
+               ORDER BY since_run IS run DESC, since_at, number LIMIT ?3";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map(params![run, code, limit], |row| {
+        Ok(ToldExample {
+            path: row.get(0)?,
+            detail: row.get(1)?,
+            is_new: row.get(2)?,
+            since_at: row.get(3)?,
+            last_good_at: row.get(4)?,
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

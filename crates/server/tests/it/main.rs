@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails in no other way")]
 
 mod recovery;
+mod report;
 mod slots;
 mod world;

@@ -3,10 +3,10 @@
 //! Everything that came from the network is printed in its escaped form ([`octo_core::RelPath`]'s `Display`,
 //! [`plain`]): a hostile name cannot steer a terminal.
 
+use crate::units::{count, duration, size, speed, thousands};
 use octo_core::report::Cause;
 use octo_core::{Outcome, RunReport};
 use octo_mirror::HeldPlan;
-use octo_server::units::{count, duration, size, speed, thousands};
 use std::fmt::Write;
 
 /// Examples shown for each cause; the JSON report has all.
@@ -200,4 +200,4 @@ fn quoted(path: &str) -> String {
 
 #[cfg(test)]
 #[path = "text_tests.rs"]
-pub mod tests;
+mod tests;

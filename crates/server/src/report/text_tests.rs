@@ -5,7 +5,7 @@ use octo_core::report::{Counts, Problem, REPORT_FORMAT};
 use octo_core::{Code, Kind, RelPath, Timestamp};
 use octo_mirror::HeldEntry;
 
-pub fn sample() -> RunReport {
+fn sample() -> RunReport {
     RunReport {
         format: REPORT_FORMAT,
         run: 12,

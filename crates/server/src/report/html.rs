@@ -1,0 +1,190 @@
+//! The report for a mail client: one page without scripts, pictures or anything from elsewhere. Bars are table cells,
+//! because mail clients show those and little else. Every text is escaped.
+
+use super::{Past, Told, ToldCause};
+use crate::run::Ended;
+use crate::units::{count, duration, size, thousands};
+use jiff::tz::TimeZone;
+use std::fmt::Write;
+
+const STYLE: &str = "font-family:Segoe UI,Helvetica,Arial,sans-serif;font-size:14px;color:#1c2733;line-height:1.45";
+const CELL: &str = "padding:2px 14px 2px 0;vertical-align:top";
+/// Runs in the plot.
+const BARS_MAX: usize = 20;
+/// The longest bar.
+const BAR_PIXELS_MAX: u64 = 220;
+
+/// The whole page; times by the clocks of `zone`.
+pub fn page(told: &Told, zone: &TimeZone) -> String {
+    let run = &told.run;
+    let mut out = String::new();
+    let title = format!("{}: {}", run.job, verdict(told));
+    let _ = write!(
+        out,
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title></head><body style=\"{STYLE}\">\
+         <div style=\"border-left:6px solid {1};padding-left:12px\"><h2 style=\"margin:0\">{0}</h2><p style=\"margin:4px 0\">\
+         {2} &rarr; {3}<br>{4}, took {5}, run {6}</p></div>",
+        escaped(&title),
+        colour(told),
+        escaped(&told.report.source),
+        escaped(&told.report.target),
+        run.started_at.map_or_else(String::new, |at| at.local(zone)),
+        duration(told.report.duration_ms),
+        run.id,
+    );
+    numbers(&mut out, told);
+    list(&mut out, "Unusual", &told.unusual);
+    list(&mut out, "Deletions are held, because", &told.report.held_because);
+    told.causes.iter().for_each(|cause| one_cause(&mut out, cause, zone));
+    if told.mended > 0 {
+        let _ = write!(out, "<p>{} of the run before are gone.</p>", count(told.mended.unsigned_abs(), "problem"));
+    }
+    list(&mut out, "Remarks", &told.report.remarks);
+    plot(&mut out, &told.past, zone);
+    out.push_str("</body></html>\n");
+    out
+}
+
+fn verdict(told: &Told) -> &'static str {
+    match (told.run.outcome, told.report.dry_run) {
+        (_, true) => "dry run",
+        (Some(Ended::Succeeded), _) => "complete",
+        (Some(Ended::Warnings), _) => "complete, except for some entries",
+        (Some(Ended::Held), _) => "copied; deletions wait for approval",
+        (Some(Ended::Failed), _) => "FAILED",
+        (Some(Ended::Cancelled), _) => "cancelled",
+        (Some(Ended::Interrupted), _) => "interrupted",
+        (None, _) => "not finished",
+    }
+}
+
+fn colour(told: &Told) -> &'static str {
+    match told.run.outcome {
+        Some(Ended::Succeeded) => "#2e9e5b",
+        Some(Ended::Warnings | Ended::Held) => "#d99a1b",
+        Some(Ended::Failed | Ended::Interrupted) => "#c8372d",
+        Some(Ended::Cancelled) | None => "#7a8794",
+    }
+}
+
+fn numbers(out: &mut String, told: &Told) {
+    let counts = &told.report.counts;
+    let rows = [
+        (
+            "Source",
+            counts.source_files > 0,
+            format!("{}, {}", count(counts.source_files, "file"), size(counts.source_bytes)),
+        ),
+        (
+            "Copied",
+            counts.created + counts.replaced > 0,
+            format!(
+                "{} new, {} changed; {} read",
+                thousands(counts.created),
+                thousands(counts.replaced),
+                size(counts.copied_bytes)
+            ),
+        ),
+        ("Renamed", counts.moved > 0, count(counts.moved, "file")),
+        ("Deleted", counts.deleted > 0, format!("{}, {}", count(counts.deleted, "file"), size(counts.deleted_bytes))),
+        ("Held", counts.held > 0, format!("{} not deleted", count(counts.held, "file"))),
+        ("Unchanged", counts.unchanged > 0, count(counts.unchanged, "file")),
+        ("Free", told.report.free_bytes.is_some(), size(told.report.free_bytes.unwrap_or(0))),
+    ];
+    out.push_str("<table style=\"margin:12px 0\">");
+    for (name, _, text) in rows.iter().filter(|(_, is_there, _)| *is_there) {
+        let _ = write!(out, "<tr><td style=\"{CELL};color:#5a6875\">{name}</td><td style=\"{CELL}\">{text}</td></tr>");
+    }
+    out.push_str("</table>");
+}
+
+fn one_cause(out: &mut String, cause: &ToldCause, zone: &TimeZone) {
+    let news = match (cause.new, cause.still) {
+        (0, 0) => String::new(),
+        (new, 0) => format!(", {} new", thousands(new)),
+        (0, still) => format!(", {} as before", thousands(still)),
+        (new, still) => format!(", {} new, {} as before", thousands(new), thousands(still)),
+    };
+    let _ = write!(
+        out,
+        "<h3 style=\"margin:16px 0 2px\">{}: {}{news}</h3><table>",
+        thousands(cause.count),
+        escaped(&cause.title)
+    );
+    for example in &cause.examples {
+        let since = match (example.is_new, example.since_at) {
+            (true, _) => "new".to_owned(),
+            (false, Some(at)) => format!("since {}", at.local(zone)),
+            (false, None) => String::new(),
+        };
+        let good = example.last_good_at.map(|at| format!("; last good {}", at.local(zone))).unwrap_or_default();
+        let _ = write!(
+            out,
+            "<tr><td style=\"{CELL};font-family:Consolas,monospace\">{}</td><td style=\"{CELL}\">{}</td>\
+             <td style=\"{CELL};color:#5a6875\">{since}{good}</td></tr>",
+            escaped(&example.path),
+            escaped(&example.detail)
+        );
+    }
+    let _ = write!(out, "</table><p style=\"margin:2px 0\"><b>What to do:</b> {}</p>", escaped(&cause.advice));
+}
+
+fn list(out: &mut String, title: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = write!(out, "<h3 style=\"margin:16px 0 2px\">{title}</h3><ul style=\"margin:2px 0\">");
+    for line in lines {
+        let _ = write!(out, "<li>{}</li>", escaped(line));
+    }
+    out.push_str("</ul>");
+}
+
+fn plot(out: &mut String, past: &[Past], zone: &TimeZone) {
+    if past.len() < 2 {
+        return;
+    }
+    let past = &past[past.len().saturating_sub(BARS_MAX)..];
+    let bytes_max = past.iter().map(|run| run.copied_bytes).max().unwrap_or(0).max(1);
+    let millis_max = past.iter().map(|run| run.duration_ms).max().unwrap_or(0).max(1);
+    out.push_str("<h3 style=\"margin:16px 0 2px\">The last runs</h3><table cellspacing=\"0\">");
+    for run in past {
+        let _ = write!(
+            out,
+            "<tr><td style=\"{CELL};color:#5a6875\">{}</td><td style=\"{CELL}\">{}</td><td style=\"{CELL}\">{}</td></tr>",
+            run.started_at.local(zone),
+            bar("#4a90c2", run.duration_ms, millis_max, &duration(run.duration_ms)),
+            bar("#8a6fc4", run.copied_bytes, bytes_max, &size(run.copied_bytes)),
+        );
+    }
+    out.push_str("</table>");
+}
+
+fn bar(colour: &str, value: u64, max: u64, words: &str) -> String {
+    let pixels = u64::try_from(u128::from(value) * u128::from(BAR_PIXELS_MAX) / u128::from(max.max(1))).unwrap_or(0);
+    format!(
+        "<table cellspacing=\"0\" cellpadding=\"0\"><tr><td width=\"{}\" height=\"10\" style=\"background:{colour}\"></td>\
+         <td style=\"padding-left:6px;font-size:12px\">{words}</td></tr></table>",
+        pixels.max(1)
+    )
+}
+
+/// Text as HTML shows it, and nothing more than text.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in super::text::plain(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+#[path = "html_tests.rs"]
+mod tests;

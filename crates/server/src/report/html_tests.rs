@@ -1,0 +1,93 @@
+//! The page as a mail client gets it. The expected page is in `tests/expected`; UPDATE_EXPECTED=1 writes it anew.
+
+use super::*;
+use crate::launch::{Once, blank_report};
+use crate::moment::Moment;
+use crate::report::ToldExample;
+use crate::run::{Reason, Run, State};
+use octo_core::{Code, Outcome, Timestamp};
+
+const AT: i64 = 1_785_877_205; // 4 August 2026, 21:00:05 UTC
+
+fn told() -> Told {
+    let mut report = blank_report("//fs1/d$", "/srv/<fs1>", false, Timestamp::from_unix(AT, 0));
+    report.outcome = Outcome::Warnings;
+    report.duration_ms = 185_000;
+    report.counts.source_files = 12_345;
+    report.counts.source_bytes = 3 << 40;
+    report.counts.created = 10;
+    report.counts.copied_bytes = 5 << 30;
+    report.free_bytes = Some(800 << 30);
+    let run = Run {
+        id: 7,
+        job_id: 1,
+        job: "fs1".into(),
+        reason: Reason::Schedule,
+        attempt: 0,
+        once: Once::default(),
+        asked_by: "schedule".into(),
+        state: State::Finished,
+        outcome: Some(Ended::Warnings),
+        ignores_blackouts: false,
+        queued_at: Moment(AT),
+        not_before: Moment(AT),
+        started_at: Some(Moment(AT)),
+        finished_at: Some(Moment(AT + 185)),
+        duration_ms: 185_000,
+        copied_files: 10,
+        copied_bytes: 5 << 30,
+        deleted_files: 0,
+        problems: 2,
+    };
+    let example = |path: &str, is_new| ToldExample {
+        path: path.into(),
+        detail: "<script>alert('x')</script>".into(),
+        is_new,
+        since_at: Some(Moment(AT - if is_new { 0 } else { 9 * 86_400 })),
+        last_good_at: Some(Moment(AT - 10 * 86_400)),
+    };
+    let cause = ToldCause {
+        code: Code::Locked,
+        title: Code::Locked.title().into(),
+        advice: Code::Locked.advice().into(),
+        count: 2,
+        new: 1,
+        still: 1,
+        examples: vec![example("a & b/\u{1b}[2Jnew.mdb", true), example("\"ledger\".mdb", false)],
+    };
+    let past = (1..4).map(|day| Past {
+        started_at: Moment(AT - day * 86_400),
+        duration_ms: 60_000 * day.unsigned_abs(),
+        copied_bytes: 1 << 30,
+    });
+    Told {
+        run,
+        report,
+        causes: vec![cause],
+        mended: 3,
+        last_good_at: None,
+        unusual: vec!["it copied 5.0 GiB, far more than the usual 100.0 MiB".into()],
+        past: past.collect(),
+    }
+}
+
+#[test]
+fn a_page_is_as_expected_in_two_zones() {
+    for (zone, name) in [("UTC", "page-utc.html"), ("America/New_York", "page-new-york.html")] {
+        let page = page(&told(), &crate::schedule::zone(zone).unwrap());
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expected").join(name);
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            std::fs::write(&file, &page).unwrap();
+        }
+        let expected = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(page == expected, "{name} differs; it is now:\n{page}");
+    }
+}
+
+#[test]
+fn a_hostile_name_is_only_text() {
+    let page = page(&told(), &TimeZone::UTC);
+    assert!(!page.contains("<script") && !page.contains('\u{1b}') && !page.contains("<fs1>"));
+    assert!(page.contains("a &amp; b/") && page.contains("&quot;ledger&quot;"));
+    assert!(!page.contains("http"), "a report fetches nothing from elsewhere");
+}

@@ -1,0 +1,41 @@
+//! What a run has to say beside its own numbers: what is new, what still fails since when, what is unusual.
+
+use super::text::plain;
+use super::{Told, ToldExample};
+use crate::units::{count, thousands};
+use jiff::tz::TimeZone;
+use std::fmt::Write;
+
+/// Examples of each cause in the text.
+const SHOWN_MAX: usize = 5;
+
+/// The news as text, to follow the report of the run; empty if there are none.
+pub fn news(told: &Told, zone: &TimeZone) -> String {
+    let mut out = String::new();
+    for words in &told.unusual {
+        let _ = writeln!(out, "  Unusual: {}", plain(words));
+    }
+    for cause in told.causes.iter().filter(|cause| cause.new + cause.still > 0) {
+        let (new, still) = (thousands(cause.new), thousands(cause.still));
+        let _ = writeln!(out, "  {}: {new} new, {still} as before", cause.title);
+        for example in cause.examples.iter().take(SHOWN_MAX) {
+            let _ = writeln!(out, "    {}  {}", plain(&example.path), since(example, zone));
+        }
+    }
+    if told.mended > 0 {
+        let _ = writeln!(out, "  {} of the run before are gone", count(told.mended.unsigned_abs(), "problem"));
+    }
+    if out.is_empty() { out } else { format!("\nSince the last run\n{out}") }
+}
+
+fn since(example: &ToldExample, zone: &TimeZone) -> String {
+    let since = match (example.is_new, example.since_at) {
+        (true, _) => "new".to_owned(),
+        (false, Some(at)) => format!("since {}", at.local(zone)),
+        (false, None) => String::new(),
+    };
+    match example.last_good_at {
+        Some(at) => format!("{since}; the last good copy is of {}", at.local(zone)),
+        None => format!("{since}; there never was a good copy"),
+    }
+}
