@@ -8,6 +8,8 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("octo-core", &[]),
     ("octo-disk", &["octo-core"]),
     ("octo-smb", &["octo-core"]),
+    // The agent's program reads local folders.
+    ("octo-agent", &["octo-core", "octo-disk"]),
     ("octo-mirror", &["octo-core"]),
     ("octo-testkit", &["octo-core"]),
     ("octo-server", &["octo-core", "octo-disk", "octo-mirror", "octo-smb"]),
@@ -17,8 +19,11 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
 
 /// What a crate's tests may lean on besides the testkit: the engine is tested on the real disk, and the testkit's own
 /// fixtures are proven with both.
-const TESTS_MAY_LEAN_ON: &[(&str, &[&str])] =
-    &[("octo-mirror", &["octo-disk"]), ("octo-testkit", &["octo-disk", "octo-mirror"])];
+const TESTS_MAY_LEAN_ON: &[(&str, &[&str])] = &[
+    ("octo-mirror", &["octo-disk"]),
+    ("octo-agent", &["octo-mirror"]),
+    ("octo-testkit", &["octo-disk", "octo-mirror"]),
+];
 
 /// Everything else that core may use: what other people do does not enter the vocabulary by accident.
 const CORE_MAY_USE: &[&str] = &["blake3", "ignore", "serde"];

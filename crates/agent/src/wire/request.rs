@@ -1,0 +1,142 @@
+//! What the server asks for.
+
+use super::cursor::{Cursor, put_bytes, put_varint, put_zigzag};
+use super::fault;
+use octo_core::{Error, FetchRequest, Kind, Meta, Ranges, RelPath, Timestamp};
+
+/// The most files one request may ask for.
+pub(crate) const FILES_MAX: usize = 4096;
+/// The most ranges of one file.
+const PARTS_MAX: usize = 65_536;
+/// The largest request.
+pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
+
+const MAY_PACK: u8 = 1;
+const PARTS: u8 = 1;
+const SNAPSHOT: u8 = 2;
+
+/// One place in one root: to list a folder, or to read a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub root: String,
+    pub path: RelPath,
+}
+
+impl Order {
+    pub fn encode(root: &str, path: &RelPath) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_bytes(&mut out, root.as_bytes());
+        put_bytes(&mut out, path.as_bytes());
+        out
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Order, Error> {
+        let mut cursor = Cursor(bytes);
+        let order = Order { root: cursor.text()?.to_owned(), path: cursor.path()? };
+        cursor.end()?;
+        Ok(order)
+    }
+}
+
+/// Files to be read. What a listing said of them is not sent: nobody here would believe it.
+#[derive(Debug)]
+pub(crate) struct FetchOrder {
+    pub root: String,
+    pub may_pack: bool,
+    pub files: Vec<FetchRequest>,
+}
+
+/// Builds a request until it is full.
+pub(crate) struct FetchWriter {
+    head: Vec<u8>,
+    files: Vec<u8>,
+    count: usize,
+}
+
+impl FetchOrder {
+    pub fn writer(root: &str, may_pack: bool) -> FetchWriter {
+        let mut head = Vec::new();
+        put_bytes(&mut head, root.as_bytes());
+        head.push(if may_pack { MAY_PACK } else { 0 });
+        FetchWriter { head, files: Vec::new(), count: 0 }
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<FetchOrder, Error> {
+        let mut cursor = Cursor(bytes);
+        let root = cursor.text()?.to_owned();
+        let may_pack = cursor.u8()? & MAY_PACK != 0;
+        let count: usize = cursor.varint()?;
+        if count > FILES_MAX {
+            return Err(fault("too many files in one request"));
+        }
+        let mut files = Vec::new();
+        for _ in 0..count {
+            files.push(file(&mut cursor)?);
+        }
+        cursor.end()?;
+        Ok(FetchOrder { root, may_pack, files })
+    }
+}
+
+impl FetchWriter {
+    /// Adds a file; false if it does not fit any more.
+    pub fn push(&mut self, file: &FetchRequest) -> bool {
+        let before = self.files.len();
+        put_bytes(&mut self.files, file.path.as_bytes());
+        let has = |is: bool, bit: u8| if is { bit } else { 0 };
+        self.files.push(has(file.parts.is_some(), PARTS) | has(file.snapshot.is_some(), SNAPSHOT));
+        if let Some(parts) = &file.parts {
+            put_varint(&mut self.files, parts.iter().take(PARTS_MAX).count() as u64);
+            let mut end = 0;
+            for part in parts.iter().take(PARTS_MAX) {
+                put_varint(&mut self.files, part.start - end);
+                put_varint(&mut self.files, part.end - part.start);
+                end = part.end;
+            }
+        }
+        if let Some(moment) = file.snapshot {
+            put_zigzag(&mut self.files, moment.0);
+        }
+        let fits = self.count < FILES_MAX && self.head.len() + self.files.len() + 3 <= REQUEST_BYTES_MAX;
+        if fits {
+            self.count += 1;
+        } else {
+            self.files.truncate(before);
+        }
+        fits
+    }
+
+    pub fn finish(mut self) -> Vec<u8> {
+        put_varint(&mut self.head, self.count as u64);
+        self.head.append(&mut self.files);
+        self.head
+    }
+}
+
+fn file(cursor: &mut Cursor<'_>) -> Result<FetchRequest, Error> {
+    let path = cursor.path()?;
+    let flags = cursor.u8()?;
+    let parts = if flags & PARTS != 0 { Some(parts(cursor)?) } else { None };
+    let snapshot = if flags & SNAPSHOT != 0 { Some(Timestamp(cursor.zigzag()?)) } else { None };
+    Ok(FetchRequest { path, listed: Meta::new(Kind::File, 0, Timestamp(0)), parts, snapshot })
+}
+
+fn parts(cursor: &mut Cursor<'_>) -> Result<Ranges, Error> {
+    let count: usize = cursor.varint()?;
+    if count > PARTS_MAX {
+        return Err(fault("too many parts of one file"));
+    }
+    let mut parts = Ranges::new();
+    let mut end = 0u64;
+    for _ in 0..count {
+        let (gap, length): (u64, u64) = (cursor.varint()?, cursor.varint()?);
+        let start = end.checked_add(gap);
+        let next = start.and_then(|start| start.checked_add(length)).filter(|_| length > 0);
+        let (Some(start), Some(next)) = (start, next) else {
+            return Err(fault("an impossible part of a file"));
+        };
+        parts.insert(start..next);
+        end = next;
+    }
+    Ok(parts)
+}
