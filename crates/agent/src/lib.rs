@@ -1,7 +1,57 @@
 //! The agent of octoBackup: a program on the machine whose folders are backed up, and what the server needs to talk to it.
 //!
-//! The rooms: `wire` is the protocol's bytes, without I/O.
+//! The agent dials and the server asks, over HTTP/2 within TLS 1.3 (`docs/agent-protocol.md`). Nothing asynchronous leaves
+//! this crate.
+//!
+//! The rooms: `wire` is the protocol's bytes, without I/O, and `messages` its JSON; `carrier` what both ends agree on,
+//! `tls` and `authority` who is believed. The server's side: [`Hub`] with `hosts`, `board`, `link`, and [`AgentSource`]
+//! with `fetching`. The agent's: `agent` with `identity`, `serving`, and the [`LocalShelf`] it serves from.
 
-#![allow(dead_code, unused_imports, reason = "the rooms that use the wire are being built")]
-
+mod agent;
+mod authority;
+mod board;
+mod carrier;
+mod fetching;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(test)]
+mod hostile_tests;
+mod hosts;
+mod hub;
+mod identity;
+mod link;
+mod messages;
+mod pairing;
+mod serving;
+mod shelf;
+mod source;
+mod state;
+mod tls;
+mod token;
 mod wire;
+
+pub use agent::{Event, enroll, run};
+pub use carrier::DEFAULT_PORT;
+pub use hosts::{Host, TOKEN_SECS};
+pub use hub::Hub;
+pub use serving::Shelf;
+pub use shelf::LocalShelf;
+pub use source::AgentSource;
+pub use token::Token;
+
+use octo_core::Timestamp;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The wall clock: for certificates, tokens and what people are told; nothing else.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos())
+}
+
+/// What this machine calls itself.
+fn host_name() -> String {
+    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let told = told.or_else(|| std::env::var("COMPUTERNAME").ok());
+    told.map(|name| name.trim().to_owned()).unwrap_or_default()
+}

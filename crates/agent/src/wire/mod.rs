@@ -12,7 +12,7 @@ mod tests;
 
 pub(crate) use cursor::believed;
 pub(crate) use frame::{Answer, Decoder, EntryBatch, Frame, HASH_BYTES, Packing};
-pub(crate) use request::{FILES_MAX, FetchOrder, Order, REQUEST_BYTES_MAX};
+pub(crate) use request::{FetchOrder, Order, REQUEST_BYTES_MAX};
 
 use octo_core::{Code, Error};
 

@@ -1,0 +1,91 @@
+//! The agent: dials its server, answers until the connection ends, and dials again.
+//!
+//! It decides nothing and remembers nothing but who it is. Dialling gets slower while the server is away, and never
+//! stops.
+
+use crate::carrier::{ALPN_AGENT, First, race};
+use crate::hub::Reactor;
+use crate::identity::{Identity, connect};
+use crate::serving::{Shelf, serve};
+use crate::token::Token;
+use octo_core::{Cancel, Code, Error};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Between two attempts, at first and at most.
+const PAUSE_SECS: std::ops::RangeInclusive<u64> = 1..=60;
+/// A connection that lived so long was a good one.
+const GOOD: Duration = Duration::from_secs(60);
+
+/// Pairs this machine with a server and keeps the identity in `path`. Replaces an identity that is there.
+pub fn enroll(server: &str, token: &Token, path: &Path) -> Result<(), Error> {
+    Reactor::start("agent")?.run(async { Identity::pair(server, token).await?.save(path) })
+}
+
+/// What happens to an agent, for its log.
+#[derive(Debug)]
+pub enum Event {
+    /// It is connected to this server.
+    Connected(String),
+    /// It is not, for this reason, and tries again after the pause.
+    Away(Error, Duration),
+    /// It has a new certificate.
+    Renewed,
+}
+
+/// Serves the server that this machine is paired with until `cancel`. Fails only if there is no identity.
+pub fn run(path: &Path, shelf: Arc<dyn Shelf>, cancel: &Cancel, log: &dyn Fn(Event)) -> Result<(), Error> {
+    let mut identity = Identity::load(path)?.ok_or_else(|| {
+        let advice = "this machine is not paired; run `octobackup-agent enroll` with a token from the server";
+        Error::new(Code::Usage, advice)
+    })?;
+    Reactor::start("agent")?.run(async {
+        let mut pause = *PAUSE_SECS.start();
+        while !cancel.is_cancelled() {
+            let begun = Instant::now();
+            let ended = match race(once(&mut identity, path, &shelf, log), cancelled(cancel)).await {
+                First::One(ended) => ended,
+                First::Other(()) => return Ok(()),
+            };
+            let error = ended.err().unwrap_or_else(|| crate::carrier::lost("the server ended the connection"));
+            if begun.elapsed() >= GOOD {
+                pause = *PAUSE_SECS.start();
+            }
+            let wait = jittered(Duration::from_secs(pause));
+            log(Event::Away(error, wait));
+            let _ = race(tokio::time::sleep(wait), cancelled(cancel)).await;
+            pause = (pause * 2).min(*PAUSE_SECS.end());
+        }
+        Ok(())
+    })
+}
+
+/// One connection, from dialling to its end.
+async fn once(identity: &mut Identity, path: &Path, shelf: &Arc<dyn Shelf>, log: &dyn Fn(Event)) -> Result<(), Error> {
+    if identity.is_due(crate::now()) {
+        // The present certificate still works for weeks if this fails.
+        if let Ok(renewed) = identity.renew().await {
+            renewed.save(path)?;
+            *identity = renewed;
+            log(Event::Renewed);
+        }
+    }
+    let tls = connect(&identity.server, identity.config(ALPN_AGENT)?).await?;
+    log(Event::Connected(identity.server.clone()));
+    serve(tls, Arc::clone(shelf)).await
+}
+
+async fn cancelled(cancel: &Cancel) {
+    while !cancel.is_cancelled() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Many agents that lost one server shall not come back in one moment: between half and all of it.
+fn jittered(pause: Duration) -> Duration {
+    let mut byte = [0u8];
+    // Without randomness they come at the same time, which a server survives.
+    let _ = getrandom::fill(&mut byte);
+    pause / 2 + pause * u32::from(byte[0]) / 510
+}

@@ -1,0 +1,73 @@
+//! What both ends of a connection agree on: limits of HTTP/2, keep-alive, TLS names. No decision about files.
+//!
+//! Windows bound what one side may have under way to the other, and so the memory of both.
+
+use octo_core::{Code, Error};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+/// Where a server listens for agents.
+pub const DEFAULT_PORT: u16 = 8735;
+
+/// The name every server's certificate is issued for, whatever its address is.
+pub(crate) const SERVER_NAME: &str = "server.octobackup.internal";
+/// A connection on which the server asks.
+pub(crate) const ALPN_AGENT: &[u8] = b"octo-agent/1";
+/// A connection on which an agent asks for a certificate.
+pub(crate) const ALPN_PAIR: &[u8] = b"octo-pair/1";
+
+/// How much of one answer may be under way: 400 MB/s at a round trip of 20 ms.
+pub(crate) const STREAM_WINDOW_BYTES: u32 = 8 << 20;
+/// How much of all answers together may be under way.
+pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 24 << 20;
+/// Frames of HTTP/2; TLS cuts them into records anyway.
+pub(crate) const H2_FRAME_BYTES: u32 = 256 << 10;
+/// What waits to be sent of one answer.
+pub(crate) const SEND_BUFFER_BYTES: usize = 512 << 10;
+/// Requests under way at once.
+pub(crate) const STREAMS_MAX: u32 = 128;
+/// Connecting and shaking hands takes at most so long.
+pub(crate) const HANDSHAKE_SECS: u64 = 15;
+
+const PING_SECS: u64 = 15;
+const PONG_SECS: u64 = 30;
+
+/// The connection has ended, or never was.
+pub(crate) fn lost(why: impl std::fmt::Display) -> Error {
+    Error::new(Code::ConnectionLost, why.to_string())
+}
+
+/// Ends when the other side does not answer any more.
+pub(crate) async fn keep_alive(mut pings: h2::PingPong) -> Error {
+    loop {
+        tokio::time::sleep(Duration::from_secs(PING_SECS)).await;
+        match tokio::time::timeout(Duration::from_secs(PONG_SECS), pings.ping(h2::Ping::opaque())).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return lost(error),
+            Err(_) => return lost(format!("no sign of life for {PONG_SECS} s")),
+        }
+    }
+}
+
+/// Gives `work` so much time.
+pub(crate) async fn within<T>(secs: u64, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = || Error::new(Code::TimedOut, format!("no answer for {secs} s"));
+    tokio::time::timeout(Duration::from_secs(secs), work).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// What ended first.
+pub(crate) enum First<A, B> {
+    One(A),
+    Other(B),
+}
+
+/// Does both until one ends; the other is dropped.
+pub(crate) async fn race<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> First<A, B> {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    std::future::poll_fn(|cx| match one.as_mut().poll(cx) {
+        Poll::Ready(value) => Poll::Ready(First::One(value)),
+        Poll::Pending => other.as_mut().poll(cx).map(First::Other),
+    })
+    .await
+}

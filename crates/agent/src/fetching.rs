@@ -1,0 +1,257 @@
+//! Reading a batch of files from an agent, held to what was asked for.
+//!
+//! Every file's content is hashed as it arrives and compared with what the agent hashed as it read. After a lost
+//! connection a file goes on where it stopped, if it is still the same.
+
+use crate::carrier::lost;
+use crate::link::Link;
+use crate::wire::{Answer, FetchOrder, fault};
+use octo_core::{Code, Error, FetchRequest, FetchSink, Meta, Ranges, Stop};
+use std::time::Duration;
+
+/// When a file is not wanted any more and more than this is still to come, the stream is given up instead of read.
+const SKIP_BYTES_MAX: u64 = 1 << 20;
+/// From this round trip on the wire is taken to be longer than the processors are slow.
+const PACK_FROM: Duration = Duration::from_millis(5);
+
+/// How far a file is.
+enum State {
+    Waiting,
+    /// It was announced with this; so much of it came, over however many connections.
+    Open(Meta, Ranges),
+    Ended,
+}
+
+/// How far a batch is.
+pub(crate) struct Progress<'a> {
+    batch: &'a [FetchRequest],
+    states: Vec<State>,
+    got_bytes: u64,
+}
+
+impl<'a> Progress<'a> {
+    /// Nothing yet.
+    pub fn new(batch: &'a [FetchRequest]) -> Progress<'a> {
+        Progress { batch, states: batch.iter().map(|_| State::Waiting).collect(), got_bytes: 0 }
+    }
+
+    /// Bytes that came, and one for each file that ended: it only grows.
+    pub fn got_bytes(&self) -> u64 {
+        self.got_bytes
+    }
+
+    /// The first file that has not ended.
+    pub fn first_open(&self) -> Option<usize> {
+        self.states.iter().position(|state| !matches!(state, State::Ended))
+    }
+
+    fn end(&mut self, file: usize) {
+        self.states[file] = State::Ended;
+        self.got_bytes += 1;
+    }
+
+    /// What is still to be asked for of a file.
+    fn rest(&self, file: usize) -> Option<FetchRequest> {
+        let request = &self.batch[file];
+        match &self.states[file] {
+            State::Ended => None,
+            State::Waiting => Some(request.clone()),
+            State::Open(meta, got) => {
+                let parts = match &request.parts {
+                    Some(wanted) => difference(wanted, got),
+                    None => got.missing(meta.size_bytes),
+                };
+                Some(FetchRequest { parts: Some(parts), ..request.clone() })
+            }
+        }
+    }
+}
+
+/// What is in `wanted` and not in `got`.
+fn difference(wanted: &Ranges, got: &Ranges) -> Ranges {
+    let mut left = Ranges::new();
+    for part in wanted.iter() {
+        let missing = got.missing(part.end);
+        missing.iter().for_each(|gap| left.insert(gap.start.max(part.start)..gap.end.max(part.start)));
+    }
+    left
+}
+
+/// One file of a request under way.
+struct Awaited {
+    file: usize,
+    request: FetchRequest,
+    hasher: Box<blake3::Hasher>,
+    expected_bytes: u64,
+    came_bytes: u64,
+    opened: bool,
+    muted: bool,
+}
+
+/// How a request ended.
+enum Flow {
+    Go,
+    /// Give the stream up and ask for the rest.
+    Anew,
+    Stop,
+}
+
+/// Asks for all that has not ended. Fails with what concerns the whole connection; `progress` keeps what came.
+pub(crate) async fn fetch(
+    link: &Link,
+    root: &str,
+    progress: &mut Progress<'_>,
+    sink: &mut dyn FetchSink,
+) -> Result<(), Error> {
+    while progress.first_open().is_some() {
+        let mut writer = FetchOrder::writer(root, link.round_trip >= PACK_FROM);
+        let mut awaited = Vec::new();
+        for file in 0..progress.batch.len() {
+            let Some(request) = progress.rest(file) else { continue };
+            if !writer.push(&request) {
+                break;
+            }
+            let hasher = Box::default();
+            awaited.push(Awaited {
+                file,
+                request,
+                hasher,
+                expected_bytes: 0,
+                came_bytes: 0,
+                opened: false,
+                muted: false,
+            });
+        }
+        if awaited.is_empty() {
+            return Err(Error::new(Code::SourceEntry, "a path or its parts are too long for one request"));
+        }
+        let mut answers = link.ask("fetch", writer.finish()).await?;
+        loop {
+            let open = awaited.iter().any(|it| !it.muted && !matches!(progress.states[it.file], State::Ended));
+            if !open {
+                break;
+            }
+            let frame = answers.next().await?.ok_or_else(|| lost("the files ended without saying so"))?;
+            match take(Answer::decode(&frame)?, &mut awaited, progress, sink)? {
+                Flow::Go => {}
+                Flow::Anew => break,
+                Flow::Stop => {
+                    progress.states.iter_mut().for_each(|state| *state = State::Ended);
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn take(
+    answer: Answer<'_>,
+    awaited: &mut [Awaited],
+    progress: &mut Progress<'_>,
+    sink: &mut dyn FetchSink,
+) -> Result<Flow, Error> {
+    let (Answer::Opened { file: number, .. }
+    | Answer::Piece { file: number, .. }
+    | Answer::Finished { file: number, .. }
+    | Answer::Failed { file: number, .. }) = answer
+    else {
+        return Err(fault("an answer to another question"));
+    };
+    let one = awaited.get_mut(number).ok_or_else(|| fault("a file that was not asked for"))?;
+    if one.muted {
+        return Ok(Flow::Go);
+    }
+    let file = one.file;
+    if matches!(progress.states[file], State::Ended) {
+        return Err(fault("a word of a file after its end"));
+    }
+    let told = match answer {
+        Answer::Opened { meta, .. } => opened(meta, one, progress, sink)?,
+        Answer::Piece { offset_bytes, bytes, .. } => piece(offset_bytes, &bytes, one, progress, sink)?,
+        Answer::Finished { meta, hash, .. } => {
+            if !matches!(progress.states[file], State::Open(..)) || one.came_bytes != one.expected_bytes {
+                return Err(fault("a file ended before its last byte"));
+            }
+            progress.end(file);
+            if one.hasher.finalize() == hash {
+                sink.finished(file, meta)
+            } else {
+                let what = format!("{}: what arrived is not what the agent had read", one.request.path);
+                sink.failed(file, Error::new(Code::SourceEntry, what))
+            }
+        }
+        Answer::Failed { error, .. } => {
+            progress.end(file);
+            let stops = error.code.stops_run();
+            let told = sink.failed(file, error);
+            if stops { Err(Stop::Everything) } else { told }
+        }
+        _ => return Err(fault("an answer to another question")),
+    };
+    Ok(match told {
+        Ok(()) => Flow::Go,
+        Err(Stop::Everything) => Flow::Stop,
+        Err(Stop::ThisFile) => {
+            progress.end(file);
+            one.muted = true;
+            if one.expected_bytes.saturating_sub(one.came_bytes) > SKIP_BYTES_MAX { Flow::Anew } else { Flow::Go }
+        }
+    })
+}
+
+fn opened(
+    meta: Meta,
+    one: &mut Awaited,
+    progress: &mut Progress<'_>,
+    sink: &mut dyn FetchSink,
+) -> Result<Result<(), Stop>, Error> {
+    if std::mem::replace(&mut one.opened, true) {
+        return Err(fault("a file was opened twice"));
+    }
+    one.expected_bytes = one.request.parts.as_ref().map_or(meta.size_bytes, Ranges::total_bytes);
+    match &progress.states[one.file] {
+        State::Open(before, _) if is_same(before, &meta) => Ok(Ok(())),
+        State::Open(..) => {
+            // Its beginning is another file's now.
+            one.muted = true;
+            progress.end(one.file);
+            let what = format!("{} changed while the connection was lost", one.request.path);
+            Ok(sink.failed(one.file, Error::new(Code::ChangedWhileRead, what)))
+        }
+        _ => {
+            progress.states[one.file] = State::Open(meta, Ranges::new());
+            Ok(sink.opened(one.file, meta))
+        }
+    }
+}
+
+fn is_same(before: &Meta, now: &Meta) -> bool {
+    (before.size_bytes, before.write_time, before.id) == (now.size_bytes, now.write_time, now.id)
+}
+
+fn piece(
+    offset_bytes: u64,
+    bytes: &[u8],
+    one: &mut Awaited,
+    progress: &mut Progress<'_>,
+    sink: &mut dyn FetchSink,
+) -> Result<Result<(), Stop>, Error> {
+    let State::Open(meta, got) = &mut progress.states[one.file] else {
+        return Err(fault("content of a file before it was opened"));
+    };
+    let count = bytes.len() as u64;
+    let end = offset_bytes.checked_add(count).ok_or_else(|| fault("content beyond the end of all files"))?;
+    let asked = match &one.request.parts {
+        Some(parts) => parts.iter().any(|part| part.start <= offset_bytes && end <= part.end),
+        None => end <= meta.size_bytes,
+    };
+    one.came_bytes += count;
+    if !asked || count == 0 || one.came_bytes > one.expected_bytes {
+        return Err(fault("content that was not asked for"));
+    }
+    one.hasher.update(bytes);
+    got.insert(offset_bytes..end);
+    progress.got_bytes += count;
+    Ok(sink.data(one.file, offset_bytes, bytes))
+}

@@ -1,0 +1,188 @@
+//! A hostile agent: whatever it answers, the server names the fault, and nothing of it becomes a complete listing or a
+//! whole file.
+
+use crate::board::Board;
+use crate::hub::Reactor;
+use crate::link::Link;
+use crate::messages::{Introduction, Opened, Shape, json};
+use crate::source::AgentSource;
+use crate::wire::{EntryBatch, Frame, Packing};
+use bytes::Bytes;
+use octo_core::{
+    Cancel, Code, Entry, Error, FetchRequest, FetchSink, Kind, ListSink, Listed, Meta, Name, RelPath, Source, Stop,
+    Timestamp,
+};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A source whose agent answers every listing and fetch with these bytes.
+fn agent_that_says(answer: Vec<u8>) -> AgentSource {
+    let reactor = Arc::new(Reactor::start("test").unwrap());
+    let board = Arc::new(Board::default());
+    let (ours, theirs) = tokio::io::duplex(1 << 20);
+    let theirs = reactor.run(async {
+        tokio::spawn(async move {
+            let mut connection = h2::server::handshake(theirs).await.unwrap();
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                let body = match request.uri().path() {
+                    "/v1/hello" => json(&Introduction {
+                        version: "\u{1b}[31mred".into(),
+                        host: "host".into(),
+                        system: String::new(),
+                        clock_ticks: i64::MIN,
+                        roots: vec![],
+                    }),
+                    "/v1/open" => json(&Opened::Ok(Shape {
+                        path: "/".into(),
+                        volume: "1".into(),
+                        folds_case: false,
+                        stable_ids: true,
+                        hides_unreadable: false,
+                    })),
+                    _ => answer.clone(),
+                };
+                let mut stream = respond.send_response(http::Response::new(()), false).unwrap();
+                let _ = stream.send_data(Bytes::from(body), true);
+            }
+        });
+        Link::begin(ours).await
+    });
+    board.arrive("host", Arc::new(theirs.unwrap()));
+    AgentSource::open(reactor, board, "host", "/", Duration::from_secs(2), Cancel::new()).unwrap()
+}
+
+#[derive(Default)]
+struct Keep {
+    entries: Vec<String>,
+    problems: Vec<Code>,
+    events: Vec<String>,
+    error: Option<Error>,
+}
+
+impl ListSink for Keep {
+    fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
+        self.entries.push(entry.name.to_string());
+        ControlFlow::Continue(())
+    }
+    fn problem(&mut self, _: &[u8], error: Error) {
+        self.problems.push(error.code);
+    }
+    fn restart(&mut self) {
+        self.entries.clear();
+        self.problems.clear();
+    }
+}
+
+impl FetchSink for Keep {
+    fn opened(&mut self, _: usize, _: Meta) -> Result<(), Stop> {
+        self.events.push("opened".into());
+        Ok(())
+    }
+    fn data(&mut self, _: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), Stop> {
+        self.events.push(format!("data {offset_bytes}+{}", bytes.len()));
+        Ok(())
+    }
+    fn finished(&mut self, _: usize, _: Meta) -> Result<(), Stop> {
+        self.events.push("finished".into());
+        Ok(())
+    }
+    fn failed(&mut self, _: usize, error: Error) -> Result<(), Stop> {
+        assert!(self.error.replace(error).is_none(), "two ends");
+        Ok(())
+    }
+}
+
+fn meta(size_bytes: u64) -> Meta {
+    Meta::new(Kind::File, size_bytes, Timestamp(0))
+}
+
+fn list(answer: &[Bytes]) -> (Listed, Keep) {
+    let mut keep = Keep::default();
+    let listed = agent_that_says(answer.concat()).list(&RelPath::root(), &mut keep);
+    (listed, keep)
+}
+
+fn fetch(answer: &[Bytes]) -> Keep {
+    let mut keep = Keep::default();
+    let path = RelPath::parse(b"file").unwrap();
+    let wanted = FetchRequest { path, listed: meta(10), parts: None, snapshot: None };
+    agent_that_says(answer.concat()).fetch(&[wanted], &mut keep);
+    assert_eq!(keep.events.contains(&"finished".to_owned()), keep.error.is_none());
+    keep
+}
+
+fn entries() -> Bytes {
+    let mut batch = EntryBatch::default();
+    assert!(batch.push(&Entry { name: Name::new(*b"name").unwrap(), meta: meta(1) }).is_none());
+    batch.take().unwrap()
+}
+
+fn code(listed: &Listed) -> Code {
+    match listed {
+        Listed::Incomplete(error) => error.code,
+        Listed::Complete => panic!("a complete listing"),
+    }
+}
+
+#[test]
+fn a_listing_that_is_garbage_cut_short_or_of_another_question_is_never_complete() {
+    let huge = Bytes::from_static(&[0xFF; 64]);
+    assert_eq!(code(&list(&[entries(), huge]).0), Code::Protocol);
+    assert_eq!(code(&list(&[Bytes::from_static(&[1, 0, 0, 0, 99])]).0), Code::Protocol);
+    assert_eq!(code(&list(&[entries(), Frame::finished(0, &meta(0), &[0; 32])]).0), Code::Protocol);
+    let (cut, keep) = list(&[entries()]);
+    assert_eq!((code(&cut), keep.entries.len()), (Code::ConnectionLost, 1), "each attempt begins anew");
+    let half = Frame::listed(&Listed::Complete);
+    assert_eq!(code(&list(&[entries(), half.slice(..3)]).0), Code::ConnectionLost);
+    let (whole, keep) = list(&[entries(), Frame::listed(&Listed::Complete)]);
+    assert_eq!((whole, keep.entries), (Listed::Complete, vec!["name".to_owned()]));
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_reported_and_never_become_entries() {
+    for name in [&b".."[..], b"/etc/passwd", b"a/../../b", b"nul\0", b""] {
+        // One entry: shared 0, the name, a plain file.
+        let mut frame = vec![1, 0, 0, u8::try_from(name.len()).unwrap()];
+        frame.extend_from_slice(name);
+        frame.extend_from_slice(&[0, 0, 0]);
+        let length = u32::try_from(frame.len()).unwrap().to_le_bytes();
+        let (_, keep) = list(&[[&length[..], &frame].concat().into(), Frame::listed(&Listed::Complete)]);
+        assert_eq!((keep.entries.len(), keep.problems), (0, vec![Code::BadName]), "{name:?}");
+    }
+}
+
+#[test]
+fn content_is_held_to_what_was_announced_and_asked_for() {
+    let opened = || Frame::opened(0, &meta(10));
+    let piece = |at, size: usize| Frame::piece(0, at, &vec![7; size], Packing::Plain);
+    let finished = |size: usize| Frame::finished(0, &meta(10), blake3::hash(&vec![7; size]).as_bytes());
+    assert_eq!(fetch(&[opened(), piece(0, 10), finished(10)]).events, ["opened", "data 0+10", "finished"]);
+    let bad: &[&[Bytes]] = &[
+        &[opened(), piece(0, 11)],
+        &[opened(), piece(u64::MAX, 1)],
+        &[opened(), piece(5, 6)],
+        &[opened(), piece(0, 0)],
+        &[opened(), piece(0, 6), piece(0, 6)],
+        &[opened(), opened()],
+        &[opened(), piece(0, 9), finished(9)],
+        &[piece(0, 1)],
+        &[finished(0)],
+        &[Frame::opened(1, &meta(10))],
+        &[Frame::opened(usize::MAX, &meta(10))],
+        &[entries()],
+    ];
+    for (at, answer) in bad.iter().enumerate() {
+        assert_eq!(fetch(answer).error.map(|error| error.code), Some(Code::Protocol), "case {at}");
+    }
+    let lie = fetch(&[opened(), piece(0, 10), Frame::finished(0, &meta(10), &[0; 32])]);
+    assert_eq!(lie.error.map(|error| error.code), Some(Code::SourceEntry));
+    let ours = fetch(&[Frame::failed(0, &Error::new(Code::NoSpace, ""))]);
+    assert_eq!(ours.error.map(|error| error.code), Some(Code::SourceEntry), "it knows nothing of our disk");
+}
+
+#[test]
+fn an_agent_that_only_ever_hangs_up_ends_the_run() {
+    let keep = fetch(&[]);
+    assert_eq!(keep.error.map(|error| error.code), Some(Code::ConnectionLost));
+}

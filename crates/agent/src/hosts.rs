@@ -1,0 +1,236 @@
+//! The hosts a server knows: who may pair, who is paired, whose certificates count.
+//!
+//! Decisions and their record; no network. Every change is on the disk before anybody is told of it.
+
+use crate::state;
+use crate::token::Token;
+use octo_core::{Code, Error, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How long a token can be used.
+pub const TOKEN_SECS: i64 = 3600;
+
+/// A machine with an agent, or one that is to have one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Host {
+    /// What administrators and jobs call it.
+    pub name: String,
+    /// Stays the same when it is paired again.
+    pub agent: String,
+    /// When it was seen last; none before its first connection.
+    pub last_seen: Option<Timestamp>,
+    /// The version of its agent.
+    pub version: Option<String>,
+    /// How far its clock is ahead of ours, in seconds.
+    pub clock_skew_secs: i64,
+    /// No certificate of it counts any more.
+    pub is_revoked: bool,
+    token: Option<Pending>,
+    /// Fingerprints of the certificates that count: at most the present one and its successor.
+    certificates: Vec<String>,
+}
+
+impl Host {
+    /// Whether an agent has been paired and not been revoked.
+    pub fn is_paired(&self) -> bool {
+        !self.certificates.is_empty()
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Pending {
+    /// Of the secret; the secret itself is not kept.
+    hash: String,
+    expires: Timestamp,
+}
+
+/// All hosts.
+pub(crate) struct Hosts {
+    path: PathBuf,
+    hosts: Mutex<Vec<Host>>,
+}
+
+fn refused(why: impl Into<String>) -> Error {
+    Error::new(Code::LogonFailed, why)
+}
+
+impl Hosts {
+    pub fn load(path: &Path) -> Result<Hosts, Error> {
+        let hosts = state::read(path)?.unwrap_or_default();
+        Ok(Hosts { path: path.to_owned(), hosts: Mutex::new(hosts) })
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, Vec<Host>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the hosts, or nothing if that cannot be recorded.
+    fn change<T>(&self, change: impl FnOnce(&mut Vec<Host>) -> Result<T, Error>) -> Result<T, Error> {
+        let mut held = self.hosts();
+        let mut hosts = held.clone();
+        let result = change(&mut hosts)?;
+        state::write(&self.path, &hosts)?;
+        *held = hosts;
+        Ok(result)
+    }
+
+    pub fn all(&self) -> Vec<Host> {
+        self.hosts().clone()
+    }
+
+    /// `name` may be paired, anew if it is already: its certificates count until then.
+    pub fn invite(&self, name: &str, token: &Token, now: Timestamp) -> Result<(), Error> {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        if name.is_empty() || name.len() > 100 || !name.chars().all(is_name) {
+            let detail = format!("{name:?} is no name for a host: use letters, digits, '-', '.' and '_'");
+            return Err(Error::new(Code::Usage, detail));
+        }
+        let token = Some(Pending { hash: token.hash(), expires: now.plus_secs(TOKEN_SECS) });
+        let agent = crate::token::random_hex(8)?;
+        self.change(|hosts| {
+            if let Some(host) = hosts.iter_mut().find(|host| host.name == name) {
+                host.token = token;
+                return Ok(());
+            }
+            hosts.push(Host {
+                name: name.to_owned(),
+                agent,
+                last_seen: None,
+                version: None,
+                clock_skew_secs: 0,
+                is_revoked: false,
+                token,
+                certificates: Vec::new(),
+            });
+            Ok(())
+        })
+    }
+
+    /// Uses up the token with this secret. `issue` makes the certificate and tells its fingerprint.
+    pub fn pair<T>(
+        &self,
+        secret_hash: &str,
+        now: Timestamp,
+        issue: impl FnOnce(&Host) -> Result<(T, String), Error>,
+    ) -> Result<(String, T), Error> {
+        self.change(|hosts| {
+            let fits = |host: &&mut Host| host.token.as_ref().is_some_and(|token| token.hash == secret_hash);
+            let host =
+                hosts.iter_mut().find(fits).ok_or_else(|| refused("the token is unknown or was used already"))?;
+            if host.token.take().is_none_or(|token| token.expires < now) {
+                return Err(refused("the token has expired; make a new one with `octobackup host add`"));
+            }
+            let (issued, fingerprint) = issue(host)?;
+            host.certificates = vec![fingerprint];
+            host.is_revoked = false;
+            Ok((host.name.clone(), issued))
+        })
+    }
+
+    /// Gives the host with this certificate another one. The present one counts until the new one is used.
+    pub fn renew<T>(&self, present: &str, issue: impl FnOnce(&Host) -> Result<(T, String), Error>) -> Result<T, Error> {
+        self.change(|hosts| {
+            let host = find(hosts, present)?;
+            let (issued, fingerprint) = issue(host)?;
+            host.certificates = vec![present.to_owned(), fingerprint];
+            Ok(issued)
+        })
+    }
+
+    /// The name of the host with this certificate.
+    pub fn admit(&self, certificate: &str) -> Result<String, Error> {
+        find(&mut self.hosts(), certificate).map(|host| host.name.clone())
+    }
+
+    /// The host with this certificate is here. Certificates before it do not count any more.
+    pub fn seen(&self, certificate: &str, version: &str, skew_secs: i64, now: Timestamp) -> Result<(), Error> {
+        self.change(|hosts| {
+            let host = find(hosts, certificate)?;
+            // A successor that was issued after this one may still be on its way to the agent.
+            let at = host.certificates.iter().position(|it| it == certificate).unwrap_or(0);
+            host.certificates.drain(..at);
+            host.last_seen = Some(now);
+            host.version = Some(version.to_owned());
+            host.clock_skew_secs = skew_secs;
+            Ok(())
+        })
+    }
+
+    /// Nothing that this host has counts any more.
+    pub fn revoke(&self, name: &str) -> Result<(), Error> {
+        self.change(|hosts| {
+            let host = hosts.iter_mut().find(|host| host.name == name);
+            let host = host.ok_or_else(|| Error::new(Code::Usage, format!("there is no host {name:?}")))?;
+            host.certificates.clear();
+            host.token = None;
+            host.is_revoked = true;
+            Ok(())
+        })
+    }
+}
+
+fn find<'a>(hosts: &'a mut [Host], certificate: &str) -> Result<&'a mut Host, Error> {
+    let found = hosts.iter_mut().find(|host| host.certificates.iter().any(|it| it == certificate));
+    found.ok_or_else(|| refused("this agent was revoked, or replaced by another"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000 * octo_core::time::TICKS_PER_SEC);
+
+    fn hosts() -> (tempfile::TempDir, Hosts) {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = Hosts::load(&folder.path().join("hosts.json")).unwrap();
+        (folder, hosts)
+    }
+
+    fn issue(fingerprint: &str) -> impl FnOnce(&Host) -> Result<((), String), Error> + use<> {
+        let fingerprint = fingerprint.to_owned();
+        move |_| Ok(((), fingerprint))
+    }
+
+    #[test]
+    fn a_token_works_once_for_one_host_and_for_an_hour() {
+        let (folder, hosts) = hosts();
+        let token = Token::new([7; 16]).unwrap();
+        hosts.invite("files-1", &token, NOW).unwrap();
+        let kept = std::fs::read_to_string(folder.path().join("hosts.json")).unwrap();
+        assert!(!kept.contains(&token.secret_hex()), "the secret is not kept");
+        assert!(hosts.pair("nonsense", NOW, issue("a")).is_err());
+        let late = NOW.plus_secs(TOKEN_SECS + 1);
+        assert!(hosts.pair(&token.hash(), late, issue("a")).is_err());
+        assert_eq!(hosts.pair(&token.hash(), NOW, issue("a")).unwrap().0, "files-1");
+        assert!(hosts.pair(&token.hash(), NOW, issue("b")).is_err(), "a second time");
+        let again = Hosts::load(&folder.path().join("hosts.json")).unwrap();
+        assert_eq!(again.admit("a").unwrap(), "files-1");
+        assert!(again.admit("b").is_err());
+    }
+
+    #[test]
+    fn an_old_certificate_counts_until_its_successor_is_used_and_none_after_revoking() {
+        let (_folder, hosts) = hosts();
+        let token = Token::new([7; 16]).unwrap();
+        hosts.invite("files-1", &token, NOW).unwrap();
+        hosts.pair(&token.hash(), NOW, issue("first")).unwrap();
+        hosts.renew("first", issue("second")).unwrap();
+        hosts.seen("first", "1", 0, NOW).unwrap();
+        assert!(hosts.admit("first").is_ok() && hosts.admit("second").is_ok());
+        hosts.seen("second", "1", 0, NOW).unwrap();
+        assert!(hosts.admit("first").is_err() && hosts.admit("second").is_ok());
+        hosts.revoke("files-1").unwrap();
+        assert!(hosts.admit("second").is_err() && hosts.renew("second", issue("third")).is_err());
+        assert!(hosts.all()[0].is_revoked && !hosts.all()[0].is_paired());
+    }
+
+    #[test]
+    fn names_that_could_be_paths_or_texts_are_refused() {
+        let (_folder, hosts) = hosts();
+        for name in ["", "a/b", "a b", "ä", &"n".repeat(101)] {
+            assert!(hosts.invite(name, &Token::new([7; 16]).unwrap(), NOW).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The server's side: listens for agents, pairs them, knows who is connected, and hands out their folders as sources.
+//!
+//! It never trusts a certificate that it does not list itself, and lets no asynchronous type out.
+
+use crate::authority::Authority;
+use crate::board::Board;
+use crate::carrier::{self, ALPN_AGENT, ALPN_PAIR, lost, within};
+use crate::hosts::{Host, Hosts};
+use crate::link::Link;
+use crate::messages::{PairAnswer, PairRequest};
+use crate::source::AgentSource;
+use crate::token::{self, Token};
+use crate::wire::fault;
+use crate::{pairing, tls};
+use octo_core::time::TICKS_PER_SEC;
+use octo_core::{Cancel, Code, Error};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+const WORKER_THREADS: usize = 2;
+/// Strangers that may be shaking hands at once.
+const HANDSHAKES_MAX: usize = 64;
+/// How long a run waits for an agent that is not connected (any more).
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The runtime that drives all connections; gone with its last user.
+pub(crate) struct Reactor(Option<Runtime>);
+
+impl Reactor {
+    pub fn start(name: &str) -> Result<Reactor, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKER_THREADS)
+            .thread_name(name)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::new(Code::Unreachable, format!("no threads for the network: {error}")))?;
+        Ok(Reactor(Some(runtime)))
+    }
+
+    /// Waits for `work` on the caller's thread.
+    pub fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match &self.0 {
+            Some(runtime) => runtime.block_on(work),
+            None => Err(lost("the runtime was stopped")),
+        }
+    }
+}
+
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        // Waiting for it here would panic where the last owner is itself asynchronous.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+struct Doorman {
+    authority: Authority,
+    hosts: Hosts,
+    board: Arc<Board>,
+    acceptor: TlsAcceptor,
+}
+
+/// The place where agents arrive.
+pub struct Hub {
+    reactor: Arc<Reactor>,
+    doorman: Arc<Doorman>,
+    address: SocketAddr,
+}
+
+impl Hub {
+    /// Listens. `folder` keeps the authority and the hosts; both are made if there are none.
+    pub fn open(folder: &Path, listen: SocketAddr) -> Result<Hub, Error> {
+        let authority = Authority::load_or_make(&folder.join("authority.json"))?;
+        let hosts = Hosts::load(&folder.join("hosts.json"))?;
+        let acceptor = TlsAcceptor::from(tls::server(&authority.certificate, authority.server()?)?);
+        let doorman = Arc::new(Doorman { authority, hosts, board: Arc::default(), acceptor });
+        let reactor = Arc::new(Reactor::start("agents")?);
+        let taken = |error| Error::new(Code::Usage, format!("listening for agents on {listen}: {error}"));
+        let listener = reactor.run(async { TcpListener::bind(listen).await.map_err(taken) })?;
+        let address = listener.local_addr().map_err(taken)?;
+        let theirs = Arc::clone(&doorman);
+        reactor.run(async {
+            tokio::spawn(accept(listener, theirs));
+            Ok(())
+        })?;
+        Ok(Hub { reactor, doorman, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Lets a host pair, for the first time or anew. The token is shown to the administrator once.
+    pub fn invite(&self, host: &str) -> Result<Token, Error> {
+        let token = Token::new(tls::pin(&self.doorman.authority.certificate))?;
+        self.doorman.hosts.invite(host, &token, crate::now())?;
+        Ok(token)
+    }
+
+    /// All hosts, in the order in which they were invited.
+    pub fn hosts(&self) -> Vec<Host> {
+        self.doorman.hosts.all()
+    }
+
+    /// Whether the agent of a host is connected now.
+    pub fn is_connected(&self, host: &str) -> bool {
+        self.doorman.board.connected(host).is_some()
+    }
+
+    /// What the connected agent of a host may read, in its own words; none if it is not connected.
+    pub fn roots(&self, host: &str) -> Option<Vec<String>> {
+        self.doorman.board.connected(host).map(|link| link.introduction.roots.clone())
+    }
+
+    /// Ends the host's connection and refuses it from now on.
+    pub fn revoke(&self, host: &str) -> Result<(), Error> {
+        self.doorman.hosts.revoke(host)?;
+        self.doorman.board.dismiss(host);
+        Ok(())
+    }
+
+    /// A folder of a host, waiting for its agent for up to a minute. Fails with a code that stops the run.
+    pub fn source(&self, host: &str, root: &str, cancel: Cancel) -> Result<AgentSource, Error> {
+        let known = self.hosts().iter().any(|it| it.name == host && it.is_paired());
+        if !known {
+            let detail = format!("no agent is paired as {host:?}; make a token with `octobackup host add {host}`");
+            return Err(Error::new(Code::Usage, detail));
+        }
+        let (reactor, board) = (Arc::clone(&self.reactor), Arc::clone(&self.doorman.board));
+        AgentSource::open(reactor, board, host, root, PATIENCE, cancel)
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        for host in self.hosts() {
+            self.doorman.board.dismiss(&host.name);
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, doorman: Arc<Doorman>) {
+    let room = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            // No descriptors left, most likely: some will be.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let doorman = Arc::clone(&doorman);
+        tokio::spawn(async move {
+            // A stranger who fails to prove anything is told nothing.
+            let _ = within(2 * carrier::HANDSHAKE_SECS, doorman.greet(stream)).await;
+            drop(permit);
+        });
+    }
+}
+
+impl Doorman {
+    async fn greet(&self, stream: TcpStream) -> Result<(), Error> {
+        stream.set_nodelay(true).map_err(lost)?;
+        let tls = self.acceptor.accept(stream).await.map_err(lost)?;
+        let certificate = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(tls::fingerprint);
+        let protocol = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+        match (protocol.as_deref(), certificate) {
+            (Some(ALPN_AGENT), Some(certificate)) => self.welcome(tls, &certificate).await,
+            (Some(ALPN_PAIR), certificate) => self.pair(tls, certificate).await,
+            _ => Err(fault("a connection for nothing we know")),
+        }
+    }
+
+    async fn welcome(&self, tls: TlsStream<TcpStream>, certificate: &str) -> Result<(), Error> {
+        let host = self.hosts.admit(certificate)?;
+        let link = Arc::new(Link::begin(tls).await?);
+        let said = &link.introduction;
+        let now = crate::now();
+        let skew_secs = said.clock_ticks.saturating_sub(now.0) / TICKS_PER_SEC;
+        self.board.arrive(&host, Arc::clone(&link));
+        // Asked again, now that it can be found and ended: it may have been revoked meanwhile.
+        let counted = self.hosts.seen(certificate, &said.version, skew_secs, now);
+        if counted.is_err() {
+            self.board.dismiss(&host);
+        }
+        counted
+    }
+
+    async fn pair(&self, mut tls: TlsStream<TcpStream>, certificate: Option<String>) -> Result<(), Error> {
+        let request: PairRequest = pairing::receive(&mut tls).await?;
+        let answer = match self.certify(&request, certificate) {
+            Ok(answer) => answer,
+            Err(error) => PairAnswer::Error(error.to_string()),
+        };
+        pairing::send(&mut tls, &answer).await?;
+        tokio::io::AsyncWriteExt::shutdown(&mut tls).await.map_err(lost)
+    }
+
+    fn certify(&self, request: &PairRequest, certificate: Option<String>) -> Result<PairAnswer, Error> {
+        let now = crate::now();
+        let point = token::from_hex(&request.public_key).ok_or_else(|| fault("the key is not hexadecimal"))?;
+        let issue = |host: &Host| {
+            let issued = self.authority.issue(&host.agent, &point, now)?;
+            let fingerprint = tls::fingerprint(issued.der());
+            Ok(((host.agent.clone(), issued.pem()), fingerprint))
+        };
+        let (agent, certificate) = match (&request.secret, certificate) {
+            (Some(secret), _) => {
+                let secret = token::from_hex(secret).ok_or_else(|| fault("the secret is not hexadecimal"))?;
+                let (host, issued) = self.hosts.pair(&token::secret_hash(&secret), now, issue)?;
+                // Whoever was connected under this name is not it any more.
+                self.board.dismiss(&host);
+                issued
+            }
+            (None, Some(present)) => self.hosts.renew(&present, issue)?,
+            (None, None) => return Err(Error::new(Code::LogonFailed, "neither a token nor a certificate")),
+        };
+        Ok(PairAnswer::Ok { agent, certificate, authority: self.authority.pem.clone() })
+    }
+}

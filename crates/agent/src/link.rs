@@ -1,0 +1,162 @@
+//! The server's half of a connection: asks, and reads the answers frame by frame.
+//!
+//! An answer is read only as fast as it is used, so a slow disk here slows the agent, and nothing piles up.
+
+use crate::carrier::{self, lost, within};
+use crate::messages::{self, Hello, Introduction};
+use crate::wire::{Decoder, fault};
+use bytes::{Bytes, BytesMut};
+use h2::RecvStream;
+use h2::client::SendRequest;
+use http::{Method, Request, StatusCode};
+use octo_core::Error;
+use std::future::poll_fn;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinHandle;
+
+/// An answer that brings nothing for so long has failed, though the connection lives: a folder of a sleeping disk is
+/// slow, but not that slow.
+const SILENCE_SECS: u64 = 120;
+
+/// A connection to an agent.
+#[derive(Debug)]
+pub(crate) struct Link {
+    send: SendRequest<Bytes>,
+    driver: JoinHandle<()>,
+    /// What the agent said of itself.
+    pub introduction: Introduction,
+    /// How long the way there and back takes.
+    pub round_trip: Duration,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Link {
+    /// Takes over a connection on which an agent waits for requests.
+    pub async fn begin(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Link, Error> {
+        let (send, mut connection) = h2::client::Builder::new()
+            .enable_push(false)
+            .initial_window_size(carrier::STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(carrier::CONNECTION_WINDOW_BYTES)
+            .max_frame_size(carrier::H2_FRAME_BYTES)
+            .max_header_list_size(16 << 10)
+            .handshake::<_, Bytes>(io)
+            .await
+            .map_err(lost)?;
+        let pings = connection.ping_pong().ok_or_else(|| lost("no pings"))?;
+        let driver = tokio::spawn(async move {
+            // Either way all requests under way end with an error of their own.
+            let _ = carrier::race(connection, carrier::keep_alive(pings)).await;
+        });
+        let nobody = Introduction {
+            version: String::new(),
+            host: String::new(),
+            system: String::new(),
+            clock_ticks: 0,
+            roots: Vec::new(),
+        };
+        let mut link = Link { send, driver, introduction: nobody, round_trip: Duration::ZERO };
+        let hello = Hello { version: env!("CARGO_PKG_VERSION").to_owned(), clock_ticks: crate::now().0 };
+        let begun = Instant::now();
+        let said: Introduction = within(carrier::HANDSHAKE_SECS, link.ask_json("hello", &hello)).await?;
+        link.round_trip = begun.elapsed();
+        link.introduction = Introduction {
+            version: messages::printable(&said.version),
+            host: messages::printable(&said.host),
+            system: messages::printable(&said.system),
+            clock_ticks: said.clock_ticks,
+            roots: said.roots.iter().map(|root| messages::printable(root)).collect(),
+        };
+        Ok(link)
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_over(&self) -> bool {
+        self.driver.is_finished()
+    }
+
+    /// Ends the connection.
+    pub fn end(&self) {
+        self.driver.abort();
+    }
+
+    /// Asks; the answer is still to come.
+    pub async fn ask(&self, what: &str, body: Vec<u8>) -> Result<Answers, Error> {
+        within(SILENCE_SECS, async {
+            let mut send = self.send.clone().ready().await.map_err(lost)?;
+            let request = Request::builder().method(Method::POST).uri(format!("https://agent/v1/{what}"));
+            let request = request.body(()).map_err(lost)?;
+            let (response, mut stream) = send.send_request(request, false).map_err(lost)?;
+            // An agent that refuses may do so without hearing all of it: the answer tells.
+            let _ = send_body(&mut stream, Bytes::from(body)).await;
+            let response = response.await.map_err(lost)?;
+            match response.status() {
+                StatusCode::OK => Ok(Answers { stream: response.into_body(), decoder: Decoder::default() }),
+                StatusCode::NOT_FOUND => Err(fault(format!("the agent is too old: it does not know \"{what}\""))),
+                status => Err(fault(format!("the agent answered with status {}", status.as_u16()))),
+            }
+        })
+        .await
+    }
+
+    /// Asks in JSON.
+    pub async fn ask_json<T: for<'de> serde::Deserialize<'de>>(
+        &self,
+        what: &str,
+        message: &impl serde::Serialize,
+    ) -> Result<T, Error> {
+        let mut answers = self.ask(what, messages::json(message)).await?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = answers.piece().await? {
+            bytes.extend_from_slice(&piece);
+            if bytes.len() > messages::JSON_BYTES_MAX {
+                return Err(fault("a message is too long"));
+            }
+        }
+        messages::parse(&bytes)
+    }
+}
+
+async fn send_body(stream: &mut h2::SendStream<Bytes>, mut body: Bytes) -> Result<(), Error> {
+    while !body.is_empty() {
+        stream.reserve_capacity(body.len());
+        let room = poll_fn(|cx| stream.poll_capacity(cx)).await;
+        let room = room.ok_or_else(|| lost("the stream has ended"))?.map_err(lost)?;
+        stream.send_data(body.split_to(room.min(body.len())), false).map_err(lost)?;
+    }
+    stream.send_data(Bytes::new(), true).map_err(lost)
+}
+
+/// An answer as it arrives. Dropping it tells the agent to stop.
+pub(crate) struct Answers {
+    stream: RecvStream,
+    decoder: Decoder,
+}
+
+impl Answers {
+    /// The next frame; `None` when the agent has said all.
+    pub async fn next(&mut self) -> Result<Option<BytesMut>, Error> {
+        loop {
+            if let Some(frame) = self.decoder.next()? {
+                return Ok(Some(frame));
+            }
+            match self.piece().await? {
+                Some(piece) => self.decoder.push(&piece),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
+        let piece = within(SILENCE_SECS, async { self.stream.data().await.transpose().map_err(lost) }).await?;
+        if let Some(piece) = &piece {
+            self.stream.flow_control().release_capacity(piece.len()).map_err(lost)?;
+        }
+        Ok(piece)
+    }
+}

@@ -1,0 +1,255 @@
+//! The agent's half of a connection: answers what the server asks, from the folders it may read.
+//!
+//! It must never read what its [`Shelf`] does not hand out, and never holds more than a few frames of an answer.
+
+use crate::carrier::{self, First, lost};
+use crate::messages::{self, Hello, Introduction, Open, Opened};
+use crate::wire::{
+    EntryBatch, FetchOrder, Frame, HASH_BYTES, Order, PLAIN_BYTES_MAX, Packing, REQUEST_BYTES_MAX, fault,
+};
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{RecvStream, SendStream};
+use http::{Request, Response, StatusCode};
+use octo_core::{Code, Entry, Error, FetchSink, ListSink, Listed, Meta, Source, Stop};
+use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc::{Sender, channel};
+
+/// Frames of one answer that wait to be sent.
+const FRAMES_WAITING: usize = 2;
+/// Cancelled requests that may wait to be noticed: the server is known, and may change its mind often.
+const RESETS_MAX: usize = 4096;
+
+/// The folders an agent may read.
+pub trait Shelf: Send + Sync + 'static {
+    /// The folder as it is now, opened anew: a run begins. Fails if it may not be read.
+    fn open(&self, root: &str) -> Result<Arc<dyn Source>, Error>;
+    /// The folder as it was opened last.
+    fn get(&self, root: &str) -> Result<Arc<dyn Source>, Error>;
+    /// What may be read, for people.
+    fn roots(&self) -> Vec<String>;
+}
+
+/// Answers until the connection ends.
+pub(crate) async fn serve(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    shelf: Arc<dyn Shelf>,
+) -> Result<(), Error> {
+    let mut connection = h2::server::Builder::new()
+        .max_concurrent_streams(carrier::STREAMS_MAX)
+        .max_frame_size(carrier::H2_FRAME_BYTES)
+        .max_send_buffer_size(carrier::SEND_BUFFER_BYTES)
+        .max_concurrent_reset_streams(RESETS_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .handshake::<_, Bytes>(io)
+        .await
+        .map_err(lost)?;
+    let pings = connection.ping_pong().ok_or_else(|| lost("no pings"))?;
+    let mut silent = std::pin::pin!(carrier::keep_alive(pings));
+    loop {
+        let next = match carrier::race(connection.accept(), &mut silent).await {
+            First::One(next) => next,
+            First::Other(error) => return Err(error),
+        };
+        let Some(next) = next else { return Ok(()) };
+        let (request, respond) = next.map_err(lost)?;
+        let shelf = Arc::clone(&shelf);
+        tokio::spawn(async move {
+            // Whoever asked sees the stream end too early.
+            let _ = answer(request, respond, shelf).await;
+        });
+    }
+}
+
+type Frames = Sender<Bytes>;
+/// What reads folders and files, on a thread of its own.
+type Work = Box<dyn FnOnce(&Frames) -> Result<(), Error> + Send>;
+
+async fn answer(
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    shelf: Arc<dyn Shelf>,
+) -> Result<(), Error> {
+    let path = request.uri().path().to_owned();
+    let body = read_body(request.into_body()).await?;
+    let work: Work = match path.as_str() {
+        "/v1/hello" => Box::new(move |out| hello(&body, &*shelf, out)),
+        "/v1/open" => Box::new(move |out| open(&body, &*shelf, out)),
+        "/v1/list" => Box::new(move |out| list(&body, &*shelf, out)),
+        "/v1/fetch" => Box::new(move |out| fetch(&body, &*shelf, out)),
+        "/v1/link" => Box::new(move |out| link(&body, &*shelf, out)),
+        _ => {
+            let status = Response::builder().status(StatusCode::NOT_FOUND).body(()).map_err(lost)?;
+            return respond.send_response(status, true).map(drop).map_err(lost);
+        }
+    };
+    let mut stream = respond.send_response(Response::new(()), false).map_err(lost)?;
+    let (sender, mut frames) = channel(FRAMES_WAITING);
+    let worker = tokio::task::spawn_blocking(move || work(&sender));
+    while let Some(frame) = frames.recv().await {
+        send(&mut stream, frame).await?;
+    }
+    match worker.await {
+        Ok(Ok(())) => stream.send_data(Bytes::new(), true).map_err(lost),
+        _ => {
+            stream.send_reset(h2::Reason::INTERNAL_ERROR);
+            Ok(())
+        }
+    }
+}
+
+async fn read_body(mut body: RecvStream) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.data().await {
+        let piece = piece.map_err(lost)?;
+        if bytes.len() + piece.len() > REQUEST_BYTES_MAX {
+            return Err(fault("a request is too long"));
+        }
+        body.flow_control().release_capacity(piece.len()).map_err(lost)?;
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+/// Waits until the other side can take it.
+async fn send(stream: &mut SendStream<Bytes>, mut bytes: Bytes) -> Result<(), Error> {
+    while !bytes.is_empty() {
+        stream.reserve_capacity(bytes.len());
+        let room = poll_fn(|cx| stream.poll_capacity(cx)).await;
+        let room = room.ok_or_else(|| lost("the stream has ended"))?.map_err(lost)?;
+        stream.send_data(bytes.split_to(room.min(bytes.len())), false).map_err(lost)?;
+    }
+    Ok(())
+}
+
+fn hand(out: &Frames, frame: impl Into<Bytes>) -> Result<(), Error> {
+    out.blocking_send(frame.into()).map_err(|_| Error::new(Code::Cancelled, "nobody waits for it any more"))
+}
+
+fn hello(body: &[u8], shelf: &dyn Shelf, out: &Frames) -> Result<(), Error> {
+    let _: Hello = messages::parse(body)?;
+    let introduction = Introduction {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: crate::host_name(),
+        system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        clock_ticks: crate::now().0,
+        roots: shelf.roots(),
+    };
+    hand(out, messages::json(&introduction))
+}
+
+fn open(body: &[u8], shelf: &dyn Shelf, out: &Frames) -> Result<(), Error> {
+    let wanted: Open = messages::parse(body)?;
+    let opened = shelf.open(&wanted.root).and_then(|source| Ok((source.pin()?, source.features())));
+    hand(out, messages::json(&Opened::new(opened)))
+}
+
+fn list(body: &[u8], shelf: &dyn Shelf, out: &Frames) -> Result<(), Error> {
+    let order = Order::decode(body)?;
+    let mut sink = ListTo { out, batch: EntryBatch::default(), restarted: false };
+    let listed = match shelf.get(&order.root) {
+        Ok(source) => source.list(&order.path, &mut sink),
+        Err(error) => Listed::Incomplete(error),
+    };
+    if let Some(frame) = sink.batch.take() {
+        hand(out, frame)?;
+    }
+    if sink.restarted {
+        // What was sent cannot be taken back.
+        return Err(lost("the listing began anew"));
+    }
+    hand(out, Frame::listed(&listed))
+}
+
+struct ListTo<'a> {
+    out: &'a Frames,
+    batch: EntryBatch,
+    restarted: bool,
+}
+
+impl ListSink for ListTo<'_> {
+    fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
+        match self.batch.push(&entry).map(|frame| hand(self.out, frame)) {
+            Some(Err(_)) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn problem(&mut self, name: &[u8], error: Error) {
+        let name = &name[..name.len().min(PLAIN_BYTES_MAX)];
+        // The next entry notices that nobody waits.
+        let _ = hand(self.out, Frame::oddity(name, &error));
+    }
+
+    fn restart(&mut self) {
+        self.restarted = true;
+    }
+}
+
+fn fetch(body: &[u8], shelf: &dyn Shelf, out: &Frames) -> Result<(), Error> {
+    let order = FetchOrder::decode(body)?;
+    let packing = if order.may_pack { Packing::Zstd } else { Packing::Plain };
+    let hashers = order.files.iter().map(|_| None).collect();
+    let mut sink = FetchTo { out, packing, hashers };
+    match shelf.get(&order.root) {
+        Ok(source) => source.fetch(&order.files, &mut sink),
+        Err(error) => hand(out, Frame::failed(0, &error))?,
+    }
+    Ok(())
+}
+
+struct FetchTo<'a> {
+    out: &'a Frames,
+    packing: Packing,
+    hashers: Vec<Option<Box<blake3::Hasher>>>,
+}
+
+impl FetchTo<'_> {
+    fn send(&self, frame: Bytes) -> Result<(), Stop> {
+        hand(self.out, frame).map_err(|_| Stop::Everything)
+    }
+}
+
+impl FetchSink for FetchTo<'_> {
+    fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
+        self.hashers[file] = Some(Box::default());
+        self.send(Frame::opened(file, &meta))
+    }
+
+    fn data(&mut self, file: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), Stop> {
+        let mut at = offset_bytes;
+        for piece in bytes.chunks(PLAIN_BYTES_MAX) {
+            if let Some(hasher) = &mut self.hashers[file] {
+                hasher.update(piece);
+            }
+            self.send(Frame::piece(file, at, piece, self.packing))?;
+            at += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
+        let hash: [u8; HASH_BYTES] = self.hashers[file].take().unwrap_or_default().finalize().into();
+        self.send(Frame::finished(file, &meta, &hash))
+    }
+
+    fn failed(&mut self, file: usize, error: Error) -> Result<(), Stop> {
+        self.hashers[file] = None;
+        self.send(Frame::failed(file, &error))
+    }
+}
+
+fn link(body: &[u8], shelf: &dyn Shelf, out: &Frames) -> Result<(), Error> {
+    let order = Order::decode(body)?;
+    let target = shelf.get(&order.root).and_then(|source| source.read_link(&order.path));
+    hand(
+        out,
+        match target {
+            Ok(target) => Frame::link(&target),
+            Err(error) => Frame::failed(0, &error),
+        },
+    )
+}

@@ -1,0 +1,194 @@
+//! The Source that an agent is: what the engine calls, from as many threads as it likes.
+//!
+//! The calls block; a small runtime of the hub drives the connections. A sink is always called on the caller's thread.
+//! When a connection is lost, the agent is waited for, must show the same folder of the same volume, and what had not
+//! ended is asked for again.
+
+use crate::board::Board;
+use crate::fetching;
+use crate::hub::Reactor;
+use crate::link::Link;
+use crate::messages::{Open, Opened, Shape};
+use crate::wire::{Answer, Order, fault};
+use octo_core::{
+    Cancel, Code, Error, FetchRequest, FetchSink, LinkTarget, ListSink, Listed, RelPath, Source, SourceFeatures,
+    SourcePin,
+};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A request that comes to nothing so often in a row ends the run.
+const ATTEMPTS: u32 = 4;
+
+/// A folder of an agent's machine as a source.
+pub struct AgentSource {
+    reactor: Arc<Reactor>,
+    board: Arc<Board>,
+    host: String,
+    root: String,
+    shape: Shape,
+    /// How long an agent that is gone is waited for.
+    patience: Duration,
+    cancel: Cancel,
+    /// The connection that showed the same folder.
+    proven: Mutex<Option<Arc<Link>>>,
+}
+
+impl AgentSource {
+    pub(crate) fn open(
+        reactor: Arc<Reactor>,
+        board: Arc<Board>,
+        host: &str,
+        root: &str,
+        patience: Duration,
+        cancel: Cancel,
+    ) -> Result<AgentSource, Error> {
+        let (link, shape) = reactor.run(async {
+            let link = board.wait(host, patience, &cancel).await?;
+            let shape = shape(&link, root).await?;
+            Ok((link, shape))
+        })?;
+        let (host, root) = (host.to_owned(), root.to_owned());
+        let proven = Mutex::new(Some(link));
+        Ok(AgentSource { reactor, board, host, root, shape, patience, cancel, proven })
+    }
+
+    /// The agent's connection, one that leads to the same folder.
+    async fn link(&self) -> Result<Arc<Link>, Error> {
+        let link = self.board.wait(&self.host, self.patience, &self.cancel).await?;
+        let proven = || self.proven.lock().unwrap_or_else(PoisonError::into_inner);
+        if proven().as_ref().is_some_and(|known| Arc::ptr_eq(known, &link)) {
+            return Ok(link);
+        }
+        let shape = shape(&link, &self.root).await?;
+        if (&shape.path, &shape.volume) != (&self.shape.path, &self.shape.volume) {
+            return Err(Error::new(Code::SourceChanged, "the agent shows another volume than when the run began"));
+        }
+        *proven() = Some(Arc::clone(&link));
+        Ok(link)
+    }
+
+    /// Tries until it works, or until it came to nothing too often. `attempt` says whether it got any further.
+    async fn persistently<T>(
+        &self,
+        mut attempt: impl AsyncFnMut(&Link) -> (Result<T, Error>, bool),
+    ) -> Result<T, Error> {
+        let mut in_vain = 0;
+        loop {
+            let (tried, got_further) = match self.link().await {
+                Ok(link) => attempt(&link).await,
+                Err(error) => (Err(error), false),
+            };
+            match tried {
+                Err(Error { code: Code::ConnectionLost, .. })
+                    if !self.cancel.is_cancelled() && in_vain + 1 < ATTEMPTS =>
+                {
+                    in_vain = if got_further { 0 } else { in_vain + 1 };
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+async fn shape(link: &Link, root: &str) -> Result<Shape, Error> {
+    let opened: Opened = link.ask_json("open", &Open { root: root.to_owned() }).await?;
+    opened.result()
+}
+
+/// Reads one listing. The flag says whether anything came.
+async fn list(link: &Link, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut bool) -> Result<Listed, Error> {
+    let mut answers = link.ask("list", order).await?;
+    while let Some(frame) = answers.next().await? {
+        match Answer::decode(&frame)? {
+            Answer::Entries(mut entries) => {
+                while let Some(entry) = entries.next()? {
+                    *came = true;
+                    match entry {
+                        Ok(entry) => {
+                            if let ControlFlow::Break(()) = sink.entry(entry) {
+                                return Ok(Listed::Incomplete(Error::new(Code::ListingCut, "no more was wanted")));
+                            }
+                        }
+                        Err((name, why)) => sink.problem(&name, Error::new(Code::BadName, why)),
+                    }
+                }
+            }
+            Answer::Oddity { name, error } => {
+                *came = true;
+                sink.problem(name, error);
+            }
+            Answer::Listed(listed) => return Ok(listed),
+            _ => return Err(fault("an answer to another question")),
+        }
+    }
+    Err(crate::carrier::lost("the listing ended without saying so"))
+}
+
+impl Source for AgentSource {
+    fn features(&self) -> SourceFeatures {
+        SourceFeatures {
+            listings_in_flight: 16,
+            fetches_in_flight: 4,
+            batch_files: 256,
+            folds_case: self.shape.folds_case,
+            stable_ids: self.shape.stable_ids,
+            hides_unreadable: self.shape.hides_unreadable,
+        }
+    }
+
+    fn pin(&self) -> Result<SourcePin, Error> {
+        Ok(SourcePin {
+            kind: "agent".to_owned(),
+            server: self.host.clone(),
+            path: self.shape.path.clone(),
+            volume: self.shape.volume.clone(),
+        })
+    }
+
+    fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
+        let mut again = false;
+        let listed = self.reactor.run(self.persistently(async |link| {
+            if std::mem::take(&mut again) {
+                sink.restart();
+            }
+            let result = list(link, Order::encode(&self.root, folder), sink, &mut again).await;
+            (result, false)
+        }));
+        listed.unwrap_or_else(Listed::Incomplete)
+    }
+
+    fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
+        let mut progress = fetching::Progress::new(batch);
+        let fetched = self.reactor.run(self.persistently(async |link| {
+            let before = progress.got_bytes();
+            let result = fetching::fetch(link, &self.root, &mut progress, sink).await;
+            (result, progress.got_bytes() > before)
+        }));
+        if let (Err(error), Some(file)) = (fetched, progress.first_open()) {
+            // It concerns all that is left; saying so once ends the run.
+            let code = if error.code.stops_run() { error.code } else { Code::Protocol };
+            let _ = sink.failed(file, Error { code, ..error });
+        }
+    }
+
+    fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
+        self.reactor.run(self.persistently(async |link| {
+            let read = async {
+                let mut answers = link.ask("link", Order::encode(&self.root, path)).await?;
+                let frame = answers.next().await?.ok_or_else(|| crate::carrier::lost("no answer came"))?;
+                match Answer::decode(&frame)? {
+                    Answer::Link(target) => Ok(target),
+                    Answer::Failed { error, .. } => Err(error),
+                    _ => Err(fault("an answer to another question")),
+                }
+            };
+            (read.await, false)
+        }))
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,141 @@
+//! Who may speak with whom: TLS 1.3 on both sides, each proven by a certificate of the server's own authority.
+//!
+//! No other authority is ever trusted, and no older protocol is spoken.
+
+use crate::carrier::{ALPN_AGENT, ALPN_PAIR};
+use octo_core::{Code, Error};
+use std::sync::Arc;
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::version::TLS13;
+use tokio_rustls::rustls::{
+    self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+};
+
+/// A certificate with those above it, and its key.
+pub(crate) type Proof = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// The bytes of a certificate's hash that a token carries.
+pub(crate) const PIN_BYTES: usize = 16;
+
+/// What a token says of the authority.
+pub(crate) fn pin(certificate: &CertificateDer<'_>) -> [u8; PIN_BYTES] {
+    let hash = blake3::hash(certificate);
+    std::array::from_fn(|at| hash.as_bytes()[at])
+}
+
+/// Tells certificates apart.
+pub(crate) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    blake3::hash(certificate).to_hex().to_string()
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn broken(error: impl std::fmt::Display) -> Error {
+    Error::new(Code::Insecure, error.to_string())
+}
+
+fn only(authority: &CertificateDer<'static>) -> Result<Arc<RootCertStore>, Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.clone()).map_err(broken)?;
+    Ok(Arc::new(roots))
+}
+
+/// For the server: agents prove themselves, and those that want to be paired cannot yet.
+pub(crate) fn server(authority: &CertificateDer<'static>, proof: Proof) -> Result<Arc<ServerConfig>, Error> {
+    let verifier = WebPkiClientVerifier::builder_with_provider(only(authority)?, provider())
+        .allow_unauthenticated()
+        .build()
+        .map_err(broken)?;
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])
+        .map_err(broken)?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(proof.0, proof.1)
+        .map_err(broken)?;
+    config.alpn_protocols = vec![ALPN_AGENT.to_vec(), ALPN_PAIR.to_vec()];
+    // A resumed session would be one more thing to revoke.
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+/// For an agent that is paired.
+pub(crate) fn agent(
+    authority: &CertificateDer<'static>,
+    proof: Proof,
+    protocol: &[u8],
+) -> Result<Arc<ClientConfig>, Error> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])
+        .map_err(broken)?
+        .with_root_certificates(only(authority)?)
+        .with_client_auth_cert(proof.0, proof.1)
+        .map_err(broken)?;
+    config.alpn_protocols = vec![protocol.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// For an agent that is to be paired and knows nothing but the hash of its token.
+pub(crate) fn stranger(pin: [u8; PIN_BYTES]) -> Result<Arc<ClientConfig>, Error> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])
+        .map_err(broken)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Pinned { pin, provider: provider() }))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![ALPN_PAIR.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Trusts the one authority whose certificate has this hash, and whom it vouches for.
+#[derive(Debug)]
+struct Pinned {
+    pin: [u8; PIN_BYTES],
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let unknown = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let authority = intermediates.iter().find(|it| pin(it) == self.pin).ok_or_else(unknown)?;
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.clone().into_owned())?;
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider));
+        let verifier = verifier.build().map_err(|_| unknown())?;
+        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::General("TLS 1.2 is not spoken".to_owned()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

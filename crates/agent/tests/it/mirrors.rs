@@ -1,0 +1,101 @@
+//! Whole runs: the real engine, a real agent, a real target.
+
+use crate::world::{World, loopback};
+use octo_core::{Cancel, Outcome, RunReport, Source};
+use octo_disk::{DiskOptions, DiskTarget};
+use octo_mirror::RunOptions;
+use octo_testkit::clock::TestClock;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+fn mirror(source: &dyn Source, target: &Path) -> RunReport {
+    let options = DiskOptions { create: true, ..DiskOptions::default() };
+    let target = DiskTarget::open(target, options).unwrap();
+    let silent = octo_core::monitor::Silent;
+    octo_mirror::run(source, &target, &RunOptions::default(), &silent, &TestClock::real(), &Cancel::new()).report
+}
+
+/// Every file below `folder` with its content and last write time in 100 ns, our own folder left out.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, u128)> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap().map(Result::unwrap) {
+            let (path, meta) = (entry.path(), entry.metadata().unwrap());
+            if meta.is_dir() && entry.file_name() != ".octobackup" {
+                folders.push(path);
+            } else if meta.is_file() {
+                let content = std::fs::read(&path).unwrap();
+                let ticks = meta.modified().unwrap().duration_since(UNIX_EPOCH).unwrap().as_nanos() / 100;
+                found.insert(path.strip_prefix(folder).unwrap().to_owned(), (content, ticks));
+            }
+        }
+    }
+    found
+}
+
+fn fill(world: &World, folders: usize, files: usize) {
+    for folder in 0..folders {
+        let folder = world.data().join(format!("folder {folder}"));
+        std::fs::create_dir(&folder).unwrap();
+        for n in 0..files {
+            std::fs::write(folder.join(format!("file {n}")), vec![n as u8; n * 211]).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_run_makes_an_equal_mirror_the_next_copies_nothing_and_a_third_deletes_what_is_gone() {
+    let world = World::new();
+    fill(&world, 20, 30);
+    std::fs::write(world.data().join("large"), vec![7; 70 << 20]).unwrap();
+    let hub = world.hub(loopback());
+    let _agent = world.join(&hub, hub.address());
+    let source = world.source(&hub);
+    let first = mirror(&source, &world.at("mirror"));
+    assert_eq!(first.outcome, Outcome::Succeeded, "{first:#?}");
+    assert!(tree(&world.data()) == tree(&world.at("mirror")));
+    let second = mirror(&source, &world.at("mirror"));
+    assert_eq!((second.outcome, second.counts.unchanged, second.counts.copied_bytes), (Outcome::Succeeded, 601, 0));
+    std::fs::remove_dir_all(world.data().join("folder 3")).unwrap();
+    let third = mirror(&source, &world.at("mirror"));
+    assert_eq!(third.outcome, Outcome::Succeeded, "{third:#?}");
+    assert!(tree(&world.data()) == tree(&world.at("mirror")));
+}
+
+#[test]
+fn an_agent_killed_again_and_again_leads_to_an_equal_mirror() {
+    let world = World::new();
+    fill(&world, 40, 40);
+    std::fs::write(world.data().join("large"), vec![7; 100 << 20]).unwrap();
+    let hub = world.hub(loopback());
+    let mut agent = world.join(&hub, hub.address());
+    let source = world.source(&hub);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Pauses without a common measure, so that the deaths fall on different work.
+            for pause in [90u64, 310, 170, 430, 60, 530] {
+                std::thread::sleep(Duration::from_millis(pause));
+                if over.load(Ordering::SeqCst) {
+                    break;
+                }
+                let dying = std::mem::replace(&mut agent, world.start());
+                dying.kill();
+            }
+        });
+        let mut report = mirror(&source, &world.at("mirror"));
+        // A run may end as failed when its agent is gone; the next one finishes the work.
+        for _ in 0..5 {
+            if report.outcome == Outcome::Succeeded {
+                break;
+            }
+            report = mirror(&source, &world.at("mirror"));
+        }
+        over.store(true, Ordering::SeqCst);
+        assert_eq!(report.outcome, Outcome::Succeeded, "{report:#?}");
+    });
+    assert!(tree(&world.data()) == tree(&world.at("mirror")));
+}

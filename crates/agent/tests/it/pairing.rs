@@ -1,0 +1,83 @@
+//! Who may speak: one-time tokens, pinned servers, revoked agents, folders that are not allowed.
+
+use crate::world::{HOST, World, loopback, pin_text, text, until};
+use octo_core::{Cancel, Code, Source};
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn a_token_pairs_one_machine_once_and_nothing_secret_is_left_readable() {
+    let world = World::new();
+    let hub = world.hub(loopback());
+    let token = hub.invite(HOST).unwrap().reveal();
+    let first = world.enroll(hub.address(), &token);
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    let again = world.enroll(hub.address(), &token);
+    let words = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(!again.status.success() && words.contains("used already"), "{words}");
+    assert!(!words.contains(&token[6..]), "{words}");
+    for file in ["agent/identity.json", "server/authority.json", "server/hosts.json"] {
+        let mode = std::fs::metadata(world.at(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    let kept = std::fs::read_to_string(world.at("server/hosts.json")).unwrap();
+    assert!(!kept.contains(&token[6..38]), "the secret is kept");
+}
+
+#[test]
+fn a_server_that_is_not_the_tokens_is_told_nothing() {
+    let (world, other) = (World::new(), World::new());
+    let (hub, wrong) = (world.hub(loopback()), other.hub(loopback()));
+    let token = hub.invite(HOST).unwrap().reveal();
+    let output = world.enroll(wrong.address(), &token);
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && words.contains("could not prove itself"), "{words}");
+    // It is still good for the right one.
+    assert!(world.enroll(hub.address(), &token).status.success());
+}
+
+#[test]
+fn a_revoked_agent_is_cut_off_at_once_and_stays_out_until_it_is_paired_again() {
+    let world = World::new();
+    let hub = world.hub(loopback());
+    let agent = world.join(&hub, hub.address());
+    let source = world.source(&hub);
+    assert!(source.pin().is_ok());
+    hub.revoke(HOST).unwrap();
+    until("the connection's end", || !hub.is_connected(HOST));
+    let error = hub.source(HOST, text(&world.data()), Cancel::new()).err().unwrap();
+    assert_eq!(error.code, Code::Usage);
+    agent.kill();
+    // With its old certificate it comes no further than the door.
+    let old = world.start();
+    let stranger = World::new();
+    let _newcomer = stranger.join(&hub, hub.address());
+    until("another agent", || hub.is_connected(HOST));
+    assert!(pin_text(&stranger.source(&hub)).contains(text(&stranger.data())));
+    old.kill();
+}
+
+#[test]
+fn folders_that_are_not_allowed_are_neither_opened_nor_told_apart() {
+    let world = World::new();
+    let hub = world.hub(loopback());
+    let _agent = world.join(&hub, hub.address());
+    let open = |path: &str| hub.source(HOST, path, Cancel::new()).err().map(|error| error.detail.replace(path, ""));
+    assert_eq!(open(text(&world.data())), None);
+    let denied = open("/etc").unwrap();
+    assert!(denied.contains("roots"), "{denied}");
+    assert_eq!(open("/nothing of that name"), Some(denied.clone()));
+    assert_eq!(open(&format!("{}/../server", text(&world.data()))), Some(denied));
+}
+
+#[test]
+fn an_agent_that_is_not_paired_says_what_to_do() {
+    let world = World::new();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_octobackup-agent"))
+        .arg("--config")
+        .arg(world.at("agent.toml"))
+        .arg("run")
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && words.contains("enroll"), "{words}");
+}

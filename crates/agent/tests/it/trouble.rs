@@ -1,0 +1,91 @@
+//! Cut connections, killed agents, restarted servers: what has not ended is asked for again.
+
+use crate::world::{HOST, World, loopback, until};
+use octo_core::{Code, FetchRequest, Listed, RelPath, Source};
+use octo_testkit::proxy::{Proxy, Trouble};
+use octo_testkit::source_suite::{fetch, keep_list, request};
+
+fn content(size: usize) -> Vec<u8> {
+    (0..size as u64).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes()[0]).collect()
+}
+
+#[test]
+fn a_cut_connection_is_made_anew_and_a_large_file_goes_on_where_it_stopped() {
+    let world = World::new();
+    let whole = content(6 << 20);
+    std::fs::write(world.data().join("large"), &whole).unwrap();
+    std::fs::write(world.data().join("small"), b"small").unwrap();
+    let hub = world.hub(loopback());
+    let proxy = Proxy::start(hub.address()).unwrap();
+    let _agent = world.join(&hub, proxy.addr());
+    let source = world.source(&hub);
+    let before = proxy.connections();
+    // Each connection lives for 3 MiB of the agent's words: the file needs several.
+    proxy.set(Trouble { cut_after_bytes: Some(3 << 20), ..Trouble::default() }, Trouble::default());
+    let files = fetch(&source, &[request("large"), request("small")], None);
+    assert_eq!(files[0].error, None);
+    assert!(files[0].content() == whole, "other bytes");
+    assert_eq!(files[1].content(), b"small");
+    assert!(proxy.connections() > before, "the connection was never cut");
+    let came: usize = files[0].pieces.iter().map(|piece| piece.1.len()).sum();
+    assert_eq!(came, whole.len(), "what had arrived was fetched again");
+}
+
+#[test]
+fn a_killed_agent_that_comes_back_goes_on_serving_the_same_source() {
+    let world = World::new();
+    for n in 0..50 {
+        std::fs::write(world.data().join(n.to_string()), n.to_string()).unwrap();
+    }
+    let hub = world.hub(loopback());
+    let agent = world.join(&hub, hub.address());
+    let source = world.source(&hub);
+    assert_eq!(keep_list(&source, &RelPath::root(), usize::MAX).entries.len(), 50);
+    agent.kill();
+    let _agent = world.start();
+    let list = keep_list(&source, &RelPath::root(), usize::MAX);
+    assert_eq!((list.end, list.entries.len()), (Listed::Complete, 50));
+    let batch: Vec<FetchRequest> = (0..50).map(|n| request(&n.to_string())).collect();
+    for (n, file) in fetch(&source, &batch, None).iter().enumerate() {
+        assert_eq!(file.content(), n.to_string().as_bytes());
+    }
+}
+
+#[test]
+fn an_agent_finds_a_restarted_server_by_itself() {
+    let world = World::new();
+    std::fs::write(world.data().join("file"), b"content").unwrap();
+    let hub = world.hub(loopback());
+    let address = hub.address();
+    let _agent = world.join(&hub, address);
+    until("the agent", || hub.is_connected(HOST));
+    drop(hub);
+    // The port may be held for a moment by connections that are ending.
+    let mut again = None;
+    until("the port", || {
+        again = octo_agent::Hub::open(&world.at("server"), address).ok();
+        again.is_some()
+    });
+    let hub = again.unwrap();
+    let source = world.source(&hub);
+    assert_eq!(keep_list(&source, &RelPath::root(), usize::MAX).names(), [b"file"]);
+}
+
+#[test]
+fn another_volume_behind_the_same_path_ends_the_run() {
+    let world = World::new();
+    std::fs::write(world.data().join("file"), b"content").unwrap();
+    let hub = world.hub(loopback());
+    let agent = world.join(&hub, hub.address());
+    let source = world.source(&hub);
+    agent.kill();
+    // The path leads elsewhere when the agent is back.
+    std::fs::rename(world.data(), world.at("other")).unwrap();
+    std::os::unix::fs::symlink(world.at("other"), world.data()).unwrap();
+    let _agent = world.start();
+    match keep_list(&source, &RelPath::root(), usize::MAX).end {
+        Listed::Incomplete(error) => assert_eq!(error.code, Code::SourceChanged),
+        Listed::Complete => panic!("another folder was taken for the same"),
+    }
+    assert!(matches!(source.pin(), Ok(pin) if pin.kind == "agent" && pin.server == HOST));
+}
