@@ -12,7 +12,7 @@ use std::process::Command;
 
 const TRIPLE: &str = "x86_64-pc-windows-gnu";
 /// What runs under Wine besides the program itself: their tests say what of them is about Linux only.
-const TESTED: &[&str] = &["octo-core", "octo-disk", "octo-mirror"];
+const TESTED: &[&str] = &["octo-core", "octo-disk", "octo-mirror", "octo-testkit"];
 /// Where Debian puts what nobody starts by hand.
 const WINE: &str = "/usr/lib/wine/wine64";
 const WINE_SERVER: &str = "/usr/lib/wine/wineserver64";

@@ -7,6 +7,7 @@ pub mod generated;
 pub mod memory;
 pub mod proxy;
 pub mod recording;
+#[cfg(unix)]
 pub mod samba;
 pub mod source_faults;
 pub mod source_suite;

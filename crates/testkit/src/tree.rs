@@ -6,9 +6,8 @@ use octo_core::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One entry: what it is, its bytes (of a link, its text), its last write time.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,7 +49,8 @@ pub fn read_tree(root: &Path) -> Tree {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(root.join(folder.to_os())).expect("a folder that can be listed") {
             let name = entry.expect("a listing that ends well").file_name();
-            let path = folder.join(&Name::new(name.as_bytes()).expect("the kernel's names are names"));
+            let path = folder
+                .join(&Name::new(octo_core::path::os_bytes(name.as_ref())).expect("the kernel's names are names"));
             if is_ours(&path) {
                 continue;
             }
@@ -64,11 +64,18 @@ pub fn read_tree(root: &Path) -> Tree {
             } else {
                 (Kind::File, std::fs::read(&full).expect("a file that can be read"))
             };
-            let nanos = u32::try_from(meta.mtime_nsec()).unwrap_or(0);
-            tree.insert(path, Node { kind, content, write_time: Timestamp::from_unix(meta.mtime(), nanos) });
+            let write_time = timestamp(meta.modified().expect("a time"));
+            tree.insert(path, Node { kind, content, write_time });
         }
     }
     tree
+}
+
+fn timestamp(time: SystemTime) -> Timestamp {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => Timestamp((after.as_nanos() / 100) as i64),
+        Err(before) => Timestamp(-(before.duration().as_nanos().div_ceil(100) as i64)),
+    }
 }
 
 /// What a target holds below `folder`; paths are below it too. What is ours at its root is left out. Panics if it

@@ -163,6 +163,6 @@ fn a_source_does_not_follow_links_below_its_root() {
     let (kept, listed) = list_source(&source, "folder");
     assert!(matches!(listed, Listed::Incomplete(error) if error.code == Code::KindMoved) && kept.entries.is_empty());
     for path in ["file", "folder/canary"] {
-        assert_eq!(crate::source::fetch_one(&source, path).unwrap_err().code, Code::KindMoved, "{path}");
+        assert_eq!(crate::fetch::one(&source, path).unwrap_err().code, Code::KindMoved, "{path}");
     }
 }

@@ -5,6 +5,7 @@ use octo_disk::{DiskOptions, DiskTarget};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -113,6 +114,7 @@ pub fn make_reserved(target: &dyn Target) {
     }
 }
 
+#[cfg(target_os = "linux")]
 /// Runs a tool of the system, or says which package has it.
 pub fn run(package: &str, program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output();
@@ -121,6 +123,7 @@ pub fn run(package: &str, program: &str, arguments: &[&str]) {
     assert!(output.status.success(), "{program} {arguments:?} failed (are you root?): {said}");
 }
 
+#[cfg(target_os = "linux")]
 /// Gives this thread mounts of its own: they are invisible to others and end with the thread, whatever happens.
 pub fn own_mounts() {
     #[expect(unsafe_code, reason = "mounts of this thread only; no file descriptor is concerned")]
@@ -129,14 +132,17 @@ pub fn own_mounts() {
     run("mount", "mount", &["--make-rprivate", "/"]);
 }
 
+#[cfg(target_os = "linux")]
 /// Something mounted at a path, until it is dropped: after all that is opened below it, before the folder is removed.
 pub struct Mounted(PathBuf);
 
+#[cfg(target_os = "linux")]
 pub fn mount(arguments: &[&str], path: &Path) -> Mounted {
     run("mount", "mount", &[arguments, &[path.to_str().unwrap()]].concat());
     Mounted(path.to_path_buf())
 }
 
+#[cfg(target_os = "linux")]
 impl Drop for Mounted {
     fn drop(&mut self) {
         // Lazily: a failed test may still have files open. A loop device goes with its mount.
@@ -144,6 +150,7 @@ impl Drop for Mounted {
     }
 }
 
+#[cfg(target_os = "linux")]
 /// A small filesystem in a file, mounted for this thread.
 pub struct Disk {
     pub path: PathBuf,
@@ -152,6 +159,7 @@ pub struct Disk {
     _temp: TempDir,
 }
 
+#[cfg(target_os = "linux")]
 impl Disk {
     /// `make` and `mount` are each a package, a program of it, and its options; `mount` gets image and folder at the end.
     pub fn new(megabytes: u64, make: (&str, &str, &[&str]), mount: (&str, &str, &[&str])) -> Disk {
@@ -171,5 +179,6 @@ impl Disk {
     }
 }
 
+#[cfg(target_os = "linux")]
 /// Mounts an image through the kernel.
 pub const LOOP: (&str, &str, &[&str]) = ("mount", "mount", &["-o", "loop"]);

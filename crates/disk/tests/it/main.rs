@@ -1,15 +1,24 @@
-//! Everything here runs on real filesystems, as root; nothing is skipped.
+//! Everything here runs on real filesystems, as root on Linux; nothing is skipped. On Windows, and under Wine, runs what is
+//! not about Linux itself.
 
-#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[cfg(target_os = "linux")]
 mod confinement;
+mod fetch;
 mod ground;
+#[cfg(target_os = "linux")]
 mod locking;
 mod model;
+#[cfg(target_os = "linux")]
 mod mounts;
+#[cfg(target_os = "linux")]
 mod place;
 mod primitives;
+#[cfg(target_os = "linux")]
 mod probes;
 mod recorded;
+#[cfg(target_os = "linux")]
 mod source;
+#[cfg(windows)]
+mod windows;

@@ -67,7 +67,7 @@ fn a_source_lists_a_mount_point_and_does_not_go_into_it() {
     assert_eq!((kept.names(), listed), (vec!["file".into(), "inner".into()], Listed::Complete));
     let (kept, listed) = list_source(&source, "inner");
     assert!(matches!(listed, Listed::Incomplete(error) if error.code == Code::OtherDevice) && kept.entries.is_empty());
-    assert_eq!(crate::source::fetch_one(&source, "inner/theirs").unwrap_err().code, Code::OtherDevice);
+    assert_eq!(crate::fetch::one(&source, "inner/theirs").unwrap_err().code, Code::OtherDevice);
 }
 
 #[test]

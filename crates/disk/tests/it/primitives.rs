@@ -1,9 +1,13 @@
 //! What each primitive promises on an ordinary disk.
 
 use crate::ground::*;
-use octo_core::{Code, Done, FileId, Kind, LinkTarget, LinkType, Listed, Target, Timestamp};
-use octo_disk::{DiskOptions, DiskTarget, Modes};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use octo_core::{Code, Done, LinkTarget, LinkType, Listed, Target, Timestamp};
+#[cfg(target_os = "linux")]
+use {
+    octo_core::{FileId, Kind},
+    octo_disk::{DiskOptions, DiskTarget, Modes},
+    std::os::unix::fs::{MetadataExt, PermissionsExt},
+};
 
 #[test]
 fn times_are_exact_to_100_ns_on_files_folders_and_links() {
@@ -25,6 +29,7 @@ fn times_are_exact_to_100_ns_on_files_folders_and_links() {
     assert_eq!(code(target.set_times(&p("missing"), MOMENT, None)), Code::TargetMoved);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn the_id_of_an_entry_is_its_inode_and_its_links_are_counted() {
     let yard = yard();
@@ -39,6 +44,7 @@ fn the_id_of_an_entry_is_its_inode_and_its_links_are_counted() {
     assert_eq!(yard.target.look(&p("a")).unwrap(), Some(a));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn what_is_made_is_private_whatever_the_umask_and_the_parent_say() {
     let yard = yard();
@@ -128,6 +134,7 @@ fn a_sink_that_wants_no_more_ends_the_listing_as_incomplete() {
     assert!(matches!(yard.target.list(&p(""), &mut Enough), Listed::Incomplete(_)));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_target_that_does_not_exist_is_empty_in_a_dry_run_and_made_otherwise() {
     let temp = temp();
@@ -150,6 +157,7 @@ fn a_target_that_does_not_exist_is_empty_in_a_dry_run_and_made_otherwise() {
     assert_eq!(code(a_file), Code::TargetFailed);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_scratch_file_has_no_name() {
     let yard = yard();
@@ -160,6 +168,7 @@ fn a_scratch_file_has_no_name() {
     assert!(list_target(&yard.target, ".octobackup/tmp").entries.is_empty());
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn the_boot_id_is_that_of_the_machine() {
     let yard = yard();
@@ -167,6 +176,7 @@ fn the_boot_id_is_that_of_the_machine() {
     assert_eq!(yard.target.boot_id(), open(&yard.root).boot_id());
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_handle_stays_in_the_mirror_when_the_mirror_is_moved() {
     let yard = yard();

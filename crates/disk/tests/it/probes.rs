@@ -93,7 +93,7 @@ fn btrfs_can_do_everything_and_its_subvolumes_number_files_apart() {
     let (above, below) = (list_source(&source, "").0, list_source(&source, "subvolume").0);
     let volume = |kept: &Kept, name: &str| kept.entries[name.as_bytes()].id.unwrap().volume;
     assert_ne!(volume(&above, "file"), volume(&below, "file1"));
-    let (opened, _, _) = crate::source::fetch_one(&source, "subvolume/file1").unwrap();
+    let (opened, _, _) = crate::fetch::one(&source, "subvolume/file1").unwrap();
     assert_eq!(opened.id, below.entries[&b"file1"[..]].id);
 }
 

@@ -50,6 +50,7 @@ fn a_recorded_link_is_an_entry_like_others() {
     assert_eq!(target.look(&p("moved")).unwrap(), None, "the link does not come back");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn records_survive_without_a_checkpoint_and_with_one() {
     let yard = yard();
@@ -131,6 +132,7 @@ fn many_recorded_links_are_all_listed() {
     assert_eq!(list_target(&yard.target, "").entries.len(), 2345 + 2);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn posix_links_that_cannot_be_made_are_recorded() {
     let yard = yard();

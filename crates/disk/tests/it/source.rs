@@ -1,74 +1,12 @@
 //! A local folder as a source.
 
+use crate::fetch::{Kept, one as fetch_one, request};
 use crate::ground::*;
-use octo_core::{
-    Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, LinkType, Listed, Meta, Ranges, Source, Stop, Timestamp,
-};
+use octo_core::{Code, FetchRequest, Kind, LinkTarget, LinkType, Listed, Ranges, Source, Stop, Timestamp};
 use octo_disk::LocalSource;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
-
-/// Keeps what a fetch says, in the order it says it.
-#[derive(Default)]
-struct Kept {
-    told: Vec<(usize, &'static str)>,
-    opened: Option<Meta>,
-    finished: Option<Meta>,
-    error: Option<Error>,
-    data: Vec<(u64, Vec<u8>)>,
-    /// Run when a file was opened.
-    meanwhile: Option<Box<dyn FnMut()>>,
-    stop_at: Option<(usize, Stop)>,
-}
-
-impl FetchSink for Kept {
-    fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
-        self.told.push((file, "opened"));
-        self.opened = Some(meta);
-        if let Some(act) = &mut self.meanwhile {
-            act();
-        }
-        match self.stop_at {
-            Some((at, stop)) if at == file => Err(stop),
-            _ => Ok(()),
-        }
-    }
-
-    fn data(&mut self, file: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), Stop> {
-        if self.told.last() != Some(&(file, "data")) {
-            self.told.push((file, "data"));
-        }
-        self.data.push((offset_bytes, bytes.to_vec()));
-        Ok(())
-    }
-
-    fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
-        self.told.push((file, "finished"));
-        self.finished = Some(meta);
-        Ok(())
-    }
-
-    fn failed(&mut self, file: usize, error: Error) -> Result<(), Stop> {
-        self.told.push((file, "failed"));
-        self.error = Some(error);
-        Ok(())
-    }
-}
-
-fn request(path: &str) -> FetchRequest {
-    FetchRequest { path: p(path), listed: Meta::new(Kind::File, 1, Timestamp(0)), parts: None, snapshot: None }
-}
-
-/// Opened, finished and all bytes of one file.
-pub fn fetch_one(source: &LocalSource, path: &str) -> Result<(Meta, Meta, Vec<u8>), Error> {
-    let mut kept = Kept::default();
-    source.fetch(&[request(path)], &mut kept);
-    match kept.error {
-        Some(error) => Err(error),
-        None => Ok((kept.opened.unwrap(), kept.finished.unwrap(), kept.data.into_iter().flat_map(|d| d.1).collect())),
-    }
-}
 
 fn set_modified(path: &Path, nanos: u64) {
     std::fs::File::open(path).unwrap().set_modified(UNIX_EPOCH + Duration::from_nanos(nanos)).unwrap();

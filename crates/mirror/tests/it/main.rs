@@ -1,16 +1,25 @@
-//! The engine's promises, kept on a real disk and on fakes.
+//! The engine's promises, kept on a real disk and on fakes. On Windows, and under Wine: that dying loses nothing.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod crash;
+#[cfg(unix)]
 mod disk;
+#[cfg(unix)]
 mod faults;
+#[cfg(unix)]
 mod kills;
+#[cfg(unix)]
 mod loopfs;
+#[cfg(unix)]
 mod memory;
 mod pair;
+#[cfg(unix)]
 mod promises;
+#[cfg(unix)]
 mod review;
+#[cfg(unix)]
 mod snapshots;
 mod support;
+#[cfg(unix)]
 mod watched;

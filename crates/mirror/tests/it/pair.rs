@@ -5,9 +5,8 @@ use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_mirror::RunOptions;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A source and a mirror in temporary folders.
 pub struct Pair {
@@ -85,11 +84,18 @@ fn walk(root: &Path, at: &Path, out: &mut Tree) {
         } else {
             ("file", fs::read(&full).unwrap())
         };
-        let ticks = meta.mtime() * 10_000_000 + meta.mtime_nsec() / 100;
+        let ticks = ticks(meta.modified().unwrap());
         out.insert(path.clone(), Node { kind, content, ticks });
         if meta.is_dir() {
             walk(root, &path, out);
         }
+    }
+}
+
+fn ticks(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => (after.as_nanos() / 100) as i64,
+        Err(before) => -(before.duration().as_nanos().div_ceil(100) as i64),
     }
 }
 

@@ -11,4 +11,5 @@ mod secrets;
 mod server;
 mod share;
 mod stop;
+mod wine;
 mod world;

@@ -1,13 +1,22 @@
 //! The tools of the tests are tested too.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(unix)]
 mod generated;
 mod local;
+#[cfg(unix)]
 mod mem_target;
+#[cfg(unix)]
 mod memory;
+#[cfg(unix)]
 mod power_loss;
+#[cfg(unix)]
 mod proxy;
+#[cfg(unix)]
 mod recording;
+#[cfg(unix)]
 mod source_faults;
+#[cfg(unix)]
 mod stop;
+#[cfg(unix)]
 mod versions;
