@@ -158,7 +158,11 @@ pub(crate) fn rename_over(root: &Root, from: &RelPath, to: &RelPath) -> Result<D
 
 /// A rename that replaces nothing; Windows always can.
 pub(crate) fn rename_new(root: &Root, from: &RelPath, to: &RelPath, _noreplace: bool) -> Result<Done, Fault> {
-    between(root, from, to, |from, to| rename(&from.open(How::open(fs::DELETE))?, to, false))
+    between(root, from, to, |from_place, to_place| {
+        let handle = from_place.open(How::open(fs::DELETE))?;
+        // Its own name is taken too; Windows would say that all is done.
+        if from == to { Err(fault::TAKEN) } else { rename(&handle, to_place, false) }
+    })
 }
 
 fn rename(handle: &Handle, to: &Place<'_>, replace: bool) -> Result<(), Fault> {

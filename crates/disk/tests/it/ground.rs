@@ -1,6 +1,8 @@
 //! Folders, filesystems and short words for the tests.
 
-use octo_core::{Code, Entry, Error, ListSink, Listed, Meta, RelPath, Source, Target, Timestamp};
+#[cfg(target_os = "linux")]
+use octo_core::Source;
+use octo_core::{Code, Entry, Error, ListSink, Listed, Meta, RelPath, Target, Timestamp};
 use octo_disk::{DiskOptions, DiskTarget};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -91,6 +93,7 @@ pub fn list_target(target: &dyn Target, folder: &str) -> Kept {
     kept
 }
 
+#[cfg(target_os = "linux")]
 pub fn list_source(source: &dyn Source, folder: &str) -> (Kept, Listed) {
     let mut kept = Kept::default();
     let listed = source.list(&p(folder), &mut kept);
