@@ -86,6 +86,9 @@ codes! {
     /// A listing ended early.
     ListingCut, "listing-cut", NextRun, false, "folder could not be listed to its end",
         "Nothing in this folder was deleted. The next run lists it again.";
+    /// Asking for it ends the connection, or is never answered, though the server works otherwise.
+    ServerFails, "server-fails", AtEndOfRun, false, "the server fails when it is asked for this",
+        "The server ended the connection or did not answer each time, and serves everything else. Look at the entry on the server itself, and at the server's disk, event log and virus scanner. An existing copy was kept, and nothing in this folder was deleted.";
     /// Another filesystem is mounted inside the source or the target.
     OtherDevice, "other-device", Never, false, "another filesystem is mounted there",
         "Nothing below it was touched, in the source or in the mirror. Give it a job of its own, exclude it, or unmount it.";

@@ -194,6 +194,10 @@ impl<'a> Context<'a> {
 
     /// The run cannot go on. The first reason counts.
     pub fn fail(&self, error: Error) {
+        if error.code == Code::Cancelled && self.cancel.is_cancelled() {
+            // A call that ended because we asked it to is no reason of its own.
+            return;
+        }
         let mut fatal = lock(&self.fatal);
         if fatal.is_none() {
             let problem = Problem { code: error.code, path: RelPath::root(), detail: error.detail.clone() };

@@ -33,7 +33,7 @@ impl Attempts {
         if self.0 < AMONG_OTHERS + ALONE {
             return Ok(());
         }
-        Err(Error::new(Code::SourceEntry, format!("each time it is asked for, the connection fails ({why})")))
+        Err(Error::new(Code::ServerFails, why.to_string()))
     }
 }
 

@@ -6,6 +6,7 @@ mod connection;
 mod doctor;
 mod held;
 mod local;
+mod outage;
 mod restore;
 mod secrets;
 mod server;

@@ -15,5 +15,6 @@ mod protection;
 mod proxy;
 mod reading;
 mod reconnect;
+mod robust;
 mod seeds;
 mod suite;

@@ -14,6 +14,10 @@ pub enum Fault {
     CutAt(usize),
     /// Flip a bit in this one.
     FlipAt(usize),
+    /// Hang up when the client says this name.
+    CutOn(&'static str),
+    /// Never say a word again when the client has said this name.
+    SilentOn(&'static str),
     /// Alter the client's first message.
     AlterQuestion(fn(&mut [u8])),
     /// Alter the server's first message.
@@ -23,7 +27,7 @@ pub enum Fault {
 /// A running proxy; its threads end with the connections.
 pub struct Proxy {
     pub addr: SocketAddr,
-    fault: Arc<Mutex<Fault>>,
+    fault: Arc<Mutex<(Fault, usize)>>,
     seen: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -31,13 +35,18 @@ impl Proxy {
     pub fn start(server: String) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
-        let fault = Arc::new(Mutex::new(Fault::Nothing));
+        let fault = Arc::new(Mutex::new((Fault::Nothing, 0_usize)));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (faults, seens) = (Arc::clone(&fault), Arc::clone(&seen));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(&server) else { continue };
-                let fault = *faults.lock().unwrap();
+                let fault = {
+                    let (fault, left) = &mut *faults.lock().unwrap();
+                    let now = if *left > 0 { *fault } else { Fault::Nothing };
+                    *left = left.saturating_sub(1);
+                    now
+                };
                 let seen = Arc::clone(&seens);
                 let (from, to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
                 thread::spawn(move || answers(from, to, fault, &seen));
@@ -49,7 +58,12 @@ impl Proxy {
 
     /// For the connections to come.
     pub fn set(&self, fault: Fault) {
-        *self.fault.lock().unwrap() = fault;
+        self.set_for(fault, usize::MAX);
+    }
+
+    /// For so many connections to come; the others are good.
+    pub fn set_for(&self, fault: Fault, connections: usize) {
+        *self.fault.lock().unwrap() = (fault, connections);
         self.seen.lock().unwrap().clear();
     }
 
@@ -73,7 +87,25 @@ fn questions(mut from: TcpStream, mut to: TcpStream, fault: Fault) {
     if let Fault::AlterQuestion(how) = fault {
         let _ = alter(&mut from, &mut to, how);
     }
-    let _ = std::io::copy(&mut from, &mut to);
+    if let Fault::CutOn(name) | Fault::SilentOn(name) = fault {
+        let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            if buffer[..read].windows(name.len()).any(|part| part == name) {
+                if let Fault::SilentOn(_) = fault {
+                    // Until the client gives up.
+                    while let Ok(1..) = from.read(&mut buffer) {}
+                }
+                break;
+            }
+            if to.write_all(&buffer[..read]).is_err() {
+                break;
+            }
+        }
+        let _ = from.shutdown(Shutdown::Both);
+    } else {
+        let _ = std::io::copy(&mut from, &mut to);
+    }
     let _ = to.shutdown(Shutdown::Both);
 }
 

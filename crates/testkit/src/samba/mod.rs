@@ -36,7 +36,7 @@ pub const PACKAGES: &[&str] =
     &["samba", "samba-vfs-modules", "smbclient", "libnss-wrapper", "gcc", "libc6-dev", "attr"];
 
 /// The programs of those packages that are called.
-const PROGRAMS: &[&str] = &["smbd", "smbpasswd", "net", "smbcacls", "cc", "sh", "setsid"];
+const PROGRAMS: &[&str] = &["smbd", "smbpasswd", "net", "smbcacls", "smbcontrol", "cc", "sh", "setsid"];
 const SHIM_SOURCE: &str = include_str!("backupintent_shim.c");
 /// Found through the loader's path.
 const NSS_WRAPPER: &str = "libnss_wrapper.so";
@@ -143,6 +143,18 @@ impl Samba {
         }
         let ready = format!("{}:{}", self.addr(), Samba::OTHER_PORT);
         self.server = Some(Server::start(&command, self.folder.path(), &self.path("logs/smbd.out"), &ready));
+    }
+
+    /// Takes a share away, or offers it again; whoever uses it is thrown off it.
+    pub fn offer(&self, share: &str, is_there: bool) {
+        let (conf, section) = (self.path("smb.conf"), format!("[{share}]\n"));
+        let gone = format!("{section}   available = no\n");
+        let text = fs::read_to_string(&conf).expect("smb.conf");
+        let text = if is_there { text.replace(&gone, &section) } else { text.replace(&section, &gone) };
+        fs::write(&conf, text).expect("smb.conf");
+        for order in [&["reload-config"][..], &["close-share", share]] {
+            self.run(Command::new("smbcontrol").arg("-s").arg(&conf).arg("smbd").args(order), "");
+        }
     }
 
     /// The process id of the server, for tests of the fixture itself.

@@ -1,0 +1,112 @@
+//! Mirror runs over a line that breaks: they go on, or say why not, and never delete for it.
+
+use crate::world::{Ran, World, assert_same, finish, tree};
+use octo_testkit::proxy::{Proxy, Trouble};
+use octo_testkit::samba::Samba;
+use octo_testkit::samba::SambaOptions;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Child;
+use std::time::Duration;
+
+const FOLDERS: usize = 40;
+const FILES: usize = 50;
+
+/// A few thousand files, small and large.
+fn samba() -> (Samba, PathBuf) {
+    let samba = Samba::start(SambaOptions::new());
+    let root = samba.share_path("plainfs");
+    for folder in 0..FOLDERS {
+        fs::create_dir(root.join(format!("d{folder}"))).unwrap();
+        for file in 0..FILES {
+            let content = vec![(folder * 7 + file) as u8; folder * 100 + file];
+            fs::write(root.join(format!("d{folder}/f{file}")), content).unwrap();
+        }
+    }
+    fs::write(root.join("large"), (0..20_000_000_u32).map(|i| (i / 1000) as u8).collect::<Vec<_>>()).unwrap();
+    (samba, root)
+}
+
+fn start(world: &World, at: &str, options: &[&str]) -> Child {
+    let (source, dst) = (format!("//{at}/plainfs"), world.dst());
+    let mut args = vec!["sync".as_ref(), source.as_ref(), dst.as_os_str(), "--user".as_ref(), "plain".as_ref()];
+    args.extend(options.iter().map(std::ffi::OsStr::new));
+    world.program(&args).env("OCTOBACKUP_PASSWORD", "pw-plain").spawn().unwrap()
+}
+
+fn sync(world: &World, at: &str, options: &[&str]) -> Ran {
+    finish(start(world, at, options))
+}
+
+fn proxy(samba: &Samba) -> Proxy {
+    Proxy::start(SocketAddr::new(samba.addr().parse().unwrap(), Samba::OTHER_PORT)).unwrap()
+}
+
+#[test]
+fn a_server_killed_again_and_again_is_mirrored_all_the_same() {
+    let (mut samba, root) = samba();
+    let world = World::new();
+    // Slow enough that the kills fall into every part of it.
+    let mut run = start(&world, &samba.addr(), &["--bandwidth", "8MiB", "--reconnect", "60s"]);
+    let mut kills = 0;
+    while run.try_wait().unwrap().is_none() && kills < 6 {
+        std::thread::sleep(Duration::from_millis(400));
+        samba.kill();
+        samba.start_again();
+        kills += 1;
+    }
+    finish(run).ends(0);
+    assert!(kills >= 2, "it was over before it was disturbed");
+    assert_same(&world.mirror(), &tree(&root));
+}
+
+#[test]
+fn connections_cut_after_any_number_of_bytes_give_the_whole_mirror_or_none_of_its_deletions() {
+    let (samba, root) = samba();
+    let proxy = proxy(&samba);
+    for bytes in [20_000, 60_000, 150_000, 400_000, 1_500_000, 6_000_000] {
+        let world = World::new();
+        proxy.set(Trouble::default(), Trouble { cut_after_bytes: Some(bytes), ..Trouble::default() });
+        sync(&world, &proxy.addr().to_string(), &["--reconnect", "30s"]).ends(0);
+        assert_same(&world.mirror(), &tree(&root));
+    }
+}
+
+#[test]
+fn a_slow_line_in_crumbs_is_only_slow() {
+    let (samba, root) = samba();
+    let (proxy, world) = (proxy(&samba), World::new());
+    let crumbs = Trouble { delay: Duration::from_millis(5), pieces_bytes_max: Some(700), ..Trouble::default() };
+    proxy.set(crumbs, crumbs);
+    sync(&world, &proxy.addr().to_string(), &[]).ends(0);
+    assert_same(&world.mirror(), &tree(&root));
+}
+
+#[test]
+fn a_server_that_does_not_come_back_ends_the_run_with_its_reason_and_deletes_nothing() {
+    let (mut samba, root) = samba();
+    let world = World::new();
+    sync(&world, &samba.addr(), &[]).ends(0);
+    let before = world.mirror();
+    for folder in 0..FOLDERS {
+        fs::remove_file(root.join(format!("d{folder}/f0"))).unwrap();
+    }
+    fs::write(root.join("more"), vec![1; 8 << 20]).unwrap();
+    let proxy = proxy(&samba);
+    // The logon and some listings pass; then the server is gone for good.
+    proxy.set(Trouble::default(), Trouble { cut_after_bytes: Some(60_000), ..Trouble::default() });
+    let at = proxy.addr().to_string();
+    let run = start(&world, &at, &["--bandwidth", "1MiB", "--reconnect", "2s"]);
+    while proxy.connections() < 2 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    samba.kill();
+    finish(run).ends(3).says("no connection for");
+    let after = world.mirror();
+    assert!(before.keys().all(|path| after.contains_key(path)), "something was deleted");
+    samba.start_again();
+    proxy.set(Trouble::default(), Trouble::default());
+    sync(&world, &at, &[]).ends(0);
+    assert_same(&world.mirror(), &tree(&root));
+}
