@@ -68,6 +68,11 @@ impl Refusal {
         Refusal { kind, field: None, detail: detail.to_string() }
     }
 
+    /// The same, with the job that it concerns.
+    pub fn of_job(self, name: &str) -> Refusal {
+        Refusal { detail: format!("the job {name}: {}", self.detail), ..self }
+    }
+
     /// There is no such thing.
     pub fn not_found(what: &str, name: impl fmt::Display) -> Refusal {
         Refusal::new(Kind::NotFound, format!("there is no {what} {name}"))

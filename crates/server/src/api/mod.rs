@@ -43,6 +43,7 @@ pub fn router(service: Service) -> Router {
         .route("/audit", get(routes::audit));
     Router::new()
         .route("/healthz", get(routes::healthz))
+        .route("/metrics", get(routes::metrics))
         .nest("/api/v1", v1)
         .fallback(routes::no_such_route)
         .method_not_allowed_fallback(routes::no_such_method)

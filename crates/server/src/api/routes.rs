@@ -118,6 +118,14 @@ pub(super) async fn healthz(State(service): State<Service>) -> Response {
     told(service, StatusCode::OK, |service| service.is_healthy().map(|()| json!({"status": "ok"}))).await
 }
 
+/// The text format of Prometheus.
+pub(super) async fn metrics(State(service): State<Service>) -> Response {
+    match ask(service, Service::metrics).await {
+        Ok(page) => ([(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], page).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
 pub(super) async fn no_such_route() -> Refusal {
     Refusal::new(Kind::NotFound, "there is no such address; the API begins at /api/v1")
 }

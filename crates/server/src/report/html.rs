@@ -117,7 +117,8 @@ fn one_cause(out: &mut String, cause: &ToldCause, zone: &TimeZone) {
             (false, Some(at)) => format!("since {}", at.local(zone)),
             (false, None) => String::new(),
         };
-        let good = example.last_good_at.map(|at| format!("; last good {}", at.local(zone))).unwrap_or_default();
+        let good =
+            example.last_good_at.map(|at| format!("; last run without it {}", at.local(zone))).unwrap_or_default();
         let _ = write!(
             out,
             "<tr><td style=\"{CELL};font-family:Consolas,monospace\">{}</td><td style=\"{CELL}\">{}</td>\

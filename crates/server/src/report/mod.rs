@@ -4,6 +4,7 @@
 //! it. Everything that came from a network is escaped by whoever renders it.
 
 pub mod html;
+pub mod metrics;
 mod news;
 pub mod text;
 mod unusual;
@@ -68,6 +69,6 @@ pub struct ToldExample {
     pub is_new: bool,
     /// Since when it fails.
     pub since_at: Option<Moment>,
-    /// When the job last copied everything without this problem.
+    /// When the job last ran to its end without this problem.
     pub last_good_at: Option<Moment>,
 }

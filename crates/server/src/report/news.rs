@@ -35,7 +35,7 @@ fn since(example: &ToldExample, zone: &TimeZone) -> String {
         (false, None) => String::new(),
     };
     match example.last_good_at {
-        Some(at) => format!("{since}; the last good copy is of {}", at.local(zone)),
-        None => format!("{since}; there never was a good copy"),
+        Some(at) => format!("{since}; the last run without it is of {}", at.local(zone)),
+        None => format!("{since}; no run was without it"),
     }
 }

@@ -35,17 +35,17 @@ impl Task {
     /// Runs, and writes down how it ended.
     pub(super) fn work(self) {
         let watcher = Watcher { task: &self, problems: Mutex::default() };
-        let report = catch_unwind(AssertUnwindSafe(|| self.make(&watcher)))
+        let (report, target_id) = catch_unwind(AssertUnwindSafe(|| self.make(&watcher)))
             .unwrap_or_else(|_| Err(Refusal::new(crate::refusal::Kind::Internal, "the program has a defect: a panic")))
-            .unwrap_or_else(|refusal| self.failed(&refusal));
+            .unwrap_or_else(|refusal| (self.failed(&refusal), None));
         let problems = watcher.problems.into_inner().unwrap_or_else(PoisonError::into_inner);
         // What cannot be written now (the disk is full) is noticed by the next look: a row without a thread gets its end.
-        let _ = self.finish(report, &problems);
+        let _ = self.finish(report, target_id.as_deref(), &problems);
         self.shared.live.end(self.run.id);
         self.shared.nudge();
     }
 
-    fn make(&self, watcher: &Watcher<'_>) -> Result<RunReport, Refusal> {
+    fn make(&self, watcher: &Watcher<'_>) -> Result<(RunReport, Option<String>), Refusal> {
         let Task { shared, run, job, .. } = self;
         let (account, password) = match &job.spec.credential {
             None => (None, None),
@@ -74,10 +74,7 @@ impl Task {
         };
         let clock = SystemClock::new(self.cancel.clone());
         let result = launch.run(watcher, &clock, &self.cancel)?;
-        if let (Some(id), false) = (&result.target_id, run.once.dry_run) {
-            shared.store.change(|db| jobs::set_target_id(db, job.id, id))?;
-        }
-        Ok(result.report)
+        Ok((result.report, result.target_id.filter(|_| !run.once.dry_run)))
     }
 
     /// The report of a run that could not begin.
@@ -90,7 +87,7 @@ impl Task {
         report
     }
 
-    fn finish(&self, mut report: RunReport, problems: &[Problem]) -> Result<(), Refusal> {
+    fn finish(&self, mut report: RunReport, target_id: Option<&str>, problems: &[Problem]) -> Result<(), Refusal> {
         let (shared, run) = (&self.shared, &self.run);
         let now = shared.now();
         let was_stopped = if report.outcome == Outcome::Cancelled { shared.live.why_stopped(run.id) } else { None };
@@ -109,6 +106,9 @@ impl Task {
                 return Ok(());
             }
             runs::add_problems(db, run.id, problems)?;
+            if let Some(target_id) = target_id {
+                jobs::set_target_id(db, run.job_id, target_id)?;
+            }
             if !run.once.dry_run {
                 let looked_everywhere = matches!(outcome, Ended::Succeeded | Ended::Warnings | Ended::Held);
                 let is_all = looked_everywhere && problems.len() < PROBLEMS_KEPT_MAX;

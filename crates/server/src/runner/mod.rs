@@ -31,6 +31,7 @@ use std::time::Duration;
 
 /// The runner looks at least so often: clocks jump, machines sleep.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 const STEP: Duration = Duration::from_millis(100);
 
 /// Starts runs and sees that every one gets its end.
@@ -39,12 +40,19 @@ pub struct Runner {
     limits: Limits,
     next_slots: NextSlots,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    next_prune: Mutex<Duration>,
 }
 
 impl Runner {
     /// Does nothing yet.
     pub fn new(shared: Arc<Shared>, limits: Limits) -> Runner {
-        Runner { shared, limits, next_slots: NextSlots::default(), threads: Mutex::default() }
+        Runner {
+            shared,
+            limits,
+            next_slots: NextSlots::default(),
+            threads: Mutex::default(),
+            next_prune: Mutex::default(),
+        }
     }
 
     /// Works until somebody wishes to stop, then stops all runs cleanly and waits for their ends.
@@ -69,8 +77,21 @@ impl Runner {
     pub fn activate(&self) -> Result<(), Refusal> {
         self.shared.live.stop_overdue(self.shared.clock.monotonic());
         recover::reap(&self.shared)?;
-        self.next_slots.record(&self.shared)?;
-        self.start()
+        // What is wrong with one chore, or with one job, must not stop the others.
+        let recorded = self.next_slots.record(&self.shared);
+        let started = self.start();
+        recorded.and(started).and(self.prune())
+    }
+
+    /// Forgets old history, once an hour.
+    fn prune(&self) -> Result<(), Refusal> {
+        let now = self.shared.clock.monotonic();
+        let mut next = self.next_prune.lock().unwrap_or_else(PoisonError::into_inner);
+        if now < *next {
+            return Ok(());
+        }
+        *next = now + PRUNE_EVERY;
+        store::prune::prune(&self.shared.store, self.shared.now())
     }
 
     /// Waits for the end of all runs that were started.
@@ -89,6 +110,7 @@ impl Runner {
             .read(|db| Ok((store::runs::unfinished(db)?, store::jobs::list(db)?, crate::service::defaults(db)?)))?;
         let mut waiting = Vec::new();
         let mut started = Vec::new();
+        let mut first_fault = Ok(());
         for run in &unfinished {
             let job = jobs.iter().find(|job| job.id == run.job_id);
             let place = Started {
@@ -99,8 +121,11 @@ impl Runner {
             match (run.state, job) {
                 (State::Running, _) => started.push(place),
                 (_, None) => recover::job_is_gone(&self.shared, run)?,
-                (_, Some(job)) if self.is_ready(run, job, &defaults)? => waiting.push(Waiting { run: run.id, place }),
-                _ => {}
+                (_, Some(job)) => match self.is_ready(run, job, &defaults) {
+                    Ok(true) => waiting.push(Waiting { run: run.id, place }),
+                    Ok(false) => {}
+                    Err(refusal) => first_fault = first_fault.and(Err(refusal.of_job(&job.spec.name))),
+                },
             }
         }
         for id in pick(&waiting, &started, &self.limits) {
@@ -108,10 +133,11 @@ impl Runner {
                 unfinished.iter().find(|run| run.id == id),
                 unfinished.iter().find(|run| run.id == id).and_then(|run| jobs.iter().find(|job| job.id == run.job_id)),
             ) {
-                self.begin(run, job, &defaults)?;
+                let begun = self.begin(run, job, &defaults);
+                first_fault = first_fault.and(begun.map_err(|refusal| refusal.of_job(&job.spec.name)));
             }
         }
-        Ok(())
+        first_fault
     }
 
     /// Whether it may start now.

@@ -38,10 +38,18 @@ impl NextSlots {
     pub(super) fn record(&self, shared: &Shared) -> Result<(), Refusal> {
         let (jobs, defaults) = shared.store.read(|db| Ok((jobs::list(db)?, defaults(db)?)))?;
         let now = shared.now();
+        let mut first_fault = Ok(());
         for job in jobs.iter().filter(|job| job.spec.schedule.is_some()) {
-            if now < job.slots_until || self.is_due(job, &defaults, now)? {
-                shared.store.change(|db| record(db, job, &defaults, now))?;
-            }
+            // One job that makes no sense any more must not stop the others.
+            let recorded = self.record_one(shared, job, &defaults, now);
+            first_fault = first_fault.and(recorded.map_err(|refusal| refusal.of_job(&job.spec.name)));
+        }
+        first_fault
+    }
+
+    fn record_one(&self, shared: &Shared, job: &Job, defaults: &Policy, now: Moment) -> Result<(), Refusal> {
+        if now < job.slots_until || self.is_due(job, defaults, now)? {
+            shared.store.change(|db| record(db, job, defaults, now))?;
         }
         Ok(())
     }

@@ -4,10 +4,11 @@ use super::{Caller, PAGE_MAX, Service, conflict, defaults, own_defaults};
 use crate::job::{Job, JobSpec, Policy, Setting, parse_account};
 use crate::moment::Moment;
 use crate::refusal::Refusal;
+use crate::report::metrics::{self, JobStanding};
 use crate::run::{Ended, Run, State};
 use crate::runner::{cancelled, next_slots};
 use crate::store::slots::Slot;
-use crate::store::{audit, credentials, jobs, runs, slots};
+use crate::store::{audit, credentials, failing, jobs, runs, slots};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -127,6 +128,29 @@ impl Service {
     /// What became of a job's slots, the newest first.
     pub fn slots(&self, name: &str, before: Option<Moment>, limit: u32) -> Result<Vec<Slot>, Refusal> {
         self.shared.store.read(|db| slots::list(db, find(db, name)?.id, before, limit.min(PAGE_MAX)))
+    }
+
+    /// For a monitoring system.
+    pub fn metrics(&self) -> Result<String, Refusal> {
+        let now = self.shared.now();
+        self.shared.store.read(|db| {
+            let defaults = defaults(db)?;
+            let unfinished = runs::unfinished(db)?;
+            let mut standings = Vec::new();
+            for job in jobs::list(db)? {
+                let is = |state| unfinished.iter().any(|run| run.job_id == job.id && run.state == state);
+                standings.push(JobStanding {
+                    name: job.spec.name.clone(),
+                    paused: job.spec.paused,
+                    next_slot: next_slots(&job, &defaults, now, 1)?.pop(),
+                    last: runs::last_finished(db, job.id)?,
+                    last_good_at: failing::last_good_at(db, job.id, i64::MAX)?,
+                    is_running: is(State::Running),
+                    is_queued: is(State::Queued),
+                });
+            }
+            Ok(metrics::page(&standings))
+        })
     }
 
     /// The next slots of all jobs, the soonest first.

@@ -134,6 +134,12 @@ pub fn list_of(db: &Connection, job: i64, limit: u32) -> Result<Vec<Run>, Refusa
     Ok(db.prepare_cached(&sql)?.query_map(params![job, limit], read)?.collect::<Result<_, _>>()?)
 }
 
+/// The newest finished run of a job.
+pub fn last_finished(db: &Connection, job: i64) -> Result<Option<Run>, Refusal> {
+    let sql = format!("SELECT {COLUMNS} FROM run WHERE job = ?1 AND state = 'finished' ORDER BY id DESC LIMIT 1");
+    Ok(db.prepare_cached(&sql)?.query_row([job], read).optional()?)
+}
+
 /// How long the last complete run of a job took.
 pub fn usual_duration_ms(db: &Connection, job: i64) -> Result<Option<i64>, Refusal> {
     let sql = "SELECT duration_ms FROM run WHERE job = ?1 AND outcome IN ('succeeded', 'warnings', 'held')

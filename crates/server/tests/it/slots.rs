@@ -124,3 +124,36 @@ fn a_random_delay_holds_a_run_back_and_not_for_ever() {
     world.look_at("2026-08-04 21:31");
     assert_eq!(world.runs()[0].state, State::Finished);
 }
+
+#[test]
+fn a_job_that_makes_no_sense_any_more_stops_no_other() {
+    let world = World::at("2026-08-04 20:00");
+    world.add("a", "hourly", Policy::default());
+    world.add("b", "hourly", Policy::default());
+    // As if this version did not know the zone any more.
+    let spoil = "UPDATE job SET spec = json_set(spec, '$.policy.time_zone', 'Mars/Olympus') WHERE name = 'a'";
+    world.shared.store.change(|db| Ok(db.execute(spoil, [])?)).unwrap();
+    world.clock.set(octo_core::Timestamp::from_unix(1_785_877_200, 0));
+    let refusal = world.runner.activate().unwrap_err();
+    world.runner.join();
+    assert!(refusal.detail.contains("the job a") && refusal.detail.contains("Mars"), "{refusal}");
+    assert_eq!(world.slots("b"), ["08-04T21:00 run"]);
+    assert_eq!(world.runs().len(), 1);
+}
+
+#[test]
+fn old_history_is_forgotten_but_not_the_last_good_run() {
+    let world = World::at("2026-01-01 20:30");
+    world.add("a", "daily 21:00", Policy::default());
+    for day in 1..=3 {
+        world.look_at(&format!("2026-01-0{day} 21:00"));
+    }
+    assert_eq!((world.runs().len(), world.slots("a").len()), (3, 3));
+    world.service.pause_job(&crate::world::me(), "a", true).unwrap();
+    let world = world.restarted_at("2026-06-01 12:00");
+    world.look_at("2026-06-01 12:00");
+    let left = world.runs();
+    assert_eq!((left.len(), left[0].outcome), (1, Some(Ended::Succeeded)));
+    assert!(world.service.report(left[0].id).is_ok());
+    assert!(world.slots("a").iter().all(|slot| slot.ends_with("skipped")), "{:?}", &world.slots("a")[..3]);
+}
