@@ -25,6 +25,10 @@ const NEEDED: &[(&str, &str)] = &[
     ("exfatprogs", "with exFAT, which folds case"),
     ("exfat-fuse", "mounts them"),
     ("ntfs-3g", "with NTFS, which has the rules of Windows for names"),
+];
+
+/// What only the program for Windows needs, besides the rest.
+const WINDOWS_NEEDS: &[(&str, &str)] = &[
     ("cargo-web", "builds the program for Windows"),
     ("rustc-web", "its compiler"),
     ("rust-web-src", "its standard library, which is built for Windows with it"),
@@ -41,12 +45,17 @@ const BENCH_NEEDS: &[(&str, &str)] = &[
 
 /// Whether the chores provide this package.
 pub fn provides(package: &str) -> bool {
-    NEEDED.iter().any(|(needed, _)| *needed == package)
+    NEEDED.iter().chain(WINDOWS_NEEDS).any(|(needed, _)| *needed == package)
 }
 
 /// Installs what is missing if it may, or fails with the command that does.
 pub fn provide() -> Result<()> {
     provide_these(NEEDED)
+}
+
+/// The same for what the program for Windows needs besides.
+pub fn provide_for_windows() -> Result<()> {
+    provide_these(WINDOWS_NEEDS)
 }
 
 /// The same for the benchmark's own needs.

@@ -20,6 +20,7 @@ const WINE_SERVER: &str = "/usr/lib/wine/wineserver64";
 /// Builds the program, quickly or to be used.
 pub fn build(release: bool) -> Result<()> {
     apt::provide()?;
+    apt::provide_for_windows()?;
     let profile = if release { "release" } else { "windows" };
     shell::run(cargo("build", profile).args(["--package", "octobackup", "--bins"]))?;
     println!("{}", built(profile).join("octobackup.exe").display());

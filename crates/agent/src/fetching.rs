@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// When a file is not wanted any more and more than this is still to come, the stream is given up instead of read.
 const SKIP_BYTES_MAX: u64 = 1 << 20;
+/// So many frames of a file that is not wanted any more may still come.
+const SKIP_FRAMES_MAX: usize = 64;
 /// From this round trip on the wire is taken to be longer than the processors are slow.
 const PACK_FROM: Duration = Duration::from_millis(5);
 
@@ -129,6 +131,11 @@ pub(crate) async fn fetch(
         loop {
             let open = awaited.iter().any(|it| !it.muted && !matches!(progress.states[it.file], State::Ended));
             if !open {
+                // Past what still comes of files that are not wanted any more, and no further than that can be.
+                let mut left = awaited.len() * SKIP_FRAMES_MAX;
+                while left > 0 && answers.next().await?.is_some() {
+                    left -= 1;
+                }
                 break;
             }
             let frame = answers.next().await?.ok_or_else(|| lost("the files ended without saying so"))?;

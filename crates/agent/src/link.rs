@@ -11,6 +11,7 @@ use h2::client::SendRequest;
 use http::{Method, Request, StatusCode};
 use octo_core::Error;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
@@ -24,6 +25,8 @@ const SILENCE_SECS: u64 = 120;
 pub(crate) struct Link {
     send: SendRequest<Bytes>,
     driver: JoinHandle<()>,
+    /// Set before the driver notices.
+    ended: AtomicBool,
     /// What the agent said of itself.
     pub introduction: Introduction,
     /// How long the way there and back takes.
@@ -60,7 +63,8 @@ impl Link {
             clock_ticks: 0,
             roots: Vec::new(),
         };
-        let mut link = Link { send, driver, introduction: nobody, round_trip: Duration::ZERO };
+        let mut link =
+            Link { send, driver, ended: AtomicBool::new(false), introduction: nobody, round_trip: Duration::ZERO };
         let hello = Hello { version: env!("CARGO_PKG_VERSION").to_owned(), clock_ticks: crate::now().0 };
         let begun = Instant::now();
         let said: Introduction = within(carrier::HANDSHAKE_SECS, link.ask_json("hello", &hello)).await?;
@@ -77,11 +81,12 @@ impl Link {
 
     /// Whether the connection has ended.
     pub fn is_over(&self) -> bool {
-        self.driver.is_finished()
+        self.ended.load(Ordering::SeqCst) || self.driver.is_finished()
     }
 
     /// Ends the connection.
     pub fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
         self.driver.abort();
     }
 
@@ -149,6 +154,15 @@ impl Answers {
                 Some(piece) => self.decoder.push(&piece),
                 None => return Ok(None),
             }
+        }
+    }
+
+    /// Reads the end that has to come now. A stream that is dropped before its end is a reset, and a connection bears
+    /// only so many of them.
+    pub async fn end(&mut self) -> Result<(), Error> {
+        match self.next().await? {
+            None => Ok(()),
+            Some(_) => Err(fault("an answer goes on after its end")),
         }
     }
 

@@ -77,7 +77,14 @@ impl AgentSource {
         let mut in_vain = 0;
         loop {
             let (tried, got_further) = match self.link().await {
-                Ok(link) => attempt(&link).await,
+                Ok(link) => {
+                    let tried = attempt(&link).await;
+                    if matches!(tried.0, Err(Error { code: Code::ConnectionLost, .. })) {
+                        // The next attempt shall not meet the same dying connection: the agent dials again.
+                        link.end();
+                    }
+                    tried
+                }
                 Err(error) => (Err(error), false),
             };
             match tried {
@@ -119,7 +126,10 @@ async fn list(link: &Link, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut b
                 *came = true;
                 sink.problem(name, error);
             }
-            Answer::Listed(listed) => return Ok(listed),
+            Answer::Listed(listed) => {
+                answers.end().await?;
+                return Ok(listed);
+            }
             _ => return Err(fault("an answer to another question")),
         }
     }
@@ -178,6 +188,7 @@ impl Source for AgentSource {
             let read = async {
                 let mut answers = link.ask("link", Order::encode(&self.root, path)).await?;
                 let frame = answers.next().await?.ok_or_else(|| crate::carrier::lost("no answer came"))?;
+                answers.end().await?;
                 match Answer::decode(&frame)? {
                     Answer::Link(target) => Ok(target),
                     Answer::Failed { error, .. } => Err(error),

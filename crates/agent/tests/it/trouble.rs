@@ -89,3 +89,24 @@ fn another_volume_behind_the_same_path_ends_the_run() {
     }
     assert!(matches!(source.pin(), Ok(pin) if pin.kind == "agent" && pin.server == HOST));
 }
+
+#[test]
+fn thousands_of_listings_do_not_wear_out_the_connection() {
+    let world = World::new();
+    std::fs::write(world.data().join("file"), b"content").unwrap();
+    let hub = world.hub(loopback());
+    let proxy = Proxy::start(hub.address()).unwrap();
+    let _agent = world.join(&hub, proxy.addr());
+    let source = world.source(&hub);
+    let before = proxy.connections();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    assert_eq!(keep_list(&source, &RelPath::root(), usize::MAX).end, Listed::Complete);
+                }
+            });
+        }
+    });
+    assert_eq!(proxy.connections(), before);
+}

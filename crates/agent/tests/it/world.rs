@@ -20,6 +20,17 @@ impl Agent {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl From<Child> for Agent {
+    fn from(child: Child) -> Agent {
+        Agent(child)
+    }
 }
 
 impl Drop for Agent {

@@ -1,4 +1,4 @@
-//! The program for Windows, under Wine, against a real Samba on this side. `cargo xtask test` builds it and runs these.
+//! The program for Windows, under Wine, against a real Samba on this side. `cargo xtask windows --test` builds it and runs these.
 
 use crate::share::samba;
 use crate::world::{Ran, World, assert_same, finish, tree};
@@ -14,8 +14,7 @@ fn seen_from_wine(path: &Path) -> OsString {
 
 /// `octobackup.exe sync` into the world's mirror.
 fn sync(world: &World, source: OsString, options: &[&str]) -> Ran {
-    let of =
-        |name: &str| std::env::var_os(name).unwrap_or_else(|| panic!("{name} is set by: cargo xtask windows --test"));
+    let of = |name: &str| std::env::var_os(name).expect("set by: cargo xtask windows --test");
     let mut wine = Command::new(of("OCTO_WINE"));
     wine.arg(of("OCTO_WINDOWS_PROGRAM")).arg("sync").arg(source).arg(seen_from_wine(&world.dst())).args(options);
     let state = world.path("state");
