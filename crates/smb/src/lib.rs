@@ -6,8 +6,9 @@
 //! ourselves. The client library underneath is hidden: no type of it appears here.
 //!
 //! The rooms: [`address`] and [`options`] are what a person says; `wire` is bytes and no I/O; `transport`, `logon`
-//! with `admission`, `keys`, `kerberos` and `ccache`, and `lanes` make connections; `open`, `list` and `fetch` use them; `source` is the port; `inspect` and `shares` answer
-//! questions before there is a job.
+//! with `admission`, `keys`, `kerberos` and `ccache`, and `lanes` make connections, `attempts` and `window` decide who is
+//! to blame for a lost one and how much may be on its way; `open`, `list`, `fetch` and `snapshots` use them; `source` is
+//! the port; `inspect` and `shares` answer questions before there is a job.
 
 mod address;
 mod admission;
