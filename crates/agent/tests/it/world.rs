@@ -20,11 +20,6 @@ impl Agent {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
-
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.0.id()
-    }
 }
 
 impl From<Child> for Agent {
