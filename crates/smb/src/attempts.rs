@@ -21,6 +21,11 @@ impl Attempts {
         self.0 >= AMONG_OTHERS
     }
 
+    /// Whether this is its last chance, which it gets on a connection that served nothing else before.
+    pub fn are_ending(self) -> bool {
+        self.0 + 1 >= AMONG_OTHERS + ALONE
+    }
+
     /// Whether anything was asked before.
     pub fn is_first(self) -> bool {
         self.0 == 0
@@ -50,14 +55,15 @@ mod tests {
     fn an_entry_is_blamed_only_after_it_was_asked_for_alone_and_twice() {
         let why = Error::new(Code::ConnectionLost, "reset");
         let mut attempts = Attempts::default();
-        let mut alone = 0;
+        let (mut alone, mut ending) = (0, 0);
         let blame = loop {
             alone += u8::from(attempts.are_alone());
+            ending += u8::from(attempts.are_ending());
             if let Err(blame) = attempts.lost(&why) {
                 break blame;
             }
         };
-        assert_eq!(alone, 2);
+        assert_eq!((alone, ending), (2, 1));
         assert!(!blame.code.stops_run() && blame.detail.contains("reset"));
 
         let mut silent = Attempts::default();

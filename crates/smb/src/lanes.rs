@@ -109,6 +109,10 @@ impl Lanes {
             let by_load = self.lanes.iter().min_by_key(|lane| lane.busy.load(Ordering::Relaxed));
             (by_load.ok_or_else(|| Error::new(Code::Usage, "no connections are allowed"))?, None)
         };
+        if attempts.are_ending() {
+            // What was asked here before may have worn the connection out.
+            *lane.session.lock().await = None;
+        }
         lane.busy.fetch_add(1, Ordering::Relaxed);
         match self.patiently(lane).await {
             Ok(session) => Ok(Lease { session, lane, _alone: alone }),
