@@ -17,13 +17,15 @@ const TESTED: &[&str] = &["octo-core", "octo-disk", "octo-mirror", "octo-testkit
 const WINE: &str = "/usr/lib/wine/wine64";
 const WINE_SERVER: &str = "/usr/lib/wine/wineserver64";
 
-/// Builds the program, quickly or to be used.
+/// Builds the programs, quickly or to be used.
 pub fn build(release: bool) -> Result<()> {
     apt::provide()?;
     apt::provide_for_windows()?;
     let profile = if release { "release" } else { "windows" };
-    shell::run(cargo("build", profile).args(["--package", "octobackup", "--bins"]))?;
-    println!("{}", built(profile).join("octobackup.exe").display());
+    shell::run(cargo("build", profile).args(["--package", "octobackup", "--package", "octo-agent", "--bins"]))?;
+    for program in ["octobackup.exe", "octobackup-agent.exe"] {
+        println!("{}", built(profile).join(program).display());
+    }
     Ok(())
 }
 
@@ -33,7 +35,7 @@ pub fn test() -> Result<()> {
     let tests = build_tests()?;
     let wine = Wine::provide()?;
     for (package, test) in &tests {
-        println!("under Wine: {package} {}", test.file_name().unwrap_or_default().to_string_lossy());
+        println!("under Wine: {package}");
         shell::run(wine.command(test).args(["--quiet", "--test-threads", "2"]))?;
     }
     // The share is on this side of Wine, and so is the test that looks at both.
@@ -107,9 +109,11 @@ impl Wine {
         }
         let wine = Wine { prefix: target().join("wine") };
         let system = wine.prefix.join("drive_c/windows/system32");
-        if !system.is_dir() {
+        let whole = wine.prefix.join("whole");
+        if !whole.is_file() {
             fs::create_dir_all(&wine.prefix)?;
             shell::run(wine.environment(Command::new(WINE).args(["wineboot", "-i"])))?;
+            fs::write(&whole, "")?;
         }
         let source = shell::root().join("xtask/wine/bcryptprimitives.c");
         let library = system.join("bcryptprimitives.dll");

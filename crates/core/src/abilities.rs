@@ -76,8 +76,12 @@ impl Abilities {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NameRules {
-    /// The longest name in bytes of our encoding.
-    pub bytes_max: usize,
+    /// The longest name: in bytes of our encoding, or in UTF-16 units.
+    #[serde(alias = "bytes_max")]
+    pub length_max: usize,
+    /// Lengths are counted in UTF-16 units, as Windows does.
+    #[serde(default)]
+    pub counts_utf16: bool,
     /// Upper and lower case are the same name.
     pub folds_case: bool,
     /// ASCII characters that cannot be in a name, besides `/` and NUL.
@@ -91,10 +95,26 @@ pub struct NameRules {
 impl NameRules {
     /// Any bytes, up to 255 of them.
     pub const POSIX: NameRules = NameRules {
-        bytes_max: 255,
+        length_max: 255,
+        counts_utf16: false,
         folds_case: false,
         forbidden: String::new(),
         utf8_only: false,
         windows_rules: false,
     };
+
+    /// How long this part of a name is, as the target counts.
+    pub fn length(&self, bytes: &[u8]) -> usize {
+        bytes.iter().map(|&b| self.length_of(b)).sum()
+    }
+
+    /// What one byte adds: every character counts with its first byte, and those beyond U+FFFF are two units.
+    pub(crate) fn length_of(&self, byte: u8) -> usize {
+        match byte {
+            _ if !self.counts_utf16 => 1,
+            0x80..=0xBF => 0,
+            0xF0.. => 2,
+            _ => 1,
+        }
+    }
 }

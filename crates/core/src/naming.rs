@@ -25,7 +25,7 @@ pub enum Stored {
 /// How `name` is stored where `rules` hold. Pure: the same name always gets the same stored form.
 pub fn store(name: &Name, rules: &NameRules) -> Stored {
     let bytes = name.as_bytes();
-    let suits = bytes.len() <= rules.bytes_max && !looks_escaped(bytes) && !has_offence(bytes, rules);
+    let suits = rules.length(bytes) <= rules.length_max && !looks_escaped(bytes) && !has_offence(bytes, rules);
     if suits { Stored::AsIs } else { escape(bytes, rules, |_| false) }
 }
 
@@ -123,7 +123,7 @@ fn escape(bytes: &[u8], rules: &NameRules, also: impl Fn(u8) -> bool) -> Stored 
         }
     }
     // A trailing dot or space stops to be trailing once the suffix follows.
-    if out.len() + SUFFIX.len() <= rules.bytes_max {
+    if rules.length(&out) + SUFFIX.len() <= rules.length_max {
         out.extend_from_slice(SUFFIX);
         return Name::new(out).map_or(Stored::AsIs, Stored::Escaped);
     }
@@ -134,7 +134,9 @@ fn escape(bytes: &[u8], rules: &NameRules, also: impl Fn(u8) -> bool) -> Stored 
 fn cut(original: &[u8], mut escaped: Vec<u8>, rules: &NameRules) -> Stored {
     let hash = blake3::hash(original).to_hex();
     let tail = [b"%~", &hash.as_bytes()[..32], SUFFIX].concat();
-    let mut keep = rules.bytes_max.saturating_sub(tail.len()).min(escaped.len());
+    let mut room = rules.length_max.saturating_sub(tail.len());
+    let fits = |b: &u8| room.checked_sub(rules.length_of(*b)).map(|left| room = left).is_some();
+    let mut keep = escaped.iter().copied().take_while(fits).count();
     let splits_char = |at: usize| escaped.get(at).is_some_and(|b| b & 0xC0 == 0x80);
     let splits_escape = |at: usize| escaped[at.saturating_sub(2)..at].contains(&b'%');
     while keep > 0 && (splits_char(keep) || splits_escape(keep)) {
@@ -158,7 +160,8 @@ mod tests {
 
     fn windows() -> NameRules {
         NameRules {
-            bytes_max: 255,
+            length_max: 255,
+            counts_utf16: true,
             folds_case: true,
             forbidden: "<>:\"|?*\\".into(),
             utf8_only: true,
@@ -175,6 +178,7 @@ mod tests {
             proptest::collection::vec(1u8..=255, 1..8),
             "(con|nul|a|B|ß|%|:|\\.| |~octo|\\.~octo){1,4}".prop_map(String::into_bytes),
             proptest::collection::vec(prop_oneof![Just(b'a'), Just(0xC3), Just(b'%')], 200..400),
+            "(a|\u{4e2d}|\u{1f419}|:){80,300}".prop_map(String::into_bytes),
         ];
         odd.prop_filter_map("a name", |bytes| Name::new(bytes).ok())
     }
@@ -183,15 +187,17 @@ mod tests {
         #[test]
         fn what_is_stored_can_be_held_and_turned_back(name in any_name(), posix in any::<bool>()) {
             let rules = if posix { NameRules::POSIX } else { windows() };
+            // Counted in another way than by the code that is tested.
+            let length = |bytes: &[u8]| if posix { bytes.len() } else { crate::wide::to_utf16(bytes).unwrap().len() };
             for stored in [store(&name, &rules), store_twin(&name, &rules)] {
                 match stored {
-                    Stored::AsIs => prop_assert!(name.as_bytes().len() <= 255 && unescape(&name).is_none()),
+                    Stored::AsIs => prop_assert!(length(name.as_bytes()) <= 255 && unescape(&name).is_none()),
                     Stored::Escaped(s) => {
-                        prop_assert!(s.as_bytes().len() <= 255 && !has_offence(s.as_bytes(), &rules), "{s:?}");
+                        prop_assert!(length(s.as_bytes()) <= 255 && !has_offence(s.as_bytes(), &rules), "{s:?}");
                         prop_assert_eq!(unescape(&s), Some(name.clone()));
                     }
                     Stored::Cut(s) => {
-                        prop_assert!(s.as_bytes().len() <= 255 && !has_offence(s.as_bytes(), &rules), "{s:?}");
+                        prop_assert!(length(s.as_bytes()) <= 255 && !has_offence(s.as_bytes(), &rules), "{s:?}");
                         prop_assert_eq!(unescape(&s), None);
                     }
                 }
@@ -230,5 +236,9 @@ mod tests {
         assert_eq!(shown(b"end.", &windows()), "end..~octo");
         assert_eq!(shown(b"x.~octo", &NameRules::POSIX), "x.~octo.~octo");
         assert!(shown(&[b'n'; 300], &NameRules::POSIX).starts_with("nnnn"));
+        let long = "\u{4e2d}".repeat(255);
+        assert_eq!(shown(long.as_bytes(), &windows()), "as is", "255 units, and 765 bytes");
+        assert!(shown(long.as_bytes(), &NameRules::POSIX).ends_with(".~octo"));
+        assert!(shown("\u{1f419}".repeat(128).as_bytes(), &windows()).contains("%~"), "256 units");
     }
 }

@@ -30,6 +30,7 @@ const TOUCHED_MAX: usize = 4096;
 #[derive(Debug)]
 pub struct DiskTarget {
     root: Root,
+    rights: open::Rights,
     /// On the target's filesystem, for its free space; also where the root does not exist yet.
     nearest: Handle,
     modes: Modes,
@@ -44,6 +45,7 @@ impl DiskTarget {
     /// Opens the folder at `path` as a target, and finds out what its filesystem can do.
     pub fn open(path: &Path, options: DiskOptions) -> Result<DiskTarget, Error> {
         let failed = |fault: Fault| Error::new(open::open_code(fault), format!("opening {}: {fault}", path.display()));
+        let rights = open::Rights::take();
         let root = match Root::open_at(path) {
             Err(fault) if fault::is_missing(fault) && options.create => {
                 open::make_root(path)?;
@@ -70,7 +72,21 @@ impl DiskTarget {
             })?,
         };
         let touched = Mutex::default();
-        Ok(DiskTarget { root, nearest, modes: options.modes, abilities, volume, shelf: Shelf::default(), touched })
+        Ok(DiskTarget {
+            root,
+            rights,
+            nearest,
+            modes: options.modes,
+            abilities,
+            volume,
+            shelf: Shelf::default(),
+            touched,
+        })
+    }
+
+    /// What is worth a line in the report and concerns no single entry.
+    pub fn remarks(&self) -> Vec<String> {
+        self.rights.remarks()
     }
 
     fn file_mode(&self) -> u32 {

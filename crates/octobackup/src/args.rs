@@ -108,6 +108,23 @@ pub enum Command {
     /// Set and remove the accounts that the server's jobs use
     #[command(subcommand)]
     Credential(CredentialCommand),
+    #[cfg(not(unix))]
+    /// Not on Windows yet: the server, its jobs and what is done with them. Let Task Scheduler start "sync" meanwhile
+    #[command(name = NOT_ON_WINDOWS[0], visible_aliases = NOT_ON_WINDOWS[1..].iter().copied())]
+    NotHere(NotHereArgs),
+}
+
+/// What needs the server, which so far is for Unix only.
+#[cfg(any(test, not(unix)))]
+pub const NOT_ON_WINDOWS: &[&str] = &["serve", "job", "run", "runs", "report", "cancel", "schedule", "credential"];
+
+/// A command that this system does not have, whatever is asked of it.
+#[cfg(not(unix))]
+#[derive(Debug, Args)]
+pub struct NotHereArgs {
+    /// All the rest
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub rest: Vec<std::ffi::OsString>,
 }
 
 /// `octobackup sync`.
@@ -298,6 +315,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         <super::Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    /// A new command must either work there or be named where its absence is said.
+    #[test]
+    #[cfg(unix)]
+    fn every_command_is_on_windows_or_said_not_to_be() {
+        let everywhere = ["sync", "held", "ls", "shares", "doctor"];
+        let all = <super::Cli as clap::CommandFactory>::command();
+        let here: Vec<_> = all.get_subcommands().map(|it| it.get_name()).collect();
+        assert_eq!(here, [&everywhere, super::NOT_ON_WINDOWS].concat());
     }
 }
 

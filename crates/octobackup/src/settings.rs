@@ -115,9 +115,10 @@ pub fn recipe(source: &OsStr, account: &AccountArgs) -> Result<Recipe, Error> {
     if account.kdc.is_some() && !account.kerberos {
         return Err(usage("--kdc: only with --kerberos"));
     }
-    let origin = match through_windows(source, account) {
-        Some(origin) => origin,
-        None => origin(source, account.user.as_deref())?,
+    let origin = if is_for_windows(&source.to_string_lossy(), account, cfg!(windows)) {
+        Origin::local(Path::new(source))
+    } else {
+        origin(source, account.user.as_deref())?
     };
     let mut recipe = Recipe::new(origin);
     update(&mut recipe.connection, account);
@@ -126,11 +127,12 @@ pub fn recipe(source: &OsStr, account: &AccountArgs) -> Result<Recipe, Error> {
 }
 
 /// On Windows a share without an account is a folder that Windows itself opens, with the account that the program runs
-/// as. With an account, or a way to log on, it is ours to connect to.
-fn through_windows(source: &OsStr, account: &AccountArgs) -> Option<Origin> {
-    let is_share = source.to_string_lossy().starts_with(r"\\");
-    let says_who = account.user.is_some() || account.kerberos || account.guest;
-    (cfg!(windows) && is_share && !says_who).then(|| Origin::local(Path::new(source)))
+/// as. With an account, a password or a way to log on, it is ours to connect to; so is an address that begins with `smb:`.
+fn is_for_windows(source: &str, account: &AccountArgs, on_windows: bool) -> bool {
+    let is_share = source.starts_with(r"\\") || source.starts_with("//");
+    let has_password = account.password_file.is_some() || account.password_stdin;
+    let says_who = account.user.is_some() || has_password || account.kerberos || account.guest;
+    on_windows && is_share && !says_who
 }
 
 fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {

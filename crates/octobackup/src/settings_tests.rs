@@ -83,6 +83,28 @@ fn a_connection_has_its_demands_and_not_everybody_needs_an_account() {
 }
 
 #[test]
+fn only_a_share_without_any_word_about_an_account_is_left_to_windows() {
+    let for_windows = |args: &[&str], on_windows| {
+        let line = ["octobackup", "sync", "unused", "/b"].iter().chain(&args[1..]);
+        let matches = Cli::command().try_get_matches_from(line).unwrap();
+        let Command::Sync(typed) = Cli::from_arg_matches(&matches).unwrap().command else { panic!("{args:?}") };
+        is_for_windows(args[0], &typed.account, on_windows)
+    };
+    for share in [r"\\fs\d$\x", "//fs/d$/x"] {
+        assert!(for_windows(&[share], true));
+        assert!(!for_windows(&[share], false), "elsewhere nobody else would open it");
+        let accounts: [&[&str]; 5] =
+            [&["-u", "me"], &["--password-stdin"], &["--password-file", "f"], &["--kerberos"], &["--guest"]];
+        for account in accounts {
+            assert!(!for_windows(&[&[share], account].concat(), true), "{account:?}");
+        }
+    }
+    for other in ["smb://fs/d", "smb://me@fs/d", r"D:\data", "data"] {
+        assert!(!for_windows(&[other], true), "{other}");
+    }
+}
+
+#[test]
 fn connections_that_make_no_sense_are_refused() {
     refused(&["//fs/d", "/b", "--guest", "-u", "me"], "--guest");
     refused(&["smb://me@fs/d", "/b", "--guest"], "--guest");

@@ -13,6 +13,22 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+/// What a run may do beyond the rights of its account, as long as this lives: on Linux nothing.
+#[derive(Debug)]
+pub(crate) struct Rights;
+
+impl Rights {
+    /// Takes them.
+    pub(crate) fn take() -> Rights {
+        Rights
+    }
+
+    /// What there is to say of them.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
 /// What an error means while a target is opened.
 pub(crate) fn open_code(errno: Errno) -> Code {
     if errno == Errno::NOSPC || errno == Errno::DQUOT { Code::NoSpace } else { Code::TargetFailed }

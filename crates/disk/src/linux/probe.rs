@@ -108,10 +108,10 @@ fn times(file: &OwnedFd) -> Result<TimeRules, Errno> {
 
 fn names(folder: BorrowedFd<'_>) -> Result<NameRules, Errno> {
     let lengths = (1..=NAME_BYTES).rev();
-    let mut bytes_max = 0;
+    let mut length_max = 0;
     for length in lengths {
         if holds(folder, &vec![b'n'; length])? {
-            bytes_max = length;
+            length_max = length;
             break;
         }
     }
@@ -127,7 +127,8 @@ fn names(folder: BorrowedFd<'_>) -> Result<NameRules, Errno> {
         windows_rules |= !holds(folder, name)?;
     }
     Ok(NameRules {
-        bytes_max,
+        length_max,
+        counts_utf16: false,
         folds_case: stat::of_name(folder, c"fOLDED").is_ok(),
         forbidden,
         utf8_only: !(holds(folder, b"x\xFFy")? && holds(folder, b"x\xED\xA0\x80y")?),

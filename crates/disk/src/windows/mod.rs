@@ -2,8 +2,9 @@
 //!
 //! Win32 takes whole paths, and follows junctions in them; NT takes a handle and one name. That is what confinement needs
 //! (DESIGN rule 2), so everything below the root goes through `nt`, the only place here where Rust's guarantees are ours
-//! to keep, besides `privilege`.
+//! to keep, besides `descriptor` and `privilege`.
 
+mod descriptor;
 pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod filesystem;

@@ -3,6 +3,7 @@
 //! It must never take a name with a separator in it, which would lead further than one step.
 
 use crate::windows::Handle;
+use crate::windows::descriptor::Descriptor;
 use crate::windows::fault::{self, Fault};
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr::{null, null_mut};
@@ -59,6 +60,16 @@ impl How {
 
 /// Opens `name` in `folder`; the empty name is the folder itself.
 pub(crate) fn open(folder: &Handle, name: &[u16], how: How) -> Result<Handle, Fault> {
+    open_as(folder, name, how, None)
+}
+
+/// The same; if that makes it, it gets this security descriptor instead of what it would inherit.
+pub(crate) fn open_as(
+    folder: &Handle,
+    name: &[u16],
+    how: How,
+    descriptor: Option<&Descriptor>,
+) -> Result<Handle, Fault> {
     let separates = |unit: &u16| [u16::from(b'\\'), u16::from(b'/'), u16::from(b':'), 0].contains(unit);
     let bytes = u16::try_from(size_of_val(name)).map_err(|_| fault::BAD_NAME)?;
     if name.iter().any(separates) {
@@ -70,7 +81,7 @@ pub(crate) fn open(folder: &Handle, name: &[u16], how: How) -> Result<Handle, Fa
         RootDirectory: folder.as_raw_handle(),
         ObjectName: &raw const name,
         Attributes: OBJ_CASE_INSENSITIVE,
-        SecurityDescriptor: null(),
+        SecurityDescriptor: descriptor.map_or(null(), Descriptor::as_ptr),
         SecurityQualityOfService: null(),
     };
     let mut opened: HANDLE = null_mut();

@@ -2,12 +2,14 @@
 //! from outside of itself.
 
 use crate::reserved;
+use crate::windows::descriptor::Descriptor;
 use crate::windows::fault::{self, Fault};
-use crate::windows::nt::How;
+use crate::windows::nt::{self, How};
+use crate::windows::privilege::{self, Raised};
 use crate::windows::root::Root;
 use crate::windows::{Handle, probe, stat, tree};
 use octo_core::{Abilities, Code, Error, Kind, RelPath};
-use std::os::windows::ffi::OsStringExt;
+use std::os::windows::ffi::{OsStrExt, OsStringExt};
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
@@ -16,17 +18,42 @@ use windows_sys::Win32::Storage::FileSystem as fs;
 use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_DWORD, RegGetValueW};
 use windows_sys::w;
 
+/// What a run may do beyond the rights of its account, as long as this lives: read and write everything in the mirror, if
+/// the process has the privileges.
+#[derive(Debug)]
+pub(crate) struct Rights {
+    _backup: Raised,
+    restore: Raised,
+}
+
+impl Rights {
+    /// Takes them. Without them the account's own rights count, and what these forbid is reported entry by entry.
+    pub(crate) fn take() -> Rights {
+        Rights { _backup: Raised::new(privilege::BACKUP), restore: Raised::new(privilege::RESTORE) }
+    }
+
+    /// Once, if they are missing.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        self.restore.missing().into_iter().collect()
+    }
+}
+
 /// What an error means while a target is opened.
 pub(crate) fn open_code(fault: Fault) -> Code {
     if fault::is_full(fault) { Code::NoSpace } else { Code::TargetFailed }
 }
 
-/// Makes the target's folder, and those above it.
+/// Makes the target's folder, private, and those above it, as Windows makes them.
 pub(crate) fn make_root(path: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(path).map_err(|error| {
-        let what = format!("making {}: {error}", path.display());
-        Error::new(open_code(error.into()), what)
-    })
+    let make = || -> Result<(), Fault> {
+        let path = std::path::absolute(path)?;
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(fault::MISSING) };
+        std::fs::create_dir_all(parent)?;
+        let name: Vec<u16> = name.encode_wide().collect();
+        let how = How::create(fs::FILE_LIST_DIRECTORY, wdk::FILE_DIRECTORY_FILE);
+        nt::open_as(Root::open_at(parent)?.handle()?, &name, how, Some(&Descriptor::private()?)).map(drop)
+    };
+    make().map_err(|fault| Error::new(open_code(fault), format!("making {}: {fault}", path.display())))
 }
 
 /// The folder at `path`, or the nearest one above it that exists.

@@ -18,9 +18,8 @@ pub(crate) type Privilege = &'static str;
 
 /// Reads everything.
 pub(crate) const BACKUP: Privilege = "SeBackupPrivilege";
-/// Writes everything; not raised yet.
-#[cfg(test)]
-const RESTORE: Privilege = "SeRestorePrivilege";
+/// Writes everything.
+pub(crate) const RESTORE: Privilege = "SeRestorePrivilege";
 
 /// How many hold it, and whether it was on before the first of them.
 static HELD: Mutex<BTreeMap<Privilege, (usize, bool)>> = Mutex::new(BTreeMap::new());
@@ -53,9 +52,14 @@ impl Raised {
     /// What an administrator should know and do, if the process does not have it.
     pub(crate) fn missing(&self) -> Option<String> {
         self.fault.map(|_| {
+            let so = if self.privilege == RESTORE {
+                "so what the account itself may not change in the mirror stays as it is"
+            } else {
+                "so files that the account itself has no rights to were not reached"
+            };
             format!(
-                "{} is missing, so files that the account itself has no rights to were not reached: run octoBackup as a \
-                 member of Backup Operators or Administrators, in an elevated window or as a service",
+                "{} is missing, {so}: run octoBackup as a member of Backup Operators or Administrators, in an elevated \
+                 window or as a service",
                 self.privilege
             )
         })
@@ -122,7 +126,7 @@ fn wanted(privilege: Privilege, on: bool) -> Result<sec::TOKEN_PRIVILEGES, Fault
     })
 }
 
-fn token(access: u32) -> Result<OwnedHandle, Fault> {
+pub(crate) fn token(access: u32) -> Result<OwnedHandle, Fault> {
     let mut token: HANDLE = null_mut();
     #[expect(unsafe_code, reason = "the process's own pseudo handle; the token goes to a local")]
     let opened = unsafe { OpenProcessToken(GetCurrentProcess(), access, &raw mut token) };
@@ -149,10 +153,23 @@ fn is_on(privilege: Privilege) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{DiskOptions, DiskTarget, LocalSource};
+    use octo_core::{Source, Target as _};
+    use std::process::Command;
+
+    /// Tells a child process to give up its privileges.
+    const POOR: &str = "OCTO_POOR";
+
+    fn target(path: &std::path::Path) -> DiskTarget {
+        DiskTarget::open(path, DiskOptions { create: true, ..DiskOptions::default() }).unwrap()
+    }
 
     /// One test for all of it: privileges belong to the whole process.
     #[test]
     fn a_privilege_is_on_from_the_first_holder_to_the_last_and_then_as_it_was() {
+        if std::env::var_os(POOR).is_some() {
+            return;
+        }
         for privilege in [BACKUP, RESTORE] {
             assert!(!is_on(privilege), "{privilege} is on before anybody asked for it");
             let first = Raised::new(privilege);
@@ -164,8 +181,54 @@ mod tests {
             drop(second);
             assert!(!is_on(privilege), "{privilege} was not put back");
         }
+        let temp = tempfile::tempdir().unwrap();
+        let source = LocalSource::open(temp.path()).unwrap();
+        assert!(is_on(BACKUP) && !is_on(RESTORE), "a source writes nothing");
+        let target = target(&temp.path().join("mirror"));
+        assert!(is_on(BACKUP) && is_on(RESTORE));
+        assert_eq!((source.remarks(), target.remarks()), (Vec::new(), Vec::new()));
+        drop(source);
+        assert!(is_on(BACKUP), "the target reads its mirror");
+        drop(target);
+        assert!(!is_on(BACKUP) && !is_on(RESTORE));
         assert!(set("SeNoSuchPrivilege", true).is_err());
-        let missing = Raised { privilege: BACKUP, fault: Some(Fault(ERROR_NOT_ALL_ASSIGNED)) };
-        assert!(missing.missing().unwrap().contains("Backup Operators"));
+    }
+
+    /// In a process of its own, because what a process has given up does not come back.
+    #[test]
+    fn without_the_privileges_work_goes_on_and_says_so_once_with_the_cure() {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "windows::privilege::tests::child_that_gave_up_its_privileges", "--nocapture"]);
+        let said = child.env(POOR, "1").output().unwrap();
+        let text = String::from_utf8_lossy(&said.stdout);
+        assert!(said.status.success() && text.contains("worked without"), "{text}");
+    }
+
+    /// Not a promise of its own: what the child process of the test above does.
+    #[test]
+    fn child_that_gave_up_its_privileges() {
+        if std::env::var_os(POOR).is_none() {
+            return;
+        }
+        [BACKUP, RESTORE].into_iter().for_each(give_up);
+        let temp = tempfile::tempdir().unwrap();
+        let (source, target) = (LocalSource::open(temp.path()).unwrap(), target(&temp.path().join("mirror")));
+        let (read, written) = (source.remarks(), target.remarks());
+        assert!(read.len() == 1 && read[0].contains(BACKUP) && read[0].contains("Backup Operators"), "{read:?}");
+        assert!(written.len() == 1 && written[0].contains(RESTORE) && written[0].contains("elevated"), "{written:?}");
+        assert_eq!(target.make_folder(&octo_core::RelPath::parse(b"x").unwrap()), Ok(octo_core::Done::Yes));
+        std::io::Write::write_all(&mut std::io::stdout(), b"worked without\n").unwrap();
+    }
+
+    fn give_up(privilege: Privilege) {
+        let mut wanted = wanted(privilege, true).unwrap();
+        wanted.Privileges[0].Attributes = sec::SE_PRIVILEGE_REMOVED;
+        let token = token(sec::TOKEN_ADJUST_PRIVILEGES).unwrap();
+        #[expect(unsafe_code, reason = "the token is open, and the structure holds the one privilege it says it holds")]
+        let adjusted = unsafe {
+            sec::AdjustTokenPrivileges(token.as_raw_handle(), 0, &raw const wanted, 0, null_mut(), null_mut())
+        };
+        assert_ne!(adjusted, 0);
+        assert!(set(privilege, true).is_err(), "{privilege} is still there");
     }
 }

@@ -12,15 +12,30 @@ use windows_sys::Wdk::Storage::FileSystem as wdk;
 use windows_sys::Win32::Storage::FileSystem as fs;
 
 const PREFIX: &str = ".octobackup-probe-";
+/// The longest name of NTFS, FAT and their like, in UTF-16 units.
+const LENGTH_MAX: usize = 255;
 
 /// What Windows allows in names, on every filesystem it has; its own programs cannot open what breaks these rules.
-fn names() -> NameRules {
-    NameRules {
-        bytes_max: 255,
+fn names(parent: &Handle) -> Result<NameRules, Fault> {
+    Ok(NameRules {
+        length_max: LENGTH_MAX,
+        counts_utf16: counts_utf16(parent)?,
         folds_case: true,
         forbidden: "<>:\"|?*\\".to_owned(),
         utf8_only: true,
         windows_rules: true,
+    })
+}
+
+/// Whether a name may have as many units as ever, whatever they are: not where another system's filesystem is behind it
+/// all (Wine, some servers), which counts bytes.
+fn counts_utf16(parent: &Handle) -> Result<bool, Fault> {
+    let name = private_name(PREFIX);
+    let longest = format!("{name}{}", "\u{4e2d}".repeat(LENGTH_MAX - name.len()));
+    match tree::passing(parent, &longest) {
+        // Names must not depend on how full the disk is.
+        Err(fault) if fault::is_full(fault) => Err(fault),
+        made => Ok(made.is_ok()),
     }
 }
 
@@ -42,7 +57,7 @@ pub(crate) fn probe(parent: &Handle) -> Result<Abilities, Fault> {
         symlinks: false,
         whole_sync: false,
         times: probed_times(&file)?,
-        names: names(),
+        names: names(parent)?,
     })
 }
 

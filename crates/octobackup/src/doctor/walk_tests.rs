@@ -36,7 +36,8 @@ fn path(text: &str) -> RelPath {
 /// As the probe finds exFAT.
 fn exfat() -> NameRules {
     NameRules {
-        bytes_max: 255,
+        length_max: 255,
+        counts_utf16: false,
         folds_case: true,
         forbidden: "<>:\"|?*\\".into(),
         utf8_only: true,

@@ -154,7 +154,7 @@ impl Store {
     fn check_name(&self, path: &RelPath) -> Result<(), Error> {
         let (Some(name), rules) = (path.name(), &self.abilities.names) else { return Ok(()) };
         let bytes = name.as_bytes();
-        let fits = bytes.len() <= rules.bytes_max
+        let fits = rules.length(bytes) <= rules.length_max
             && !bytes.iter().any(|b| rules.forbidden.as_bytes().contains(b))
             && (!rules.utf8_only || std::str::from_utf8(bytes).is_ok());
         if fits { Ok(()) } else { Err(Error::new(Code::TargetEntry, format!("{path}: a name that cannot be here"))) }

@@ -246,7 +246,7 @@ fn it_is_full_when_its_capacity_is_used_and_has_room_again_when_files_are_gone()
 
 #[test]
 fn a_store_that_folds_case_and_keeps_coarse_times() {
-    let names_rules = NameRules { folds_case: true, forbidden: ":".into(), bytes_max: 20, ..NameRules::POSIX };
+    let names_rules = NameRules { folds_case: true, forbidden: ":".into(), length_max: 20, ..NameRules::POSIX };
     let times = TimeRules { granularity_ticks: 1000, ..TimeRules::EXACT };
     let abilities = Abilities { hard_links: false, names: names_rules, times, ..Abilities::full("odd") };
     let target = MemTarget::with(abilities, u64::MAX, Arc::new(TestClock::real()));
