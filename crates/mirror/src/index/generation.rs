@@ -36,10 +36,7 @@ pub struct Generation {
 
 /// The newest complete generation. Damage is no error: the index is a cache.
 pub fn open_latest(target: &dyn Target) -> Result<Option<Generation>, Error> {
-    let mut numbers: Vec<u64> = files::list_small(target, &layout::index_folder())?
-        .iter()
-        .filter_map(|e| std::str::from_utf8(e.name.as_bytes()).ok()?.parse().ok())
-        .collect();
+    let mut numbers = numbers(target)?;
     numbers.sort_unstable();
     while let Some(number) = numbers.pop() {
         if let Some(generation) = Generation::open(target, number)? {
@@ -47,6 +44,13 @@ pub fn open_latest(target: &dyn Target) -> Result<Option<Generation>, Error> {
         }
     }
     Ok(None)
+}
+
+/// The numbers of all generations that are there, whole or not.
+fn numbers(target: &dyn Target) -> Result<Vec<u64>, Error> {
+    let number = |name: &[u8]| std::str::from_utf8(name.strip_suffix(b".ids").unwrap_or(name)).ok()?.parse().ok();
+    let entries = files::list_small(target, &layout::index_folder())?;
+    Ok(entries.iter().filter_map(|entry| number(entry.name.as_bytes())).collect())
 }
 
 impl Generation {
@@ -161,7 +165,8 @@ impl Iterator for Records<'_> {
 }
 
 /// Writes a generation from two streams in walk order (of two records of one place that of `newer` counts), and removes
-/// the older generations.
+/// the older generations. The new one has a number that none had before: `base` is read from one that is open, and not
+/// every system lets a file take the place of an open one.
 pub fn publish(
     target: &dyn Target,
     pool: &Arc<Pool>,
@@ -186,12 +191,13 @@ pub fn publish(
         }
     }
     writer.finish(target, &ids)?;
-    for (from, to) in [(&ids, layout::index_ids(run)), (&data, layout::index(run))] {
+    let number = numbers(target)?.into_iter().max().unwrap_or(0).saturating_add(1);
+    for (from, to) in [(&ids, layout::index_ids(number)), (&data, layout::index(number))] {
         if target.rename_over(from, &to)? != Done::Yes {
             return Err(Error::new(Code::TargetFailed, format!("{to} could not be put in place")));
         }
     }
-    remove_others(target, run)
+    remove_others(target, number)
 }
 
 /// Removes all generations but one, and the journal that went into it.

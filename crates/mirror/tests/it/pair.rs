@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A source and a mirror in temporary folders.
 pub struct Pair {
+    #[cfg_attr(windows, expect(dead_code, reason = "only there to be removed with the pair"))]
     pub folder: tempfile::TempDir,
     pub source: PathBuf,
     pub target: PathBuf,
@@ -32,12 +33,14 @@ impl Pair {
         file.set_modified(UNIX_EPOCH + Duration::from_secs(secs)).unwrap();
     }
 
+    #[cfg(unix)]
     pub fn run(&self, options: &RunOptions) -> octo_core::RunReport {
         let source = LocalSource::open(&self.source).unwrap();
         let target = DiskTarget::open(&self.target, DiskOptions::default()).unwrap();
         mirror(&source, &target, options).report
     }
 
+    #[cfg(unix)]
     pub fn assert_equal(&self) {
         assert_eq!(tree(&self.source), tree(&self.target));
     }
