@@ -34,7 +34,7 @@ pub(crate) fn read(path: &Path, now: u64) -> Result<CCache, Error> {
 }
 
 /// `None` for what is no such file.
-fn parse(data: &[u8]) -> Option<CCache> {
+pub(crate) fn parse(data: &[u8]) -> Option<CCache> {
     let mut rest = Rest(data);
     let version = rest.u16()?;
     match version {

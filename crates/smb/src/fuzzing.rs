@@ -1,6 +1,7 @@
-//! The parsers of bytes from the network, one name each, as the targets in `fuzz/` and the run over mutated seeds call
+//! The parsers of bytes from the network, and of the credential cache that other programs write, one name each, as the targets in `fuzz/` and the run over mutated seeds call
 //! them. Not an interface: only there in tests and with the feature `fuzzing`.
 
+use crate::ccache;
 use crate::wire::{listing, name, reply, shares, snapshots, volume};
 
 /// A parser that must take any bytes without panicking.
@@ -37,4 +38,8 @@ pub const PARSERS: &[(&str, Parser)] = &[
     }),
     ("negotiate", |data| ignore((reply::negotiate(data), reply::server_time(data)))),
     ("name", |data| ignore(name::from_utf16le(data))),
+    ("ccache", |data| {
+        let Some(cache) = ccache::parse(data) else { return };
+        assert!(cache.credentials.len() <= data.len() / 80, "tickets do not overlap");
+    }),
 ];

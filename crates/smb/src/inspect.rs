@@ -5,9 +5,9 @@
 
 use crate::address::SmbAddress;
 use crate::keys;
-use crate::logon::{self, Session};
-use crate::open::{self, NOT_IN_A_COMPOUND, Open, Place};
-use crate::options::{BackupIntent, Credentials, Dialect, Logon, SmbOptions};
+use crate::logon::{self, Protection, Session};
+use crate::open::{self, Open, Place};
+use crate::options::{BackupIntent, Credentials, Dialect, SmbOptions};
 use crate::snapshots;
 use crate::status::nt;
 use crate::wire::request::{self, Create, RELATED, option};
@@ -27,7 +27,6 @@ pub struct Inspector {
     session: Arc<Session>,
     place: Place,
     root: RelPath,
-    is_guest: bool,
     runtime: Runtime,
 }
 
@@ -98,7 +97,7 @@ impl Inspector {
             let place = open::place(&session, &address.path, options.backup_intent).await?;
             Ok::<_, Error>((session, place))
         })?;
-        Ok(Inspector { session, place, root: address.path, is_guest: options.logon == Logon::Guest, runtime })
+        Ok(Inspector { session, place, root: address.path, runtime })
     }
 
     /// How the connection is protected.
@@ -111,12 +110,14 @@ impl Inspector {
             (false, true) => Encryption::Possible,
             (false, false) => Encryption::Impossible,
         };
+        // Not who asked to be a guest: where the account of that name is enabled, its session is like any other.
+        let is_signed = self.session.protection != Protection::Nothing;
         let greeting = self.session.greeting;
         let ticks = i64::try_from(greeting.at.elapsed().as_nanos() / 100).unwrap_or(0);
         let server_time = Timestamp::from_filetime(greeting.server_time);
         Ok(Security {
             dialect: logon::dialect(params.dialect),
-            signing: (!self.is_guest).then(|| signing_name(params.dialect, params.gmac_negotiated)),
+            signing: is_signed.then(|| signing_name(params.dialect, params.gmac_negotiated)),
             signing_demanded: params.signing_required,
             encryption,
             server_time: (greeting.server_time != 0).then(|| Timestamp(server_time.0.saturating_add(ticks))),
@@ -156,10 +157,8 @@ impl Inspector {
         let create = Create { path, access: request::READ, options, with_id: false, snapshot: None };
         let close = open::close_request(RELATED);
         let parts: [open::Part<'_>; 2] = [(Command::Create, &create, 0), (Command::Close, &close, 0)];
-        let mut frames = open::compound(&self.session, &parts).await?.into_iter();
-        let first = frames.next().unwrap_or_else(|| Err(Error::new(Code::Protocol, "an answer is missing")))?;
-        if first.header.status.0 != NOT_IN_A_COMPOUND {
-            return Ok(first.header.status.0);
+        if let Some(frames) = open::compound(&self.session, &parts).await? {
+            return Ok(open::next(&mut frames.into_iter())?.header.status.0);
         }
         let alone = open::single(&self.session, (Command::Create, &create, 0)).await?;
         if alone.header.status.0 == nt::SUCCESS {

@@ -67,6 +67,7 @@ pub(crate) async fn list(
     let limit = session.list_bytes_max.min(PAGE_BYTES_MAX);
     let mut bytes = FIRST_PAGE_BYTES.min(limit);
     loop {
+        bytes = open::affordable(session, bytes);
         let _held = budget.take(bytes).await?;
         let page = open::single(session, (Command::QueryDirectory, &query(open.handle, bytes), bytes)).await?;
         if let Page::Last = deliver(&page, is_first, folder.volume, sink)? {
@@ -96,16 +97,14 @@ async fn open_folder(
     };
     let page = query(RELATED, FIRST_PAGE_BYTES);
     let page = (Command::QueryDirectory, &page as &dyn smb2::pack::Pack, FIRST_PAGE_BYTES);
-    let mut frames = open::compound(session, &[(Command::Create, &create, 0), page, page]).await?;
-    let pages = frames.split_off(1);
-    let first = frames.pop().unwrap_or_else(|| Err(Error::new(Code::Protocol, "an empty answer")))?;
-    if first.header.status.0 == NOT_IN_A_COMPOUND {
+    let Some(frames) = open::compound(session, &[(Command::Create, &create, 0), page, page]).await? else {
         let alone = open::single(session, (Command::Create, &create, 0)).await.and_then(open::success)?;
         let (open, opened) = Open::from_reply(session, &alone, folder.volume)?;
         return Ok((open, opened, Vec::new()));
-    }
-    let (open, opened) = Open::from_reply(session, &open::success(first)?, folder.volume)?;
-    Ok((open, opened, pages))
+    };
+    let mut frames = frames.into_iter();
+    let (open, opened) = Open::from_reply(session, &open::success(open::next(&mut frames)?)?, folder.volume)?;
+    Ok((open, opened, frames.collect()))
 }
 
 fn deliver(page: &Frame, is_first: bool, volume: u64, sink: &mut dyn ListSink) -> Result<Page, Error> {

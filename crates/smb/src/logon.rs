@@ -88,7 +88,9 @@ pub(crate) async fn open_as(
     let mut conn = Connection::from_transport(Box::new(tap.clone()), Box::new(tap.clone()), address.host.clone());
     conn.set_response_timeout(Some(options.timeouts.response));
     conn.set_send_timeout(Some(options.timeouts.response));
-    conn.set_credit_wait_timeout(options.timeouts.response);
+    // Credits come with answers, and each answer has its own limit, which the library lengthens sixfold for a server
+    // that is slow and alive.
+    conn.set_credit_wait_timeout(options.timeouts.response * 6);
     conn.set_compression_requested(false);
     let params = negotiate(&mut conn, options.min_dialect).await?;
     demand_encryption(&params, options)?;

@@ -11,10 +11,12 @@ use octo_core::{Code, Error, Kind, RelPath};
 use smb2::Frame;
 use smb2::client::connection::CompoundOp;
 use smb2::msg::close::CloseRequest;
+use smb2::msg::echo::EchoRequest;
 use smb2::msg::query_info::{InfoType, QueryInfoRequest};
 use smb2::pack::Pack;
 use smb2::types::{Command, CreditCharge, FileId};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The longest path the protocol carries, in UTF-16 units.
 const PATH_UNITS_MAX: usize = 32_000;
@@ -27,6 +29,12 @@ const POSTQUERY_ATTRIB: u16 = 1;
 /// Windows refuses a part of a compound with it when that part would have to wait (MS-SMB2 3.3.5.2.7): it is then
 /// asked for by itself.
 pub(crate) const NOT_IN_A_COMPOUND: u32 = 0xC000_00E5;
+/// Credits that are missed within this time are missed because no answer is on its way that could bring them.
+const STARVED_AT_ONCE: Duration = Duration::from_secs(1);
+/// Time for a request to set out.
+const SETTING_OUT: Duration = Duration::from_millis(50);
+/// So often a server is given the chance to grant more: as many as what costs most.
+const GROWTH_ROUNDS_MAX: u32 = 20;
 
 /// A path for the wire.
 pub(crate) fn wire_path(path: &RelPath) -> Result<Vec<u16>, Error> {
@@ -50,8 +58,39 @@ pub(crate) fn charge(bytes: u32) -> CreditCharge {
     CreditCharge(u16::try_from(bytes.div_ceil(CREDIT_BYTES).max(1)).unwrap_or(u16::MAX))
 }
 
-/// Sends parts as one message, each but the first on the handle of the first. One answer for each part.
-pub(crate) async fn compound(session: &Session, parts: &[Part<'_>]) -> Result<Vec<Result<Frame, Error>>, Error> {
+/// As much of `bytes` as one request may ask for: on a server that grants few credits, what half of them pay for, so
+/// that a second request can be on its way meanwhile.
+pub(crate) fn affordable(session: &Session, bytes: u32) -> u32 {
+    let Some(credits) = session.conn.credit_ceiling() else { return bytes };
+    bytes.min(u32::from(credits / 2).max(1).saturating_mul(CREDIT_BYTES))
+}
+
+/// Whether the server may ever grant so many credits at once.
+fn can_pay(session: &Session, credits: u16) -> bool {
+    session.conn.credit_ceiling().is_none_or(|most| most >= credits)
+}
+
+/// Whether to try again after this error. A server that grants few credits at first grants more with each answer; where
+/// none is on its way that could bring them, one is asked for.
+async fn may_grow(session: &Session, error: &smb2::Error) -> bool {
+    // Who waited for long waited for a server that answers others, or nobody.
+    if !matches!(error, smb2::Error::CreditStarvation { waited, .. } if *waited < STARVED_AT_ONCE) {
+        return false;
+    }
+    if session.conn.credits() > 0 {
+        return session.conn.execute(Command::Echo, &EchoRequest, None).await.is_ok();
+    }
+    // The library also says so of credits that another request has taken and not yet set out with.
+    tokio::time::sleep(SETTING_OUT).await;
+    true
+}
+
+/// Sends parts as one message, each but the first on the handle of the first. One answer for each part; `None` if the
+/// server takes them only one by one.
+pub(crate) async fn compound(
+    session: &Session,
+    parts: &[Part<'_>],
+) -> Result<Option<Vec<Result<Frame, Error>>>, Error> {
     let ops: Vec<_> = parts
         .iter()
         .map(|&(command, body, bytes)| CompoundOp {
@@ -61,14 +100,40 @@ pub(crate) async fn compound(session: &Session, parts: &[Part<'_>]) -> Result<Ve
             credit_charge: charge(bytes),
         })
         .collect();
-    let frames = session.conn.execute_compound(&ops).await.map_err(status::connection)?;
-    Ok(frames.into_iter().map(|frame| frame.map_err(status::connection)).collect())
+    let credits = ops.iter().map(|op| op.credit_charge.0).fold(0, u16::saturating_add);
+    let mut rounds = 0..GROWTH_ROUNDS_MAX;
+    let frames = loop {
+        if !can_pay(session, credits) || rounds.next().is_none() {
+            return Ok(None);
+        }
+        match session.conn.execute_compound(&ops).await {
+            Err(error) if may_grow(session, &error).await => {}
+            sent => break sent.map_err(status::connection)?,
+        }
+    };
+    match frames.first() {
+        None => Err(Error::new(Code::Protocol, "an empty answer")),
+        Some(Ok(first)) if first.header.status.0 == NOT_IN_A_COMPOUND => Ok(None),
+        Some(_) => Ok(Some(frames.into_iter().map(|frame| frame.map_err(status::connection)).collect())),
+    }
+}
+
+/// The next of a compound's answers.
+pub(crate) fn next(frames: &mut impl Iterator<Item = Result<Frame, Error>>) -> Result<Frame, Error> {
+    frames.next().unwrap_or_else(|| Err(Error::new(Code::Protocol, "an answer is missing")))
 }
 
 /// Sends one request.
 pub(crate) async fn single(session: &Session, (command, body, bytes): Part<'_>) -> Result<Frame, Error> {
-    let sent = session.conn.execute_with_credits(command, body, Some(session.tree), charge(bytes));
-    sent.await.map_err(status::connection)
+    let charge = charge(bytes);
+    let mut rounds = 0..GROWTH_ROUNDS_MAX;
+    while can_pay(session, charge.0) && rounds.next().is_some() {
+        match session.conn.execute_with_credits(command, body, Some(session.tree), charge).await {
+            Err(error) if may_grow(session, &error).await => {}
+            sent => return sent.map_err(status::connection),
+        }
+    }
+    Err(Error::new(Code::ConnectionLost, "the server grants too few credits"))
 }
 
 /// The answer, if it is a success.

@@ -8,7 +8,7 @@ use crate::fetch::{self, Batch, Budget};
 use crate::lanes::Lanes;
 use crate::list::{self, Folder};
 use crate::logon::Protection;
-use crate::open;
+use crate::open::{self, Open};
 use crate::options::{BackupIntent, Credentials, Encrypt, SmbOptions};
 use crate::snapshots;
 use crate::window::Window;
@@ -190,23 +190,29 @@ impl Source for SmbSource {
                 with_id: false,
                 snapshot: None,
             };
-            let get = IoctlRequest {
+            let get = |handle| IoctlRequest {
                 ctl_code: FSCTL_GET_REPARSE_POINT,
-                file_id: open::file_id(RELATED),
+                file_id: open::file_id(handle),
                 max_input_response: 0,
                 max_output_response: reply::REPARSE_BYTES_MAX as u32,
                 flags: IOCTL_IS_FSCTL,
                 input_data: Vec::new(),
             };
-            let close = open::close_request(RELATED);
+            let (related, close) = (get(RELATED), open::close_request(RELATED));
             let parts: [open::Part<'_>; 3] =
-                [(Command::Create, &create, 0), (Command::Ioctl, &get, 0), (Command::Close, &close, 0)];
+                [(Command::Create, &create, 0), (Command::Ioctl, &related, 0), (Command::Close, &close, 0)];
             let answer = self.lanes.persistently(async |session, _| {
-                let mut frames = open::compound(session, &parts).await?.into_iter();
-                let mut next =
-                    || frames.next().unwrap_or_else(|| Err(Error::new(Code::Protocol, "an answer is missing")));
-                open::success(next()?)?;
-                open::success(next()?)
+                if let Some(frames) = open::compound(session, &parts).await? {
+                    let mut frames = frames.into_iter();
+                    open::success(open::next(&mut frames)?)?;
+                    return open::success(open::next(&mut frames)?);
+                }
+                let created = open::single(session, parts[0]).await.and_then(open::success)?;
+                let (open, _) = Open::from_reply(session, &created, 0)?;
+                let got =
+                    open::single(session, (Command::Ioctl, &get(open.handle), 0)).await.and_then(open::success)?;
+                open.close().await?;
+                Ok(got)
             });
             let got = answer.await?;
             let (tag, data) = reply::reparse(reply::ioctl(&got.body)?)?;

@@ -169,7 +169,10 @@ pub(crate) fn connection(error: smb2::Error) -> Error {
 pub(crate) fn reach(error: smb2::Error, endpoint: &str) -> Error {
     let words = match error {
         smb2::Error::ConnectFailed { attempts, .. } => {
-            attempts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            let attempts: Vec<_> = attempts.iter().map(ToString::to_string).collect();
+            // Of a name the addresses are worth knowing; an address was said already.
+            let said = format!("{endpoint}: ");
+            attempts.iter().map(|one| one.strip_prefix(&said).unwrap_or(one)).collect::<Vec<_>>().join(", ")
         }
         smb2::Error::Timeout => "no answer in time".to_owned(),
         smb2::Error::Io(io) => io.to_string(),

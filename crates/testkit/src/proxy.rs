@@ -26,6 +26,10 @@ pub struct Trouble {
     pub stall_after_bytes: Option<u64>,
     /// Handed on in pieces of at most so many bytes.
     pub pieces_bytes_max: Option<usize>,
+    /// One bit of this byte, counted from the connection's first as 0, arrives turned over.
+    pub flip_at_byte: Option<u64>,
+    /// All connections together carry so many bytes a second, each in its turn.
+    pub line_bytes_per_sec: Option<u32>,
 }
 
 impl Trouble {
@@ -43,6 +47,24 @@ struct State {
     threads: Vec<JoinHandle<()>>,
     connections: u64,
     stopped: bool,
+    /// Until when the lines to the server and to the client are taken.
+    taken: [Option<Instant>; 2],
+}
+
+/// The two directions.
+#[derive(Clone, Copy)]
+enum Way {
+    ToServer,
+    ToClient,
+}
+
+impl State {
+    fn trouble(&self, way: Way) -> Trouble {
+        match way {
+            Way::ToServer => self.to_server,
+            Way::ToClient => self.to_client,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -54,6 +76,17 @@ struct Shared {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the turn on a line of this speed, and for as long as `bytes` take on it; false if the proxy was stopped.
+    fn carry(&self, way: Way, bytes: usize, bytes_per_sec: u32) -> bool {
+        let takes = Duration::from_secs_f64(bytes as f64 / f64::from(bytes_per_sec.max(1)));
+        let through = {
+            let taken = &mut self.state().taken[way as usize];
+            let now = Instant::now();
+            *taken.insert(taken.map_or(now, |until| until.max(now)) + takes)
+        };
+        self.wait(Some(through))
     }
 
     /// Waits until `due`, or for ever; false if the proxy was stopped.
@@ -157,8 +190,8 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, upstream: SocketAddr) -> std
         state.connections += 1;
         state.streams.extend(ends);
     }
-    let there = direction(shared, client, server, |state| state.to_server);
-    let back = direction(shared, server_too, client_too, |state| state.to_client);
+    let there = direction(shared, client, server, Way::ToServer);
+    let back = direction(shared, server_too, client_too, Way::ToClient);
     shared.state().threads.extend(there.into_iter().chain(back));
     Ok(())
 }
@@ -166,19 +199,14 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, upstream: SocketAddr) -> std
 /// A chunk, and when it came.
 type Chunk = (Instant, Vec<u8>);
 
-fn direction(
-    shared: &Arc<Shared>,
-    from: TcpStream,
-    to: TcpStream,
-    trouble: fn(&State) -> Trouble,
-) -> [JoinHandle<()>; 2] {
+fn direction(shared: &Arc<Shared>, from: TcpStream, to: TcpStream, way: Way) -> [JoinHandle<()>; 2] {
     let (sender, receiver) = sync_channel(CHUNKS_AHEAD_MAX);
     let shared = Arc::clone(shared);
     [
         std::thread::spawn(move || read_ahead(from, &sender)),
         std::thread::spawn(move || {
             // Whether it was cut or came to its end: the other side sees the end after the last byte.
-            let how = if hand_on(&shared, &receiver, &to, trouble) { Shutdown::Write } else { Shutdown::Both };
+            let how = if hand_on(&shared, &receiver, &to, way) { Shutdown::Write } else { Shutdown::Both };
             let _ = to.shutdown(how);
         }),
     ]
@@ -195,17 +223,24 @@ fn read_ahead(mut from: TcpStream, sender: &SyncSender<Chunk>) {
 }
 
 /// False if the connection has to end here and now.
-fn hand_on(shared: &Shared, receiver: &Receiver<Chunk>, mut to: &TcpStream, trouble: fn(&State) -> Trouble) -> bool {
+fn hand_on(shared: &Shared, receiver: &Receiver<Chunk>, mut to: &TcpStream, way: Way) -> bool {
     let mut handed = 0;
-    for (came, bytes) in receiver {
-        let now = trouble(&shared.state());
+    for (came, mut bytes) in receiver {
+        let now = shared.state().trouble(way);
         if !now.delay.is_zero() && !shared.wait(Some(came + now.delay)) {
             return false;
         }
         let limit = now.cut_after_bytes.into_iter().chain(now.stall_after_bytes).min().unwrap_or(u64::MAX);
         let room = usize::try_from(limit.saturating_sub(handed)).unwrap_or(usize::MAX);
+        let flip = now.flip_at_byte.and_then(|at| usize::try_from(at.checked_sub(handed)?).ok());
+        if let Some(byte) = flip.and_then(|at| bytes.get_mut(at)) {
+            *byte ^= 1;
+        }
         let passing = &bytes[..bytes.len().min(room)];
         for piece in passing.chunks(now.pieces_bytes_max.unwrap_or(CHUNK_BYTES).max(1)) {
+            if now.line_bytes_per_sec.is_some_and(|speed| !shared.carry(way, piece.len(), speed)) {
+                return false;
+            }
             if to.write_all(piece).is_err() {
                 return false;
             }

@@ -17,7 +17,8 @@ use std::collections::VecDeque;
 
 /// Folders that are listed or being listed ahead of the merge.
 const AHEAD_FOLDERS: usize = 128;
-/// Of the folders that are next, at most so many: several times what any source lists at once.
+/// Of the folders that are next, at most so many are begun. A few more than any source has threads that list (SMB, with
+/// most, 40), so that none waits for work at the moment when more are begun; many more would only be entries that wait.
 const NEXT_FOLDERS: usize = 48;
 
 /// One folder to walk.

@@ -81,6 +81,7 @@ impl Fetcher<'_> {
         let mut flying = FuturesUnordered::new();
         loop {
             while flying.len() < READS_IN_FLIGHT {
+                chunks.bytes = open::affordable(self.session, bytes);
                 let Some((at, bytes)) = chunks.next() else { break };
                 let handle = open.handle;
                 flying.push(async move { (at, bytes, self.read(handle, at, bytes).await) });

@@ -6,7 +6,7 @@ use crate::open::{self, NOT_IN_A_COMPOUND, Open};
 use crate::status::nt;
 use crate::wire::reply;
 use crate::wire::request::RELATED;
-use octo_core::{Code, Error, FetchRequest, FetchSink, Meta};
+use octo_core::{Error, FetchRequest, FetchSink, Meta};
 use smb2::Frame;
 use smb2::types::Command;
 use tokio::sync::SemaphorePermit;
@@ -34,16 +34,14 @@ impl Fetcher<'_> {
             parts.push((Command::Read, &read, bytes));
         }
         parts.push((Command::Close, &close, 0));
-        let mut frames = open::compound(self.session, &parts).await?.into_iter();
+        let Some(frames) = open::compound(self.session, &parts).await? else { return Ok(None) };
+        let mut frames = frames.into_iter();
         if bytes <= CREDIT_BYTES {
             // Of a larger one the bytes take their time too.
             sent.answered();
         }
-        let mut next = || frames.next().unwrap_or_else(|| Err(Error::new(Code::Protocol, "an answer is missing")));
+        let mut next = || open::next(&mut frames);
         let created = next()?;
-        if created.header.status.0 == NOT_IN_A_COMPOUND {
-            return Ok(None);
-        }
         let (open, opened) = Open::from_reply(self.session, &open::success(created)?, self.volume)?;
         let read = if bytes > 0 { Some(next()?) } else { None };
         let closed = next()?;

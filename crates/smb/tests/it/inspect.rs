@@ -2,10 +2,10 @@
 
 use crate::fixture::*;
 use crate::proxy::{Fault, Proxy};
-use octo_core::{Code, Error, Timestamp};
+use octo_core::{Code, Error, Source, Timestamp};
 use octo_smb::{
     Access, Credentials, Dialect, Encryption, Inspector, Logon, PreviousVersions, ShareKind, SmbAddress, SmbOptions,
-    Timeouts, shares,
+    SmbSource, Timeouts, shares,
 };
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
@@ -51,6 +51,20 @@ fn a_guests_session_is_said_to_be_neither_signed_nor_encrypted() {
     let security = inspector.security().unwrap();
     assert_eq!(security.signing, None);
     assert!(!matches!(security.encryption, Encryption::Active(_)));
+}
+
+#[test]
+fn a_guest_whose_account_is_enabled_has_a_session_like_any_other() {
+    let samba = Samba::start(SambaOptions::new().user_without_password("Guest"));
+    fs::write(samba.share_path("data").join("file"), "x").unwrap();
+    let guest = SmbOptions { logon: Logon::Guest, ..SmbOptions::default() };
+    let inspector = Inspector::connect(address(&samba, "data"), &Credentials::default(), &guest).unwrap();
+    let security = inspector.security().unwrap();
+    assert_eq!(security.signing, Some("AES-128-GMAC"));
+    assert!(matches!(security.encryption, Encryption::Active(_)));
+    let source = SmbSource::connect(address(&samba, "data"), Credentials::default(), guest).unwrap();
+    assert_eq!(list_all(&source, "").names(), ["file"]);
+    assert!(source.remarks().is_empty(), "{:?}", source.remarks());
 }
 
 #[test]

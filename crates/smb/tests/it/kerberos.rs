@@ -2,9 +2,12 @@
 
 use crate::fixture::*;
 use octo_core::{Code, Error};
-use octo_smb::{Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbOptions, SmbSource};
+use octo_smb::{Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbAddress, SmbOptions, SmbSource};
+use octo_testkit::proxy::Proxy;
 use octo_testkit::samba::{Kdc, Samba, SambaOptions};
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 fn realm() -> Samba {
     realm_with(&[])
@@ -60,6 +63,31 @@ fn a_cache_needs_no_password_and_with_the_servers_ticket_no_kdc() {
     samba.kdc().add_ticket(&cache, &samba.addr());
     samba.stop_kdc();
     read(&samba, member("plain", ""), options).unwrap();
+}
+
+#[test]
+fn a_session_that_expires_with_its_ticket_is_replaced_and_the_work_goes_on() {
+    const LIFE_SECS: u32 = 3;
+    let samba = realm();
+    std::fs::write(samba.share_path("data").join("large"), vec![7; 5_000_000]).unwrap();
+    samba.kdc().limit_tickets(&samba.addr(), LIFE_SECS);
+    let ip = samba.addr().parse().unwrap();
+    for cache in [None, Some(samba.kdc().log_in("plain"))] {
+        // The ticket is for this name, whatever the port.
+        let upstream = SocketAddr::new(ip, Samba::OTHER_PORT);
+        let proxy = Proxy::start_at(SocketAddr::new(ip, 0), upstream).unwrap();
+        let address = SmbAddress::parse(&format!("//{}/data", proxy.addr())).unwrap().0;
+        let source = SmbSource::connect(address, member("plain", "pw-plain"), from(&samba, cache)).unwrap();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(u64::from(3 * LIFE_SECS)) {
+            assert!(list_all(&source, "").names().contains(&"file".to_owned()));
+            let batch = [request("file", 7), request("large", 5_000_000)];
+            for (fetched, size) in fetch(&source, &batch).iter().zip([7, 5_000_000]) {
+                assert_eq!((fetched.failed.as_ref(), fetched.bytes().len()), (None, size));
+            }
+        }
+        assert!(proxy.connections() > 2, "no session ever expired");
+    }
 }
 
 #[test]

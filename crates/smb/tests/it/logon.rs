@@ -66,6 +66,7 @@ fn a_port_where_nobody_listens_is_unreachable() {
     let (code, detail) = refusal(address, credentials("plain"));
     assert_eq!(code, Code::Unreachable);
     assert!(detail.contains(&port.to_string()), "{detail}");
+    assert_eq!(detail.matches("127.0.0.1").count(), 1, "said once: {detail}");
 }
 
 #[test]

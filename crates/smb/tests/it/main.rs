@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod fixture;
+mod grudging;
 mod hostile;
 mod inspect;
 mod intent;
@@ -18,3 +19,4 @@ mod reconnect;
 mod robust;
 mod seeds;
 mod suite;
+mod wide;

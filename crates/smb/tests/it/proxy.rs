@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// What to do with the server's bytes, counted over a connection.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +23,10 @@ pub enum Fault {
     AlterQuestion(fn(&mut [u8])),
     /// Alter the server's first message.
     AlterAnswer(fn(&mut [u8])),
+    /// Alter each of the server's messages.
+    AlterAnswers(fn(&mut [u8])),
+    /// Before the server answers a read, say ten times a second for this long that it is still at work.
+    Pending(Duration),
 }
 
 /// A running proxy; its threads end with the connections.
@@ -109,7 +114,41 @@ fn questions(mut from: TcpStream, mut to: TcpStream, fault: Fault) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
+/// An answer to come: what the server says instead while it is at work (MS-SMB2 3.3.4.2). It is not signed.
+fn interim(answer: &[u8]) -> Vec<u8> {
+    let mut message = answer[..64].to_vec();
+    message[8..12].copy_from_slice(&0x103_u32.to_le_bytes());
+    message[14..16].fill(0);
+    message[16..20].copy_from_slice(&3_u32.to_le_bytes());
+    message[20..24].fill(0);
+    message[32..40].copy_from_slice(&77_u64.to_le_bytes());
+    message[48..64].fill(0);
+    message.extend([9, 0, 0, 0, 0, 0, 0, 0, 0]);
+    [&(message.len() as u32).to_be_bytes()[..], &message].concat()
+}
+
+/// Passes everything on, each read's answer late and announced.
+fn pending(from: &mut TcpStream, to: &mut TcpStream, time: Duration) -> std::io::Result<()> {
+    loop {
+        let mut header = [0; 4];
+        from.read_exact(&mut header)?;
+        let mut message = vec![0; u32::from_be_bytes(header) as usize];
+        from.read_exact(&mut message)?;
+        let begun = Instant::now();
+        while message[12] == 8 && begun.elapsed() < time {
+            to.write_all(&interim(&message))?;
+            thread::sleep(Duration::from_millis(100));
+        }
+        to.write_all(&[&header[..], &message].concat())?;
+    }
+}
+
 fn answers(mut from: TcpStream, mut to: TcpStream, fault: Fault, seen: &Mutex<Vec<u8>>) {
+    match fault {
+        Fault::AlterAnswers(how) => while alter(&mut from, &mut to, how).is_ok() {},
+        Fault::Pending(time) => drop(pending(&mut from, &mut to, time)),
+        _ => {}
+    }
     if let Fault::AlterAnswer(how) = fault {
         let _ = alter(&mut from, &mut to, how);
     }

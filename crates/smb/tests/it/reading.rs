@@ -15,9 +15,10 @@ fn content(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8 ^ (i / 65_536) as u8).collect()
 }
 
-fn stamp(path: &Path, secs: u64, nanos: u32) {
-    let file = fs::File::open(path).unwrap();
-    file.set_modified(UNIX_EPOCH + Duration::new(secs, nanos)).unwrap();
+fn stamp(path: &Path, secs: i64, nanos: u32) {
+    let whole = Duration::from_secs(secs.unsigned_abs());
+    let whole = if secs < 0 { UNIX_EPOCH - whole } else { UNIX_EPOCH + whole };
+    fs::File::open(path).unwrap().set_modified(whole + Duration::from_nanos(nanos.into())).unwrap();
 }
 
 #[test]
@@ -94,30 +95,43 @@ fn parts_of_every_shape_are_what_was_asked_for_and_no_more() {
 }
 
 #[test]
-fn times_are_exact_to_a_hundred_nanoseconds() {
+fn times_are_exact_to_a_hundred_nanoseconds_from_long_ago_to_far_ahead() {
     let samba = samba();
     let data = samba.share_path("data");
-    let moments = [(1, 100), (951_782_399, 999_999_900), (1_785_877_205, 123_456_700), (4_102_444_800, 900)];
+    let moments = [
+        (-2_000_000_000, 100),
+        (-2, 999_999_900),
+        (1, 100),
+        (951_782_399, 999_999_900),
+        (1_785_877_205, 123_456_700),
+        (4_102_444_800, 900),
+        (14_000_000_000, 700),
+    ];
     for (i, (secs, nanos)) in moments.iter().enumerate() {
-        let file = data.join(format!("f{i}"));
+        let (file, folder) = (data.join(format!("f{i}")), data.join(format!("d{i}")));
         fs::write(&file, b"x").unwrap();
-        stamp(&file, *secs, *nanos);
-        let folder = data.join(format!("d{i}"));
         fs::create_dir(&folder).unwrap();
-        stamp(&folder, *secs, *nanos);
+        for entry in [&file, &folder] {
+            stamp(entry, *secs, *nanos);
+        }
+        // Each another time than the file's last write.
+        let (secs, nanos) = moments[(i + 1) % moments.len()];
+        samba.set_creation_time(&file, Timestamp::from_unix(secs, nanos));
     }
     let source = connect(&samba, "data", "plain");
     let kept = list_all(&source, "");
     for (i, (secs, nanos)) in moments.iter().enumerate() {
-        let exact = Timestamp::from_unix(*secs as i64, *nanos);
+        let exact = Timestamp::from_unix(*secs, *nanos);
         let fetched = fetch_one(&source, &format!("f{i}"), 1);
-        assert_eq!(kept.meta(format!("f{i}").as_bytes()).write_time, exact);
+        let listed = kept.meta(format!("f{i}").as_bytes());
+        let (secs, nanos) = moments[(i + 1) % moments.len()];
+        for meta in [listed, fetched.opened.unwrap(), fetched.finished.unwrap()] {
+            assert_eq!(meta.write_time, exact);
+            // What Samba calls the change time moves with the last write time.
+            assert_eq!(meta.change_time, Some(exact));
+            assert_eq!(meta.creation_time, Some(Timestamp::from_unix(secs, nanos)), "created, of {exact}");
+        }
         assert_eq!(kept.meta(format!("d{i}").as_bytes()).write_time, exact);
-        assert_eq!(fetched.opened.unwrap().write_time, exact);
-        assert_eq!(fetched.finished.unwrap().write_time, exact);
-        // What Samba calls the change time moves with the last write time; the creation time is the file's own.
-        assert_eq!(kept.meta(format!("f{i}").as_bytes()).change_time, Some(exact));
-        assert!(kept.meta(format!("f{i}").as_bytes()).creation_time.is_some());
     }
 }
 

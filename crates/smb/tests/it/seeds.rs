@@ -56,6 +56,15 @@ fn bodies(stream: &[u8]) -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     all
 }
 
+/// What `kinit` and `kvno` leave: a cache of a realm that is gone with the test, with two tickets and the settings between
+/// them.
+fn tickets() -> Vec<u8> {
+    let samba = Samba::start(SambaOptions::new().with_kerberos());
+    let cache = samba.kdc().log_in("plain");
+    samba.kdc().add_ticket(&cache, &samba.addr());
+    fs::read(cache).unwrap()
+}
+
 #[test]
 fn seeds_are_what_a_real_server_says() {
     // This dialect has the most to say: it is validated by an IOCTL.
@@ -76,6 +85,7 @@ fn seeds_are_what_a_real_server_says() {
     fetch_one(&source, "gone", 7);
     fetch_one(&source, "folder/file", 70_000_000);
     let mut captured = bodies(&proxy.seen());
+    captured.insert("ccache", vec![tickets()]);
     captured.insert("name", vec!["\u{1F600} name".encode_utf16().flat_map(u16::to_le_bytes).collect()]);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds");
     let write = std::env::var_os("OCTO_WRITE_SEEDS").is_some();
@@ -98,5 +108,5 @@ fn seeds_are_what_a_real_server_says() {
         let alike = |body: &&Vec<u8>| *kind == "name" || body.get(..2) == seed.get(..2);
         assert!(distinct.iter().any(alike), "{kind}: the seeds are of another kind");
     }
-    assert_eq!(captured.len(), 9, "every parser has seeds: {:?}", captured.keys());
+    assert_eq!(captured.len(), 10, "every parser has seeds: {:?}", captured.keys());
 }

@@ -21,6 +21,7 @@ pub struct SambaOptions {
     globals: Vec<String>,
     shares: Vec<Share>,
     users: Vec<String>,
+    without_password: Vec<String>,
     kerberos: bool,
 }
 
@@ -74,6 +75,12 @@ impl SambaOptions {
         self
     }
 
+    /// Adds a user with an empty password.
+    pub fn user_without_password(mut self, name: &str) -> SambaOptions {
+        self.without_password.push(name.to_owned());
+        self.user(name)
+    }
+
     /// Puts the server into a Kerberos realm of its own, with the same users and passwords.
     pub fn with_kerberos(mut self) -> SambaOptions {
         self.kerberos = true;
@@ -82,6 +89,11 @@ impl SambaOptions {
 
     pub(super) fn kerberos(&self) -> bool {
         self.kerberos
+    }
+
+    pub(super) fn password(&self, user: &str) -> String {
+        let is_empty = self.without_password.iter().any(|name| name == user);
+        if is_empty { String::new() } else { super::Samba::password(user) }
     }
 
     pub(super) fn users(&self) -> impl Iterator<Item = &str> {

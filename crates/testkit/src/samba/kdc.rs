@@ -59,6 +59,12 @@ impl Kdc {
         cache
     }
 
+    /// From now on, tickets for the server on `ip` are valid for so many seconds only.
+    pub fn limit_tickets(&self, ip: &str, secs: u32) {
+        let modify = format!("modprinc -maxlife \"{secs} seconds\" cifs/{ip}\n");
+        run_plain(program(&self.folder, "kadmin.local").args(["-r", Kdc::REALM]), &modify);
+    }
+
     /// Puts the ticket for the server on `ip` into a cache, so that the KDC is not needed any more.
     pub fn add_ticket(&self, cache: &Path, ip: &str) {
         run_plain(program(&self.folder, "kvno").arg("-c").arg(cache).arg(format!("cifs/{ip}")), "");

@@ -36,7 +36,7 @@ pub const PACKAGES: &[&str] =
     &["samba", "samba-vfs-modules", "smbclient", "libnss-wrapper", "gcc", "libc6-dev", "attr"];
 
 /// The programs of those packages that are called.
-const PROGRAMS: &[&str] = &["smbd", "smbpasswd", "net", "smbcacls", "smbcontrol", "cc", "sh", "setsid"];
+const PROGRAMS: &[&str] = &["smbd", "smbpasswd", "net", "smbcacls", "smbcontrol", "setfattr", "cc", "sh", "setsid"];
 const SHIM_SOURCE: &str = include_str!("backupintent_shim.c");
 /// Found through the loader's path.
 const NSS_WRAPPER: &str = "libnss_wrapper.so";
@@ -112,6 +112,15 @@ impl Samba {
         run_plain(Command::new("cp").arg("-a").arg(self.share_path(share)).arg(place), "");
     }
 
+    /// Gives an entry below [`Samba::share_path`] a creation time, as the server itself keeps it.
+    pub fn set_creation_time(&self, entry: &Path, time: Timestamp) {
+        // An xattr_DosInfo5 (Samba's xattr.idl): no text, the version twice, what is valid, FILE_ATTRIBUTE_ARCHIVE, the time.
+        let head = [0, 0, 5, 0, 5, 0, 0, 0, 0x11, 0, 0, 0, 0x20, 0, 0, 0];
+        let bytes = head.into_iter().chain(time.to_filetime().to_le_bytes());
+        let value = bytes.fold(String::from("0x"), |text, byte| format!("{text}{byte:02x}"));
+        run_plain(Command::new("setfattr").args(["-n", "user.DOSATTRIB", "-v", &value]).arg(entry), "");
+    }
+
     /// Opens a file of a share, as another client, without sharing it with anybody, until the value is dropped.
     pub fn hold(&self, share: &str, path: &str) -> Held {
         let mut command = Command::new("/usr/bin/python3");
@@ -179,7 +188,7 @@ impl Samba {
 
     fn create_users(&self) {
         for user in self.options.users() {
-            let word = Samba::password(user);
+            let word = self.options.password(user);
             let twice = format!("{word}\n{word}\n");
             let conf = self.path("smb.conf");
             self.run(Command::new("smbpasswd").arg("-c").arg(conf).args(["-s", "-a", user]), &twice);

@@ -110,3 +110,34 @@ fn dropping_it_frees_the_port_and_cutting_all_leaves_it_serving() {
     drop(proxy);
     assert!(TcpStream::connect(addr).is_err(), "still listening");
 }
+
+#[test]
+fn one_bit_is_turned_over_and_no_other() {
+    let (_proxy, mut stream) = to_client(Trouble { flip_at_byte: Some(70_001), ..Trouble::default() });
+    let mut sent = bytes(150_000);
+    stream.write_all(&sent).unwrap();
+    let mut got = vec![0; sent.len()];
+    stream.read_exact(&mut got).unwrap();
+    sent[70_001] ^= 1;
+    assert!(got == sent);
+}
+
+#[test]
+fn connections_share_one_line_in_turns() {
+    let proxy = Proxy::start(echo()).unwrap();
+    let line = Trouble { line_bytes_per_sec: Some(500_000), pieces_bytes_max: Some(5_000), ..Trouble::default() };
+    proxy.set(Trouble::default(), line);
+    let mut greedy = TcpStream::connect(proxy.addr()).unwrap();
+    greedy.write_all(&bytes(400_000)).unwrap();
+    let mut first = [0; 5_000];
+    greedy.read_exact(&mut first).unwrap();
+    let begin = Instant::now();
+    let mut modest = TcpStream::connect(proxy.addr()).unwrap();
+    modest.write_all(&bytes(10_000)).unwrap();
+    modest.read_exact(&mut [0; 10_000]).unwrap();
+    // Its 10,000 bytes wait for about as many of the other's, not for all 400,000.
+    let left = Instant::now();
+    greedy.read_exact(&mut vec![0; 395_000]).unwrap();
+    assert!(left.elapsed() > begin.elapsed().saturating_sub(left.elapsed()), "the modest one had to wait for all");
+    assert!(begin.elapsed() > Duration::from_millis(700), "faster than the line: {:?}", begin.elapsed());
+}
