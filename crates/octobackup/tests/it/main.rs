@@ -4,6 +4,7 @@
 
 mod connection;
 mod doctor;
+mod fair;
 mod held;
 mod local;
 mod outage;

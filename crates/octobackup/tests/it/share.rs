@@ -140,3 +140,15 @@ fn a_file_in_use_comes_from_the_newest_previous_version_and_later_as_it_is() {
     assert!(!ran.stdout.contains("note"), "{}", ran.stdout);
     assert_eq!(text(&world, "db.mdf").as_deref(), Some("as it is now"));
 }
+
+#[test]
+fn what_a_share_has_moved_elsewhere_is_not_read() {
+    let options = SambaOptions::new().share("shelf", "shelf", &["vfs objects = offline"]);
+    let (samba, world) = (Samba::start(options), World::new());
+    fs::create_dir(samba.share_path("shelf").join("folder")).unwrap();
+    fs::write(samba.share_path("shelf").join("folder/on tape"), "x").unwrap();
+    let url = format!("smb://plain@{}/shelf", samba.addr());
+    let ran = sync(&world, &url, "pw-plain", &["--json"]);
+    assert_eq!(ran.report()["counts"]["not_local"], 1, "{}", ran.stdout);
+    assert_eq!(text(&world, "folder/on tape"), None);
+}
