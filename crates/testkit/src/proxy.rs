@@ -26,7 +26,8 @@ pub struct Trouble {
     pub stall_after_bytes: Option<u64>,
     /// Handed on in pieces of at most so many bytes.
     pub pieces_bytes_max: Option<usize>,
-    /// One bit of this byte, counted from the connection's first as 0, arrives turned over.
+    /// One bit of this byte, counted from the connection's first as 0, arrives turned over: on the first connection that
+    /// comes so far, once.
     pub flip_at_byte: Option<u64>,
     /// All connections together carry so many bytes a second, each in its turn.
     pub line_bytes_per_sec: Option<u32>,
@@ -47,6 +48,8 @@ struct State {
     threads: Vec<JoinHandle<()>>,
     connections: u64,
     stopped: bool,
+    /// Whether a bit was turned over since the last [`Proxy::set`].
+    has_flipped: bool,
     /// Until when the lines to the server and to the client are taken.
     taken: [Option<Instant>; 2],
 }
@@ -144,7 +147,7 @@ impl Proxy {
     /// What happens from now on, on running connections too. Bytes are counted from the start of each connection.
     pub fn set(&self, to_server: Trouble, to_client: Trouble) {
         let mut state = self.shared.state();
-        (state.to_server, state.to_client) = (to_server, to_client);
+        (state.to_server, state.to_client, state.has_flipped) = (to_server, to_client, false);
     }
 
     /// Connections that were made so far.
@@ -234,7 +237,7 @@ fn hand_on(shared: &Shared, receiver: &Receiver<Chunk>, mut to: &TcpStream, way:
         let room = usize::try_from(limit.saturating_sub(handed)).unwrap_or(usize::MAX);
         let flip = now.flip_at_byte.and_then(|at| usize::try_from(at.checked_sub(handed)?).ok());
         if let Some(byte) = flip.and_then(|at| bytes.get_mut(at)) {
-            *byte ^= 1;
+            *byte ^= u8::from(!std::mem::replace(&mut shared.state().has_flipped, true));
         }
         let passing = &bytes[..bytes.len().min(room)];
         for piece in passing.chunks(now.pieces_bytes_max.unwrap_or(CHUNK_BYTES).max(1)) {

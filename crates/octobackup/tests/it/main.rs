@@ -13,5 +13,6 @@ mod secrets;
 mod server;
 mod share;
 mod stop;
+mod tampered;
 mod wine;
 mod world;

@@ -142,6 +142,29 @@ fn a_file_in_use_comes_from_the_newest_previous_version_and_later_as_it_is() {
 }
 
 #[test]
+fn where_listings_hide_what_is_unreadable_nothing_is_deleted_until_they_are_trusted() {
+    let hiding = ["access based share enum = yes", "hide unreadable = yes"];
+    let samba = Samba::start(SambaOptions::new().share("abe", "data", &hiding));
+    let (world, trusting) = (World::new(), World::new());
+    let root = samba.share_path("abe");
+    for name in ["stays", "gone", "hidden"] {
+        fs::write(root.join(name), name).unwrap();
+    }
+    let url = format!("smb://plain@{}/abe", samba.addr());
+    for world in [&world, &trusting] {
+        sync(world, &url, "pw-plain", &[]).ends(0).says("3 new");
+    }
+    fs::remove_file(root.join("gone")).unwrap();
+    samba.deny("hidden");
+    sync(&world, &url, "pw-plain", &[]).ends(4);
+    assert_eq!(text(&world, "hidden").as_deref(), Some("hidden"));
+    assert_eq!(text(&world, "gone").as_deref(), Some("gone"));
+    sync(&trusting, &url, "pw-plain", &["--trust-listings"]).ends(0);
+    assert_eq!(text(&trusting, "gone"), None);
+    assert_eq!(text(&trusting, "stays").as_deref(), Some("stays"));
+}
+
+#[test]
 fn what_a_share_has_moved_elsewhere_is_not_read() {
     let options = SambaOptions::new().share("shelf", "shelf", &["vfs objects = offline"]);
     let (samba, world) = (Samba::start(options), World::new());
