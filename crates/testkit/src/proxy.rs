@@ -150,6 +150,11 @@ impl Proxy {
         (state.to_server, state.to_client, state.has_flipped) = (to_server, to_client, false);
     }
 
+    /// Whether a bit was turned over since the last [`Proxy::set`].
+    pub fn has_flipped(&self) -> bool {
+        self.shared.state().has_flipped
+    }
+
     /// Connections that were made so far.
     pub fn connections(&self) -> u64 {
         self.shared.state().connections
