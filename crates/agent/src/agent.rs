@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const PAUSE_SECS: std::ops::RangeInclusive<u64> = 1..=60;
 /// A connection that lived so long was a good one.
 const GOOD: Duration = Duration::from_secs(60);
+/// How often a connected agent asks itself whether its certificate is due.
+const LOOK_AT_CERTIFICATE: Duration = Duration::from_secs(3600);
 
 /// Pairs this machine with a server and keeps the identity in `path`. Replaces an identity that is there.
 pub fn enroll(server: &str, token: &Token, path: &Path) -> Result<(), Error> {
@@ -63,17 +65,36 @@ pub fn run(path: &Path, shelf: Arc<dyn Shelf>, cancel: &Cancel, log: &dyn Fn(Eve
 
 /// One connection, from dialling to its end.
 async fn once(identity: &mut Identity, path: &Path, shelf: &Arc<dyn Shelf>, log: &dyn Fn(Event)) -> Result<(), Error> {
-    if identity.is_due(crate::now()) {
-        // The present certificate still works for weeks if this fails.
-        if let Ok(renewed) = identity.renew().await {
-            renewed.save(path)?;
-            *identity = renewed;
-            log(Event::Renewed);
-        }
-    }
+    renew(identity, path, log).await?;
     let tls = connect(&identity.server, identity.config(ALPN_AGENT)?).await?;
     log(Event::Connected(identity.server.clone()));
-    serve(tls, Arc::clone(shelf)).await
+    let keep_valid = async {
+        loop {
+            tokio::time::sleep(LOOK_AT_CERTIFICATE).await;
+            if let Err(error) = renew(identity, path, log).await {
+                return error;
+            }
+        }
+    };
+    match race(serve(tls, Arc::clone(shelf)), keep_valid).await {
+        First::One(ended) => ended,
+        First::Other(error) => Err(error),
+    }
+}
+
+/// Gets another certificate when it is time. A connection may last longer than a certificate; the next one needs a valid
+/// one.
+async fn renew(identity: &mut Identity, path: &Path, log: &dyn Fn(Event)) -> Result<(), Error> {
+    if !identity.is_due(crate::now()) {
+        return Ok(());
+    }
+    // The present certificate still works for weeks if this fails.
+    if let Ok(renewed) = identity.renew().await {
+        renewed.save(path)?;
+        *identity = renewed;
+        log(Event::Renewed);
+    }
+    Ok(())
 }
 
 async fn cancelled(cancel: &Cancel) {

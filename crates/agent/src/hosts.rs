@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How long a token can be used.
 pub const TOKEN_SECS: i64 = 3600;
+const NAME_BYTES_MAX: usize = 100;
 
 /// A machine with an agent, or one that is to have one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,17 +26,40 @@ pub struct Host {
     pub version: Option<String>,
     /// How far its clock is ahead of ours, in seconds.
     pub clock_skew_secs: i64,
-    /// No certificate of it counts any more.
-    pub is_revoked: bool,
+    is_revoked: bool,
     token: Option<Pending>,
     /// Fingerprints of the certificates that count: at most the present one and its successor.
     certificates: Vec<String>,
+}
+
+/// How a host stands with its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It has a token that can be used still.
+    Invited,
+    /// It had a token, and did not use it in time.
+    Expired,
+    /// Its certificate counts.
+    Paired,
+    /// No certificate of it counts any more.
+    Revoked,
 }
 
 impl Host {
     /// Whether an agent has been paired and not been revoked.
     pub fn is_paired(&self) -> bool {
         !self.certificates.is_empty()
+    }
+
+    /// How it stands at this moment.
+    pub fn state(&self, now: Timestamp) -> State {
+        match &self.token {
+            _ if self.is_paired() => State::Paired,
+            Some(token) if now <= token.expires => State::Invited,
+            _ if self.is_revoked => State::Revoked,
+            _ => State::Expired,
+        }
     }
 }
 
@@ -44,6 +68,16 @@ struct Pending {
     /// Of the secret; the secret itself is not kept.
     hash: String,
     expires: Timestamp,
+}
+
+/// Refuses what could be taken for a path, or for two words.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(is_plain) {
+        let detail = format!("{name:?} is no name for a host: use letters, digits, '-', '.' and '_'");
+        return Err(Error::new(Code::Usage, detail));
+    }
+    Ok(())
 }
 
 /// All hosts.
@@ -82,11 +116,7 @@ impl Hosts {
 
     /// `name` may be paired, anew if it is already: its certificates count until then.
     pub fn invite(&self, name: &str, token: &Token, now: Timestamp) -> Result<(), Error> {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-        if name.is_empty() || name.len() > 100 || !name.chars().all(is_name) {
-            let detail = format!("{name:?} is no name for a host: use letters, digits, '-', '.' and '_'");
-            return Err(Error::new(Code::Usage, detail));
-        }
+        check_name(name)?;
         let token = Some(Pending { hash: token.hash(), expires: now.plus_secs(TOKEN_SECS) });
         let agent = crate::token::random_hex(8)?;
         self.change(|hosts| {
@@ -158,6 +188,16 @@ impl Hosts {
         })
     }
 
+    /// The agent of this host is still here, or was until now.
+    pub fn was_here(&self, name: &str, now: Timestamp) -> Result<(), Error> {
+        self.change(|hosts| {
+            if let Some(host) = hosts.iter_mut().find(|host| host.name == name) {
+                host.last_seen = Some(now);
+            }
+            Ok(())
+        })
+    }
+
     /// Nothing that this host has counts any more.
     pub fn revoke(&self, name: &str) -> Result<(), Error> {
         self.change(|hosts| {
@@ -223,7 +263,10 @@ mod tests {
         assert!(hosts.admit("first").is_err() && hosts.admit("second").is_ok());
         hosts.revoke("files-1").unwrap();
         assert!(hosts.admit("second").is_err() && hosts.renew("second", issue("third")).is_err());
-        assert!(hosts.all()[0].is_revoked && !hosts.all()[0].is_paired());
+        assert_eq!(hosts.all()[0].state(NOW), State::Revoked);
+        hosts.invite("files-1", &token, NOW).unwrap();
+        assert_eq!(hosts.all()[0].state(NOW), State::Invited);
+        assert_eq!(hosts.all()[0].state(NOW.plus_secs(TOKEN_SECS + 1)), State::Revoked);
     }
 
     #[test]

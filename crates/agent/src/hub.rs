@@ -6,8 +6,8 @@ use crate::authority::Authority;
 use crate::board::Board;
 use crate::carrier::{self, ALPN_AGENT, ALPN_PAIR, lost, within};
 use crate::hosts::{Host, Hosts};
-use crate::link::Link;
-use crate::messages::{PairAnswer, PairRequest};
+use crate::link::{Gone, Link};
+use crate::messages::{Introduction, PairAnswer, PairRequest};
 use crate::source::AgentSource;
 use crate::token::{self, Token};
 use crate::wire::fault;
@@ -29,6 +29,8 @@ const WORKER_THREADS: usize = 2;
 const HANDSHAKES_MAX: usize = 64;
 /// How long a run waits for an agent that is not connected (any more).
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is written down that a connected agent is here.
+const NOTED: Duration = Duration::from_secs(600);
 
 /// The runtime that drives all connections; gone with its last user.
 pub(crate) struct Reactor(Option<Runtime>);
@@ -117,9 +119,9 @@ impl Hub {
         self.doorman.board.connected(host).is_some()
     }
 
-    /// What the connected agent of a host may read, in its own words; none if it is not connected.
-    pub fn roots(&self, host: &str) -> Option<Vec<String>> {
-        self.doorman.board.connected(host).map(|link| link.introduction.roots.clone())
+    /// What the connected agent of a host says of itself; none if it is not connected.
+    pub fn introduction(&self, host: &str) -> Option<Introduction> {
+        self.doorman.board.connected(host).map(|link| link.introduction.clone())
     }
 
     /// Ends the host's connection and refuses it from now on.
@@ -161,26 +163,30 @@ async fn accept(listener: TcpListener, doorman: Arc<Doorman>) {
         let doorman = Arc::clone(&doorman);
         tokio::spawn(async move {
             // A stranger who fails to prove anything is told nothing.
-            let _ = within(2 * carrier::HANDSHAKE_SECS, doorman.greet(stream)).await;
+            let greeted = within(2 * carrier::HANDSHAKE_SECS, doorman.greet(stream)).await;
             drop(permit);
+            if let Ok(Some((host, gone))) = greeted {
+                doorman.note(&host, gone).await;
+            }
         });
     }
 }
 
 impl Doorman {
-    async fn greet(&self, stream: TcpStream) -> Result<(), Error> {
+    /// The host whose agent it was, and a note of its end; none for what was only a question.
+    async fn greet(&self, stream: TcpStream) -> Result<Option<(String, Gone)>, Error> {
         stream.set_nodelay(true).map_err(lost)?;
         let tls = self.acceptor.accept(stream).await.map_err(lost)?;
         let certificate = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(tls::fingerprint);
         let protocol = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
         match (protocol.as_deref(), certificate) {
-            (Some(ALPN_AGENT), Some(certificate)) => self.welcome(tls, &certificate).await,
-            (Some(ALPN_PAIR), certificate) => self.pair(tls, certificate).await,
+            (Some(ALPN_AGENT), Some(certificate)) => self.welcome(tls, &certificate).await.map(Some),
+            (Some(ALPN_PAIR), certificate) => self.pair(tls, certificate).await.map(|()| None),
             _ => Err(fault("a connection for nothing we know")),
         }
     }
 
-    async fn welcome(&self, tls: TlsStream<TcpStream>, certificate: &str) -> Result<(), Error> {
+    async fn welcome(&self, tls: TlsStream<TcpStream>, certificate: &str) -> Result<(String, Gone), Error> {
         let host = self.hosts.admit(certificate)?;
         let link = Arc::new(Link::begin(tls).await?);
         let said = &link.introduction;
@@ -192,7 +198,17 @@ impl Doorman {
         if counted.is_err() {
             self.board.dismiss(&host);
         }
-        counted
+        counted.map(|()| (host, link.gone()))
+    }
+
+    /// Keeps book of when the agent was here last. It holds no connection.
+    async fn note(&self, host: &str, mut gone: Gone) {
+        let mut is_here = true;
+        while is_here {
+            is_here = tokio::time::timeout(NOTED, gone.changed()).await.is_err();
+            // What cannot be written now is only less exact.
+            let _ = self.hosts.was_here(host, crate::now());
+        }
     }
 
     async fn pair(&self, mut tls: TlsStream<TcpStream>, certificate: Option<String>) -> Result<(), Error> {

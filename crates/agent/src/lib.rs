@@ -33,8 +33,9 @@ mod wire;
 
 pub use agent::{Event, enroll, run};
 pub use carrier::DEFAULT_PORT;
-pub use hosts::{Host, TOKEN_SECS};
+pub use hosts::{Host, State, TOKEN_SECS, check_name};
 pub use hub::Hub;
+pub use messages::Introduction;
 pub use serving::Shelf;
 pub use shelf::LocalShelf;
 pub use source::AgentSource;

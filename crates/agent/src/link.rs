@@ -20,11 +20,15 @@ use tokio::task::JoinHandle;
 /// slow, but not that slow.
 const SILENCE_SECS: u64 = 120;
 
+/// Changes, or fails to, once the connection has ended.
+pub(crate) type Gone = tokio::sync::watch::Receiver<()>;
+
 /// A connection to an agent.
 #[derive(Debug)]
 pub(crate) struct Link {
     send: SendRequest<Bytes>,
     driver: JoinHandle<()>,
+    gone: Gone,
     /// Set before the driver notices.
     ended: AtomicBool,
     /// What the agent said of itself.
@@ -52,7 +56,9 @@ impl Link {
             .await
             .map_err(lost)?;
         let pings = connection.ping_pong().ok_or_else(|| lost("no pings"))?;
+        let (alive, gone) = tokio::sync::watch::channel(());
         let driver = tokio::spawn(async move {
+            let _alive = alive;
             // Either way all requests under way end with an error of their own.
             let _ = carrier::race(connection, carrier::keep_alive(pings)).await;
         });
@@ -63,8 +69,14 @@ impl Link {
             clock_ticks: 0,
             roots: Vec::new(),
         };
-        let mut link =
-            Link { send, driver, ended: AtomicBool::new(false), introduction: nobody, round_trip: Duration::ZERO };
+        let mut link = Link {
+            send,
+            driver,
+            gone,
+            ended: AtomicBool::new(false),
+            introduction: nobody,
+            round_trip: Duration::ZERO,
+        };
         let hello = Hello { version: env!("CARGO_PKG_VERSION").to_owned(), clock_ticks: crate::now().0 };
         let begun = Instant::now();
         let said: Introduction = within(carrier::HANDSHAKE_SECS, link.ask_json("hello", &hello)).await?;
@@ -82,6 +94,11 @@ impl Link {
     /// Whether the connection has ended.
     pub fn is_over(&self) -> bool {
         self.ended.load(Ordering::SeqCst) || self.driver.is_finished()
+    }
+
+    /// To wait for its end.
+    pub fn gone(&self) -> Gone {
+        self.gone.clone()
     }
 
     /// Ends the connection.

@@ -16,10 +16,14 @@ pub(crate) struct Hello {
 
 /// The agent introduces itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Introduction {
+pub struct Introduction {
+    /// Of its software.
     pub version: String,
+    /// What its machine calls itself.
     pub host: String,
+    /// Its operating system and processor.
     pub system: String,
+    /// Its clock, in 100 ns since 1970.
     pub clock_ticks: i64,
     /// What it may read.
     pub roots: Vec<String>,

@@ -2,7 +2,7 @@
 
 #[cfg(unix)]
 use crate::remote::args::{
-    CredentialCommand, JobCommand, ReportArgs, RunArgs, RunIdArgs, RunsArgs, ScheduleArgs, ServeArgs,
+    CredentialCommand, HostCommand, JobCommand, ReportArgs, RunArgs, RunIdArgs, RunsArgs, ScheduleArgs, ServeArgs,
 };
 use clap::{Args, Parser, Subcommand};
 use octo_server::recipe::{CompareBy, EncryptWhen, Intent, MinDialect};
@@ -108,6 +108,10 @@ pub enum Command {
     /// Set and remove the accounts that the server's jobs use
     #[command(subcommand)]
     Credential(CredentialCommand),
+    #[cfg(unix)]
+    /// Pair, show and revoke the machines whose agents this server talks to
+    #[command(subcommand)]
+    Host(HostCommand),
     #[cfg(not(unix))]
     /// Not on Windows yet: the server, its jobs and what is done with them. Let Task Scheduler start "sync" meanwhile
     #[command(name = NOT_ON_WINDOWS[0], visible_aliases = NOT_ON_WINDOWS[1..].iter().copied())]
@@ -116,7 +120,8 @@ pub enum Command {
 
 /// What needs the server, which so far is for Unix only.
 #[cfg(any(test, not(unix)))]
-pub const NOT_ON_WINDOWS: &[&str] = &["serve", "job", "run", "runs", "report", "cancel", "schedule", "credential"];
+pub const NOT_ON_WINDOWS: &[&str] =
+    &["serve", "job", "run", "runs", "report", "cancel", "schedule", "credential", "host"];
 
 /// A command that this system does not have, whatever is asked of it.
 #[cfg(not(unix))]

@@ -42,3 +42,9 @@ pub fn of_error(error: &Error) -> u8 {
 pub fn complain(message: &str) {
     let _ = writeln!(std::io::stderr().lock(), "octobackup: {message}");
 }
+
+/// What a person should know, beside an answer that a program may read.
+#[cfg(unix)]
+pub fn remark(message: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{message}");
+}

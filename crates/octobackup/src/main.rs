@@ -57,6 +57,8 @@ fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
         (Command::Schedule(args), _) => Ok(remote::code(remote::schedule(&args))),
         #[cfg(unix)]
         (Command::Credential(command), _) => Ok(remote::code(remote::credential(&command))),
+        #[cfg(unix)]
+        (Command::Host(command), _) => Ok(remote::code(remote::host(&command))),
         #[cfg(not(unix))]
         (Command::NotHere(_), _) => {
             let what = "the server and its jobs are not on Windows yet; \"octobackup sync\" is, and Task Scheduler can start it";

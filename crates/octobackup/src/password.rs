@@ -58,10 +58,10 @@ impl PasswordFrom {
 /// wait for the question.
 pub fn ask_for(recipe: &Recipe, from: &PasswordFrom) -> Result<Option<Password>, Error> {
     match &recipe.origin {
-        Origin::Local { .. } if from.is_explicit() => Err(usage(
-            "--password-file and --password-stdin: the source is a folder of this machine and needs no password",
-        )),
-        Origin::Local { .. } => Ok(None),
+        Origin::Local { .. } | Origin::Agent { .. } if from.is_explicit() => {
+            Err(usage("--password-file and --password-stdin: only a share needs a password"))
+        }
+        Origin::Local { .. } | Origin::Agent { .. } => Ok(None),
         Origin::Smb { address, account } => {
             let logon = recipe.connection.logon;
             if !needs_password(logon, from)? {

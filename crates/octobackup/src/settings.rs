@@ -138,6 +138,9 @@ fn is_for_windows(source: &str, account: &AccountArgs, on_windows: bool) -> bool
 fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
     let text = source.to_string_lossy();
     if !is_address(&text) {
+        if octo_server::recipe::is_agent_address(&text) {
+            return Err(usage("SRC: agents are connected to the server: make a job of it (octobackup job add)"));
+        }
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(usage(format!(
                 "SRC: {scheme:?} is no kind of source; allowed are a folder, smb://... and //HOST/SHARE"

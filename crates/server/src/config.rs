@@ -3,6 +3,7 @@
 use crate::refusal::{Kind, Refusal};
 use crate::runner::Limits;
 use serde::Deserialize;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// Where the server listens, and where the command line looks for it.
@@ -19,9 +20,19 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the command line finds the server; `None` for the usual place.
     socket: Option<PathBuf>,
+    /// Where agents find the server; `None`: nobody is listened for.
+    pub agents: Option<Agents>,
     /// How many runs at once.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// Listening for agents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agents {
+    /// The address and port that agents dial.
+    pub listen: SocketAddr,
 }
 
 fn data_dir() -> PathBuf {
@@ -78,6 +89,7 @@ mod tests {
             ("data_dir = \"/x\"\n[limits]\nruns = 3", "runs_per_host_max"),
             ("data_dir = \"x\"", "absolute"),
             ("socket = 3", "line 1"),
+            ("[agents]\nlisten = \"here\"", "line 2"),
             ("[limits]\nruns_max = 0", "1 to 64"),
         ] {
             let refusal = Config::parse(text).unwrap_err();

@@ -1,7 +1,8 @@
 //! One run of a recipe: opens both sides and starts the engine. The command line and the server start their runs here,
 //! so that they cannot differ. It must never swallow an error: what could not begin has a report too.
 
-use crate::recipe::{Intent, Recipe, share_access};
+use crate::recipe::{AgentAddress, Intent, Origin, Recipe, share_access};
+use octo_agent::Hub;
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
 use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source, Timestamp};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource, Modes};
@@ -9,6 +10,9 @@ use octo_mirror::{RunOptions, RunResult};
 use octo_smb::{Password, SmbSource};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+
+const NO_HUB: &str = "agents are connected to the server: make a job of it and start it with `octobackup run`, and have the \
+                      server listen for agents ([agents] in octobackup.toml)";
 
 /// One run, ready to begin.
 pub struct Launch<'a> {
@@ -20,6 +24,8 @@ pub struct Launch<'a> {
     pub once: &'a Once,
     /// The account's password, where one is needed.
     pub password: Option<Password>,
+    /// Where agents are connected; `None` where there is no server.
+    pub hub: Option<&'a Hub>,
     /// The id of the mirror that was last seen at this path: how a disk that is not mounted is noticed.
     pub known_target: Option<String>,
     /// Called with the mirror's id as soon as it has one, so that even a first run that is killed leaves a path that is
@@ -68,7 +74,10 @@ impl Launch<'_> {
         }
         octo_disk::marker_above(target)?;
         let options = run_options(recipe, target, once, self.known_target)?;
-        let source = open_source(recipe, self.password, cancel)?;
+        let source = match &recipe.origin {
+            Origin::Agent { address } => open_agent(self.hub, address, cancel)?,
+            _ => open_source(recipe, self.password, cancel)?,
+        };
         // A mirror that was here before and is gone must not come into being again as an empty folder.
         let create = !once.dry_run && (options.known_target.is_none() || once.new_target);
         let modes = Modes { file: recipe.file_mode, folder: recipe.folder_mode };
@@ -109,14 +118,23 @@ fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option
     })
 }
 
-/// Opens the source of a recipe. Once cancelled, it waits for nothing more.
+/// Opens the source of a recipe, of this machine or of a share. Once cancelled, it waits for nothing more.
 pub fn open_source(recipe: &Recipe, password: Option<Password>, cancel: &Cancel) -> Result<Box<dyn Source>, Error> {
     if let Some(path) = recipe.origin.local_path() {
         return Ok(Box::new(LocalSource::open(&path)?));
     }
+    if let Origin::Agent { .. } = &recipe.origin {
+        return Err(Error::new(Code::Usage, NO_HUB));
+    }
     let (address, credentials, mut options) = share_access(recipe, password)?;
     options.cancel = cancel.clone();
     Ok(Box::new(SmbSource::connect(address, credentials, options)?))
+}
+
+fn open_agent(hub: Option<&Hub>, address: &str, cancel: &Cancel) -> Result<Box<dyn Source>, Error> {
+    let AgentAddress { host, root } = AgentAddress::parse(address)?;
+    let hub = hub.ok_or_else(|| Error::new(Code::Usage, NO_HUB))?;
+    Ok(Box::new(hub.source(&host, &root, cancel.clone())?))
 }
 
 /// The report of a run that failed before the engine could begin: silence is never success.

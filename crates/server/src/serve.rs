@@ -9,8 +9,10 @@ use crate::service::Service;
 use crate::shared::Shared;
 use crate::store::Store;
 use crate::vault::Vault;
+use octo_agent::Hub;
 use octo_core::Cancel;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 pub trait Journal {
     /// It answers from now on.
     fn ready(&self, socket: &Path);
+    /// It listens for agents here.
+    fn hears_agents(&self, address: SocketAddr);
     /// Something did not work; it is tried again.
     fn complain(&self, refusal: &Refusal);
 }
@@ -30,9 +34,14 @@ pub fn serve(config: &Config, stop: &Cancel, journal: &dyn Journal) -> Result<()
     let store = Store::open(&config.data_dir.join("octobackup.db"))?;
     let vault = Vault::open(&config.data_dir, &store)?;
     let shared = Arc::new(Shared::new(store, vault, Arc::new(SystemClock::new(stop.clone()))));
+    let heard = config.agents.map(|agents| Hub::open(&config.data_dir.join("agents"), agents.listen)).transpose()?;
+    let heard = heard.map(|hub| shared.hub.get_or_init(|| hub).address());
     let runner = Runner::new(shared.clone(), config.limits);
     let http = Http::start(Service::new(shared), &config.socket())?;
     journal.ready(&config.socket());
+    if let Some(address) = heard {
+        journal.hears_agents(address);
+    }
     runner.work(stop, &|refusal| journal.complain(refusal));
     http.stop();
     Ok(())

@@ -4,8 +4,9 @@ use crate::live::Live;
 use crate::moment::Moment;
 use crate::store::Store;
 use crate::vault::Vault;
+use octo_agent::Hub;
 use octo_core::Clock;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// The store, the key, the clock, what is going on, and the bell that wakes the runner.
@@ -18,13 +19,22 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// The runs under way.
     pub live: Live,
+    /// Where agents are connected, once the server listens for them.
+    pub hub: OnceLock<Hub>,
     bell: (Mutex<bool>, Condvar),
 }
 
 impl Shared {
     /// Everything that a server has.
     pub fn new(store: Store, vault: Vault, clock: Arc<dyn Clock>) -> Shared {
-        Shared { store, vault, clock, live: Live::default(), bell: (Mutex::new(false), Condvar::new()) }
+        Shared {
+            store,
+            vault,
+            clock,
+            live: Live::default(),
+            hub: OnceLock::new(),
+            bell: (Mutex::new(false), Condvar::new()),
+        }
     }
 
     /// The moment that the clock shows.

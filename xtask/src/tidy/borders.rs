@@ -12,7 +12,7 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("octo-agent", &["octo-core", "octo-disk"]),
     ("octo-mirror", &["octo-core"]),
     ("octo-testkit", &["octo-core"]),
-    ("octo-server", &["octo-core", "octo-disk", "octo-mirror", "octo-smb"]),
+    ("octo-server", &["octo-agent", "octo-core", "octo-disk", "octo-mirror", "octo-smb"]),
     ("octobackup", &["octo-core", "octo-disk", "octo-mirror", "octo-server", "octo-smb"]),
     ("xtask", &[]),
 ];

@@ -50,7 +50,8 @@ pub struct AddArgs {
     /// What the job is called
     #[arg(value_name = "JOB")]
     pub name: String,
-    /// A folder of the server's machine, or a share: //HOST/SHARE[/PATH]
+    /// A folder of the server's machine, a share (//HOST/SHARE[/PATH]), or a folder of a machine with an agent
+    /// (agent://HOST/FOLDER)
     #[arg(value_name = "SRC")]
     pub source: String,
     /// The folder of the server's machine that becomes the mirror
@@ -74,7 +75,7 @@ pub struct EditArgs {
     /// Another place for the mirror
     #[arg(long, value_name = "DST")]
     pub target: Option<String>,
-    /// Leave these settings to the server's defaults again
+    /// Leave these settings to the server's defaults again; "credential": it needs none any more
     #[arg(long, value_name = "NAME")]
     pub unset: Vec<String>,
     #[command(flatten)]
@@ -236,6 +237,39 @@ impl CredentialArgs {
 pub struct CredentialNameArgs {
     /// The credential
     #[arg(value_name = "NAME")]
+    pub name: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup host`.
+#[derive(Debug, Subcommand)]
+pub enum HostCommand {
+    /// Let a machine pair, for the first time or anew: prints a token that its agent needs once, within an hour
+    Add(HostAddArgs),
+    /// List all machines: whether they are connected, when they were last seen, how wrong their clocks are
+    List(ServerArgs),
+    /// Show a machine, what its agent lets be read, and its jobs
+    Show(HostArgs),
+    /// End a machine's connection, and refuse it until it is paired anew
+    Revoke(HostArgs),
+}
+
+/// `octobackup host add`.
+#[derive(Debug, Args)]
+pub struct HostAddArgs {
+    /// What jobs will call it, as in agent://HOST/srv/data
+    #[arg(value_name = "HOST")]
+    pub name: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// A machine, by its name.
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    /// The machine
+    #[arg(value_name = "HOST")]
     pub name: String,
     #[command(flatten)]
     pub server: ServerArgs,

@@ -11,6 +11,8 @@ use octo_server::job::Policy;
 use octo_server::units;
 use serde_json::{Map, Value, json};
 
+/// What may be unset besides the settings.
+const CREDENTIAL: &str = "credential";
 /// The word for a job that only a person starts.
 const NEVER: &str = "never";
 
@@ -58,7 +60,9 @@ fn edit(args: &EditArgs) -> Ended {
         }
     }
     for name in &args.unset {
-        if spec["policy"].as_object_mut().and_then(|policy| policy.remove(name)).is_none() {
+        if name == CREDENTIAL {
+            spec[CREDENTIAL] = Value::Null;
+        } else if spec["policy"].as_object_mut().and_then(|policy| policy.remove(name)).is_none() {
             return Err(Refusal::field("--unset", format!("{name} is not set for this job")));
         }
     }

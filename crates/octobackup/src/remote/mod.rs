@@ -3,12 +3,14 @@
 
 pub mod args;
 mod credential;
+mod host;
 mod job;
 mod run;
 mod serve;
 mod table;
 
 pub use credential::credential;
+pub use host::host;
 pub use job::{job, schedule};
 pub use run::{cancel, report, run, runs};
 pub use serve::serve;

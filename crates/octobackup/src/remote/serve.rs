@@ -7,6 +7,7 @@ use crate::{exit, stop};
 use octo_server::Refusal;
 use octo_server::config::Config;
 use octo_server::serve::{self, Journal};
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// Serves until it is asked to stop.
@@ -22,6 +23,10 @@ struct Printed;
 impl Journal for Printed {
     fn ready(&self, socket: &Path) {
         print(&format!("octobackup serves at {}", socket.display()));
+    }
+
+    fn hears_agents(&self, address: SocketAddr) {
+        print(&format!("listens for agents at {address}"));
     }
 
     fn complain(&self, refusal: &Refusal) {

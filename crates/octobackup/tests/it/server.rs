@@ -6,38 +6,51 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 /// Nothing here takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server of its own for one test; it does not outlive it.
-struct Server<'a> {
-    world: &'a World,
+pub struct Server<'a> {
+    pub world: &'a World,
     child: Child,
+    lines: BufReader<ChildStdout>,
 }
 
 impl<'a> Server<'a> {
     /// Once it answers.
     fn start(world: &'a World) -> Server<'a> {
+        Server::start_with(world, "")
+    }
+
+    /// With more settings.
+    pub fn start_with(world: &'a World, settings: &str) -> Server<'a> {
         let config = world.path("octobackup.toml");
         let (data, socket) = (world.path("data"), world.path("socket"));
-        fs::write(&config, format!("data_dir = {data:?}\nsocket = {socket:?}\n")).unwrap();
+        fs::write(&config, format!("data_dir = {data:?}\nsocket = {socket:?}\n{settings}")).unwrap();
         let args = [OsString::from("serve"), "--config".into(), config.into()];
         let mut command = world.program(&args.iter().map(AsRef::as_ref).collect::<Vec<_>>());
         let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.contains("serves at"), "{line}");
-        Server { world, child }
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        let mut server = Server { world, child, lines };
+        server.hears("octobackup serves at ");
+        server
     }
 
-    fn ask(&self, args: &[&str]) -> Ran {
+    /// The rest of its next line, which begins so.
+    pub fn hears(&mut self, beginning: &str) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line.trim_end().strip_prefix(beginning).expect(&line).to_owned()
+    }
+
+    pub fn ask(&self, args: &[&str]) -> Ran {
         ask(self.world, args)
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub fn json(&self, args: &[&str]) -> Value {
         let ran = self.ask(&[args, &["--json"]].concat()).ends(0);
         serde_json::from_str(&ran.stdout).expect(&ran.stdout)
     }

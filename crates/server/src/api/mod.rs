@@ -4,6 +4,7 @@
 //! asynchronous threads. Errors are problem details (RFC 9457). [`Client`] is the other end, for the command line.
 
 mod client;
+mod hosts;
 mod problem;
 mod routes;
 mod socket;
@@ -38,6 +39,9 @@ pub fn router(service: Service) -> Router {
         .route("/runs/{id}/events", get(watch::events))
         .route("/credentials", get(routes::credentials))
         .route("/credentials/{name}", put(routes::set_credential).delete(routes::remove_credential))
+        .route("/hosts", get(hosts::hosts).post(hosts::add_host))
+        .route("/hosts/{name}", get(hosts::host))
+        .route("/hosts/{name}/revoke", post(hosts::revoke_host))
         .route("/defaults", get(routes::defaults).put(routes::set_defaults))
         .route("/schedule", get(routes::schedule))
         .route("/audit", get(routes::audit));

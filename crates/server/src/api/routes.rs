@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 /// Rows of a page if nobody says how many.
 const PAGE: u32 = 100;
 
-type From = ConnectInfo<Peer>;
+pub(super) type From = ConnectInfo<Peer>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,7 +87,7 @@ pub(super) async fn ask<T: Send + 'static>(
     answered.unwrap_or_else(|_| Err(Refusal::new(Kind::Internal, "the program has a defect: a panic")))
 }
 
-async fn told<T: Serialize + Send + 'static>(
+pub(super) async fn told<T: Serialize + Send + 'static>(
     service: Service,
     status: StatusCode,
     question: impl FnOnce(&Service) -> Result<T, Refusal> + Send + 'static,
@@ -98,14 +98,17 @@ async fn told<T: Serialize + Send + 'static>(
     }
 }
 
-async fn done(service: Service, change: impl FnOnce(&Service) -> Result<(), Refusal> + Send + 'static) -> Response {
+pub(super) async fn done(
+    service: Service,
+    change: impl FnOnce(&Service) -> Result<(), Refusal> + Send + 'static,
+) -> Response {
     match ask(service, change).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
 
-fn caller(from: From) -> Caller {
+pub(super) fn caller(from: From) -> Caller {
     Caller { name: from.0.to_string() }
 }
 

@@ -8,7 +8,7 @@ mod policy;
 pub use policy::{From, Policy, Setting, UNLIMITED};
 
 use crate::moment::Moment;
-use crate::recipe::{Account, Connection, Origin, Recipe};
+use crate::recipe::{Account, AgentAddress, Connection, Origin, Recipe, is_agent_address};
 use crate::refusal::Refusal;
 use crate::schedule::Schedule;
 use octo_smb::SmbAddress;
@@ -26,7 +26,7 @@ const PATH_BYTES_MAX: usize = 4096;
 pub struct JobSpec {
     /// What it is called.
     pub name: String,
-    /// `//HOST[:PORT]/SHARE[/PATH]`, or a folder of this machine.
+    /// `//HOST[:PORT]/SHARE[/PATH]`, `agent://HOST/FOLDER`, or a folder of this machine.
     pub source: String,
     /// The folder of this machine that becomes the mirror.
     pub target: String,
@@ -112,8 +112,8 @@ impl JobSpec {
             logon: holds.logon.unwrap_or_default(),
             ..Connection::default()
         };
-        if recipe.origin.local_path().is_some() {
-            // Defaults for shares do not concern a folder.
+        if !matches!(recipe.origin, Origin::Smb { .. }) {
+            // Defaults for shares concern nothing else.
             recipe.connection = Connection::default();
         }
         recipe.backup_intent = holds.backup_intent.unwrap_or_default();
@@ -133,8 +133,16 @@ impl JobSpec {
         Ok(recipe)
     }
 
-    /// The share's host, for the limit of runs per host; `None` for a folder of this machine.
+    /// The machine with an agent; `None` for other sources.
+    pub fn agent(&self) -> Option<AgentAddress> {
+        AgentAddress::parse(&self.source).ok()
+    }
+
+    /// The source's host, for the limit of runs per host; `None` for a folder of this machine.
     pub fn host(&self) -> Option<String> {
+        if let Some(address) = self.agent() {
+            return Some(address.host.to_lowercase());
+        }
         crate::recipe::is_address(&self.source)
             .then(|| SmbAddress::parse(&self.source).ok().map(|(address, _)| address.host.to_lowercase()))
             .flatten()
@@ -155,13 +163,17 @@ impl JobSpec {
         if self.credential.is_some() {
             return Err(Refusal::field(
                 "credential",
-                "only a share needs one, and the source is a folder of this machine",
+                "only a share needs one, and the source is none (--unset credential)",
             ));
+        }
+        if is_agent_address(&self.source) {
+            let address = AgentAddress::parse(&self.source).map_err(|e| wrong(e.detail))?;
+            return Ok(Origin::Agent { address: address.to_string() });
         }
         let path = Path::new(&self.source);
         if !path.is_absolute() {
             return Err(wrong(
-                "allowed are //HOST/SHARE[/PATH], smb://HOST/SHARE and the absolute path of a folder".into(),
+                "allowed are //HOST/SHARE[/PATH], smb://HOST/SHARE, agent://HOST/FOLDER and the absolute path of a folder".into(),
             ));
         }
         Ok(Origin::local(path))
@@ -222,6 +234,9 @@ mod tests {
             (JobSpec { source: "//fs1".into(), ..spec() }, "source"),
             (JobSpec { source: "smb://me@fs1/d".into(), ..spec() }, "source"),
             (JobSpec { source: "http://x/y".into(), ..spec() }, "source"),
+            (JobSpec { source: "agent://h".into(), ..spec() }, "source"),
+            (JobSpec { source: "agent://h/srv/../etc".into(), ..spec() }, "source"),
+            (JobSpec { source: "agent://h/d".into(), credential: Some("x".into()), ..spec() }, "credential"),
             (JobSpec { target: "srv".into(), ..spec() }, "target"),
             (JobSpec { target: "/".into(), ..spec() }, "target"),
             (JobSpec { target: "/srv/../etc".into(), ..spec() }, "target"),
@@ -260,6 +275,7 @@ mod tests {
         for source in ["//FS1/d", "smb://fs1/e", r"\\Fs1\x", "//fs1:445/d"] {
             assert_eq!(JobSpec { source: source.into(), ..spec() }.host().as_deref(), Some("fs1"), "{source}");
         }
+        assert_eq!(JobSpec { source: "agent://FS1/d".into(), ..spec() }.host().as_deref(), Some("fs1"));
         assert_eq!(JobSpec { source: "/data".into(), ..spec() }.host(), None);
     }
 }

@@ -50,11 +50,11 @@ impl Connection {
     /// Refuses options that make no sense for this origin.
     pub fn check(&self, origin: &Origin) -> Result<(), Error> {
         match (origin, self.logon) {
-            (Origin::Local { .. }, _) if *self != Connection::default() => Err(usage(
-                "--guest, --kerberos, --kdc, --encrypt, --min-dialect, --reconnect: only a share has a connection, and SRC is a \
-                 folder of this machine",
+            (Origin::Local { .. } | Origin::Agent { .. }, _) if *self != Connection::default() => Err(usage(
+                "--guest, --kerberos, --kdc, --encrypt, --min-dialect, --reconnect: only a share has a connection, and SRC is \
+                 none",
             )),
-            (Origin::Local { .. }, _) => Ok(()),
+            (Origin::Local { .. } | Origin::Agent { .. }, _) => Ok(()),
             (Origin::Smb { account, .. }, LogonBy::Guest) if *account != Account::default() => {
                 Err(usage("--guest: a guest has no account; leave the user out"))
             }

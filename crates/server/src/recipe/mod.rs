@@ -1,9 +1,11 @@
 //! What a mirror is made from and how: the part of a job that `octobackup sync` has too. It is kept in the mirror's
 //! marker, so that `held --approve` can start the run again without a server. Never holds a password.
 
+mod agent;
 mod choices;
 mod connection;
 
+pub use agent::{AgentAddress, is_agent_address};
 pub use choices::{CompareBy, EncryptWhen, Intent, MinDialect};
 pub use connection::{Connection, LogonBy, share_access};
 
@@ -70,6 +72,11 @@ pub enum Origin {
         /// Who logs on; empty for a guest, and where tickets say it.
         account: Account,
     },
+    /// A folder of a machine with an agent; only a server reaches it.
+    Agent {
+        /// `agent://HOST/FOLDER`.
+        address: String,
+    },
 }
 
 /// Whether it is meant as the address of a share. Windows writes long paths of its own disks in a similar way.
@@ -107,7 +114,7 @@ impl Origin {
         Origin::Local { path: bytes_to_text(&os_bytes(path)) }
     }
 
-    /// The folder; `None` for a share.
+    /// The folder; `None` for what is elsewhere.
     pub fn local_path(&self) -> Option<PathBuf> {
         let Origin::Local { path } = self else { return None };
         Some(text_to_bytes(path).and_then(os_path).unwrap_or_default())
@@ -117,7 +124,7 @@ impl Origin {
     pub fn label(&self) -> String {
         match self {
             Origin::Local { path } => path.clone(),
-            Origin::Smb { address, .. } => address.clone(),
+            Origin::Smb { address, .. } | Origin::Agent { address } => address.clone(),
         }
     }
 }
@@ -154,9 +161,14 @@ impl Recipe {
         }
     }
 
-    /// The filter that the rules make. Shares are matched without regard to case, as Windows does.
+    /// The filter that the rules make. Shares and folders of Windows machines are matched without
+    /// regard to case, as Windows does.
     pub fn filter(&self) -> Result<Filter, Error> {
-        let folds_case = matches!(self.origin, Origin::Smb { .. });
+        let folds_case = match &self.origin {
+            Origin::Local { .. } => false,
+            Origin::Smb { .. } => true,
+            Origin::Agent { address } => AgentAddress::parse(address).is_ok_and(|address| address.is_windows()),
+        };
         let mut builder = FilterBuilder::new().case_insensitive(folds_case).defaults(self.default_excludes);
         for rule in &self.rules {
             builder = match rule {
@@ -199,6 +211,7 @@ impl Recipe {
         }
         match &recipe.origin {
             Origin::Smb { address, .. } => drop(SmbAddress::parse(address).map_err(|e| damaged(e.detail))?),
+            Origin::Agent { address } => drop(AgentAddress::parse(address).map_err(|e| damaged(e.detail))?),
             Origin::Local { .. } => {
                 if !recipe.origin.local_path().is_some_and(|path| path.is_absolute()) {
                     return Err(damaged("its folder is no absolute path".into()));

@@ -69,6 +69,7 @@ impl Task {
             target: &target,
             once: &run.once,
             password,
+            hub: shared.hub.get(),
             known_target: job.target_id.clone(),
             remember: &remember,
         };

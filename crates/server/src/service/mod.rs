@@ -5,9 +5,11 @@
 //! transaction. Secrets go in and never come out.
 
 mod credentials;
+mod hosts;
 mod jobs;
 mod runs;
 
+pub use hosts::{HostView, Invitation};
 pub use jobs::{JobView, Upcoming};
 pub use runs::RunView;
 

@@ -1,0 +1,78 @@
+//! `octobackup host`: the machines whose agents this server talks to.
+
+use super::args::{HostAddArgs, HostCommand};
+use super::table::table;
+use super::{Ended, client, rows, show, text, time};
+use crate::exit;
+use crate::listeners::print;
+use octo_server::api::escaped;
+use octo_server::units;
+use serde_json::{Value, json};
+
+/// Adds, lists, shows, revokes.
+pub fn host(command: &HostCommand) -> Ended {
+    match command {
+        HostCommand::Add(args) => add(args),
+        HostCommand::List(server) => show(server, &client(server)?.get("/hosts")?, list),
+        HostCommand::Show(args) => {
+            show(&args.server, &client(&args.server)?.get(&format!("/hosts/{}", escaped(&args.name)))?, details)
+        }
+        HostCommand::Revoke(args) => {
+            client(&args.server)?.post(&format!("/hosts/{}/revoke", escaped(&args.name)), &json!({}))?;
+            Ok(exit::COMPLETE)
+        }
+    }
+}
+
+/// Only the token goes to standard output, so that it can be piped to where it is needed.
+fn add(args: &HostAddArgs) -> Ended {
+    let answer = client(&args.server)?.post("/hosts", &json!({"name": args.name}))?;
+    show(&args.server, &answer, |answer| {
+        print(&text(&answer["token"]));
+        exit::remark(&format!(
+            "This token pairs one agent as {} and works until {}. On that machine:\n    octobackup-agent enroll --server THIS-SERVER --token-file FILE",
+            args.name,
+            time(&answer["expires_at"])
+        ));
+    })
+}
+
+fn connection(host: &Value) -> String {
+    if host["is_connected"] == true { "connected".to_owned() } else { text(&host["state"]) }
+}
+
+fn list(hosts: &Value) {
+    let cells = rows(hosts).iter().map(|host| {
+        vec![text(&host["name"]), connection(host), text(&host["version"]), time(&host["last_seen"]), skew(host)]
+    });
+    table(&["HOST", "STATE", "AGENT", "LAST SEEN", "CLOCK"], &cells.collect::<Vec<_>>());
+}
+
+/// How wrong its clock is, if that is worth a word.
+fn skew(host: &Value) -> String {
+    let secs = host["clock_skew_secs"].as_i64().unwrap_or(0);
+    let size = units::duration(secs.unsigned_abs().saturating_mul(1000));
+    match secs {
+        -2..=2 => String::new(),
+        3.. => format!("{size} ahead"),
+        _ => format!("{size} behind"),
+    }
+}
+
+fn details(host: &Value) {
+    let lines = |value: &Value| rows(value).iter().map(text).collect::<Vec<_>>().join(", ");
+    for (name, value) in [
+        ("Host", text(&host["name"])),
+        ("State", connection(host)),
+        ("Last seen", time(&host["last_seen"])),
+        ("Agent", text(&host["version"])),
+        ("System", text(&host["system"])),
+        ("Clock", skew(host)),
+        ("May read", lines(&host["roots"])),
+        ("Jobs", lines(&host["jobs"])),
+    ] {
+        if !value.is_empty() {
+            print(&format!("{name:<12}{value}"));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Machines with agents: who may pair, who is paired, who is connected.
+
+use super::{Caller, Service, conflict};
+use crate::moment::Moment;
+use crate::refusal::Refusal;
+use crate::store::{audit, jobs};
+use octo_agent::{Host, Hub, State, TOKEN_SECS};
+use octo_core::Timestamp;
+use serde::Serialize;
+
+/// A machine as the API shows it.
+#[derive(Debug, Serialize)]
+pub struct HostView {
+    /// What jobs call it.
+    pub name: String,
+    /// Stays the same when it is paired again.
+    pub agent: String,
+    /// How it stands with this server.
+    pub state: State,
+    /// Whether its agent is connected at this moment.
+    pub is_connected: bool,
+    /// When its agent was here last.
+    pub last_seen: Option<Moment>,
+    /// The version of its agent.
+    pub version: Option<String>,
+    /// How far its clock was ahead of ours at its last connection, in seconds.
+    pub clock_skew_secs: i64,
+    /// Operating system and processor; only while it is connected.
+    pub system: Option<String>,
+    /// What it lets be read; only while it is connected.
+    pub roots: Option<Vec<String>>,
+    /// The jobs that read it.
+    pub jobs: Vec<String>,
+}
+
+/// A token, shown once.
+#[derive(Serialize)]
+pub struct Invitation {
+    /// The machine that it is for.
+    pub host: String,
+    /// For `octobackup-agent enroll`.
+    pub token: String,
+    /// Until when it works.
+    pub expires_at: Moment,
+}
+
+impl Service {
+    fn hub(&self) -> Result<&Hub, Refusal> {
+        self.shared.hub.get().ok_or_else(|| {
+            conflict("this server does not listen for agents; write [agents] listen = \"0.0.0.0:8735\" into its octobackup.toml")
+        })
+    }
+
+    /// All machines, in the order in which they were added.
+    pub fn hosts(&self) -> Result<Vec<HostView>, Refusal> {
+        let hub = self.hub()?;
+        let jobs = self.shared.store.read(jobs::list)?;
+        let now = self.shared.clock.now();
+        let view = |host: Host| {
+            let of_host = jobs.iter().filter(|job| job.spec.agent().is_some_and(|address| address.host == host.name));
+            view(hub, &host, of_host.map(|job| job.spec.name.clone()).collect(), now)
+        };
+        Ok(hub.hosts().into_iter().map(view).collect())
+    }
+
+    /// One of them.
+    pub fn host(&self, name: &str) -> Result<HostView, Refusal> {
+        let found = self.hosts()?.into_iter().find(|host| host.name == name);
+        found.ok_or_else(|| Refusal::not_found("host", name))
+    }
+
+    /// Lets a machine pair, for the first time or anew.
+    pub fn add_host(&self, caller: &Caller, name: &str) -> Result<Invitation, Refusal> {
+        let hub = self.hub()?;
+        octo_agent::check_name(name).map_err(|e| Refusal::field("name", e.detail))?;
+        let now = self.shared.now();
+        let token = self.shared.store.change(|db| {
+            audit::add(db, now, &caller.name, "host.add", name, "")?;
+            Ok(hub.invite(name)?)
+        })?;
+        Ok(Invitation { host: name.to_owned(), token: token.reveal(), expires_at: now.plus_secs(TOKEN_SECS) })
+    }
+
+    /// Ends a machine's connection and refuses it until it is paired anew.
+    pub fn revoke_host(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
+        let hub = self.hub()?;
+        if !hub.hosts().iter().any(|host| host.name == name) {
+            return Err(Refusal::not_found("host", name));
+        }
+        self.shared.store.change(|db| {
+            audit::add(db, self.shared.now(), &caller.name, "host.revoke", name, "")?;
+            Ok(hub.revoke(name)?)
+        })
+    }
+}
+
+fn view(hub: &Hub, host: &Host, jobs: Vec<String>, now: Timestamp) -> HostView {
+    let said = hub.introduction(&host.name);
+    let is_connected = said.is_some();
+    let (system, roots) = said.map(|said| (said.system, said.roots)).unzip();
+    HostView {
+        name: host.name.clone(),
+        agent: host.agent.clone(),
+        state: host.state(now),
+        is_connected,
+        last_seen: if is_connected { Some(now.into()) } else { host.last_seen.map(Moment::from) },
+        version: host.version.clone(),
+        clock_skew_secs: host.clock_skew_secs,
+        system,
+        roots,
+        jobs,
+    }
+}
