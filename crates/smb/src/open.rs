@@ -13,7 +13,7 @@ use smb2::client::connection::CompoundOp;
 use smb2::msg::close::CloseRequest;
 use smb2::msg::echo::EchoRequest;
 use smb2::msg::query_info::{InfoType, QueryInfoRequest};
-use smb2::pack::Pack;
+use smb2::pack::{Pack, WriteCursor};
 use smb2::types::{Command, CreditCharge, FileId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +56,23 @@ pub(crate) type Part<'a> = (Command, &'a dyn Pack, u32);
 /// What one credit pays for is [`CREDIT_BYTES`]; every request costs at least one.
 pub(crate) fn charge(bytes: u32) -> CreditCharge {
     CreditCharge(u16::try_from(bytes.div_ceil(CREDIT_BYTES).max(1)).unwrap_or(u16::MAX))
+}
+
+/// A request's body as it goes over the wire.
+struct Packed(Vec<u8>);
+
+impl Packed {
+    fn new(body: &dyn Pack) -> Packed {
+        let mut out = WriteCursor::new();
+        body.pack(&mut out);
+        Packed(out.into_inner())
+    }
+}
+
+impl Pack for Packed {
+    fn pack(&self, out: &mut WriteCursor) {
+        out.write_bytes(&self.0);
+    }
 }
 
 /// As much of `bytes` as one request may ask for: on a server that grants few credits, what half of them pay for, so
@@ -118,6 +135,21 @@ pub(crate) async fn compound(
     }
 }
 
+/// The same for a thread that waits for nothing else: the connection's own threads see the answers come in, and the one
+/// that waits is woken once and not for each of them.
+pub(crate) async fn compound_aside(
+    session: &Arc<Session>,
+    parts: &[Part<'_>],
+) -> Result<Option<Vec<Result<Frame, Error>>>, Error> {
+    let packed: Vec<_> = parts.iter().map(|&(command, body, bytes)| (command, Packed::new(body), bytes)).collect();
+    let session = Arc::clone(session);
+    let answers = tokio::spawn(async move {
+        let parts: Vec<_> = packed.iter().map(|(command, body, bytes)| (*command, body as &dyn Pack, *bytes)).collect();
+        compound(&session, &parts).await
+    });
+    answers.await.map_err(abandoned)?
+}
+
 /// The next of a compound's answers.
 pub(crate) fn next(frames: &mut impl Iterator<Item = Result<Frame, Error>>) -> Result<Frame, Error> {
     frames.next().unwrap_or_else(|| Err(Error::new(Code::Protocol, "an answer is missing")))
@@ -134,6 +166,21 @@ pub(crate) async fn single(session: &Session, (command, body, bytes): Part<'_>) 
         }
     }
     Err(Error::new(Code::ConnectionLost, "the server grants too few credits"))
+}
+
+/// Sends one request at once; the answer may be waited for later.
+pub(crate) fn begin(
+    session: &Arc<Session>,
+    (command, body, bytes): Part<'_>,
+) -> impl Future<Output = Result<Frame, Error>> + use<> {
+    let (session, body) = (Arc::clone(session), Packed::new(body));
+    let answer = tokio::spawn(async move { single(&session, (command, &body, bytes)).await });
+    async move { answer.await.map_err(abandoned)? }
+}
+
+/// The threads that drive the connections have ended.
+fn abandoned(why: tokio::task::JoinError) -> Error {
+    Error::new(Code::ConnectionLost, why.to_string())
 }
 
 /// The answer, if it is a success.

@@ -19,7 +19,16 @@ impl Budget {
     /// Waits until `bytes` may be asked for. Whoever holds a share is being served by the server or by its sink, so
     /// this ends.
     pub async fn take(&self, bytes: u32) -> Result<SemaphorePermit<'_>, Error> {
-        let taken = self.0.acquire_many(bytes.min(SOURCE_BYTES_IN_FLIGHT).div_ceil(CREDIT_BYTES).max(1)).await;
+        let taken = self.0.acquire_many(units(bytes)).await;
         taken.map_err(|_| Error::new(Code::ConnectionLost, "the source was closed"))
     }
+
+    /// The same, if there is room at once.
+    pub fn take_at_once(&self, bytes: u32) -> Option<SemaphorePermit<'_>> {
+        self.0.try_acquire_many(units(bytes)).ok()
+    }
+}
+
+fn units(bytes: u32) -> u32 {
+    bytes.min(SOURCE_BYTES_IN_FLIGHT).div_ceil(CREDIT_BYTES).max(1)
 }

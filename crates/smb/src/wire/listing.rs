@@ -1,16 +1,17 @@
-//! QUERY_DIRECTORY's entries: FileIdBothDirectoryInformation (MS-FSCC 2.4.17).
+//! QUERY_DIRECTORY's entries: FileIdFullDirectoryInformation (MS-FSCC 2.4.18).
 //!
 //! That class has the four times, the attributes, the size, a 64-bit file id and, for reparse points, the tag; Windows
-//! and Samba both give it. (The 128-bit ids of newer classes matter on ReFS only, whose ids we do not rely on.)
+//! and Samba both give it. Its sister FileIdBothDirectoryInformation adds the short name, which nobody here needs and Samba
+//! has to compute. (The 128-bit ids of newer classes matter on ReFS only, whose ids we do not rely on.)
 
 use super::name::{self, WireName};
 use super::{Bytes, Malformed, attribute, is_link_tag};
 use octo_core::{FileId, Kind, Meta, Timestamp};
 
 /// The information class's number.
-pub(crate) const CLASS: u8 = 0x25;
+pub(crate) const CLASS: u8 = 0x26;
 /// Bytes of an entry before its name.
-const FIXED_BYTES: usize = 104;
+const FIXED_BYTES: usize = 80;
 
 /// One entry: its name, judged, and what the server says of it.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ fn meta(bytes: Bytes<'_>, volume: u64) -> Result<Meta, Malformed> {
         (false, false) => Kind::File,
     };
     Ok(Meta {
-        id: Some(FileId { volume, id: bytes.u64(96)?.into() }),
+        id: Some(FileId { volume, id: bytes.u64(72)?.into() }),
         ..common(kind, Times::at(bytes, 8)?, size(bytes.u64(40)?)?, attributes)
     })
 }

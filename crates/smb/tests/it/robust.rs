@@ -140,7 +140,12 @@ fn a_share_that_is_taken_away_is_sought_and_found_again_or_named() {
     fs::write(samba.share_path("data").join("file"), b"x").unwrap();
     let (patient, hasty) = (patient(&samba, 60), patient(&samba, 1));
     samba.offer("data", false);
-    let error = why(list(&hasty, "").0);
+    // The server tells its own processes so, which takes them a moment.
+    let noticed = (0..600).map(|_| list(&hasty, "").0).find(|listed| {
+        std::thread::sleep(Duration::from_millis(50));
+        matches!(listed, Listed::Incomplete(_))
+    });
+    let error = why(noticed.expect("the share is gone"));
     assert_eq!(error.code, Code::ShareNotFound, "{error}");
     std::thread::scope(|scope| {
         let listing = scope.spawn(|| list_all(&patient, ""));
