@@ -10,7 +10,7 @@ use crate::open;
 use crate::options::{Credentials, SmbOptions};
 use octo_core::{Code, Error};
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard};
@@ -44,6 +44,10 @@ pub(crate) struct Lanes {
 struct Lane {
     session: Mutex<Option<Arc<Session>>>,
     busy: AtomicUsize,
+    /// Whether somebody has begun to open its first connection.
+    is_begun: AtomicBool,
+    /// Whether that has ended, well or not, and work may wait here.
+    is_open: AtomicBool,
 }
 
 /// A session, counted as busy while it is held.
@@ -69,10 +73,13 @@ impl Drop for Lease<'_> {
 
 impl Lanes {
     pub fn new(address: SmbAddress, credentials: Credentials, options: SmbOptions) -> Lanes {
+        // Somewhere the work must begin.
+        let first = Lane { is_begun: true.into(), is_open: true.into(), ..Lane::default() };
+        let further = (1..options.connections).map(|_| Lane::default());
         Lanes {
             address,
             credentials,
-            lanes: (0..options.connections.max(1)).map(|_| Lane::default()).collect(),
+            lanes: std::iter::once(first).chain(further).collect(),
             options,
             alone: Default::default(),
             place: OnceLock::new(),
@@ -102,12 +109,11 @@ impl Lanes {
 
     /// The least busy session for what was asked for so often, connecting if it does not stand (any more). Waits for a
     /// server that is gone.
-    pub async fn lease(&self, attempts: Attempts) -> Result<Lease<'_>, Error> {
+    pub async fn lease(self: &Arc<Self>, attempts: Attempts) -> Result<Lease<'_>, Error> {
         let (lane, alone) = if attempts.are_alone() {
             (&self.alone.0, Some(self.alone.1.lock().await))
         } else {
-            let by_load = self.lanes.iter().min_by_key(|lane| lane.busy.load(Ordering::Relaxed));
-            (by_load.ok_or_else(|| Error::new(Code::Usage, "no connections are allowed"))?, None)
+            (self.least_busy()?, None)
         };
         if attempts.are_ending() {
             // What was asked here before may have worn the connection out.
@@ -125,9 +131,30 @@ impl Lanes {
         }
     }
 
+    /// The least busy lane. If all are busy, a further one is opened beside the work: that takes as long as many requests,
+    /// and nobody shall wait for it who can be served.
+    fn least_busy(self: &Arc<Self>) -> Result<&Lane, Error> {
+        let open = self.lanes.iter().filter(|lane| lane.is_open.load(Ordering::SeqCst));
+        let by_load = open.map(|lane| (lane.busy.load(Ordering::Relaxed), lane)).min_by_key(|(busy, _)| *busy);
+        let (busy, lane) = by_load.ok_or_else(|| Error::new(Code::Usage, "no connections are allowed"))?;
+        if busy > 0
+            && let Some(next) = self.lanes.iter().position(|lane| !lane.is_begun.swap(true, Ordering::SeqCst))
+        {
+            let lanes = Arc::clone(self);
+            tokio::spawn(async move {
+                if let Some(lane) = lanes.lanes.get(next) {
+                    // Whoever leases it later tries again, patiently, and is told why it cannot be.
+                    let _ = lanes.standing(lane).await;
+                    lane.is_open.store(true, Ordering::SeqCst);
+                }
+            });
+        }
+        Ok(lane)
+    }
+
     /// Does what may be done again on a new connection when one is lost; `work` is told how often that happened.
     pub async fn persistently<T>(
-        &self,
+        self: &Arc<Self>,
         mut work: impl AsyncFnMut(&Lease<'_>, Attempts) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut attempts = Attempts::default();

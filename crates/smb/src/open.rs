@@ -7,6 +7,7 @@ use crate::wire::reply::{self, Handle, Opened};
 use crate::wire::request::{self, Create, option};
 use crate::wire::volume::{self, Volume};
 use crate::wire::{attribute, name};
+use futures_util::future::join;
 use octo_core::{Code, Error, Kind, RelPath};
 use smb2::Frame;
 use smb2::client::connection::CompoundOp;
@@ -293,8 +294,9 @@ pub(crate) async fn place(session: &Arc<Session>, root: &RelPath, intent: Backup
         let request = query_info(InfoType::Filesystem, class, open.handle);
         single(session, (Command::QueryInfo, &request, VOLUME_INFO_BYTES)).await.and_then(success)
     };
-    let volume = ask(volume::VOLUME_CLASS).await.map_err(|e| e.within("asking which volume it is"))?;
-    let filesystem = ask(volume::ATTRIBUTE_CLASS).await.map_err(|e| e.within("asking which filesystem it is"))?;
+    let (volume, filesystem) = join(ask(volume::VOLUME_CLASS), ask(volume::ATTRIBUTE_CLASS)).await;
+    let volume = volume.map_err(|e| e.within("asking which volume it is"))?;
+    let filesystem = filesystem.map_err(|e| e.within("asking which filesystem it is"))?;
     Ok(Place {
         volume: volume::volume(reply::query(&volume.body)?)?,
         filesystem: volume::filesystem(reply::query(&filesystem.body)?)?,

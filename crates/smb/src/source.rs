@@ -22,6 +22,7 @@ use octo_core::{
 use smb2::msg::ioctl::IoctlRequest;
 use smb2::types::Command;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Runtime;
 
@@ -35,7 +36,7 @@ const UNSTABLE_IDS: &[&str] = &["FAT", "FAT32", "EXFAT", "REFS"];
 pub struct SmbSource {
     /// `None` only while it is being dropped.
     runtime: Option<Runtime>,
-    lanes: Lanes,
+    lanes: Arc<Lanes>,
     budget: Budget,
     /// Small files and listings take different times, so each have a window of their own.
     files: Window,
@@ -54,7 +55,7 @@ impl SmbSource {
             .map_err(|e| Error::new(Code::Unreachable, format!("no threads for the network: {e}")))?;
         let source = SmbSource {
             runtime: Some(runtime),
-            lanes: Lanes::new(address, credentials, options),
+            lanes: Arc::new(Lanes::new(address, credentials, options)),
             budget: Budget::new(),
             files: Window::new(),
             listings: Window::new(),

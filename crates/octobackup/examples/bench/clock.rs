@@ -15,12 +15,16 @@ pub struct Measured {
     pub seconds: f64,
     /// In the program and in the kernel for it, its helpers included; without the server's.
     pub processor_seconds: f64,
+    /// In the server meanwhile.
+    pub server_seconds: f64,
     /// Of the started process; rsync's helpers are not in it.
     pub peak_bytes: u64,
 }
 
-/// Runs the command. If it copied to `copied_to`, the time ends when that filesystem has it on the disk.
-pub fn run(command: &mut Command, copied_to: Option<&Path>) -> Result<Measured> {
+/// Runs the command, for which the process `server` works too. If it copied to `copied_to`, the time ends when that
+/// filesystem has it on the disk.
+pub fn run(command: &mut Command, server: u32, copied_to: Option<&Path>) -> Result<Measured> {
+    let server_before = used_by_all(server)?;
     let begun = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
     let (status, stat) = (format!("/proc/{}/status", child.id()), format!("/proc/{}/stat", child.id()));
@@ -42,7 +46,8 @@ pub fn run(command: &mut Command, copied_to: Option<&Path>) -> Result<Measured> 
     {
         return Err("sync failed".into());
     }
-    Ok(Measured { seconds: begun.elapsed().as_secs_f64(), processor_seconds, peak_bytes })
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok(Measured { seconds, processor_seconds, server_seconds: used_by_all(server)? - server_before, peak_bytes })
 }
 
 fn peak(status: &str) -> Option<u64> {
@@ -53,15 +58,44 @@ fn peak(status: &str) -> Option<u64> {
 
 /// The processor time of a process that has ended and waits to be waited for; `None` while it runs.
 fn used(stat: &str) -> Result<Option<f64>> {
-    let text = std::fs::read_to_string(stat)?;
-    // The name, in brackets, may hold anything. Behind it: the state, and from the twelfth on four times.
-    let (_, fields) = text.rsplit_once(')').ok_or("an odd line in /proc")?;
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    if fields.first() != Some(&"Z") {
-        return Ok(None);
+    let process = process(&std::fs::read_to_string(stat)?)?;
+    Ok(process.has_ended.then_some(process.own_seconds + process.children_seconds))
+}
+
+/// The processor time of a process that runs, and of its children, those of today and those it has waited for.
+fn used_by_all(pid: u32) -> Result<f64> {
+    let mut seconds = 0.0;
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        // Not a process, or one that has just gone.
+        let Ok(text) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+        let process = process(&text)?;
+        if process.parent == pid || entry.file_name().to_str() == Some(&pid.to_string()) {
+            seconds += process.own_seconds + process.children_seconds;
+        }
     }
-    let ticks: f64 = fields.iter().skip(11).take(4).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
-    Ok(Some(ticks / TICKS_PER_SEC))
+    Ok(seconds)
+}
+
+struct Process {
+    has_ended: bool,
+    parent: u32,
+    own_seconds: f64,
+    /// Of those that it has waited for.
+    children_seconds: f64,
+}
+
+fn process(stat: &str) -> Result<Process> {
+    // The name, in brackets, may hold anything. Behind it: the state, the parent, and from the twelfth on four times.
+    let (_, fields) = stat.rsplit_once(')').ok_or("an odd line in /proc")?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let at = |position: usize| fields.get(position).copied().ok_or("a short line in /proc");
+    let seconds = |position| -> Result<f64> { Ok(at(position)?.parse::<f64>()? / TICKS_PER_SEC) };
+    Ok(Process {
+        has_ended: at(0)? == "Z",
+        parent: at(1)?.parse()?,
+        own_seconds: seconds(11)? + seconds(12)?,
+        children_seconds: seconds(13)? + seconds(14)?,
+    })
 }
 
 /// The run with the median time, and the largest peak of all.

@@ -7,7 +7,7 @@ use crate::clock::{self, Measured};
 use crate::who::{self, Field, SHARE, Who};
 use crate::{Asked, Line, Result, trees};
 use octo_testkit::proxy::{Proxy, Trouble};
-use octo_testkit::samba::{Samba, SambaOptions};
+use octo_testkit::samba::Samba;
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -26,23 +26,23 @@ const LISTING: &[Who] = &[Who::Octo, Who::Rclone, Who::Enumeration];
 
 struct Bench<'a> {
     field: Field<'a>,
+    /// The server's process.
+    server: u32,
     share: PathBuf,
     targets: &'a Path,
     lines: Vec<Line>,
 }
 
-/// Measures what was asked for, or everything.
-pub fn measure(asked: &Asked) -> Result<Vec<Line>> {
-    let folder = tempfile::Builder::new().prefix("octo-bench-").tempdir()?;
-    let (state, targets) = (folder.path().join("state"), folder.path().join("targets"));
+/// Measures what was asked for, or everything, with targets in this folder.
+pub fn measure(asked: &Asked, folder: &Path, samba: &Samba) -> Result<Vec<Line>> {
+    let (state, targets) = (folder.join("state"), folder.join("targets"));
     fs::create_dir_all(&state)?;
     fs::create_dir_all(&targets)?;
-    // The server demands of everybody what the rows promise.
-    let samba = Samba::start(SambaOptions::default().global("server signing = mandatory"));
     let disguised = who::disguise(asked)?;
     let myself = std::env::current_exe()?;
     let field = Field { asked, myself, disguised, host: samba.addr(), port: Samba::OTHER_PORT, state: &state };
-    let mut bench = Bench { field, share: samba.share_path(SHARE), targets: &targets, lines: Vec::new() };
+    let server = samba.pid().ok_or("the server does not run")?;
+    let mut bench = Bench { field, server, share: samba.share_path(SHARE), targets: &targets, lines: Vec::new() };
     let by_default = |name: &str| asked.rows.is_empty() && (asked.large || !ONLY_LARGE.contains(&name));
     for name in NAMES.iter().filter(|name| by_default(name) || asked.rows.iter().any(|row| row == *name)) {
         println!("measuring: {name}");
@@ -157,7 +157,7 @@ impl Bench<'_> {
         for _ in 0..self.field.asked.runs {
             for (who, runs) in who.iter().zip(&mut runs) {
                 let target = self.empty_target()?;
-                runs.push(clock::run(&mut command(&self.field, *who, &target), Some(&target))?);
+                runs.push(clock::run(&mut command(&self.field, *who, &target), self.server, Some(&target))?);
                 trees::remove_large(&target)?;
                 Command::new("sync").arg("-f").arg(self.targets).status()?;
             }
@@ -181,7 +181,7 @@ impl Bench<'_> {
             if *who == Who::Enumeration {
                 // It has no target.
             } else if *who == Who::Octo {
-                clock::run(&mut command(&self.field, *who, &target), Some(&target))?;
+                clock::run(&mut command(&self.field, *who, &target), self.server, Some(&target))?;
             } else {
                 fs::remove_dir(&target)?;
                 trees::copy(source, &target)?;
@@ -191,7 +191,7 @@ impl Bench<'_> {
         Command::new("sync").status()?;
         for _ in 0..self.field.asked.runs {
             for ((who, target), runs) in who.iter().zip(&targets).zip(&mut runs) {
-                runs.push(clock::run(&mut command(&self.field, *who, target), None)?);
+                runs.push(clock::run(&mut command(&self.field, *who, target), self.server, None)?);
             }
         }
         self.note(row, who, runs);
@@ -207,7 +207,8 @@ impl Bench<'_> {
         let median = |(who, runs): (&Who, _)| Some((who.name(), clock::median(runs)?));
         let results: Vec<_> = who.iter().zip(runs).filter_map(median).collect();
         for (name, it) in &results {
-            println!("  {row}: {name}: {:.2} s, processor {:.2} s", it.seconds, it.processor_seconds);
+            let (processor, server) = (it.processor_seconds, it.server_seconds);
+            println!("  {row}: {name}: {:.2} s, processor {processor:.2} s, server {server:.2} s", it.seconds);
         }
         self.lines.push(Line { row: row.to_owned(), results });
     }

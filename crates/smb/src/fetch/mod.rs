@@ -70,7 +70,7 @@ struct Over;
 /// How one connection serves.
 struct Fetcher<'a> {
     session: &'a Arc<Session>,
-    lanes: &'a Lanes,
+    lanes: &'a Arc<Lanes>,
     window: &'a Window,
     budget: &'a Budget,
     /// Backup intent, or nothing.
@@ -103,7 +103,7 @@ impl From<crate::wire::Malformed> for Halt {
 }
 
 /// Fetches a batch over as many connections, one after the other, as it takes.
-pub(crate) async fn fetch(lanes: &Lanes, (window, budget): (&Window, &Budget), mut batch: Batch<'_>) {
+pub(crate) async fn fetch(lanes: &Arc<Lanes>, (window, budget): (&Window, &Budget), mut batch: Batch<'_>) {
     let all = 0..batch.requests.len();
     let mut left: Vec<Left> = all.map(Left::new).collect();
     while !left.is_empty() {
