@@ -10,6 +10,7 @@ mod held;
 mod known;
 mod listeners;
 mod ls;
+mod memory;
 mod password;
 mod progress;
 #[cfg(unix)]
@@ -27,6 +28,7 @@ use octo_server::report::text;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    memory::keep_freed_buffers();
     // Wrong usage ends here with code 2, help and version with 0.
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
