@@ -1,3 +1,5 @@
+//! What the digest says of a job, and to whom it is overdue.
+
 use super::*;
 
 fn slot() -> NotRun {
