@@ -86,6 +86,8 @@ struct Awaited {
     hasher: Box<blake3::Hasher>,
     expected_bytes: u64,
     came_bytes: u64,
+    /// So far each piece began where the one before ended, and the first at the file's beginning.
+    in_order: bool,
     opened: bool,
     muted: bool,
 }
@@ -120,6 +122,7 @@ pub(crate) async fn fetch(
                 hasher,
                 expected_bytes: 0,
                 came_bytes: 0,
+                in_order: true,
                 opened: false,
                 muted: false,
             });
@@ -177,11 +180,17 @@ fn take(
         Answer::Opened { meta, .. } => opened(meta, one, progress, sink)?,
         Answer::Piece { offset_bytes, bytes, .. } => piece(offset_bytes, &bytes, one, progress, sink)?,
         Answer::Finished { meta, hash, .. } => {
-            if !matches!(progress.states[file], State::Open(..)) || one.came_bytes != one.expected_bytes {
-                return Err(fault("a file ended before its last byte"));
-            }
+            let is_whole = match &progress.states[file] {
+                State::Open(opened, _) if one.came_bytes == one.expected_bytes => {
+                    one.in_order && one.came_bytes == opened.size_bytes
+                }
+                _ => return Err(fault("a file ended before its last byte")),
+            };
             progress.end(file);
             if one.hasher.finalize() == hash {
+                if is_whole {
+                    sink.hashed(file, hash);
+                }
                 sink.finished(file, meta)
             } else {
                 let what = format!("{}: what arrived is not what the agent had read", one.request.path);
@@ -253,6 +262,7 @@ fn piece(
         Some(parts) => parts.iter().any(|part| part.start <= offset_bytes && end <= part.end),
         None => end <= meta.size_bytes,
     };
+    one.in_order &= offset_bytes == one.came_bytes;
     one.came_bytes += count;
     if !asked || count == 0 || one.came_bytes > one.expected_bytes {
         return Err(fault("content that was not asked for"));

@@ -104,6 +104,9 @@ pub trait FetchSink {
     fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop>;
     /// Bytes of the file at `offset_bytes`. Never beyond what the parts asked for.
     fn data(&mut self, file: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), Stop>;
+    /// The BLAKE3 hash of the whole file: the other side computed it as it read, and all that was handed over here has
+    /// it too. Comes at most once, right before `finished`, from sources that can tell, if the whole file was asked for.
+    fn hashed(&mut self, _file: usize, _hash: [u8; 32]) {}
     /// Everything asked for was handed over. `meta` comes from the file's own handle, asked after the last read.
     fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop>;
     /// The file could not be read to its end. A code that [stops the run](Code::stops_run) concerns all files of the

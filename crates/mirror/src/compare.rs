@@ -276,6 +276,7 @@ impl<'a> Comparer<'a> {
     /// The index knows the file as it is now.
     fn keep_record(&mut self, at: &At, found: Option<&Placed>) -> Result<(), Error> {
         let Some(record) = at.old.and_then(|old| IndexRecord::new(&at.meta, &old)) else { return Ok(()) };
+        let record = found.map_or(record.clone(), |found| record.knowing(&found.record));
         self.cursor.keep(&Placed { place: at.place.clone(), record }, found)
     }
 

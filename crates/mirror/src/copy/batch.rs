@@ -151,6 +151,12 @@ impl FetchSink for Batch<'_, '_> {
         Ok(())
     }
 
+    fn hashed(&mut self, file: usize, hash: [u8; 32]) {
+        if let Some(State::Copying(_, stage)) = self.files.get_mut(file) {
+            stage.hash = Some(hash);
+        }
+    }
+
     fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
         let Some(state) = self.files.get_mut(file) else { return Err(Stop::ThisFile) };
         let task = self.tasks[file].clone();

@@ -151,6 +151,7 @@ impl<'a> Copier<'a> {
         // The handle knows the change time from before the open; the listing's is what the next run compares with.
         let source = Meta { change_time: task.meta.change_time.or(opened.change_time), ..*opened };
         if let Some(record) = IndexRecord::new(&Meta { id: task.meta.id.or(opened.id), ..source }, &copy) {
+            let record = IndexRecord { hash: stage.hash, ..record };
             self.journal.push(&Placed { place: task.place.clone(), record })?;
         }
         self.placed(task, opened.size_bytes)

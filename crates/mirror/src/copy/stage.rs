@@ -20,6 +20,8 @@ pub struct Stage {
     pub file: Box<dyn TargetFile>,
     /// What is there.
     pub got: Ranges,
+    /// BLAKE3 of the whole, if the source told it.
+    pub hash: Option<[u8; 32]>,
     part: Option<Part>,
 }
 
@@ -73,7 +75,7 @@ impl Stage {
     pub fn small(target: &dyn Target, run: u64, number: u64) -> Result<Stage, Error> {
         let path = layout::stage(run, number);
         let file = target.create_file(&path)?;
-        Ok(Stage { path, file, got: Ranges::new(), part: None })
+        Ok(Stage { path, file, got: Ranges::new(), hash: None, part: None })
     }
 
     /// A stage for a large file that goes on where `there` ends.
@@ -92,7 +94,7 @@ impl Stage {
             }
         };
         let part = Part { map: layout::part_map(key), size_bytes, unsaved_bytes: 0 };
-        Ok(Stage { path, file, got, part: Some(part) })
+        Ok(Stage { path, file, got, hash: None, part: Some(part) })
     }
 
     /// Takes a piece.

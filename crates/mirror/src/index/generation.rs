@@ -1,7 +1,7 @@
 //! One generation on disk: folder blocks in walk order between a head and a tail.
 //!
 //! ```text
-//! "octoidx1" | frame*            frame = length u32, payload
+//! "octoidx2" | frame*            frame = length u32, payload
 //! payload = 1 path               a folder begins
 //!         | 2 name record        a file in it
 //!         | 3 count u64          the end; without it the generation is not believed
@@ -19,7 +19,7 @@ use octo_core::target::Done;
 use octo_core::{Code, Error, FileId, Name, RelPath, Target, TargetFile};
 use std::sync::Arc;
 
-const MAGIC: &[u8; 8] = b"octoidx1";
+const MAGIC: &[u8; 8] = b"octoidx2";
 const FOLDER: u8 = 1;
 const FILE: u8 = 2;
 const END: u8 = 3;

@@ -29,13 +29,22 @@ pub struct IndexRecord {
     pub size_bytes: u64,
     /// Last write time of the copy.
     pub time: Timestamp,
+    /// BLAKE3 of the copy's content, if it was told.
+    pub hash: Option<[u8; 32]>,
 }
 
 impl IndexRecord {
     /// A record from what both sides say now; `None` where the target has no inodes.
     pub fn new(source: &Meta, target: &Meta) -> Option<IndexRecord> {
         let inode = target.id?.id;
-        Some(IndexRecord { source: *source, inode, size_bytes: target.size_bytes, time: target.write_time })
+        Some(IndexRecord { source: *source, inode, size_bytes: target.size_bytes, time: target.write_time, hash: None })
+    }
+
+    /// The same, of a copy that is still the one that `before` was made of.
+    pub fn knowing(self, before: &IndexRecord) -> IndexRecord {
+        let copy = |it: &IndexRecord| (it.inode, it.size_bytes, it.time);
+        let hash = before.hash.filter(|_| copy(before) == copy(&self));
+        IndexRecord { hash, ..self }
     }
 
     /// What the plan needs of it.
@@ -54,11 +63,17 @@ impl IndexRecord {
         w.u128(self.inode);
         w.u64(self.size_bytes);
         w.time(self.time);
+        w.u8(u8::from(self.hash.is_some()));
+        if let Some(hash) = &self.hash {
+            w.0.extend_from_slice(hash);
+        }
     }
 
     /// Reads what [`IndexRecord::encode`] wrote.
     pub fn decode(r: &mut Reader<'_>) -> Result<IndexRecord, Error> {
-        Ok(IndexRecord { source: r.meta()?, inode: r.u128()?, size_bytes: r.u64()?, time: r.time()? })
+        let (source, inode, size_bytes, time) = (r.meta()?, r.u128()?, r.u64()?, r.time()?);
+        let hash = if r.u8()? != 0 { Some(r.array()?) } else { None };
+        Ok(IndexRecord { source, inode, size_bytes, time, hash })
     }
 }
 

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Problems kept of one listing; a hostile source may send millions.
 const PROBLEMS_MAX: usize = 1000;
+/// No folder with a longer path is asked for: Windows can name no more. A hostile source could be deep without end.
+const PATH_BYTES_MAX: usize = 32 << 10;
 
 /// What all listings of a run share.
 pub struct Lister<'a> {
@@ -75,7 +77,11 @@ impl Lister<'_> {
     /// Lists a folder of the source.
     pub fn source(&self, folder: &RelPath) -> Result<Side, Error> {
         let mut sink = Sink::new(self, folder, true);
-        let end = self.source.list(folder, &mut sink);
+        let end = if folder.as_bytes().len() <= PATH_BYTES_MAX {
+            self.source.list(folder, &mut sink)
+        } else {
+            Listed::Incomplete(Error::new(Code::SourceEntry, "the path is longer than any system can name"))
+        };
         let (sorter, problems, failed, hostile) = (sink.sorter, sink.problems, sink.failed, sink.hostile);
         if let Some(error) = failed {
             return Err(error);
