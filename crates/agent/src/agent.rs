@@ -11,12 +11,11 @@ use crate::token::Token;
 use octo_core::{Cancel, Code, Error};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// Between two attempts, at first and at most.
 const PAUSE_SECS: std::ops::RangeInclusive<u64> = 1..=60;
-/// A connection that lived so long was a good one.
-const GOOD: Duration = Duration::from_secs(60);
 /// How often a connected agent asks itself whether its certificate is due.
 const LOOK_AT_CERTIFICATE: Duration = Duration::from_secs(3600);
 
@@ -43,28 +42,47 @@ pub fn run(path: &Path, shelf: Arc<dyn Shelf>, cancel: &Cancel, log: &dyn Fn(Eve
         Error::new(Code::Usage, advice)
     })?;
     Reactor::start("agent")?.run(async {
-        let mut pause = *PAUSE_SECS.start();
+        let mut pauses = Pauses::default();
         while !cancel.is_cancelled() {
-            let begun = Instant::now();
-            let ended = match race(once(&mut identity, path, &shelf, log), cancelled(cancel)).await {
+            // A server that has asked something wants this agent; one that hangs up at once may not.
+            let asked = AtomicBool::new(false);
+            let ended = match race(once(&mut identity, path, &shelf, &asked, log), cancelled(cancel)).await {
                 First::One(ended) => ended,
                 First::Other(()) => return Ok(()),
             };
             let error = ended.err().unwrap_or_else(|| crate::carrier::lost("the server ended the connection"));
-            if begun.elapsed() >= GOOD {
-                pause = *PAUSE_SECS.start();
-            }
-            let wait = jittered(Duration::from_secs(pause));
+            let wait = jittered(pauses.next(asked.into_inner()));
             log(Event::Away(error, wait));
             let _ = race(tokio::time::sleep(wait), cancelled(cancel)).await;
-            pause = (pause * 2).min(*PAUSE_SECS.end());
         }
         Ok(())
     })
 }
 
+/// How long to wait before dialling again: twice as long each time in vain.
+#[derive(Default)]
+struct Pauses {
+    in_vain: u32,
+}
+
+impl Pauses {
+    /// After a connection that came to something, or did not.
+    fn next(&mut self, was_good: bool) -> Duration {
+        self.in_vain = if was_good { 0 } else { self.in_vain };
+        let secs = PAUSE_SECS.start() << self.in_vain.min(PAUSE_SECS.end().ilog2() + 1);
+        self.in_vain = self.in_vain.saturating_add(1);
+        Duration::from_secs(secs.min(*PAUSE_SECS.end()))
+    }
+}
+
 /// One connection, from dialling to its end.
-async fn once(identity: &mut Identity, path: &Path, shelf: &Arc<dyn Shelf>, log: &dyn Fn(Event)) -> Result<(), Error> {
+async fn once(
+    identity: &mut Identity,
+    path: &Path,
+    shelf: &Arc<dyn Shelf>,
+    asked: &AtomicBool,
+    log: &dyn Fn(Event),
+) -> Result<(), Error> {
     renew(identity, path, log).await?;
     let tls = connect(&identity.server, identity.config(ALPN_AGENT)?).await?;
     log(Event::Connected(identity.server.clone()));
@@ -76,7 +94,7 @@ async fn once(identity: &mut Identity, path: &Path, shelf: &Arc<dyn Shelf>, log:
             }
         }
     };
-    match race(serve(tls, Arc::clone(shelf)), keep_valid).await {
+    match race(serve(tls, Arc::clone(shelf), asked), keep_valid).await {
         First::One(ended) => ended,
         First::Other(error) => Err(error),
     }
@@ -109,4 +127,22 @@ fn jittered(pause: Duration) -> Duration {
     // Without randomness they come at the same time, which a server survives.
     let _ = getrandom::fill(&mut byte);
     pause / 2 + pause * u32::from(byte[0]) / 510
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dialling_in_vain_gets_slower_up_to_a_minute_and_a_good_connection_begins_anew() {
+        let mut pauses = Pauses::default();
+        let secs: Vec<u64> = (0..100).map(|_| pauses.next(false).as_secs()).collect();
+        assert_eq!(secs[..8], [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert!(secs[8..].iter().all(|secs| *secs == 60));
+        assert_eq!([true, true, false].map(|good| pauses.next(good).as_secs()), [1, 1, 2]);
+        for _ in 0..1000 {
+            let wait = jittered(Duration::from_secs(60)).as_secs_f64();
+            assert!((30.0..=60.0).contains(&wait), "{wait}");
+        }
+    }
 }

@@ -2,13 +2,20 @@
 
 use crate::wire::{Answer, Decoder, FetchOrder, Order};
 
+/// What the names of one frame can be together: a frame's entries take at least six bytes each, a name at most 4 KiB.
+const NAMES_BYTES_MAX: usize = (1 << 20) / 6 * (4 << 10);
+
 /// What a hostile agent sends.
 pub fn answers(bytes: &[u8]) {
     let mut decoder = Decoder::default();
     decoder.push(bytes);
     while let Ok(Some(frame)) = decoder.next() {
         if let Ok(Answer::Entries(mut entries)) = Answer::decode(&frame) {
-            while let Ok(Some(_)) = entries.next() {}
+            let mut names_bytes = 0;
+            while let Ok(Some(entry)) = entries.next() {
+                names_bytes += entry.map_or(0, |entry| entry.name.as_bytes().len());
+            }
+            assert!(names_bytes <= NAMES_BYTES_MAX, "a frame that unfolds without bound");
         }
     }
 }
@@ -17,4 +24,95 @@ pub fn answers(bytes: &[u8]) {
 pub fn orders(bytes: &[u8]) {
     let _ = Order::decode(bytes);
     let _ = FetchOrder::decode(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{EntryBatch, Frame, Packing};
+    use octo_core::{
+        Entry, Error, FetchRequest, FileId, Kind, LinkTarget, LinkType, Listed, Meta, Name, Ranges, RelPath, Timestamp,
+    };
+
+    fn meta() -> Meta {
+        let id = Some(FileId { volume: 7, id: 1 << 70 });
+        Meta {
+            id,
+            change_time: Some(Timestamp(5)),
+            creation_time: Some(Timestamp(-5)),
+            ..Meta::new(Kind::File, 3000, Timestamp(1 << 60))
+        }
+    }
+
+    /// One answer of each kind.
+    fn seeds() -> Vec<Vec<u8>> {
+        let mut batch = EntryBatch::default();
+        for n in 0..40 {
+            let name = Name::new(format!("Invoice {n:03} of somebody.pdf").into_bytes()).unwrap();
+            assert!(batch.push(&Entry { name, meta: meta() }).is_none());
+        }
+        let cause = Error::new(octo_core::Code::AccessDenied, "no");
+        let link = LinkTarget { kind: LinkType::Windows(0xA000_000C), data: b"there".to_vec() };
+        [
+            batch.take().unwrap(),
+            Frame::oddity(b"odd", &cause),
+            Frame::listed(&Listed::Incomplete(cause.clone())),
+            Frame::opened(3, &meta()),
+            Frame::piece(3, 77, &[b'x'; 900], Packing::Zstd),
+            Frame::finished(3, &meta(), &[7; 32]),
+            Frame::failed(3, &cause),
+            Frame::link(&link),
+        ]
+        .map(Into::into)
+        .to_vec()
+    }
+
+    fn requests() -> Vec<Vec<u8>> {
+        let path = RelPath::parse(b"folder/file").unwrap();
+        let mut parts = Ranges::new();
+        parts.insert(5..1000);
+        parts.insert(1 << 40..1 << 41);
+        let mut writer = FetchOrder::writer("/srv", true);
+        let wanted =
+            FetchRequest { path: path.clone(), listed: meta(), parts: Some(parts), snapshot: Some(Timestamp(-9)) };
+        assert!(writer.push(&wanted) && writer.push(&wanted));
+        vec![Order::encode("/srv", &path), writer.finish()]
+    }
+
+    /// Every byte at every place of interest, every cut, every two neighbours swapped, every piece repeated.
+    fn mutations(seed: &[u8], mut show: impl FnMut(&[u8])) {
+        for at in 0..seed.len() {
+            show(&seed[..at]);
+            let mut bytes = seed.to_vec();
+            for value in 0..=255 {
+                bytes[at] = value;
+                show(&bytes);
+            }
+            bytes[at] = seed[at];
+            bytes.swap(at, (at + 1) % seed.len());
+            show(&bytes);
+            show(&[&seed[..at], &[0xFF; 19], &seed[at..]].concat());
+            show(&[seed, &seed[at..]].concat());
+        }
+    }
+
+    #[test]
+    fn no_mutation_of_an_answer_or_a_request_makes_a_decoder_panic_or_grow() {
+        for seed in seeds() {
+            mutations(&seed, |bytes| {
+                answers(bytes);
+                orders(bytes);
+                // With a length that fits, so that the frame itself is read.
+                if let Some(frame) = bytes.get(4..) {
+                    answers(&[&u32::try_from(frame.len()).unwrap().to_le_bytes()[..], frame].concat());
+                }
+            });
+        }
+        for seed in requests() {
+            mutations(&seed, |bytes| {
+                orders(bytes);
+                answers(bytes);
+            });
+        }
+    }
 }

@@ -1,55 +1,18 @@
 //! A hostile agent: whatever it answers, the server names the fault, and nothing of it becomes a complete listing or a
 //! whole file.
 
-use crate::board::Board;
-use crate::hub::Reactor;
-use crate::link::Link;
-use crate::messages::{Introduction, Opened, Shape, json};
+use crate::fake;
 use crate::source::AgentSource;
 use crate::wire::{EntryBatch, Frame, Packing};
 use bytes::Bytes;
 use octo_core::{
-    Cancel, Code, Entry, Error, FetchRequest, FetchSink, Kind, ListSink, Listed, Meta, Name, RelPath, Source, Stop,
-    Timestamp,
+    Code, Entry, Error, FetchRequest, FetchSink, Kind, ListSink, Listed, Meta, Name, RelPath, Source, Stop, Timestamp,
 };
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// A source whose agent answers every listing and fetch with these bytes.
 fn agent_that_says(answer: Vec<u8>) -> AgentSource {
-    let reactor = Arc::new(Reactor::start("test").unwrap());
-    let board = Arc::new(Board::default());
-    let (ours, theirs) = tokio::io::duplex(1 << 20);
-    let theirs = reactor.run(async {
-        tokio::spawn(async move {
-            let mut connection = h2::server::handshake(theirs).await.unwrap();
-            while let Some(Ok((request, mut respond))) = connection.accept().await {
-                let body = match request.uri().path() {
-                    "/v1/hello" => json(&Introduction {
-                        version: "\u{1b}[31mred".into(),
-                        host: "host".into(),
-                        system: String::new(),
-                        clock_ticks: i64::MIN,
-                        roots: vec![],
-                    }),
-                    "/v1/open" => json(&Opened::Ok(Shape {
-                        path: "/".into(),
-                        volume: "1".into(),
-                        folds_case: false,
-                        stable_ids: true,
-                        hides_unreadable: false,
-                    })),
-                    _ => answer.clone(),
-                };
-                let mut stream = respond.send_response(http::Response::new(()), false).unwrap();
-                let _ = stream.send_data(Bytes::from(body), true);
-            }
-        });
-        Link::begin(ours).await
-    });
-    board.arrive("host", Arc::new(theirs.unwrap()));
-    AgentSource::open(reactor, board, "host", "/", Duration::from_millis(200), Cancel::new()).unwrap()
+    fake::agent(move |_, _| Box::new(std::iter::once(answer.clone().into())))
 }
 
 #[derive(Default)]
@@ -185,4 +148,18 @@ fn content_is_held_to_what_was_announced_and_asked_for() {
 fn an_agent_that_only_ever_hangs_up_ends_the_run() {
     let keep = fetch(&[]);
     assert_eq!(keep.error.map(|error| error.code), Some(Code::Unreachable));
+}
+
+#[test]
+fn a_few_bytes_that_repeat_a_huge_name_are_a_fault() {
+    // One name of a mebibyte, then entries that share all of it.
+    let mut plain = vec![0];
+    plain.extend_from_slice(&[0x80, 0x80, 0x3C]);
+    plain.extend_from_slice(&vec![b'n'; 0xF_0000]);
+    plain.extend_from_slice(&[0, 0, 0]);
+    let mut frame = vec![1, 0];
+    frame.extend_from_slice(&plain);
+    let length = u32::try_from(frame.len()).unwrap().to_le_bytes();
+    let (listed, keep) = list(&[[&length[..], &frame].concat().into(), Frame::listed(&Listed::Complete)]);
+    assert_eq!((code(&listed), keep.entries.len()), (Code::Protocol, 0));
 }

@@ -11,10 +11,16 @@ mod agent;
 mod authority;
 mod board;
 mod carrier;
+#[cfg(test)]
+mod fake;
 mod fetching;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(test)]
+mod hostile_runs_tests;
+#[cfg(test)]
+mod hostile_server_tests;
 #[cfg(test)]
 mod hostile_tests;
 mod hosts;

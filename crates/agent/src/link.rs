@@ -183,7 +183,7 @@ impl Answers {
         }
     }
 
-    async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
+    pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
         let piece = within(SILENCE_SECS, async { self.stream.data().await.transpose().map_err(lost) }).await?;
         if let Some(piece) = &piece {
             self.stream.flow_control().release_capacity(piece.len()).map_err(lost)?;

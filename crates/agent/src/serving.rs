@@ -7,7 +7,7 @@ use crate::messages::{self, Hello, Introduction, Open, Opened};
 use crate::wire::{
     EntryBatch, FetchOrder, Frame, HASH_BYTES, Order, PLAIN_BYTES_MAX, Packing, REQUEST_BYTES_MAX, fault,
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::{Request, Response, StatusCode};
@@ -15,11 +15,16 @@ use octo_core::{Code, Entry, Error, FetchSink, ListSink, Listed, Meta, Source, S
 use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{Sender, channel};
 
 /// Frames of one answer that wait to be sent.
 const FRAMES_WAITING: usize = 2;
+/// Smaller frames wait for others until they are so much together, but no longer than this.
+const TOGETHER_BYTES: usize = 64 << 10;
+const TOGETHER: Duration = Duration::from_millis(100);
 /// Cancelled requests that may wait to be noticed: the server is known, and may change its mind often.
 const RESETS_MAX: usize = 4096;
 
@@ -33,10 +38,11 @@ pub trait Shelf: Send + Sync + 'static {
     fn roots(&self) -> Vec<String>;
 }
 
-/// Answers until the connection ends.
+/// Answers until the connection ends. `asked` tells whether there was anything to answer.
 pub(crate) async fn serve(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     shelf: Arc<dyn Shelf>,
+    asked: &AtomicBool,
 ) -> Result<(), Error> {
     let mut connection = h2::server::Builder::new()
         .max_concurrent_streams(carrier::STREAMS_MAX)
@@ -56,6 +62,7 @@ pub(crate) async fn serve(
         };
         let Some(next) = next else { return Ok(()) };
         let (request, respond) = next.map_err(lost)?;
+        asked.store(true, Ordering::Relaxed);
         let shelf = Arc::clone(&shelf);
         tokio::spawn(async move {
             // Whoever asked sees the stream end too early.
@@ -64,9 +71,45 @@ pub(crate) async fn serve(
     }
 }
 
-type Frames = Sender<Bytes>;
 /// What reads folders and files, on a thread of its own.
-type Work = Box<dyn FnOnce(&Frames) -> Result<(), Error> + Send>;
+type Work = Box<dyn FnOnce(&mut Frames) -> Result<(), Error> + Send>;
+
+/// Frames on their way out. Small ones travel together: each alone would cost a frame of HTTP/2, and the other side
+/// suffers only so many small ones of those.
+struct Frames {
+    sender: Sender<Bytes>,
+    waiting: BytesMut,
+    sent: Instant,
+}
+
+impl Frames {
+    fn new(sender: Sender<Bytes>) -> Frames {
+        Frames { sender, waiting: BytesMut::new(), sent: Instant::now() }
+    }
+
+    fn hand(&mut self, frame: impl Into<Bytes>) -> Result<(), Error> {
+        let frame = frame.into();
+        if frame.len() >= TOGETHER_BYTES {
+            self.flush()?;
+            return self.send(frame);
+        }
+        self.waiting.extend_from_slice(&frame);
+        if self.waiting.len() >= TOGETHER_BYTES || self.sent.elapsed() >= TOGETHER { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let together = self.waiting.split().freeze();
+        self.send(together)
+    }
+
+    fn send(&mut self, bytes: Bytes) -> Result<(), Error> {
+        self.sent = Instant::now();
+        self.sender.blocking_send(bytes).map_err(|_| Error::new(Code::Cancelled, "nobody waits for it any more"))
+    }
+}
 
 async fn answer(
     request: Request<RecvStream>,
@@ -88,7 +131,11 @@ async fn answer(
     };
     let mut stream = respond.send_response(Response::new(()), false).map_err(lost)?;
     let (sender, mut frames) = channel(FRAMES_WAITING);
-    let worker = tokio::task::spawn_blocking(move || work(&sender));
+    let worker = tokio::task::spawn_blocking(move || {
+        let mut out = Frames::new(sender);
+        work(&mut out)?;
+        out.flush()
+    });
     while let Some(frame) = frames.recv().await {
         send(&mut stream, frame).await?;
     }
@@ -115,7 +162,7 @@ async fn read_body(mut body: RecvStream) -> Result<Vec<u8>, Error> {
 }
 
 /// Waits until the other side can take it.
-async fn send(stream: &mut SendStream<Bytes>, mut bytes: Bytes) -> Result<(), Error> {
+pub(crate) async fn send(stream: &mut SendStream<Bytes>, mut bytes: Bytes) -> Result<(), Error> {
     while !bytes.is_empty() {
         stream.reserve_capacity(bytes.len());
         let room = poll_fn(|cx| stream.poll_capacity(cx)).await;
@@ -125,11 +172,7 @@ async fn send(stream: &mut SendStream<Bytes>, mut bytes: Bytes) -> Result<(), Er
     Ok(())
 }
 
-fn hand(out: &Frames, frame: impl Into<Bytes>) -> Result<(), Error> {
-    out.blocking_send(frame.into()).map_err(|_| Error::new(Code::Cancelled, "nobody waits for it any more"))
-}
-
-fn hello(body: &[u8], shelf: &dyn Shelf, out: &Frames) -> Result<(), Error> {
+fn hello(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
     let _: Hello = messages::parse(body)?;
     let introduction = Introduction {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -138,41 +181,41 @@ fn hello(body: &[u8], shelf: &dyn Shelf, out: &Frames) -> Result<(), Error> {
         clock_ticks: crate::now().0,
         roots: shelf.roots(),
     };
-    hand(out, messages::json(&introduction))
+    out.hand(messages::json(&introduction))
 }
 
-fn open(body: &[u8], shelf: &dyn Shelf, out: &Frames) -> Result<(), Error> {
+fn open(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
     let wanted: Open = messages::parse(body)?;
     let opened = shelf.open(&wanted.root).and_then(|source| Ok((source.pin()?, source.features())));
-    hand(out, messages::json(&Opened::new(opened)))
+    out.hand(messages::json(&Opened::new(opened)))
 }
 
-fn list(body: &[u8], shelf: &dyn Shelf, out: &Frames) -> Result<(), Error> {
+fn list(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
     let order = Order::decode(body)?;
-    let mut sink = ListTo { out, batch: EntryBatch::default(), restarted: false };
+    let mut sink = ListTo { out: &mut *out, batch: EntryBatch::default(), restarted: false };
     let listed = match shelf.get(&order.root) {
         Ok(source) => source.list(&order.path, &mut sink),
         Err(error) => Listed::Incomplete(error),
     };
-    if let Some(frame) = sink.batch.take() {
-        hand(out, frame)?;
-    }
     if sink.restarted {
         // What was sent cannot be taken back.
         return Err(lost("the listing began anew"));
     }
-    hand(out, Frame::listed(&listed))
+    if let Some(frame) = sink.batch.take() {
+        out.hand(frame)?;
+    }
+    out.hand(Frame::listed(&listed))
 }
 
 struct ListTo<'a> {
-    out: &'a Frames,
+    out: &'a mut Frames,
     batch: EntryBatch,
     restarted: bool,
 }
 
 impl ListSink for ListTo<'_> {
     fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
-        match self.batch.push(&entry).map(|frame| hand(self.out, frame)) {
+        match self.batch.push(&entry).map(|frame| self.out.hand(frame)) {
             Some(Err(_)) => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }
@@ -181,7 +224,7 @@ impl ListSink for ListTo<'_> {
     fn problem(&mut self, name: &[u8], error: Error) {
         let name = &name[..name.len().min(PLAIN_BYTES_MAX)];
         // The next entry notices that nobody waits.
-        let _ = hand(self.out, Frame::oddity(name, &error));
+        let _ = self.out.hand(Frame::oddity(name, &error));
     }
 
     fn restart(&mut self) {
@@ -189,27 +232,26 @@ impl ListSink for ListTo<'_> {
     }
 }
 
-fn fetch(body: &[u8], shelf: &dyn Shelf, out: &Frames) -> Result<(), Error> {
+fn fetch(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
     let order = FetchOrder::decode(body)?;
     let packing = if order.may_pack { Packing::Zstd } else { Packing::Plain };
     let hashers = order.files.iter().map(|_| None).collect();
-    let mut sink = FetchTo { out, packing, hashers };
     match shelf.get(&order.root) {
-        Ok(source) => source.fetch(&order.files, &mut sink),
-        Err(error) => hand(out, Frame::failed(0, &error))?,
+        Ok(source) => source.fetch(&order.files, &mut FetchTo { out, packing, hashers }),
+        Err(error) => out.hand(Frame::failed(0, &error))?,
     }
     Ok(())
 }
 
 struct FetchTo<'a> {
-    out: &'a Frames,
+    out: &'a mut Frames,
     packing: Packing,
     hashers: Vec<Option<Box<blake3::Hasher>>>,
 }
 
 impl FetchTo<'_> {
-    fn send(&self, frame: Bytes) -> Result<(), Stop> {
-        hand(self.out, frame).map_err(|_| Stop::Everything)
+    fn send(&mut self, frame: Bytes) -> Result<(), Stop> {
+        self.out.hand(frame).map_err(|_| Stop::Everything)
     }
 }
 
@@ -242,14 +284,11 @@ impl FetchSink for FetchTo<'_> {
     }
 }
 
-fn link(body: &[u8], shelf: &dyn Shelf, out: &Frames) -> Result<(), Error> {
+fn link(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
     let order = Order::decode(body)?;
     let target = shelf.get(&order.root).and_then(|source| source.read_link(&order.path));
-    hand(
-        out,
-        match target {
-            Ok(target) => Frame::link(&target),
-            Err(error) => Frame::failed(0, &error),
-        },
-    )
+    out.hand(match target {
+        Ok(target) => Frame::link(&target),
+        Err(error) => Frame::failed(0, &error),
+    })
 }

@@ -5,6 +5,7 @@
 //! ended is asked for again.
 
 use crate::board::Board;
+use crate::carrier::{self, First};
 use crate::fetching;
 use crate::hub::Reactor;
 use crate::link::Link;
@@ -18,6 +19,10 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// A listing with more entries has no end: what was sorted of it would fill the disk.
+const ENTRIES_MAX: u64 = if cfg!(test) { 1_000_000 } else { 200_000_000 };
+/// How soon the wish to stop is noticed.
+const NOTICE: Duration = Duration::from_millis(50);
 /// A request that comes to nothing so often in a row ends the run.
 const ATTEMPTS: u32 = 4;
 
@@ -78,7 +83,10 @@ impl AgentSource {
         loop {
             let (tried, got_further) = match self.link().await {
                 Ok(link) => {
-                    let tried = attempt(&link).await;
+                    let tried = match carrier::race(attempt(&link), cancelled(&self.cancel)).await {
+                        First::One(tried) => tried,
+                        First::Other(()) => (Err(Error::new(Code::Cancelled, "")), false),
+                    };
                     if matches!(tried.0, Err(Error { code: Code::ConnectionLost, .. })) {
                         // The next attempt shall not meet the same dying connection: the agent dials again.
                         link.end();
@@ -99,6 +107,12 @@ impl AgentSource {
     }
 }
 
+async fn cancelled(cancel: &Cancel) {
+    while !cancel.is_cancelled() {
+        tokio::time::sleep(NOTICE).await;
+    }
+}
+
 async fn shape(link: &Link, root: &str) -> Result<Shape, Error> {
     let opened: Opened = link.ask_json("open", &Open { root: root.to_owned() }).await?;
     opened.result()
@@ -107,11 +121,17 @@ async fn shape(link: &Link, root: &str) -> Result<Shape, Error> {
 /// Reads one listing. The flag says whether anything came.
 async fn list(link: &Link, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut bool) -> Result<Listed, Error> {
     let mut answers = link.ask("list", order).await?;
+    let mut count = 0;
+    let mut one_more = || {
+        count += 1;
+        if count > ENTRIES_MAX { Err(fault(format!("a folder with more than {ENTRIES_MAX} entries"))) } else { Ok(()) }
+    };
     while let Some(frame) = answers.next().await? {
         match Answer::decode(&frame)? {
             Answer::Entries(mut entries) => {
                 while let Some(entry) = entries.next()? {
                     *came = true;
+                    one_more()?;
                     match entry {
                         Ok(entry) => {
                             if let ControlFlow::Break(()) = sink.entry(entry) {
@@ -124,6 +144,7 @@ async fn list(link: &Link, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut b
             }
             Answer::Oddity { name, error } => {
                 *came = true;
+                one_more()?;
                 sink.problem(name, error);
             }
             Answer::Listed(listed) => {

@@ -10,6 +10,8 @@ use std::cell::RefCell;
 
 /// A BLAKE3 hash.
 pub(crate) const HASH_BYTES: usize = 32;
+/// No system has longer names. Without this bound a few bytes could repeat a name of a mebibyte again and again.
+const NAME_BYTES_MAX: usize = 4 << 10;
 /// A frame of entries is sent when it holds so much.
 const ENTRIES_BYTES: usize = 64 << 10;
 /// Less than this is not worth compressing.
@@ -216,6 +218,9 @@ impl Entries<'_> {
             return Err(fault("a name shares more than the name before it has"));
         }
         let rest = cursor.bytes()?;
+        if shared + rest.len() > NAME_BYTES_MAX {
+            return Err(fault("a name is longer than any system's"));
+        }
         self.name.truncate(shared);
         self.name.extend_from_slice(rest);
         let meta = self.before.get(&mut cursor)?;

@@ -1,8 +1,11 @@
 //! Tests of the agent as a whole: a real hub, real agent processes, real TLS, real folders.
 #![expect(clippy::unwrap_used, reason = "a test that could not be set up has failed")]
 
+mod kills;
+mod memory;
 mod mirrors;
 mod pairing;
+mod renewal;
 mod suite;
 mod trouble;
 mod world;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-fn mirror(source: &dyn Source, target: &Path) -> RunReport {
+pub fn mirror(source: &dyn Source, target: &Path) -> RunReport {
     let options = DiskOptions { create: true, ..DiskOptions::default() };
     let target = DiskTarget::open(target, options).unwrap();
     let silent = octo_core::monitor::Silent;
@@ -18,7 +18,7 @@ fn mirror(source: &dyn Source, target: &Path) -> RunReport {
 }
 
 /// Every file below `folder` with its content and last write time in 100 ns, our own folder left out.
-fn tree(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, u128)> {
+pub fn tree(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, u128)> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -36,7 +36,7 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, u128)> {
     found
 }
 
-fn fill(world: &World, folders: usize, files: usize) {
+pub fn fill(world: &World, folders: usize, files: usize) {
     for folder in 0..folders {
         let folder = world.data().join(format!("folder {folder}"));
         std::fs::create_dir(&folder).unwrap();
@@ -57,12 +57,25 @@ fn a_run_makes_an_equal_mirror_the_next_copies_nothing_and_a_third_deletes_what_
     let first = mirror(&source, &world.at("mirror"));
     assert_eq!(first.outcome, Outcome::Succeeded, "{first:#?}");
     assert!(tree(&world.data()) == tree(&world.at("mirror")));
+    assert_hashes_are_kept(&world);
     let second = mirror(&source, &world.at("mirror"));
     assert_eq!((second.outcome, second.counts.unchanged, second.counts.copied_bytes), (Outcome::Succeeded, 601, 0));
     std::fs::remove_dir_all(world.data().join("folder 3")).unwrap();
     let third = mirror(&source, &world.at("mirror"));
     assert_eq!(third.outcome, Outcome::Succeeded, "{third:#?}");
     assert!(tree(&world.data()) == tree(&world.at("mirror")));
+    assert_hashes_are_kept(&world);
+}
+
+/// The newest generation of the index knows the content of each file that it can know.
+fn assert_hashes_are_kept(world: &World) {
+    let generations = std::fs::read_dir(world.at("mirror/.octobackup/index")).unwrap().map(|it| it.unwrap().path());
+    let newest = generations.filter_map(|path| path.file_name()?.to_str()?.parse::<u64>().ok()).max().unwrap();
+    let index = std::fs::read(world.at("mirror/.octobackup/index").join(newest.to_string())).unwrap();
+    let kept: std::collections::HashSet<&[u8]> = index.windows(32).collect();
+    for (path, (content, _)) in tree(&world.data()) {
+        assert!(kept.contains(&blake3::hash(&content).as_bytes()[..]), "{}", path.display());
+    }
 }
 
 #[test]

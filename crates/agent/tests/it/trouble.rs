@@ -5,8 +5,13 @@ use octo_core::{Code, FetchRequest, Listed, RelPath, Source};
 use octo_testkit::proxy::{Proxy, Trouble};
 use octo_testkit::source_suite::{fetch, keep_list, request};
 
+/// Nothing that could be compressed: what is counted is what went over the line.
 fn content(size: usize) -> Vec<u8> {
-    (0..size as u64).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes()[0]).collect()
+    let mixed = |n: u64| {
+        let n = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (n ^ (n >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9).to_be_bytes()[0]
+    };
+    (0..size as u64).map(mixed).collect()
 }
 
 #[test]

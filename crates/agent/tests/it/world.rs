@@ -22,6 +22,13 @@ impl Agent {
     }
 }
 
+impl Agent {
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
 impl From<Child> for Agent {
     fn from(child: Child) -> Agent {
         Agent(child)
@@ -95,6 +102,13 @@ impl World {
     pub fn source(&self, hub: &Hub) -> AgentSource {
         hub.source(HOST, text(&self.data()), Cancel::new()).unwrap()
     }
+}
+
+/// A test of these as a process of its own.
+pub fn this_test(name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--nocapture"]);
+    command
 }
 
 pub fn text(path: &Path) -> &str {

@@ -1,0 +1,164 @@
+//! A server that is killed at many instants, and its agent with it: the next run finishes the work.
+#![expect(clippy::print_stdout, reason = "a child process tells its parent")]
+
+use crate::mirrors::{fill, mirror, tree};
+use crate::world::{Agent, HOST, World, loopback, this_test, until};
+use octo_agent::Hub;
+use octo_core::{Cancel, Outcome};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Stdio};
+use std::time::Duration;
+
+/// Tells the server's process where its folders are, and where to listen.
+const ORDER: &str = "OCTO_AGENT_KILLS_ORDER";
+const GIB: u64 = 1 << 30;
+
+/// Not a promise of its own: the server's process of the tests below. It makes one run.
+#[test]
+fn child_server() {
+    let Ok(order) = std::env::var(ORDER) else { return };
+    let (folder, address) = order.split_once('|').unwrap();
+    let (folder, address): (&Path, SocketAddr) = (Path::new(folder), address.parse().unwrap());
+    let mut hub = None;
+    // The port may be held for a moment by connections that are ending.
+    until("the port", || {
+        hub = Hub::open(&folder.join("server"), address).ok();
+        hub.is_some()
+    });
+    let hub = hub.unwrap();
+    let source = hub.source(HOST, folder.join("data").to_str().unwrap(), Cancel::new()).unwrap();
+    println!("\nbegun");
+    let report = mirror(&source, &folder.join("mirror"));
+    println!("\nended: {:?} {}", report.outcome, report.counts.copied_bytes);
+}
+
+struct Server {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Once its run has begun.
+    fn start(world: &World, address: SocketAddr) -> Server {
+        let order = format!("{}|{address}", world.at("").display());
+        let mut command = this_test("kills::child_server");
+        let mut child = command.env(ORDER, order).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        let mut server = Server { child, lines };
+        server.hears("begun");
+        server
+    }
+
+    /// The rest of the next line that begins so.
+    fn hears(&mut self, beginning: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.lines.read_line(&mut line).unwrap() > 0, "it has ended without {beginning:?}");
+            if let Some(rest) = line.trim_end().strip_prefix(beginning) {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// How its run ended, and the bytes that it copied.
+    fn end(mut self) -> (String, u64) {
+        let told = self.hears("ended: ");
+        assert!(self.child.wait().unwrap().success());
+        let (outcome, bytes) = told.split_once(' ').unwrap();
+        (outcome.to_owned(), bytes.parse().unwrap())
+    }
+}
+
+/// A machine that is paired, its agent, and where its server is to be.
+fn paired() -> (World, Agent, SocketAddr) {
+    let world = World::new();
+    let hub = world.hub(loopback());
+    let address = hub.address();
+    let agent = world.join(&hub, address);
+    (world, agent, address)
+}
+
+fn change(world: &World, round: usize) {
+    for n in 0..40 {
+        std::fs::write(world.data().join(format!("folder {n}/file {round}")), vec![round as u8; 900 * round]).unwrap();
+    }
+    for n in 0..4 {
+        std::fs::remove_file(world.data().join(format!("folder {}/file {}", round, 30 + n))).unwrap();
+    }
+}
+
+#[test]
+fn a_server_killed_at_many_instants_and_its_agent_too_lead_to_an_equal_mirror() {
+    let (world, mut agent, address) = paired();
+    fill(&world, 40, 40);
+    std::fs::write(world.data().join("large"), vec![7; 100 << 20]).unwrap();
+    for (round, pause) in [0u64, 40, 130, 270, 400, 550, 700, 900, 1100, 1400].into_iter().enumerate() {
+        change(&world, round);
+        let server = Server::start(&world, address);
+        std::thread::sleep(Duration::from_millis(pause));
+        if round % 3 == 2 {
+            std::mem::replace(&mut agent, world.start()).kill();
+            std::thread::sleep(Duration::from_millis(pause / 2));
+        }
+        server.kill();
+    }
+    let (outcome, _) = Server::start(&world, address).end();
+    assert_eq!(outcome, format!("{:?}", Outcome::Succeeded));
+    assert!(tree(&world.data()) == tree(&world.at("mirror")));
+    assert_eq!(Server::start(&world, address).end().1, 0, "something was copied again");
+}
+
+/// A large file that takes little room: a few words in much emptiness.
+fn write_large(path: &Path) {
+    let file = File::create(path).unwrap();
+    file.set_len(2 * GIB).unwrap();
+    for n in 0..512u64 {
+        file.write_all_at(&n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes(), n * (4 << 20) + n).unwrap();
+    }
+}
+
+fn is_equal(one: &Path, other: &Path) -> bool {
+    let (mut one, mut other) = (File::open(one).unwrap(), File::open(other).unwrap());
+    let (mut a, mut b) = (vec![0; 4 << 20], vec![0; 4 << 20]);
+    for _ in 0..512 {
+        one.read_exact(&mut a).unwrap();
+        other.read_exact(&mut b).unwrap();
+        if a != b {
+            return false;
+        }
+    }
+    one.read(&mut a).unwrap() == 0 && other.read(&mut b).unwrap() == 0
+}
+
+/// The moment at which the newest map of a part was written.
+fn noted(world: &World) -> Option<std::time::SystemTime> {
+    let parts = std::fs::read_dir(world.at("mirror/.octobackup/tmp/part")).ok()?;
+    let maps = parts.map(|it| it.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "map"));
+    maps.filter_map(|path| path.metadata().ok()?.modified().ok()).max()
+}
+
+#[test]
+fn a_file_of_2_gib_goes_on_where_it_stopped_when_server_and_agent_are_killed() {
+    let (world, mut agent, address) = paired();
+    write_large(&world.data().join("large"));
+    for _ in 0..3 {
+        let before = noted(&world);
+        let server = Server::start(&world, address);
+        until("a quarter of a gibibyte more", || noted(&world) > before);
+        server.kill();
+        std::mem::replace(&mut agent, world.start()).kill();
+    }
+    let (outcome, copied_bytes) = Server::start(&world, address).end();
+    assert_eq!(outcome, format!("{:?}", Outcome::Succeeded));
+    assert!(copied_bytes <= 2 * GIB - 3 * (256 << 20), "{copied_bytes} bytes were copied");
+    assert!(is_equal(&world.data().join("large"), &world.at("mirror/large")));
+}
