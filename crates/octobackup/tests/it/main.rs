@@ -8,7 +8,6 @@ mod doctor;
 mod fair;
 mod held;
 mod local;
-mod notify;
 mod outage;
 mod restore;
 mod secrets;

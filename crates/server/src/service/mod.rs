@@ -5,10 +5,8 @@
 //! transaction. Secrets go in and never come out.
 
 mod credentials;
-mod digest;
 mod hosts;
 mod jobs;
-mod notify;
 mod runs;
 
 pub use hosts::{HostView, Invitation};

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails in no other way")]
 
-mod digest;
 mod recovery;
 mod report;
 mod slots;
