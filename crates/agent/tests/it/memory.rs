@@ -17,6 +17,8 @@ const ORDER: &str = "OCTO_AGENT_MEMORY_ORDER";
 /// Tells an agent where its identity is.
 const IDENTITY: &str = "OCTO_AGENT_MEMORY_IDENTITY";
 const KIB_MAX: u64 = 128 << 10;
+/// Below that, a tenth is less than the few buffers that may be under way or not at any moment.
+const SMALL_KIB: u64 = 16 << 10;
 
 struct Generated(GeneratedTree);
 
@@ -87,7 +89,7 @@ fn assert_bounded(one_million: [u64; 2], ten_million: [u64; 2]) {
     println!("server and agent, KiB: {one_million:?} at one million, {ten_million:?} at ten million");
     for (one, ten) in one_million.into_iter().zip(ten_million) {
         assert!(ten <= KIB_MAX, "{ten} KiB at ten million entries");
-        assert!(ten * 10 <= one * 11, "{one} KiB at one million, {ten} KiB at ten million");
+        assert!(ten * 10 <= one.max(SMALL_KIB) * 11, "{one} KiB at one million, {ten} KiB at ten million");
     }
 }
 
