@@ -15,6 +15,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("krb5-kdc", "the Kerberos that the tests log on with"),
     ("krb5-admin-server", "makes its users"),
     ("krb5-user", "gets tickets"),
+    ("python3-aiosmtpd", "the mail server that takes the tests' mail"),
     ("attr", "getfattr and setfattr"),
     ("jq", "runs the manual's restore script as it is printed"),
     ("mount", "loop-mounts small disks, for the tests on full ones and on other filesystems"),

@@ -2,7 +2,8 @@
 
 #[cfg(unix)]
 use crate::remote::args::{
-    CredentialCommand, HostCommand, JobCommand, ReportArgs, RunArgs, RunIdArgs, RunsArgs, ScheduleArgs, ServeArgs,
+    CredentialCommand, DigestArgs, HostCommand, JobCommand, NotifyCommand, ReportArgs, RunArgs, RunIdArgs, RunsArgs,
+    ScheduleArgs, ServeArgs,
 };
 use clap::{Args, Parser, Subcommand};
 use octo_server::recipe::{CompareBy, EncryptWhen, Intent, MinDialect};
@@ -39,6 +40,24 @@ Examples:
     octobackup held /srv/mirror
   Delete it (the source is asked again; only what is still gone there is deleted):
     octobackup held /srv/mirror --approve 3f2a9c01b7de";
+
+#[cfg(unix)]
+const DIGEST_EXIT_CODES: &str = "\
+Exit codes:
+    0  every job is as it should be
+    1  there is something to look at
+    3  the server cannot be reached";
+
+#[cfg(unix)]
+const NOTIFY_EXAMPLES: &str = "\
+Examples:
+  Mail to the administrators when something went wrong:
+    octobackup credential set smtp backup@example.com
+    octobackup notify mail-server mail.example.com --from backup@example.com --credential smtp
+    octobackup notify set ops --mail ops@example.com --when problems
+    octobackup notify test ops
+  Let somebody else raise the alarm when a job falls silent:
+    octobackup notify set alive --heartbeat 'https://hc.example.com/ping/KEY/{job}'";
 
 const DOCTOR_EXIT_CODES: &str = "\
 Exit codes:
@@ -105,6 +124,14 @@ pub enum Command {
     /// Show when the server's jobs are due next
     Schedule(ScheduleArgs),
     #[cfg(unix)]
+    /// Show all jobs on one page: what is green, what is not, what did not run, and who has no good backup
+    #[command(after_help = DIGEST_EXIT_CODES)]
+    Digest(DigestArgs),
+    #[cfg(unix)]
+    /// Set who is told of runs, by mail, webhook or heartbeat
+    #[command(subcommand, after_long_help = NOTIFY_EXAMPLES)]
+    Notify(NotifyCommand),
+    #[cfg(unix)]
     /// Set and remove the accounts that the server's jobs use
     #[command(subcommand)]
     Credential(CredentialCommand),
@@ -121,7 +148,7 @@ pub enum Command {
 /// What needs the server, which so far is for Unix only.
 #[cfg(any(test, not(unix)))]
 pub const NOT_ON_WINDOWS: &[&str] =
-    &["serve", "job", "run", "runs", "report", "cancel", "schedule", "credential", "host"];
+    &["serve", "job", "run", "runs", "report", "cancel", "schedule", "digest", "notify", "credential", "host"];
 
 /// A command that this system does not have, whatever is asked of it.
 #[cfg(not(unix))]

@@ -58,6 +58,10 @@ fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
         #[cfg(unix)]
         (Command::Schedule(args), _) => Ok(remote::code(remote::schedule(&args))),
         #[cfg(unix)]
+        (Command::Digest(args), _) => Ok(remote::code(remote::digest(&args))),
+        #[cfg(unix)]
+        (Command::Notify(command), _) => Ok(remote::code(remote::notify(&command))),
+        #[cfg(unix)]
         (Command::Credential(command), _) => Ok(remote::code(remote::credential(&command))),
         #[cfg(unix)]
         (Command::Host(command), _) => Ok(remote::code(remote::host(&command))),

@@ -11,6 +11,7 @@
 //!   of this form: an `activate` without input that may be called at any time. [`live`] is what goes on at this moment.
 //! - [`service`]: everything that may be done with a server, with its checks and its line in the audit log. A new ability
 //!   begins here.
+//! - [`notify`]: who is told what, and the postman who takes it to them.
 //! - [`report`]: what is told of a run, as data, text and HTML; pure.
 //! - [`api`]: REST over the service, and its client; the only asynchronous room.
 //! - [`serve`]: puts it all together. [`config`]: what must be known before the database is open.
@@ -29,6 +30,7 @@ pub mod job;
 pub mod launch;
 pub mod live;
 pub mod moment;
+pub mod notify;
 pub mod recipe;
 pub mod refusal;
 pub mod report;

@@ -3,6 +3,7 @@
 use crate::api::Http;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::notify::postman::Postman;
 use crate::refusal::{Kind, Refusal};
 use crate::runner::Runner;
 use crate::service::Service;
@@ -18,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What the server tells while it works.
-pub trait Journal {
+pub trait Journal: Sync {
     /// It answers from now on.
     fn ready(&self, socket: &Path);
     /// It listens for agents here.
@@ -37,12 +38,17 @@ pub fn serve(config: &Config, stop: &Cancel, journal: &dyn Journal) -> Result<()
     let heard = config.agents.map(|agents| Hub::open(&config.data_dir.join("agents"), agents.listen)).transpose()?;
     let heard = heard.map(|hub| shared.hub.get_or_init(|| hub).address());
     let runner = Runner::new(shared.clone(), config.limits);
+    let postman = Postman::new(shared.clone());
     let http = Http::start(Service::new(shared), &config.socket())?;
     journal.ready(&config.socket());
     if let Some(address) = heard {
         journal.hears_agents(address);
     }
-    runner.work(stop, &|refusal| journal.complain(refusal));
+    let complain = |refusal: &Refusal| journal.complain(refusal);
+    std::thread::scope(|threads| {
+        threads.spawn(|| postman.work(stop, &complain));
+        runner.work(stop, &complain);
+    });
     http.stop();
     Ok(())
 }

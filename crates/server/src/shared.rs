@@ -9,7 +9,7 @@ use octo_core::Clock;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// The store, the key, the clock, what is going on, and the bell that wakes the runner.
+/// The store, the key, the clock, what is going on, and the bells that wake the runner and the postman.
 pub struct Shared {
     /// What the server remembers.
     pub store: Store,
@@ -21,7 +21,26 @@ pub struct Shared {
     pub live: Live,
     /// Where agents are connected, once the server listens for them.
     pub hub: OnceLock<Hub>,
-    bell: (Mutex<bool>, Condvar),
+    runner: Bell,
+    postman: Bell,
+}
+
+/// Wakes somebody who waits; rung before the wait, it is not missed.
+#[derive(Default)]
+struct Bell(Mutex<bool>, Condvar);
+
+impl Bell {
+    fn ring(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.1.notify_all();
+    }
+
+    fn wait(&self, timeout: Duration) -> bool {
+        let rung = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut rung, _) =
+            self.1.wait_timeout_while(rung, timeout, |rung| !*rung).unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *rung)
+    }
 }
 
 impl Shared {
@@ -33,7 +52,8 @@ impl Shared {
             clock,
             live: Live::default(),
             hub: OnceLock::new(),
-            bell: (Mutex::new(false), Condvar::new()),
+            runner: Bell::default(),
+            postman: Bell::default(),
         }
     }
 
@@ -44,15 +64,21 @@ impl Shared {
 
     /// There is something to do for the runner.
     pub fn nudge(&self) {
-        *self.bell.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.bell.1.notify_all();
+        self.runner.ring();
     }
 
     /// Waits for a nudge, at most so long. Whether there was one.
     pub fn wait(&self, timeout: Duration) -> bool {
-        let rung = self.bell.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut rung, _) =
-            self.bell.1.wait_timeout_while(rung, timeout, |rung| !*rung).unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *rung)
+        self.runner.wait(timeout)
+    }
+
+    /// There may be something in the outbox.
+    pub fn nudge_postman(&self) {
+        self.postman.ring();
+    }
+
+    /// Waits for a nudge of the postman, at most so long. Whether there was one.
+    pub fn wait_for_post(&self, timeout: Duration) -> bool {
+        self.postman.wait(timeout)
     }
 }

@@ -5,6 +5,7 @@ pub mod args;
 mod credential;
 mod host;
 mod job;
+mod notify;
 mod run;
 mod serve;
 mod table;
@@ -12,6 +13,7 @@ mod table;
 pub use credential::credential;
 pub use host::host;
 pub use job::{job, schedule};
+pub use notify::{digest, notify};
 pub use run::{cancel, report, run, runs};
 pub use serve::serve;
 
@@ -39,6 +41,11 @@ pub fn code(ended: Ended) -> u8 {
 
 fn client(server: &ServerArgs) -> Result<Client, Refusal> {
     Client::local(&server.socket)
+}
+
+/// A zone as it was typed.
+fn zone_named(name: &str) -> Result<octo_server::schedule::TimeZone, Refusal> {
+    octo_server::schedule::zone(name).map_err(|why| Refusal::field("--time-zone", format!("{name:?}: {why}")))
 }
 
 /// Shows an answer: as JSON if that was asked for.

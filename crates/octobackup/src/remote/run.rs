@@ -2,7 +2,7 @@
 
 use super::args::{ReportArgs, RunArgs, RunIdArgs, RunsArgs};
 use super::table::table;
-use super::{Ended, client, rows, show, text, time};
+use super::{Ended, client, rows, show, text, time, zone_named};
 use crate::exit;
 use crate::listeners::{print, report_as_json};
 use octo_server::api::{Client, escaped};
@@ -69,10 +69,6 @@ fn tell(client: &Client, id: &str, form: Form, zone: &str) -> Ended {
     }
     let was_interrupted = told.run.outcome == Some(octo_server::run::Ended::Interrupted);
     Ok(if was_interrupted { exit::FAILED } else { exit::of_report(&told.report) })
-}
-
-fn zone_named(name: &str) -> Result<octo_server::schedule::TimeZone, Refusal> {
-    octo_server::schedule::zone(name).map_err(|why| Refusal::field("--time-zone", format!("{name:?}: {why}")))
 }
 
 /// The newest runs.

@@ -81,7 +81,7 @@ fn until(holds: impl Fn() -> bool) {
 }
 
 fn listening(world: &World) -> (Server<'_>, String) {
-    let mut server = Server::start_with(world, LISTENING);
+    let mut server = Server::start_with(world, LISTENING, &[]);
     let address = server.hears("listens for agents at ");
     (server, address)
 }
@@ -149,7 +149,7 @@ fn a_token_works_once_and_what_is_not_allowed_is_not_read() {
 #[test]
 fn a_server_that_does_not_listen_says_what_to_write_where() {
     let world = World::with_files();
-    let server = Server::start_with(&world, "");
+    let server = Server::start_with(&world, "", &[]);
     server.ask(&["host", "add", HOST]).ends(3).says("[agents]");
     add(&server, &source(&world.src()), &[]);
     server.ask(&["run", "demo"]).ends(2).says("[agents]");

@@ -8,6 +8,7 @@ mod doctor;
 mod fair;
 mod held;
 mod local;
+mod notify;
 mod outage;
 mod restore;
 mod secrets;

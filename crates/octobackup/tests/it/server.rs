@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 /// Nothing here takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server of its own for one test; it does not outlive it.
 pub struct Server<'a> {
@@ -21,18 +21,18 @@ pub struct Server<'a> {
 
 impl<'a> Server<'a> {
     /// Once it answers.
-    fn start(world: &'a World) -> Server<'a> {
-        Server::start_with(world, "")
+    pub fn start(world: &'a World) -> Server<'a> {
+        Server::start_with(world, "", &[])
     }
 
-    /// With more settings.
-    pub fn start_with(world: &'a World, settings: &str) -> Server<'a> {
+    /// With more settings, and variables in its environment.
+    pub fn start_with(world: &'a World, settings: &str, variables: &[(&str, &str)]) -> Server<'a> {
         let config = world.path("octobackup.toml");
         let (data, socket) = (world.path("data"), world.path("socket"));
         fs::write(&config, format!("data_dir = {data:?}\nsocket = {socket:?}\n{settings}")).unwrap();
         let args = [OsString::from("serve"), "--config".into(), config.into()];
         let mut command = world.program(&args.iter().map(AsRef::as_ref).collect::<Vec<_>>());
-        let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child = command.envs(variables.iter().copied()).stderr(Stdio::inherit()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let mut server = Server { world, child, lines };
         server.hears("octobackup serves at ");
@@ -70,13 +70,13 @@ impl<'a> Server<'a> {
     }
 
     /// As the power switch does.
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// As an administrator does.
-    fn terminate(mut self) -> i32 {
+    pub fn terminate(mut self) -> i32 {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         self.child.wait().unwrap().code().unwrap()
@@ -96,7 +96,7 @@ fn ask(world: &World, args: &[&str]) -> Ran {
     crate::world::finish(command.env("OCTOBACKUP_SOCKET", world.path("socket")).spawn().unwrap())
 }
 
-fn add(server: &Server<'_>, options: &[&str]) -> Ran {
+pub fn add(server: &Server<'_>, options: &[&str]) -> Ran {
     let world = server.world;
     let (src, dst) = (world.src().display().to_string(), world.dst().display().to_string());
     server.ask(&[&["job", "add", "demo", &src, &dst], options].concat())

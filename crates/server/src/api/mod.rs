@@ -5,6 +5,7 @@
 
 mod client;
 mod hosts;
+mod notify;
 mod problem;
 mod routes;
 mod socket;
@@ -42,6 +43,14 @@ pub fn router(service: Service) -> Router {
         .route("/hosts", get(hosts::hosts).post(hosts::add_host))
         .route("/hosts/{name}", get(hosts::host))
         .route("/hosts/{name}/revoke", post(hosts::revoke_host))
+        .route("/recipients", get(notify::recipients))
+        .route("/recipients/{name}", put(notify::set_recipient).delete(notify::remove_recipient))
+        .route("/recipients/{name}/test", post(notify::test_recipient))
+        .route("/digest", get(notify::digest))
+        .route("/digest/schedule", get(notify::digest_schedule).put(notify::set_digest_schedule))
+        .route("/mail-server", get(notify::mail_server).put(notify::set_mail_server))
+        .route("/outbox", get(notify::outbox))
+        .route("/outbox/{id}", get(notify::letter))
         .route("/defaults", get(routes::defaults).put(routes::set_defaults))
         .route("/schedule", get(routes::schedule))
         .route("/audit", get(routes::audit));

@@ -16,7 +16,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 /// Rows of a page if nobody says how many.
-const PAGE: u32 = 100;
+pub(super) const PAGE: u32 = 100;
 
 pub(super) type From = ConnectInfo<Peer>;
 
@@ -24,9 +24,9 @@ pub(super) type From = ConnectInfo<Peer>;
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     /// Rows with smaller ids only.
-    before: Option<i64>,
+    pub(super) before: Option<i64>,
     /// At most so many.
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@
 
 use crate::recipe::{CompareBy, EncryptWhen, Intent, LogonBy, MinDialect, Rule};
 use crate::refusal::Refusal;
+use crate::report::digest::MaxAge;
 use crate::schedule::{Blackout, CatchUp, Overlap, zone};
 use crate::units;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,9 @@ pub struct Policy {
     /// `8h`: a run that takes longer is stopped; `unlimited`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_duration: Option<String>,
+    /// `3d`: how old the newest good backup may be before the job counts as overdue; `auto`; `unlimited`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<String>,
 }
 
 /// Which layer said it.
@@ -111,6 +115,8 @@ const WAIT_SECS_MAX: u64 = 7 * 86_400;
 pub const UNLIMITED: &str = "unlimited";
 /// The word for no versions.
 pub const NONE: &str = "none";
+/// The word for a limit that follows the schedule.
+pub const AUTO: &str = "auto";
 /// The word for the guard's own limits.
 pub const DEFAULT: &str = "default";
 
@@ -139,6 +145,7 @@ impl Policy {
             retries: Some(3),
             retry_wait: Some("5m".into()),
             max_duration: Some(UNLIMITED.into()),
+            max_age: Some(AUTO.into()),
         }
     }
 
@@ -153,6 +160,7 @@ impl Policy {
         self.random_delay_secs()?;
         self.retry_wait_secs()?;
         self.max_duration_secs()?;
+        self.max_age()?;
         if self.retries.is_some_and(|retries| retries > RETRIES_MAX) {
             return Err(Refusal::field("policy.retries", format!("allowed are 0 to {RETRIES_MAX}")));
         }
@@ -210,6 +218,16 @@ impl Policy {
     /// A run that takes longer is stopped.
     pub fn max_duration_secs(&self) -> Result<Option<u64>, Refusal> {
         limit("max_duration", self.max_duration.as_deref(), UNLIMITED, units::duration_secs)
+    }
+
+    /// How old the newest good backup may be.
+    pub fn max_age(&self) -> Result<MaxAge, Refusal> {
+        match self.max_age.as_deref() {
+            None | Some(AUTO) => Ok(MaxAge::Auto),
+            text => Ok(limit("max_age", text, UNLIMITED, units::duration_secs)
+                .map_err(|refusal| Refusal { detail: format!("{}; or {AUTO:?}", refusal.detail), ..refusal })?
+                .map_or(MaxAge::Unlimited, MaxAge::Secs)),
+        }
     }
 
     /// This layer over `below`.
@@ -299,6 +317,7 @@ mod tests {
             (r#"{"blackouts":["always"]}"#, "policy.blackouts", "mon..fri 08:00-18:00"),
             (r#"{"random_delay":"1y"}"#, "policy.random_delay", "a week"),
             (r#"{"retries":100}"#, "policy.retries", "0 to 20"),
+            (r#"{"max_age":"old"}"#, "policy.max_age", "auto"),
             (r#"{"max_duration":"long"}"#, "policy.max_duration", "unlimited"),
         ] {
             let refusal = serde_json::from_str::<Policy>(text).unwrap().check().unwrap_err();

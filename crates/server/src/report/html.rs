@@ -45,7 +45,7 @@ pub fn page(told: &Told, zone: &TimeZone) -> String {
     out
 }
 
-fn verdict(told: &Told) -> &'static str {
+pub(super) fn verdict(told: &Told) -> &'static str {
     match (told.run.outcome, told.report.dry_run) {
         (_, true) => "dry run",
         (Some(Ended::Succeeded), _) => "complete",
@@ -56,6 +56,15 @@ fn verdict(told: &Told) -> &'static str {
         (Some(Ended::Interrupted), _) => "interrupted",
         (None, _) => "not finished",
     }
+}
+
+/// A small page of its own. `body` is HTML, `title` is text.
+pub fn document(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title></head>\
+         <body style=\"{STYLE}\">{body}</body></html>\n",
+        escaped(title)
+    )
 }
 
 fn colour(told: &Told) -> &'static str {

@@ -17,6 +17,8 @@ pub struct JobStanding {
     pub last: Option<Run>,
     /// When the last run began that ended with a complete mirror, warnings or held deletions.
     pub last_good_at: Option<Moment>,
+    /// It has had no good backup for longer than it may.
+    pub is_overdue: bool,
     /// A run of it is under way.
     pub is_running: bool,
     /// A run of it waits.
@@ -33,6 +35,9 @@ const METRICS: &[Metric] = &[
         |job| job.last_good_at.map(|at| at.0),
     ),
     ("octobackup_job_next_slot_timestamp_seconds", "When the job is due next.", |job| job.next_slot.map(|at| at.0)),
+    ("octobackup_job_overdue", "1 if the job has had no good backup for longer than its max_age.", |job| {
+        Some(i64::from(job.is_overdue))
+    }),
     ("octobackup_job_paused", "1 if a person paused the job.", |job| Some(i64::from(job.paused))),
     ("octobackup_job_running", "1 if a run of the job is under way.", |job| Some(i64::from(job.is_running))),
     ("octobackup_job_queued", "1 if a run of the job waits.", |job| Some(i64::from(job.is_queued))),
@@ -50,9 +55,10 @@ const METRICS: &[Metric] = &[
 const OUTCOMES: [Ended; 6] =
     [Ended::Succeeded, Ended::Warnings, Ended::Held, Ended::Failed, Ended::Cancelled, Ended::Interrupted];
 
-/// The whole page.
-pub fn page(jobs: &[JobStanding]) -> String {
-    let mut out = String::new();
+/// The whole page. `letters` wait in the outbox.
+pub fn page(jobs: &[JobStanding], letters: i64) -> String {
+    let name = "octobackup_outbox_waiting";
+    let mut out = format!("# HELP {name} Letters that nobody has taken yet.\n# TYPE {name} gauge\n{name} {letters}\n");
     for (name, help, value) in METRICS {
         let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
         for job in jobs {
@@ -92,6 +98,7 @@ mod tests {
             next_slot: None,
             last: None,
             last_good_at: Some(Moment(1_785_877_205)),
+            is_overdue: false,
             is_running: false,
             is_queued: true,
         }
@@ -99,10 +106,11 @@ mod tests {
 
     #[test]
     fn each_line_is_a_metric_of_a_job_or_says_what_one_means() {
-        let page = page(&[job("fs1"), job("a\"b\\c\nd")]);
+        let page = page(&[job("fs1"), job("a\"b\\c\nd")], 3);
         assert!(page.contains("octobackup_job_last_good_timestamp_seconds{job=\"fs1\"} 1785877205\n"));
         assert!(page.contains("octobackup_job_paused{job=\"a\\\"b\\\\c\\nd\"} 1\n"));
-        for line in page.lines() {
+        assert!(page.contains("octobackup_outbox_waiting 3\n"));
+        for line in page.lines().filter(|line| !line.starts_with("octobackup_outbox")) {
             let is_value = line.rsplit_once("} ").is_some_and(|(name, value)| {
                 name.starts_with("octobackup_") && name.contains("{job=\"") && value.parse::<f64>().is_ok()
             });

@@ -3,7 +3,10 @@
 //! [`Told`] is data; [`text`] and [`html`] are how it looks. Nothing here asks the clock or the store: the service gathers
 //! it. Everything that came from a network is escaped by whoever renders it.
 
+pub mod digest;
 pub mod html;
+#[cfg(unix)]
+pub(crate) mod letter;
 pub mod metrics;
 mod news;
 pub mod text;

@@ -6,6 +6,7 @@ use crate::events;
 use crate::job::{Job, Policy, parse_account};
 use crate::launch::{Launch, blank_report};
 use crate::live::Stop;
+use crate::notify;
 use crate::refusal::Refusal;
 use crate::run::{Ended, Reason, Run};
 use crate::schedule::retry_after_secs;
@@ -117,22 +118,30 @@ impl Task {
                 let mended = failing::update(db, &met)?;
                 runs::set_mended(db, run.id, mended)?;
             }
-            if outcome == Ended::Interrupted {
-                recover::pick_up(db, run, now)?;
-            }
-            self.retry(db, &report, now)
-        })
+            let goes_on = match outcome {
+                Ended::Interrupted => recover::pick_up(db, run, now)?,
+                _ => self.retry(db, &report, now)?,
+            };
+            notify::tell_run(db, run, outcome, goes_on, now)
+        })?;
+        shared.nudge_postman();
+        Ok(())
     }
 
-    /// Queues the next try, where it may help and none waits already.
-    fn retry(&self, db: &rusqlite::Connection, report: &RunReport, now: crate::moment::Moment) -> Result<(), Refusal> {
+    /// Queues the next try, where it may help and none waits already. Whether one is on its way.
+    fn retry(
+        &self,
+        db: &rusqlite::Connection,
+        report: &RunReport,
+        now: crate::moment::Moment,
+    ) -> Result<bool, Refusal> {
         let run = &self.run;
         let wait_secs = self.policy.retry_wait_secs()?;
         let retries = self.policy.retries.unwrap_or(0);
         let (Some(wait_secs), (_, false)) =
             (retry_after_secs(report, run.attempt, retries, wait_secs), runs::standing(db, run.job_id)?)
         else {
-            return Ok(());
+            return Ok(false);
         };
         let next = NewRun {
             job: run.job_id,
@@ -145,7 +154,7 @@ impl Task {
             queued_at: now,
             not_before: now.plus_secs(i64::try_from(wait_secs).unwrap_or(i64::MAX)),
         };
-        runs::queue(db, &next).map(drop)
+        runs::queue(db, &next).map(|_| true)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs that nobody works on get their end, and are picked up again.
 
 use crate::launch::{Once, blank_report};
+use crate::notify;
 use crate::refusal::Refusal;
 use crate::run::{Ended, Reason, Run, State};
 use crate::shared::Shared;
@@ -25,20 +26,23 @@ pub fn reap(shared: &Shared) -> Result<(), Refusal> {
         }
         shared.store.change(|db| {
             if runs::finish(db, run.id, Ended::Interrupted, &report, now)? {
-                pick_up(db, run, now)?;
+                let goes_on = pick_up(db, run, now)?;
+                notify::tell_run(db, run, Ended::Interrupted, goes_on, now)?;
             }
             Ok(())
         })?;
+        shared.nudge_postman();
     }
     Ok(())
 }
 
 /// Queues the run that goes on where an interrupted one stopped. In the transaction that ends the interrupted one.
-pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) -> Result<(), Refusal> {
+/// Whether there is one.
+pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) -> Result<bool, Refusal> {
     let in_a_row = runs::interrupted_in_a_row(db, run.job_id, RECOVERIES_MAX + 1)?;
     let (_, is_waiting) = runs::standing(db, run.job_id)?;
     if run.once.dry_run || is_waiting || in_a_row > RECOVERIES_MAX {
-        return Ok(());
+        return Ok(is_waiting);
     }
     // To begin anew and to restamp are wishes for one run, and it may have fulfilled them already.
     let once = Once { new_target: false, restamp_shift_secs: None, ..run.once.clone() };
@@ -53,7 +57,7 @@ pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) ->
         queued_at: now,
         not_before: now,
     };
-    runs::queue(db, &next).map(drop)
+    runs::queue(db, &next).map(|_| true)
 }
 
 /// A queued run whose job was removed.

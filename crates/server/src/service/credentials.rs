@@ -2,9 +2,11 @@
 
 use super::{Caller, Service, conflict};
 use crate::job::{check_name, parse_account};
+use crate::notify::MailServer;
+use crate::notify::postman::MAIL_SERVER;
 use crate::refusal::Refusal;
 use crate::store::credentials::{self, Credential};
-use crate::store::{audit, jobs};
+use crate::store::{audit, jobs, recipients, settings};
 
 /// No password is longer.
 const SECRET_BYTES_MAX: usize = 4096;
@@ -43,6 +45,14 @@ impl Service {
         self.shared.store.change(|db| {
             if let Some(job) = jobs::list(db)?.iter().find(|job| job.spec.credential.as_deref() == Some(name)) {
                 return Err(conflict(format!("the job {} uses {name}", job.spec.name)));
+            }
+            if let Some(them) = recipients::list(db)?.iter().find(|them| them.credential.as_deref() == Some(name)) {
+                return Err(conflict(format!("the recipient {} uses {name}", them.name)));
+            }
+            let server =
+                settings::get(db, MAIL_SERVER)?.map(|text| serde_json::from_str::<MailServer>(&text)).transpose()?;
+            if server.is_some_and(|server| server.credential.as_deref() == Some(name)) {
+                return Err(conflict(format!("the mail server uses {name}")));
             }
             if !credentials::remove(db, name)? {
                 return Err(Refusal::not_found("credential", name));

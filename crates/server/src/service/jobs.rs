@@ -1,6 +1,7 @@
 //! Jobs, and when they are due.
 
-use super::{Caller, PAGE_MAX, Service, conflict, defaults, own_defaults};
+use super::digest::overdue;
+use super::{Caller, PAGE_MAX, Service, conflict, defaults, holds, own_defaults};
 use crate::job::{Job, JobSpec, Policy, Setting, parse_account};
 use crate::moment::Moment;
 use crate::refusal::Refusal;
@@ -8,7 +9,7 @@ use crate::report::metrics::{self, JobStanding};
 use crate::run::{Ended, Run, State};
 use crate::runner::{cancelled, next_slots};
 use crate::store::slots::Slot;
-use crate::store::{audit, credentials, failing, jobs, runs, slots};
+use crate::store::{audit, credentials, jobs, outbox, runs, slots};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -139,17 +140,20 @@ impl Service {
             let mut standings = Vec::new();
             for job in jobs::list(db)? {
                 let is = |state| unfinished.iter().any(|run| run.job_id == job.id && run.state == state);
+                let max_age = holds(&job.spec, &defaults)?.max_age()?;
+                let (is_overdue, last_good_at) = overdue(db, &job, max_age, now)?;
                 standings.push(JobStanding {
                     name: job.spec.name.clone(),
                     paused: job.spec.paused,
                     next_slot: next_slots(&job, &defaults, now, 1)?.pop(),
                     last: runs::last_finished(db, job.id)?,
-                    last_good_at: failing::last_good_at(db, job.id, i64::MAX)?,
+                    last_good_at,
+                    is_overdue,
                     is_running: is(State::Running),
                     is_queued: is(State::Queued),
                 });
             }
-            Ok(metrics::page(&standings))
+            Ok(metrics::page(&standings, outbox::waiting(db)?))
         })
     }
 

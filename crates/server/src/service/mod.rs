@@ -5,8 +5,10 @@
 //! transaction. Secrets go in and never come out.
 
 mod credentials;
+mod digest;
 mod hosts;
 mod jobs;
+mod notify;
 mod runs;
 
 pub use hosts::{HostView, Invitation};

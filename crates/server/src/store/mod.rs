@@ -8,7 +8,9 @@ pub mod audit;
 pub mod credentials;
 pub mod failing;
 pub mod jobs;
+pub mod outbox;
 pub mod prune;
+pub mod recipients;
 pub mod runs;
 pub mod settings;
 pub mod slots;
@@ -20,8 +22,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Each brings the schema one number further.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
+];
 /// How long a statement waits for somebody else's look into the database.
 const BUSY: Duration = Duration::from_secs(10);
 

@@ -33,6 +33,7 @@ pub fn prune(store: &Store, now: Moment) -> Result<(), Refusal> {
     }
     store.change(|db| {
         db.execute("DELETE FROM slot WHERE due_at < ?1", params![now.plus_secs(-KEEP_SLOTS_SECS)])?;
+        db.execute("DELETE FROM outbox WHERE queued_at < ?1", [before])?;
         db.execute("DELETE FROM failing WHERE job NOT IN (SELECT id FROM job)", [])?;
         Ok(())
     })

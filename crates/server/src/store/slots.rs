@@ -34,6 +34,12 @@ pub fn known(db: &Connection, job: i64, after: Moment, until: Moment) -> Result<
     Ok(statement.query_map(params![job, after, until], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
+/// How often a job was due in `(after, until]`; counted up to `count_max`.
+pub fn count(db: &Connection, job: i64, after: Moment, until: Moment, count_max: u32) -> Result<u32, Refusal> {
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM slot WHERE job = ?1 AND due_at > ?2 AND due_at <= ?3 LIMIT ?4)";
+    Ok(db.prepare_cached(sql)?.query_row(params![job, after, until, count_max], |row| row.get(0))?)
+}
+
 /// The newest first; those due before `before`.
 pub fn list(db: &Connection, job: i64, before: Option<Moment>, limit: u32) -> Result<Vec<Slot>, Refusal> {
     let sql = "SELECT due_at, fate, why, run, noticed_at FROM slot WHERE job = ?1 AND due_at < ?2 ORDER BY due_at DESC LIMIT ?3";

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails in no other way")]
 
+mod digest;
 mod recovery;
 mod report;
 mod slots;

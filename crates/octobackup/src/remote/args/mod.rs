@@ -1,8 +1,12 @@
 //! The command line of everything that talks to a server.
 
+mod notify;
+
 use crate::args::AccountArgs;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
+
+pub use notify::{DigestArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 
 /// Where the server is.
 #[derive(Debug, Args)]

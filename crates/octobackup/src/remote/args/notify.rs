@@ -1,0 +1,123 @@
+//! The command line of who is told what.
+
+use super::ServerArgs;
+use clap::{Args, Subcommand};
+
+/// `octobackup notify`.
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Set the mail server that takes the server's mail
+    MailServer(MailServerArgs),
+    /// Set who is told what, and how
+    Set(NotifyAddArgs),
+    /// List who is told what
+    List(ServerArgs),
+    /// Tell somebody nothing any more
+    Remove(NotifyNameArgs),
+    /// Send a test, and wait until it was taken
+    Test(NotifyNameArgs),
+    /// Set when the digest of all jobs is sent: "daily 07:00" unless said otherwise
+    Digest(DigestScheduleArgs),
+    /// Show what was sent and what waits, the newest first
+    Outbox(OutboxArgs),
+}
+
+/// `octobackup notify mail-server`.
+#[derive(Debug, Args)]
+pub struct MailServerArgs {
+    /// Its name
+    #[arg(value_name = "HOST")]
+    pub host: String,
+    /// Who the mail is from
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: String,
+    /// Its port [default: 587 with starttls, 465 with tls, 25 with none]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// How the way to it is protected: starttls, tls, or none
+    #[arg(long, value_name = "HOW", default_value = "starttls", value_parser = ["starttls", "tls", "none"])]
+    pub security: String,
+    /// The credential to log on with
+    #[arg(long, value_name = "NAME")]
+    pub credential: Option<String>,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup notify set`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("way").required(true).args(["mail", "webhook", "heartbeat"])))]
+pub struct NotifyAddArgs {
+    /// What they are called; who has this name already is replaced
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// By mail to this address (may be repeated)
+    #[arg(long, value_name = "ADDRESS")]
+    pub mail: Vec<String>,
+    /// By JSON to this web address
+    #[arg(long, value_name = "URL")]
+    pub webhook: Option<String>,
+    /// Call this web address after each good run; {job} in it is the job's name
+    #[arg(long, value_name = "URL")]
+    pub heartbeat: Option<String>,
+    /// What they are told: always, problems, or digest
+    #[arg(long, value_name = "WHEN", default_value = "problems", value_parser = ["always", "problems", "digest"])]
+    pub when: String,
+    /// Of this job only (may be repeated)
+    #[arg(long = "job", value_name = "JOB")]
+    pub jobs: Vec<String>,
+    /// The credential whose secret signs what a webhook is sent
+    #[arg(long, value_name = "NAME", requires = "webhook")]
+    pub credential: Option<String>,
+    /// Times by the clocks of this zone [default: that of the server's defaults]
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// Somebody who is told, by their name.
+#[derive(Debug, Args)]
+pub struct NotifyNameArgs {
+    /// Their name
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup notify outbox`.
+#[derive(Debug, Args)]
+pub struct OutboxArgs {
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: u32,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup notify digest`.
+#[derive(Debug, Args)]
+pub struct DigestScheduleArgs {
+    /// When, as for a job: "daily 07:00", "mon..fri 06:30"; "never" for no digest
+    #[arg(value_name = "WHEN")]
+    pub schedule: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup digest`.
+#[derive(Debug, Args)]
+pub struct DigestArgs {
+    /// Of so many hours
+    #[arg(long, value_name = "N", default_value_t = 24)]
+    pub hours: u32,
+    /// As a page for a browser or a mail client
+    #[arg(long, conflicts_with = "json")]
+    pub html: bool,
+    /// Times by the clocks of this zone, such as Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub time_zone: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}

@@ -1,0 +1,118 @@
+//! `octobackup notify`: who is told what, and whether it arrives.
+
+use super::args::{DigestArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
+use super::table::table;
+use super::{Ended, client, rows, show, text, time};
+use crate::exit;
+use crate::listeners::print;
+use octo_server::Refusal;
+use octo_server::api::escaped;
+use octo_server::refusal::Kind;
+use octo_server::report::digest::{self, Digest};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// A mail server that takes longer is silent.
+const PATIENCE: Duration = Duration::from_secs(75);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Everything about telling.
+pub fn notify(command: &NotifyCommand) -> Ended {
+    match command {
+        NotifyCommand::MailServer(args) => {
+            let body = json!({
+                "host": args.host, "port": args.port, "security": args.security, "credential": args.credential,
+                "from": args.from,
+            });
+            client(&args.server)?.put("/mail-server", &body)?;
+            Ok(exit::COMPLETE)
+        }
+        NotifyCommand::Set(args) => set(args),
+        NotifyCommand::List(server) => show(server, &client(server)?.get("/recipients")?, list),
+        NotifyCommand::Remove(args) => {
+            client(&args.server)?.delete(&format!("/recipients/{}", escaped(&args.name)))?;
+            Ok(exit::COMPLETE)
+        }
+        NotifyCommand::Test(args) => test(args),
+        NotifyCommand::Outbox(args) => outbox(args),
+        NotifyCommand::Digest(args) => {
+            client(&args.server)?.put("/digest/schedule", &json!({"schedule": args.schedule}))?;
+            Ok(exit::COMPLETE)
+        }
+    }
+}
+
+fn set(args: &NotifyAddArgs) -> Ended {
+    let some = |texts: &[String]| if texts.is_empty() { Value::Null } else { json!(texts) };
+    let body = json!({
+        "mail": some(&args.mail), "webhook": args.webhook, "heartbeat": args.heartbeat, "credential": args.credential,
+        "when": args.when, "jobs": some(&args.jobs), "time_zone": args.time_zone,
+    });
+    client(&args.server)?.put(&format!("/recipients/{}", escaped(&args.name)), &body)?;
+    Ok(exit::COMPLETE)
+}
+
+fn list(recipients: &Value) {
+    let cells = rows(recipients).iter().map(|them| {
+        let addresses = rows(&them["mail"]).iter().map(text).collect::<Vec<_>>().join(", ");
+        let (way, to) = match (&them["webhook"], &them["heartbeat"]) {
+            (Value::String(_), _) => ("webhook", text(&them["webhook"])),
+            (_, Value::String(_)) => ("heartbeat", text(&them["heartbeat"])),
+            _ => ("mail", addresses),
+        };
+        let when = if way == "heartbeat" { "after good runs".to_owned() } else { text(&them["when"]) };
+        let jobs = rows(&them["jobs"]).iter().map(text).collect::<Vec<_>>().join(", ");
+        vec![text(&them["name"]), way.to_owned(), to, when, if jobs.is_empty() { "all".to_owned() } else { jobs }]
+    });
+    table(&["NAME", "WAY", "TO", "WHEN", "JOBS"], &cells.collect::<Vec<_>>());
+}
+
+/// Sends one, and waits until somebody has taken it, or said why not.
+fn test(args: &NotifyNameArgs) -> Ended {
+    let client = client(&args.server)?;
+    let mut letter = client.post(&format!("/recipients/{}/test", escaped(&args.name)), &json!({}))?;
+    let begun = Instant::now();
+    while letter["tries"] == 0 && begun.elapsed() < PATIENCE {
+        std::thread::sleep(LOOK_EVERY);
+        letter = client.get(&format!("/outbox/{}", letter["id"]))?;
+    }
+    if letter["sent_at"].is_null() {
+        let why = if letter["tries"] == 0 { "nothing was heard yet".to_owned() } else { text(&letter["last_error"]) };
+        let why = format!("it did not arrive: {why}; it is tried again (octobackup notify outbox)");
+        return Err(Refusal::new(Kind::Internal, why));
+    }
+    show(&args.server, &letter, |_| print("it was taken"))
+}
+
+fn outbox(args: &OutboxArgs) -> Ended {
+    let answer = client(&args.server)?.get(&format!("/outbox?limit={}", args.limit))?;
+    show(&args.server, &answer, |answer| {
+        let cells = rows(answer).iter().map(|letter| {
+            let message = match &letter["message"] {
+                Value::Object(fields) => fields.iter().map(|(kind, id)| format!("{kind} {}", text(id))).collect(),
+                other => text(other),
+            };
+            let state = match (&letter["sent_at"], &letter["next_try_at"]) {
+                (Value::Null, Value::Null) => "given up".to_owned(),
+                (Value::Null, next) => format!("next try {}", time(next)),
+                (sent, _) => format!("taken {}", time(sent)),
+            };
+            vec![text(&letter["id"]), text(&letter["recipient"]), message, state, text(&letter["last_error"])]
+        });
+        table(&["LETTER", "TO", "ABOUT", "STATE", "WHY"], &cells.collect::<Vec<_>>());
+    })
+}
+
+/// All jobs on one page.
+pub fn digest(args: &DigestArgs) -> Ended {
+    let zone = super::zone_named(&args.time_zone)?;
+    let answer = client(&args.server)?.get(&format!("/digest?hours={}", args.hours))?;
+    let digest: Digest = serde_json::from_value(answer.clone()).map_err(Refusal::from)?;
+    let is_well = digest.bad() == 0;
+    if args.html {
+        print(digest::html(&digest, &zone).trim_end());
+    } else {
+        show(&args.server, &answer, |_| print(digest::text(&digest, &zone).trim_end()))?;
+    }
+    Ok(if is_well { exit::COMPLETE } else { exit::PROBLEMS })
+}

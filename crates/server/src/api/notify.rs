@@ -1,0 +1,87 @@
+//! Routes: who is told what, and how it reaches them.
+
+use super::problem::{Asked, body};
+use super::routes::{From, PAGE, Page, caller, done, told};
+use crate::notify::{MailServer, Recipient};
+use crate::refusal::Refusal;
+use crate::service::Service;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+/// Of how long a digest tells if nobody says it.
+const HOURS: u32 = 24;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Hours {
+    hours: Option<u32>,
+}
+
+/// When the digest is sent.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct When {
+    schedule: String,
+}
+
+pub(super) async fn recipients(State(service): State<Service>) -> Response {
+    told(service, StatusCode::OK, Service::recipients).await
+}
+
+/// The name is that of the address, whatever the body says.
+pub(super) async fn set_recipient(
+    State(service): State<Service>,
+    from: From,
+    Path(name): Path<String>,
+    bytes: Bytes,
+) -> Response {
+    let set = move |service: &Service| {
+        let recipient = Recipient { name, ..body(&bytes)? };
+        service.set_recipient(&caller(from), &recipient)
+    };
+    told(service, StatusCode::OK, set).await
+}
+
+pub(super) async fn remove_recipient(State(service): State<Service>, from: From, Path(name): Path<String>) -> Response {
+    done(service, move |service| service.remove_recipient(&caller(from), &name)).await
+}
+
+pub(super) async fn test_recipient(State(service): State<Service>, from: From, Path(name): Path<String>) -> Response {
+    told(service, StatusCode::ACCEPTED, move |service| service.test_recipient(&caller(from), &name)).await
+}
+
+pub(super) async fn mail_server(State(service): State<Service>) -> Response {
+    told(service, StatusCode::OK, Service::mail_server).await
+}
+
+pub(super) async fn set_mail_server(State(service): State<Service>, from: From, bytes: Bytes) -> Response {
+    done(service, move |service| service.set_mail_server(&caller(from), &body::<MailServer>(&bytes)?)).await
+}
+
+pub(super) async fn outbox(State(service): State<Service>, Asked(page): Asked<Page>) -> Response {
+    told(service, StatusCode::OK, move |service| service.outbox(page.before, page.limit.unwrap_or(PAGE))).await
+}
+
+pub(super) async fn letter(State(service): State<Service>, Path(id): Path<String>) -> Response {
+    let look = move |service: &Service| {
+        let id = id.parse().map_err(|_| Refusal::not_found("letter", format!("{id:?}")))?;
+        service.letter(id)
+    };
+    told(service, StatusCode::OK, look).await
+}
+
+pub(super) async fn digest(State(service): State<Service>, Asked(asked): Asked<Hours>) -> Response {
+    told(service, StatusCode::OK, move |service| service.digest_of_last(asked.hours.unwrap_or(HOURS))).await
+}
+
+pub(super) async fn digest_schedule(State(service): State<Service>) -> Response {
+    told(service, StatusCode::OK, |service| Ok(When { schedule: service.digest_schedule()? })).await
+}
+
+pub(super) async fn set_digest_schedule(State(service): State<Service>, from: From, bytes: Bytes) -> Response {
+    let set = move |service: &Service| service.set_digest_schedule(&caller(from), &body::<When>(&bytes)?.schedule);
+    done(service, set).await
+}

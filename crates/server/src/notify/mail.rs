@@ -1,0 +1,99 @@
+//! One letter to a mail server.
+
+use super::recipient::{MailServer, Security};
+use lettre::message::header::ContentTransferEncoding;
+use lettre::message::{Mailbox, MultiPart, SinglePart, header};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::{Address, Message, SmtpTransport, Transport};
+use std::time::Duration;
+
+/// A mail server that says nothing for so long is not there.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is written.
+pub(super) struct Text {
+    /// The same for the same letter, however often it is sent.
+    pub id: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// The name and the password for the mail server.
+pub(super) type Account = Option<(String, zeroize::Zeroizing<String>)>;
+
+/// Sends it. `Ok` means that the server has taken it.
+pub(super) fn send(server: &MailServer, account: Account, to: &[String], text: Text) -> Result<(), String> {
+    let message = message(server, to, text)?;
+    let parameters = || TlsParameters::new(server.host.clone()).map_err(|e| format!("TLS cannot be used: {e}"));
+    let tls = match server.security {
+        Security::None => Tls::None,
+        Security::Starttls => Tls::Required(parameters()?),
+        Security::Tls => Tls::Wrapper(parameters()?),
+    };
+    let mut transport = SmtpTransport::builder_dangerous(&server.host).port(server.port()).tls(tls);
+    if let Some((name, secret)) = account {
+        transport = transport.credentials(Credentials::new(name, secret.to_string()));
+    }
+    match transport.timeout(Some(PATIENCE)).build().send(&message) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(said(&server.host, &error)),
+    }
+}
+
+fn message(server: &MailServer, to: &[String], text: Text) -> Result<Message, String> {
+    let mailbox = |address: &str| -> Result<Mailbox, String> {
+        let address: Address = address.parse().map_err(|e| format!("the address {address}: {e}"))?;
+        Ok(Mailbox::new(None, address))
+    };
+    let mut builder = Message::builder().from(mailbox(&server.from)?).subject(text.subject);
+    for address in to {
+        builder = builder.to(mailbox(address)?);
+    }
+    let host = server.from.rsplit('@').next().unwrap_or("octobackup");
+    let part = |kind, body: String| {
+        SinglePart::builder().header(kind).header(ContentTransferEncoding::QuotedPrintable).body(body)
+    };
+    let both = MultiPart::alternative()
+        .singlepart(part(header::ContentType::TEXT_PLAIN, text.text))
+        .singlepart(part(header::ContentType::TEXT_HTML, text.html));
+    builder
+        .message_id(Some(format!("<{}@{host}>", text.id)))
+        .header(AutoSubmitted)
+        .multipart(both)
+        .map_err(|e| format!("the mail cannot be written: {e}"))
+}
+
+/// Nobody answers a program: not the holiday greeting either (RFC 3834).
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl header::Header for AutoSubmitted {
+    fn name() -> header::HeaderName {
+        header::HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(AutoSubmitted)
+    }
+
+    fn display(&self) -> header::HeaderValue {
+        header::HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// The whole story: the outermost words alone say little.
+fn said(host: &str, error: &dyn std::error::Error) -> String {
+    let mut words = format!("the mail server {host}: {error}");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_words = inner.to_string();
+        if !words.contains(&inner_words) {
+            words.push_str(": ");
+            words.push_str(&inner_words);
+        }
+        cause = inner.source();
+    }
+    words
+}

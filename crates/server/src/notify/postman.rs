@@ -1,0 +1,202 @@
+//! Takes letters from the outbox to whoever they are for.
+//!
+//! As every chore: [`Postman::activate`] may be called at any time, looks at what is there and does what is missing. A
+//! letter is done only when the other side has taken it.
+
+use super::recipient::JOB;
+use super::{MailServer, Message, Recipient, WAIT_SECS_MAX, Way, mail, next_try, web};
+use crate::notify;
+use crate::refusal::Refusal;
+use crate::report::{digest, html, letter};
+use crate::schedule::zone;
+use crate::service::Service;
+use crate::shared::Shared;
+use crate::store::outbox::Letter;
+use crate::store::{credentials, outbox, recipients, settings};
+use octo_core::Cancel;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Letters looked at in one go.
+const LETTERS_MAX: u32 = 50;
+/// The postman looks at least so often.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+const STEP: Duration = Duration::from_millis(100);
+/// The setting that holds the mail server.
+pub(crate) const MAIL_SERVER: &str = "mail-server";
+
+/// Takes letters away.
+pub struct Postman {
+    shared: Arc<Shared>,
+    service: Service,
+}
+
+/// Why a letter was not taken.
+enum Trouble {
+    /// It may be taken later.
+    NotNow(String),
+    /// Nobody will ever take it.
+    Never(String),
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Trouble {
+        Trouble::NotNow(refusal.to_string())
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(why: String) -> Trouble {
+        Trouble::NotNow(why)
+    }
+}
+
+impl Postman {
+    /// Does nothing yet.
+    pub fn new(shared: Arc<Shared>) -> Postman {
+        Postman { service: Service::new(shared.clone()), shared }
+    }
+
+    /// Works until somebody wishes to stop; the letter under way is finished.
+    pub fn work(&self, stop: &Cancel, complain: &dyn Fn(&Refusal)) {
+        let now = self.shared.now();
+        // Whoever starts the server anew may have mended something.
+        if let Err(refusal) = self.shared.store.change(|db| outbox::hurry(db, now)) {
+            complain(&refusal);
+        }
+        while !stop.is_cancelled() {
+            if let Err(refusal) = self.activate(stop) {
+                complain(&refusal);
+            }
+            for _ in 0..LOOK_EVERY.as_millis() / STEP.as_millis() {
+                if self.shared.wait_for_post(STEP) || stop.is_cancelled() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Takes away what is due.
+    pub fn activate(&self, stop: &Cancel) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        self.shared.store.change(|db| {
+            let zone = crate::service::defaults(db)?.zone()?;
+            notify::tell_digest(db, &zone, now)
+        })?;
+        let due = self.shared.store.read(|db| outbox::due(db, now, WAIT_SECS_MAX, LETTERS_MAX))?;
+        // One silent mail server costs its patience once, not once a letter.
+        let mut mail_trouble: Option<String> = None;
+        for letter in due {
+            if stop.is_cancelled() {
+                break;
+            }
+            let them = self.shared.store.read(|db| recipients::get(db, &letter.recipient))?;
+            let is_mail = them.as_ref().is_some_and(|them| them.mail.is_some());
+            let is_heartbeat = them.as_ref().is_some_and(|them| them.heartbeat.is_some());
+            let done = match (&them, &mail_trouble) {
+                (None, _) => Err(Trouble::Never("this recipient was removed".into())),
+                (Some(_), Some(why)) if is_mail => Err(Trouble::NotNow(why.clone())),
+                (Some(them), _) => self.deliver(them, &letter),
+            };
+            if let (Err(Trouble::NotNow(why)), true) = (&done, is_mail) {
+                mail_trouble = Some(why.clone());
+            }
+            let now = self.shared.now();
+            self.shared.store.change(|db| match &done {
+                Ok(()) => outbox::sent(db, letter.id, now),
+                Err(Trouble::Never(why)) => outbox::failed(db, letter.id, why, None),
+                Err(Trouble::NotNow(why)) => {
+                    let next = next_try(is_heartbeat, letter.queued_at, letter.tries + 1, now);
+                    outbox::failed(db, letter.id, why, next)
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, them: &Recipient, letter: &Letter) -> Result<(), Trouble> {
+        match them.way()? {
+            Way::Heartbeat(url) => {
+                let job = match letter.message {
+                    Message::Run(run) => self.service.run(run)?.run.job,
+                    _ => "test".to_owned(),
+                };
+                Ok(web::call(&url.replace(JOB, &job))?)
+            }
+            Way::Webhook(url) => {
+                let body = self.as_json(letter)?;
+                let secret = them.credential.as_deref().map(|name| self.account(name)).transpose()?;
+                Ok(web::post(url, letter.id, &body, secret.as_ref().map(|(_, secret)| secret.as_str()))?)
+            }
+            Way::Mail(to) => {
+                let server = self.shared.store.read(|db| settings::get(db, MAIL_SERVER))?;
+                let Some(server) = server else {
+                    return Err("there is no mail server yet; set it with: octobackup notify mail-server".to_owned())?;
+                };
+                let server: MailServer = serde_json::from_str(&server).map_err(Refusal::from)?;
+                let account = server.credential.as_deref().map(|name| self.account(name)).transpose()?;
+                Ok(mail::send(&server, account, to, self.as_mail(them, letter)?)?)
+            }
+        }
+    }
+
+    /// A credential's name and secret.
+    fn account(&self, name: &str) -> Result<(String, Zeroizing<String>), Refusal> {
+        let stored =
+            self.shared.store.read(|db| Ok(credentials::get(db, name)?.zip(credentials::secret(db, name)?)))?;
+        let (credential, sealed) =
+            stored.ok_or_else(|| Refusal::field("credential", format!("there is no credential {name}")))?;
+        Ok((credential.account, self.shared.vault.unseal(name, &sealed)?))
+    }
+
+    fn as_json(&self, letter: &Letter) -> Result<String, Trouble> {
+        let mut body = match &letter.message {
+            Message::Test => json!({"event": "test"}),
+            Message::Run(run) => {
+                let told = self.service.told(*run).map_err(gone)?;
+                json!({"event": "run", "job": told.run.job, "outcome": told.run.outcome, "report": told})
+            }
+            Message::Digest { since, until } => {
+                json!({"event": "digest", "digest": self.service.digest(*since, *until)?})
+            }
+        };
+        body["delivery"] = letter.id.into();
+        body["queued_at"] = json!(letter.queued_at);
+        Ok(body.to_string())
+    }
+
+    fn as_mail(&self, them: &Recipient, letter: &Letter) -> Result<mail::Text, Trouble> {
+        let defaults = self.shared.store.read(crate::service::defaults)?;
+        let zone = match &them.time_zone {
+            Some(name) => zone(name)?,
+            None => defaults.zone()?,
+        };
+        let id = format!("octobackup.{}.{}", letter.queued_at.0, letter.id);
+        let (subject, text, html) = match &letter.message {
+            Message::Test => (
+                "octoBackup: a test".to_owned(),
+                "This is a test: mail from octoBackup arrives here.\n".to_owned(),
+                html::document("octoBackup: a test", "<p>This is a test: mail from octoBackup arrives here.</p>"),
+            ),
+            Message::Run(run) => {
+                let told = self.service.told(*run).map_err(gone)?;
+                (letter::subject(&told), letter::text(&told, &zone), html::page(&told, &zone))
+            }
+            Message::Digest { since, until } => {
+                let digest = self.service.digest(*since, *until)?;
+                (digest.subject(), digest::text(&digest, &zone), digest::html(&digest, &zone))
+            }
+        };
+        Ok(mail::Text { id, subject, text, html })
+    }
+}
+
+/// What it tells of is not there any more.
+fn gone(refusal: Refusal) -> Trouble {
+    match refusal.kind {
+        crate::refusal::Kind::NotFound => Trouble::Never("what it tells of is forgotten".into()),
+        _ => refusal.into(),
+    }
+}

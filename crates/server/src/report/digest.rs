@@ -1,0 +1,237 @@
+//! All jobs on one page: what is green, what is not, what did not run, and which sources have had no good backup for longer
+//! than they may. Pure: the service gathers it.
+
+use super::html::{document, escaped};
+use crate::moment::Moment;
+use crate::run::{Ended, Run};
+use crate::units::{count, duration, size};
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use std::fmt::Write;
+
+/// With `max_age=auto`: a job that was due twice and is a day behind has no good backup.
+const AUTO_SECS: i64 = 86_400;
+const AUTO_SLOTS: u32 = 2;
+/// Slots of one job that are told one by one.
+pub const SLOTS_MAX: u32 = 5;
+
+/// The page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// It tells of what happened after this moment,
+    pub since: Moment,
+    /// up to this one.
+    pub until: Moment,
+    /// All jobs, the worst first.
+    pub jobs: Vec<DigestJob>,
+}
+
+/// One job in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestJob {
+    /// Its name.
+    pub name: String,
+    /// In one word.
+    pub light: Light,
+    /// In a sentence, where there is something to say.
+    pub why: String,
+    /// Its newest run in this time.
+    pub last: Option<Run>,
+    /// Runs in this time.
+    pub runs: u32,
+    /// When the last run began that left a complete mirror, with warnings or held deletions at worst.
+    pub last_good_at: Option<Moment>,
+    /// Slots in this time that did not run.
+    pub not_run: Vec<NotRun>,
+}
+
+/// A slot without a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotRun {
+    /// When the job was due.
+    pub due_at: Moment,
+    /// Why it did not run.
+    pub why: String,
+}
+
+/// How a job stands, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Light {
+    /// No good backup for longer than it may.
+    Overdue,
+    /// The last run failed.
+    Failed,
+    /// It was due and did not run.
+    NotRun,
+    /// Complete, except for something that a person has to look at.
+    Attention,
+    /// A person paused it.
+    Paused,
+    /// Nothing was due.
+    Idle,
+    /// Complete.
+    Good,
+}
+
+/// How long a job may be without a good backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaxAge {
+    /// As its schedule suggests.
+    Auto,
+    /// So many seconds.
+    Secs(u64),
+    /// For ever.
+    Unlimited,
+}
+
+/// Whether a job has had no good backup for too long. `since` is when the last one began, or when the job was made;
+/// `slots` counts how often it was due since.
+pub fn is_overdue(max_age: MaxAge, since: Moment, slots: u32, now: Moment) -> bool {
+    let age_secs = now.0.saturating_sub(since.0);
+    match max_age {
+        MaxAge::Auto => slots >= AUTO_SLOTS && age_secs > AUTO_SECS,
+        MaxAge::Secs(secs) => u64::try_from(age_secs).is_ok_and(|age| age > secs),
+        MaxAge::Unlimited => false,
+    }
+}
+
+/// In one word.
+pub fn light(is_overdue: bool, is_paused: bool, last: Option<Ended>, not_run: &[NotRun]) -> Light {
+    match (is_overdue, last) {
+        (true, _) => Light::Overdue,
+        (_, Some(Ended::Failed | Ended::Interrupted | Ended::Cancelled)) => Light::Failed,
+        (_, Some(Ended::Warnings | Ended::Held)) => Light::Attention,
+        (_, Some(Ended::Succeeded)) => Light::Good,
+        (_, None) if is_paused => Light::Paused,
+        (_, None) if !not_run.is_empty() => Light::NotRun,
+        (_, None) => Light::Idle,
+    }
+}
+
+impl Digest {
+    /// How many jobs are not as they should be.
+    pub fn bad(&self) -> usize {
+        self.jobs.iter().filter(|job| job.light <= Light::Attention).count()
+    }
+
+    /// What stands in the list of mails.
+    pub fn subject(&self) -> String {
+        let all = count(self.jobs.len() as u64, "job");
+        match self.bad() {
+            0 => format!("octoBackup: all is well ({all})"),
+            bad => format!("octoBackup: {bad} of {all} need attention"),
+        }
+    }
+}
+
+/// The page as text; times by the clocks of `zone`.
+pub fn text(digest: &Digest, zone: &TimeZone) -> String {
+    let mut out =
+        format!("{}\n  from {} to {}\n", digest.subject(), digest.since.local(zone), digest.until.local(zone));
+    for light in LIGHTS {
+        let jobs: Vec<&DigestJob> = digest.jobs.iter().filter(|job| job.light == *light).collect();
+        if jobs.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "\n{}", heading(*light));
+        for job in jobs {
+            let _ = writeln!(out, "  {:<24} {}", job.name, super::text::plain(&sentence(job, zone)));
+            for slot in &job.not_run {
+                let _ = writeln!(out, "    {} did not run: {}", slot.due_at.local(zone), super::text::plain(&slot.why));
+            }
+        }
+    }
+    out
+}
+
+/// The page as HTML for a mail client; times by the clocks of `zone`.
+pub fn html(digest: &Digest, zone: &TimeZone) -> String {
+    let mut body = format!(
+        "<h2 style=\"margin:0\">{}</h2><p style=\"margin:4px 0;color:#5a6875\">{} to {}</p><table cellspacing=\"0\">",
+        escaped(&digest.subject()),
+        digest.since.local(zone),
+        digest.until.local(zone)
+    );
+    for job in &digest.jobs {
+        let _ = write!(
+            body,
+            "<tr><td style=\"{CELL};border-left:6px solid {};padding-left:8px;white-space:nowrap\"><b>{}</b></td>\
+             <td style=\"{CELL};white-space:nowrap\">{}</td><td style=\"{CELL}\">{}",
+            colour(job.light),
+            escaped(&job.name),
+            heading(job.light),
+            escaped(&sentence(job, zone)),
+        );
+        for slot in &job.not_run {
+            let why = escaped(&slot.why);
+            let _ =
+                write!(body, "<br><span style=\"color:#5a6875\">{} did not run: {why}</span>", slot.due_at.local(zone));
+        }
+        body.push_str("</td></tr>");
+    }
+    body.push_str("</table>");
+    document(&digest.subject(), &body)
+}
+
+const CELL: &str = "padding:4px 14px 4px 0;vertical-align:top;border-bottom:1px solid #e4e9ee";
+const LIGHTS: &[Light] =
+    &[Light::Overdue, Light::Failed, Light::NotRun, Light::Attention, Light::Paused, Light::Idle, Light::Good];
+
+fn heading(light: Light) -> &'static str {
+    match light {
+        Light::Overdue => "NO GOOD BACKUP",
+        Light::Failed => "FAILED",
+        Light::NotRun => "DID NOT RUN",
+        Light::Attention => "Look at it",
+        Light::Paused => "Paused",
+        Light::Idle => "Not due",
+        Light::Good => "Complete",
+    }
+}
+
+fn colour(light: Light) -> &'static str {
+    match light {
+        Light::Overdue | Light::Failed | Light::NotRun => "#c8372d",
+        Light::Attention => "#d99a1b",
+        Light::Paused | Light::Idle => "#7a8794",
+        Light::Good => "#2e9e5b",
+    }
+}
+
+fn sentence(job: &DigestJob, zone: &TimeZone) -> String {
+    let mut parts = Vec::new();
+    if !job.why.is_empty() {
+        parts.push(job.why.clone());
+    }
+    if let Some(run) = &job.last {
+        let outcome = run.outcome.map(|outcome| outcome.to_string()).unwrap_or_default();
+        let mut words = format!("run {} {outcome}", run.id);
+        if let Some(at) = run.started_at {
+            let _ = write!(words, ", {}", at.local(zone));
+        }
+        let _ = write!(words, ", took {}", duration(run.duration_ms.max(0).unsigned_abs()));
+        let copied = (run.copied_files.max(0).unsigned_abs(), run.copied_bytes.max(0).unsigned_abs());
+        if copied.0 > 0 {
+            let _ = write!(words, ", {} copied, {}", count(copied.0, "file"), size(copied.1));
+        }
+        if run.problems > 0 {
+            let _ = write!(words, ", {}", count(run.problems.unsigned_abs(), "problem"));
+        }
+        parts.push(words);
+    }
+    if job.runs > 1 {
+        parts.push(format!("{} runs", job.runs));
+    }
+    if job.light <= Light::NotRun {
+        parts.push(match job.last_good_at {
+            Some(at) => format!("last good backup {}", at.local(zone)),
+            None => "there never was a good backup".to_owned(),
+        });
+    }
+    parts.join("; ")
+}
+
+#[cfg(test)]
+#[path = "digest_tests.rs"]
+mod tests;

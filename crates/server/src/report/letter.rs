@@ -1,0 +1,14 @@
+//! A run as a mail: its subject, and its text for those who read no HTML.
+
+use super::{Told, html, news, text};
+use jiff::tz::TimeZone;
+
+/// What stands in the list of mails: the job, and how it went.
+pub fn subject(told: &Told) -> String {
+    format!("octoBackup: {}: {}", told.run.job, html::verdict(told))
+}
+
+/// The report as text; times by the clocks of `zone`.
+pub fn text(told: &Told, zone: &TimeZone) -> String {
+    format!("{}{}", text::report(&told.report, true), news(told, zone))
+}

@@ -1,0 +1,104 @@
+//! All jobs on one page, and when it is sent.
+
+use super::{Caller, Service, defaults, holds};
+use crate::job::Job;
+use crate::moment::Moment;
+use crate::notify::{self, DIGEST_SCHEDULE, DIGEST_USUAL};
+use crate::refusal::Refusal;
+use crate::report::digest::{Digest, DigestJob, Light, NotRun, SLOTS_MAX, is_overdue, light};
+use crate::schedule::Schedule;
+use crate::store::{audit, failing, jobs, runs, settings, slots};
+use rusqlite::Connection;
+
+/// Runs of one job that are looked at.
+const RUNS_MAX: u32 = 100;
+/// More is history, not news.
+const HOURS_MAX: u32 = 24 * 31;
+
+impl Service {
+    /// Of the last hours.
+    pub fn digest_of_last(&self, hours: u32) -> Result<Digest, Refusal> {
+        if !(1..=HOURS_MAX).contains(&hours) {
+            return Err(Refusal::field("hours", format!("allowed are 1 to {HOURS_MAX}")));
+        }
+        let now = self.shared.now();
+        self.digest(now.plus_secs(-i64::from(hours) * 3600), now)
+    }
+
+    /// Of what happened in `(since, until]`.
+    pub fn digest(&self, since: Moment, until: Moment) -> Result<Digest, Refusal> {
+        self.shared.store.read(|db| {
+            let defaults = defaults(db)?;
+            let all = jobs::list(db)?.into_iter().filter(|job| job.created_at <= until);
+            let mut jobs = all
+                .map(|job| {
+                    let max_age = holds(&job.spec, &defaults)?.max_age()?;
+                    one_job(db, &job, max_age, since, until)
+                })
+                .collect::<Result<Vec<_>, Refusal>>()?;
+            jobs.sort_by(|a, b| (a.light, &a.name).cmp(&(b.light, &b.name)));
+            Ok(Digest { since, until, jobs })
+        })
+    }
+
+    /// When it is sent.
+    pub fn digest_schedule(&self) -> Result<String, Refusal> {
+        let text = self.shared.store.read(|db| settings::get(db, DIGEST_SCHEDULE))?;
+        Ok(text.unwrap_or_else(|| DIGEST_USUAL.to_owned()))
+    }
+
+    /// Sets when it is sent; `never` for never.
+    pub fn set_digest_schedule(&self, caller: &Caller, text: &str) -> Result<(), Refusal> {
+        if text != notify::DIGEST_NEVER {
+            Schedule::parse(text).map_err(|why| Refusal::field("schedule", format!("{text:?}: {why}")))?;
+        }
+        let now = self.shared.now();
+        self.shared.store.change(|db| {
+            if settings::get(db, DIGEST_SCHEDULE)?.as_deref() == Some(notify::DIGEST_NEVER) {
+                // What was due while nobody wanted it is not due now.
+                settings::put(db, notify::DIGEST_UNTIL, &now.0.to_string())?;
+            }
+            settings::put(db, DIGEST_SCHEDULE, text)?;
+            audit::add(db, now, &caller.name, "digest.schedule", "", text)
+        })?;
+        self.shared.nudge_postman();
+        Ok(())
+    }
+}
+
+/// Whether a job has had no good backup for too long at a moment, and when the last one began.
+pub(super) fn overdue(
+    db: &Connection,
+    job: &Job,
+    max_age: crate::report::digest::MaxAge,
+    now: Moment,
+) -> Result<(bool, Option<Moment>), Refusal> {
+    let last_good_at = failing::last_good_at(db, job.id, i64::MAX)?;
+    let since = last_good_at.unwrap_or(job.created_at);
+    let slots = slots::count(db, job.id, since, now, 2)?;
+    Ok((is_overdue(max_age, since, slots, now), last_good_at))
+}
+
+fn one_job(
+    db: &Connection,
+    job: &Job,
+    max_age: crate::report::digest::MaxAge,
+    since: Moment,
+    until: Moment,
+) -> Result<DigestJob, Refusal> {
+    let in_time = |at: Option<Moment>| at.is_some_and(|at| at > since && at <= until);
+    let mut ended = runs::list_of(db, job.id, RUNS_MAX)?;
+    ended.retain(|run| in_time(run.finished_at) && !run.once.dry_run);
+    let (is_overdue, last_good_at) = overdue(db, job, max_age, until)?;
+    let slots = slots::list(db, job.id, Some(until.plus_secs(1)), 500)?;
+    let not_run = slots.into_iter().take_while(|slot| slot.due_at > since).filter(|slot| slot.run.is_none());
+    let not_run: Vec<NotRun> =
+        not_run.take(SLOTS_MAX as usize).map(|slot| NotRun { due_at: slot.due_at, why: slot.why }).collect();
+    let runs = u32::try_from(ended.len()).unwrap_or(u32::MAX);
+    let last = ended.into_iter().next();
+    let light = light(is_overdue, job.spec.paused, last.as_ref().and_then(|run| run.outcome), &not_run);
+    let why = if job.spec.paused && light != Light::Paused { "it is paused".to_owned() } else { String::new() };
+    // A paused job says so once, not for each of its slots.
+    let not_run = if job.spec.paused { Vec::new() } else { not_run };
+    Ok(DigestJob { name: job.spec.name.clone(), light, why, last, runs, last_good_at, not_run })
+}

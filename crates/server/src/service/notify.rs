@@ -1,0 +1,107 @@
+//! Who is told what, and what became of it.
+
+use super::{Caller, PAGE_MAX, Service};
+use crate::notify::postman::MAIL_SERVER;
+use crate::notify::{MailServer, Message, Recipient};
+use crate::refusal::Refusal;
+use crate::store::outbox::Letter;
+use crate::store::{audit, credentials, jobs, outbox, recipients, settings};
+use rusqlite::Connection;
+
+/// More than anybody keeps an overview of.
+const RECIPIENTS_MAX: usize = 200;
+
+impl Service {
+    /// All, by name.
+    pub fn recipients(&self) -> Result<Vec<Recipient>, Refusal> {
+        self.shared.store.read(recipients::list)
+    }
+
+    /// Sets one, replacing what was there.
+    pub fn set_recipient(&self, caller: &Caller, recipient: &Recipient) -> Result<Recipient, Refusal> {
+        recipient.check()?;
+        let now = self.shared.now();
+        self.shared.store.change(|db| {
+            known(db, recipient.credential.as_deref())?;
+            for name in recipient.jobs.iter().flatten() {
+                if jobs::get(db, name)?.is_none() {
+                    return Err(Refusal::field("jobs", format!("there is no job {name}")));
+                }
+            }
+            let all = recipients::list(db)?;
+            if all.len() >= RECIPIENTS_MAX && all.iter().all(|them| them.name != recipient.name) {
+                return Err(super::conflict(format!("there are {RECIPIENTS_MAX} recipients already")));
+            }
+            recipients::put(db, recipient, now)?;
+            outbox::hurry(db, now)?;
+            let detail = serde_json::to_string(recipient)?;
+            audit::add(db, now, &caller.name, "recipient.set", &recipient.name, &detail)
+        })?;
+        self.shared.nudge_postman();
+        Ok(recipient.clone())
+    }
+
+    /// Removes one. What waits for them is given up.
+    pub fn remove_recipient(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
+        self.shared.store.change(|db| {
+            if !recipients::remove(db, name)? {
+                return Err(Refusal::not_found("recipient", name));
+            }
+            audit::add(db, self.shared.now(), &caller.name, "recipient.remove", name, "")
+        })
+    }
+
+    /// Writes a letter that says that it is a test.
+    pub fn test_recipient(&self, caller: &Caller, name: &str) -> Result<Letter, Refusal> {
+        let now = self.shared.now();
+        let letter = self.shared.store.change(|db| {
+            recipients::get(db, name)?.ok_or_else(|| Refusal::not_found("recipient", name))?;
+            let id = outbox::add(db, name, &Message::Test, now)?;
+            audit::add(db, now, &caller.name, "recipient.test", name, "")?;
+            outbox::get(db, id)
+        })?;
+        self.shared.nudge_postman();
+        letter.ok_or_else(|| Refusal::not_found("letter", name))
+    }
+
+    /// The mail server, if there is one.
+    pub fn mail_server(&self) -> Result<Option<MailServer>, Refusal> {
+        let text = self.shared.store.read(|db| settings::get(db, MAIL_SERVER))?;
+        Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+    }
+
+    /// Sets the mail server.
+    pub fn set_mail_server(&self, caller: &Caller, server: &MailServer) -> Result<(), Refusal> {
+        server.check()?;
+        let text = serde_json::to_string(server)?;
+        let now = self.shared.now();
+        self.shared.store.change(|db| {
+            known(db, server.credential.as_deref())?;
+            settings::put(db, MAIL_SERVER, &text)?;
+            outbox::hurry(db, now)?;
+            audit::add(db, now, &caller.name, "mail-server.set", "", &text)
+        })?;
+        self.shared.nudge_postman();
+        Ok(())
+    }
+
+    /// What was told and what waits to be told, the newest first.
+    pub fn outbox(&self, before: Option<i64>, limit: u32) -> Result<Vec<Letter>, Refusal> {
+        self.shared.store.read(|db| outbox::list(db, before, limit.min(PAGE_MAX)))
+    }
+
+    /// One letter.
+    pub fn letter(&self, id: i64) -> Result<Letter, Refusal> {
+        self.shared.store.read(|db| outbox::get(db, id))?.ok_or_else(|| Refusal::not_found("letter", id))
+    }
+}
+
+fn known(db: &Connection, credential: Option<&str>) -> Result<(), Refusal> {
+    match credential {
+        Some(name) if credentials::get(db, name)?.is_none() => Err(Refusal::field(
+            "credential",
+            format!("there is no credential {name}; add it with: octobackup credential set"),
+        )),
+        _ => Ok(()),
+    }
+}

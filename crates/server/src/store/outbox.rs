@@ -1,0 +1,105 @@
+//! What is to be told: a row is written in the transaction of what it tells, and stays until somebody took it.
+
+use crate::moment::Moment;
+use crate::notify::Message;
+use crate::refusal::Refusal;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+/// One message to one recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    /// Counts up.
+    pub id: i64,
+    /// The recipient's name.
+    pub recipient: String,
+    /// What is told.
+    pub message: Message,
+    /// When it was written.
+    pub queued_at: Moment,
+    /// When it is tried next; nothing, once it was taken or given up.
+    pub next_try_at: Option<Moment>,
+    /// How often it was tried.
+    pub tries: u32,
+    /// Why the last try failed.
+    pub last_error: Option<String>,
+    /// When it was taken.
+    pub sent_at: Option<Moment>,
+}
+
+const COLUMNS: &str = "id, recipient, message, queued_at, next_try_at, tries, last_error, sent_at";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<(Letter, String)> {
+    let letter = Letter {
+        id: row.get(0)?,
+        recipient: row.get(1)?,
+        message: Message::Test,
+        queued_at: row.get(3)?,
+        next_try_at: row.get(4)?,
+        tries: row.get(5)?,
+        last_error: row.get(6)?,
+        sent_at: row.get(7)?,
+    };
+    Ok((letter, row.get(2)?))
+}
+
+fn whole((letter, message): (Letter, String)) -> Result<Letter, Refusal> {
+    Ok(Letter { message: serde_json::from_str(&message)?, ..letter })
+}
+
+/// Adds one, to be sent at once; tells its id.
+pub fn add(db: &Connection, recipient: &str, message: &Message, now: Moment) -> Result<i64, Refusal> {
+    let sql = "INSERT INTO outbox (recipient, message, queued_at, next_try_at) VALUES (?1, ?2, ?3, ?3)";
+    db.prepare_cached(sql)?.execute(params![recipient, serde_json::to_string(message)?, now])?;
+    Ok(db.last_insert_rowid())
+}
+
+/// One.
+pub fn get(db: &Connection, id: i64) -> Result<Option<Letter>, Refusal> {
+    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM outbox WHERE id = ?1"))?;
+    statement.query_row([id], read).optional()?.map(whole).transpose()
+}
+
+/// Those whose time has come, and those that a clock which was wrong put off for longer than `wait_secs_max`.
+pub fn due(db: &Connection, now: Moment, wait_secs_max: i64, limit: u32) -> Result<Vec<Letter>, Refusal> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM outbox WHERE next_try_at <= ?1 OR next_try_at > ?2 ORDER BY next_try_at, id LIMIT ?3"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![now, now.plus_secs(wait_secs_max), limit], read)?;
+    rows.map(|row| whole(row?)).collect()
+}
+
+/// The newest first; those before `before`.
+pub fn list(db: &Connection, before: Option<i64>, limit: u32) -> Result<Vec<Letter>, Refusal> {
+    let sql = format!("SELECT {COLUMNS} FROM outbox WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![before.unwrap_or(i64::MAX), limit], read)?;
+    rows.map(|row| whole(row?)).collect()
+}
+
+/// How many wait.
+pub fn waiting(db: &Connection) -> Result<i64, Refusal> {
+    let sql = "SELECT COUNT(*) FROM outbox WHERE next_try_at IS NOT NULL";
+    Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
+/// What waits is due at once: something was changed that may help.
+pub fn hurry(db: &Connection, now: Moment) -> Result<(), Refusal> {
+    db.prepare_cached("UPDATE outbox SET next_try_at = ?1 WHERE next_try_at IS NOT NULL")?.execute([now])?;
+    Ok(())
+}
+
+/// It was taken.
+pub fn sent(db: &Connection, id: i64, now: Moment) -> Result<(), Refusal> {
+    let sql = "UPDATE outbox SET sent_at = ?2, next_try_at = NULL, tries = tries + 1, last_error = NULL WHERE id = ?1";
+    db.prepare_cached(sql)?.execute(params![id, now])?;
+    Ok(())
+}
+
+/// It was not taken. Without a next try it is given up.
+pub fn failed(db: &Connection, id: i64, why: &str, next_try_at: Option<Moment>) -> Result<(), Refusal> {
+    let sql = "UPDATE outbox SET next_try_at = ?2, tries = tries + 1, last_error = ?3 WHERE id = ?1";
+    db.prepare_cached(sql)?.execute(params![id, next_try_at, why])?;
+    Ok(())
+}

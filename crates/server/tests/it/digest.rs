@@ -1,0 +1,94 @@
+//! The digest: which light a job has, and when the page is sent.
+
+use crate::world::{World, me};
+use octo_core::Cancel;
+use octo_server::Once;
+use octo_server::job::Policy;
+use octo_server::notify::postman::Postman;
+use octo_server::notify::{Message, Recipient};
+use octo_server::report::digest::{Digest, Light};
+
+fn light(digest: &Digest, name: &str) -> Light {
+    digest.jobs.iter().find(|job| job.name == name).expect(name).light
+}
+
+impl World {
+    /// The postman looks; there is nobody to take anything.
+    fn digests(&self) -> Vec<(i64, i64)> {
+        Postman::new(self.shared.clone()).activate(&Cancel::new()).unwrap();
+        let letters = self.service.outbox(None, 500).unwrap();
+        let period = |message: &Message| match message {
+            Message::Digest { since, until } => Some((until.0 - since.0, until.0)),
+            _ => None,
+        };
+        letters.iter().rev().filter_map(|letter| period(&letter.message)).collect()
+    }
+}
+
+fn quick() -> Policy {
+    Policy { retries: Some(0), catch_up: Some(octo_server::schedule::CatchUp::Skip), ..Policy::default() }
+}
+
+#[test]
+fn what_ran_what_did_not_and_what_is_overdue_is_on_one_page() {
+    let world = World::at("2026-08-01 20:00");
+    for name in ["good", "gone", "paused"] {
+        world.add(name, "daily 21:00", quick());
+    }
+    world.add("by-hand", "", quick());
+    world.look_at("2026-08-01 21:00");
+    world.look_at("2026-08-01 22:00");
+    let digest = world.service.digest_of_last(24).unwrap();
+    assert_eq!(light(&digest, "good"), Light::Good);
+    assert_eq!(light(&digest, "by-hand"), Light::Idle);
+    assert_eq!(digest.bad(), 0);
+    world.service.pause_job(&me(), "paused", true).unwrap();
+    std::fs::rename(world.path("mirror-gone"), world.path("away")).unwrap();
+    world.look_at("2026-08-02 21:00");
+    world.look_at("2026-08-02 22:00");
+    let digest = world.service.digest_of_last(24).unwrap();
+    assert_eq!((light(&digest, "gone"), light(&digest, "paused")), (Light::Failed, Light::Paused));
+    assert_eq!(digest.jobs[0].name, "gone", "the worst comes first");
+    // Two days on, the server was down all the time.
+    let world = world.restarted_at("2026-08-04 22:00");
+    world.look_at("2026-08-04 22:00");
+    let digest = world.service.digest_of_last(24).unwrap();
+    for name in ["good", "gone", "paused"] {
+        assert_eq!(light(&digest, name), Light::Overdue, "{name}: {digest:?}");
+    }
+    let good = digest.jobs.iter().find(|job| job.name == "good").unwrap();
+    assert_eq!(good.last_good_at.unwrap().to_string(), "2026-08-02T21:00:00Z");
+    assert!(good.not_run[0].why.contains("catch up"), "{good:?}");
+    assert!(world.service.metrics().unwrap().contains("octobackup_job_overdue{job=\"good\"} 1"));
+    world.service.start_run(&me(), "good", &Once::default()).unwrap();
+    world.look_at("2026-08-04 22:30");
+    assert_eq!(light(&world.service.digest_of_last(24).unwrap(), "good"), Light::Good);
+    assert!(world.service.digest_of_last(0).unwrap_err().to_string().contains("hours"));
+}
+
+#[test]
+fn the_digest_is_sent_once_a_day_and_once_after_a_long_sleep() {
+    let world = World::at("2026-08-01 20:00");
+    let them = Recipient { name: "ops".into(), mail: Some(vec!["a@example.com".into()]), ..Recipient::default() };
+    world.service.set_recipient(&me(), &them).unwrap();
+    assert!(world.digests().is_empty());
+    world.look_at("2026-08-02 06:59");
+    assert!(world.digests().is_empty());
+    world.look_at("2026-08-02 07:00");
+    assert_eq!(world.digests().len(), 1);
+    assert_eq!(world.digests().len(), 1);
+    // Five days later.
+    let world = world.restarted_at("2026-08-07 09:00");
+    assert_eq!(world.digests().iter().map(|(secs, _)| *secs).collect::<Vec<_>>(), [11 * 3600, 5 * 86_400 + 7200]);
+    // The clock is put back, and comes to the same hour again.
+    let world = world.restarted_at("2026-08-07 06:00");
+    assert_eq!(world.digests().len(), 2);
+    world.service.set_digest_schedule(&me(), "never").unwrap();
+    world.look_at("2026-08-09 09:00");
+    assert_eq!(world.digests().len(), 2);
+    world.service.set_digest_schedule(&me(), "daily 06:00").unwrap();
+    assert_eq!(world.digests().len(), 2);
+    world.look_at("2026-08-10 06:00");
+    assert_eq!(world.digests().len(), 3);
+    assert!(world.service.set_digest_schedule(&me(), "sometimes").unwrap_err().to_string().contains("schedule"));
+}
