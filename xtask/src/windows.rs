@@ -34,13 +34,16 @@ pub fn test() -> Result<()> {
     build(false)?;
     let tests = build_tests()?;
     let wine = Wine::provide()?;
+    // One that fails must not hide what the others say.
+    let mut failed = None;
     for (package, test) in &tests {
         println!("under Wine: {package}");
-        shell::run(wine.command(test).args(["--quiet", "--test-threads", "2"]))?;
+        failed = shell::run(wine.command(test).args(["--quiet", "--test-threads", "2"])).err().or(failed);
     }
     // The share is on this side of Wine, and so is the test that looks at both.
     let filter = ["--package", "octobackup", "--test", "it", "wine", "--", "--ignored"];
-    shell::run(wine.environment(shell::cargo().arg("test").args(filter)).env("OCTO_WINDOWS_PROGRAM", program()))
+    shell::run(wine.environment(shell::cargo().arg("test").args(filter)).env("OCTO_WINDOWS_PROGRAM", program()))?;
+    failed.map_or(Ok(()), Err)
 }
 
 /// The program, as the tests use it.

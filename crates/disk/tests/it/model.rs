@@ -1,7 +1,7 @@
 //! Random sequences of primitives against a naive model that knows names, contents, links and times.
 
 use crate::ground::*;
-use octo_core::{Done, Error, Kind, LinkTarget, LinkType, RelPath, Target, Timestamp};
+use octo_core::{Done, Error, Kind, LinkTarget, LinkType, Meta, RelPath, Target, Timestamp};
 use octo_disk::DiskTarget;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -254,7 +254,10 @@ fn read_back(target: &DiskTarget) -> BTreeMap<RelPath, Node> {
             if path.as_bytes() == b".octobackup" {
                 continue;
             }
-            assert_eq!(target.look(&path).unwrap(), Some(meta));
+            let looked = target.look(&path).unwrap().unwrap();
+            // A listing of Windows does not tell how many names a file has.
+            let links = if cfg!(windows) { meta.links } else { looked.links };
+            assert_eq!(Meta { links, ..looked }, meta);
             let what = match meta.kind {
                 Kind::Folder => {
                     folders.push(path.clone());

@@ -1,7 +1,10 @@
 //! A real folder and its mirror, and the rule that takes the mirror back to an earlier state.
 
+#[cfg(unix)]
 use crate::support::mirror;
+#[cfg(unix)]
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
+#[cfg(unix)]
 use octo_mirror::RunOptions;
 use std::collections::BTreeMap;
 use std::fs;

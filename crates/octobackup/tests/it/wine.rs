@@ -14,9 +14,15 @@ fn seen_from_wine(path: &Path) -> OsString {
 
 /// `octobackup.exe sync` into the world's mirror.
 fn sync(world: &World, source: OsString, options: &[&str]) -> Ran {
+    let options = options.iter().map(OsString::from);
+    program(world, ["sync".into(), source, seen_from_wine(&world.dst())].into_iter().chain(options))
+}
+
+/// `octobackup.exe`.
+fn program(world: &World, args: impl IntoIterator<Item = OsString>) -> Ran {
     let of = |name: &str| std::env::var_os(name).expect("set by: cargo xtask windows --test");
     let mut wine = Command::new(of("OCTO_WINE"));
-    wine.arg(of("OCTO_WINDOWS_PROGRAM")).arg("sync").arg(source).arg(seen_from_wine(&world.dst())).args(options);
+    wine.arg(of("OCTO_WINDOWS_PROGRAM")).args(args);
     let state = world.path("state");
     fs::create_dir_all(&state).unwrap();
     wine.env("LOCALAPPDATA", seen_from_wine(&state)).env("OCTOBACKUP_PASSWORD", "pw-backupop");
@@ -71,6 +77,17 @@ fn a_share_without_an_account_is_left_to_windows() {
     // Wine has no redirector: Windows' own answer is that there is no such place. Ours would be that a share needs an account.
     let share = OsString::from(format!(r"\\{}\data", samba.addr()));
     sync(&world, share, &[]).ends(3).says("the source folder does not exist");
+}
+
+#[test]
+#[ignore = "needs the program for Windows: cargo xtask windows --test"]
+fn what_is_not_on_windows_yet_says_so_and_what_there_is_instead() {
+    let world = World::new();
+    let run = |args: &[&str]| program(&world, args.iter().map(OsString::from));
+    for called in [&["serve"][..], &["job", "list"], &["report", "7", "--json"], &["credential", "set", "x"]] {
+        run(called).ends(2).says("not on Windows yet");
+    }
+    run(&["--help"]).ends(0).says("Not on Windows yet");
 }
 
 #[test]
