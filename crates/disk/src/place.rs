@@ -5,9 +5,11 @@ use octo_core::{Code, Error};
 use std::path::{Component, Path, PathBuf};
 
 /// Fails with [`Code::Nested`] if one of the two is the other, or contains it; links and mounts of the same folder in
-/// two places are seen through. Neither has to exist.
+/// two places are seen through. Neither has to exist; a source on a share or drive that is not there at all is
+/// [`Code::SourceMissing`].
 pub fn overlap(source: &Path, target: &Path) -> Result<(), Error> {
-    let (source, target) = (Existing::of(source)?, Existing::of(target)?);
+    let missing = || Error::new(Code::SourceMissing, format!("nothing of {} is there", source.display()));
+    let (source, target) = (Existing::find(source)?.ok_or_else(missing)?, Existing::of(target)?);
     let nested = |what: &str| {
         Err(Error::new(Code::Nested, format!("{what}: {} and {}", source.path.display(), target.path.display())))
     };
@@ -56,6 +58,12 @@ struct Existing {
 
 impl Existing {
     fn of(path: &Path) -> Result<Existing, Error> {
+        let nothing = || Error::new(Code::Usage, format!("{} has no folder that exists", path.display()));
+        Existing::find(path)?.ok_or_else(nothing)
+    }
+
+    /// `None` if not even its root is there, as on Windows that of a share or drive may not be.
+    fn find(path: &Path) -> Result<Option<Existing>, Error> {
         let path = std::path::absolute(path).map_err(|error| unclear(path, &error))?;
         for ancestor in path.ancestors() {
             match ancestor.canonicalize() {
@@ -67,13 +75,13 @@ impl Existing {
                             format!("{} goes through a folder that does not exist", path.display()),
                         ));
                     }
-                    return Ok(Existing { path: real, whole: missing.as_os_str().is_empty(), missing });
+                    return Ok(Some(Existing { path: real, whole: missing.as_os_str().is_empty(), missing }));
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(unclear(ancestor, &error)),
             }
         }
-        Err(Error::new(Code::Usage, format!("{} has no folder that exists", path.display())))
+        Ok(None)
     }
 
     fn asked(&self) -> PathBuf {
