@@ -40,8 +40,9 @@ pub fn test() -> Result<()> {
         println!("under Wine: {package}");
         failed = shell::run(wine.command(test).args(["--quiet", "--test-threads", "2"])).err().or(failed);
     }
-    // The share is on this side of Wine, and so is the test that looks at both.
-    let filter = ["--package", "octobackup", "--test", "it", "wine", "--", "--ignored"];
+    // The share is on this side of Wine, and so are the tests that look at both. The whole workspace is named so that what
+    // was built for the other tests is not built anew.
+    let filter = ["--workspace", "--test", "it", "wine::", "--", "--ignored"];
     shell::run(wine.environment(shell::cargo().arg("test").args(filter)).env("OCTO_WINDOWS_PROGRAM", program()))?;
     failed.map_or(Ok(()), Err)
 }
