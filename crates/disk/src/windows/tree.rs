@@ -122,7 +122,8 @@ pub(crate) fn hard_link(root: &Root, from: &RelPath, to: &RelPath) -> Result<Don
     between(root, from, to, |from, to| {
         let handle = from.open(How::open(fs::FILE_WRITE_ATTRIBUTES))?;
         if stat::of_handle(&handle)?.kind() == Kind::Folder {
-            return Err(fault::IS_FOLDER);
+            // As elsewhere: a name that is taken comes first.
+            return Err(if look(to)?.is_some() { fault::TAKEN } else { fault::IS_FOLDER });
         }
         link_in(&handle, to.folder(), &to.name)
     })

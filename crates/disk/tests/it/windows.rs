@@ -114,6 +114,15 @@ fn ids_stay_when_names_change_and_names_are_counted() {
 }
 
 #[test]
+fn a_folder_gets_no_second_name_and_a_taken_name_is_told_first() {
+    let yard = yard();
+    yard.target.make_folder(&p("folder")).unwrap();
+    assert_eq!(yard.target.hard_link(&p("folder"), &p("folder")).unwrap(), Done::Exists);
+    assert!(yard.target.hard_link(&p("folder"), &p("other")).is_err());
+    assert_eq!(list_target(&yard.target, "").names(), ["folder"]);
+}
+
+#[test]
 fn paths_longer_than_260_characters_work() {
     let yard = yard();
     let mut path = String::new();
