@@ -69,7 +69,7 @@ fn list(answer: &[Bytes]) -> (Listed, Keep) {
 fn fetch(answer: &[Bytes]) -> Keep {
     let mut keep = Keep::default();
     let path = RelPath::parse(b"file").unwrap();
-    let wanted = FetchRequest { path, listed: meta(10), parts: None, snapshot: None };
+    let wanted = FetchRequest { path, listed: meta(10), parts: None, snapshot: None, metadata: false };
     agent_that_says(answer.concat()).fetch(&[wanted], &mut keep);
     assert_eq!(keep.events.contains(&"finished".to_owned()), keep.error.is_none());
     keep

@@ -166,6 +166,7 @@ impl Source for AgentSource {
             folds_case: self.shape.folds_case,
             stable_ids: self.shape.stable_ids,
             hides_unreadable: self.shape.hides_unreadable,
+            has_metadata: false,
         }
     }
 

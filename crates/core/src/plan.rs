@@ -27,15 +27,37 @@ pub struct Known {
     pub size_bytes: u64,
     /// Last write time of the copy.
     pub target_time: Timestamp,
+    /// The metadata was read and kept then.
+    pub has_metadata: bool,
+    /// The source's attributes then.
+    pub attributes: u32,
+    /// The source's creation time then.
+    pub creation_time: Option<Timestamp>,
 }
 
 impl Known {
     /// Whether the record still speaks of this file in the mirror.
     pub fn holds_for(&self, target: &Meta) -> bool {
+        // The time of a folder moves with what is changed in it.
         target.id.is_some_and(|id| id.id == self.target_inode)
-            && target.size_bytes == self.size_bytes
-            && target.write_time == self.target_time
+            && (target.kind == Kind::Folder
+                || (target.size_bytes == self.size_bytes && target.write_time == self.target_time))
     }
+
+    /// Whether the metadata kept then is that of the source now. Attributes and creation time are looked at too, because
+    /// some servers (Samba) tell the last write time for the change time.
+    pub fn metadata_is_fresh(&self, source: &Meta) -> bool {
+        self.has_metadata
+            && self.change_time == source.change_time
+            && self.attributes == source.attributes
+            && self.creation_time == source.creation_time
+    }
+}
+
+/// Whether the metadata of something that both sides have is to be read.
+pub fn wants_metadata(source: &Meta, target: &Meta, known: Option<&Known>, rules: &PlanRules) -> bool {
+    let is_fresh = |known: &Known| known.holds_for(target) && known.metadata_is_fresh(source);
+    rules.metadata && !known.is_some_and(is_fresh)
 }
 
 /// What the plan depends on besides the entries.
@@ -49,6 +71,8 @@ pub struct PlanRules {
     pub restamp_shift_secs: Option<i64>,
     /// The machine crashed: files of the mirror changed after this moment may not be whole.
     pub suspect_since: Option<Timestamp>,
+    /// Metadata is read and kept.
+    pub metadata: bool,
 }
 
 /// Whether a copy may not be whole, since the machine crashed shortly after it was written.
@@ -140,7 +164,7 @@ fn plan_file(source: &Meta, target: &Meta, known: Option<&Known>, rules: &PlanRu
         return match rules.compare {
             Compare::Content => Action::Verify,
             Compare::ChangeTime if newer => Action::Replace { shifted: false },
-            _ if newer => Action::RefreshMetadata,
+            _ if wants_metadata(source, target, known, rules) => Action::RefreshMetadata,
             _ => Action::Unchanged,
         };
     }
@@ -173,6 +197,7 @@ mod tests {
         times: TimeRules::EXACT,
         restamp_shift_secs: None,
         suspect_since: None,
+        metadata: false,
     };
 
     fn file(size_bytes: u64, secs: i64) -> Meta {
@@ -251,11 +276,23 @@ mod tests {
             target_inode: 7,
             size_bytes: 5,
             target_time: file(5, 5).write_time,
+            has_metadata: true,
+            attributes: source.attributes,
+            creation_time: source.creation_time,
         };
         let stale = Known { target_inode: 8, ..known };
         let by_change = PlanRules { compare: Compare::ChangeTime, ..RULES };
         let plan = |known, rules| plan(Some(&source), Some(&file(5, 5)), Some(known), rules);
-        assert_eq!(plan(&known, &RULES), Action::RefreshMetadata);
+        let full = PlanRules { metadata: true, ..RULES };
+        assert_eq!(plan(&known, &RULES), Action::Unchanged, "metadata is not wanted");
+        assert_eq!(plan(&known, &full), Action::RefreshMetadata);
+        let same = Known { change_time: source.change_time, ..known };
+        assert_eq!(plan(&same, &full), Action::Unchanged);
+        let (unread, other) = (Known { has_metadata: false, ..same }, Known { target_inode: 8, ..same });
+        let hidden = Known { attributes: 2, ..same };
+        assert_eq!(plan(&hidden, &full), Action::RefreshMetadata, "other attributes");
+        assert_eq!(plan(&unread, &full), Action::RefreshMetadata, "it was never read");
+        assert_eq!(plan(&other, &full), Action::RefreshMetadata, "of another copy");
         assert_eq!(plan(&known, &by_change), Action::Replace { shifted: false });
         assert_eq!(plan(&stale, &by_change), Action::Unchanged);
     }

@@ -78,8 +78,14 @@ pub struct Counts {
     pub moved: u64,
     /// Only their time was set.
     pub restamped: u64,
-    /// Only their metadata was newer.
+    /// Only their metadata was newer (files and folders).
     pub metadata_refreshed: u64,
+    /// Files and folders whose metadata was read and kept, new ones included.
+    pub metadata_kept: u64,
+    /// Of these, those where something did not fit into the filesystem and is in `meta/`.
+    pub metadata_recorded: u64,
+    /// Of these, those where something could not be read or kept.
+    pub metadata_lost: u64,
     /// Not read because offline or in the cloud.
     pub not_local: u64,
     /// Files deleted.

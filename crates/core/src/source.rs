@@ -10,6 +10,7 @@
 
 use crate::entry::{Entry, LinkTarget, Meta};
 use crate::error::{Code, Error};
+use crate::metadata::Piece;
 use crate::path::RelPath;
 use crate::ranges::Ranges;
 use crate::time::Timestamp;
@@ -31,6 +32,8 @@ pub struct SourceFeatures {
     pub stable_ids: bool,
     /// Listings leave out what the account may not read (access-based enumeration): absence is no proof.
     pub hides_unreadable: bool,
+    /// Entries have metadata that a fetch can hand over.
+    pub has_metadata: bool,
 }
 
 /// What makes a source the same source as last time. Kept in the mirror's marker and compared as a whole.
@@ -85,6 +88,8 @@ pub struct FetchRequest {
     pub parts: Option<Ranges>,
     /// Read it as it was at this moment, one of [`Source::snapshots`]; `None` for the file as it is now.
     pub snapshot: Option<Timestamp>,
+    /// Hand over its metadata too. With no parts, that alone; then it may also be a folder.
+    pub metadata: bool,
 }
 
 /// The engine wants no more.
@@ -97,8 +102,8 @@ pub enum Stop {
 }
 
 /// Takes the pieces of a batch. Files are named by their place in the batch; their pieces may interleave and come in
-/// any order within a file. For each file the order is: `opened`, any number of `data`, then `finished`; or `failed`
-/// at any point. Exactly one of `finished` and `failed` comes for each file, unless the sink said [`Stop`].
+/// any order within a file. For each file the order is: `opened`, any number of `data` and `metadata`, then `finished`; or
+/// `failed` at any point. Exactly one of `finished` and `failed` comes for each file, unless the sink said [`Stop`].
 pub trait FetchSink {
     /// The file is open; `meta` comes from its own handle.
     fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop>;
@@ -107,6 +112,11 @@ pub trait FetchSink {
     /// The BLAKE3 hash of the whole file: the other side computed it as it read, and all that was handed over here has
     /// it too. Comes at most once, right before `finished`, from sources that can tell, if the whole file was asked for.
     fn hashed(&mut self, _file: usize, _hash: [u8; 32]) {}
+    /// A piece of the file's metadata. A part that was not handed over and not called unknown is empty.
+    fn metadata(&mut self, file: usize, piece: Piece<'_>) -> Result<(), Stop> {
+        let _ = (file, piece);
+        Ok(())
+    }
     /// Everything asked for was handed over. `meta` comes from the file's own handle, asked after the last read.
     fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop>;
     /// The file could not be read to its end. A code that [stops the run](Code::stops_run) concerns all files of the
@@ -127,8 +137,9 @@ pub trait Source: Send + Sync {
     /// own time limit. A code that stops the run in [`Listed::Incomplete`] ends the run.
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed;
 
-    /// Fetches a batch of regular files into `sink`, not following links: what has become something else fails with
-    /// [`Code::KindMoved`]; what is not in the snapshot asked for fails with [`Code::NotFound`]. Idempotent.
+    /// Fetches a batch of regular files into `sink` (and of folders, whose metadata alone is asked for), not following
+    /// links: what has become something else fails with [`Code::KindMoved`]. Metadata that cannot be read never makes a
+    /// file fail: it is called unknown. What is not in the snapshot asked for fails with [`Code::NotFound`]. Idempotent.
     fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink);
 
     /// Where a link points to, verbatim.

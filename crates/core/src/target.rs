@@ -13,6 +13,7 @@
 use crate::abilities::Abilities;
 use crate::entry::{LinkTarget, Meta};
 use crate::error::Error;
+use crate::metadata::{Kept, Metadata};
 use crate::path::RelPath;
 use crate::source::{ListSink, Listed};
 use crate::time::Timestamp;
@@ -117,6 +118,33 @@ pub trait Target: Send + Sync {
 
     /// Sets the last write time of a file, folder or link, and the creation time where the target has one. Effect.
     fn set_times(&self, path: &RelPath, write: Timestamp, creation: Option<Timestamp>) -> Result<(), Error>;
+
+    /// Keeps this metadata of a file or folder, instead of what was kept before; of parts that are not known nothing is
+    /// removed. What the filesystem cannot hold is recorded. Follows the entry through every rename and hard link; where
+    /// two names are one file in the filesystem, both show it. Effect.
+    fn set_metadata(&self, path: &RelPath, metadata: &Metadata) -> Result<Kept, Error> {
+        let _ = (path, metadata);
+        Ok(Kept::default())
+    }
+
+    /// The metadata kept of a file or folder, or left by [`Target::leave_metadata`] at a path where nothing is; `None` if
+    /// there is none.
+    fn metadata(&self, path: &RelPath) -> Result<Option<Metadata>, Error> {
+        let _ = path;
+        Ok(None)
+    }
+
+    /// Records the metadata that `from` has now for the path `version`, where nothing need be; what was recorded there
+    /// before stays. It is gone when a folder above `version` is removed. Effect.
+    fn leave_metadata(&self, from: &RelPath, version: &RelPath) -> Result<(), Error> {
+        let _ = (from, version);
+        Ok(())
+    }
+
+    /// Things worth a line in the report that concern no single entry. Asked once, at the end.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Makes everything durable that was done so far (syncfs on a descriptor opened before the first write, errors
     /// checked), recorded names and links included. Effect.

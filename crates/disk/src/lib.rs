@@ -6,11 +6,15 @@
 //! engine's business.
 //!
 //! Everything that depends on the operating system is in a room of its own, `linux` or `windows`; both have the same
-//! doors, and the rest of the crate knows them as `os`. What the filesystem cannot hold is in `records`.
+//! doors, and the rest of the crate knows them as `os`. What the filesystem cannot hold is in `records`; how Samba keeps
+//! metadata, in `samba`.
 
+mod detail;
 mod options;
 mod place;
 mod records;
+#[cfg(target_os = "linux")]
+mod samba;
 mod shelf;
 mod source;
 mod target;

@@ -144,6 +144,7 @@ impl Source for LocalSource {
             folds_case: self.folds_case,
             stable_ids: self.reading.has_stable_ids(),
             hides_unreadable: false,
+            has_metadata: false,
         }
     }
 

@@ -5,17 +5,20 @@
 //! crash leave both a record and an entry of the disk under one name, the disk's is what is there, and the record is
 //! forgotten with it.
 
+use crate::detail;
 use crate::options::{DiskOptions, Modes};
 use crate::os::file::DiskFile;
 use crate::os::listing::End;
+use crate::os::metadata::{self, Manner};
 use crate::os::root::Root;
 use crate::os::stat::Side;
 use crate::os::tree::{self, Spot};
 use crate::os::{Fault, Handle, fault, filesystem, lock, open, stat};
+use crate::records::Records;
 use crate::shelf::Shelf;
 use octo_core::{
-    Abilities, Code, Done, Entry, Error, Kind, LinkTarget, ListSink, Listed, Meta, RESERVED, RelPath, Space, Target,
-    TargetFile, Timestamp,
+    Abilities, Code, Done, Entry, Error, Kept, Kind, LinkTarget, ListSink, Listed, Meta, Metadata, RESERVED, RelPath,
+    Space, Target, TargetFile, Timestamp,
 };
 use std::collections::HashSet;
 use std::path::Path;
@@ -37,6 +40,7 @@ pub struct DiskTarget {
     abilities: Abilities,
     volume: u64,
     shelf: Shelf,
+    manner: Manner,
     /// Folders whose names changed since the last checkpoint; only where the filesystem cannot be synced as a whole.
     touched: Mutex<HashSet<RelPath>>,
 }
@@ -71,22 +75,8 @@ impl DiskTarget {
                 Error::new(open::open_code(fault), what)
             })?,
         };
-        let touched = Mutex::default();
-        Ok(DiskTarget {
-            root,
-            rights,
-            nearest,
-            modes: options.modes,
-            abilities,
-            volume,
-            shelf: Shelf::default(),
-            touched,
-        })
-    }
-
-    /// What is worth a line in the report and concerns no single entry.
-    pub fn remarks(&self) -> Vec<String> {
-        self.rights.remarks()
+        let (shelf, manner, touched) = (Shelf::default(), Manner::default(), Mutex::default());
+        Ok(DiskTarget { root, rights, nearest, modes: options.modes, abilities, volume, shelf, manner, touched })
     }
 
     fn file_mode(&self) -> u32 {
@@ -120,7 +110,7 @@ impl DiskTarget {
     /// An entry of the disk was renamed: what is recorded of it goes along.
     fn records_follow(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
         self.shelf.read(&self.root, |records| {
-            records.move_name(from, to)?;
+            records.entry_renamed(from, to)?;
             match self.spot(to)? {
                 Spot::Taken(stat) if stat::kind(&stat) == Kind::Folder => records.move_folder(from, to),
                 _ => Ok(()),
@@ -192,6 +182,11 @@ impl DiskTarget {
         }
     }
 
+    /// Opens a file or folder for its attributes; `None` if nothing is there, or a link.
+    fn open_for_metadata(&self, path: &RelPath) -> Result<Option<metadata::Opened>, Error> {
+        metadata::open(&self.root, path).map_err(|fault| fault::target(fault, "opening", path))
+    }
+
     /// Renames or copies a link that is only recorded. `Done::Missing` if there is none.
     fn recorded_to(&self, from: &RelPath, to: &RelPath, keep: bool) -> Result<Done, Error> {
         if !self.is_only_recorded(from)? {
@@ -205,10 +200,10 @@ impl DiskTarget {
                 self.shelf.write(&self.root, |records| {
                     // The full name first: should the process die in between, the next run takes the link after it.
                     if keep {
-                        records.copy_name(from, to)?;
+                        records.entry_linked(from, to)?;
                         records.copy_link(from, to)
                     } else {
-                        records.move_name(from, to)?;
+                        records.entry_renamed(from, to)?;
                         records.move_link(from, to)
                     }
                 })?;
@@ -320,7 +315,7 @@ impl Target for DiskTarget {
         match linked {
             Done::Missing => self.recorded_to(from, to, true),
             Done::Yes => {
-                self.shelf.read(&self.root, |records| records.copy_name(from, to))?;
+                self.shelf.read(&self.root, |records| records.entry_linked(from, to))?;
                 self.settled(linked, &[to])
             }
             other => Ok(other),
@@ -352,7 +347,7 @@ impl Target for DiskTarget {
             return Ok(Done::Missing);
         }
         self.shelf.write(&self.root, |records| {
-            records.move_name(from, to)?;
+            records.entry_renamed(from, to)?;
             records.move_link(from, to)?;
             records.settle()
         })?;
@@ -380,7 +375,7 @@ impl Target for DiskTarget {
         let removed = tree::remove_file(&self.root, path).map_err(|fault| fault::target(fault, "removing", path))?;
         let forget = || {
             self.shelf.read(&self.root, |records| {
-                records.remove_name(path)?;
+                records.entry_removed(path)?;
                 records.remove_link(path)
             })
         };
@@ -401,7 +396,10 @@ impl Target for DiskTarget {
         }
         let removed = tree::remove_folder(&self.root, path).map_err(|fault| fault::target(fault, "removing", path))?;
         if removed == Done::Yes {
-            self.shelf.read(&self.root, |records| records.remove_name(path))?;
+            self.shelf.read(&self.root, |records| {
+                records.entry_removed(path)?;
+                records.remove_details_in(path)
+            })?;
         }
         self.settled(removed, &[path])
     }
@@ -428,6 +426,52 @@ impl Target for DiskTarget {
 
     fn sync_folder(&self, path: &RelPath) -> Result<(), Error> {
         tree::sync_folder(&self.root, path).map_err(|fault| fault::target(fault, "syncing", path))
+    }
+
+    fn set_metadata(&self, path: &RelPath, metadata: &Metadata) -> Result<Kept, Error> {
+        let failed = |fault| fault::target(fault, "setting the attributes of", path);
+        let handle = self.open_for_metadata(path)?;
+        let handle = handle.ok_or_else(|| Error::new(Code::TargetMoved, format!("{path}: it is gone, or a link")))?;
+        let leftovers = self.manner.set(&handle, metadata).map_err(failed)?;
+        let has_unseen = metadata.reparse.is_some() || metadata.posix.is_some() || !metadata.xattrs.is_empty();
+        let in_records = if leftovers.is_empty() && !has_unseen {
+            // Most mirrors record nothing; then there is nothing to be replaced either.
+            let there = self.shelf.read(&self.root, |records| records.detail(path))?.flatten();
+            let replace = |records: &mut Records| detail::record(records, path, metadata, &leftovers);
+            there.is_some() && self.shelf.read(&self.root, replace)? == Some(true)
+        } else {
+            self.shelf.write(&self.root, |records| detail::record(records, path, metadata, &leftovers))?
+        };
+        Ok(Kept { in_records })
+    }
+
+    fn metadata(&self, path: &RelPath) -> Result<Option<Metadata>, Error> {
+        let recorded = self.shelf.read(&self.root, |records| records.detail(path))?.flatten();
+        let on_disk = match recorded {
+            Some(detail) if detail.is_whole => None,
+            _ => match self.open_for_metadata(path)? {
+                Some(handle) => {
+                    metadata::read(&handle).map_err(|fault| fault::target(fault, "reading the attributes of", path))?
+                }
+                None => return Ok(None),
+            },
+        };
+        let Some(detail) = recorded else { return Ok(on_disk) };
+        let mut metadata = on_disk.unwrap_or_default();
+        self.shelf.read(&self.root, |records| detail::add(records, detail, &mut metadata, || self.scratch()))?;
+        Ok(Some(metadata))
+    }
+
+    fn leave_metadata(&self, from: &RelPath, version: &RelPath) -> Result<(), Error> {
+        let Some(metadata) = self.metadata(from)? else { return Ok(()) };
+        self.shelf.write(&self.root, |records| match records.detail(version)? {
+            Some(_) => Ok(()),
+            None => detail::record_whole(records, version, &metadata),
+        })
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        [self.rights.remarks(), self.manner.remarks()].concat()
     }
 
     fn record_name(&self, stored: &RelPath, original: &[u8]) -> Result<(), Error> {

@@ -63,6 +63,13 @@ pub enum Record {
         /// Old last write time.
         write_time: Timestamp,
     },
+    /// Its metadata was set anew; the old is in `meta/`, as that of its path in `tree`.
+    Metadata {
+        /// Where.
+        path: RelPath,
+        /// What.
+        kind: Kind,
+    },
 }
 
 /// Appends records; shared by all threads of a run. The file and its folder appear with the first record.

@@ -3,10 +3,12 @@
 //! What is safe at any time is done or queued at once: new folders, new and changed files. What needs the whole picture
 //! is written to lists: vanished entries, possible moves, kind changes, folder times.
 
+mod metadata;
+
 use crate::codec::Writer;
 use crate::context::Context;
 use crate::copy::Task;
-use crate::index::{Cursor, Generation, IndexRecord, NewStream, Placed};
+use crate::index::{Cursor, Generation, NewStream, Placed};
 use crate::order::NameOrder;
 use crate::place::Placer;
 use crate::queue::Queue;
@@ -178,7 +180,9 @@ impl<'a> Comparer<'a> {
         self.count(s.as_ref(), t.as_ref());
         let key = |l: &Listing| [step.folder_key.as_slice(), l.key()].concat();
         let found = match (&s, &t) {
-            (Some(_), Some(t)) if t.meta.kind == Kind::File && self.cursor.may_know() => self.cursor.find(&key(t))?,
+            (Some(_), Some(t)) if matches!(t.meta.kind, Kind::File | Kind::Folder) && self.cursor.may_know() => {
+                self.cursor.find(&key(t))?
+            }
             _ => None,
         };
         let known = found.as_ref().map(|placed| placed.record.known());
@@ -210,22 +214,17 @@ impl<'a> Comparer<'a> {
         action: Action,
         found: Option<&Placed>,
     ) -> Result<(), Error> {
+        use Action::{Copy, MakeFolder, MakeLink, Replace, ReplaceLink, Restamp};
+        if matches!(action, Copy | MakeFolder | MakeLink | Replace { .. } | ReplaceLink | Restamp) {
+            self.soil(step)?;
+        }
         match action {
             Action::Unchanged if at.meta.kind == Kind::File => {
                 self.context.count(|c| c.unchanged += 1);
                 self.keep_record(at, found)
             }
-            Action::RefreshMetadata => {
-                self.context.count(|c| {
-                    c.unchanged += 1;
-                    c.metadata_refreshed += 1;
-                });
-                self.keep_record(at, found)
-            }
-            Action::Restamp => {
-                self.soil(step)?;
-                self.restamp(at)
-            }
+            Action::RefreshMetadata => self.refresh(queue, at, found),
+            Restamp => self.restamp(at),
             Action::Verify if self.context.options.dry_run => {
                 self.context.count(|c| c.unchanged += 1);
                 Ok(())
@@ -234,22 +233,18 @@ impl<'a> Comparer<'a> {
                 self.keep_record(at, found)?;
                 queue.push(at.task(true))
             }
-            Action::Replace { shifted } => {
-                self.soil(step)?;
+            Replace { shifted } => {
                 self.context.count(|c| c.shifted += u64::from(shifted));
                 self.replace(queue, at)
             }
-            Action::Copy => {
-                self.soil(step)?;
-                self.copy(queue, at)
+            Copy => self.copy(queue, at),
+            MakeFolder if self.make_folder(at) => self.enter_new(queue, step, at),
+            MakeFolder => Ok(()),
+            Action::Enter { .. } => {
+                self.keep_folder(queue, at, found)?;
+                step.children.push(&at.frame(at.old))
             }
-            Action::MakeFolder => {
-                self.soil(step)?;
-                if self.make_folder(at) { step.children.push(&at.frame(None)) } else { Ok(()) }
-            }
-            Action::Enter { .. } => step.children.push(&at.frame(at.old)),
-            Action::MakeLink | Action::ReplaceLink => {
-                self.soil(step)?;
+            MakeLink | ReplaceLink => {
                 self.link(at);
                 Ok(())
             }
@@ -271,13 +266,6 @@ impl<'a> Comparer<'a> {
             }
             Action::Unchanged | Action::Vanished => Ok(()),
         }
-    }
-
-    /// The index knows the file as it is now.
-    fn keep_record(&mut self, at: &At, found: Option<&Placed>) -> Result<(), Error> {
-        let Some(record) = at.old.and_then(|old| IndexRecord::new(&at.meta, &old)) else { return Ok(()) };
-        let record = found.map_or(record.clone(), |found| record.knowing(&found.record));
-        self.cursor.keep(&Placed { place: at.place.clone(), record }, found)
     }
 
     fn copy(&mut self, queue: &mut Queue<'_>, at: &At) -> Result<(), Error> {
@@ -516,6 +504,7 @@ impl At {
             // A kind change is made where nothing is left.
             old: self.old.filter(|old| old.kind == self.meta.kind),
             verify,
+            refresh: false,
             is_cut: self.is_cut,
             tries: 0,
             stand_in: None,

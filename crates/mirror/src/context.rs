@@ -3,7 +3,9 @@
 use crate::RunOptions;
 use crate::spill::{Log, LogBuffer};
 use octo_core::report::{Cause, Counts, Problem};
-use octo_core::{Cancel, Change, Clock, Code, Error, Event, Kind, Meta, Monitor, Phase, RelPath, Source, Target};
+use octo_core::{
+    Cancel, Change, Clock, Code, Error, Event, Kind, Meta, Monitor, Part, Phase, RelPath, Source, Target, metadata,
+};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,6 +33,7 @@ pub struct Context<'a> {
     problems: Mutex<Problems>,
     fatal: Mutex<Option<Error>>,
     remarks: Mutex<Vec<String>>,
+    lost: Mutex<BTreeMap<Part, Lost>>,
 }
 
 #[derive(Default)]
@@ -40,6 +43,13 @@ struct Tally {
     planned_bytes: u64,
     listed_all: bool,
     told: Duration,
+}
+
+/// What was lost of one part of metadata: how often, and the first example.
+struct Lost {
+    count: u64,
+    path: RelPath,
+    error: Error,
 }
 
 #[derive(Default)]
@@ -73,6 +83,7 @@ impl<'a> Context<'a> {
             problems: Mutex::default(),
             fatal: Mutex::new(None),
             remarks: Mutex::default(),
+            lost: Mutex::default(),
         }
     }
 
@@ -190,6 +201,29 @@ impl<'a> Context<'a> {
     /// All remarks so far.
     pub fn remarks(&self) -> Vec<String> {
         lock(&self.remarks).clone()
+    }
+
+    /// Whether metadata is read and kept.
+    pub fn wants_metadata(&self) -> bool {
+        self.options.metadata == metadata::Keep::Full && self.source.features().has_metadata
+    }
+
+    /// Some of the metadata of an entry could not be read or kept: counted, and said once.
+    pub fn lost_metadata(&self, path: &RelPath, parts: Vec<(Part, Error)>) {
+        self.count(|c| c.metadata_lost += 1);
+        let mut lost = lock(&self.lost);
+        for (part, error) in parts {
+            lost.entry(part).or_insert_with(|| Lost { count: 0, path: path.clone(), error }).count += 1;
+        }
+    }
+
+    /// What was lost of metadata, a line for each part.
+    pub fn metadata_remarks(&self) -> Vec<String> {
+        let line = |(part, lost): (&Part, &Lost)| {
+            let entries = if lost.count == 1 { "1 entry".to_owned() } else { format!("{} entries", lost.count) };
+            format!("{} of {entries} could not be read or kept; the first: {}: {}", part.words(), lost.path, lost.error)
+        };
+        lock(&self.lost).iter().map(line).collect()
     }
 
     /// The run cannot go on. The first reason counts.

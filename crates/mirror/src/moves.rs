@@ -131,7 +131,8 @@ impl Moves<'_> {
             {
                 self.context.problem(&task.source, error);
             }
-            let record = IndexRecord { source: task.meta, ..old.record.clone() };
+            // What it inherits may be another now.
+            let record = IndexRecord { source: task.meta, has_metadata: false, ..old.record.clone() };
             // The index is a cache: without the record the next run knows a little less.
             let _ = self.journal.push(&Placed { place: task.place.clone(), record });
         }

@@ -2,6 +2,7 @@
 
 use octo_core::Filter;
 use octo_core::guard::MaxDelete;
+use octo_core::metadata;
 use octo_core::plan::Compare;
 use octo_core::retention::KeepVersions;
 
@@ -28,6 +29,8 @@ pub struct RunOptions {
     pub compare: Compare,
     /// Files whose source time is exactly so much later are only restamped.
     pub restamp_shift_secs: Option<i64>,
+    /// Whether metadata is read and kept.
+    pub metadata: metadata::Keep,
     /// The most bytes a second to read.
     pub bandwidth_bytes_per_sec: Option<u64>,
     /// Any access denied makes the run fail.
@@ -63,6 +66,7 @@ impl Default for RunOptions {
             keep_versions: KeepVersions::default(),
             compare: Compare::default(),
             restamp_shift_secs: None,
+            metadata: metadata::Keep::default(),
             bandwidth_bytes_per_sec: None,
             require_privilege: false,
             trust_listings: false,

@@ -215,6 +215,15 @@ impl Placer<'_> {
         self.record(&Record::Restamped { path: place.clone(), kind: old.kind, write_time: old.write_time })
     }
 
+    /// Leaves the metadata of something whose metadata will be set anew, as that of a version.
+    pub fn leave_metadata(&self, place: &RelPath, old: &Meta) -> Result<(), Error> {
+        if self.changes.is_none() {
+            return Ok(());
+        }
+        self.record(&Record::Metadata { path: place.clone(), kind: old.kind })?;
+        self.target.leave_metadata(place, &layout::version(self.run, place))
+    }
+
     /// Sets the time of something that is there.
     pub fn restamp(&self, place: &RelPath, old: &Meta, new: &Meta) -> Result<(), Error> {
         self.note_time(place, old)?;

@@ -28,6 +28,9 @@ impl<'q> Queue<'q> {
 
     /// One more file.
     pub fn push(&mut self, task: Task) -> Result<(), Error> {
+        if task.refresh {
+            return self.push_refresh(task);
+        }
         let size_bytes = task.meta.size_bytes;
         if self.context.options.dry_run {
             let path = task.place;
@@ -47,6 +50,19 @@ impl<'q> Queue<'q> {
         self.batch.push(task);
         self.batch_bytes += size_bytes;
         if self.batch.len() >= self.batch_files || self.batch_bytes >= BATCH_BYTES {
+            self.flush();
+        }
+        Ok(())
+    }
+
+    /// One more entry of which only the metadata is read.
+    fn push_refresh(&mut self, task: Task) -> Result<(), Error> {
+        if self.context.options.dry_run {
+            self.context.count(|c| c.metadata_refreshed += u64::from(task.old.is_some()));
+            return Ok(());
+        }
+        self.batch.push(task);
+        if self.batch.len() >= self.batch_files {
             self.flush();
         }
         Ok(())

@@ -6,7 +6,7 @@ use crate::remote::args::{
     ScheduleArgs, ServeArgs,
 };
 use clap::{Args, Parser, Subcommand};
-use octo_server::recipe::{CompareBy, EncryptWhen, Intent, MinDialect};
+use octo_server::recipe::{CompareBy, EncryptWhen, Intent, MetadataKept, MinDialect};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
@@ -186,6 +186,9 @@ pub struct SyncArgs {
     /// When a file counts as changed
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Which files")]
     pub compare: CompareBy,
+    /// What is kept besides data and last write times
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "How")]
+    pub metadata: MetadataKept,
     /// Delete nothing
     #[arg(long, conflicts_with = "max_delete", help_heading = "Safety")]
     pub no_delete: bool,

@@ -44,6 +44,7 @@ impl Settings {
         recipe.backup_intent = args.backup_intent;
         recipe.default_excludes = !args.no_default_excludes;
         recipe.compare = args.compare;
+        recipe.metadata = args.metadata;
         recipe.no_delete = args.no_delete;
         recipe.trust_listings = args.trust_listings;
         recipe.max_delete = option("--max-delete", args.max_delete.as_deref(), units::max_delete)?;

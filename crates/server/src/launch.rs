@@ -1,7 +1,7 @@
 //! One run of a recipe: opens both sides and starts the engine. The command line and the server start their runs here,
 //! so that they cannot differ. It must never swallow an error: what could not begin has a report too.
 
-use crate::recipe::{AgentAddress, Intent, Origin, Recipe, share_access};
+use crate::recipe::{AgentAddress, Intent, MetadataKept, Origin, Recipe, share_access};
 use octo_agent::Hub;
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
 use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source, Timestamp};
@@ -107,6 +107,10 @@ fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option
         accept_source: once.accept_source,
         keep_versions: recipe.keep_versions(),
         compare: recipe.compare(),
+        metadata: match recipe.metadata {
+            MetadataKept::Full => octo_core::metadata::Keep::Full,
+            MetadataKept::Basic => octo_core::metadata::Keep::Basic,
+        },
         restamp_shift_secs: once.restamp_shift_secs,
         bandwidth_bytes_per_sec: recipe.bandwidth_bytes_per_sec,
         require_privilege: recipe.backup_intent == Intent::Require,

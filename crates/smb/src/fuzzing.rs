@@ -1,8 +1,8 @@
-//! The parsers of bytes from the network, and of the credential cache that other programs write, one name each, as the targets in `fuzz/` and the run over mutated seeds call
-//! them. Not an interface: only there in tests and with the feature `fuzzing`.
+//! The parsers of bytes from the network, and of the credential cache that other programs write, one name each, as the
+//! targets in `fuzz/` and the run over mutated seeds call them. Not an interface: only there in tests and with the feature `fuzzing`.
 
 use crate::ccache;
-use crate::wire::{listing, name, reply, shares, snapshots, volume};
+use crate::wire::{details, listing, name, reply, shares, snapshots, volume};
 
 /// A parser that must take any bytes without panicking.
 pub type Parser = fn(&[u8]);
@@ -26,6 +26,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
     ("query_info", |data| {
         let Ok(info) = reply::query(data) else { return };
         ignore((volume::volume(info), volume::filesystem(info), reply::is_link(info)));
+        ignore((details::streams(info), details::extended(info)));
     }),
     ("ioctl", |data| {
         let Ok(output) = reply::ioctl(data) else { return };

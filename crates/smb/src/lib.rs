@@ -24,6 +24,7 @@ mod keys;
 mod lanes;
 mod list;
 mod logon;
+mod metadata;
 mod open;
 mod options;
 mod shares;

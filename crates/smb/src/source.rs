@@ -8,26 +8,22 @@ use crate::fetch::{self, Batch, Budget};
 use crate::lanes::Lanes;
 use crate::list::{self, Folder};
 use crate::logon::Protection;
-use crate::open::{self, Open};
+use crate::metadata::{self, Asks};
+use crate::open;
 use crate::options::{BackupIntent, Credentials, Encrypt, SmbOptions};
 use crate::snapshots;
 use crate::window::Window;
-use crate::wire::request::{self, Create, RELATED, option};
-use crate::wire::{is_link_tag, reply};
+use crate::wire::is_link_tag;
 use futures_util::future::{Either, select};
 use octo_core::{
     Code, Error, FetchRequest, FetchSink, LinkTarget, LinkType, ListSink, Listed, RelPath, Source, SourceFeatures,
     SourcePin, Timestamp,
 };
-use smb2::msg::ioctl::IoctlRequest;
-use smb2::types::Command;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Runtime;
 
-const FSCTL_GET_REPARSE_POINT: u32 = 0x0009_00A8;
-const IOCTL_IS_FSCTL: u32 = 1;
 const WORKER_THREADS: usize = 2;
 /// Filesystems whose ids change when a file is renamed, or do not fit into a listing.
 const UNSTABLE_IDS: &[&str] = &["FAT", "FAT32", "EXFAT", "REFS"];
@@ -42,6 +38,7 @@ pub struct SmbSource {
     files: Window,
     listings: Window,
     denied: AtomicU64,
+    asks: Asks,
 }
 
 impl SmbSource {
@@ -60,6 +57,7 @@ impl SmbSource {
             files: Window::new(),
             listings: Window::new(),
             denied: AtomicU64::new(0),
+            asks: Asks::default(),
         };
         source.run(async { source.lanes.lease(Attempts::default()).await.map(drop) })?;
         Ok(source)
@@ -123,6 +121,7 @@ impl Source for SmbSource {
             folds_case: true,
             stable_ids: !unstable,
             hides_unreadable: place.is_none_or(|p| p.hides_unreadable),
+            has_metadata: true,
         }
     }
 
@@ -172,7 +171,7 @@ impl Source for SmbSource {
             let path = |file: usize| self.wire_path(&batch[file].path);
             let refused = |error| self.refused(error);
             let batch = Batch { requests: batch, path: &path, refused: &refused, sink: &mut *sink };
-            fetch::fetch(&self.lanes, (&self.files, &self.budget), batch).await;
+            fetch::fetch(&self.lanes, (&self.files, &self.budget), &self.asks, batch).await;
             Ok(())
         });
         if let Err(cancelled) = fetched {
@@ -184,43 +183,15 @@ impl Source for SmbSource {
     fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
         let read = self.run(async {
             let path = self.wire_path(path)?;
-            let create = Create {
-                path: &path,
-                access: request::READ_ATTRIBUTES,
-                options: option::OPEN_REPARSE_POINT | open::intent_option(self.intent()),
-                with_id: false,
-                snapshot: None,
-            };
-            let get = |handle| IoctlRequest {
-                ctl_code: FSCTL_GET_REPARSE_POINT,
-                file_id: open::file_id(handle),
-                max_input_response: 0,
-                max_output_response: reply::REPARSE_BYTES_MAX as u32,
-                flags: IOCTL_IS_FSCTL,
-                input_data: Vec::new(),
-            };
-            let (related, close) = (get(RELATED), open::close_request(RELATED));
-            let parts: [open::Part<'_>; 3] =
-                [(Command::Create, &create, 0), (Command::Ioctl, &related, 0), (Command::Close, &close, 0)];
-            let answer = self.lanes.persistently(async |session, _| {
-                if let Some(frames) = open::compound(session, &parts).await? {
-                    let mut frames = frames.into_iter();
-                    open::success(open::next(&mut frames)?)?;
-                    return open::success(open::next(&mut frames)?);
-                }
-                let created = open::single(session, parts[0]).await.and_then(open::success)?;
-                let (open, _) = Open::from_reply(session, &created, 0)?;
-                let got =
-                    open::single(session, (Command::Ioctl, &get(open.handle), 0)).await.and_then(open::success)?;
-                open.close().await?;
-                Ok(got)
-            });
-            let got = answer.await?;
-            let (tag, data) = reply::reparse(reply::ioctl(&got.body)?)?;
+            let options = open::intent_option(self.intent());
+            let read = self
+                .lanes
+                .persistently(async |session, _| metadata::reparse_point(session, &path, options, None).await);
+            let (tag, data) = read.await?;
             if !is_link_tag(tag) {
                 return Err(Error::new(Code::KindMoved, "it is not a link any more"));
             }
-            Ok(LinkTarget { kind: LinkType::Windows(tag), data: data.to_vec() })
+            Ok(LinkTarget { kind: LinkType::Windows(tag), data })
         });
         read.map_err(|e| self.refused(e))
     }

@@ -9,6 +9,7 @@ pub(crate) mod nt {
     pub const NO_MORE_FILES: u32 = 0x8000_0006;
     pub const STOPPED_ON_SYMLINK: u32 = 0x8000_002D;
     pub const INVALID_PARAMETER: u32 = 0xC000_000D;
+    pub const INVALID_INFO_CLASS: u32 = 0xC000_0003;
     pub const NO_SUCH_FILE: u32 = 0xC000_000F;
     pub const INVALID_DEVICE_REQUEST: u32 = 0xC000_0010;
     pub const END_OF_FILE: u32 = 0xC000_0011;
@@ -18,6 +19,8 @@ pub(crate) mod nt {
     pub const OBJECT_NAME_NOT_FOUND: u32 = 0xC000_0034;
     pub const OBJECT_PATH_NOT_FOUND: u32 = 0xC000_003A;
     pub const SHARING_VIOLATION: u32 = 0xC000_0043;
+    pub const EAS_NOT_SUPPORTED: u32 = 0xC000_004F;
+    pub const NO_EAS_ON_FILE: u32 = 0xC000_0052;
     pub const FILE_LOCK_CONFLICT: u32 = 0xC000_0054;
     pub const DELETE_PENDING: u32 = 0xC000_0056;
     pub const NO_LOGON_SERVERS: u32 = 0xC000_005E;

@@ -1,7 +1,9 @@
 //! Any target, with a number for each of its effects: to stop, to fail or to forget at exactly the k-th.
 
 use octo_core::source::{ListSink, Listed};
-use octo_core::{Abilities, Code, Done, Error, LinkTarget, Meta, RelPath, Space, Target, TargetFile, Timestamp};
+use octo_core::{
+    Abilities, Code, Done, Error, Kept, LinkTarget, Meta, Metadata, RelPath, Space, Target, TargetFile, Timestamp,
+};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -244,6 +246,18 @@ impl<T: Target, R: Trap + 'static> Target for Effects<T, R> {
     }
     fn sync_folder(&self, path: &RelPath) -> Result<(), Error> {
         self.state.effect("sync_folder", path, || self.inner.sync_folder(path))
+    }
+    fn set_metadata(&self, path: &RelPath, metadata: &Metadata) -> Result<Kept, Error> {
+        self.state.effect("set_metadata", path, || self.inner.set_metadata(path, metadata))
+    }
+    fn metadata(&self, path: &RelPath) -> Result<Option<Metadata>, Error> {
+        self.inner.metadata(path)
+    }
+    fn leave_metadata(&self, from: &RelPath, version: &RelPath) -> Result<(), Error> {
+        self.state.effect("leave_metadata", from, || self.inner.leave_metadata(from, version))
+    }
+    fn remarks(&self) -> Vec<String> {
+        self.inner.remarks()
     }
     fn record_name(&self, stored: &RelPath, original: &[u8]) -> Result<(), Error> {
         self.state.effect("record_name", stored, || self.inner.record_name(stored, original))

@@ -134,7 +134,8 @@ pub fn source_tree(source: &dyn Source) -> Tree {
                 Kind::Link => content = source.read_link(&path).expect("a link").data,
                 Kind::Folder => folders.push(path.clone()),
                 _ => {
-                    let wanted = FetchRequest { path: path.clone(), listed: meta, parts: None, snapshot: None };
+                    let wanted =
+                        FetchRequest { path: path.clone(), listed: meta, parts: None, snapshot: None, metadata: false };
                     source.fetch(&[wanted], &mut Whole(&mut content));
                 }
             }

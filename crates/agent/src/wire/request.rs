@@ -118,7 +118,7 @@ fn file(cursor: &mut Cursor<'_>) -> Result<FetchRequest, Error> {
     let flags = cursor.u8()?;
     let parts = if flags & PARTS != 0 { Some(parts(cursor)?) } else { None };
     let snapshot = if flags & SNAPSHOT != 0 { Some(Timestamp(cursor.zigzag()?)) } else { None };
-    Ok(FetchRequest { path, listed: Meta::new(Kind::File, 0, Timestamp(0)), parts, snapshot })
+    Ok(FetchRequest { path, listed: Meta::new(Kind::File, 0, Timestamp(0)), parts, snapshot, metadata: false })
 }
 
 fn parts(cursor: &mut Cursor<'_>) -> Result<Ranges, Error> {

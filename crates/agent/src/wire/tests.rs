@@ -94,7 +94,7 @@ proptest! {
             ranges
         });
         let path = RelPath::parse(b"folder/file").unwrap();
-        let wanted = FetchRequest { path: path.clone(), listed: Meta::new(Kind::File, 0, Timestamp(0)), parts, snapshot: snapshot.map(Timestamp) };
+        let wanted = FetchRequest { path: path.clone(), listed: Meta::new(Kind::File, 0, Timestamp(0)), parts, snapshot: snapshot.map(Timestamp), metadata: false };
         let mut writer = FetchOrder::writer(&root, may_pack);
         prop_assert!(writer.push(&wanted));
         let read = FetchOrder::decode(&writer.finish()).unwrap();

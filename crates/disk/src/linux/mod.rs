@@ -5,6 +5,7 @@ pub(crate) mod file;
 pub(crate) mod filesystem;
 pub(crate) mod listing;
 pub(crate) mod lock;
+pub(crate) mod metadata;
 pub(crate) mod open;
 pub(crate) mod probe;
 pub(crate) mod reading;

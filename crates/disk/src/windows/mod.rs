@@ -10,6 +10,7 @@ pub(crate) mod file;
 pub(crate) mod filesystem;
 pub(crate) mod listing;
 pub(crate) mod lock;
+pub(crate) mod metadata;
 mod nt;
 pub(crate) mod open;
 mod privilege;

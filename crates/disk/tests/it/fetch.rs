@@ -51,7 +51,13 @@ impl FetchSink for Kept {
 }
 
 pub fn request(path: &str) -> FetchRequest {
-    FetchRequest { path: p(path), listed: Meta::new(Kind::File, 1, Timestamp(0)), parts: None, snapshot: None }
+    FetchRequest {
+        path: p(path),
+        listed: Meta::new(Kind::File, 1, Timestamp(0)),
+        parts: None,
+        snapshot: None,
+        metadata: false,
+    }
 }
 
 /// Opened, finished and all bytes of one file.

@@ -9,6 +9,8 @@ mod fetch;
 mod ground;
 #[cfg(target_os = "linux")]
 mod locking;
+#[cfg(target_os = "linux")]
+mod metadata;
 mod model;
 #[cfg(target_os = "linux")]
 mod mounts;

@@ -1,7 +1,7 @@
 //! Takes the pieces of one fetch.
 
-use super::{Copier, Stage, TRIES_AT_ONCE, Task, not_whole};
-use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Ranges, Stop, TargetFile};
+use super::{Copier, Gathering, Stage, TRIES_AT_ONCE, Task, not_whole};
+use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Piece, Ranges, Stop, TargetFile};
 
 /// The files of one fetch.
 pub struct Batch<'b, 'a> {
@@ -9,6 +9,8 @@ pub struct Batch<'b, 'a> {
     tasks: Vec<Task>,
     requests: &'b [FetchRequest],
     files: Vec<State>,
+    /// The metadata that has come so far, where it was asked for.
+    gathered: Vec<Option<Gathering>>,
     again: Vec<Task>,
 }
 
@@ -18,13 +20,16 @@ enum State {
     Copying(Meta, Stage),
     /// Being compared with what is in its place: what came so far.
     Comparing(Meta, Box<dyn TargetFile>, Ranges),
+    /// Its metadata is being gathered.
+    Refreshing(Meta),
     Ended,
 }
 
 impl<'b, 'a> Batch<'b, 'a> {
     pub fn new(copier: &'b Copier<'a>, tasks: Vec<Task>, requests: &'b [FetchRequest]) -> Batch<'b, 'a> {
         let files = tasks.iter().map(|_| State::Waiting).collect();
-        Batch { copier, tasks, requests, files, again: Vec::new() }
+        let gathered = requests.iter().map(|request| request.metadata.then(Gathering::default)).collect();
+        Batch { copier, tasks, requests, files, gathered, again: Vec::new() }
     }
 
     /// After the fetch: what was not ended is given up. Returns what is to be read again.
@@ -72,6 +77,9 @@ impl<'b, 'a> Batch<'b, 'a> {
         let (task, request) = (&self.tasks[file], &self.requests[file]);
         let is_other = meta.size_bytes != task.meta.size_bytes || meta.write_time != task.meta.write_time;
         // What has changed since it was found equal is not equal any more.
+        if task.refresh {
+            return Ok(State::Refreshing(meta));
+        }
         if task.verify
             && !is_other
             && let Some(existing) = self.copier.context.target.open_file(&task.place)?
@@ -87,8 +95,8 @@ impl FetchSink for Batch<'_, '_> {
         self.going_on()?;
         let Some(State::Waiting) = self.files.get(file) else { return Err(Stop::ThisFile) };
         let task = &self.tasks[file];
-        if meta.kind != Kind::File {
-            let error = Error::new(Code::KindMoved, "it was listed as a file");
+        if meta.kind != task.meta.kind {
+            let error = Error::new(Code::KindMoved, "it was listed as something else");
             let task = task.clone();
             self.files[file] = State::Ended;
             self.copier.failed(&task, error);
@@ -102,7 +110,14 @@ impl FetchSink for Batch<'_, '_> {
         }
         let listed = &task.meta;
         let is_other = meta.size_bytes != listed.size_bytes || meta.write_time != listed.write_time;
-        if is_other && self.requests[file].parts.is_some() {
+        if is_other && task.refresh && meta.kind == Kind::File {
+            // Its data is not equal any more.
+            let fresh = Meta { id: meta.id.or(listed.id), ..meta };
+            self.again.push(Task { meta: fresh, refresh: false, ..task.clone() });
+            self.files[file] = State::Ended;
+            return Err(Stop::ThisFile);
+        }
+        if is_other && !task.refresh && self.requests[file].parts.is_some() {
             // The parts asked for were those of another content.
             let error = Error::new(Code::ChangedWhileRead, "it has changed since it was listed");
             let fresh = Meta { id: meta.id.or(listed.id), ..meta };
@@ -157,6 +172,15 @@ impl FetchSink for Batch<'_, '_> {
         }
     }
 
+    fn metadata(&mut self, file: usize, piece: Piece<'_>) -> Result<(), Stop> {
+        self.going_on()?;
+        let taken = match self.gathered.get_mut(file) {
+            Some(Some(gathering)) => gathering.take(self.copier.context.target, piece),
+            _ => Ok(()),
+        };
+        taken.map_err(|error| self.target_failed(file, error))
+    }
+
     fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
         let Some(state) = self.files.get_mut(file) else { return Err(Stop::ThisFile) };
         let task = self.tasks[file].clone();
@@ -168,7 +192,8 @@ impl FetchSink for Batch<'_, '_> {
                     return Ok(());
                 }
                 let path = stage.path.clone();
-                if let Err(error) = self.copier.place(&task, stage, &opened) {
+                let gathered = self.gathered[file].take();
+                if let Err(error) = self.copier.place(&task, stage, &opened, gathered) {
                     // Gone already if it got its place; else removed now or at the start of the next run.
                     let _ = self.copier.context.target.remove_file(&path);
                     return Err(self.target_failed(file, error));
@@ -179,6 +204,12 @@ impl FetchSink for Batch<'_, '_> {
                     self.again.push(Task { verify: false, ..task });
                 } else {
                     self.copier.context.count(|c| c.unchanged += 1);
+                }
+            }
+            State::Refreshing(opened) => {
+                let gathered = self.gathered[file].take().unwrap_or_default();
+                if let Err(error) = self.copier.refresh(&task, gathered, &opened) {
+                    return Err(self.target_failed(file, error));
                 }
             }
             State::Waiting => {

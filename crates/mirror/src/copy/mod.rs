@@ -6,10 +6,12 @@
 
 mod again;
 mod batch;
+mod metadata;
 mod stage;
 mod task;
 mod throttle;
 
+use metadata::{Gathering, as_listed};
 use stage::{PART_BYTES_MIN, part_key};
 pub use task::{StandIn, Task};
 pub use throttle::Throttle;
@@ -73,7 +75,7 @@ impl<'a> Copier<'a> {
     fn copy_once(&self, tasks: Vec<Task>) -> Vec<Task> {
         let requests: Vec<_> = tasks.iter().map(|task| self.request(task)).collect();
         let bytes = |(task, request): (&Task, &FetchRequest)| match &request.parts {
-            _ if task.verify => 0,
+            _ if task.verify || task.refresh => 0,
             Some(missing) => missing.total_bytes(),
             None => task.meta.size_bytes,
         };
@@ -87,18 +89,18 @@ impl<'a> Copier<'a> {
     }
 
     fn request(&self, task: &Task) -> FetchRequest {
+        let (path, listed) = (task.source.clone(), task.meta);
+        if task.refresh {
+            return FetchRequest { path, listed, parts: Some(Ranges::new()), snapshot: None, metadata: true };
+        }
         // A part is keyed by what the listing said, which is not what a snapshot holds.
         let is_large = task.meta.size_bytes >= PART_BYTES_MIN;
         let parts = (is_large && !task.verify && task.stand_in.is_none()).then(|| {
             let key = part_key(&task.source, &task.meta);
             stage::parts_there(self.context.target, &key, task.meta.size_bytes).missing(task.meta.size_bytes)
         });
-        FetchRequest {
-            path: task.source.clone(),
-            listed: task.meta,
-            parts,
-            snapshot: task.stand_in.as_ref().map(|s| s.taken),
-        }
+        let snapshot = task.stand_in.as_ref().map(|s| s.taken);
+        FetchRequest { path, listed, parts, snapshot, metadata: self.context.wants_metadata() }
     }
 
     fn stage(&self, task: &Task, opened: &Meta, request: &FetchRequest) -> Result<Stage, Error> {
@@ -129,7 +131,9 @@ impl<'a> Copier<'a> {
     }
 
     /// A file is whole: its time, its place, its record.
-    fn place(&self, task: &Task, stage: Stage, opened: &Meta) -> Result<(), Error> {
+    fn place(&self, task: &Task, stage: Stage, opened: &Meta, gathered: Option<Gathering>) -> Result<(), Error> {
+        let has_metadata = gathered.is_some();
+        self.keep_metadata(task, &stage.path, gathered, opened)?;
         stage.file.set_times(opened.write_time, opened.creation_time)?;
         if opened.size_bytes >= SYNC_BYTES_MIN || !self.placer.abilities.whole_sync {
             stage.file.sync()?;
@@ -148,9 +152,7 @@ impl<'a> Copier<'a> {
             self.stood_in(task, stand_in, true);
             return self.placed(task, opened.size_bytes);
         }
-        // The handle knows the change time from before the open; the listing's is what the next run compares with.
-        let source = Meta { change_time: task.meta.change_time.or(opened.change_time), ..*opened };
-        if let Some(record) = IndexRecord::new(&Meta { id: task.meta.id.or(opened.id), ..source }, &copy) {
+        if let Some(record) = IndexRecord::new(&as_listed(task, opened), &copy, has_metadata) {
             let record = IndexRecord { hash: stage.hash, ..record };
             self.journal.push(&Placed { place: task.place.clone(), record })?;
         }

@@ -16,6 +16,8 @@ pub struct Task {
     pub old: Option<Meta>,
     /// Compare with what is there; copy only if that finds a difference.
     pub verify: bool,
+    /// Read its metadata only: the data is equal, or it is a folder.
+    pub refresh: bool,
     /// The name of its place cannot be turned back and has to be recorded.
     pub is_cut: bool,
     /// How often it was tried.
@@ -43,7 +45,8 @@ impl Task {
         w.u8(u8::from(self.verify)
             | u8::from(self.is_cut) << 1
             | u8::from(self.old.is_some()) << 2
-            | u8::from(self.stand_in.is_some()) << 3);
+            | u8::from(self.stand_in.is_some()) << 3
+            | u8::from(self.refresh) << 4);
         w.u8(self.tries);
         if let Some(old) = &self.old {
             w.meta(old);
@@ -63,7 +66,8 @@ impl Task {
         let (flags, tries) = (r.u8()?, r.u8()?);
         let old = if flags & 4 != 0 { Some(r.meta()?) } else { None };
         let stand_in = if flags & 8 != 0 { Some(StandIn::decode(&mut r)?) } else { None };
-        Ok(Task { source, place, meta, old, verify: flags & 1 != 0, is_cut: flags & 2 != 0, tries, stand_in })
+        let (verify, is_cut, refresh) = (flags & 1 != 0, flags & 2 != 0, flags & 16 != 0);
+        Ok(Task { source, place, meta, old, verify, refresh, is_cut, tries, stand_in })
     }
 }
 

@@ -1,9 +1,9 @@
 //! One generation on disk: folder blocks in walk order between a head and a tail.
 //!
 //! ```text
-//! "octoidx2" | frame*            frame = length u32, payload
+//! "octoidx3" | frame*            frame = length u32, payload
 //! payload = 1 path               a folder begins
-//!         | 2 name record        a file in it
+//!         | 2 name record        a file or folder in it
 //!         | 3 count u64          the end; without it the generation is not believed
 //! ```
 
@@ -16,10 +16,10 @@ use crate::spill::Pool;
 use crate::{files, layout};
 use octo_core::merge::{Pair, merge};
 use octo_core::target::Done;
-use octo_core::{Code, Error, FileId, Name, RelPath, Target, TargetFile};
+use octo_core::{Code, Error, FileId, Kind, Name, RelPath, Target, TargetFile};
 use std::sync::Arc;
 
-const MAGIC: &[u8; 8] = b"octoidx2";
+const MAGIC: &[u8; 8] = b"octoidx3";
 const FOLDER: u8 = 1;
 const FILE: u8 = 2;
 const END: u8 = 3;
@@ -244,7 +244,10 @@ impl<'a> GenerationWriter<'a> {
         let at = self.frame(&w.0)?;
         self.count += 1;
         match (placed.record.source.id, &self.folder) {
-            (Some(id), Some((_, folder_at))) if id.is_usable() => self.ids.push(id, *folder_at, at),
+            // Ids are for finding moved files.
+            (Some(id), Some((_, folder_at))) if id.is_usable() && placed.record.source.kind == Kind::File => {
+                self.ids.push(id, *folder_at, at)
+            }
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! The index: a cache of what the source and the mirror said of each file when it was last found good.
+//! The index: a cache of what the source and the mirror said of each file and folder when it was last found good.
 //!
 //! It may cause a move or save a metadata read. It never causes a delete and never overrules size or time; a lost index
 //! is rebuilt (DESIGN section 7, "Index"). A generation is one stream of records in walk order, written anew and renamed
@@ -16,9 +16,9 @@ pub use stream::{Cursor, NewStream, records as new_records};
 
 use crate::codec::{Reader, Writer};
 use octo_core::plan::Known;
-use octo_core::{Error, Meta, RelPath, Timestamp};
+use octo_core::{Error, Kind, Meta, RelPath, Timestamp};
 
-/// What is known of one file of the mirror.
+/// What is known of one file or folder of the mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexRecord {
     /// What the source said when it was copied or found equal.
@@ -27,17 +27,21 @@ pub struct IndexRecord {
     pub inode: u128,
     /// Size of the copy.
     pub size_bytes: u64,
-    /// Last write time of the copy.
+    /// Last write time of the copy; 0 for a folder, whose time moves with what is changed in it.
     pub time: Timestamp,
     /// BLAKE3 of the copy's content, if it was told.
     pub hash: Option<[u8; 32]>,
+    /// The source's metadata of then was kept.
+    pub has_metadata: bool,
 }
 
 impl IndexRecord {
     /// A record from what both sides say now; `None` where the target has no inodes.
-    pub fn new(source: &Meta, target: &Meta) -> Option<IndexRecord> {
+    pub fn new(source: &Meta, target: &Meta, has_metadata: bool) -> Option<IndexRecord> {
         let inode = target.id?.id;
-        Some(IndexRecord { source: *source, inode, size_bytes: target.size_bytes, time: target.write_time, hash: None })
+        let time = if target.kind == Kind::Folder { Timestamp::default() } else { target.write_time };
+        let size_bytes = target.size_bytes;
+        Some(IndexRecord { source: *source, inode, size_bytes, time, hash: None, has_metadata })
     }
 
     /// The same, of a copy that is still the one that `before` was made of.
@@ -54,6 +58,9 @@ impl IndexRecord {
             target_inode: self.inode,
             size_bytes: self.size_bytes,
             target_time: self.time,
+            has_metadata: self.has_metadata,
+            attributes: self.source.attributes,
+            creation_time: self.source.creation_time,
         }
     }
 
@@ -67,13 +74,14 @@ impl IndexRecord {
         if let Some(hash) = &self.hash {
             w.0.extend_from_slice(hash);
         }
+        w.u8(u8::from(self.has_metadata));
     }
 
     /// Reads what [`IndexRecord::encode`] wrote.
     pub fn decode(r: &mut Reader<'_>) -> Result<IndexRecord, Error> {
         let (source, inode, size_bytes, time) = (r.meta()?, r.u128()?, r.u64()?, r.time()?);
         let hash = if r.u8()? != 0 { Some(r.array()?) } else { None };
-        Ok(IndexRecord { source, inode, size_bytes, time, hash })
+        Ok(IndexRecord { source, inode, size_bytes, time, hash, has_metadata: r.u8()? != 0 })
     }
 }
 

@@ -60,7 +60,9 @@ impl Bench<'_> {
         match name {
             "small" => {
                 trees::files(&source, 20, 20_000 / less, 4096)?;
-                self.first(&format!("first copy, {} x 4 KiB", 20_000 / less), name, ALL)?;
+                let row = format!("first copy, {} x 4 KiB", 20_000 / less);
+                self.first(&row, name, ALL)?;
+                self.first(&format!("{row}, metadata too"), name, &[Who::OctoFull])?;
             }
             "rust" => {
                 trees::rust(&source)?;

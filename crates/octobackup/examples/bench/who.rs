@@ -16,6 +16,8 @@ pub const SHARE: &str = "plainfs";
 pub enum Who {
     Octo,
     OctoEncrypted,
+    /// With permissions, attributes, creation times and streams, which none of the rivals keeps.
+    OctoFull,
     Rclone,
     Smbclient,
     Rsync,
@@ -28,6 +30,7 @@ impl Who {
         match self {
             Who::Octo => "octoBackup",
             Who::OctoEncrypted => "octoBackup, encrypted",
+            Who::OctoFull => "octoBackup, with metadata",
             Who::Rclone => "rclone",
             Who::Smbclient => "smbclient",
             Who::Rsync => "rsync",
@@ -84,10 +87,11 @@ impl Field<'_> {
                 command.arg(Samba::password(USER));
                 command
             }
-            Who::Octo | Who::OctoEncrypted | Who::Rsync => {
+            Who::Octo | Who::OctoEncrypted | Who::OctoFull | Who::Rsync => {
                 let encrypt = if who == Who::OctoEncrypted { "require" } else { "off" };
+                let metadata = if who == Who::OctoFull { "full" } else { "basic" };
                 let mut command = self.octo(&format!("smb://{USER}@{host}:{port}/{SHARE}/{folder}"), target);
-                command.args(["--backup-intent", "off", "--encrypt", encrypt]);
+                command.args(["--backup-intent", "off", "--encrypt", encrypt, "--metadata", metadata]);
                 command
             }
         }
@@ -96,7 +100,9 @@ impl Field<'_> {
     /// The command that makes `target` what `source` is, both on this machine.
     pub fn local(&self, who: Who, source: &Path, target: &Path) -> Command {
         if who != Who::Rsync {
-            return self.octo(&source.display().to_string(), target);
+            let mut command = self.octo(&source.display().to_string(), target);
+            command.args(["--metadata", "basic"]);
+            return command;
         }
         let mut command = Command::new("rsync");
         command.args(["-rt", "--delete"]).arg(format!("{}/", source.display())).arg(target);

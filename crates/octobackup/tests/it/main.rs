@@ -8,6 +8,7 @@ mod doctor;
 mod fair;
 mod held;
 mod local;
+mod metadata;
 mod notify;
 mod outage;
 mod restore;

@@ -51,6 +51,17 @@ pub enum CompareBy {
     Content,
 }
 
+/// `--metadata`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MetadataKept {
+    /// Attributes, creation time, permissions, streams and extended attributes too
+    #[default]
+    Full,
+    /// Data and last write times only
+    Basic,
+}
+
 /// `--backup-intent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -6,7 +6,7 @@ mod choices;
 mod connection;
 
 pub use agent::{AgentAddress, is_agent_address};
-pub use choices::{CompareBy, EncryptWhen, Intent, MinDialect};
+pub use choices::{CompareBy, EncryptWhen, Intent, MetadataKept, MinDialect};
 pub use connection::{Connection, LogonBy, share_access};
 
 use octo_core::guard::MaxDelete;
@@ -40,6 +40,9 @@ pub struct Recipe {
     pub default_excludes: bool,
     /// When a file counts as changed.
     pub compare: CompareBy,
+    /// What is kept besides data and last write times.
+    #[serde(default)]
+    pub metadata: MetadataKept,
     /// Delete nothing.
     pub no_delete: bool,
     /// Replaces the guard's numeric rules.
@@ -151,6 +154,7 @@ impl Recipe {
             rules: Vec::new(),
             default_excludes: true,
             compare: CompareBy::default(),
+            metadata: MetadataKept::default(),
             no_delete: false,
             max_delete: None,
             trust_listings: false,

@@ -4,7 +4,7 @@
 //! [`plain`]): a hostile name cannot steer a terminal.
 
 use crate::units::{count, duration, size, speed, thousands};
-use octo_core::report::Cause;
+use octo_core::report::{Cause, Counts};
 use octo_core::{Outcome, RunReport};
 use octo_mirror::HeldPlan;
 use std::fmt::Write;
@@ -83,11 +83,13 @@ fn numbers(report: &RunReport) -> String {
         ("Links", counts.links, "link"),
         ("Renamed", counts.moved, "file"),
         ("Time only", counts.restamped, "file"),
-        ("Metadata", counts.metadata_refreshed, "file"),
         ("Not local", counts.not_local, "file"),
     ];
     for (title, number, what) in optional.into_iter().filter(|(_, number, _)| *number > 0) {
         line(out, title, &count(number, what));
+    }
+    if counts.metadata_kept + counts.metadata_refreshed > 0 {
+        line(out, "Metadata", &metadata(counts));
     }
     if counts.deleted + counts.folders_deleted > 0 {
         let what = files_and_folders(counts.deleted, counts.folders_deleted);
@@ -100,6 +102,19 @@ fn numbers(report: &RunReport) -> String {
         line(out, "Free", &format!("{} on the target", size(free)));
     }
     text
+}
+
+/// Files and folders alike.
+fn metadata(counts: &Counts) -> String {
+    let parts = [
+        (counts.metadata_kept, "kept"),
+        (counts.metadata_refreshed, "newer than the data"),
+        (counts.metadata_recorded, "partly in .octobackup/meta"),
+        (counts.metadata_lost, "not complete"),
+    ];
+    let parts: Vec<_> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", thousands(*n))).collect();
+    parts.join(", ")
 }
 
 fn files_and_folders(files: u64, folders: u64) -> String {

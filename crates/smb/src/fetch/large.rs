@@ -4,7 +4,7 @@ use super::{
     CAREFUL_READ_BYTES, Fetcher, Halt, Left, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request,
     shrunk,
 };
-use crate::open::{self, Open};
+use crate::open;
 use crate::wire::reply::{self, Handle};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use octo_core::{Code, Error, FetchRequest, FetchSink, Meta, Ranges};
@@ -58,9 +58,8 @@ impl Fetcher<'_> {
     ) -> Result<(), Halt> {
         let Left { file, begun, was_lost, .. } = left;
         let (file, path, wanted) = (*file, path(*file)?, &requests[*file]);
-        let created = open::single(self.session, (Command::Create, &self.create(&path, wanted.snapshot), 0)).await?;
-        let (open, opened) = Open::from_reply(self.session, &open::success(created)?, self.volume)?;
-        check_kind(&opened.meta)?;
+        let (open, opened, ask, denied) = self.open_large(&path, wanted).await?;
+        check_kind(&opened.meta, wanted)?;
         let begun = match begun {
             Some(begun) => {
                 begun.check_same(&opened.meta)?;
@@ -100,11 +99,19 @@ impl Fetcher<'_> {
             }
         }
         drop(flying);
+        if wanted.metadata {
+            self.large_details(file, &path, (&open, &opened.meta), wanted, (ask, denied), sink).await?;
+        }
         let closed = last_state(&open.close().await?, &opened.meta)?;
         Ok(sink.finished(file, closed)?)
     }
 
-    async fn read(&self, handle: Handle, at: u64, bytes: u32) -> Result<(Frame, SemaphorePermit<'_>), Error> {
+    pub(super) async fn read(
+        &self,
+        handle: Handle,
+        at: u64,
+        bytes: u32,
+    ) -> Result<(Frame, SemaphorePermit<'_>), Error> {
         let held = self.budget.take(bytes).await?;
         let frame = open::single(self.session, (Command::Read, &read_request(handle, at, bytes), bytes)).await?;
         Ok((accept_read(frame)?, held))

@@ -3,6 +3,7 @@
 //! connection was lost are handed back, to be fetched over another one.
 
 mod budget;
+mod details;
 mod large;
 mod small;
 
@@ -12,13 +13,14 @@ use large::Begun;
 use crate::attempts::{self, Attempts};
 use crate::lanes::Lanes;
 use crate::logon::Session;
+use crate::metadata::{Ask, Asks};
 use crate::open;
 use crate::status::{self, nt};
 use crate::window::Window;
 use crate::wire::reply::{self, Handle};
 use crate::wire::request::{self, Create, option};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Stop, Timestamp};
+use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Ranges, Stop};
 use smb2::Frame;
 use smb2::msg::read::ReadRequest;
 use std::sync::Arc;
@@ -76,6 +78,9 @@ struct Fetcher<'a> {
     /// Backup intent, or nothing.
     options: u32,
     volume: u64,
+    /// What metadata is asked for by, where it is wanted.
+    ask: Ask,
+    asks: &'a Asks,
 }
 
 /// Why a file, or the batch, ends here.
@@ -103,7 +108,7 @@ impl From<crate::wire::Malformed> for Halt {
 }
 
 /// Fetches a batch over as many connections, one after the other, as it takes.
-pub(crate) async fn fetch(lanes: &Arc<Lanes>, (window, budget): (&Window, &Budget), mut batch: Batch<'_>) {
+pub(crate) async fn fetch(lanes: &Arc<Lanes>, (window, budget): (&Window, &Budget), asks: &Asks, mut batch: Batch<'_>) {
     let all = 0..batch.requests.len();
     let mut left: Vec<Left> = all.map(Left::new).collect();
     while !left.is_empty() {
@@ -123,7 +128,11 @@ pub(crate) async fn fetch(lanes: &Arc<Lanes>, (window, budget): (&Window, &Budge
         };
         let options = open::intent_option(lanes.options().backup_intent);
         let volume = place.volume.serial.into();
-        let fetcher = Fetcher { session: &lease, lanes, window, budget, options, volume };
+        let ask = match batch.requests.iter().any(|request| request.metadata) {
+            true => asks.all(&lease, lanes.address(), options).await,
+            false => Ask::NOTHING,
+        };
+        let fetcher = Fetcher { session: &lease, lanes, window, budget, options, volume, ask, asks };
         let Ok(lost) = fetcher.fetch(now, &mut batch).await else { return };
         left = lost;
         left.append(&mut later);
@@ -178,6 +187,9 @@ impl Fetcher<'_> {
 
     fn is_small(&self, left: &Left, requests: &[FetchRequest]) -> bool {
         let request = &requests[left.file];
+        if is_details_only(request) {
+            return left.begun.is_none();
+        }
         let small_enough = request.listed.size_bytes <= SMALL_FILE_BYTES.min(self.session.read_bytes_max.into());
         request.parts.is_none() && left.begun.is_none() && small_enough
     }
@@ -211,10 +223,24 @@ impl Fetcher<'_> {
         }
     }
 
-    fn create<'p>(&self, path: &'p [u16], snapshot: Option<Timestamp>) -> Create<'p> {
-        let options = option::NON_DIRECTORY_FILE | self.options;
-        Create { path, access: request::READ, options, with_id: true, snapshot }
+    fn create<'p>(&self, path: &'p [u16], wanted: &FetchRequest, ask: Ask) -> Create<'p> {
+        let (access, options) = match is_details_only(wanted) {
+            true => (request::READ_ATTRIBUTES, option::OPEN_REPARSE_POINT),
+            false => (request::READ, option::NON_DIRECTORY_FILE),
+        };
+        let (access, options) = (access | ask.access(), options | self.options);
+        Create { path, access, options, with_id: true, snapshot: wanted.snapshot }
     }
+
+    /// What is asked for with a file at first.
+    fn first_ask(&self, wanted: &FetchRequest) -> Ask {
+        if wanted.metadata { self.ask } else { Ask::NOTHING }
+    }
+}
+
+/// Metadata alone, of a file or folder.
+fn is_details_only(request: &FetchRequest) -> bool {
+    request.metadata && request.parts.as_ref().is_some_and(Ranges::is_empty)
 }
 
 fn read_request(handle: Handle, offset: u64, length: u32) -> ReadRequest {
@@ -243,8 +269,13 @@ fn shrunk() -> Error {
     Error::new(Code::ChangedWhileRead, "it has become shorter")
 }
 
-fn check_kind(opened: &Meta) -> Result<(), Error> {
-    if opened.kind == Kind::File { Ok(()) } else { Err(Error::new(Code::KindMoved, "it is a folder now")) }
+fn check_kind(opened: &Meta, wanted: &FetchRequest) -> Result<(), Error> {
+    match (opened.kind, is_details_only(wanted)) {
+        (Kind::File, false) => Ok(()),
+        (kind, true) if kind == wanted.listed.kind => Ok(()),
+        (Kind::Folder, _) => Err(Error::new(Code::KindMoved, "it is a folder now")),
+        _ => Err(Error::new(Code::KindMoved, "it is a file now")),
+    }
 }
 
 fn last_state(closed: &Frame, opened: &Meta) -> Result<Meta, Error> {

@@ -4,6 +4,7 @@
 //! never panics, and never allocates what a length field asks for: it hands out slices of what has arrived.
 
 mod cursor;
+pub(crate) mod details;
 pub(crate) mod listing;
 pub(crate) mod name;
 pub(crate) mod reply;

@@ -29,7 +29,7 @@ pub(crate) fn from_utf16le(wire: &[u8]) -> WireName {
     }
 }
 
-fn to_wtf8(wire: &[u8]) -> Vec<u8> {
+pub(crate) fn to_wtf8(wire: &[u8]) -> Vec<u8> {
     wide::to_wtf8(wire.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])))
 }
 

@@ -133,7 +133,7 @@ impl FetchSink for Basket {
 
 pub fn request(file: &str, listed_bytes: u64) -> FetchRequest {
     let listed = Meta::new(Kind::File, listed_bytes, Timestamp(0));
-    FetchRequest { path: path(file), listed, parts: None, snapshot: None }
+    FetchRequest { path: path(file), listed, parts: None, snapshot: None, metadata: false }
 }
 
 pub fn fetch(source: &SmbSource, batch: &[FetchRequest]) -> Vec<Fetched> {

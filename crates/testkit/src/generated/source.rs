@@ -61,6 +61,7 @@ impl Source for GeneratedSource {
             folds_case: false,
             stable_ids: true,
             hides_unreadable: false,
+            has_metadata: false,
         }
     }
 

@@ -240,6 +240,7 @@ impl MemSource {
             folds_case: false,
             stable_ids: true,
             hides_unreadable: false,
+            has_metadata: false,
         };
         let pin = SourcePin { kind: "memory".into(), server: String::new(), path: String::new(), volume: "1".into() };
         MemSource { tree: tree.clone(), features, pin }

@@ -33,6 +33,10 @@ struct Share {
 }
 
 impl SambaOptions {
+    /// A line for a share whose ACLs are in `security.NTACL`, as Samba has them unless told otherwise, and not in
+    /// `user.NTACL`, as those of our other shares.
+    pub const ACL_OF_ROOT: &str = "; ACLs are root's";
+
     /// The defaults.
     pub fn new() -> SambaOptions {
         SambaOptions::default()
@@ -186,7 +190,6 @@ fn smb_conf(root: &Path, address: &str, options: &SambaOptions, shares: &[Share]
    vfs objects = acl_xattr streams_xattr
    acl_xattr:ignore system acls = yes
    acl_xattr:default acl style = everyone
-   acl_xattr:security_acl_name = user.NTACL
    admin users = admin
    read only = no
 ",
@@ -202,6 +205,9 @@ fn smb_conf(root: &Path, address: &str, options: &SambaOptions, shares: &[Share]
     }
     for share in shares {
         let _ = writeln!(conf, "[{}]\n   path = {dir}/files/{}", share.name, share.folder);
+        if !share.lines.iter().any(|line| line == SambaOptions::ACL_OF_ROOT) {
+            conf.push_str("   acl_xattr:security_acl_name = user.NTACL\n");
+        }
         for line in &share.lines {
             let _ = writeln!(conf, "   {}", line.replace(ROOT, &dir.to_string()));
         }

@@ -12,7 +12,13 @@ pub fn path(text: &str) -> RelPath {
 
 /// The whole of a file, as if nothing were known of it.
 pub fn request(text: &str) -> FetchRequest {
-    FetchRequest { path: path(text), listed: Meta::new(Kind::File, 1, Timestamp(0)), parts: None, snapshot: None }
+    FetchRequest {
+        path: path(text),
+        listed: Meta::new(Kind::File, 1, Timestamp(0)),
+        parts: None,
+        snapshot: None,
+        metadata: false,
+    }
 }
 
 /// A listing, kept.

@@ -1,8 +1,12 @@
-//! `meta/meta.db`: what the filesystem itself cannot hold (links of another system, full names of cut ones).
+//! `meta/meta.db`: what the filesystem itself cannot hold (links of another system, full names of cut ones, metadata).
 //!
 //! Part of the backup, not a cache. Every change is a transaction of its own in a write-ahead log, so a killed process
 //! loses none of them; [`Records::settle`] makes them durable. It must never touch a file of the mirror. Whoever
 //! has it open is alone with it: a second opener gets [`Code::TargetBusy`].
+
+mod details;
+
+pub(crate) use details::{Detail, ObjectWriter, Sort};
 
 use octo_core::{Code, Error, LinkTarget, LinkType, Name, RelPath, Timestamp};
 use rusqlite::{CachedStatement, Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, Params, Row, params};
@@ -10,7 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Raised with every change of the tables. A higher one in a file is from a newer program.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// `folder` and `name` together are the path; paths are bytes. `tag` is NULL for a POSIX link.
 const SCHEMA: &str = "
@@ -50,6 +54,8 @@ impl Records {
         // Exclusive before the first access: the log then needs no shared memory file.
         db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         db.pragma_update(None, "trusted_schema", false)?;
+        // A path that is replaced is one that is deleted, for the object it referred to.
+        db.pragma_update(None, "recursive_triggers", true)?;
         db.pragma_update(None, "cell_size_check", true)?;
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
@@ -59,6 +65,7 @@ impl Records {
             return Ok(Err(Error::new(Code::NewerFormat, format!("meta.db has format {format}"))));
         }
         change.execute_batch(SCHEMA)?;
+        change.execute_batch(details::SCHEMA)?;
         change.pragma_update(None, "user_version", FORMAT)?;
         change.commit()?;
         Ok(Ok(Records { db }))
@@ -168,29 +175,31 @@ impl Records {
         self.one("SELECT original FROM name WHERE path = ?1", params![path.as_bytes()], |row| row.get(0))
     }
 
-    /// An entry has one more path: so has its full name.
-    pub(crate) fn copy_name(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
+    /// An entry has one more path: so has its full name, and its metadata.
+    pub(crate) fn entry_linked(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
+        self.copy_detail(from, to)?;
         let sql = "INSERT OR REPLACE INTO name SELECT ?2, original FROM name WHERE path = ?1";
         self.change(sql, params![from.as_bytes(), to.as_bytes()])?;
         Ok(())
     }
 
-    /// An entry has another path: so has its full name.
-    pub(crate) fn move_name(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
+    /// An entry has another path: so has its full name, and its metadata.
+    pub(crate) fn entry_renamed(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
+        self.move_detail(from, to)?;
         self.change("UPDATE OR REPLACE name SET path = ?2 WHERE path = ?1", params![from.as_bytes(), to.as_bytes()])?;
         Ok(())
     }
 
-    /// An entry is gone: so is its full name.
-    pub(crate) fn remove_name(&self, path: &RelPath) -> Result<(), Error> {
+    /// An entry is gone: so is its full name, and its metadata.
+    pub(crate) fn entry_removed(&self, path: &RelPath) -> Result<(), Error> {
+        self.remove_detail(path)?;
         self.change("DELETE FROM name WHERE path = ?1", params![path.as_bytes()])?;
         Ok(())
     }
 
     /// A folder has another path: so has everything recorded below it. All or nothing.
     pub(crate) fn move_folder(&mut self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
-        // Below `a` lies what is between `a/` and `a0`, the byte after `/`. `||` works on text; the casts change no byte.
-        let below = |end: u8| [from.as_bytes(), &[end]].concat();
+        // `||` works on text; the casts change no byte.
         let moved =
             |column: &str| format!("CAST(CAST(?2 AS TEXT) || CAST(substr({column}, length(?1) + 1) AS TEXT) AS BLOB)");
         let links = format!(
@@ -198,12 +207,14 @@ impl Records {
             moved("folder")
         );
         let names = format!("UPDATE OR REPLACE name SET path = {} WHERE path > ?3 AND path < ?4", moved("path"));
-        let (low, high) = (below(b'/'), below(b'/' + 1));
+        let details = format!("UPDATE OR REPLACE detail SET path = {} WHERE path > ?3 AND path < ?4", moved("path"));
+        let (low, high) = below(from);
         let values = params![from.as_bytes(), to.as_bytes(), low, high];
         let mut work = || {
             let change = self.db.transaction()?;
             change.execute(&links, values)?;
             change.execute(&names, values)?;
+            change.execute(&details, values)?;
             change.commit()
         };
         work().map_err(|error| damage(&error))
@@ -237,6 +248,12 @@ impl Records {
         let rows = self.prepared(sql).and_then(|mut statement| statement.execute(values));
         rows.map(|rows| rows > 0).map_err(|error| damage(&error))
     }
+}
+
+/// Between these two lie the paths below a folder: between `a/` and `a0`, the byte after `/`.
+fn below(folder: &RelPath) -> (Vec<u8>, Vec<u8>) {
+    let end = |end: u8| [folder.as_bytes(), &[end]].concat();
+    (end(b'/'), end(b'/' + 1))
 }
 
 /// The folder and the name of a path, as bytes.
