@@ -73,8 +73,13 @@ mod tests {
         parts.insert(5..1000);
         parts.insert(1 << 40..1 << 41);
         let mut writer = FetchOrder::writer("/srv", true);
-        let wanted =
-            FetchRequest { path: path.clone(), listed: meta(), parts: Some(parts), snapshot: Some(Timestamp(-9)) };
+        let wanted = FetchRequest {
+            path: path.clone(),
+            listed: meta(),
+            parts: Some(parts),
+            snapshot: Some(Timestamp(-9)),
+            metadata: false,
+        };
         assert!(writer.push(&wanted) && writer.push(&wanted));
         vec![Order::encode("/srv", &path), writer.finish()]
     }

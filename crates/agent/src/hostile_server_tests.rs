@@ -95,7 +95,7 @@ impl World {
         let mut writer = FetchOrder::writer(&self.at("allowed"), false);
         let listed = Meta::new(Kind::File, 0, Timestamp(0));
         let path = RelPath::parse(path.as_bytes()).unwrap();
-        assert!(writer.push(&FetchRequest { path, listed, parts: None, snapshot: None }));
+        assert!(writer.push(&FetchRequest { path, listed, parts: None, snapshot: None, metadata: false }));
         writer.finish()
     }
 
