@@ -32,9 +32,7 @@ pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities) -> Vec<St
     remarks.extend(abilities.losses());
     remarks.extend(context.remarks());
     remarks.extend(context.metadata_remarks());
-    if context.wants_metadata() {
-        remarks.extend(context.target.remarks());
-    }
+    remarks.extend(context.target.remarks());
     remarks.extend(context.source.remarks());
     remarks
 }

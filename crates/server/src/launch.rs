@@ -59,10 +59,7 @@ impl Launch<'_> {
         let (recipe, path, once, remember) = (self.recipe, self.target, self.once, self.remember);
         let result = self.begin(cancel).map(|begun| {
             let monitor = RememberEarly { begun: &begun, remember, monitor };
-            let mut result = octo_mirror::run(&*begun.source, &begun.target, &begun.options, &monitor, clock, cancel);
-            // What the process may not do on this machine: nothing that the engine knows of.
-            result.report.remarks.extend(begun.target.remarks());
-            result
+            octo_mirror::run(&*begun.source, &begun.target, &begun.options, &monitor, clock, cancel)
         });
         match result {
             Err(error) if error.code != Code::Usage => Ok(never_begun(recipe, path, once, error, monitor, clock)),
