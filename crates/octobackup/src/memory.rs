@@ -2,10 +2,10 @@
 
 /// Buffers up to this size, in bytes, come from memory that the process has already; the allocator takes no larger.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const FROM_HEAP_BYTES_MAX: i32 = 32 << 20;
+const FROM_HEAP_BYTES_MAX: i32 = 4 << 20;
 /// So many unused bytes are kept rather than given back.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const KEPT_BYTES: i32 = 64 << 20;
+const KEPT_BYTES: i32 = 16 << 20;
 
 /// Keeps freed buffers for the next answer. By default each megabyte that arrives is given back to the system and asked
 /// for anew, and the system hands it out page by page, cleared: that was half of the processor time of a large file.
