@@ -267,7 +267,15 @@ fn agent(asked: &Asked, folder: &Path, host: &str, server: SocketAddr) -> Result
     if !enroll.wait()?.success() {
         return Err("the agent could not be paired".into());
     }
-    Ok(Helper(Command::new(&program).arg("--config").arg(&config).arg("run").stderr(Stdio::null()).spawn()?))
+    Ok(Helper(
+        Command::new(&program)
+            .arg("--config")
+            .arg(&config)
+            .arg("run")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?,
+    ))
 }
 
 fn done(command: &mut Command) -> Result<()> {
