@@ -4,8 +4,10 @@ mod arena;
 mod log;
 mod sorter;
 
+pub use arena::Pool;
 pub use log::{Log, LogBuffer, LogWriter};
-pub use sorter::{Pool, Record, Sorted, Sorter};
+
+pub use sorter::{Record, Sorted, Sorter};
 
 use octo_core::{Error, TargetFile};
 

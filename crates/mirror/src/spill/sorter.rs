@@ -1,52 +1,18 @@
 //! Sorts more records than fit into memory: sorted runs in a scratch file, merged when they are read.
 
-use super::arena::Arena;
+use super::arena::{Arena, Pool};
 use super::{READ_BYTES, read_exact};
 use octo_core::{Error, Target, TargetFile};
 use std::cmp::{Ordering as CmpOrdering, Reverse};
 use std::collections::BinaryHeap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
-/// A sorter may always use this much, so that many of them at once make progress when the pool is empty.
-const OWN_BYTES: usize = 128 << 10;
-/// What a sorter takes from the pool at a time.
-const STEP_BYTES: usize = 256 << 10;
 /// Runs merged at once; more are merged into one first, so that read buffers stay bounded.
 const RUNS_MAX: usize = 64;
 /// The buffers of all runs of a merge together, however many runs there are.
 const MERGE_BYTES: usize = 512 << 10;
 /// Length of the record and of its key, before each record of a run.
 const HEAD_BYTES: usize = 8;
-
-/// Memory shared by all sorters of a run of the engine.
-#[derive(Debug)]
-pub struct Pool(AtomicI64);
-
-impl Pool {
-    /// A pool of so many bytes.
-    pub fn new(bytes: usize) -> Arc<Pool> {
-        Arc::new(Pool(AtomicI64::new(i64::try_from(bytes).unwrap_or(i64::MAX))))
-    }
-
-    fn take(&self, bytes: usize) -> bool {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let taken = self.0.fetch_sub(bytes, Ordering::Relaxed) >= bytes;
-        if !taken {
-            self.0.fetch_add(bytes, Ordering::Relaxed);
-        }
-        taken
-    }
-
-    #[cfg(test)]
-    pub fn is_full(&self, bytes: usize) -> bool {
-        usize::try_from(self.0.load(Ordering::Relaxed)) == Ok(bytes)
-    }
-
-    fn give(&self, bytes: usize) {
-        self.0.fetch_add(i64::try_from(bytes).unwrap_or(0), Ordering::Relaxed);
-    }
-}
 
 /// A key and a value.
 #[derive(Debug, Clone)]
@@ -104,8 +70,6 @@ struct Run {
 /// Takes records in any order.
 pub struct Sorter<'a> {
     target: &'a dyn Target,
-    pool: Arc<Pool>,
-    granted: usize,
     arena: Arena,
     runs: Vec<Run>,
     file: Option<Box<dyn TargetFile>>,
@@ -116,28 +80,17 @@ pub struct Sorter<'a> {
 impl<'a> Sorter<'a> {
     /// An empty sorter whose scratch files `target` gives.
     pub fn new(target: &'a dyn Target, pool: &Arc<Pool>) -> Sorter<'a> {
-        Sorter {
-            target,
-            pool: Arc::clone(pool),
-            granted: 0,
-            arena: Arena::default(),
-            runs: Vec::new(),
-            file: None,
-            file_bytes: 0,
-            count: 0,
-        }
+        Sorter { target, arena: Arena::new(pool), runs: Vec::new(), file: None, file_bytes: 0, count: 0 }
     }
 
     /// Adds a record.
     pub fn push(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
-        if self.arena.bytes() + key.len() + value.len() > OWN_BYTES + self.granted {
-            if self.pool.take(STEP_BYTES) {
-                self.granted += STEP_BYTES;
-            } else if !self.arena.is_empty() {
-                self.spill()?;
+        if !self.arena.push(key, value) {
+            self.spill()?;
+            if !self.arena.push(key, value) {
+                return Err(Error::new(octo_core::Code::TargetFailed, "an entry is larger than can be sorted"));
             }
         }
-        self.arena.push(key, value);
         self.count += 1;
         Ok(())
     }
@@ -170,7 +123,7 @@ impl<'a> Sorter<'a> {
         let mut writer = RunWriter::new(self.target.scratch()?, 0);
         for record in Merged::new(&*old, &self.runs)? {
             let record = record?;
-            writer.push(&record.bytes, u32::try_from(record.key_len).unwrap_or(0))?;
+            writer.push(&record.bytes, record.key_len)?;
         }
         self.runs.clear();
         self.file_bytes = 0;
@@ -183,41 +136,19 @@ impl<'a> Sorter<'a> {
             self.spill()?;
         }
         self.arena.sort();
-        if !self.runs.is_empty() {
-            self.arena = Arena::default();
-            self.pool.give(std::mem::take(&mut self.granted));
-        }
-        Ok(Sorted {
-            pool: Arc::clone(&self.pool),
-            granted: std::mem::take(&mut self.granted),
-            arena: std::mem::take(&mut self.arena),
-            runs: std::mem::take(&mut self.runs),
-            file: self.file.take(),
-            count: self.count,
-        })
-    }
-}
-
-impl Drop for Sorter<'_> {
-    fn drop(&mut self) {
-        self.pool.give(self.granted);
+        // What lies in the file needs no memory any more.
+        let arena = Some(self.arena).filter(|_| self.runs.is_empty());
+        Ok(Sorted { arena, runs: self.runs, file: self.file, count: self.count })
     }
 }
 
 /// Sorted records, readable as often as needed.
 pub struct Sorted {
-    pool: Arc<Pool>,
-    granted: usize,
-    arena: Arena,
+    /// The records, unless they are in the file.
+    arena: Option<Arena>,
     runs: Vec<Run>,
     file: Option<Box<dyn TargetFile>>,
     count: u64,
-}
-
-impl Drop for Sorted {
-    fn drop(&mut self) {
-        self.pool.give(self.granted);
-    }
 }
 
 impl Sorted {
@@ -232,8 +163,8 @@ impl Sorted {
             return Merged::new(&**file, &self.runs)?
                 .try_for_each(|record| record.and_then(|r| show(r.key(), r.value())));
         }
-        self.arena.iter().try_for_each(|(bytes, key_len)| {
-            let (key, value) = bytes.split_at(key_len as usize);
+        self.arena.iter().flat_map(Arena::iter).try_for_each(|(bytes, key_len)| {
+            let (key, value) = bytes.split_at(key_len);
             show(key, value)
         })
     }
@@ -243,7 +174,7 @@ impl Sorted {
         if let Some(file) = &self.file {
             return Ok(Box::new(Merged::new(&**file, &self.runs)?));
         }
-        Ok(Box::new(self.arena.records().map(Ok)))
+        Ok(Box::new(self.arena.iter().flat_map(Arena::records).map(Ok)))
     }
 }
 
@@ -259,9 +190,9 @@ impl RunWriter {
         RunWriter { file, at, buffer: Vec::with_capacity(4 * READ_BYTES) }
     }
 
-    fn push(&mut self, bytes: &[u8], key_len: u32) -> Result<(), Error> {
+    fn push(&mut self, bytes: &[u8], key_len: usize) -> Result<(), Error> {
         self.buffer.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-        self.buffer.extend_from_slice(&key_len.to_le_bytes());
+        self.buffer.extend_from_slice(&u32::try_from(key_len).unwrap_or(0).to_le_bytes());
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= 3 * READ_BYTES { self.flush() } else { Ok(()) }
     }
