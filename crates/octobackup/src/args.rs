@@ -3,7 +3,7 @@
 #[cfg(unix)]
 use crate::remote::args::{
     CredentialCommand, DigestArgs, HostCommand, JobCommand, NotifyCommand, ReportArgs, RunArgs, RunIdArgs, RunsArgs,
-    ScheduleArgs, ServeArgs,
+    ScheduleArgs, ServeArgs, TOKEN_EXAMPLES, TokenCommand, UserCommand,
 };
 use clap::{Args, Parser, Subcommand};
 use octo_server::recipe::{CompareBy, EncryptWhen, Intent, MetadataKept, MinDialect};
@@ -139,6 +139,17 @@ pub enum Command {
     /// Pair, show and revoke the machines whose agents this server talks to
     #[command(subcommand)]
     Host(HostCommand),
+    #[cfg(unix)]
+    /// Set who may log on to the server, and what they may do
+    #[command(subcommand)]
+    User(UserCommand),
+    #[cfg(unix)]
+    /// Make and remove API tokens, for programs and for this command line on another machine
+    #[command(subcommand, after_long_help = TOKEN_EXAMPLES)]
+    Token(TokenCommand),
+    #[cfg(unix)]
+    /// Show the link with which the server's first administrator is made
+    SetupLink(ServeArgs),
     #[cfg(not(unix))]
     /// Not on Windows yet: the server, its jobs and what is done with them. Let Task Scheduler start "sync" meanwhile
     #[command(name = NOT_ON_WINDOWS[0], visible_aliases = NOT_ON_WINDOWS[1..].iter().copied())]
@@ -147,8 +158,22 @@ pub enum Command {
 
 /// What needs the server, which so far is for Unix only.
 #[cfg(any(test, not(unix)))]
-pub const NOT_ON_WINDOWS: &[&str] =
-    &["serve", "job", "run", "runs", "report", "cancel", "schedule", "digest", "notify", "credential", "host"];
+pub const NOT_ON_WINDOWS: &[&str] = &[
+    "serve",
+    "job",
+    "run",
+    "runs",
+    "report",
+    "cancel",
+    "schedule",
+    "digest",
+    "notify",
+    "credential",
+    "host",
+    "user",
+    "token",
+    "setup-link",
+];
 
 /// A command that this system does not have, whatever is asked of it.
 #[cfg(not(unix))]

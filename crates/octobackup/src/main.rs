@@ -65,6 +65,12 @@ fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
         (Command::Credential(command), _) => Ok(remote::code(remote::credential(&command))),
         #[cfg(unix)]
         (Command::Host(command), _) => Ok(remote::code(remote::host(&command))),
+        #[cfg(unix)]
+        (Command::User(command), _) => Ok(remote::code(remote::user(&command))),
+        #[cfg(unix)]
+        (Command::Token(command), _) => Ok(remote::code(remote::token(&command))),
+        #[cfg(unix)]
+        (Command::SetupLink(args), _) => Ok(remote::code(remote::setup_link(&args))),
         #[cfg(not(unix))]
         (Command::NotHere(_), _) => {
             let what = "the server and its jobs are not on Windows yet; \"octobackup sync\" is, and Task Scheduler can start it";

@@ -43,7 +43,7 @@ impl PasswordFrom {
     /// The password of `account`.
     pub fn read(&self, account: &str) -> Result<Zeroizing<String>, Error> {
         match self {
-            PasswordFrom::File(path) => from_file(path),
+            PasswordFrom::File(path) => secret_file("--password-file", path),
             PasswordFrom::Stdin => one_line(std::io::stdin().lock(), "--password-stdin"),
             PasswordFrom::EnvironmentOrTerminal => match std::env::var(VARIABLE) {
                 Ok(text) => one_line(Zeroizing::new(text).as_bytes(), VARIABLE),
@@ -86,10 +86,10 @@ fn needs_password(logon: LogonBy, from: &PasswordFrom) -> Result<bool, Error> {
     }
 }
 
-/// The permissions are those of the open file, so that nobody can exchange it in between. On Windows its access list is not
+/// The line in a file that an option names. The permissions are those of the open file, so that nobody can exchange it in between. On Windows its access list is not
 /// looked at.
-fn from_file(path: &Path) -> Result<Zeroizing<String>, Error> {
-    let name = format!("--password-file {}", path.display());
+pub fn secret_file(option: &str, path: &Path) -> Result<Zeroizing<String>, Error> {
+    let name = format!("{option} {}", path.display());
     let failed = |e: std::io::Error| usage(format!("{name}: {e}"));
     let file = std::fs::File::open(path).map_err(failed)?;
     #[cfg(unix)]

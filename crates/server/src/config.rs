@@ -1,13 +1,16 @@
 //! `octobackup.toml`: the few things that a server must know before it can open its database. Everything else is in there.
 
+use crate::api::Tls;
 use crate::refusal::{Kind, Refusal};
 use crate::runner::Limits;
 use serde::Deserialize;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// Where the server listens, and where the command line looks for it.
 pub const SOCKET: &str = "/run/octobackup/octobackup.sock";
+/// Where the API answers over TCP unless told otherwise.
+pub const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8734);
 /// A file that is larger was named by mistake.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -20,11 +23,111 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the command line finds the server; `None` for the usual place.
     socket: Option<PathBuf>,
+    /// The API over TCP.
+    #[serde(default)]
+    pub http: HttpSettings,
     /// Where agents find the server; `None`: nobody is listened for.
     pub agents: Option<Agents>,
     /// How many runs at once.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// The entrance over TCP, ready to be opened.
+pub struct Listen {
+    /// Where.
+    pub address: SocketAddr,
+    /// `None`: without TLS, which is for loopback only.
+    pub tls: Option<Tls>,
+}
+
+/// Where the API answers over TCP, and how it proves itself. Elsewhere than on loopback only with TLS.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpSettings {
+    /// An address and a port, or "none".
+    #[serde(default)]
+    listen: At,
+    /// TLS with a certificate of one's own, and those that vouch for it, in PEM.
+    certificate: Option<PathBuf>,
+    /// Its private key.
+    key: Option<PathBuf>,
+    /// TLS with a certificate that the server makes for these names and addresses.
+    #[serde(default)]
+    generate_for: Vec<String>,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+enum At {
+    Nowhere,
+    Address(SocketAddr),
+}
+
+impl Default for At {
+    fn default() -> At {
+        At::Address(HTTP)
+    }
+}
+
+impl TryFrom<String> for At {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<At, String> {
+        if text == "none" {
+            return Ok(At::Nowhere);
+        }
+        let address = text.parse().map(At::Address);
+        address.map_err(|_| {
+            format!("{text:?} is not allowed; allowed are an address and a port, as \"{HTTP}\", and \"none\"")
+        })
+    }
+}
+
+impl HttpSettings {
+    /// What is wrong shall be known before anything is opened.
+    fn check(&self) -> Result<(), Refusal> {
+        let is_own = self.certificate.is_some();
+        if is_own != self.key.is_some() {
+            return Err(Refusal::field("http", "certificate and key belong together"));
+        }
+        if is_own && !self.generate_for.is_empty() {
+            return Err(Refusal::field("http", "either certificate and key, or generate_for"));
+        }
+        let At::Address(address) = self.listen else { return Ok(()) };
+        if !is_own && self.generate_for.is_empty() && !address.ip().to_canonical().is_loopback() {
+            let allowed = "elsewhere than on loopback TLS is needed: certificate and key, or generate_for = [\"NAME\"]";
+            return Err(Refusal::field("http.listen", format!("{address}: {allowed}")));
+        }
+        Ok(())
+    }
+
+    /// Ready to be opened, with what TLS needs; `None`: there is no such entrance.
+    pub fn listen(&self, data_dir: &Path) -> Result<Option<Listen>, Refusal> {
+        let At::Address(address) = self.listen else { return Ok(None) };
+        let tls = match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => Some(Tls::read(certificate, key)?),
+            _ if self.generate_for.is_empty() => None,
+            _ => Some(Tls::generated(data_dir, &self.generate_for)?),
+        };
+        Ok(Some(Listen { address, tls }))
+    }
+
+    /// What people call it: in the link for the setup. `address` is where it really listens.
+    pub fn url(&self, address: SocketAddr) -> String {
+        let scheme = if self.certificate.is_some() || !self.generate_for.is_empty() { "https" } else { "http" };
+        let host = match (self.generate_for.first(), address.ip()) {
+            (Some(name), _) => name.clone(),
+            (None, ip) if !ip.is_unspecified() => return format!("{scheme}://{address}"),
+            _ => {
+                let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+                if name.trim().is_empty() { "localhost".into() } else { name.trim().to_owned() }
+            }
+        };
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        format!("{scheme}://{host}:{}", address.port())
+    }
 }
 
 /// Listening for agents.
@@ -54,16 +157,27 @@ impl Config {
     /// Reads the text.
     pub fn parse(text: &str) -> Result<Config, Refusal> {
         let config: Config = toml::from_str(text).map_err(|e| Refusal::new(Kind::Invalid, e.to_string().trim_end()))?;
-        for (field, path) in [("data_dir", Some(&config.data_dir)), ("socket", config.socket.as_ref())] {
+        for (field, path) in [
+            ("data_dir", Some(&config.data_dir)),
+            ("socket", config.socket.as_ref()),
+            ("http.certificate", config.http.certificate.as_ref()),
+            ("http.key", config.http.key.as_ref()),
+        ] {
             if path.is_some_and(|path| !path.is_absolute()) {
                 return Err(Refusal::field(field, "it must be an absolute path"));
             }
         }
+        config.http.check()?;
         let Limits { runs_max, runs_per_host_max, runs_per_disk_max } = config.limits;
         if [runs_max, runs_per_host_max, runs_per_disk_max].iter().any(|limit| !(1..=64).contains(limit)) {
             return Err(Refusal::field("limits", "each limit is from 1 to 64"));
         }
         Ok(config)
+    }
+
+    /// The file with the link for the first administrator.
+    pub fn setup_link(&self) -> PathBuf {
+        self.data_dir.join("setup-link")
     }
 
     /// Where the server listens.
@@ -79,7 +193,29 @@ mod tests {
     #[test]
     fn an_empty_file_is_enough() {
         let config = Config::parse("").unwrap();
+        let here = config.http.listen(Path::new("/")).unwrap().unwrap();
+        assert!(here.address.ip().is_loopback() && here.tls.is_none());
         assert_eq!((config.data_dir, config.limits), (data_dir(), Limits::default()));
+    }
+
+    #[test]
+    fn what_people_call_the_server_is_in_its_link() {
+        for (settings, listens_at, url) in [
+            ("", "127.0.0.1:8734", "http://127.0.0.1:8734"),
+            ("listen = \"[::1]:0\"", "[::1]:5", "http://[::1]:5"),
+            ("listen = \"0.0.0.0:0\"\ngenerate_for = [\"b.example\"]", "0.0.0.0:443", "https://b.example:443"),
+            ("listen = \"[::]:0\"\ngenerate_for = [\"fd00::1\"]", "[::]:443", "https://[fd00::1]:443"),
+            ("certificate = \"/c\"\nkey = \"/k\"", "10.0.0.1:1", "https://10.0.0.1:1"),
+        ] {
+            let config = Config::parse(&format!("[http]\n{settings}")).unwrap();
+            assert_eq!(config.http.url(listens_at.parse().unwrap()), url);
+        }
+    }
+
+    #[test]
+    fn nothing_is_listened_at_where_that_is_wished() {
+        let config = Config::parse("[http]\nlisten = \"none\"").unwrap();
+        assert!(config.http.listen(Path::new("/")).unwrap().is_none());
     }
 
     #[test]
@@ -91,6 +227,13 @@ mod tests {
             ("socket = 3", "line 1"),
             ("[agents]\nlisten = \"here\"", "line 2"),
             ("[limits]\nruns_max = 0", "1 to 64"),
+            ("[http]\nlisten = \"here\"", "line 2"),
+            ("[http]\nlisten = \"here\"", "an address and a port"),
+            ("[http]\nlisten = \"0.0.0.0:80\"", "TLS"),
+            ("[http]\nlisten = \"[::ffff:10.0.0.1]:80\"", "TLS"),
+            ("[http]\ncertificate = \"/c\"", "belong together"),
+            ("[http]\nkey = \"k\"", "absolute"),
+            ("[http]\ncertificate = \"/c\"\nkey = \"/k\"\ngenerate_for = [\"x\"]", "either"),
         ] {
             let refusal = Config::parse(text).unwrap_err();
             assert!(refusal.to_string().contains(word), "{text}: {refusal}");

@@ -12,14 +12,17 @@
 //! - [`service`]: everything that may be done with a server, with its checks and its line in the audit log. A new ability
 //!   begins here.
 //! - [`notify`]: who is told what, and the postman who takes it to them.
+//! - [`access`]: roles, passwords, secrets that prove who asks, and how often one may try. Never decides what a route needs.
 //! - [`report`]: what is told of a run, as data, text and HTML; pure.
 //! - [`api`]: REST over the service, and its client; the only asynchronous room.
-//! - [`serve`]: puts it all together. [`config`]: what must be known before the database is open.
+//! - [`serve`]: puts it all together. [`setup`]: the way in for the first administrator. [`config`]: what must be known before the database is open.
 //!
 //! Serving needs a Unix so far (its entrance is a socket that knows its peer); the rest is on Windows too.
 //!
 //! Never: decide about files (that is the engine's), remember work only in memory, let a secret out, print.
 
+#[cfg(unix)]
+pub mod access;
 #[cfg(unix)]
 pub mod api;
 pub mod clock;
@@ -42,6 +45,8 @@ pub mod schedule;
 pub mod serve;
 #[cfg(unix)]
 pub mod service;
+#[cfg(unix)]
+pub mod setup;
 #[cfg(unix)]
 pub mod shared;
 pub mod store;

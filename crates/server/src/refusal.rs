@@ -16,8 +16,16 @@ pub enum Kind {
     NotFound,
     /// Somebody else was faster, or the thing is not in a state for this.
     Conflict,
+    /// Nobody knows who asks.
+    Unauthenticated,
     /// Whoever asks may not.
     Forbidden,
+    /// The address knows no such method.
+    NoSuchMethod,
+    /// What was sent is larger than anything that makes sense.
+    TooLarge,
+    /// It was tried too often.
+    TooOften,
     /// The server failed.
     Internal,
 }
@@ -29,7 +37,11 @@ impl Kind {
             Kind::Invalid => 422,
             Kind::NotFound => 404,
             Kind::Conflict => 409,
+            Kind::Unauthenticated => 401,
             Kind::Forbidden => 403,
+            Kind::NoSuchMethod => 405,
+            Kind::TooLarge => 413,
+            Kind::TooOften => 429,
             Kind::Internal => 500,
         }
     }
@@ -40,7 +52,11 @@ impl Kind {
             Kind::Invalid => "what was given makes no sense",
             Kind::NotFound => "there is no such thing",
             Kind::Conflict => "not possible as things are",
+            Kind::Unauthenticated => "who asks is not known",
             Kind::Forbidden => "not allowed",
+            Kind::NoSuchMethod => "there is no such method here",
+            Kind::TooLarge => "too large",
+            Kind::TooOften => "too often",
             Kind::Internal => "the server failed",
         }
     }

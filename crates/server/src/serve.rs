@@ -7,6 +7,7 @@ use crate::notify::postman::Postman;
 use crate::refusal::{Kind, Refusal};
 use crate::runner::Runner;
 use crate::service::Service;
+use crate::setup;
 use crate::shared::Shared;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -22,6 +23,10 @@ use std::sync::Arc;
 pub trait Journal: Sync {
     /// It answers from now on.
     fn ready(&self, socket: &Path);
+    /// It also answers at this address.
+    fn answers(&self, url: &str);
+    /// There are no users yet: what the first of them needs is in this file.
+    fn awaits_setup(&self, link: &Path);
     /// It listens for agents here.
     fn hears_agents(&self, address: SocketAddr);
     /// Something did not work; it is tried again.
@@ -39,10 +44,20 @@ pub fn serve(config: &Config, stop: &Cancel, journal: &dyn Journal) -> Result<()
     let heard = heard.map(|hub| shared.hub.get_or_init(|| hub).address());
     let runner = Runner::new(shared.clone(), config.limits);
     let postman = Postman::new(shared.clone());
-    let http = Http::start(Service::new(shared), &config.socket())?;
+    let service = Service::new(shared.clone());
+    let http = Http::start(service.clone(), &config.socket(), config.http.listen(&config.data_dir)?)?;
+    let url = http.address().map(|address| config.http.url(address));
+    let link = shared.setup_link.get_or_init(|| config.setup_link());
+    let awaits_setup = setup::offer(&service, link, url.as_deref())?;
     journal.ready(&config.socket());
     if let Some(address) = heard {
         journal.hears_agents(address);
+    }
+    if let Some(url) = url {
+        journal.answers(&url);
+    }
+    if awaits_setup {
+        journal.awaits_setup(link);
     }
     let complain = |refusal: &Refusal| journal.complain(refusal);
     std::thread::scope(|threads| {

@@ -1,11 +1,13 @@
 //! What the rooms of one running server share.
 
+use crate::access::Throttle;
 use crate::live::Live;
 use crate::moment::Moment;
 use crate::store::Store;
 use crate::vault::Vault;
 use octo_agent::Hub;
 use octo_core::Clock;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +23,10 @@ pub struct Shared {
     pub live: Live,
     /// Where agents are connected, once the server listens for them.
     pub hub: OnceLock<Hub>,
+    /// Where the link for the first administrator is, if one is offered.
+    pub setup_link: OnceLock<PathBuf>,
+    /// Who failed to log on, and how often.
+    pub throttle: Throttle,
     runner: Bell,
     postman: Bell,
 }
@@ -52,6 +58,8 @@ impl Shared {
             clock,
             live: Live::default(),
             hub: OnceLock::new(),
+            setup_link: OnceLock::new(),
+            throttle: Throttle::default(),
             runner: Bell::default(),
             postman: Bell::default(),
         }

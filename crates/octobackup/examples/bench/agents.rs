@@ -113,7 +113,7 @@ impl<'a> Bench<'a> {
             std::thread::sleep(LOOK_EVERY);
         }
         let config = format!(
-            "data_dir = {:?}\nsocket = {:?}\n[agents]\nlisten = \"127.0.0.1:0\"\n",
+            "data_dir = {:?}\nsocket = {:?}\nhttp.listen = \"none\"\n[agents]\nlisten = \"127.0.0.1:0\"\n",
             folder.join("data"),
             folder.join("socket")
         );

@@ -1,6 +1,7 @@
 //! Everything that talks to a server: turns arguments into requests, and answers into lines. It must know nothing that
 //! another program could not ask the API for.
 
+mod access;
 pub mod args;
 mod credential;
 mod host;
@@ -10,6 +11,7 @@ mod run;
 mod serve;
 mod table;
 
+pub use access::{setup_link, token, user};
 pub use credential::credential;
 pub use host::host;
 pub use job::{job, schedule};
@@ -34,13 +36,15 @@ pub fn code(ended: Ended) -> u8 {
         exit::complain(&refusal.to_string());
         match refusal.kind {
             Kind::Invalid | Kind::NotFound => exit::USAGE,
-            Kind::Conflict | Kind::Forbidden | Kind::Internal => exit::FAILED,
+            _ => exit::FAILED,
         }
     })
 }
 
 fn client(server: &ServerArgs) -> Result<Client, Refusal> {
-    Client::local(&server.socket)
+    let (Some(url), Some(file)) = (&server.url, &server.token_file) else { return Client::local(&server.socket) };
+    let token = crate::password::secret_file("--token-file", file)?;
+    Client::remote(url, &token, server.ca_file.as_deref())
 }
 
 /// A zone as it was typed.

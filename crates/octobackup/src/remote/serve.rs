@@ -25,6 +25,14 @@ impl Journal for Printed {
         print(&format!("octobackup serves at {}", socket.display()));
     }
 
+    fn answers(&self, url: &str) {
+        print(&format!("answers at {url}"));
+    }
+
+    fn awaits_setup(&self, link: &Path) {
+        print(&format!("nobody can log on yet; the link for the first administrator is in {}", link.display()));
+    }
+
     fn hears_agents(&self, address: SocketAddr) {
         print(&format!("listens for agents at {address}"));
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails in no other way")]
 
+mod access;
 mod agent;
 mod connection;
 mod doctor;

@@ -29,7 +29,9 @@ impl<'a> Server<'a> {
     pub fn start_with(world: &'a World, settings: &str, variables: &[(&str, &str)]) -> Server<'a> {
         let config = world.path("octobackup.toml");
         let (data, socket) = (world.path("data"), world.path("socket"));
-        fs::write(&config, format!("data_dir = {data:?}\nsocket = {socket:?}\n{settings}")).unwrap();
+        // Others use the usual port at the same time.
+        let http = if settings.contains("[http]") { "" } else { "http.listen = \"none\"\n" };
+        fs::write(&config, format!("data_dir = {data:?}\nsocket = {socket:?}\n{http}{settings}")).unwrap();
         let args = [OsString::from("serve"), "--config".into(), config.into()];
         let mut command = world.program(&args.iter().map(AsRef::as_ref).collect::<Vec<_>>());
         let mut child = command.envs(variables.iter().copied()).stderr(Stdio::inherit()).spawn().unwrap();

@@ -1,17 +1,18 @@
-//! The other end of the API, for the command line: synchronous, over the local socket.
+//! The other end of the API, for the command line: synchronous, over the local socket or with a token.
 
+use super::dial::{Way, unreachable};
 use super::problem::MEDIA_TYPE;
+use crate::access::Secret;
 use crate::refusal::{Kind, Refusal};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use tokio::net::UnixStream;
+use std::path::Path;
 use tokio::runtime::Runtime;
+use zeroize::Zeroizing;
 
 /// No answer of ours is larger.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -21,15 +22,27 @@ const EVENT_BYTES_MAX: usize = 1 << 20;
 /// A connection to a server, made anew for each request.
 pub struct Client {
     runtime: Runtime,
-    socket: PathBuf,
+    way: Way,
+    token: Option<HeaderValue>,
 }
 
 impl Client {
     /// To the server that listens at this socket.
     pub fn local(socket: &Path) -> Result<Client, Refusal> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| Refusal::new(Kind::Internal, e))?;
-        Ok(Client { runtime, socket: socket.to_owned() })
+        Ok(Client { runtime: runtime()?, way: Way::Socket(socket.to_owned()), token: None })
+    }
+
+    /// To the server at `url`, as whoever the token is for. It is trusted if `ca_file` vouches for it; without one, if this
+    /// machine's certificates do.
+    pub fn remote(url: &str, token: &str, ca_file: Option<&Path>) -> Result<Client, Refusal> {
+        let way = Way::to_url(url, ca_file)?;
+        // Not repeated: it is a secret.
+        let wrong = || Refusal::field("--token-file", "it does not hold an API token; allowed is octo_ and 64 digits");
+        let token = Secret::parse(token).ok_or_else(wrong)?;
+        let header = Zeroizing::new(format!("Bearer {}", token.reveal()));
+        let mut header = HeaderValue::from_str(&header).map_err(|_| wrong())?;
+        header.set_sensitive(true);
+        Ok(Client { runtime: runtime()?, way, token: Some(header) })
     }
 
     /// Looks something up; `path` begins after `/api/v1`.
@@ -87,17 +100,20 @@ impl Client {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response<Incoming>, Refusal> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|e| self.unreachable(&e))?;
+        let stream = self.way.dial().await.map_err(|e| unreachable(&self.way, &e))?;
         let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| self.lost(&e))?;
+            hyper::client::conn::http1::handshake(stream).await.map_err(|e| self.lost(&e))?;
         tokio::spawn(connection);
         let body = body.map(Value::to_string).unwrap_or_default();
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("/api/v1{path}"))
-            .header(HOST, "localhost")
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)));
+            .header(HOST, self.way.host())
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token);
+        }
+        let request = request.body(Full::new(Bytes::from(body)));
         let request = request.map_err(|e| Refusal::new(Kind::Invalid, format!("{path:?} is no address: {e}")))?;
         let response = sender.send_request(request).await.map_err(|e| self.lost(&e))?;
         if response.status().is_success() {
@@ -111,17 +127,14 @@ impl Client {
         }))
     }
 
-    fn unreachable(&self, why: &std::io::Error) -> Refusal {
-        let hint = match why.kind() {
-            std::io::ErrorKind::PermissionDenied => "you must be root, the service's user, or in the group octobackup",
-            _ => "is it running? Start it with: octobackup serve --config octobackup.toml",
-        };
-        Refusal::new(Kind::Internal, format!("no server at {}: {why}; {hint}", self.socket.display()))
-    }
-
     fn lost(&self, why: &hyper::Error) -> Refusal {
         Refusal::new(Kind::Internal, format!("the connection to the server was lost: {why}"))
     }
+}
+
+fn runtime() -> Result<Runtime, Refusal> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|e| Refusal::new(Kind::Internal, e))
 }
 
 async fn read(response: Response<Incoming>) -> Result<Bytes, Refusal> {

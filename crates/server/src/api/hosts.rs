@@ -1,10 +1,9 @@
 //! The routes of machines with agents.
 
-use super::problem::body;
+use super::problem::{Name, Sent, body};
 use super::routes::{From, caller, done, told};
 use crate::service::Service;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -19,15 +18,15 @@ pub(super) async fn hosts(State(service): State<Service>) -> Response {
     told(service, StatusCode::OK, Service::hosts).await
 }
 
-pub(super) async fn host(State(service): State<Service>, Path(name): Path<String>) -> Response {
+pub(super) async fn host(State(service): State<Service>, Name(name): Name) -> Response {
     told(service, StatusCode::OK, move |service| service.host(&name)).await
 }
 
-pub(super) async fn add_host(State(service): State<Service>, from: From, bytes: Bytes) -> Response {
+pub(super) async fn add_host(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
     let add = move |service: &Service| service.add_host(&caller(from), &body::<NewHost>(&bytes)?.name);
     told(service, StatusCode::CREATED, add).await
 }
 
-pub(super) async fn revoke_host(State(service): State<Service>, from: From, Path(name): Path<String>) -> Response {
+pub(super) async fn revoke_host(State(service): State<Service>, from: From, Name(name): Name) -> Response {
     done(service, move |service| service.revoke_host(&caller(from), &name)).await
 }

@@ -1,12 +1,11 @@
 //! Routes: who is told what, and how it reaches them.
 
-use super::problem::{Asked, body};
+use super::problem::{Asked, Name, Sent, body};
 use super::routes::{From, PAGE, Page, caller, done, told};
 use crate::notify::{MailServer, Recipient};
 use crate::refusal::Refusal;
 use crate::service::Service;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -35,8 +34,8 @@ pub(super) async fn recipients(State(service): State<Service>) -> Response {
 pub(super) async fn set_recipient(
     State(service): State<Service>,
     from: From,
-    Path(name): Path<String>,
-    bytes: Bytes,
+    Name(name): Name,
+    Sent(bytes): Sent,
 ) -> Response {
     let set = move |service: &Service| {
         let recipient = Recipient { name, ..body(&bytes)? };
@@ -45,11 +44,11 @@ pub(super) async fn set_recipient(
     told(service, StatusCode::OK, set).await
 }
 
-pub(super) async fn remove_recipient(State(service): State<Service>, from: From, Path(name): Path<String>) -> Response {
+pub(super) async fn remove_recipient(State(service): State<Service>, from: From, Name(name): Name) -> Response {
     done(service, move |service| service.remove_recipient(&caller(from), &name)).await
 }
 
-pub(super) async fn test_recipient(State(service): State<Service>, from: From, Path(name): Path<String>) -> Response {
+pub(super) async fn test_recipient(State(service): State<Service>, from: From, Name(name): Name) -> Response {
     told(service, StatusCode::ACCEPTED, move |service| service.test_recipient(&caller(from), &name)).await
 }
 
@@ -57,7 +56,7 @@ pub(super) async fn mail_server(State(service): State<Service>) -> Response {
     told(service, StatusCode::OK, Service::mail_server).await
 }
 
-pub(super) async fn set_mail_server(State(service): State<Service>, from: From, bytes: Bytes) -> Response {
+pub(super) async fn set_mail_server(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
     done(service, move |service| service.set_mail_server(&caller(from), &body::<MailServer>(&bytes)?)).await
 }
 
@@ -65,7 +64,7 @@ pub(super) async fn outbox(State(service): State<Service>, Asked(page): Asked<Pa
     told(service, StatusCode::OK, move |service| service.outbox(page.before, page.limit.unwrap_or(PAGE))).await
 }
 
-pub(super) async fn letter(State(service): State<Service>, Path(id): Path<String>) -> Response {
+pub(super) async fn letter(State(service): State<Service>, Name(id): Name) -> Response {
     let look = move |service: &Service| {
         let id = id.parse().map_err(|_| Refusal::not_found("letter", format!("{id:?}")))?;
         service.letter(id)
@@ -81,7 +80,7 @@ pub(super) async fn digest_schedule(State(service): State<Service>) -> Response 
     told(service, StatusCode::OK, |service| Ok(When { schedule: service.digest_schedule()? })).await
 }
 
-pub(super) async fn set_digest_schedule(State(service): State<Service>, from: From, bytes: Bytes) -> Response {
+pub(super) async fn set_digest_schedule(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
     let set = move |service: &Service| service.set_digest_schedule(&caller(from), &body::<When>(&bytes)?.schedule);
     done(service, set).await
 }

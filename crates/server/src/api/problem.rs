@@ -2,9 +2,10 @@
 
 use crate::refusal::{Kind, Refusal};
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +17,11 @@ pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        respond(status, MEDIA_TYPE, &to_problem(&self))
+        let mut response = respond(status, MEDIA_TYPE, &to_problem(&self));
+        if self.kind == Kind::Unauthenticated {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
 }
 
@@ -59,5 +64,39 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
         query
             .map(|Query(asked)| Asked(asked))
             .map_err(|e| Refusal::new(Kind::Invalid, format!("the query: {}", e.body_text())))
+    }
+}
+
+/// The same where what serde would say of a value could be a secret: only what is allowed is told.
+pub(super) fn secret_body<T: DeserializeOwned>(bytes: &Bytes, allowed: &str) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes).map_err(|_| Refusal::new(Kind::Invalid, format!("the body: allowed is {allowed}")))
+}
+
+/// The body as it was sent.
+pub(super) struct Sent(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Sent, Refusal> {
+        let refused = |rejection: BytesRejection| {
+            let is_large = rejection.status() == StatusCode::PAYLOAD_TOO_LARGE;
+            let kind = if is_large { Kind::TooLarge } else { Kind::Invalid };
+            Refusal::new(kind, format!("the body: {}", rejection.body_text()))
+        };
+        Bytes::from_request(request, state).await.map(Sent).map_err(refused)
+    }
+}
+
+/// The one name or number in the path.
+pub(super) struct Name(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Name, Refusal> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(name)| Name(name))
+            .map_err(|e| Refusal::new(Kind::NotFound, format!("the address: {}", e.body_text())))
     }
 }

@@ -1,14 +1,12 @@
 //! What each route does: reads the request, calls the service, answers.
 
-use super::problem::{Asked, answer, body};
-use super::socket::Peer;
+use super::problem::{Asked, Name, Sent, answer, body, secret_body};
 use crate::job::{JobSpec, Policy};
 use crate::launch::Once;
 use crate::moment::Moment;
 use crate::refusal::{Kind, Refusal};
 use crate::service::{Caller, Service};
-use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -18,7 +16,7 @@ use zeroize::Zeroizing;
 /// Rows of a page if nobody says how many.
 pub(super) const PAGE: u32 = 100;
 
-pub(super) type From = ConnectInfo<Peer>;
+pub(super) type From = Extension<Caller>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,7 +107,7 @@ pub(super) async fn done(
 }
 
 pub(super) fn caller(from: From) -> Caller {
-    Caller { name: from.0.to_string() }
+    from.0
 }
 
 /// A path's number.
@@ -133,20 +131,19 @@ pub(super) async fn no_such_route() -> Refusal {
     Refusal::new(Kind::NotFound, "there is no such address; the API begins at /api/v1")
 }
 
-pub(super) async fn no_such_method() -> Response {
-    let refusal = Refusal::new(Kind::NotFound, "this address does not have that method");
-    (StatusCode::METHOD_NOT_ALLOWED, refusal).into_response()
+pub(super) async fn no_such_method() -> Refusal {
+    Refusal::new(Kind::NoSuchMethod, "this address does not have that method")
 }
 
 pub(super) async fn jobs(State(service): State<Service>) -> Response {
     told(service, StatusCode::OK, Service::jobs).await
 }
 
-pub(super) async fn job(State(service): State<Service>, Path(name): Path<String>) -> Response {
+pub(super) async fn job(State(service): State<Service>, Name(name): Name) -> Response {
     told(service, StatusCode::OK, move |service| service.job(&name)).await
 }
 
-pub(super) async fn add_job(State(service): State<Service>, from: From, bytes: Bytes) -> Response {
+pub(super) async fn add_job(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
     let add = move |service: &Service| service.add_job(&caller(from), &body::<JobSpec>(&bytes)?);
     told(service, StatusCode::CREATED, add).await
 }
@@ -154,8 +151,8 @@ pub(super) async fn add_job(State(service): State<Service>, from: From, bytes: B
 pub(super) async fn change_job(
     State(service): State<Service>,
     from: From,
-    Path(name): Path<String>,
-    bytes: Bytes,
+    Name(name): Name,
+    Sent(bytes): Sent,
 ) -> Response {
     let change = move |service: &Service| {
         let change: JobChange = body(&bytes)?;
@@ -164,33 +161,29 @@ pub(super) async fn change_job(
     told(service, StatusCode::OK, change).await
 }
 
-pub(super) async fn remove_job(State(service): State<Service>, from: From, Path(name): Path<String>) -> Response {
+pub(super) async fn remove_job(State(service): State<Service>, from: From, Name(name): Name) -> Response {
     done(service, move |service| service.remove_job(&caller(from), &name)).await
 }
 
-pub(super) async fn pause_job(State(service): State<Service>, from: From, Path(name): Path<String>) -> Response {
+pub(super) async fn pause_job(State(service): State<Service>, from: From, Name(name): Name) -> Response {
     told(service, StatusCode::OK, move |service| service.pause_job(&caller(from), &name, true)).await
 }
 
-pub(super) async fn resume_job(State(service): State<Service>, from: From, Path(name): Path<String>) -> Response {
+pub(super) async fn resume_job(State(service): State<Service>, from: From, Name(name): Name) -> Response {
     told(service, StatusCode::OK, move |service| service.pause_job(&caller(from), &name, false)).await
 }
 
 pub(super) async fn start_run(
     State(service): State<Service>,
     from: From,
-    Path(name): Path<String>,
-    bytes: Bytes,
+    Name(name): Name,
+    Sent(bytes): Sent,
 ) -> Response {
     let start = move |service: &Service| service.start_run(&caller(from), &name, &body::<Once>(&bytes)?);
     told(service, StatusCode::ACCEPTED, start).await
 }
 
-pub(super) async fn slots(
-    State(service): State<Service>,
-    Path(name): Path<String>,
-    Asked(page): Asked<SlotsPage>,
-) -> Response {
+pub(super) async fn slots(State(service): State<Service>, Name(name): Name, Asked(page): Asked<SlotsPage>) -> Response {
     told(service, StatusCode::OK, move |service| service.slots(&name, page.before, page.limit.unwrap_or(PAGE))).await
 }
 
@@ -199,24 +192,20 @@ pub(super) async fn runs(State(service): State<Service>, Asked(page): Asked<Runs
     told(service, StatusCode::OK, list).await
 }
 
-pub(super) async fn run(State(service): State<Service>, Path(run): Path<String>) -> Response {
+pub(super) async fn run(State(service): State<Service>, Name(run): Name) -> Response {
     told(service, StatusCode::OK, move |service| service.run(id(&run)?)).await
 }
 
-pub(super) async fn report(State(service): State<Service>, Path(run): Path<String>) -> Response {
+pub(super) async fn report(State(service): State<Service>, Name(run): Name) -> Response {
     told(service, StatusCode::OK, move |service| service.report(id(&run)?)).await
 }
 
-pub(super) async fn told_run(State(service): State<Service>, Path(run): Path<String>) -> Response {
+pub(super) async fn told_run(State(service): State<Service>, Name(run): Name) -> Response {
     told(service, StatusCode::OK, move |service| service.told(id(&run)?)).await
 }
 
 /// The report as HTML, by the clocks of `zone`.
-pub(super) async fn page(
-    State(service): State<Service>,
-    Path(run): Path<String>,
-    Asked(asked): Asked<Zone>,
-) -> Response {
+pub(super) async fn page(State(service): State<Service>, Name(run): Name, Asked(asked): Asked<Zone>) -> Response {
     let page = move |service: &Service| {
         let name = asked.zone.as_deref().unwrap_or("UTC");
         let zone = crate::schedule::zone(name).map_err(|why| Refusal::field("zone", format!("{name:?}: {why}")))?;
@@ -230,7 +219,7 @@ pub(super) async fn page(
 
 pub(super) async fn problems(
     State(service): State<Service>,
-    Path(run): Path<String>,
+    Name(run): Name,
     Asked(page): Asked<ProblemsPage>,
 ) -> Response {
     let list =
@@ -238,7 +227,7 @@ pub(super) async fn problems(
     told(service, StatusCode::OK, list).await
 }
 
-pub(super) async fn cancel_run(State(service): State<Service>, from: From, Path(run): Path<String>) -> Response {
+pub(super) async fn cancel_run(State(service): State<Service>, from: From, Name(run): Name) -> Response {
     told(service, StatusCode::ACCEPTED, move |service| service.cancel_run(&caller(from), id(&run)?)).await
 }
 
@@ -249,24 +238,17 @@ pub(super) async fn credentials(State(service): State<Service>) -> Response {
 pub(super) async fn set_credential(
     State(service): State<Service>,
     from: From,
-    Path(name): Path<String>,
-    bytes: Bytes,
+    Name(name): Name,
+    Sent(bytes): Sent,
 ) -> Response {
     let set = move |service: &Service| {
-        // What serde would say of a value could be the secret.
-        let wrong =
-            || Refusal::new(Kind::Invalid, r#"the body: allowed is {"account": "[DOMAIN\\]NAME", "secret": "..."}"#);
-        let given: Secret = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
+        let given: Secret = secret_body(&bytes, r#"{"account": "[DOMAIN\\]NAME", "secret": "..."}"#)?;
         service.set_credential(&caller(from), &name, &given.account, &given.secret)
     };
     told(service, StatusCode::OK, set).await
 }
 
-pub(super) async fn remove_credential(
-    State(service): State<Service>,
-    from: From,
-    Path(name): Path<String>,
-) -> Response {
+pub(super) async fn remove_credential(State(service): State<Service>, from: From, Name(name): Name) -> Response {
     done(service, move |service| service.remove_credential(&caller(from), &name)).await
 }
 
@@ -274,7 +256,7 @@ pub(super) async fn defaults(State(service): State<Service>) -> Response {
     told(service, StatusCode::OK, Service::defaults).await
 }
 
-pub(super) async fn set_defaults(State(service): State<Service>, from: From, bytes: Bytes) -> Response {
+pub(super) async fn set_defaults(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
     done(service, move |service| service.set_defaults(&caller(from), &body::<Policy>(&bytes)?)).await
 }
 

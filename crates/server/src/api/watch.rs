@@ -1,10 +1,11 @@
 //! A run as it happens: server-sent events, until it ends.
 
+use super::problem::Name;
 use super::routes::{ask, id};
 use crate::live::LiveEvent;
 use crate::run::State as RunState;
 use crate::service::Service;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -24,7 +25,7 @@ struct Watch {
 }
 
 /// The events of a run from now on; the last one is `end`.
-pub(super) async fn events(State(service): State<Service>, Path(run): Path<String>) -> Response {
+pub(super) async fn events(State(service): State<Service>, Name(run): Name) -> Response {
     let run = match id(&run) {
         Ok(run) => run,
         Err(refusal) => return refusal.into_response(),

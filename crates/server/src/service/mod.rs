@@ -4,6 +4,7 @@
 //! Every method checks its input before it changes anything, and every change is in the audit log, in the same
 //! transaction. Secrets go in and never come out.
 
+mod access;
 mod credentials;
 mod digest;
 mod hosts;
@@ -11,6 +12,7 @@ mod jobs;
 mod notify;
 mod runs;
 
+pub use access::{LoggedOn, NewToken, UserView};
 pub use hosts::{HostView, Invitation};
 pub use jobs::{JobView, Upcoming};
 pub use runs::RunView;

@@ -4,6 +4,7 @@
 //! changes of each table, as functions of a connection, so that one change of several tables is one transaction. Nothing here
 //! decides. Times come from the caller. Migrations are numbered and, once released, never edited.
 
+pub mod access;
 pub mod audit;
 pub mod credentials;
 pub mod failing;
@@ -27,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
+    include_str!("migrations/0005.sql"),
 ];
 /// How long a statement waits for somebody else's look into the database.
 const BUSY: Duration = Duration::from_secs(10);

@@ -16,3 +16,9 @@ pub fn put(db: &Connection, name: &str, value: &str) -> Result<(), Refusal> {
     db.prepare_cached("INSERT OR REPLACE INTO setting VALUES (?1, ?2)")?.execute([name, value])?;
     Ok(())
 }
+
+/// Removes a value.
+pub fn remove(db: &Connection, name: &str) -> Result<(), Refusal> {
+    db.prepare_cached("DELETE FROM setting WHERE name = ?1")?.execute([name])?;
+    Ok(())
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails in no other way")]
 
 mod digest;
+mod doors;
 mod recovery;
 mod report;
 mod slots;

@@ -1,11 +1,13 @@
 //! The command line of everything that talks to a server.
 
+mod access;
 mod notify;
 
 use crate::args::AccountArgs;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
+pub use access::{TOKEN_EXAMPLES, TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, UserPasswordArgs};
 pub use notify::{DigestArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 
 /// Where the server is.
@@ -14,6 +16,15 @@ pub struct ServerArgs {
     /// The server's socket
     #[arg(long, value_name = "PATH", env = "OCTOBACKUP_SOCKET", default_value = octo_server::config::SOCKET, help_heading = "Server")]
     pub socket: PathBuf,
+    /// A server elsewhere: https://HOST:PORT
+    #[arg(long, value_name = "URL", env = "OCTOBACKUP_URL", requires = "token_file", help_heading = "Server")]
+    pub url: Option<String>,
+    /// The API token to show there, in a file that only its owner may read
+    #[arg(long, value_name = "FILE", env = "OCTOBACKUP_TOKEN_FILE", help_heading = "Server")]
+    pub token_file: Option<PathBuf>,
+    /// The certificates that vouch for it [default: those that this machine trusts]
+    #[arg(long, value_name = "FILE", env = "OCTOBACKUP_CA_FILE", help_heading = "Server")]
+    pub ca_file: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,

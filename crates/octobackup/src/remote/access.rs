@@ -1,0 +1,114 @@
+//! `octobackup user`, `token` and `setup-link`. Passwords go to the server; a token's secret goes to a private file.
+
+use super::args::{ServeArgs, TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, UserPasswordArgs};
+use super::table::table;
+use super::{Ended, client, rows, show, text, time};
+use crate::listeners::print;
+use crate::{exit, settings};
+use octo_server::Refusal;
+use octo_server::api::escaped;
+use octo_server::config::Config;
+use octo_server::refusal::Kind;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+/// Adds, lists, changes, removes.
+pub fn user(command: &UserCommand) -> Ended {
+    match command {
+        UserCommand::Add(args) => add_user(args),
+        UserCommand::List(server) => show(server, &client(server)?.get("/users")?, |answer| {
+            let cells =
+                rows(answer).iter().map(|row| vec![text(&row["name"]), text(&row["role"]), time(&row["changed_at"])]);
+            table(&["USER", "ROLE", "SET"], &cells.collect::<Vec<_>>());
+        }),
+        UserCommand::Role(args) => {
+            client(&args.server)?.put(&user_path(&args.name), &json!({"role": args.role}))?;
+            Ok(exit::COMPLETE)
+        }
+        UserCommand::Password(args) => set_password(args),
+        UserCommand::Remove(args) => {
+            client(&args.server)?.delete(&user_path(&args.name))?;
+            Ok(exit::COMPLETE)
+        }
+    }
+}
+
+fn user_path(name: &str) -> String {
+    format!("/users/{}", escaped(name))
+}
+
+fn add_user(args: &UserAddArgs) -> Ended {
+    let client = client(&args.server)?;
+    if find(&client.get("/users")?, &args.name).is_some() {
+        let why = format!("there is a user {} already; see: octobackup user --help", args.name);
+        return Err(Refusal::new(Kind::Conflict, why));
+    }
+    let password = settings::password(&args.password.password_from()).read(&args.name)?;
+    client.put(&user_path(&args.name), &json!({"role": args.role, "password": password.as_str()}))?;
+    Ok(exit::COMPLETE)
+}
+
+fn set_password(args: &UserPasswordArgs) -> Ended {
+    let client = client(&args.server)?;
+    let users = client.get("/users")?;
+    let user = find(&users, &args.name).ok_or_else(|| Refusal::not_found("user", &args.name))?;
+    let password = settings::password(&args.password.password_from()).read(&args.name)?;
+    client.put(&user_path(&args.name), &json!({"role": user["role"], "password": password.as_str()}))?;
+    Ok(exit::COMPLETE)
+}
+
+fn find<'a>(users: &'a Value, name: &str) -> Option<&'a Value> {
+    rows(users).iter().find(|user| user["name"] == name)
+}
+
+/// Makes, lists, removes.
+pub fn token(command: &TokenCommand) -> Ended {
+    match command {
+        TokenCommand::Add(args) => add_token(args),
+        TokenCommand::List(server) => show(server, &client(server)?.get("/tokens")?, |answer| {
+            let cells = rows(answer).iter().map(|row| {
+                vec![text(&row["name"]), text(&row["role"]), time(&row["expires_at"]), text(&row["made_by"])]
+            });
+            table(&["TOKEN", "ROLE", "WORKS UNTIL", "MADE BY"], &cells.collect::<Vec<_>>());
+        }),
+        TokenCommand::Remove(args) => {
+            client(&args.server)?.delete(&format!("/tokens/{}", escaped(&args.name)))?;
+            Ok(exit::COMPLETE)
+        }
+    }
+}
+
+/// The file first: a secret that cannot be written is better never made.
+fn add_token(args: &TokenAddArgs) -> Ended {
+    let client = client(&args.server)?;
+    let failed = |e: std::io::Error| Refusal::field("FILE", format!("{}: {e}", args.file.display()));
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&args.file).map_err(failed)?;
+    let body = json!({"name": args.name, "role": args.role, "days": args.days});
+    let written = client.post("/tokens", &body).and_then(|made| {
+        writeln!(file, "{}", made["secret"].as_str().unwrap_or_default())
+            .and_then(|()| file.sync_all())
+            .map_err(failed)
+            .map(|()| made)
+    });
+    let made = written.inspect_err(|_| drop(std::fs::remove_file(&args.file)))?;
+    print(&format!("{} works until {}", args.file.display(), time(&made["expires_at"])));
+    Ok(exit::COMPLETE)
+}
+
+/// Shows the link for the first administrator, to those who may read it.
+pub fn setup_link(args: &ServeArgs) -> Ended {
+    let config = Config::read(&args.config)?;
+    let file = config.setup_link();
+    match std::fs::read_to_string(&file) {
+        Ok(link) => print(link.trim_end()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let why = "there is none: the server was not started yet, does not listen ([http] in its settings), or has users \
+                       already (octobackup user list)";
+            return Err(Refusal::new(Kind::NotFound, why));
+        }
+        Err(e) => return Err(Refusal::new(Kind::Internal, format!("{}: {e}", file.display()))),
+    }
+    Ok(exit::COMPLETE)
+}

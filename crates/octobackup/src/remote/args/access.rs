@@ -1,0 +1,134 @@
+//! The command line of who may ask the server.
+
+use super::ServerArgs;
+use crate::args::AccountArgs;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// The roles, as the server calls them.
+const ROLES: [&str; 3] = ["viewer", "operator", "administrator"];
+
+/// How tokens are used.
+pub const TOKEN_EXAMPLES: &str = "\
+Examples:
+  Let a monitoring system look, for a year:
+    octobackup token add grafana grafana.token --role viewer
+  Work from another machine (its own certificate has to be copied from the server, an official one need not):
+    octobackup runs --url https://backup.example.com:8734 --token-file grafana.token --ca-file certificate.pem";
+
+/// `octobackup user`.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Add a user; the password is asked for, or read from a file or standard input
+    Add(UserAddArgs),
+    /// List all users and their roles
+    List(ServerArgs),
+    /// Change what a user may do; who is logged on has to log on again
+    Role(UserRoleArgs),
+    /// Set another password; who is logged on has to log on again
+    Password(UserPasswordArgs),
+    /// Remove a user, and log them off
+    Remove(NameArgs),
+}
+
+/// Where a new password comes from.
+#[derive(Debug, Args)]
+pub struct NewPasswordArgs {
+    /// Read the password from a file that only its owner may read
+    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
+    pub password_file: Option<PathBuf>,
+    /// Read the password from standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+impl NewPasswordArgs {
+    /// As for any account.
+    pub fn password_from(&self) -> AccountArgs {
+        AccountArgs {
+            password_file: self.password_file.clone(),
+            password_stdin: self.password_stdin,
+            ..AccountArgs::default()
+        }
+    }
+}
+
+/// `octobackup user add`.
+#[derive(Debug, Args)]
+pub struct UserAddArgs {
+    /// How they log on
+    #[arg(value_name = "USER")]
+    pub name: String,
+    /// What they may do: look (viewer), also start, cancel and approve runs (operator), or everything (administrator)
+    #[arg(long, value_name = "ROLE", value_parser = ROLES)]
+    pub role: String,
+    #[command(flatten)]
+    pub password: NewPasswordArgs,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup user role`.
+#[derive(Debug, Args)]
+pub struct UserRoleArgs {
+    /// The user
+    #[arg(value_name = "USER")]
+    pub name: String,
+    /// What they may do from now on
+    #[arg(value_name = "ROLE", value_parser = ROLES)]
+    pub role: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup user password`.
+#[derive(Debug, Args)]
+pub struct UserPasswordArgs {
+    /// The user
+    #[arg(value_name = "USER")]
+    pub name: String,
+    #[command(flatten)]
+    pub password: NewPasswordArgs,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// A user or a token, by its name.
+#[derive(Debug, Args)]
+pub struct NameArgs {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup token`.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make an API token, written to a file that only you can read
+    Add(TokenAddArgs),
+    /// List all tokens: what each may do, and until when; the secrets are not kept
+    List(ServerArgs),
+    /// Remove a token: it works no longer
+    Remove(NameArgs),
+}
+
+/// `octobackup token add`.
+#[derive(Debug, Args)]
+pub struct TokenAddArgs {
+    /// What the token is called, after the program or the machine that has it
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Where it is written to; the file must not be there yet
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What whoever has it may do
+    #[arg(long, value_name = "ROLE", value_parser = ROLES)]
+    pub role: String,
+    /// It works so many days
+    #[arg(long, value_name = "N", default_value_t = 365)]
+    pub days: u32,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}

@@ -1,0 +1,68 @@
+//! Random secrets that prove who somebody is: sessions, API tokens, the setup code. Only their hash is kept.
+
+use crate::refusal::{Kind, Refusal};
+use zeroize::Zeroizing;
+
+const SECRET_BYTES: usize = 32;
+/// Marks an API token, so that people and scanners recognise one that lies about.
+const PREFIX: &str = "octo_";
+/// Other words for other purposes, so that one hash says nothing about the other.
+const CONTEXT: &str = "octobackup 2026 csrf token of a session";
+
+/// A secret, as whoever has it writes it.
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// A new one.
+    pub fn new() -> Result<Secret, Refusal> {
+        let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
+        getrandom::fill(&mut *bytes).map_err(|e| Refusal::new(Kind::Internal, format!("no random numbers: {e}")))?;
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Secret(Zeroizing::new(format!("{PREFIX}{digits}"))))
+    }
+
+    /// What somebody sent; `None` if it cannot be one.
+    pub fn parse(text: &str) -> Option<Secret> {
+        let digits = text.strip_prefix(PREFIX)?;
+        let is_one = digits.len() == 2 * SECRET_BYTES && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        is_one.then(|| Secret(Zeroizing::new(text.to_owned())))
+    }
+
+    /// The secret itself, for whoever it is made for.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What the database keeps. A secret is random and long: nothing slower is needed.
+    pub fn hash(&self) -> [u8; 32] {
+        *blake3::hash(self.0.as_bytes()).as_bytes()
+    }
+
+    /// What a page of ours must send along: other sites can make a browser send the session's cookie, but not read this.
+    pub fn csrf(&self) -> String {
+        blake3::Hash::from_bytes(blake3::derive_key(CONTEXT, self.0.as_bytes())).to_hex().to_string()
+    }
+
+    /// Whether somebody sent what [`csrf`](Self::csrf) says, in a time that tells nothing.
+    pub fn is_csrf(&self, sent: &str) -> bool {
+        blake3::hash(sent.as_bytes()) == blake3::hash(self.csrf().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_again_by_its_hash_only() {
+        let secret = Secret::new().unwrap();
+        let again = Secret::parse(secret.reveal()).unwrap();
+        assert_eq!(secret.hash(), again.hash());
+        assert_ne!(secret.hash(), Secret::new().unwrap().hash());
+        assert!(secret.is_csrf(&again.csrf()) && !secret.is_csrf("") && !secret.is_csrf(secret.reveal()));
+        let cut = &secret.reveal()[..secret.reveal().len() - 1];
+        for no in ["", "octo_", cut, &secret.reveal().to_uppercase(), &format!("{}0", secret.reveal())] {
+            assert!(Secret::parse(no).is_none(), "{no}");
+        }
+    }
+}

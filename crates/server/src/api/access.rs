@@ -1,0 +1,183 @@
+//! The routes of who may ask: setup, sessions, users, API tokens.
+
+use super::door::{By, COOKIE, Guest};
+use super::http::Peer;
+use super::problem::{Name, Sent, answer, secret_body};
+use super::routes::{From, ask, caller, done, told};
+use crate::access::{Role, Secret};
+use crate::refusal::{Kind, Refusal};
+use crate::service::Service;
+use axum::extract::{ConnectInfo, Extension, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+/// Days that a token works if nobody says how many.
+const TOKEN_DAYS: u32 = 365;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetUp {
+    code: Zeroizing<String>,
+    user: String,
+    password: Zeroizing<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogOn {
+    user: String,
+    password: Zeroizing<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPassword {
+    old: Zeroizing<String>,
+    new: Zeroizing<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetUser {
+    role: Role,
+    #[serde(default)]
+    password: Option<Zeroizing<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AddToken {
+    name: String,
+    role: Role,
+    #[serde(default)]
+    days: Option<u32>,
+}
+
+type Where = ConnectInfo<Peer>;
+
+pub(super) async fn set_up(State(service): State<Service>, ConnectInfo(peer): Where, Sent(bytes): Sent) -> Response {
+    let set_up = move |service: &Service| {
+        let given: SetUp = secret_body(&bytes, r#"{"code": "octo_...", "user": "NAME", "password": "..."}"#)?;
+        service.set_up(peer.address(), &given.code, &given.user, &given.password)
+    };
+    told(service, StatusCode::CREATED, set_up).await
+}
+
+/// Who asks, and what they may do.
+pub(super) async fn session(Extension(guest): Extension<Guest>) -> Response {
+    let (csrf, expires_at) = match &guest.by {
+        By::Session { secret, expires_at, .. } => {
+            (Secret::parse(secret).map(|secret| secret.csrf()), Some(*expires_at))
+        }
+        By::Socket | By::Token => (None, None),
+    };
+    let said = json!({"user": guest.caller.name, "role": guest.role, "csrf": csrf, "expires_at": expires_at});
+    answer(StatusCode::OK, &said)
+}
+
+pub(super) async fn log_on(State(service): State<Service>, ConnectInfo(peer): Where, Sent(bytes): Sent) -> Response {
+    let from = peer.clone();
+    let log_on = move |service: &Service| {
+        let given: LogOn = secret_body(&bytes, r#"{"user": "NAME", "password": "..."}"#)?;
+        service.log_on(from.address(), &given.user, &given.password)
+    };
+    match ask(service, log_on).await {
+        Ok(begun) => {
+            let said = json!({
+                "user": begun.user, "role": begun.role, "csrf": begun.secret.csrf(), "expires_at": begun.expires_at,
+            });
+            let response = answer(StatusCode::CREATED, &said);
+            with_cookie(response, begun.secret.reveal(), begun.lasts_secs, &peer)
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+pub(super) async fn log_off(
+    State(service): State<Service>,
+    Extension(guest): Extension<Guest>,
+    ConnectInfo(peer): Where,
+) -> Response {
+    let (_, secret) = match own_session(&guest) {
+        Ok(own) => own,
+        Err(refusal) => return refusal.into_response(),
+    };
+    match ask(service, move |service| service.log_off(&guest.caller, &secret)).await {
+        Ok(()) => with_cookie(StatusCode::NO_CONTENT.into_response(), "", 0, &peer),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+pub(super) async fn change_password(
+    State(service): State<Service>,
+    Extension(guest): Extension<Guest>,
+    ConnectInfo(peer): Where,
+    Sent(bytes): Sent,
+) -> Response {
+    let change = move |service: &Service| {
+        let (user, _) = own_session(&guest)?;
+        let given: NewPassword = secret_body(&bytes, r#"{"old": "...", "new": "..."}"#)?;
+        service.change_password(peer.address(), &user, &given.old, &given.new)
+    };
+    done(service, change).await
+}
+
+fn own_session(guest: &Guest) -> Result<(String, Secret), Refusal> {
+    let none = || Refusal::new(Kind::Conflict, "this is for users who logged on with a password");
+    match &guest.by {
+        By::Session { user, secret, .. } => Ok((user.clone(), Secret::parse(secret).ok_or_else(none)?)),
+        By::Socket | By::Token => Err(none()),
+    }
+}
+
+/// No script can read it, no other site can have it sent along.
+fn with_cookie(mut response: Response, secret: &str, lasts_secs: i64, peer: &Peer) -> Response {
+    let secure = if peer.is_encrypted() { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={secret}; Path=/; Max-Age={lasts_secs}; HttpOnly; SameSite=Strict{secure}");
+    match HeaderValue::from_str(&cookie) {
+        Ok(cookie) => drop(response.headers_mut().insert(header::SET_COOKIE, cookie)),
+        Err(_) => return Refusal::new(Kind::Internal, "the cookie cannot be written").into_response(),
+    }
+    response
+}
+
+pub(super) async fn users(State(service): State<Service>) -> Response {
+    told(service, StatusCode::OK, Service::users).await
+}
+
+pub(super) async fn set_user(
+    State(service): State<Service>,
+    from: From,
+    Name(name): Name,
+    Sent(bytes): Sent,
+) -> Response {
+    let set = move |service: &Service| {
+        let allowed = r#"{"role": "viewer" or "operator" or "administrator", "password": "..."}"#;
+        let given: SetUser = secret_body(&bytes, allowed)?;
+        service.set_user(&caller(from), &name, given.role, given.password.as_ref().map(|it| it.as_str()))
+    };
+    told(service, StatusCode::OK, set).await
+}
+
+pub(super) async fn remove_user(State(service): State<Service>, from: From, Name(name): Name) -> Response {
+    done(service, move |service| service.remove_user(&caller(from), &name)).await
+}
+
+pub(super) async fn tokens(State(service): State<Service>) -> Response {
+    told(service, StatusCode::OK, Service::tokens).await
+}
+
+pub(super) async fn add_token(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
+    let add = move |service: &Service| {
+        let given: AddToken = super::problem::body(&bytes)?;
+        service.add_token(&caller(from), &given.name, given.role, given.days.unwrap_or(TOKEN_DAYS))
+    };
+    told(service, StatusCode::CREATED, add).await
+}
+
+pub(super) async fn remove_token(State(service): State<Service>, from: From, Name(name): Name) -> Response {
+    done(service, move |service| service.remove_token(&caller(from), &name)).await
+}

@@ -1,0 +1,138 @@
+//! How the client reaches a server: the local socket, or TCP; there with TLS, except on loopback.
+
+use super::tls::trusting;
+use crate::refusal::{Kind, Refusal};
+use hyper::Uri;
+use hyper_util::rt::TokioIo;
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+/// A server that takes longer to be reached is not there.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where a server is.
+pub(super) enum Way {
+    /// At this socket of this machine.
+    Socket(PathBuf),
+    /// On the network.
+    Tcp {
+        /// As it was typed, for messages.
+        url: String,
+        /// Its name or address, without brackets.
+        host: String,
+        port: u16,
+        /// What the request calls it.
+        authority: String,
+        /// `None`: without TLS.
+        tls: Option<(TlsConnector, ServerName<'static>)>,
+    },
+}
+
+/// A connection, whatever is below.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
+impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
+
+impl Way {
+    /// `https://HOST[:PORT]`, or `http://` on loopback: a token never crosses a network in the clear.
+    pub(super) fn to_url(url: &str, ca_file: Option<&Path>) -> Result<Way, Refusal> {
+        let wrong = |why: &str| Refusal::field("--url", format!("{url:?}: {why}; allowed is https://HOST:PORT"));
+        let uri: Uri = url.parse().map_err(|_| wrong("it is no address"))?;
+        let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@') {
+            return Err(wrong("there is more in it than a host and a port"));
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let is_here = host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+        let (tls, port) = match uri.scheme_str() {
+            Some("http") if is_here => (None, 80),
+            Some("http") => return Err(wrong("without TLS only loopback is talked to")),
+            Some("https") => {
+                let name = ServerName::try_from(host.clone()).map_err(|_| wrong("the host is no name"))?;
+                (Some((TlsConnector::from(Arc::new(trusting(ca_file)?)), name)), 443)
+            }
+            _ => return Err(wrong("it is no address of the web")),
+        };
+        let port = authority.port_u16().unwrap_or(port);
+        Ok(Way::Tcp { url: url.to_owned(), host, port, authority: authority.to_string(), tls })
+    }
+
+    /// For the request's header.
+    pub(super) fn host(&self) -> &str {
+        match self {
+            Way::Socket(_) => "localhost",
+            Way::Tcp { authority, .. } => authority,
+        }
+    }
+
+    pub(super) async fn dial(&self) -> std::io::Result<TokioIo<Pin<Box<dyn Stream>>>> {
+        let late = |_| Error::new(ErrorKind::TimedOut, "it does not answer");
+        tokio::time::timeout(PATIENCE, self.connect()).await.map_err(late)?.map(TokioIo::new)
+    }
+
+    async fn connect(&self) -> std::io::Result<Pin<Box<dyn Stream>>> {
+        match self {
+            Way::Socket(path) => Ok(Box::pin(UnixStream::connect(path).await?)),
+            Way::Tcp { host, port, tls, .. } => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                match tls {
+                    None => Ok(Box::pin(stream)),
+                    Some((connector, name)) => Ok(Box::pin(connector.connect(name.clone(), stream).await?)),
+                }
+            }
+        }
+    }
+}
+
+/// Says what could be done about it.
+pub(super) fn unreachable(way: &Way, why: &Error) -> Refusal {
+    let (at, hint) = match way {
+        Way::Socket(path) => {
+            let hint = match why.kind() {
+                ErrorKind::PermissionDenied => "you must be root, the service's user, or in the group octobackup",
+                _ => "is it running? Start it with: octobackup serve --config octobackup.toml",
+            };
+            (path.display().to_string(), hint)
+        }
+        Way::Tcp { url, .. } => {
+            let hint = match why.kind() {
+                ErrorKind::InvalidData => {
+                    "if the server made its certificate itself, copy DATA_DIR/tls/certificate.pem from it and name it with --ca-file"
+                }
+                _ => "is it running, and does [http] listen in its settings allow to reach it from here?",
+            };
+            (url.clone(), hint)
+        }
+    };
+    Refusal::new(Kind::Internal, format!("no server at {at}: {why}; {hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_never_sent_where_others_could_read_it() {
+        for (url, why) in [
+            ("http://backup.example:8734", "without TLS"),
+            ("http://10.0.0.1", "without TLS"),
+            ("ftp://localhost", "no address of the web"),
+            ("localhost:8734", "no address of the web"),
+            ("https://", "no address"),
+            ("https://a/b", "more in it"),
+            ("https://me@a", "more in it"),
+        ] {
+            let refusal = Way::to_url(url, None).err().expect(url);
+            assert!(refusal.to_string().contains(why), "{url}: {refusal}");
+        }
+        for url in ["http://127.0.0.1:1", "http://[::1]:1/", "http://localhost:1"] {
+            assert!(Way::to_url(url, None).is_ok(), "{url}");
+        }
+    }
+}

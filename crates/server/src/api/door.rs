@@ -1,0 +1,137 @@
+//! The door of each route: who asks, and may they?
+//!
+//! Who comes over the local socket is known by the kernel, and was let in by its permissions: an administrator. Who comes
+//! over the network shows an API token, or the cookie of a session; with a cookie, changes need the session's CSRF token too,
+//! because other sites can make a browser send cookies. Nothing of the request's body is read before.
+
+use super::http::Peer;
+use super::routes::ask;
+use super::table::Needs;
+use crate::access::{Role, Secret};
+use crate::moment::Moment;
+use crate::refusal::{Kind, Refusal};
+use crate::service::{Caller, Service};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+/// The cookie of a session.
+pub(super) const COOKIE: &str = "octobackup_session";
+/// Where a page sends the CSRF token.
+pub(super) const CSRF_HEADER: &str = "x-csrf-token";
+
+/// What a door knows.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub service: Service,
+    pub needs: Needs,
+}
+
+/// Somebody who was let in.
+#[derive(Clone)]
+pub(super) struct Guest {
+    /// For the audit log.
+    pub caller: Caller,
+    /// What they may do.
+    pub role: Role,
+    /// How they proved who they are.
+    pub by: By,
+}
+
+/// How somebody proved who they are.
+#[derive(Clone)]
+pub(super) enum By {
+    /// The kernel says so.
+    Socket,
+    /// An API token.
+    Token,
+    /// A session: of this user, with this secret in the cookie, until then.
+    Session { user: String, secret: String, expires_at: Moment },
+}
+
+/// Lets in who may come in, and tells the handler who it is.
+pub(super) async fn admit(
+    State(door): State<Door>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Needs::Role(needed) = door.needs {
+        let is_change = !request.method().is_safe();
+        match who(&door.service, &peer, request.headers(), is_change).await.and_then(|guest| enough(guest, needed)) {
+            Ok(guest) => {
+                request.extensions_mut().insert(guest.caller.clone());
+                request.extensions_mut().insert(guest);
+            }
+            Err(refusal) => return refusal.into_response(),
+        }
+    }
+    next.run(request).await
+}
+
+fn enough(guest: Guest, needed: Role) -> Result<Guest, Refusal> {
+    if guest.role >= needed {
+        return Ok(guest);
+    }
+    Err(Refusal::new(
+        Kind::Forbidden,
+        format!("this needs the role {needed}, and {} is {}", guest.caller.name, guest.role),
+    ))
+}
+
+async fn who(service: &Service, peer: &Peer, headers: &HeaderMap, is_change: bool) -> Result<Guest, Refusal> {
+    match peer {
+        Peer::Local(Some(_)) => {
+            Ok(Guest { caller: Caller { name: peer.to_string() }, role: Role::Administrator, by: By::Socket })
+        }
+        Peer::Local(None) => Err(Refusal::new(Kind::Forbidden, "the system does not say who asks")),
+        Peer::Remote { .. } => match bearer(headers)? {
+            Some(secret) => of_token(service, secret).await,
+            None => of_session(service, headers, is_change).await,
+        },
+    }
+}
+
+async fn of_token(service: &Service, secret: Secret) -> Result<Guest, Refusal> {
+    let token = ask(service.clone(), move |service| service.token(&secret)).await?;
+    let token = token.ok_or_else(|| unknown("the API token is not known, or has expired"))?;
+    Ok(Guest { caller: Caller { name: format!("token {}", token.name) }, role: token.role, by: By::Token })
+}
+
+async fn of_session(service: &Service, headers: &HeaderMap, is_change: bool) -> Result<Guest, Refusal> {
+    let secret = cookie(headers).ok_or_else(|| unknown("log on, or send an API token: Authorization: Bearer TOKEN"))?;
+    let sent = headers.get(CSRF_HEADER).map(|value| value.as_bytes());
+    let is_ours = sent.and_then(|sent| std::str::from_utf8(sent).ok()).is_some_and(|sent| secret.is_csrf(sent));
+    let text = secret.reveal().to_owned();
+    let session = ask(service.clone(), move |service| service.session(&secret)).await?;
+    let (user, role, expires_at) = session.ok_or_else(|| unknown("the session has ended; log on again"))?;
+    if is_change && !is_ours {
+        return Err(Refusal::new(
+            Kind::Forbidden,
+            "a change needs the session's csrf token in the header X-CSRF-Token",
+        ));
+    }
+    let by = By::Session { user: user.clone(), secret: text, expires_at };
+    Ok(Guest { caller: Caller { name: user }, role, by })
+}
+
+fn unknown(why: &str) -> Refusal {
+    Refusal::new(Kind::Unauthenticated, why)
+}
+
+/// The API token that was sent; a refusal if something else was.
+fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, Refusal> {
+    let Some(sent) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let sent = sent.to_str().ok().and_then(|sent| sent.split_once(' '));
+    let token = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let secret = token.and_then(|(_, token)| Secret::parse(token.trim()));
+    secret.map(Some).ok_or_else(|| unknown("allowed is Authorization: Bearer octo_..."))
+}
+
+/// The session that the browser says it has.
+pub(super) fn cookie(headers: &HeaderMap) -> Option<Secret> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).and_then(|(_, value)| Secret::parse(value))
+}

@@ -1,0 +1,29 @@
+"use strict";
+// The code is behind the #: no server is told it until the form is sent.
+const form = document.getElementById("setup");
+const said = document.getElementById("said");
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (form.password.value !== form.again.value) {
+    said.textContent = "The two passwords differ.";
+    return;
+  }
+  const body = { code: location.hash.slice(1), user: form.user.value, password: form.password.value };
+  try {
+    const answer = await fetch("/api/v1/setup", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    const told = await answer.json();
+    if (answer.ok) {
+      history.replaceState(null, "", "/setup");
+      form.remove();
+      said.textContent = `${told.name} is administrator now. This page is not needed any more.`;
+    } else {
+      said.textContent = told.field ? `${told.field}: ${told.detail}` : told.detail;
+    }
+  } catch {
+    said.textContent = "The server does not answer.";
+  }
+});

@@ -1,0 +1,125 @@
+//! Every route there is, and who may call it: the one list that the router, the tests and the documents come from.
+
+use super::door::{Door, admit};
+use super::{access, hosts, notify, routes as to, setup, watch};
+use crate::access::Role;
+use crate::service::Service;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Anybody who reaches the server: there is nothing to learn or to change without a secret in the request.
+    Nobody,
+    /// Somebody known, with this role or one above.
+    Role(Role),
+}
+
+/// A route.
+pub struct Route {
+    /// How it is asked.
+    pub method: Method,
+    /// Where it is.
+    pub path: &'static str,
+    /// Who may call it.
+    pub needs: Needs,
+    handler: MethodRouter<Service>,
+}
+
+impl Route {
+    fn new<H: Handler<T, Service>, T: 'static>(method: Method, path: &'static str, needs: Needs, handler: H) -> Route {
+        let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
+        Route { method, path, needs, handler: on(filter, handler) }
+    }
+
+    /// For the router.
+    pub(super) fn behind_its_door(self, service: &Service) -> (&'static str, MethodRouter<Service>) {
+        let door = Door { service: service.clone(), needs: self.needs };
+        (self.path, self.handler.layer(from_fn_with_state(door, admit)))
+    }
+}
+
+const ANYBODY: Needs = Needs::Nobody;
+const VIEWER: Needs = Needs::Role(Role::Viewer);
+const OPERATOR: Needs = Needs::Role(Role::Operator);
+const ADMINISTRATOR: Needs = Needs::Role(Role::Administrator);
+
+fn get<H: Handler<T, Service>, T: 'static>(path: &'static str, needs: Needs, handler: H) -> Route {
+    Route::new(Method::GET, path, needs, handler)
+}
+
+fn post<H: Handler<T, Service>, T: 'static>(path: &'static str, needs: Needs, handler: H) -> Route {
+    Route::new(Method::POST, path, needs, handler)
+}
+
+fn put<H: Handler<T, Service>, T: 'static>(path: &'static str, needs: Needs, handler: H) -> Route {
+    Route::new(Method::PUT, path, needs, handler)
+}
+
+fn delete<H: Handler<T, Service>, T: 'static>(path: &'static str, needs: Needs, handler: H) -> Route {
+    Route::new(Method::DELETE, path, needs, handler)
+}
+
+/// Every route.
+pub fn routes() -> Vec<Route> {
+    vec![
+        get("/healthz", ANYBODY, to::healthz),
+        get("/setup", ANYBODY, setup::page),
+        get("/setup.js", ANYBODY, setup::script),
+        get("/metrics", VIEWER, to::metrics),
+        get("/api/v1/jobs", VIEWER, to::jobs),
+        post("/api/v1/jobs", ADMINISTRATOR, to::add_job),
+        get("/api/v1/jobs/{name}", VIEWER, to::job),
+        put("/api/v1/jobs/{name}", ADMINISTRATOR, to::change_job),
+        delete("/api/v1/jobs/{name}", ADMINISTRATOR, to::remove_job),
+        post("/api/v1/jobs/{name}/pause", OPERATOR, to::pause_job),
+        post("/api/v1/jobs/{name}/resume", OPERATOR, to::resume_job),
+        post("/api/v1/jobs/{name}/runs", OPERATOR, to::start_run),
+        get("/api/v1/jobs/{name}/slots", VIEWER, to::slots),
+        get("/api/v1/runs", VIEWER, to::runs),
+        get("/api/v1/runs/{id}", VIEWER, to::run),
+        get("/api/v1/runs/{id}/report", VIEWER, to::report),
+        get("/api/v1/runs/{id}/told", VIEWER, to::told_run),
+        get("/api/v1/runs/{id}/page", VIEWER, to::page),
+        get("/api/v1/runs/{id}/problems", VIEWER, to::problems),
+        post("/api/v1/runs/{id}/cancel", OPERATOR, to::cancel_run),
+        get("/api/v1/runs/{id}/events", VIEWER, watch::events),
+        get("/api/v1/credentials", VIEWER, to::credentials),
+        put("/api/v1/credentials/{name}", ADMINISTRATOR, to::set_credential),
+        delete("/api/v1/credentials/{name}", ADMINISTRATOR, to::remove_credential),
+        get("/api/v1/hosts", VIEWER, hosts::hosts),
+        post("/api/v1/hosts", ADMINISTRATOR, hosts::add_host),
+        get("/api/v1/hosts/{name}", VIEWER, hosts::host),
+        post("/api/v1/hosts/{name}/revoke", ADMINISTRATOR, hosts::revoke_host),
+        // An address to call may hold a key: only administrators see recipients and what waits for them.
+        get("/api/v1/recipients", ADMINISTRATOR, notify::recipients),
+        put("/api/v1/recipients/{name}", ADMINISTRATOR, notify::set_recipient),
+        delete("/api/v1/recipients/{name}", ADMINISTRATOR, notify::remove_recipient),
+        post("/api/v1/recipients/{name}/test", ADMINISTRATOR, notify::test_recipient),
+        get("/api/v1/digest", VIEWER, notify::digest),
+        get("/api/v1/digest/schedule", VIEWER, notify::digest_schedule),
+        put("/api/v1/digest/schedule", ADMINISTRATOR, notify::set_digest_schedule),
+        get("/api/v1/mail-server", ADMINISTRATOR, notify::mail_server),
+        put("/api/v1/mail-server", ADMINISTRATOR, notify::set_mail_server),
+        get("/api/v1/outbox", ADMINISTRATOR, notify::outbox),
+        get("/api/v1/outbox/{id}", ADMINISTRATOR, notify::letter),
+        get("/api/v1/defaults", VIEWER, to::defaults),
+        put("/api/v1/defaults", ADMINISTRATOR, to::set_defaults),
+        get("/api/v1/schedule", VIEWER, to::schedule),
+        get("/api/v1/audit", ADMINISTRATOR, to::audit),
+        post("/api/v1/setup", ANYBODY, access::set_up),
+        get("/api/v1/session", VIEWER, access::session),
+        post("/api/v1/session", ANYBODY, access::log_on),
+        delete("/api/v1/session", VIEWER, access::log_off),
+        put("/api/v1/session/password", VIEWER, access::change_password),
+        get("/api/v1/users", ADMINISTRATOR, access::users),
+        put("/api/v1/users/{name}", ADMINISTRATOR, access::set_user),
+        delete("/api/v1/users/{name}", ADMINISTRATOR, access::remove_user),
+        get("/api/v1/tokens", ADMINISTRATOR, access::tokens),
+        post("/api/v1/tokens", ADMINISTRATOR, access::add_token),
+        delete("/api/v1/tokens/{name}", ADMINISTRATOR, access::remove_token),
+    ]
+}
