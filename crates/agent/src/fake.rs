@@ -65,6 +65,8 @@ async fn answer(
             folds_case: false,
             stable_ids: true,
             hides_unreadable: false,
+            has_metadata: true,
+            walks: false,
         }))),
         path => say(path, &body),
     };

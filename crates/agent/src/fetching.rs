@@ -6,13 +6,15 @@
 use crate::carrier::lost;
 use crate::link::Link;
 use crate::wire::{Answer, FetchOrder, fault};
-use octo_core::{Code, Error, FetchRequest, FetchSink, Meta, Ranges, Stop};
+use octo_core::{Code, Error, FetchRequest, FetchSink, Meta, Piece, Ranges, Stop};
 use std::time::Duration;
 
 /// When a file is not wanted any more and more than this is still to come, the stream is given up instead of read.
 const SKIP_BYTES_MAX: u64 = 1 << 20;
 /// So many frames of a file that is not wanted any more may still come.
 const SKIP_FRAMES_MAX: usize = 64;
+/// So many pieces of metadata may one file have, the data of streams not counted.
+const DETAILS_MAX: usize = 32_768;
 /// From this round trip on the wire is taken to be longer than the processors are slow.
 const PACK_FROM: Duration = Duration::from_millis(5);
 
@@ -90,6 +92,12 @@ struct Awaited {
     in_order: bool,
     opened: bool,
     muted: bool,
+    /// Frames that came since it is muted.
+    skipped: usize,
+    /// Pieces of metadata that came.
+    details: usize,
+    /// What is still to come of the named stream that was begun last.
+    stream_bytes: u64,
 }
 
 /// How a request ended.
@@ -125,6 +133,9 @@ pub(crate) async fn fetch(
                 in_order: true,
                 opened: false,
                 muted: false,
+                skipped: 0,
+                details: 0,
+                stream_bytes: 0,
             });
         }
         if awaited.is_empty() {
@@ -163,6 +174,7 @@ fn take(
 ) -> Result<Flow, Error> {
     let (Answer::Opened { file: number, .. }
     | Answer::Piece { file: number, .. }
+    | Answer::Metadata { file: number, .. }
     | Answer::Finished { file: number, .. }
     | Answer::Failed { file: number, .. }) = answer
     else {
@@ -170,7 +182,8 @@ fn take(
     };
     let one = awaited.get_mut(number).ok_or_else(|| fault("a file that was not asked for"))?;
     if one.muted {
-        return Ok(Flow::Go);
+        one.skipped += 1;
+        return Ok(if one.skipped > SKIP_FRAMES_MAX { Flow::Anew } else { Flow::Go });
     }
     let file = one.file;
     if matches!(progress.states[file], State::Ended) {
@@ -179,6 +192,7 @@ fn take(
     let told = match answer {
         Answer::Opened { meta, .. } => opened(meta, one, progress, sink)?,
         Answer::Piece { offset_bytes, bytes, .. } => piece(offset_bytes, &bytes, one, progress, sink)?,
+        Answer::Metadata { piece, .. } => detail(piece, one, progress, sink)?,
         Answer::Finished { meta, hash, .. } => {
             let is_whole = match &progress.states[file] {
                 State::Open(opened, _) if one.came_bytes == one.expected_bytes => {
@@ -271,4 +285,30 @@ fn piece(
     got.insert(offset_bytes..end);
     progress.got_bytes += count;
     Ok(sink.data(one.file, offset_bytes, bytes))
+}
+
+/// A piece of metadata. The engine bounds what it keeps of it; that there is an end to it is known here.
+fn detail(
+    piece: Piece<'_>,
+    one: &mut Awaited,
+    progress: &mut Progress<'_>,
+    sink: &mut dyn FetchSink,
+) -> Result<Result<(), Stop>, Error> {
+    if !one.request.metadata || !matches!(progress.states[one.file], State::Open(..)) {
+        return Err(fault("metadata that was not asked for"));
+    }
+    match &piece {
+        Piece::StreamData(bytes) => {
+            let left = one.stream_bytes.checked_sub(bytes.len() as u64).filter(|_| !bytes.is_empty());
+            one.stream_bytes = left.ok_or_else(|| fault("more of a named stream than was announced"))?;
+        }
+        other => {
+            one.stream_bytes = if let Piece::Stream { size_bytes, .. } = other { *size_bytes } else { 0 };
+            one.details += 1;
+            if one.details > DETAILS_MAX {
+                return Err(fault("metadata without end"));
+            }
+        }
+    }
+    Ok(sink.metadata(one.file, piece))
 }

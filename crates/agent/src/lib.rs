@@ -5,9 +5,11 @@
 //!
 //! The rooms: `wire` is the protocol's bytes, without I/O, and `messages` its JSON; `carrier` what both ends agree on,
 //! `tls` and `authority` who is believed. The server's side: [`Hub`] with `hosts`, `board`, `link`, and [`AgentSource`]
-//! with `fetching`. The agent's: `agent` with `identity`, `serving`, and the [`LocalShelf`] it serves from.
+//! with `fetching` and `ahead`. The agent's: `agent` with `identity`, `serving` with `walking`, and the [`LocalShelf`] it
+//! serves from.
 
 mod agent;
+mod ahead;
 mod authority;
 mod board;
 mod carrier;
@@ -35,6 +37,7 @@ mod source;
 mod state;
 mod tls;
 mod token;
+mod walking;
 mod wire;
 
 pub use agent::{Event, enroll, run};

@@ -51,6 +51,11 @@ pub(crate) struct Shape {
     pub folds_case: bool,
     pub stable_ids: bool,
     pub hides_unreadable: bool,
+    #[serde(default)]
+    pub has_metadata: bool,
+    /// It knows `walk`.
+    #[serde(default)]
+    pub walks: bool,
 }
 
 impl Opened {
@@ -62,6 +67,8 @@ impl Opened {
                 folds_case: features.folds_case,
                 stable_ids: features.stable_ids,
                 hides_unreadable: features.hides_unreadable,
+                has_metadata: features.has_metadata,
+                walks: true,
             }),
             Err(error) => Opened::Error { code: error.code.as_str().to_owned(), detail: error.detail },
         }

@@ -4,14 +4,15 @@
 
 use crate::carrier::{self, First, lost};
 use crate::messages::{self, Hello, Introduction, Open, Opened};
+use crate::walking;
 use crate::wire::{
-    EntryBatch, FetchOrder, Frame, HASH_BYTES, Order, PLAIN_BYTES_MAX, Packing, REQUEST_BYTES_MAX, fault,
+    EntryBatch, FetchOrder, Frame, HASH_BYTES, Order, PLAIN_BYTES_MAX, Packing, REQUEST_BYTES_MAX, extent, fault,
 };
 use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::{Request, Response, StatusCode};
-use octo_core::{Code, Entry, Error, FetchSink, ListSink, Listed, Meta, Source, Stop};
+use octo_core::{Code, Entry, Error, FetchSink, Kind, ListSink, Listed, Meta, Name, Piece, RelPath, Source, Stop};
 use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -76,7 +77,7 @@ type Work = Box<dyn FnOnce(&mut Frames) -> Result<(), Error> + Send>;
 
 /// Frames on their way out. Small ones travel together: each alone would cost a frame of HTTP/2, and the other side
 /// suffers only so many small ones of those.
-struct Frames {
+pub(crate) struct Frames {
     sender: Sender<Bytes>,
     waiting: BytesMut,
     sent: Instant,
@@ -87,7 +88,7 @@ impl Frames {
         Frames { sender, waiting: BytesMut::new(), sent: Instant::now() }
     }
 
-    fn hand(&mut self, frame: impl Into<Bytes>) -> Result<(), Error> {
+    pub fn hand(&mut self, frame: impl Into<Bytes>) -> Result<(), Error> {
         let frame = frame.into();
         if frame.len() >= TOGETHER_BYTES {
             self.flush()?;
@@ -122,6 +123,7 @@ async fn answer(
         "/v1/hello" => Box::new(move |out| hello(&body, &*shelf, out)),
         "/v1/open" => Box::new(move |out| open(&body, &*shelf, out)),
         "/v1/list" => Box::new(move |out| list(&body, &*shelf, out)),
+        "/v1/walk" => Box::new(move |out| walk(&body, &*shelf, out)),
         "/v1/fetch" => Box::new(move |out| fetch(&body, &*shelf, out)),
         "/v1/link" => Box::new(move |out| link(&body, &*shelf, out)),
         _ => {
@@ -192,11 +194,21 @@ fn open(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
 
 fn list(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
     let order = Order::decode(body)?;
-    let mut sink = ListTo { out: &mut *out, batch: EntryBatch::default(), restarted: false };
-    let listed = match shelf.get(&order.root) {
-        Ok(source) => source.list(&order.path, &mut sink),
-        Err(error) => Listed::Incomplete(error),
-    };
+    match shelf.get(&order.root) {
+        Ok(source) => list_into(out, &*source, &order.path, &mut |_| {}),
+        Err(error) => out.hand(Frame::listed(&Listed::Incomplete(error))),
+    }
+}
+
+/// Sends one listing, and hands over the names of the folders in it.
+pub(crate) fn list_into(
+    out: &mut Frames,
+    source: &dyn Source,
+    folder: &RelPath,
+    folders: &mut dyn FnMut(&Name),
+) -> Result<(), Error> {
+    let mut sink = ListTo { out: &mut *out, batch: EntryBatch::default(), folders, restarted: false };
+    let listed = source.list(folder, &mut sink);
     if sink.restarted {
         // What was sent cannot be taken back.
         return Err(lost("the listing began anew"));
@@ -207,14 +219,24 @@ fn list(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
     out.hand(Frame::listed(&listed))
 }
 
+fn walk(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
+    let order = Order::decode(body)?;
+    let source = shelf.get(&order.root);
+    walking::walk(&order, source.as_deref().map_err(Error::clone), out)
+}
+
 struct ListTo<'a> {
     out: &'a mut Frames,
     batch: EntryBatch,
+    folders: &'a mut dyn FnMut(&Name),
     restarted: bool,
 }
 
 impl ListSink for ListTo<'_> {
     fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
+        if entry.meta.kind == Kind::Folder {
+            (self.folders)(&entry.name);
+        }
         match self.batch.push(&entry).map(|frame| self.out.hand(frame)) {
             Some(Err(_)) => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
@@ -271,6 +293,17 @@ impl FetchSink for FetchTo<'_> {
             at += piece.len() as u64;
         }
         Ok(())
+    }
+
+    fn metadata(&mut self, file: usize, piece: Piece<'_>) -> Result<(), Stop> {
+        if let Piece::StreamData(bytes) = piece {
+            let mut pieces = bytes.chunks(PLAIN_BYTES_MAX);
+            return pieces.try_for_each(|some| self.send(Frame::metadata(file, &Piece::StreamData(some))));
+        }
+        let (part, bytes) = extent(&piece);
+        let too_large = || Error::new(Code::SourceEntry, format!("{bytes} bytes of metadata in one piece"));
+        let piece = if bytes > PLAIN_BYTES_MAX { Piece::Unknown(part, Some(too_large())) } else { piece };
+        self.send(Frame::metadata(file, &piece))
     }
 
     fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {

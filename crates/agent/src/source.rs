@@ -4,11 +4,12 @@
 //! When a connection is lost, the agent is waited for, must show the same folder of the same volume, and what had not
 //! ended is asked for again.
 
+use crate::ahead::Ahead;
 use crate::board::Board;
 use crate::carrier::{self, First};
 use crate::fetching;
 use crate::hub::Reactor;
-use crate::link::Link;
+use crate::link::{Answers, Link};
 use crate::messages::{Open, Opened, Shape};
 use crate::wire::{Answer, Order, fault};
 use octo_core::{
@@ -38,6 +39,7 @@ pub struct AgentSource {
     cancel: Cancel,
     /// The connection that showed the same folder.
     proven: Mutex<Option<Arc<Link>>>,
+    ahead: Mutex<Ahead>,
 }
 
 impl AgentSource {
@@ -56,7 +58,8 @@ impl AgentSource {
         })?;
         let (host, root) = (host.to_owned(), root.to_owned());
         let proven = Mutex::new(Some(link));
-        Ok(AgentSource { reactor, board, host, root, shape, patience, cancel, proven })
+        let ahead = Mutex::default();
+        Ok(AgentSource { reactor, board, host, root, shape, patience, cancel, proven, ahead })
     }
 
     /// The agent's connection, one that leads to the same folder.
@@ -77,7 +80,7 @@ impl AgentSource {
     /// Tries until it works, or until it came to nothing too often. `attempt` says whether it got any further.
     async fn persistently<T>(
         &self,
-        mut attempt: impl AsyncFnMut(&Link) -> (Result<T, Error>, bool),
+        mut attempt: impl AsyncFnMut(&Arc<Link>) -> (Result<T, Error>, bool),
     ) -> Result<T, Error> {
         let mut in_vain = 0;
         loop {
@@ -118,9 +121,39 @@ async fn shape(link: &Link, root: &str) -> Result<Shape, Error> {
     opened.result()
 }
 
+/// How far the listing of a folder was read.
+pub(crate) enum Told {
+    /// To its end.
+    Listed(Listed),
+    /// As far as it was wanted.
+    Enough,
+}
+
+impl From<Told> for Listed {
+    fn from(told: Told) -> Listed {
+        match told {
+            Told::Listed(listed) => listed,
+            Told::Enough => Listed::Incomplete(Error::new(Code::ListingCut, "no more was wanted")),
+        }
+    }
+}
+
 /// Reads one listing. The flag says whether anything came.
-async fn list(link: &Link, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut bool) -> Result<Listed, Error> {
+async fn list(link: &Link, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut bool) -> Result<Told, Error> {
     let mut answers = link.ask("list", order).await?;
+    let told = read_listing(&mut answers, sink, came).await?;
+    if let Told::Listed(_) = told {
+        answers.end().await?;
+    }
+    Ok(told)
+}
+
+/// Reads what is in one folder.
+pub(crate) async fn read_listing(
+    answers: &mut Answers,
+    sink: &mut dyn ListSink,
+    came: &mut bool,
+) -> Result<Told, Error> {
     let mut count = 0;
     let mut one_more = || {
         count += 1;
@@ -135,7 +168,7 @@ async fn list(link: &Link, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut b
                     match entry {
                         Ok(entry) => {
                             if let ControlFlow::Break(()) = sink.entry(entry) {
-                                return Ok(Listed::Incomplete(Error::new(Code::ListingCut, "no more was wanted")));
+                                return Ok(Told::Enough);
                             }
                         }
                         Err((name, why)) => sink.problem(&name, Error::new(Code::BadName, why)),
@@ -147,10 +180,7 @@ async fn list(link: &Link, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut b
                 one_more()?;
                 sink.problem(name, error);
             }
-            Answer::Listed(listed) => {
-                answers.end().await?;
-                return Ok(listed);
-            }
+            Answer::Listed(listed) => return Ok(Told::Listed(listed)),
             _ => return Err(fault("an answer to another question")),
         }
     }
@@ -166,7 +196,8 @@ impl Source for AgentSource {
             folds_case: self.shape.folds_case,
             stable_ids: self.shape.stable_ids,
             hides_unreadable: self.shape.hides_unreadable,
-            has_metadata: false,
+            walks_ahead: self.shape.walks,
+            has_metadata: self.shape.has_metadata,
         }
     }
 
@@ -181,14 +212,22 @@ impl Source for AgentSource {
 
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
         let mut again = false;
-        let listed = self.reactor.run(self.persistently(async |link| {
+        // Whoever finds the walk in use asks by himself.
+        let mut ahead = self.ahead.try_lock().ok().filter(|_| self.shape.walks);
+        let told = self.reactor.run(self.persistently(async |link| {
             if std::mem::take(&mut again) {
                 sink.restart();
             }
-            let result = list(link, Order::encode(&self.root, folder), sink, &mut again).await;
-            (result, false)
+            if let Some(ahead) = &mut ahead {
+                match ahead.list(link, &self.root, folder, sink, &mut again).await {
+                    Ok(None) => {}
+                    Ok(Some(told)) => return (Ok(told), false),
+                    Err(error) => return (Err(error), false),
+                }
+            }
+            (list(link, Order::encode(&self.root, folder), sink, &mut again).await, false)
         }));
-        listed.unwrap_or_else(Listed::Incomplete)
+        told.map_or_else(Listed::Incomplete, Listed::from)
     }
 
     fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {

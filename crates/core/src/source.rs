@@ -20,6 +20,9 @@ use std::ops::ControlFlow;
 /// How to use a source well.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceFeatures {
+    /// It goes through the tree by itself, ahead of the engine: depth first, a folder before what is inside it, names in
+    /// byte order. One thread that asks for the folders in this order, and leaves out what it likes, serves it best.
+    pub walks_ahead: bool,
     /// How many [`Source::list`] calls at once serve best.
     pub listings_in_flight: usize,
     /// How many [`Source::fetch`] calls at once serve best.

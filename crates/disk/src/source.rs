@@ -138,6 +138,7 @@ impl From<Stop> for Ended {
 impl Source for LocalSource {
     fn features(&self) -> SourceFeatures {
         SourceFeatures {
+            walks_ahead: false,
             listings_in_flight: 4,
             fetches_in_flight: 4,
             batch_files: 64,

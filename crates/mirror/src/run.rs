@@ -14,7 +14,7 @@ use crate::place::Placer;
 use crate::prepare::{Ready, prepare};
 use crate::queue::Queue;
 use crate::spill::{Log, Pool};
-use crate::walk::{Frame, Lister, Walk, list_folders};
+use crate::walk::{Frame, Lister, Walk, list_folders, list_walked};
 use crate::{RunOptions, RunResult, files, held, layout, remarks, settle};
 use crossbeam_channel::bounded;
 use octo_core::guard::{self, GuardInput};
@@ -192,7 +192,7 @@ impl<'a> Run<'a> {
             }
             self.with_queue(copier, |queue| {
                 while !self.context.is_over() {
-                    let next = match walk.next() {
+                    let next = match walk.next(|frame| list_walked(&lister, frame)) {
                         // The threads that list have ended, because the run has.
                         Err(_) if self.context.is_over() => break,
                         next => next?,

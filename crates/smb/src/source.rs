@@ -115,6 +115,7 @@ impl Source for SmbSource {
         let place = self.lanes.place().ok();
         let unstable = place.is_none_or(|p| UNSTABLE_IDS.contains(&p.filesystem.to_ascii_uppercase().as_str()));
         SourceFeatures {
+            walks_ahead: false,
             listings_in_flight: 40,
             fetches_in_flight: 4,
             batch_files: 64,

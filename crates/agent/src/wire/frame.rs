@@ -2,9 +2,10 @@
 
 use super::cursor::{Cursor, put_bytes, put_error, put_varint};
 use super::meta::Before;
+use super::piece::{self, get_piece};
 use super::{FRAME_BYTES_MAX, PLAIN_BYTES_MAX, fault};
 use bytes::{Buf, Bytes, BytesMut};
-use octo_core::{Entry, Error, LinkTarget, LinkType, Listed, Meta, Name};
+use octo_core::{Entry, Error, LinkTarget, LinkType, Listed, Meta, Name, Piece, RelPath};
 use std::borrow::Cow;
 use std::cell::RefCell;
 
@@ -28,6 +29,8 @@ mod kind {
     pub const FINISHED: u8 = 6;
     pub const FAILED: u8 = 7;
     pub const LINK: u8 = 8;
+    pub const METADATA: u8 = 9;
+    pub const FOLDER: u8 = 10;
 }
 
 /// Whether the rest of a frame may be compressed.
@@ -146,6 +149,18 @@ impl Frame {
         })
     }
 
+    /// What is in `piece` is at most [`PLAIN_BYTES_MAX`].
+    pub fn metadata(file: usize, piece: &Piece<'_>) -> Bytes {
+        Frame::build(kind::METADATA, 0, |out| {
+            put_varint(out, file as u64);
+            piece::put_piece(out, piece);
+        })
+    }
+
+    pub fn folder(path: &RelPath) -> Bytes {
+        Frame::build(kind::FOLDER, path.as_bytes().len(), |out| put_bytes(out, path.as_bytes()))
+    }
+
     pub fn link(target: &LinkTarget) -> Bytes {
         Frame::build(kind::LINK, target.data.len(), |out| {
             match target.kind {
@@ -242,6 +257,8 @@ pub(crate) enum Answer<'a> {
     Finished { file: usize, meta: Meta, hash: [u8; HASH_BYTES] },
     Failed { file: usize, error: Error },
     Link(LinkTarget),
+    Metadata { file: usize, piece: Piece<'a> },
+    Folder(RelPath),
 }
 
 impl<'a> Answer<'a> {
@@ -277,6 +294,8 @@ impl<'a> Answer<'a> {
                 };
                 Answer::Link(LinkTarget { kind, data: cursor.rest().to_vec() })
             }
+            kind::METADATA => Answer::Metadata { file: cursor.varint()?, piece: get_piece(&mut cursor)? },
+            kind::FOLDER => Answer::Folder(cursor.path()?),
             _ => return Err(fault("an unknown frame")),
         };
         cursor.end()?;

@@ -6,12 +6,14 @@
 mod cursor;
 mod frame;
 mod meta;
+mod piece;
 mod request;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use cursor::believed;
 pub(crate) use frame::{Answer, Decoder, EntryBatch, Frame, HASH_BYTES, Packing};
+pub(crate) use piece::extent;
 pub(crate) use request::{FetchOrder, Order, REQUEST_BYTES_MAX};
 
 use octo_core::{Code, Error};

@@ -14,8 +14,10 @@ pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
 const MAY_PACK: u8 = 1;
 const PARTS: u8 = 1;
 const SNAPSHOT: u8 = 2;
+const METADATA: u8 = 4;
+const FOLDER: u8 = 8;
 
-/// One place in one root: to list a folder, or to read a link.
+/// One place in one root: to list a folder, to walk from there, or to read a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Order {
     pub root: String,
@@ -84,7 +86,9 @@ impl FetchWriter {
         let before = self.files.len();
         put_bytes(&mut self.files, file.path.as_bytes());
         let has = |is: bool, bit: u8| if is { bit } else { 0 };
-        self.files.push(has(file.parts.is_some(), PARTS) | has(file.snapshot.is_some(), SNAPSHOT));
+        let is_folder = file.listed.kind == Kind::Folder;
+        let wanted = has(file.metadata, METADATA) | has(is_folder, FOLDER);
+        self.files.push(has(file.parts.is_some(), PARTS) | has(file.snapshot.is_some(), SNAPSHOT) | wanted);
         if let Some(parts) = &file.parts {
             put_varint(&mut self.files, parts.iter().take(PARTS_MAX).count() as u64);
             let mut end = 0;
@@ -118,7 +122,13 @@ fn file(cursor: &mut Cursor<'_>) -> Result<FetchRequest, Error> {
     let flags = cursor.u8()?;
     let parts = if flags & PARTS != 0 { Some(parts(cursor)?) } else { None };
     let snapshot = if flags & SNAPSHOT != 0 { Some(Timestamp(cursor.zigzag()?)) } else { None };
-    Ok(FetchRequest { path, listed: Meta::new(Kind::File, 0, Timestamp(0)), parts, snapshot, metadata: false })
+    let metadata = flags & METADATA != 0;
+    let kind = if flags & FOLDER != 0 { Kind::Folder } else { Kind::File };
+    let is_details_only = metadata && parts.as_ref().is_some_and(Ranges::is_empty);
+    if kind == Kind::Folder && !is_details_only {
+        return Err(fault("the data of a folder is wanted"));
+    }
+    Ok(FetchRequest { path, listed: Meta::new(kind, 0, Timestamp(0)), parts, snapshot, metadata })
 }
 
 fn parts(cursor: &mut Cursor<'_>) -> Result<Ranges, Error> {

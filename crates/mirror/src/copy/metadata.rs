@@ -43,6 +43,7 @@ impl Gathering {
             }
             Piece::Xattr { name, value } => {
                 if self.has_room(name, value) {
+                    self.metadata.xattrs.retain(|(known, _)| known != name);
                     self.metadata.xattrs.push((name.to_vec(), value.to_vec()));
                 }
             }

@@ -74,6 +74,12 @@ pub struct Side {
 }
 
 impl Lister<'_> {
+    /// Whether the source goes through the tree by itself, in the order in which we merge. Where the mirror folds case,
+    /// that is another order.
+    pub fn source_walks_ahead(&self) -> bool {
+        self.source.features().walks_ahead && !self.order.folds_case
+    }
+
     /// Lists a folder of the source.
     pub fn source(&self, folder: &RelPath) -> Result<Side, Error> {
         let mut sink = Sink::new(self, folder, true);

@@ -1,5 +1,5 @@
 //! Lists both sides folder by folder, ahead of the merge and many at once, and hands the pairs out in one strict order:
-//! depth first, names in the target's order.
+//! depth first, names in the target's order. A source that walks ahead itself is asked in that order.
 //!
 //! Memory is bounded: at most [`AHEAD_FOLDERS`] listed folders wait, their entries share one pool, and the folders still
 //! to be listed spill to disk. Only so many of the very next folders are listed that there is always room for those
@@ -114,9 +114,19 @@ pub fn list_folders(lister: &Lister<'_>, jobs: &Receiver<Job>, is_over: impl Fn(
 }
 
 fn list_pair(lister: &Lister<'_>, frame: &Frame) -> Result<FolderPair, Error> {
-    let source = frame.meta.map(|_| lister.source(&frame.source)).transpose()?;
+    let source = if lister.source_walks_ahead() { None } else { list_source(lister, frame)? };
     let target = frame.old.map(|_| lister.target(&frame.place, &frame.source)).transpose()?;
     Ok(FolderPair { source, target })
+}
+
+/// The source's side of the next folder, if the source walks ahead: it is asked in the order in which the folders are handed
+/// out, and by one thread only.
+pub fn list_walked(lister: &Lister<'_>, frame: &Frame) -> Result<Option<Side>, Error> {
+    if lister.source_walks_ahead() { list_source(lister, frame) } else { Ok(None) }
+}
+
+fn list_source(lister: &Lister<'_>, frame: &Frame) -> Result<Option<Side>, Error> {
+    frame.meta.map(|_| lister.source(&frame.source)).transpose()
 }
 
 impl Walk {
@@ -126,15 +136,21 @@ impl Walk {
         (Walk { items: frames.into_iter().map(Item::Waiting).collect(), jobs }, receiver)
     }
 
-    /// The next folder with both its listings; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<(Frame, FolderPair)>, Error> {
+    /// The next folder with both its listings; `None` at the end. `walked` is [`list_walked`].
+    pub fn next(
+        &mut self,
+        walked: impl FnOnce(&Frame) -> Result<Option<Side>, Error>,
+    ) -> Result<Option<(Frame, FolderPair)>, Error> {
         self.look_ahead()?;
         match self.items.pop_front() {
             Some(Item::Listing(frame, answer)) => {
+                // Meanwhile a thread lists the mirror.
+                let walked = walked(&frame)?;
                 let pair = answer
                     .recv()
                     .map_err(|_| Error::new(octo_core::Code::TargetFailed, "a thread that lists folders has ended"))?;
-                Ok(Some((frame, pair?)))
+                let FolderPair { source, target } = pair?;
+                Ok(Some((frame, FolderPair { source: walked.or(source), target })))
             }
             _ => Ok(None),
         }
@@ -223,7 +239,7 @@ mod tests {
             let inside = asked.iter().filter(|path| path.names().count() == depth).count();
             assert!(inside >= AHEAD_FOLDERS >> (depth + 1).min(5), "{inside} at depth {depth}");
             assert!(listed <= AHEAD_FOLDERS, "{listed} listed at depth {depth}");
-            let (next, _) = walk.next().unwrap().unwrap();
+            let (next, _) = walk.next(|_| Ok(None)).unwrap().unwrap();
             assert_eq!(next.source.names().count(), depth);
             listed -= 1;
             let mut children = Children::new(&target);
@@ -242,9 +258,9 @@ mod tests {
         for _ in 0..1000 {
             walk.look_ahead().unwrap();
             batches += usize::from(!answer(&jobs).is_empty());
-            assert!(walk.next().unwrap().is_some());
+            assert!(walk.next(|_| Ok(None)).unwrap().is_some());
         }
-        assert!(walk.next().unwrap().is_none());
+        assert!(walk.next(|_| Ok(None)).unwrap().is_none());
         assert!(batches < 60, "{batches}");
     }
 }

@@ -55,6 +55,7 @@ impl GeneratedSource {
 impl Source for GeneratedSource {
     fn features(&self) -> SourceFeatures {
         SourceFeatures {
+            walks_ahead: false,
             listings_in_flight: 2,
             fetches_in_flight: 2,
             batch_files: 64,

@@ -234,6 +234,7 @@ impl MemSource {
     /// Reads `tree`, which may be changed meanwhile through its other handles.
     pub fn new(tree: &MemTree) -> MemSource {
         let features = SourceFeatures {
+            walks_ahead: false,
             listings_in_flight: 2,
             fetches_in_flight: 2,
             batch_files: 16,
