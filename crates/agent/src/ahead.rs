@@ -15,20 +15,14 @@ const SKIP_BYTES_MAX: usize = 1 << 20;
 /// So many folders in a row may be missing before another walk begins, at first and at most.
 const PATIENCE: std::ops::RangeInclusive<u32> = 4..=4096;
 
-/// A walk, if there is one under way.
+/// A walk, if there is one under way. The first one begins with the first folder.
+#[derive(Default)]
 pub(crate) struct Ahead {
     walk: Option<Walk>,
     /// Folders in a row that the walk did not bring.
     missed: u32,
     /// How many of them are borne.
     patience: u32,
-}
-
-impl Default for Ahead {
-    fn default() -> Ahead {
-        // The first walk begins with the first folder.
-        Ahead { walk: None, missed: 0, patience: 0 }
-    }
 }
 
 struct Walk {
@@ -58,6 +52,8 @@ impl Ahead {
         // A walk on a connection that is no more ends with it.
         let walk = self.walk.take().filter(|walk| Arc::ptr_eq(&walk.link, link));
         let mut walk = match walk {
+            // Whoever comes back to the root wants to see it all anew.
+            _ if folder.is_root() => Walk::begin(link, root, folder).await?,
             Some(walk) => match walk.until(folder).await? {
                 Some(walk) => walk,
                 None => Walk::begin(link, root, folder).await?,

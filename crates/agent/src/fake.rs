@@ -21,6 +21,15 @@ pub fn agent(say: impl Fn(&str, &[u8]) -> Said + Send + Sync + 'static) -> Agent
 
 /// The same, for a run that may be cancelled.
 pub fn agent_until(cancel: Cancel, say: impl Fn(&str, &[u8]) -> Said + Send + Sync + 'static) -> AgentSource {
+    agent_that(false, cancel, say)
+}
+
+/// A source whose agent walks ahead.
+pub fn walker(say: impl Fn(&str, &[u8]) -> Said + Send + Sync + 'static) -> AgentSource {
+    agent_that(true, Cancel::new(), say)
+}
+
+fn agent_that(walks: bool, cancel: Cancel, say: impl Fn(&str, &[u8]) -> Said + Send + Sync + 'static) -> AgentSource {
     let reactor = Arc::new(Reactor::start("test").unwrap());
     let board = Arc::new(Board::default());
     let (ours, theirs) = tokio::io::duplex(1 << 20);
@@ -30,7 +39,7 @@ pub fn agent_until(cancel: Cancel, say: impl Fn(&str, &[u8]) -> Said + Send + Sy
             let mut connection = h2::server::handshake(theirs).await.unwrap();
             while let Some(Ok((request, respond))) = connection.accept().await {
                 let say = Arc::clone(&say);
-                tokio::spawn(async move { answer(request, respond, &*say).await });
+                tokio::spawn(async move { answer(request, respond, walks, &*say).await });
             }
         });
         Link::begin(ours).await
@@ -42,6 +51,7 @@ pub fn agent_until(cancel: Cancel, say: impl Fn(&str, &[u8]) -> Said + Send + Sy
 async fn answer(
     request: http::Request<h2::RecvStream>,
     mut respond: h2::server::SendResponse<Bytes>,
+    walks: bool,
     say: &(dyn Fn(&str, &[u8]) -> Said + Send + Sync),
 ) {
     let path = request.uri().path().to_owned();
@@ -65,8 +75,8 @@ async fn answer(
             folds_case: false,
             stable_ids: true,
             hides_unreadable: false,
-            has_metadata: true,
-            walks: false,
+            has_metadata: false,
+            walks,
         }))),
         path => say(path, &body),
     };

@@ -31,7 +31,8 @@ mod tests {
     use super::*;
     use crate::wire::{EntryBatch, Frame, Packing};
     use octo_core::{
-        Entry, Error, FetchRequest, FileId, Kind, LinkTarget, LinkType, Listed, Meta, Name, Ranges, RelPath, Timestamp,
+        Entry, Error, FetchRequest, FileId, Kind, LinkTarget, LinkType, Listed, Meta, Name, Part, Piece, Ranges,
+        RelPath, Timestamp, metadata::Posix,
     };
 
     fn meta() -> Meta {
@@ -62,6 +63,14 @@ mod tests {
             Frame::finished(3, &meta(), &[7; 32]),
             Frame::failed(3, &cause),
             Frame::link(&link),
+            Frame::folder(&RelPath::parse(b"folder/inner").unwrap()),
+            Frame::metadata(3, &Piece::Security(&[1; 40])),
+            Frame::metadata(3, &Piece::Xattr { name: b"user.note", value: b"noted" }),
+            Frame::metadata(3, &Piece::Stream { name: b"stream", size_bytes: 1 << 40 }),
+            Frame::metadata(3, &Piece::StreamData(b"data")),
+            Frame::metadata(3, &Piece::Reparse { tag: 0x9000_001A, data: b"data" }),
+            Frame::metadata(3, &Piece::Posix(Posix { uid: 1, gid: 1 << 31, mode: 0o7777 })),
+            Frame::metadata(3, &Piece::Unknown(Part::Streams, Some(cause.clone()))),
         ]
         .map(Into::into)
         .to_vec()
@@ -78,7 +87,7 @@ mod tests {
             listed: meta(),
             parts: Some(parts),
             snapshot: Some(Timestamp(-9)),
-            metadata: false,
+            metadata: true,
         };
         assert!(writer.push(&wanted) && writer.push(&wanted));
         vec![Order::encode("/srv", &path), writer.finish()]

@@ -127,7 +127,7 @@ fn nothing_outside_the_roots_is_listed_read_or_opened() {
     for path in
         ["../outside", "..", "/etc", "way-out", "way-out/NAME-OUTSIDE", "sub/../../outside", ".", "file\0", "file-out"]
     {
-        for what in ["list", "link"] {
+        for what in ["list", "link", "walk"] {
             world.ask(what, raw(&allowed, path.as_bytes()));
         }
         world.ask("fetch", raw_fetch(&allowed, path.as_bytes()));
@@ -141,7 +141,7 @@ fn nothing_outside_the_roots_is_listed_read_or_opened() {
         "outside",
         "/proc/self/root",
     ] {
-        for (path, what) in [("", "list"), ("NAME-OUTSIDE", "link"), ("etc", "list")] {
+        for (path, what) in [("", "list"), ("NAME-OUTSIDE", "link"), ("etc", "list"), ("", "walk"), ("etc", "walk")] {
             world.ask(what, raw(root, path.as_bytes()));
         }
         world.ask("fetch", raw_fetch(root, b"NAME-OUTSIDE"));
@@ -169,8 +169,12 @@ fn nothing_is_written_deleted_or_run() {
 fn requests_with_any_byte_changed_or_cut_anywhere_show_and_change_nothing_more() {
     let world = World::new();
     let before = world.tree();
-    let seeds =
-        [("list", world.list()), ("link", raw(&world.at("allowed"), b"way-out")), ("fetch", world.fetch("sub/inner"))];
+    let seeds = [
+        ("list", world.list()),
+        ("walk", world.list()),
+        ("link", raw(&world.at("allowed"), b"way-out")),
+        ("fetch", world.fetch("sub/inner")),
+    ];
     for (what, seed) in seeds {
         for at in 0..seed.len() {
             world.ask(what, seed[..at].to_vec());

@@ -163,3 +163,90 @@ fn a_few_bytes_that_repeat_a_huge_name_are_a_fault() {
     let (listed, keep) = list(&[[&length[..], &frame].concat().into(), Frame::listed(&Listed::Complete)]);
     assert_eq!((code(&listed), keep.entries.len()), (Code::Protocol, 0));
 }
+
+fn at(path: &str) -> RelPath {
+    RelPath::parse(path.as_bytes()).unwrap()
+}
+
+/// What a source whose agent walks so says of these folders, asked for one after the other. Asked for one, it says that it is
+/// complete and empty.
+fn walk(answer: &[Bytes], folders: &[&str]) -> Vec<Result<usize, Code>> {
+    let answer: Bytes = answer.concat().into();
+    let source = fake::walker(move |what, _| match what {
+        "/v1/walk" => Box::new(std::iter::once(answer.clone())),
+        _ => Box::new(std::iter::once(Frame::listed(&Listed::Complete))),
+    });
+    let told = folders.iter().map(|folder| {
+        let mut keep = Keep::default();
+        match source.list(&at(folder), &mut keep) {
+            Listed::Complete => Ok(keep.entries.len()),
+            Listed::Incomplete(error) => Err(error.code),
+        }
+    });
+    told.collect()
+}
+
+#[test]
+fn a_walk_is_held_to_its_beginning_and_its_order_and_what_it_leaves_out_is_asked_for() {
+    let told = |folder: &str| vec![Frame::folder(&at(folder)), entries(), Frame::listed(&Listed::Complete)];
+    let all = |folders: &[&str]| folders.iter().flat_map(|folder| told(folder)).collect::<Vec<_>>();
+    assert_eq!(walk(&all(&["", "a", "b"]), &["", "a", "b"]), [Ok(1), Ok(1), Ok(1)]);
+    assert_eq!(walk(&all(&["", "a", "a/x", "b"]), &["", "a", "b"]), [Ok(1), Ok(1), Ok(1)], "one is not wanted");
+    assert_eq!(walk(&all(&["", "b"]), &["", "a", "b"]), [Ok(1), Ok(0), Ok(1)], "one is new");
+    assert_eq!(walk(&all(&["a"]), &[""]), [Err(Code::Protocol)], "it begins elsewhere");
+    for disorder in [["", "b", "a"], ["", "a", "a"], ["", "a/b", "a"], ["", "a", ""]] {
+        let said = walk(&all(&disorder), &["", "a", "a/b", "b"]);
+        assert!(said.contains(&Err(Code::Protocol)), "{disorder:?}: {said:?}");
+    }
+    for wrong in [Frame::opened(0, &meta(1)), Frame::folder(&at("a")), Bytes::from_static(&[2, 0, 0, 0, 10, 9])] {
+        let answer = [vec![Frame::folder(&at("")), entries(), wrong], told("b")].concat();
+        assert_eq!(walk(&answer, &[""]), [Err(Code::Protocol)]);
+    }
+    let cut = [told(""), vec![Frame::folder(&at("a")), entries()]].concat();
+    assert_eq!(walk(&cut, &["", "a"])[1], Err(Code::Unreachable), "a listing that was cut is none");
+}
+
+#[test]
+fn a_walk_without_end_through_what_nobody_wants_is_left() {
+    let source = fake::walker(|what, body| match what {
+        "/v1/walk" => {
+            let within = Name::new(*b"in").unwrap();
+            let from = crate::wire::Order::decode(body).unwrap().path;
+            let wanted = [Frame::folder(&from), Frame::listed(&Listed::Complete), Frame::folder(&from.join(&within))];
+            Box::new(wanted.into_iter().chain(std::iter::repeat_with(entries)))
+        }
+        _ => Box::new(std::iter::once(Frame::listed(&Listed::Complete))),
+    });
+    for folder in ["", "z"] {
+        assert_eq!(source.list(&at(folder), &mut Keep::default()), Listed::Complete);
+    }
+}
+
+#[test]
+fn metadata_is_held_to_what_was_asked_for_and_has_an_end() {
+    use octo_core::Piece;
+    let fetch = |metadata: bool, answer: Vec<Bytes>| {
+        let mut keep = Keep::default();
+        let wanted = FetchRequest { path: at("file"), listed: meta(0), parts: None, snapshot: None, metadata };
+        fake::agent(move |_, _| Box::new(answer.clone().into_iter())).fetch(&[wanted], &mut keep);
+        (keep.events, keep.error.map(|error| error.code))
+    };
+    let (opened, end) = (Frame::opened(0, &meta(0)), Frame::finished(0, &meta(0), blake3::hash(b"").as_bytes()));
+    let note = Frame::metadata(0, &Piece::Xattr { name: b"user.note", value: b"noted" });
+    let stream = Frame::metadata(0, &Piece::Stream { name: b"stream", size_bytes: 5 });
+    let data = |bytes| Frame::metadata(0, &Piece::StreamData(bytes));
+    let good = vec![opened.clone(), note.clone(), stream.clone(), data(b"some"), data(b"!"), end];
+    assert_eq!(fetch(true, good.clone()).1, None);
+    assert_eq!(fetch(false, good).1, Some(Code::Protocol), "nobody asked");
+    let bad = [
+        vec![note.clone()],
+        vec![opened.clone(), data(b"x")],
+        vec![opened.clone(), stream.clone(), data(b"")],
+        vec![opened.clone(), stream.clone(), data(b"some"), data(b"!!")],
+        vec![opened.clone(), stream, note.clone(), data(b"x")],
+        [vec![opened], vec![note; 40_000]].concat(),
+    ];
+    for (at, answer) in bad.into_iter().enumerate() {
+        assert_eq!(fetch(true, answer).1, Some(Code::Protocol), "case {at}");
+    }
+}

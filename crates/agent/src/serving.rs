@@ -84,7 +84,7 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    fn new(sender: Sender<Bytes>) -> Frames {
+    pub fn new(sender: Sender<Bytes>) -> Frames {
         Frames { sender, waiting: BytesMut::new(), sent: Instant::now() }
     }
 
@@ -98,7 +98,7 @@ impl Frames {
         if self.waiting.len() >= TOGETHER_BYTES || self.sent.elapsed() >= TOGETHER { self.flush() } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
+    pub fn flush(&mut self) -> Result<(), Error> {
         if self.waiting.is_empty() {
             return Ok(());
         }

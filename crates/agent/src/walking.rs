@@ -9,6 +9,8 @@ use octo_core::{Error, Listed, Name, RelPath, Source};
 
 /// What the names of folders still to be entered may take together, with what it takes to keep them.
 const NAMES_BYTES_MAX: usize = if cfg!(test) { 2000 } else { 8 << 20 };
+/// The server asks for no folder with a longer path.
+const PATH_BYTES_MAX: usize = 32 << 10;
 /// What keeping a name takes besides its bytes.
 const NAME_COST_BYTES: usize = 32;
 
@@ -30,57 +32,58 @@ struct Walker<'a> {
     kept_bytes: usize,
 }
 
-/// A folder in which we are.
-struct Level {
-    folder: RelPath,
-    names: Names,
-}
-
 impl Walker<'_> {
     fn walk(mut self, from: &RelPath) -> Result<(), Error> {
         let mut around = from.clone();
-        let mut levels = vec![self.enter(from.clone())?];
+        // Where we are, and what is still to be entered in each folder on the way there.
+        let (mut here, mut levels) = (from.clone(), vec![self.enter(from)?]);
         loop {
             match levels.last_mut() {
-                Some(level) => match level.names.sorted.pop() {
+                Some(level) => match level.sorted.pop() {
                     Some(name) => {
                         self.kept_bytes -= cost(&name);
-                        let folder = level.folder.join(&name);
-                        levels.push(self.enter(folder)?);
+                        let folder = here.join(&name);
+                        if folder.as_bytes().len() <= PATH_BYTES_MAX {
+                            levels.push(self.enter(&folder)?);
+                            here = folder;
+                        }
                     }
-                    None if level.names.last.is_some() => return Ok(()),
-                    None => drop(levels.pop()),
+                    None if level.last.is_some() => return Ok(()),
+                    None => {
+                        levels.pop();
+                        here = here.parent().unwrap_or_default();
+                    }
                 },
                 // On to what comes after the folder where it began, and after those around it.
                 None => {
                     let (Some(parent), Some(name)) = (around.parent(), around.name()) else { return Ok(()) };
-                    levels.push(self.beside(parent.clone(), name));
-                    around = parent;
+                    levels.push(self.beside(&parent, name));
+                    (here, around) = (parent.clone(), parent);
                 }
             }
         }
     }
 
     /// Tells what is in a folder.
-    fn enter(&mut self, folder: RelPath) -> Result<Level, Error> {
+    fn enter(&mut self, folder: &RelPath) -> Result<Names, Error> {
         let mut names = Names::new(None, self.kept_bytes);
-        self.out.hand(Frame::folder(&folder))?;
-        list_into(self.out, self.source, &folder, &mut |name| names.push(name))?;
-        Ok(self.level(folder, names))
+        self.out.hand(Frame::folder(folder))?;
+        list_into(self.out, self.source, folder, &mut |name| names.push(name))?;
+        Ok(self.kept(names))
     }
 
     /// The folders that come after one of them. It was told already what else is there.
-    fn beside(&mut self, folder: RelPath, after: Name) -> Level {
+    fn beside(&mut self, folder: &RelPath, after: Name) -> Names {
         let mut names = Names::new(Some(after), self.kept_bytes);
         // What cannot be listed now, the server asks for by name.
-        let _ = self.source.list(&folder, &mut names);
-        self.level(folder, names)
+        let _ = self.source.list(folder, &mut names);
+        self.kept(names)
     }
 
-    fn level(&mut self, folder: RelPath, mut names: Names) -> Level {
+    fn kept(&mut self, mut names: Names) -> Names {
         names.sorted.sort_unstable_by(|a, b| b.cmp(a));
         self.kept_bytes += names.bytes;
-        Level { folder, names }
+        names
     }
 }
 
@@ -133,5 +136,99 @@ impl octo_core::ListSink for Names {
     fn problem(&mut self, _: &[u8], _: Error) {}
     fn restart(&mut self) {
         *self = Names { sorted: Vec::new(), bytes: 0, last: None, after: self.after.take(), ..*self };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ahead::order;
+    use crate::wire::{Answer, Decoder};
+    use octo_disk::LocalSource;
+    use std::path::Path;
+
+    /// The folders that a walk from here tells, and how many entries in each.
+    fn walked(source: &dyn Source, from: &RelPath) -> Vec<(RelPath, usize)> {
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(10_000);
+        let mut out = Frames::new(sender);
+        walk(&Order { root: String::new(), path: from.clone() }, Ok(source), &mut out).unwrap();
+        out.flush().unwrap();
+        let mut decoder = Decoder::default();
+        while let Ok(bytes) = receiver.try_recv() {
+            decoder.push(&bytes);
+        }
+        let (mut found, mut is_whole) = (Vec::new(), true);
+        while let Some(frame) = decoder.next().unwrap() {
+            match Answer::decode(&frame).unwrap() {
+                Answer::Folder(path) => {
+                    assert!(std::mem::take(&mut is_whole));
+                    found.push((path, 0));
+                }
+                Answer::Entries(mut entries) => {
+                    while entries.next().unwrap().is_some() {
+                        found.last_mut().unwrap().1 += 1;
+                    }
+                }
+                Answer::Listed(listed) => {
+                    assert_eq!(listed, Listed::Complete);
+                    is_whole = true;
+                }
+                _ => panic!("another frame"),
+            }
+        }
+        assert!(is_whole);
+        found
+    }
+
+    /// Every folder below, in the order of a walk, and how many entries in each.
+    fn folders(root: &Path, below: RelPath) -> Vec<(RelPath, usize)> {
+        let entries: Vec<_> = std::fs::read_dir(root.join(below.to_os())).unwrap().map(Result::unwrap).collect();
+        let mut found = vec![(below.clone(), entries.len())];
+        for entry in entries.iter().filter(|entry| entry.file_type().unwrap().is_dir()) {
+            let name = Name::new(entry.file_name().into_encoded_bytes()).unwrap();
+            found.extend(folders(root, below.join(&name)));
+        }
+        found.sort_by(|(a, _), (b, _)| order(a, b));
+        found
+    }
+
+    fn tree() -> (tempfile::TempDir, LocalSource) {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["a/b/c", "a/b.d", "a/b-", "a/b/z", "ab", "b/deep/er", "B", "z"] {
+            std::fs::create_dir_all(root.path().join(folder)).unwrap();
+            std::fs::write(root.path().join(folder).join("file"), "x").unwrap();
+        }
+        std::os::unix::fs::symlink("a", root.path().join("link")).unwrap();
+        let source = LocalSource::open(root.path()).unwrap();
+        (root, source)
+    }
+
+    #[test]
+    fn a_walk_from_any_folder_tells_it_and_all_that_come_after_it_in_the_order_of_the_merge() {
+        let (root, source) = tree();
+        let all = folders(root.path(), RelPath::root());
+        assert_eq!(all.len(), 13);
+        for (at, (from, _)) in all.iter().enumerate() {
+            assert_eq!(walked(&source, from), all[at..], "from {from}");
+        }
+        let merged: Vec<Vec<Name>> = all.iter().map(|(path, _)| path.names().collect()).collect();
+        assert!(merged.is_sorted(), "{merged:?}");
+    }
+
+    #[test]
+    fn what_is_too_much_to_keep_ends_a_walk_and_another_one_from_there_brings_the_next() {
+        let (root, source) = tree();
+        for n in 0..500 {
+            std::fs::create_dir(root.path().join(format!("b/{n:03}"))).unwrap();
+        }
+        let all = folders(root.path(), RelPath::root());
+        let (mut found, mut walks) = (Vec::new(), 0);
+        while found.len() < all.len() {
+            let part = walked(&source, &all[found.len()].0);
+            assert_eq!(part, all[found.len()..found.len() + part.len()]);
+            found.extend(part);
+            walks += 1;
+        }
+        assert!((8..100).contains(&walks), "{walks} walks: is the memory for names bounded?");
     }
 }

@@ -137,7 +137,8 @@ pub trait Source: Send + Sync {
 
     /// Lists one folder (the root is the empty path) into `sink`, not following links: if `folder` has become
     /// a link or a file, the listing is incomplete with [`Code::KindMoved`]. Idempotent. Returns within the adapter's
-    /// own time limit. A code that stops the run in [`Listed::Incomplete`] ends the run.
+    /// own time limit. A source that walks ahead may tell a folder as it was a while ago, but not before the root was
+    /// asked for last. A code that stops the run in [`Listed::Incomplete`] ends the run.
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed;
 
     /// Fetches a batch of regular files into `sink` (and of folders, whose metadata alone is asked for), not following

@@ -17,8 +17,7 @@ mod what {
 }
 
 /// By their numbers on the wire.
-const PARTS: [Part; 6] =
-    [Part::Attributes, Part::Security, Part::Streams, Part::Extended, Part::Reparse, Part::Posix];
+const PARTS: [Part; 6] = [Part::Attributes, Part::Security, Part::Streams, Part::Extended, Part::Reparse, Part::Posix];
 
 /// The part that a piece belongs to, and how many bytes there are in it.
 pub(crate) fn extent(piece: &Piece<'_>) -> (Part, usize) {
@@ -79,9 +78,7 @@ pub(super) fn get_piece<'a>(cursor: &mut Cursor<'a>) -> Result<Piece<'a>, Error>
         what::STREAM => Piece::Stream { name: cursor.bytes()?, size_bytes: cursor.varint()? },
         what::STREAM_DATA => Piece::StreamData(cursor.rest()),
         what::REPARSE => Piece::Reparse { tag: cursor.varint()?, data: cursor.rest() },
-        what::POSIX => {
-            Piece::Posix(Posix { uid: cursor.varint()?, gid: cursor.varint()?, mode: cursor.varint()? })
-        }
+        what::POSIX => Piece::Posix(Posix { uid: cursor.varint()?, gid: cursor.varint()?, mode: cursor.varint()? }),
         what::UNKNOWN => {
             let part = PARTS.get(usize::from(cursor.u8()?)).ok_or_else(|| fault("an unknown part of metadata"))?;
             Piece::Unknown(*part, if cursor.is_empty() { None } else { Some(cursor.error()?) })

@@ -87,24 +87,25 @@ proptest! {
     }
 
     #[test]
-    fn orders_round_trip(root in ".{0,20}", parts in of(vec((0u64..1 << 40, 1u64..1 << 40), 0..20)), snapshot in of(any::<i64>()), may_pack in any::<bool>()) {
+    fn orders_round_trip(root in ".{0,20}", parts in of(vec((0u64..1 << 40, 1u64..1 << 40), 0..20)), snapshot in of(any::<i64>()), may_pack in any::<bool>(), metadata in any::<bool>()) {
         let parts = parts.map(|list| {
             let mut ranges = Ranges::new();
             list.into_iter().for_each(|(start, length)| ranges.insert(start..start + length));
             ranges
         });
         let path = RelPath::parse(b"folder/file").unwrap();
-        let wanted = FetchRequest { path: path.clone(), listed: Meta::new(Kind::File, 0, Timestamp(0)), parts, snapshot: snapshot.map(Timestamp), metadata: false };
+        let wanted = FetchRequest { path: path.clone(), listed: Meta::new(Kind::File, 0, Timestamp(0)), parts, snapshot: snapshot.map(Timestamp), metadata };
         let mut writer = FetchOrder::writer(&root, may_pack);
         prop_assert!(writer.push(&wanted));
         let read = FetchOrder::decode(&writer.finish()).unwrap();
         prop_assert_eq!((&read.root, read.may_pack, read.files.len()), (&root, may_pack, 1));
         prop_assert_eq!((&read.files[0].path, &read.files[0].parts, read.files[0].snapshot), (&wanted.path, &wanted.parts, wanted.snapshot));
+        prop_assert_eq!(read.files[0].metadata, metadata);
         prop_assert_eq!(Order::decode(&Order::encode(&root, &path)).unwrap(), Order { root, path });
     }
 
     #[test]
-    fn no_bytes_make_a_decoder_panic_and_every_frame_is_read_whole(bytes in vec(any::<u8>(), 0..200), kind in 0u8..10) {
+    fn no_bytes_make_a_decoder_panic_and_every_frame_is_read_whole(bytes in vec(any::<u8>(), 0..200), kind in 0u8..12) {
         let _ = Order::decode(&bytes);
         let _ = FetchOrder::decode(&bytes);
         let frame = [&[kind], bytes.as_slice()].concat();
@@ -208,5 +209,37 @@ fn lengths_are_believed_only_within_bounds() {
         cursor::put_varint(&mut frame, announced);
         frame.extend_from_slice(&bomb);
         assert!(Answer::decode(&frame).is_err(), "{announced}");
+    }
+}
+
+#[test]
+fn metadata_and_the_folders_of_a_walk_round_trip() {
+    use octo_core::metadata::Posix;
+    use octo_core::{Part, Piece};
+    let lost = Error::new(Code::AccessDenied, "no");
+    let pieces = [
+        Piece::Security(b"descriptor"),
+        Piece::Extended { name: b"NAME", value: b"value" },
+        Piece::Stream { name: b"stream", size_bytes: u64::MAX },
+        Piece::StreamData(&[7; 1 << 20]),
+        Piece::Reparse { tag: u32::MAX, data: b"data" },
+        Piece::Posix(Posix { uid: u32::MAX, gid: 0, mode: 0o7777 }),
+        Piece::Xattr { name: b"system.posix_acl_access", value: b"" },
+        Piece::Unknown(Part::Attributes, None),
+        Piece::Unknown(Part::Security, Some(lost.clone())),
+        Piece::Unknown(Part::Streams, None),
+        Piece::Unknown(Part::Extended, None),
+        Piece::Unknown(Part::Reparse, Some(lost)),
+        Piece::Unknown(Part::Posix, None),
+    ];
+    for piece in pieces {
+        let frame = frames(&Frame::metadata(9, &piece)).remove(0);
+        let Answer::Metadata { file: 9, piece: same } = Answer::decode(&frame).unwrap() else { panic!() };
+        assert_eq!(format!("{same:?}"), format!("{piece:?}"));
+    }
+    for path in ["", "a", "a/b c"] {
+        let path = RelPath::parse(path.as_bytes()).unwrap();
+        let frame = frames(&Frame::folder(&path)).remove(0);
+        assert!(matches!(Answer::decode(&frame).unwrap(), Answer::Folder(same) if same == path));
     }
 }

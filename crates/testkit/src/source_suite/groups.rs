@@ -15,6 +15,7 @@ pub fn ids_stay_with_a_renamed_file(fixture: &impl Fixture) {
     assert!(id.is_usable());
     assert_ne!(before.meta("two").id, Some(id));
     fixture.rename(&path("one"), &path("folder/renamed"));
+    assert_eq!(keep_list(fixture.source(), &RelPath::root(), usize::MAX).names(), [&b"folder"[..], b"two"]);
     let after = keep_list(fixture.source(), &path("folder"), usize::MAX).meta("renamed");
     assert_eq!((after.id, after.write_time), (Some(id), MOMENT));
     let opened = fetch(fixture.source(), &[request("folder/renamed")], None)[0].opened.expect("opened");
