@@ -16,6 +16,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("krb5-admin-server", "makes its users"),
     ("krb5-user", "gets tickets"),
     ("python3-aiosmtpd", "the mail server that takes the tests' mail"),
+    ("python3-venv", "a place for schemathesis, which comes from PyPI"),
     ("attr", "getfattr and setfattr"),
     ("jq", "runs the manual's restore script as it is printed"),
     ("mount", "loop-mounts small disks, for the tests on full ones and on other filesystems"),
@@ -35,6 +36,12 @@ const WINDOWS_NEEDS: &[(&str, &str)] = &[
     ("rust-web-src", "its standard library, which is built for Windows with it"),
     ("gcc-mingw-w64-x86-64", "links programs for Windows"),
     ("wine64", "runs them"),
+];
+
+/// What only the Debian package needs, and its test.
+const DEB_NEEDS: &[(&str, &str)] = &[
+    ("dpkg-dev", "finds the libraries that the program needs"),
+    ("mmdebstrap", "makes the fresh system in which the package is tried"),
 ];
 
 /// What only the benchmark needs.
@@ -57,6 +64,11 @@ pub fn provide() -> Result<()> {
 /// The same for what the program for Windows needs besides.
 pub fn provide_for_windows() -> Result<()> {
     provide_these(WINDOWS_NEEDS)
+}
+
+/// The same for the Debian package.
+pub fn provide_for_deb() -> Result<()> {
+    provide_these(DEB_NEEDS)
 }
 
 /// The same for the benchmark's own needs.

@@ -1,4 +1,4 @@
-//! The project's chores, from a fresh clone with nothing but Rust: `cargo xtask test`, `demo`, `bench`, `tidy`.
+//! The project's chores, from a fresh clone with nothing but Rust: `cargo xtask test`, `demo`, `bench`, `deb`, `tidy`.
 //!
 //! It leans on none of our crates, so that it compiles in seconds and works while they do not. What has to talk to
 //! Samba or to the mirror lives in `crates/octobackup/examples` and is only started from here.
@@ -6,7 +6,9 @@
 
 mod apt;
 mod bench;
+mod deb;
 mod demo;
+mod python;
 mod shell;
 mod suite;
 mod tidy;
@@ -23,6 +25,7 @@ usage: cargo xtask <chore>
                measure how fast the program is, beside rclone, smbclient and rsync; takes many minutes
   windows [--release | --test]
                build the program for Windows; `--test` runs its tests under Wine
+  deb [--test] build the Debian package; `--test` installs and starts it in a fresh system
   tidy         check the borders between crates, the paths named in documents, and sizes
   apt          install the Debian packages that tests and demo need, or print the command that does";
 
@@ -34,6 +37,8 @@ fn main() -> ExitCode {
         (Some("test"), _) => suite::run(&rest),
         (Some("demo"), true) => demo::run(),
         (Some("bench"), _) => bench::run(&rest),
+        (Some("deb"), true) => deb::build(),
+        (Some("deb"), false) if rest == ["--test"] => deb::test(),
         (Some("tidy"), true) => tidy::run(),
         (Some("windows"), true) => windows::build(false),
         (Some("windows"), false) if rest == ["--release"] => windows::build(true),

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test there is, the ones against a real Samba and those of the programs for Windows included.
 
-use crate::{apt, shell, windows};
+use crate::{apt, python, shell, windows};
 use anyhow::Result;
 
 /// Provides what the tests need, builds the programs they start, and runs them. With `args` for the test runner, only what
@@ -8,6 +8,7 @@ use anyhow::Result;
 pub fn run(args: &[String]) -> Result<()> {
     apt::provide()?;
     apt::require_root("test")?;
+    python::provide()?;
     shell::run(shell::cargo().args(["build", "--workspace", "--bins"]))?;
     if shell::exists("cargo-nextest") {
         shell::run(shell::cargo().args(["nextest", "run", "--workspace"]).args(args))?;

@@ -28,6 +28,9 @@ pub struct Config {
     pub http: HttpSettings,
     /// Where agents find the server; `None`: nobody is listened for.
     pub agents: Option<Agents>,
+    /// The form of the log.
+    #[serde(default)]
+    pub log: LogForm,
     /// How many runs at once.
     #[serde(default)]
     pub limits: Limits,
@@ -39,6 +42,17 @@ pub struct Listen {
     pub address: SocketAddr,
     /// `None`: without TLS, which is for loopback only.
     pub tls: Option<Tls>,
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogForm {
+    /// A line for people.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 /// Where the API answers over TCP, and how it proves itself. Elsewhere than on loopback only with TLS.
@@ -225,6 +239,7 @@ mod tests {
             ("data_dir = \"/x\"\n[limits]\nruns = 3", "runs_per_host_max"),
             ("data_dir = \"x\"", "absolute"),
             ("socket = 3", "line 1"),
+            ("log = \"xml\"", "json"),
             ("[agents]\nlisten = \"here\"", "line 2"),
             ("[limits]\nruns_max = 0", "1 to 64"),
             ("[http]\nlisten = \"here\"", "line 2"),

@@ -15,6 +15,7 @@
 //! - [`access`]: roles, passwords, secrets that prove who asks, and how often one may try. Never decides what a route needs.
 //! - [`report`]: what is told of a run, as data, text and HTML; pure.
 //! - [`api`]: REST over the service, and its client; the only asynchronous room.
+//! - [`journal`]: what is told while it works, for the log.
 //! - [`serve`]: puts it all together. [`setup`]: the way in for the first administrator. [`config`]: what must be known before the database is open.
 //!
 //! Serving needs a Unix so far (its entrance is a socket that knows its peer); the rest is on Windows too.
@@ -30,6 +31,7 @@ pub mod clock;
 pub mod config;
 pub mod events;
 pub mod job;
+pub mod journal;
 pub mod launch;
 pub mod live;
 pub mod moment;

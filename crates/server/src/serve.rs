@@ -3,6 +3,7 @@
 use crate::api::Http;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::journal::{Journal, Note};
 use crate::notify::postman::Postman;
 use crate::refusal::{Kind, Refusal};
 use crate::runner::Runner;
@@ -14,27 +15,15 @@ use crate::vault::Vault;
 use octo_agent::Hub;
 use octo_core::Cancel;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What the server tells while it works.
-pub trait Journal: Sync {
-    /// It answers from now on.
-    fn ready(&self, socket: &Path);
-    /// It also answers at this address.
-    fn answers(&self, url: &str);
-    /// There are no users yet: what the first of them needs is in this file.
-    fn awaits_setup(&self, link: &Path);
-    /// It listens for agents here.
-    fn hears_agents(&self, address: SocketAddr);
-    /// Something did not work; it is tried again.
-    fn complain(&self, refusal: &Refusal);
-}
+/// The kind of the first note: everybody who asks from now on is answered.
+pub const READY: &str = "ready";
 
 /// Serves until somebody wishes to stop. Runs under way are stopped cleanly, and go on at the next start.
-pub fn serve(config: &Config, stop: &Cancel, journal: &dyn Journal) -> Result<(), Refusal> {
+pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn Journal>) -> Result<(), Refusal> {
     make_private(&config.data_dir)?;
     let _lease = lease(&config.data_dir)?;
     let store = Store::open(&config.data_dir.join("octobackup.db"))?;
@@ -49,22 +38,28 @@ pub fn serve(config: &Config, stop: &Cancel, journal: &dyn Journal) -> Result<()
     let url = http.address().map(|address| config.http.url(address));
     let link = shared.setup_link.get_or_init(|| config.setup_link());
     let awaits_setup = setup::offer(&service, link, url.as_deref())?;
-    journal.ready(&config.socket());
+    let journal = shared.journal.get_or_init(|| journal);
+    let socket = config.socket().display().to_string();
+    journal.note(&Note::info(READY, format!("octobackup serves at {socket}")).with("socket", socket));
     if let Some(address) = heard {
-        journal.hears_agents(address);
+        let note = Note::info("hears-agents", format!("listens for agents at {address}"));
+        journal.note(&note.with("address", address.to_string()));
     }
     if let Some(url) = url {
-        journal.answers(&url);
+        journal.note(&Note::info("answers", format!("answers at {url}")).with("url", url));
     }
     if awaits_setup {
-        journal.awaits_setup(link);
+        let link = link.display().to_string();
+        let message = format!("nobody can log on yet; the link for the first administrator is in {link}");
+        journal.note(&Note::info("awaits-setup", message).with("file", link));
     }
-    let complain = |refusal: &Refusal| journal.complain(refusal);
+    let complain = |refusal: &Refusal| journal.note(&Note::trouble(refusal));
     std::thread::scope(|threads| {
         threads.spawn(|| postman.work(stop, &complain));
         runner.work(stop, &complain);
     });
     http.stop();
+    journal.note(&Note::info("stopped", "octobackup has stopped"));
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! What the rooms of one running server share.
 
 use crate::access::Throttle;
+use crate::journal::{Journal, Note};
 use crate::live::Live;
 use crate::moment::Moment;
 use crate::store::Store;
@@ -23,6 +24,8 @@ pub struct Shared {
     pub live: Live,
     /// Where agents are connected, once the server listens for them.
     pub hub: OnceLock<Hub>,
+    /// Who takes notes of what happens, if anybody does.
+    pub journal: OnceLock<Arc<dyn Journal>>,
     /// Where the link for the first administrator is, if one is offered.
     pub setup_link: OnceLock<PathBuf>,
     /// Who failed to log on, and how often.
@@ -58,6 +61,7 @@ impl Shared {
             clock,
             live: Live::default(),
             hub: OnceLock::new(),
+            journal: OnceLock::new(),
             setup_link: OnceLock::new(),
             throttle: Throttle::default(),
             runner: Bell::default(),
@@ -68,6 +72,13 @@ impl Shared {
     /// The moment that the clock shows.
     pub fn now(&self) -> Moment {
         Moment::now(&*self.clock)
+    }
+
+    /// Something happened.
+    pub fn note(&self, note: &Note) {
+        if let Some(journal) = self.journal.get() {
+            journal.note(note);
+        }
     }
 
     /// There is something to do for the runner.

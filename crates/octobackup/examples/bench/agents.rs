@@ -122,7 +122,7 @@ impl<'a> Bench<'a> {
         serve.args(["serve", "--config"]).arg(folder.join("octobackup.toml")).stdout(Stdio::piped());
         let mut server = Helper(serve.env("XDG_STATE_HOME", folder.join("state")).spawn()?);
         let mut lines = BufReader::new(server.0.stdout.take().ok_or("no output of the server")?).lines();
-        let at = lines.find_map(|line| Some(line.ok()?.strip_prefix("listens for agents at ")?.to_owned()));
+        let at = lines.find_map(|line| Some(line.ok()?.split_once("listens for agents at ")?.1.to_owned()));
         let agents_at: SocketAddr = at.ok_or("the server listens for no agents")?.parse()?;
         // Whatever it says later is read and forgotten, so that it never waits for us.
         std::thread::spawn(move || lines.for_each(drop));

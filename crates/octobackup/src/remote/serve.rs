@@ -1,43 +1,86 @@
-//! `octobackup serve`.
+//! `octobackup serve`: the server's log on standard output, and a word to systemd where it started us.
 
 use super::Ended;
 use super::args::ServeArgs;
-use crate::listeners::print;
 use crate::{exit, stop};
-use octo_server::Refusal;
-use octo_server::config::Config;
-use octo_server::serve::{self, Journal};
-use std::net::SocketAddr;
-use std::path::Path;
+use octo_server::config::{Config, LogForm};
+use octo_server::journal::{Journal, Note};
+use octo_server::{Moment, SystemClock, serve};
+use sd_notify::NotifyState;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 
 /// Serves until it is asked to stop.
 pub fn serve(args: &ServeArgs) -> Ended {
     let config = Config::read(&args.config)?;
     let stop = stop::on_signals()?;
-    serve::serve(&config, &stop, &Printed)?;
+    let clock = SystemClock::new(stop.clone());
+    let log = Log { form: config.log, is_for_journald: is_for_journald(), clock };
+    serve::serve(&config, &stop, Arc::new(log))?;
     Ok(exit::COMPLETE)
 }
 
-struct Printed;
+/// Writes notes to standard output.
+struct Log {
+    form: LogForm,
+    is_for_journald: bool,
+    clock: SystemClock,
+}
 
-impl Journal for Printed {
-    fn ready(&self, socket: &Path) {
-        print(&format!("octobackup serves at {}", socket.display()));
+impl Journal for Log {
+    fn note(&self, note: &Note) {
+        let line = line(note, Moment::now(&self.clock), self.form, self.is_for_journald);
+        // A log that nobody takes must not stop backups.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        if note.event == serve::READY {
+            let _ = sd_notify::notify(&[NotifyState::Ready]);
+        }
     }
+}
 
-    fn answers(&self, url: &str) {
-        print(&format!("answers at {url}"));
-    }
+/// journald is told the priority, and knows the time by itself.
+fn line(note: &Note, at: Moment, form: LogForm, is_for_journald: bool) -> String {
+    let text = match form {
+        LogForm::Json => {
+            let mut all = note.fields.clone();
+            for (name, value) in [
+                ("at", json!(at)),
+                ("level", note.level.to_string().into()),
+                ("event", note.event.into()),
+                ("message", note.message.as_str().into()),
+            ] {
+                all.insert(name.to_owned(), value);
+            }
+            Value::from(all).to_string()
+        }
+        LogForm::Text if is_for_journald => crate::text::plain(&note.message),
+        LogForm::Text => format!("{at} {} {}", note.level, crate::text::plain(&note.message)),
+    };
+    if is_for_journald { format!("<{}>{text}", note.level.priority()) } else { text }
+}
 
-    fn awaits_setup(&self, link: &Path) {
-        print(&format!("nobody can log on yet; the link for the first administrator is in {}", link.display()));
-    }
+/// Whether standard output goes to journald, as sd-daemon(3) says to find out.
+fn is_for_journald() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    let output = std::fs::metadata("/proc/self/fd/1");
+    output.is_ok_and(|output| stream == format!("{}:{}", output.dev(), output.ino()))
+}
 
-    fn hears_agents(&self, address: SocketAddr) {
-        print(&format!("listens for agents at {address}"));
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn complain(&self, refusal: &Refusal) {
-        exit::complain(&refusal.to_string());
+    #[test]
+    fn a_note_is_one_line_in_each_form() {
+        let note = Note::info("run-ends", "run 7 of fs\n1 ended").with("run", 7);
+        let at = Moment(1_785_844_800);
+        let text = line(&note, at, LogForm::Text, false);
+        assert_eq!(text, "2026-08-04T12:00:00Z info run 7 of fs\\n1 ended");
+        assert!(line(&note, at, LogForm::Text, true).starts_with("<6>run 7"));
+        let json: Value = serde_json::from_str(&line(&note, at, LogForm::Json, false)).unwrap();
+        assert_eq!((&json["run"], &json["event"], &json["level"]), (&json!(7), &json!("run-ends"), &json!("info")));
+        assert!(line(&note, at, LogForm::Json, true).starts_with("<6>{"));
     }
 }

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Nothing here takes longer.
@@ -34,18 +34,29 @@ impl<'a> Server<'a> {
         fs::write(&config, format!("data_dir = {data:?}\nsocket = {socket:?}\n{http}{settings}")).unwrap();
         let args = [OsString::from("serve"), "--config".into(), config.into()];
         let mut command = world.program(&args.iter().map(AsRef::as_ref).collect::<Vec<_>>());
-        let mut child = command.envs(variables.iter().copied()).stderr(Stdio::inherit()).spawn().unwrap();
+        command.envs(variables.iter().copied());
+        Server::of(world, &mut command)
+    }
+
+    /// By this command.
+    pub fn of(world: &'a World, command: &mut Command) -> Server<'a> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let mut server = Server { world, child, lines };
         server.hears("octobackup serves at ");
         server
     }
 
-    /// The rest of its next line, which begins so.
-    pub fn hears(&mut self, beginning: &str) -> String {
+    /// What follows these words in its next line.
+    pub fn hears(&mut self, words: &str) -> String {
+        self.line().trim_end().split_once(words).expect(words).1.to_owned()
+    }
+
+    /// Its next line.
+    pub fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
-        line.trim_end().strip_prefix(beginning).expect(&line).to_owned()
+        line
     }
 
     pub fn ask(&self, args: &[&str]) -> Ran {

@@ -13,6 +13,7 @@ mod door;
 mod hosts;
 mod http;
 mod notify;
+mod openapi;
 mod problem;
 mod remote;
 mod routes;
@@ -24,6 +25,7 @@ mod watch;
 
 pub use client::{Client, escaped};
 pub use http::{Http, Peer};
+pub use openapi::document as openapi;
 pub use table::{Needs, Route, routes};
 pub use tls::Tls;
 

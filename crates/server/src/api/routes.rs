@@ -127,6 +127,10 @@ pub(super) async fn metrics(State(service): State<Service>) -> Response {
     }
 }
 
+pub(super) async fn openapi() -> Response {
+    answer(StatusCode::OK, &super::openapi())
+}
+
 pub(super) async fn no_such_route() -> Refusal {
     Refusal::new(Kind::NotFound, "there is no such address; the API begins at /api/v1")
 }

@@ -70,6 +70,7 @@ pub fn routes() -> Vec<Route> {
         get("/setup", ANYBODY, setup::page),
         get("/setup.js", ANYBODY, setup::script),
         get("/metrics", VIEWER, to::metrics),
+        get("/api/v1/openapi.json", VIEWER, to::openapi),
         get("/api/v1/jobs", VIEWER, to::jobs),
         post("/api/v1/jobs", ADMINISTRATOR, to::add_job),
         get("/api/v1/jobs/{name}", VIEWER, to::job),

@@ -4,6 +4,7 @@ use super::recover;
 use crate::clock::SystemClock;
 use crate::events;
 use crate::job::{Job, Policy, parse_account};
+use crate::journal::{Level, Note};
 use crate::launch::{Launch, blank_report};
 use crate::live::Stop;
 use crate::notify;
@@ -17,6 +18,7 @@ use crate::store::{credentials, jobs};
 use octo_core::report::Cause;
 use octo_core::{Cancel, Code, Event, Monitor, Outcome, Problem, RelPath, RunReport};
 use octo_smb::Password;
+use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,15 +37,35 @@ pub(super) struct Task {
 impl Task {
     /// Runs, and writes down how it ended.
     pub(super) fn work(self) {
+        self.note_begin();
         let watcher = Watcher { task: &self, problems: Mutex::default() };
         let (report, target_id) = catch_unwind(AssertUnwindSafe(|| self.make(&watcher)))
             .unwrap_or_else(|_| Err(Refusal::new(crate::refusal::Kind::Internal, "the program has a defect: a panic")))
             .unwrap_or_else(|refusal| (self.failed(&refusal), None));
         let problems = watcher.problems.into_inner().unwrap_or_else(PoisonError::into_inner);
         // What cannot be written now (the disk is full) is noticed by the next look: a row without a thread gets its end.
-        let _ = self.finish(report, target_id.as_deref(), &problems);
+        if let Err(refusal) = self.finish(report, target_id.as_deref(), &problems) {
+            self.shared.note(&Note::trouble(&refusal.of_job(&self.job.spec.name)));
+        }
         self.shared.live.end(self.run.id);
         self.shared.nudge();
+    }
+
+    fn note_begin(&self) {
+        let (run, job) = (self.run.id, &self.job.spec.name);
+        let note = Note::info("run-begins", format!("run {run} of {job} begins"));
+        self.shared.note(&note.with("job", job.as_str()).with("run", run).with("reason", json!(self.run.reason)));
+    }
+
+    fn note_end(&self, report: &RunReport, outcome: Ended) {
+        let (run, job, counts) = (self.run.id, &self.job.spec.name, &report.counts);
+        let message = format!("run {run} of {job} ended: {outcome}, {} problems", counts.problems);
+        let is_well = matches!(outcome, Ended::Succeeded);
+        let note =
+            Note { level: if is_well { Level::Info } else { Level::Warning }, ..Note::info("run-ends", message) };
+        let note = note.with("job", job.as_str()).with("run", run).with("outcome", outcome.to_string());
+        self.shared
+            .note(&note.with("copied_files", counts.created + counts.replaced).with("problems", counts.problems));
     }
 
     fn make(&self, watcher: &Watcher<'_>) -> Result<(RunReport, Option<String>), Refusal> {
@@ -124,6 +146,7 @@ impl Task {
             };
             notify::tell_run(db, run, outcome, goes_on, now)
         })?;
+        self.note_end(&report, outcome);
         shared.nudge_postman();
         Ok(())
     }

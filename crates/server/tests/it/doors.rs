@@ -18,6 +18,7 @@ anybody       GET    /healthz
 anybody       GET    /setup
 anybody       GET    /setup.js
 viewer        GET    /metrics
+viewer        GET    /api/v1/openapi.json
 viewer        GET    /api/v1/jobs
 administrator POST   /api/v1/jobs
 viewer        GET    /api/v1/jobs/{name}
