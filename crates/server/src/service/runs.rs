@@ -123,7 +123,7 @@ impl Service {
         self.shared.store.read(|db| runs::problems(db, id, after, limit.min(PAGE_MAX)))
     }
 
-    /// Stops a run, or takes it out of the queue. A run under way lets the current files finish.
+    /// Stops a run, or takes it out of the queue. The next run goes on from where it stopped.
     pub fn cancel_run(&self, caller: &Caller, id: i64) -> Result<Run, Refusal> {
         let now = self.shared.now();
         let run = self.run(id)?.run;
