@@ -21,3 +21,13 @@ pub fn run(args: &[String]) -> Result<()> {
     shell::run(shell::cargo().args(build))?;
     shell::run(Command::new(release.join("examples/bench")).arg(release.join("octobackup")).arg(rclone).args(args))
 }
+
+/// Ten million real files, or as many as are asked for, by way of the agent.
+pub fn scale(args: &[String]) -> Result<()> {
+    let files = match args {
+        [] => "10000000",
+        [files] if files.bytes().all(|byte| byte.is_ascii_digit()) => files,
+        _ => anyhow::bail!("usage: cargo xtask scale [FILES]"),
+    };
+    run(&["--files", files, "agent-scale"].map(str::to_owned))
+}

@@ -23,6 +23,9 @@ usage: cargo xtask <chore>
   demo         mirror a private Samba share twice and show what happened
   bench [--quick] [--large] [--runs N] [ROW...]
                measure how fast the program is, beside rclone, smbclient and rsync; takes many minutes
+  scale [FILES]
+               ten million real files (or FILES) by way of the agent: copied, unchanged, 1% changed; takes 8 KiB of disk and two
+               inodes for each
   windows [--release | --test]
                build the program for Windows; `--test` runs its tests under Wine
   deb [--test] build the Debian package; `--test` installs and starts it in a fresh system
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         (Some("bench"), _) => bench::run(&rest),
         (Some("deb"), true) => deb::build(),
         (Some("deb"), false) if rest == ["--test"] => deb::test(),
+        (Some("scale"), _) => bench::scale(&rest),
         (Some("tidy"), true) => tidy::run(),
         (Some("windows"), true) => windows::build(false),
         (Some("windows"), false) if rest == ["--release"] => windows::build(true),

@@ -213,7 +213,9 @@ fn a_walk_without_end_through_what_nobody_wants_is_left() {
             let within = Name::new(*b"in").unwrap();
             let from = crate::wire::Order::decode(body).unwrap().path;
             let wanted = [Frame::folder(&from), Frame::listed(&Listed::Complete), Frame::folder(&from.join(&within))];
-            Box::new(wanted.into_iter().chain(std::iter::repeat_with(entries)))
+            // In large pieces: an agent that sends crumbs is hung up on.
+            let many: Bytes = vec![entries(); 4000].concat().into();
+            Box::new(wanted.into_iter().chain(std::iter::repeat(many)))
         }
         _ => Box::new(std::iter::once(Frame::listed(&Listed::Complete))),
     });

@@ -20,6 +20,9 @@ use tokio::task::JoinHandle;
 /// slow, but not that slow.
 const SILENCE_SECS: u64 = 120;
 
+/// So many more round trips are measured: the shortest is the way, all else is a busy machine.
+const ROUND_TRIPS: usize = 3;
+
 /// Changes, or fails to, once the connection has ended.
 pub(crate) type Gone = tokio::sync::watch::Receiver<()>;
 
@@ -78,9 +81,14 @@ impl Link {
             round_trip: Duration::ZERO,
         };
         let hello = Hello { version: env!("CARGO_PKG_VERSION").to_owned(), clock_ticks: crate::now().0 };
-        let begun = Instant::now();
+        let mut begun = Instant::now();
         let said: Introduction = within(carrier::HANDSHAKE_SECS, link.ask_json("hello", &hello)).await?;
         link.round_trip = begun.elapsed();
+        for _ in 0..ROUND_TRIPS {
+            begun = Instant::now();
+            let _: Introduction = within(carrier::HANDSHAKE_SECS, link.ask_json("hello", &hello)).await?;
+            link.round_trip = link.round_trip.min(begun.elapsed());
+        }
         link.introduction = Introduction {
             version: messages::printable(&said.version),
             host: messages::printable(&said.host),

@@ -26,6 +26,9 @@ const FRAMES_WAITING: usize = 2;
 /// Smaller frames wait for others until they are so much together, but no longer than this.
 const TOGETHER_BYTES: usize = 64 << 10;
 const TOGETHER: Duration = Duration::from_millis(100);
+/// A piece of this size that does not become smaller by a sixteenth: so much after it is not compressed either.
+const WORTH_BYTES: usize = 64 << 10;
+const PLAIN_FOR_BYTES: usize = 8 << 20;
 /// Cancelled requests that may wait to be noticed: the server is known, and may change its mind often.
 const RESETS_MAX: usize = 4096;
 
@@ -259,7 +262,7 @@ fn fetch(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> 
     let packing = if order.may_pack { Packing::Zstd } else { Packing::Plain };
     let hashers = order.files.iter().map(|_| None).collect();
     match shelf.get(&order.root) {
-        Ok(source) => source.fetch(&order.files, &mut FetchTo { out, packing, hashers }),
+        Ok(source) => source.fetch(&order.files, &mut FetchTo { out, packing, plain_bytes: 0, hashers }),
         Err(error) => out.hand(Frame::failed(0, &error))?,
     }
     Ok(())
@@ -268,6 +271,8 @@ fn fetch(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> 
 struct FetchTo<'a> {
     out: &'a mut Frames,
     packing: Packing,
+    /// So much goes as it is, since what came before could not be compressed.
+    plain_bytes: usize,
     hashers: Vec<Option<Box<blake3::Hasher>>>,
 }
 
@@ -280,6 +285,7 @@ impl FetchTo<'_> {
 impl FetchSink for FetchTo<'_> {
     fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
         self.hashers[file] = Some(Box::default());
+        self.plain_bytes = 0;
         self.send(Frame::opened(file, &meta))
     }
 
@@ -289,7 +295,15 @@ impl FetchSink for FetchTo<'_> {
             if let Some(hasher) = &mut self.hashers[file] {
                 hasher.update(piece);
             }
-            self.send(Frame::piece(file, at, piece, self.packing))?;
+            let packing = if self.plain_bytes > 0 { Packing::Plain } else { self.packing };
+            let frame = Frame::piece(file, at, piece, packing);
+            self.plain_bytes = match packing {
+                Packing::Zstd if piece.len() >= WORTH_BYTES && frame.len() > piece.len() - piece.len() / 16 => {
+                    PLAIN_FOR_BYTES
+                }
+                _ => self.plain_bytes.saturating_sub(piece.len()),
+            };
+            self.send(frame)?;
             at += piece.len() as u64;
         }
         Ok(())

@@ -190,7 +190,8 @@ pub(crate) async fn read_listing(
 impl Source for AgentSource {
     fn features(&self) -> SourceFeatures {
         SourceFeatures {
-            listings_in_flight: 16,
+            // Where it walks ahead, threads list only the mirror.
+            listings_in_flight: if self.shape.walks { 4 } else { 16 },
             fetches_in_flight: 4,
             batch_files: 256,
             folds_case: self.shape.folds_case,

@@ -56,6 +56,9 @@ pub trait TargetFile: Send + Sync {
     fn read_at(&self, offset_bytes: u64, buffer: &mut [u8]) -> Result<usize, Error>;
     /// Cuts or extends (with zeros) the file. Effect.
     fn set_len(&self, size_bytes: u64) -> Result<(), Error>;
+    /// Begins to bring what was written to the disk, without waiting for it, so that [`TargetFile::sync`] has little to wait
+    /// for. A hint.
+    fn sync_soon(&self) {}
     /// Makes the data durable (`fdatasync`). Effect.
     fn sync(&self) -> Result<(), Error>;
     /// Sets the last write time, and the creation time where the target has one. Effect.

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub const PART_BYTES_MIN: u64 = 64 << 20;
 /// How much may have to be read again after a crash.
 const SAVE_EVERY_BYTES: u64 = 256 << 20;
+/// The disk shall be at work while more arrives.
+const SYNC_SOON_BYTES: u64 = 8 << 20;
 
 /// A file being gathered.
 pub struct Stage {
@@ -102,7 +104,11 @@ impl Stage {
         self.file.write_at(offset_bytes, bytes)?;
         self.got.insert(offset_bytes..offset_bytes + bytes.len() as u64);
         let Some(part) = &mut self.part else { return Ok(()) };
+        let before = part.unsaved_bytes;
         part.unsaved_bytes += bytes.len() as u64;
+        if part.unsaved_bytes / SYNC_SOON_BYTES > before / SYNC_SOON_BYTES {
+            self.file.sync_soon();
+        }
         if part.unsaved_bytes >= SAVE_EVERY_BYTES { self.save(target) } else { Ok(()) }
     }
 

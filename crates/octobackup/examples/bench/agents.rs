@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 
 /// What may be asked for by name.
 pub const NAMES: &[&str] =
-    &["agent-small", "agent-rust", "agent-large", "agent-latency", "agent-one-folder", "agent-million"];
+    &["agent-small", "agent-rust", "agent-large", "agent-latency", "agent-one-folder", "agent-million", SCALE];
 const ONLY_LARGE: &[&str] = &["agent-million"];
+/// What `cargo xtask scale` asks for, and nobody else gets.
+const SCALE: &str = "agent-scale";
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -31,7 +33,8 @@ struct Measured {
 struct Line {
     row: String,
     ours: Measured,
-    theirs: Measured,
+    /// None where nobody is beside us.
+    theirs: Option<Measured>,
 }
 
 /// A process that goes with the benchmark.
@@ -58,7 +61,7 @@ struct Bench<'a> {
 
 /// Whether it was asked for, by its name or by no name at all.
 fn is_asked(asked: &Asked, name: &str) -> bool {
-    let by_default = asked.rows.is_empty() && (asked.large || !ONLY_LARGE.contains(&name));
+    let by_default = asked.rows.is_empty() && name != SCALE && (asked.large || !ONLY_LARGE.contains(&name));
     by_default || asked.rows.iter().any(|row| row == name)
 }
 
@@ -80,6 +83,7 @@ pub fn measure(asked: &Asked, folder: &Path) -> Result<()> {
     for Line { row, ours, theirs } in &bench.lines {
         let (here, there) = (megabytes(ours.here_bytes), megabytes(ours.there_bytes));
         println!("| {row} | octoBackup | {:.2} s | {here:.0} MB | {there:.0} MB | |", ours.seconds);
+        let Some(theirs) = theirs else { continue };
         let (here, there) = (megabytes(theirs.here_bytes), megabytes(theirs.there_bytes));
         let ratio = theirs.seconds / ours.seconds;
         println!("| | rsync | {:.2} s | {here:.0} MB | {there:.0} MB | {ratio:.2} times as fast |", theirs.seconds);
@@ -153,12 +157,30 @@ impl<'a> Bench<'a> {
                 trees::files(&source, 1, 500_000 / less, 16)?;
                 self.unchanged(&format!("unchanged, {} files in one folder", 500_000 / less), name, "near")
             }
+            SCALE => self.scale(name),
             _ => {
                 trees::files(&source, 10_000 / less, 1_000_000 / less, 16)?;
                 let row = format!("unchanged, {} files in {} folders", 1_000_000 / less, 10_000 / less);
                 self.unchanged(&row, name, "near")
             }
         }
+    }
+
+    /// As many files as were asked for, a hundred in each folder: copied, unchanged, and with one in a hundred changed.
+    fn scale(&mut self, name: &str) -> Result<()> {
+        let (source, files) = (self.folder.join("trees").join(name), self.asked.files);
+        trees::files(&source, (files / 100).max(1), files, 16)?;
+        let (job, target) = self.target(name, "near")?;
+        for what in ["first copy", "unchanged", "1% changed"] {
+            if what == "1% changed" {
+                trees::change_one_of_each_folder(&source)?;
+            }
+            Command::new("sync").status()?;
+            let ours = self.ours(&job, &target)?;
+            println!("  {what}, {files} files: octoBackup {:.1} s", ours.seconds);
+            self.lines.push(Line { row: format!("{what}, {files} files"), ours, theirs: None });
+        }
+        Ok(())
     }
 
     /// 10 ms in each direction.
@@ -239,7 +261,7 @@ impl<'a> Bench<'a> {
         let none = "no run was made";
         let (ours, theirs) = (median(ours).ok_or(none)?, median(theirs).ok_or(none)?);
         println!("  {row}: octoBackup {:.2} s, rsync {:.2} s", ours.seconds, theirs.seconds);
-        self.lines.push(Line { row: row.to_owned(), ours, theirs });
+        self.lines.push(Line { row: row.to_owned(), ours, theirs: Some(theirs) });
         Ok(())
     }
 }

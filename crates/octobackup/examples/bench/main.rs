@@ -25,6 +25,8 @@ pub struct Asked {
     /// A million files too.
     large: bool,
     runs: usize,
+    /// For the row of `cargo xtask scale`.
+    files: usize,
     rows: Vec<String>,
 }
 
@@ -78,14 +80,15 @@ fn print_table(compared: &str, lines: &[&Line]) {
 }
 
 fn asked(args: impl Iterator<Item = String>) -> Result<Asked> {
-    const USAGE: &str = "usage: bench OCTOBACKUP RCLONE [--quick] [--large] [--runs N] [ROW...]";
+    const USAGE: &str = "usage: bench OCTOBACKUP RCLONE [--quick] [--large] [--runs N] [--files N] [ROW...]";
     let mut args = args;
     let (program, rclone) = (args.next().ok_or(USAGE)?.into(), args.next().ok_or(USAGE)?.into());
-    let mut asked = Asked { program, rclone, quick: false, large: false, runs: 0, rows: Vec::new() };
+    let mut asked = Asked { program, rclone, quick: false, large: false, runs: 0, files: 10_000_000, rows: Vec::new() };
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--quick" => asked.quick = true,
             "--large" => asked.large = true,
+            "--files" => asked.files = args.next().ok_or(USAGE)?.parse()?,
             "--runs" => asked.runs = args.next().ok_or(USAGE)?.parse()?,
             row if rows::NAMES.contains(&row) || agents::NAMES.contains(&row) => asked.rows.push(arg),
             _ => {

@@ -22,6 +22,14 @@ pub fn files(root: &Path, folders: usize, files: usize, bytes: usize) -> Result<
     Ok(())
 }
 
+/// Writes something else into one file of each folder that [`files`] has made.
+pub fn change_one_of_each_folder(root: &Path) -> Result<()> {
+    for folder in fs::read_dir(root)? {
+        fs::write(folder?.path().join("document-000000.txt"), "other content than before")?;
+    }
+    Ok(())
+}
+
 /// One file, of bytes that do not repeat at the size of a block.
 pub fn large(root: &Path, mebibytes: u64) -> Result<()> {
     fs::create_dir_all(root)?;
