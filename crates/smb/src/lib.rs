@@ -27,6 +27,7 @@ mod logon;
 mod metadata;
 mod open;
 mod options;
+mod pulse;
 mod shares;
 mod snapshots;
 mod source;

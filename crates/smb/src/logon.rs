@@ -9,6 +9,7 @@ use crate::address::SmbAddress;
 use crate::admission::{self, Admission};
 use crate::keys;
 use crate::options::{Credentials, Dialect, Encrypt, Logon, SmbOptions};
+use crate::pulse::while_alive;
 use crate::status::{self, nt};
 use crate::transport::{Recorded, Tap};
 use crate::wire::{reply, request};
@@ -92,20 +93,31 @@ pub(crate) async fn open_as(
     // that is slow and alive.
     conn.set_credit_wait_timeout(options.timeouts.response * 6);
     conn.set_compression_requested(false);
+    while_alive(&conn.clone(), establish(conn, &tap, (address, share_type), who, options)).await
+}
+
+/// Everything from the first word on a connection to the share.
+async fn establish(
+    mut conn: Connection,
+    tap: &Tap,
+    (address, share_type): (&SmbAddress, ShareType),
+    who: &Credentials,
+    options: &SmbOptions,
+) -> Result<Session, Error> {
     let params = negotiate(&mut conn, options.min_dialect).await?;
     demand_encryption(&params, options)?;
     let at = Instant::now();
-    let admission = admission::log_on(&mut conn, &tap, &address.host, (who, &options.logon), &params).await?;
+    let admission = admission::log_on(&mut conn, tap, &address.host, (who, &options.logon), &params).await?;
     if let Admission::Account { keys, must_encrypt } = &admission {
         let wanted = options.encrypt != Encrypt::Off && keys::cipher(&params).is_some();
         if wanted || *must_encrypt {
-            keys.encrypt(&mut conn, &tap)?;
+            keys.encrypt(&mut conn, tap)?;
         }
     }
     let handshake = tap.finish();
     let greeted = handshake.iter().find(|m| m.is_reply).and_then(|m| m.bytes.get(64..)).unwrap_or_default();
     let greeting = Greeting { server_time: reply::server_time(greeted).unwrap_or_default(), at };
-    let session = connect_share(&mut conn, &tap, (address, share_type), &params, &admission, greeting).await?;
+    let session = connect_share(&mut conn, tap, (address, share_type), &params, &admission, greeting).await?;
     // A guest has no key to ask with.
     if params.dialect < WireDialect::Smb3_1_1 && session.protection != Protection::Nothing {
         validate(&session, &handshake).await?;

@@ -2,6 +2,7 @@
 
 use crate::logon::{CREDIT_BYTES, Session};
 use crate::options::BackupIntent;
+use crate::pulse::while_alive;
 use crate::status::{self, nt};
 use crate::wire::reply::{self, Handle, Opened};
 use crate::wire::request::{self, Create, option};
@@ -109,6 +110,10 @@ pub(crate) async fn compound(
     session: &Session,
     parts: &[Part<'_>],
 ) -> Result<Option<Vec<Result<Frame, Error>>>, Error> {
+    while_alive(&session.conn, send_compound(session, parts)).await
+}
+
+async fn send_compound(session: &Session, parts: &[Part<'_>]) -> Result<Option<Vec<Result<Frame, Error>>>, Error> {
     let ops: Vec<_> = parts
         .iter()
         .map(|&(command, body, bytes)| CompoundOp {
@@ -157,7 +162,11 @@ pub(crate) fn next(frames: &mut impl Iterator<Item = Result<Frame, Error>>) -> R
 }
 
 /// Sends one request.
-pub(crate) async fn single(session: &Session, (command, body, bytes): Part<'_>) -> Result<Frame, Error> {
+pub(crate) async fn single(session: &Session, part: Part<'_>) -> Result<Frame, Error> {
+    while_alive(&session.conn, send_single(session, part)).await
+}
+
+async fn send_single(session: &Session, (command, body, bytes): Part<'_>) -> Result<Frame, Error> {
     let charge = charge(bytes);
     let mut rounds = 0..GROWTH_ROUNDS_MAX;
     while can_pay(session, charge.0) && rounds.next().is_some() {
