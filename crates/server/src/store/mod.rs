@@ -4,6 +4,7 @@
 //! changes of each table, as functions of a connection, so that one change of several tables is one transaction. Nothing here
 //! decides. Times come from the caller. Migrations are numbered and, once released, never edited.
 
+#[cfg(unix)]
 pub mod access;
 pub mod audit;
 pub mod credentials;
