@@ -17,8 +17,8 @@ pub(crate) const ALPN_AGENT: &[u8] = b"octo-agent/1";
 /// A connection on which an agent asks for a certificate.
 pub(crate) const ALPN_PAIR: &[u8] = b"octo-pair/1";
 
-/// How much of one answer may be under way: 200 MB/s at a round trip of 20 ms. A listing fills it whenever the mirror is slower.
-pub(crate) const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+/// How much of one answer may be under way: 100 MB/s at a round trip of 20 ms. A listing fills it whenever the mirror is slower.
+pub(crate) const STREAM_WINDOW_BYTES: u32 = 2 << 20;
 /// How much of all answers together may be under way.
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 24 << 20;
 /// Frames of HTTP/2; TLS cuts them into records anyway.
