@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// What is needed besides Rust, and by whom.
 const NEEDED: &[(&str, &str)] = &[
-    ("gcc", "links Rust, compiles SQLite and the shim that lets Samba honour backup intent"),
+    ("gcc", "links Rust, compiles SQLite and the shims that let Samba honour backup intent and show reparse points"),
     ("libc6-dev", "headers for the same"),
     ("samba", "the server that the SMB source is tested against"),
     ("samba-vfs-modules", "acl_xattr and streams_xattr, so that Samba keeps Windows ACLs"),
@@ -18,6 +18,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("python3-aiosmtpd", "the mail server that takes the tests' mail"),
     ("python3-venv", "a place for schemathesis, which comes from PyPI"),
     ("attr", "getfattr and setfattr"),
+    ("sqlite3", "runs the manual's recipes for what is recorded, as they are printed"),
     ("jq", "runs the manual's restore script as it is printed"),
     ("mount", "loop-mounts small disks, for the tests on full ones and on other filesystems"),
     ("e2fsprogs", "makes small disks with ext4"),

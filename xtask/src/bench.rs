@@ -6,6 +6,9 @@ use std::process::Command;
 
 /// Installs the rivals, builds what is measured, and measures.
 pub fn run(args: &[String]) -> Result<()> {
+    if args == ["history"] {
+        return history();
+    }
     apt::provide()?;
     apt::provide_for_bench()?;
     apt::require_root("bench")?;
@@ -19,7 +22,13 @@ pub fn run(args: &[String]) -> Result<()> {
     }
     let build = ["build", "--release", "-p", "octobackup", "-p", "octo-agent", "--bins", "--example", "bench"];
     shell::run(shell::cargo().args(build))?;
-    shell::run(Command::new(release.join("examples/bench")).arg(release.join("octobackup")).arg(rclone).args(args))
+    shell::run(Command::new(release.join("examples/bench")).arg(release.join("octobackup")).arg(rclone).args(args))?;
+    if args.is_empty() { history() } else { Ok(()) }
+}
+
+/// A server with many jobs and a long history: how fast it starts and answers.
+fn history() -> Result<()> {
+    shell::run(shell::cargo().args(["run", "--release", "-q", "-p", "octo-server", "--example", "history"]))
 }
 
 /// Ten million real files, or as many as are asked for, by way of the agent.

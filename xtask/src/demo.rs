@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the real program mirrors a real Samba share, twice.
+//! `cargo xtask demo`: the real program mirrors a real Samba share, twice, and a server does it on a schedule.
 
 use crate::{apt, shell};
 use anyhow::Result;

@@ -3,18 +3,16 @@
 //! It must never read what its [`Shelf`] does not hand out, and never holds more than a few frames of an answer.
 
 use crate::carrier::{self, First, lost};
+use crate::listing::list_into;
 use crate::messages::{self, Hello, Introduction, Open, Opened};
 use crate::walking;
-use crate::wire::{
-    EntryBatch, FetchOrder, Frame, HASH_BYTES, Order, PLAIN_BYTES_MAX, Packing, REQUEST_BYTES_MAX, extent, fault,
-};
+use crate::wire::{FetchOrder, Frame, HASH_BYTES, Order, PLAIN_BYTES_MAX, Packing, REQUEST_BYTES_MAX, extent, fault};
 use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::{Request, Response, StatusCode};
-use octo_core::{Code, Entry, Error, FetchSink, Kind, ListSink, Listed, Meta, Name, Piece, RelPath, Source, Stop};
+use octo_core::{Code, Error, FetchSink, Listed, Meta, Piece, Source, Stop};
 use std::future::poll_fn;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -198,63 +196,15 @@ fn open(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
 fn list(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
     let order = Order::decode(body)?;
     match shelf.get(&order.root) {
-        Ok(source) => list_into(out, &*source, &order.path, &mut |_| {}),
+        Ok(source) => list_into(&mut |frame| out.hand(frame), &*source, &order.path, &mut |_| {}),
         Err(error) => out.hand(Frame::listed(&Listed::Incomplete(error))),
     }
-}
-
-/// Sends one listing, and hands over the names of the folders in it.
-pub(crate) fn list_into(
-    out: &mut Frames,
-    source: &dyn Source,
-    folder: &RelPath,
-    folders: &mut dyn FnMut(&Name),
-) -> Result<(), Error> {
-    let mut sink = ListTo { out: &mut *out, batch: EntryBatch::default(), folders, restarted: false };
-    let listed = source.list(folder, &mut sink);
-    if sink.restarted {
-        // What was sent cannot be taken back.
-        return Err(lost("the listing began anew"));
-    }
-    if let Some(frame) = sink.batch.take() {
-        out.hand(frame)?;
-    }
-    out.hand(Frame::listed(&listed))
 }
 
 fn walk(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
     let order = Order::decode(body)?;
     let source = shelf.get(&order.root);
     walking::walk(&order, source.as_deref().map_err(Error::clone), out)
-}
-
-struct ListTo<'a> {
-    out: &'a mut Frames,
-    batch: EntryBatch,
-    folders: &'a mut dyn FnMut(&Name),
-    restarted: bool,
-}
-
-impl ListSink for ListTo<'_> {
-    fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
-        if entry.meta.kind == Kind::Folder {
-            (self.folders)(&entry.name);
-        }
-        match self.batch.push(&entry).map(|frame| self.out.hand(frame)) {
-            Some(Err(_)) => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        }
-    }
-
-    fn problem(&mut self, name: &[u8], error: Error) {
-        let name = &name[..name.len().min(PLAIN_BYTES_MAX)];
-        // The next entry notices that nobody waits.
-        let _ = self.out.hand(Frame::oddity(name, &error));
-    }
-
-    fn restart(&mut self) {
-        self.restarted = true;
-    }
 }
 
 fn fetch(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {

@@ -12,6 +12,7 @@ use crate::hub::Reactor;
 use crate::link::{Answers, Link};
 use crate::messages::{Open, Opened, Shape};
 use crate::wire::{Answer, Order, fault};
+use octo_core::clock::GRACE;
 use octo_core::{
     Cancel, Code, Error, FetchRequest, FetchSink, LinkTarget, ListSink, Listed, RelPath, Source, SourceFeatures,
     SourcePin,
@@ -77,16 +78,18 @@ impl AgentSource {
         Ok(link)
     }
 
-    /// Tries until it works, or until it came to nothing too often. `attempt` says whether it got any further.
+    /// Tries until it works, or until it came to nothing too often. `attempt` says whether it got any further; once
+    /// somebody wants everything to stop it has `grace`.
     async fn persistently<T>(
         &self,
+        grace: Duration,
         mut attempt: impl AsyncFnMut(&Arc<Link>) -> (Result<T, Error>, bool),
     ) -> Result<T, Error> {
         let mut in_vain = 0;
         loop {
             let (tried, got_further) = match self.link().await {
                 Ok(link) => {
-                    let tried = match carrier::race(attempt(&link), cancelled(&self.cancel)).await {
+                    let tried = match carrier::race(attempt(&link), given_up(&self.cancel, grace)).await {
                         First::One(tried) => tried,
                         First::Other(()) => (Err(Error::new(Code::Cancelled, "")), false),
                     };
@@ -110,10 +113,12 @@ impl AgentSource {
     }
 }
 
-async fn cancelled(cancel: &Cancel) {
+/// Returns when somebody wanted everything to stop, and what is under way has had its time.
+async fn given_up(cancel: &Cancel, grace: Duration) {
     while !cancel.is_cancelled() {
         tokio::time::sleep(NOTICE).await;
     }
+    tokio::time::sleep(grace).await;
 }
 
 async fn shape(link: &Link, root: &str) -> Result<Shape, Error> {
@@ -215,7 +220,7 @@ impl Source for AgentSource {
         let mut again = false;
         // Whoever finds the walk in use asks by himself.
         let mut ahead = self.ahead.try_lock().ok().filter(|_| self.shape.walks);
-        let told = self.reactor.run(self.persistently(async |link| {
+        let told = self.reactor.run(self.persistently(Duration::ZERO, async |link| {
             if std::mem::take(&mut again) {
                 sink.restart();
             }
@@ -233,7 +238,8 @@ impl Source for AgentSource {
 
     fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
         let mut progress = fetching::Progress::new(batch);
-        let fetched = self.reactor.run(self.persistently(async |link| {
+        // The sink says what may come to its end.
+        let fetched = self.reactor.run(self.persistently(GRACE, async |link| {
             let before = progress.got_bytes();
             let result = fetching::fetch(link, &self.root, &mut progress, sink).await;
             (result, progress.got_bytes() > before)
@@ -246,7 +252,7 @@ impl Source for AgentSource {
     }
 
     fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
-        self.reactor.run(self.persistently(async |link| {
+        self.reactor.run(self.persistently(Duration::ZERO, async |link| {
             let read = async {
                 let mut answers = link.ask("link", Order::encode(&self.root, path)).await?;
                 let frame = answers.next().await?.ok_or_else(|| crate::carrier::lost("no answer came"))?;

@@ -3,7 +3,9 @@
 //! It never holds the tree: only the names of folders that it still has to enter, and of those no more than
 //! [`NAMES_BYTES_MAX`]. Where that is too little it ends early, and the server asks anew from where it is.
 
-use crate::serving::{Frames, list_into};
+use crate::listing::list_into;
+use crate::scouting::{Scouts, with_scouts};
+use crate::serving::Frames;
 use crate::wire::{Frame, Order};
 use octo_core::{Error, Listed, Name, RelPath, Source};
 
@@ -11,13 +13,15 @@ use octo_core::{Error, Listed, Name, RelPath, Source};
 const NAMES_BYTES_MAX: usize = if cfg!(test) { 2000 } else { 8 << 20 };
 /// The server asks for no folder with a longer path.
 const PATH_BYTES_MAX: usize = 32 << 10;
+/// So many folders that come next in the same folder are listed before the walk is there.
+const ANNOUNCED: usize = 4;
 /// What keeping a name takes besides its bytes.
 const NAME_COST_BYTES: usize = 32;
 
 /// Answers a request to walk.
 pub(crate) fn walk(order: &Order, source: Result<&dyn Source, Error>, out: &mut Frames) -> Result<(), Error> {
     match source {
-        Ok(source) => Walker { source, out, kept_bytes: 0 }.walk(&order.path),
+        Ok(source) => with_scouts(source, |scouts| Walker { source, scouts, out, kept_bytes: 0 }.walk(&order.path)),
         Err(error) => {
             out.hand(Frame::folder(&order.path))?;
             out.hand(Frame::listed(&Listed::Incomplete(error)))
@@ -27,6 +31,7 @@ pub(crate) fn walk(order: &Order, source: Result<&dyn Source, Error>, out: &mut 
 
 struct Walker<'a> {
     source: &'a dyn Source,
+    scouts: Scouts<'a>,
     out: &'a mut Frames,
     /// Of all levels together.
     kept_bytes: usize,
@@ -42,8 +47,9 @@ impl Walker<'_> {
                 Some(level) => match level.sorted.pop() {
                     Some(name) => {
                         self.kept_bytes -= cost(&name);
+                        self.announce(&here, level);
                         let folder = here.join(&name);
-                        if folder.as_bytes().len() <= PATH_BYTES_MAX {
+                        if is_asked_for(&folder) {
                             levels.push(self.enter(&folder)?);
                             here = folder;
                         }
@@ -64,11 +70,27 @@ impl Walker<'_> {
         }
     }
 
+    /// Has the next ones listed while we are elsewhere.
+    fn announce(&mut self, here: &RelPath, level: &Names) {
+        let next = level.sorted.iter().rev().take(ANNOUNCED).map(|name| here.join(name));
+        for folder in next.filter(is_asked_for) {
+            self.scouts.announce(folder);
+        }
+    }
+
     /// Tells what is in a folder.
     fn enter(&mut self, folder: &RelPath) -> Result<Names, Error> {
         let mut names = Names::new(None, self.kept_bytes);
         self.out.hand(Frame::folder(folder))?;
-        list_into(self.out, self.source, folder, &mut |name| names.push(name))?;
+        match self.scouts.fetch(folder) {
+            Some(told) => {
+                told.folders.iter().for_each(|name| names.push(name));
+                self.out.hand(told.frames)?;
+            }
+            None => {
+                list_into(&mut |frame| self.out.hand(frame), self.source, folder, &mut |name| names.push(name))?;
+            }
+        }
         Ok(self.kept(names))
     }
 
@@ -85,6 +107,10 @@ impl Walker<'_> {
         self.kept_bytes += names.bytes;
         names
     }
+}
+
+fn is_asked_for(folder: &RelPath) -> bool {
+    folder.as_bytes().len() <= PATH_BYTES_MAX
 }
 
 fn cost(name: &Name) -> usize {
@@ -146,6 +172,8 @@ mod tests {
     use crate::wire::{Answer, Decoder};
     use octo_disk::LocalSource;
     use std::path::Path;
+    use std::sync::{Condvar, Mutex};
+    use std::time::Duration;
 
     /// The folders that a walk from here tells, and how many entries in each.
     fn walked(source: &dyn Source, from: &RelPath) -> Vec<(RelPath, usize)> {
@@ -230,5 +258,58 @@ mod tests {
             walks += 1;
         }
         assert!((8..100).contains(&walks), "{walks} walks: is the memory for names bounded?");
+    }
+
+    /// A source that notices how many listings are made at once, and has the first ones wait for each other.
+    struct Meeting {
+        source: LocalSource,
+        /// Now, and at most.
+        listings: Mutex<(usize, usize)>,
+        more: Condvar,
+    }
+
+    impl Source for Meeting {
+        fn features(&self) -> octo_core::SourceFeatures {
+            self.source.features()
+        }
+        fn pin(&self) -> Result<octo_core::SourcePin, Error> {
+            self.source.pin()
+        }
+        fn list(&self, folder: &RelPath, sink: &mut dyn octo_core::ListSink) -> Listed {
+            let mut listings = self.listings.lock().unwrap();
+            listings.0 += 1;
+            listings.1 = listings.1.max(listings.0);
+            self.more.notify_all();
+            if !folder.is_root() {
+                let patience = Duration::from_secs(60);
+                let waited = self.more.wait_timeout_while(listings, patience, |listings| listings.1 < 2).unwrap();
+                listings = waited.0;
+            }
+            drop(listings);
+            let listed = self.source.list(folder, sink);
+            self.listings.lock().unwrap().0 -= 1;
+            listed
+        }
+        fn fetch(&self, _: &[octo_core::FetchRequest], _: &mut dyn octo_core::FetchSink) {}
+    }
+
+    #[test]
+    fn folders_that_come_next_are_listed_while_another_one_is() {
+        let (root, source) = tree();
+        let source = Meeting { source, listings: Mutex::default(), more: Condvar::new() };
+        assert_eq!(walked(&source, &RelPath::root()), folders(root.path(), RelPath::root()));
+        assert!(source.listings.lock().unwrap().1 >= 2);
+    }
+
+    #[test]
+    fn a_walk_that_nobody_waits_for_any_more_ends() {
+        let (_root, source) = tree();
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        drop(receiver);
+        let mut out = Frames::new(sender);
+        let order = Order { root: String::new(), path: RelPath::root() };
+        // What fits into one message is only noticed by whoever sends it.
+        let ended = walk(&order, Ok(&source), &mut out).and_then(|()| out.flush());
+        assert_eq!(ended.unwrap_err().code, octo_core::Code::Cancelled);
     }
 }

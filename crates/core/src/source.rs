@@ -95,6 +95,13 @@ pub struct FetchRequest {
     pub metadata: bool,
 }
 
+impl FetchRequest {
+    /// Whether metadata alone is wanted.
+    pub fn is_details_only(&self) -> bool {
+        self.metadata && self.parts.as_ref().is_some_and(Ranges::is_empty)
+    }
+}
+
 /// The engine wants no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {

@@ -5,7 +5,7 @@ use octo_core::metadata::{Posix, Stream, StreamContent};
 use octo_core::{Code, Error, Metadata, Part, RelPath, TargetFile, Timestamp};
 
 /// Data is recorded in pieces of this size.
-const PIECE_BYTES: usize = 256 << 10;
+pub(crate) const PIECE_BYTES: usize = 256 << 10;
 /// A stream of more bytes is not read into memory.
 const INLINE_BYTES_MAX: usize = 64 << 10;
 
@@ -136,7 +136,6 @@ pub(crate) fn add(
     metadata: &mut Metadata,
     scratch: impl Fn() -> Result<Box<dyn TargetFile>, Error>,
 ) -> Result<(), Error> {
-    let mut bulk_bytes = 0;
     records.pieces(detail, |sort, name, at, data| {
         match sort {
             Sort::Attributes => {
@@ -159,15 +158,15 @@ pub(crate) fn add(
                     metadata.posix = Some(Posix { uid, gid, mode });
                 }
             }
-            Sort::Stream => add_stream(metadata, &mut bulk_bytes, name, at, data, &scratch)?,
+            Sort::Stream => add_stream(metadata, name, at, data, &scratch)?,
         }
         Ok(())
     })
 }
 
-fn add_stream(
+/// Adds a piece of a stream, which come in order and are of [`PIECE_BYTES`] but for the last one.
+pub(crate) fn add_stream(
     metadata: &mut Metadata,
-    bulk_bytes: &mut u64,
     name: &[u8],
     at: u64,
     data: &[u8],
@@ -182,15 +181,24 @@ fn add_stream(
         metadata.bulk = Some(scratch()?);
     }
     if at == 0 {
-        let content = StreamContent::Bulk { offset_bytes: *bulk_bytes, size_bytes: 0 };
+        let content = StreamContent::Bulk { offset_bytes: bulk_bytes(metadata), size_bytes: 0 };
         metadata.streams.push(Stream { name: name.to_vec(), content });
     }
+    let end = bulk_bytes(metadata);
     if let (Some(bulk), Some(stream)) = (&metadata.bulk, metadata.streams.last_mut())
         && let StreamContent::Bulk { size_bytes, .. } = &mut stream.content
     {
-        bulk.write_at(*bulk_bytes, data)?;
-        *bulk_bytes += data.len() as u64;
+        bulk.write_at(end, data)?;
         *size_bytes += data.len() as u64;
     }
     Ok(())
+}
+
+/// How much the streams in [`Metadata::bulk`] take of it.
+fn bulk_bytes(metadata: &Metadata) -> u64 {
+    let ends = metadata.streams.iter().rev().find_map(|stream| match stream.content {
+        StreamContent::Bulk { offset_bytes, size_bytes } => Some(offset_bytes + size_bytes),
+        StreamContent::Bytes(_) => None,
+    });
+    ends.unwrap_or(0)
 }

@@ -10,6 +10,7 @@
 //! metadata, in `samba`.
 
 mod detail;
+mod holes;
 mod options;
 mod place;
 mod records;

@@ -1,13 +1,13 @@
-//! The records of a mirror, opened when first needed.
+//! The records of a mirror, opened when first needed, and for changes when first changed: who only asks leaves no trace.
 //!
 //! Most mirrors never record anything: then there is no database, and asking costs one atomic load.
 
 use crate::os::root::Root;
 use crate::os::{fault, open, tree};
-use crate::records::Records;
+use crate::records::{Purpose, Records};
 use octo_core::{Code, Done, Error, RelPath};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Where the records are, or will be.
 #[derive(Debug, Default)]
@@ -18,18 +18,37 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    /// Works on the records if there are any.
+    /// Looks something up, if there are records.
     pub(crate) fn read<T>(
         &self,
         root: &Root,
+        work: impl FnOnce(&Records) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        self.existing(root, Purpose::Looking, |records| work(records))
+    }
+
+    /// Works on the records if there are any.
+    pub(crate) fn change<T>(
+        &self,
+        root: &Root,
+        work: impl FnOnce(&mut Records) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        self.existing(root, Purpose::Changing, work)
+    }
+
+    fn existing<T>(
+        &self,
+        root: &Root,
+        purpose: Purpose,
         work: impl FnOnce(&mut Records) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         if self.absent.load(Ordering::Acquire) {
             return Ok(None);
         }
-        let mut slot = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        if slot.is_none() {
-            *slot = open_records(root, false)?;
+        let mut slot = self.slot();
+        if !slot.as_ref().is_some_and(|records| records.serves(purpose)) {
+            *slot = None;
+            *slot = open_records(root, purpose, false)?;
         }
         match slot.as_mut() {
             Some(records) => work(records).map(Some),
@@ -46,10 +65,11 @@ impl Shelf {
         root: &Root,
         work: impl FnOnce(&mut Records) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut slot = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        if slot.is_none() {
+        let mut slot = self.slot();
+        if !slot.as_ref().is_some_and(|records| records.serves(Purpose::Changing)) {
+            *slot = None;
             make_folders(root)?;
-            *slot = open_records(root, true)?;
+            *slot = open_records(root, Purpose::Changing, true)?;
             // Once, so that every later commit is reachable by name.
             for folder in [folder(), path(octo_core::RESERVED), RelPath::root()] {
                 tree::sync_folder(root, &folder).map_err(|fault| fault::target(fault, "syncing", &folder))?;
@@ -60,6 +80,16 @@ impl Shelf {
             Some(records) => work(records),
             None => Err(Error::new(Code::TargetFailed, "meta.db vanished while it was made")),
         }
+    }
+
+    /// Forgets what was seen: before the mirror was locked, another process may have changed it since.
+    pub(crate) fn look_again(&self) {
+        *self.slot() = None;
+        self.absent.store(false, Ordering::Release);
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Records>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -84,11 +114,11 @@ fn make_folders(root: &Root) -> Result<(), Error> {
 
 /// The file is opened by us first, confined to the root. The database then opens it by the path that its folder's handle
 /// has at this moment.
-fn open_records(root: &Root, create: bool) -> Result<Option<Records>, Error> {
+fn open_records(root: &Root, purpose: Purpose, create: bool) -> Result<Option<Records>, Error> {
     let file = path(".octobackup/meta/meta.db");
     match open::place_of_file(root, &file, create) {
         Ok(None) => Ok(None),
-        Ok(Some(place)) => Records::open(&place).map(Some),
+        Ok(Some(place)) => Records::open(&place, purpose).map(Some),
         Err(fault::IS_FOLDER) => Err(Error::new(Code::RecordsDamaged, format!("{file} is not a file"))),
         Err(fault) => Err(fault::target(fault, "opening", &file)),
     }

@@ -74,10 +74,12 @@ impl LocalSource {
             return Err(Ended::Failed(Error::new(Code::NotFound, what)));
         }
         let failed = |fault| Ended::Failed(fault::source(fault, "reading", path));
-        let handle = self.reading.open_file(path).map_err(failed)?;
+        let is_folder = request.is_details_only() && request.listed.kind == Kind::Folder;
+        let opened = if is_folder { self.reading.open_folder(path) } else { self.reading.open_file(path) };
+        let handle = opened.map_err(failed)?;
         let meta = self.reading.meta(&handle).map_err(failed)?;
-        if meta.kind != Kind::File {
-            return Err(Ended::Failed(Error::new(Code::KindMoved, format!("{path} is not a file any more"))));
+        if meta.kind != if is_folder { Kind::Folder } else { Kind::File } {
+            return Err(Ended::Failed(Error::new(Code::KindMoved, format!("{path} is something else now"))));
         }
         sink.opened(file, meta)?;
         let size = meta.size_bytes;
@@ -89,6 +91,9 @@ impl LocalSource {
             None => read(0..size),
             Some(parts) => parts.iter().try_for_each(read),
         }?;
+        if request.metadata {
+            self.reading.metadata(&handle, path, &mut |piece| sink.metadata(file, piece))?;
+        }
         sink.finished(file, self.reading.meta(&handle).map_err(failed)?)?;
         Ok(())
     }
@@ -145,7 +150,7 @@ impl Source for LocalSource {
             folds_case: self.folds_case,
             stable_ids: self.reading.has_stable_ids(),
             hides_unreadable: false,
-            has_metadata: false,
+            has_metadata: true,
         }
     }
 

@@ -90,7 +90,7 @@ impl DiskTarget {
     }
 
     fn file(&self, handle: Handle, path: &RelPath) -> Box<dyn TargetFile> {
-        Box::new(DiskFile { handle, path: path.clone(), times: self.abilities.times, volume: self.volume })
+        Box::new(DiskFile::new(handle, path.clone(), self.abilities.times, self.volume))
     }
 
     fn spot(&self, path: &RelPath) -> Result<Spot, Error> {
@@ -109,7 +109,7 @@ impl DiskTarget {
 
     /// An entry of the disk was renamed: what is recorded of it goes along.
     fn records_follow(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
-        self.shelf.read(&self.root, |records| {
+        self.shelf.change(&self.root, |records| {
             records.entry_renamed(from, to)?;
             match self.spot(to)? {
                 Spot::Taken(stat) if stat::kind(&stat) == Kind::Folder => records.move_folder(from, to),
@@ -219,7 +219,9 @@ impl Target for DiskTarget {
     }
 
     fn lock(&self) -> Result<Box<dyn Send>, Error> {
-        lock::take(&self.root)
+        let lock = lock::take(&self.root)?;
+        self.shelf.look_again();
+        Ok(lock)
     }
 
     fn space(&self) -> Result<Space, Error> {
@@ -315,7 +317,7 @@ impl Target for DiskTarget {
         match linked {
             Done::Missing => self.recorded_to(from, to, true),
             Done::Yes => {
-                self.shelf.read(&self.root, |records| records.entry_linked(from, to))?;
+                self.shelf.change(&self.root, |records| records.entry_linked(from, to))?;
                 self.settled(linked, &[to])
             }
             other => Ok(other),
@@ -335,7 +337,7 @@ impl Target for DiskTarget {
         }
         if tree::rename_over(&self.root, from, to).map_err(failed)? == Done::Yes {
             if covers_record && from != to {
-                self.shelf.read(&self.root, |records| records.remove_link(to))?;
+                self.shelf.change(&self.root, |records| records.remove_link(to))?;
             }
             self.records_follow(from, to)?;
             return self.settled(Done::Yes, &[from, to]);
@@ -374,7 +376,7 @@ impl Target for DiskTarget {
     fn remove_file(&self, path: &RelPath) -> Result<Done, Error> {
         let removed = tree::remove_file(&self.root, path).map_err(|fault| fault::target(fault, "removing", path))?;
         let forget = || {
-            self.shelf.read(&self.root, |records| {
+            self.shelf.change(&self.root, |records| {
                 records.entry_removed(path)?;
                 records.remove_link(path)
             })
@@ -396,7 +398,7 @@ impl Target for DiskTarget {
         }
         let removed = tree::remove_folder(&self.root, path).map_err(|fault| fault::target(fault, "removing", path))?;
         if removed == Done::Yes {
-            self.shelf.read(&self.root, |records| {
+            self.shelf.change(&self.root, |records| {
                 records.entry_removed(path)?;
                 records.remove_details_in(path)
             })?;
@@ -411,7 +413,7 @@ impl Target for DiskTarget {
             return Ok(());
         }
         let set = self.is_only_recorded(path)?
-            && self.shelf.read(&self.root, |records| records.set_link_time(path, write))? == Some(true);
+            && self.shelf.change(&self.root, |records| records.set_link_time(path, write))? == Some(true);
         if set { Ok(()) } else { Err(failed(fault::MISSING)) }
     }
 
@@ -438,7 +440,7 @@ impl Target for DiskTarget {
             // Most mirrors record nothing; then there is nothing to be replaced either.
             let there = self.shelf.read(&self.root, |records| records.detail(path))?.flatten();
             let replace = |records: &mut Records| detail::record(records, path, metadata, &leftovers);
-            there.is_some() && self.shelf.read(&self.root, replace)? == Some(true)
+            there.is_some() && self.shelf.change(&self.root, replace)? == Some(true)
         } else {
             self.shelf.write(&self.root, |records| detail::record(records, path, metadata, &leftovers))?
         };
@@ -450,9 +452,8 @@ impl Target for DiskTarget {
         let on_disk = match recorded {
             Some(detail) if detail.is_whole => None,
             _ => match self.open_for_metadata(path)? {
-                Some(handle) => {
-                    metadata::read(&handle).map_err(|fault| fault::target(fault, "reading the attributes of", path))?
-                }
+                Some(handle) => metadata::read(&handle, || self.scratch())
+                    .map_err(|fault| fault::target(fault, "reading the attributes of", path))?,
                 None => return Ok(None),
             },
         };

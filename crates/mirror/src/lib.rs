@@ -31,7 +31,7 @@ mod vanished;
 mod walk;
 
 pub use held::{HeldEntry, HeldPlan, held_plan};
-pub use options::RunOptions;
+pub use options::{Bandwidth, RunOptions};
 pub use run::run;
 
 use octo_core::{Error, RunReport, Target};

@@ -1,10 +1,12 @@
 //! What a run is asked to do.
 
-use octo_core::Filter;
 use octo_core::guard::MaxDelete;
 use octo_core::metadata;
 use octo_core::plan::Compare;
 use octo_core::retention::KeepVersions;
+use octo_core::{Filter, Timestamp};
+use std::fmt;
+use std::sync::Arc;
 
 /// What a run is asked to do. The default is a plain mirror with versions of 30 days.
 #[derive(Debug, Clone)]
@@ -32,7 +34,7 @@ pub struct RunOptions {
     /// Whether metadata is read and kept.
     pub metadata: metadata::Keep,
     /// The most bytes a second to read.
-    pub bandwidth_bytes_per_sec: Option<u64>,
+    pub bandwidth: Bandwidth,
     /// Any access denied makes the run fail.
     pub require_privilege: bool,
     /// Delete although listings leave out what the account may not read.
@@ -53,6 +55,43 @@ pub struct RunOptions {
     pub workers: Option<usize>,
 }
 
+type LimitAt = dyn Fn(Timestamp) -> Option<u64> + Send + Sync;
+
+/// The most bytes a second to read, which may be another at another time. The default is no limit.
+#[derive(Clone, Default)]
+pub struct Bandwidth(Option<Arc<LimitAt>>);
+
+impl Bandwidth {
+    /// The same at all times; `None` for no limit.
+    pub fn constant(bytes_per_sec: Option<u64>) -> Bandwidth {
+        match bytes_per_sec {
+            Some(limit) => Bandwidth::by_time(move |_| Some(limit)),
+            None => Bandwidth(None),
+        }
+    }
+
+    /// What `limit_at` says of the moment.
+    pub fn by_time(limit_at: impl Fn(Timestamp) -> Option<u64> + Send + Sync + 'static) -> Bandwidth {
+        Bandwidth(Some(Arc::new(limit_at)))
+    }
+
+    /// Whether there may ever be a limit.
+    pub fn is_limited(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The limit at this moment; `None` for none.
+    pub fn at(&self, now: Timestamp) -> Option<u64> {
+        self.0.as_ref().and_then(|limit_at| limit_at(now)).filter(|limit| *limit > 0)
+    }
+}
+
+impl fmt::Debug for Bandwidth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_limited() { "Bandwidth(limited)" } else { "Bandwidth(unlimited)" })
+    }
+}
+
 impl Default for RunOptions {
     fn default() -> RunOptions {
         RunOptions {
@@ -67,7 +106,7 @@ impl Default for RunOptions {
             compare: Compare::default(),
             restamp_shift_secs: None,
             metadata: metadata::Keep::default(),
-            bandwidth_bytes_per_sec: None,
+            bandwidth: Bandwidth::default(),
             require_privilege: false,
             trust_listings: false,
             approve: None,

@@ -125,6 +125,7 @@ impl<'a> Run<'a> {
         self.context.phase(Phase::Copy);
         let comparer = self.comparer();
         let comparer = self.walk(comparer, &copier, vec![Frame::root()])?;
+        copier.keep_top()?;
         let (replacements, brakes, saw_all) = (comparer.planned_replacements, comparer.brakes(), comparer.saw_all);
         let (index, lists, guard) = comparer.finish()?;
         let mut walked = Walked { index, lists, guard, replacements, brakes, saw_all };
@@ -358,7 +359,13 @@ impl<'a> Run<'a> {
                     continue;
                 }
                 match task.meta.kind {
-                    Kind::Folder => folders.extend(comparer.make_late_folder(&task)),
+                    Kind::Folder => {
+                        let Some(folder) = comparer.make_late_folder(&task) else { continue };
+                        folders.push(folder);
+                        if self.context.wants_metadata() {
+                            queue.push(Task { refresh: true, old: None, ..task })?;
+                        }
+                    }
                     Kind::Link => comparer.make_late_link(&task),
                     _ => queue.push(task)?,
                 }

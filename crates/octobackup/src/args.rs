@@ -1,15 +1,13 @@
 //! The command line as it was typed. Nothing here is checked beyond its form: that is `settings`' business.
 
 #[cfg(unix)]
-use crate::remote::args::{
-    CredentialCommand, DigestArgs, HostCommand, JobCommand, NotifyCommand, ReportArgs, RunArgs, RunIdArgs, RunsArgs,
-    ScheduleArgs, ServeArgs, TOKEN_EXAMPLES, TokenCommand, UserCommand,
-};
+use crate::remote::args::ServerCommand;
 use clap::{Args, Parser, Subcommand};
 use octo_server::recipe::{CompareBy, EncryptWhen, Intent, MetadataKept, MinDialect};
 use std::path::PathBuf;
 
-const EXIT_CODES: &str = "\
+/// How a run ends.
+pub const EXIT_CODES: &str = "\
 Exit codes:
     0  complete
     1  complete, except for entries that the report names
@@ -40,24 +38,6 @@ Examples:
     octobackup held /srv/mirror
   Delete it (the source is asked again; only what is still gone there is deleted):
     octobackup held /srv/mirror --approve 3f2a9c01b7de";
-
-#[cfg(unix)]
-const DIGEST_EXIT_CODES: &str = "\
-Exit codes:
-    0  every job is as it should be
-    1  there is something to look at
-    3  the server cannot be reached";
-
-#[cfg(unix)]
-const NOTIFY_EXAMPLES: &str = "\
-Examples:
-  Mail to the administrators when something went wrong:
-    octobackup credential set smtp backup@example.com
-    octobackup notify mail-server mail.example.com --from backup@example.com --credential smtp
-    octobackup notify set ops --mail ops@example.com --when problems
-    octobackup notify test ops
-  Let somebody else raise the alarm when a job falls silent:
-    octobackup notify set alive --heartbeat 'https://hc.example.com/ping/KEY/{job}'";
 
 const DOCTOR_EXIT_CODES: &str = "\
 Exit codes:
@@ -101,55 +81,8 @@ pub enum Command {
     #[command(after_long_help = format!("{DOCTOR_EXAMPLES}\n\n{DOCTOR_EXIT_CODES}"), after_help = DOCTOR_EXIT_CODES)]
     Doctor(DoctorArgs),
     #[cfg(unix)]
-    /// Run the server: jobs on a schedule, their history and their reports
-    Serve(ServeArgs),
-    #[cfg(unix)]
-    /// Add, change, show and remove the server's jobs
-    #[command(subcommand)]
-    Job(JobCommand),
-    #[cfg(unix)]
-    /// Start a job of the server now, and wait for its end
-    #[command(after_help = EXIT_CODES)]
-    Run(RunArgs),
-    #[cfg(unix)]
-    /// List the server's runs, the newest first
-    Runs(RunsArgs),
-    #[cfg(unix)]
-    /// Show the report of one of the server's runs
-    Report(ReportArgs),
-    #[cfg(unix)]
-    /// Stop one of the server's runs, or take it out of the queue
-    Cancel(RunIdArgs),
-    #[cfg(unix)]
-    /// Show when the server's jobs are due next
-    Schedule(ScheduleArgs),
-    #[cfg(unix)]
-    /// Show all jobs on one page: what is green, what is not, what did not run, and who has no good backup
-    #[command(after_help = DIGEST_EXIT_CODES)]
-    Digest(DigestArgs),
-    #[cfg(unix)]
-    /// Set who is told of runs, by mail, webhook or heartbeat
-    #[command(subcommand, after_long_help = NOTIFY_EXAMPLES)]
-    Notify(NotifyCommand),
-    #[cfg(unix)]
-    /// Set and remove the accounts that the server's jobs use
-    #[command(subcommand)]
-    Credential(CredentialCommand),
-    #[cfg(unix)]
-    /// Pair, show and revoke the machines whose agents this server talks to
-    #[command(subcommand)]
-    Host(HostCommand),
-    #[cfg(unix)]
-    /// Set who may log on to the server, and what they may do
-    #[command(subcommand)]
-    User(UserCommand),
-    #[cfg(unix)]
-    /// Make and remove API tokens, for programs and for this command line on another machine
-    #[command(subcommand, after_long_help = TOKEN_EXAMPLES)]
-    Token(TokenCommand),
-    #[cfg(unix)]
-    /// Show the link with which the server's first administrator is made
-    SetupLink(ServeArgs),
+    #[command(flatten)]
+    Server(ServerCommand),
     #[cfg(not(unix))]
     /// Not on Windows yet: the server, its jobs and what is done with them. Let Task Scheduler start "sync" meanwhile
     #[command(name = NOT_ON_WINDOWS[0], visible_aliases = NOT_ON_WINDOWS[1..].iter().copied())]
@@ -173,6 +106,12 @@ pub const NOT_ON_WINDOWS: &[&str] = &[
     "user",
     "token",
     "setup-link",
+    "apply",
+    "export",
+    "defaults",
+    "audit",
+    "backup",
+    "self-check",
 ];
 
 /// A command that this system does not have, whatever is asked of it.

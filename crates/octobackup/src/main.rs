@@ -44,33 +44,7 @@ fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
         (Command::Shares(args), _) => shares::run(&args),
         (Command::Doctor(args), _) => doctor::run(&args),
         #[cfg(unix)]
-        (Command::Serve(args), _) => Ok(remote::code(remote::serve(&args))),
-        #[cfg(unix)]
-        (Command::Job(command), _) => Ok(remote::code(remote::job(&command))),
-        #[cfg(unix)]
-        (Command::Run(args), _) => Ok(remote::code(remote::run(&args))),
-        #[cfg(unix)]
-        (Command::Runs(args), _) => Ok(remote::code(remote::runs(&args))),
-        #[cfg(unix)]
-        (Command::Report(args), _) => Ok(remote::code(remote::report(&args))),
-        #[cfg(unix)]
-        (Command::Cancel(args), _) => Ok(remote::code(remote::cancel(&args))),
-        #[cfg(unix)]
-        (Command::Schedule(args), _) => Ok(remote::code(remote::schedule(&args))),
-        #[cfg(unix)]
-        (Command::Digest(args), _) => Ok(remote::code(remote::digest(&args))),
-        #[cfg(unix)]
-        (Command::Notify(command), _) => Ok(remote::code(remote::notify(&command))),
-        #[cfg(unix)]
-        (Command::Credential(command), _) => Ok(remote::code(remote::credential(&command))),
-        #[cfg(unix)]
-        (Command::Host(command), _) => Ok(remote::code(remote::host(&command))),
-        #[cfg(unix)]
-        (Command::User(command), _) => Ok(remote::code(remote::user(&command))),
-        #[cfg(unix)]
-        (Command::Token(command), _) => Ok(remote::code(remote::token(&command))),
-        #[cfg(unix)]
-        (Command::SetupLink(args), _) => Ok(remote::code(remote::setup_link(&args))),
+        (Command::Server(command), _) => Ok(remote::run_command(&command)),
         #[cfg(not(unix))]
         (Command::NotHere(_), _) => {
             let what = "the server and its jobs are not on Windows yet; \"octobackup sync\" is, and Task Scheduler can start it";

@@ -53,13 +53,13 @@ fn every_option_in_the_list_of_options_exists() {
     assert!(unknown.is_empty(), "there are no such options: {unknown:?}");
 }
 
-/// The words of a line as a shell takes them. A comment ends it.
+/// The words of a line as a shell takes them. A comment ends it, and so does what becomes of the output.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
     for c in line.chars() {
         match c {
             '\'' => quoted = !quoted,
-            '#' if !quoted && word.is_empty() => break,
+            '#' | '>' if !quoted && word.is_empty() => break,
             ' ' if !quoted => words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty())),
             _ => word.push(c),
         }

@@ -33,7 +33,8 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
                 }
             };
             let Settings { recipe, target, once, .. } = settings;
-            let launch = Launch { recipe, target, once, password, hub: None, known_target, remember: &remember };
+            let launch =
+                Launch { recipe, target, once, password, hub: None, known_target, pace: None, remember: &remember };
             launch.run(&listeners, &clock, &cancel)?
         }
         Err(error) => {

@@ -6,7 +6,7 @@ use octo_agent::Hub;
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
 use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source, Timestamp};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource, Modes};
-use octo_mirror::{RunOptions, RunResult};
+use octo_mirror::{Bandwidth, RunOptions, RunResult};
 use octo_smb::{Password, SmbSource};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -28,6 +28,8 @@ pub struct Launch<'a> {
     pub hub: Option<&'a Hub>,
     /// The id of the mirror that was last seen at this path: how a disk that is not mounted is noticed.
     pub known_target: Option<String>,
+    /// The most bytes a second to read, instead of what the recipe says.
+    pub pace: Option<Bandwidth>,
     /// Called with the mirror's id as soon as it has one, so that even a first run that is killed leaves a path that is
     /// known. Not called by a dry run.
     pub remember: &'a (dyn Fn(&str) + Sync),
@@ -73,7 +75,8 @@ impl Launch<'_> {
             octo_disk::overlap(&local, target)?;
         }
         octo_disk::marker_above(target)?;
-        let options = run_options(recipe, target, once, self.known_target)?;
+        let mut options = run_options(recipe, target, once, self.known_target)?;
+        options.bandwidth = self.pace.unwrap_or(options.bandwidth);
         let source = match &recipe.origin {
             Origin::Agent { address } => open_agent(self.hub, address, cancel)?,
             _ => open_source(recipe, self.password, cancel)?,
@@ -109,7 +112,7 @@ fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option
             MetadataKept::Basic => octo_core::metadata::Keep::Basic,
         },
         restamp_shift_secs: once.restamp_shift_secs,
-        bandwidth_bytes_per_sec: recipe.bandwidth_bytes_per_sec,
+        bandwidth: Bandwidth::constant(recipe.bandwidth_bytes_per_sec),
         require_privilege: recipe.backup_intent == Intent::Require,
         trust_listings: recipe.trust_listings,
         approve: once.approve.clone(),

@@ -10,7 +10,7 @@ use crate::runner::Runner;
 use crate::service::Service;
 use crate::setup;
 use crate::shared::Shared;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::vault::Vault;
 use octo_agent::Hub;
 use octo_core::Cancel;
@@ -26,7 +26,7 @@ pub const READY: &str = "ready";
 pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn Journal>) -> Result<(), Refusal> {
     make_private(&config.data_dir)?;
     let _lease = lease(&config.data_dir)?;
-    let store = Store::open(&config.data_dir.join("octobackup.db"))?;
+    let store = Store::open(&config.data_dir.join(store::FILE))?;
     let vault = Vault::open(&config.data_dir, &store)?;
     let shared = Arc::new(Shared::new(store, vault, Arc::new(SystemClock::new(stop.clone()))));
     let heard = config.agents.map(|agents| Hub::open(&config.data_dir.join("agents"), agents.listen)).transpose()?;

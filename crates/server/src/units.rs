@@ -4,6 +4,9 @@
 
 use octo_core::guard::MaxDelete;
 
+/// The word for no limit.
+pub const UNLIMITED: &str = "unlimited";
+
 /// `10M`: a whole number with an optional K, M, G, T (1000) or Ki, Mi, Gi, Ti (1024), and an optional B.
 pub fn bytes(text: &str) -> Result<u64, String> {
     let (number, unit) = split(text);

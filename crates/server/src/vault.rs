@@ -24,6 +24,7 @@ const PROOF: &str = "key-proof";
 /// The key.
 pub struct Vault {
     cipher: XChaCha20Poly1305,
+    file: PathBuf,
 }
 
 impl Vault {
@@ -39,7 +40,7 @@ impl Vault {
                 return Err(broken(&path, "it is missing; the stored secrets cannot be read without it. Put it back"));
             }
         };
-        let vault = Vault { cipher: XChaCha20Poly1305::new(&Key::from(*key)) };
+        let vault = Vault { cipher: XChaCha20Poly1305::new(&Key::from(*key)), file: path.clone() };
         match proof.as_deref().map(from_hex) {
             None => {
                 let sealed = vault.seal(PROOF, PROOF)?;
@@ -49,6 +50,11 @@ impl Vault {
             Some(_) => return Err(broken(&path, "it is not the key that the database was made with")),
         }
         Ok(vault)
+    }
+
+    /// Where the key is.
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Seals `secret` for what is called `name`.

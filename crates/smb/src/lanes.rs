@@ -8,6 +8,7 @@ use crate::attempts::{self, Attempts};
 use crate::logon::{self, Protection, Session};
 use crate::open;
 use crate::options::{Credentials, SmbOptions};
+use octo_core::clock::GRACE;
 use octo_core::{Code, Error};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -201,6 +202,12 @@ impl Lanes {
         }
     }
 
+    /// Returns when what was under way as somebody wanted everything to stop has had its time.
+    pub async fn given_up(&self) {
+        self.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    }
+
     /// The lane's session; waits for a server that was there before.
     async fn patiently(&self, lane: &Lane) -> Result<Arc<Session>, Error> {
         let (mut pause, longest) = PAUSES;
@@ -229,6 +236,9 @@ impl Lanes {
         );
         if !may_pass || self.place.get().is_none() {
             return Err(why);
+        }
+        if self.options.cancel.is_cancelled() {
+            return Err(Error::new(Code::Cancelled, ""));
         }
         let since = *self.gone_since().get_or_insert_with(Instant::now);
         if since.elapsed() < self.options.timeouts.reconnect {

@@ -64,9 +64,17 @@ impl SmbSource {
     }
 
     fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.run_until(self.lanes.cancelled(), work)
+    }
+
+    fn run_until<T>(
+        &self,
+        end: impl Future<Output = ()>,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         match &self.runtime {
             Some(runtime) => runtime.block_on(async {
-                match select(pin!(work), pin!(self.lanes.cancelled())).await {
+                match select(pin!(work), pin!(end)).await {
                     Either::Left((done, _)) => done,
                     Either::Right(_) => Err(Error::new(Code::Cancelled, "")),
                 }
@@ -168,7 +176,8 @@ impl Source for SmbSource {
         if batch.is_empty() {
             return;
         }
-        let fetched = self.run(async {
+        // What is under way may come to its end; the sink says what that is.
+        let fetched = self.run_until(self.lanes.given_up(), async {
             let path = |file: usize| self.wire_path(&batch[file].path);
             let refused = |error| self.refused(error);
             let batch = Batch { requests: batch, path: &path, refused: &refused, sink: &mut *sink };

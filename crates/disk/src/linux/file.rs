@@ -1,33 +1,30 @@
 //! An open file of the mirror.
 
+use crate::holes;
 use crate::linux::stat::Side;
 use crate::linux::{fault, stat};
 use octo_core::{Error, Meta, RelPath, TargetFile, TimeRules, Timestamp};
-use rustix::fs::Advice;
+use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::{Errno, pread, pwrite, retry_on_intr};
 use std::os::fd::OwnedFd;
 
 /// A file of the mirror, by its handle.
 #[derive(Debug)]
 pub(crate) struct DiskFile {
-    pub(crate) handle: OwnedFd,
-    /// For messages only.
-    pub(crate) path: RelPath,
-    pub(crate) times: TimeRules,
-    pub(crate) volume: u64,
+    handle: OwnedFd,
+    path: RelPath,
+    times: TimeRules,
+    volume: u64,
 }
 
 impl TargetFile for DiskFile {
     fn write_at(&self, offset_bytes: u64, bytes: &[u8]) -> Result<(), Error> {
-        let mut at = 0usize;
-        while at < bytes.len() {
-            match retry_on_intr(|| pwrite(&self.handle, &bytes[at..], offset_bytes.saturating_add(at as u64))) {
-                Ok(0) => return Err(fault::target(Errno::IO, "writing", &self.path)),
-                Ok(written) => at += written,
-                Err(errno) => return Err(fault::target(errno, "writing", &self.path)),
-            }
-        }
-        Ok(())
+        let hole = |offset_bytes, size_bytes| self.make_hole(offset_bytes, size_bytes).is_ok();
+        let write = |offset_bytes, bytes: &[u8]| match retry_on_intr(|| pwrite(&self.handle, bytes, offset_bytes)) {
+            Ok(0) => Err(Errno::IO),
+            written => written,
+        };
+        holes::write(bytes, offset_bytes, hole, write).map_err(|errno| fault::target(errno, "writing", &self.path))
     }
 
     fn read_at(&self, offset_bytes: u64, buffer: &mut [u8]) -> Result<usize, Error> {
@@ -60,5 +57,23 @@ impl TargetFile for DiskFile {
     fn meta(&self) -> Result<Meta, Error> {
         let stat = stat::of_handle(&self.handle).map_err(|errno| fault::target(errno, "looking at", &self.path))?;
         Ok(stat::meta(&stat, Side::Mirror, Some(self.volume)))
+    }
+}
+
+impl DiskFile {
+    /// The file that is open; `path` is for messages only.
+    pub(crate) fn new(handle: OwnedFd, path: RelPath, times: TimeRules, volume: u64) -> DiskFile {
+        DiskFile { handle, path, times, volume }
+    }
+
+    /// Makes a range read as zeros without taking space, whatever was there.
+    fn make_hole(&self, offset_bytes: u64, size_bytes: u64) -> Result<(), Errno> {
+        let end = offset_bytes.checked_add(size_bytes).ok_or(Errno::FBIG)?;
+        let size = u64::try_from(rustix::fs::fstat(&self.handle)?.st_size).unwrap_or(0);
+        if offset_bytes < size {
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            retry_on_intr(|| rustix::fs::fallocate(&self.handle, flags, offset_bytes, size_bytes))?;
+        }
+        if size < end { retry_on_intr(|| rustix::fs::ftruncate(&self.handle, end)) } else { Ok(()) }
     }
 }

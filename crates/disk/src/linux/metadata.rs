@@ -6,8 +6,8 @@ use crate::detail::{Data, Leftover};
 use crate::linux::root::Root;
 use crate::records::Sort;
 use crate::samba;
-use octo_core::metadata::{Named, Stream, StreamContent};
-use octo_core::{Metadata, Part, RelPath};
+use octo_core::metadata::{Named, Posix, Stream, StreamContent};
+use octo_core::{Code, Error, Metadata, Part, Piece, RelPath, Stop, TargetFile};
 use rustix::fs::{Mode, OFlags, XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
@@ -17,6 +17,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The largest value Linux takes for an attribute, and the largest list of their names.
 const VALUE_BYTES_MAX: usize = 64 << 10;
 const NAME_BYTES_MAX: usize = 255;
+
+/// Hands over what an open file or folder of a source has besides its data: owner, mode, and all extended attributes, among
+/// which are its ACLs.
+pub(crate) fn hand_over(fd: &OwnedFd, sink: &mut dyn FnMut(Piece<'_>) -> Result<(), Stop>) -> Result<(), Stop> {
+    for part in [Part::Attributes, Part::Security, Part::Streams] {
+        sink(Piece::Unknown(part, None))?;
+    }
+    let lost = |part, errno: Errno| Piece::Unknown(part, Some(Error::new(Code::SourceEntry, errno.to_string())));
+    match rustix::fs::fstat(fd) {
+        Ok(stat) => {
+            let posix = Posix { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode & 0o7777 };
+            sink(Piece::Posix(posix))?;
+        }
+        Err(errno) => sink(lost(Part::Posix, errno))?,
+    }
+    let names = match names(fd) {
+        Ok(names) => names,
+        Err(errno) => return sink(lost(Part::Extended, errno)),
+    };
+    for name in names {
+        match value(fd, &name) {
+            Ok(Some(value)) => sink(Piece::Xattr { name: &name, value: &value })?,
+            // Gone since.
+            Ok(None) => {}
+            Err(errno) => sink(lost(Part::Extended, errno))?,
+        }
+    }
+    Ok(())
+}
 
 /// What was found out while attributes were set.
 #[derive(Debug, Default)]
@@ -235,8 +264,12 @@ pub(crate) fn open(root: &Root, path: &RelPath) -> Result<Option<Opened>, Errno>
     }
 }
 
-/// Reads what the attributes of an open file hold. `None` if they hold nothing.
-pub(crate) fn read(fd: &OwnedFd) -> Result<Option<Metadata>, Errno> {
+/// Reads what the attributes of an open file hold. `None` if they hold nothing. They hold nothing that is too large for
+/// memory, so `_scratch` is for other systems.
+pub(crate) fn read(
+    fd: &OwnedFd,
+    _scratch: impl Fn() -> Result<Box<dyn TargetFile>, Error>,
+) -> Result<Option<Metadata>, Errno> {
     let mut metadata = Metadata::default();
     let mut found = false;
     for attribute in names(fd)? {

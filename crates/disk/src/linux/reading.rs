@@ -3,8 +3,8 @@
 use crate::linux::listing::{self, End};
 use crate::linux::root::Root;
 use crate::linux::stat::Side;
-use crate::linux::{filesystem, stat};
-use octo_core::{LinkTarget, LinkType, ListSink, Meta, RelPath};
+use crate::linux::{filesystem, metadata, stat};
+use octo_core::{LinkTarget, LinkType, ListSink, Meta, Piece, RelPath, Stop};
 use rustix::fs::{Advice, Mode, OFlags};
 use rustix::io::{Errno, pread, retry_on_intr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -73,6 +73,16 @@ impl Reading {
         let stat = stat::of_handle(fd)?;
         let volume = self.volume_of(fd, stat::device(&stat))?;
         Ok(stat::meta(&stat, Side::Source, Some(volume)))
+    }
+
+    /// Hands over what an open file or folder has besides its data, attributes and times.
+    pub(crate) fn metadata(
+        &self,
+        fd: &OwnedFd,
+        _: &RelPath,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        metadata::hand_over(fd, sink)
     }
 
     /// Only advice: the kernel reads ahead further.

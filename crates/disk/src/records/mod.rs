@@ -16,6 +16,9 @@ use std::time::Duration;
 /// Raised with every change of the tables. A higher one in a file is from a newer program.
 const FORMAT: i64 = 2;
 
+const READING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+const WRITING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
 /// `folder` and `name` together are the path; paths are bytes. `tag` is NULL for a POSIX link.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS link (
@@ -31,24 +34,41 @@ pub(crate) struct RecordedLink {
     pub(crate) write: Timestamp,
 }
 
+/// What the database is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Looking,
+    Changing,
+}
+
 /// The open database.
 #[derive(Debug)]
 pub(crate) struct Records {
     db: Connection,
+    purpose: Purpose,
 }
 
 impl Records {
-    /// Opens the database at `path`, a file that exists and may be empty.
-    pub(crate) fn open(path: &Path) -> Result<Records, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Records::prepare(path, flags).map_err(|error| damage(&error))?
+    /// Opens the database at `path`, a file that exists and may be empty. Who only looks, as a dry run does, touches
+    /// nothing and locks nobody out, unless a killed run left a log that has to be taken in first.
+    pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<Records, Error> {
+        let open = || {
+            let seen = match purpose {
+                Purpose::Looking => Records::look(path)?,
+                Purpose::Changing => None,
+            };
+            seen.map_or_else(|| Records::prepare(path), Ok)
+        };
+        open().map_err(|error| damage(&error))?
     }
 
-    fn prepare(path: &Path, flags: OpenFlags) -> rusqlite::Result<Result<Records, Error>> {
-        let mut db = Connection::open_with_flags(path, flags)?;
-        if db.is_readonly(MAIN_DB)? {
-            return Records::read_only(path);
-        }
+    /// Whether it was opened for that, or for more.
+    pub(crate) fn serves(&self, purpose: Purpose) -> bool {
+        purpose == Purpose::Looking || self.purpose == Purpose::Changing
+    }
+
+    fn prepare(path: &Path) -> rusqlite::Result<Result<Records, Error>> {
+        let mut db = Connection::open_with_flags(path, WRITING)?;
         // Who else has it open keeps it open: waiting would not help.
         db.busy_timeout(Duration::ZERO)?;
         // Exclusive before the first access: the log then needs no shared memory file.
@@ -62,27 +82,30 @@ impl Records {
         let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let format: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if format > FORMAT {
-            return Ok(Err(Error::new(Code::NewerFormat, format!("meta.db has format {format}"))));
+            return Ok(Err(newer(format)));
         }
         change.execute_batch(SCHEMA)?;
         change.execute_batch(details::SCHEMA)?;
         change.pragma_update(None, "user_version", FORMAT)?;
         change.commit()?;
-        Ok(Ok(Records { db }))
+        Ok(Ok(Records { db, purpose: Purpose::Changing }))
     }
 
-    /// On a medium that cannot be written, for a dry run: there is no log to look into, and nobody to lock out.
-    fn read_only(path: &Path) -> rusqlite::Result<Result<Records, Error>> {
-        let tame = |b: &u8| b.is_ascii_alphanumeric() || b"/._-".contains(b);
-        let escaped = |b: &u8| if tame(b) { char::from(*b).to_string() } else { format!("%{b:02X}") };
-        let path: String = path.as_os_str().as_encoded_bytes().iter().map(escaped).collect();
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)?;
+    /// `None` if there is more to do than to look: a log, or tables of an older program, and a medium that can be written.
+    fn look(path: &Path) -> rusqlite::Result<Option<Result<Records, Error>>> {
+        let has_log = path.with_extension("db-wal").exists();
+        let db = Connection::open_with_flags(uri(path) + "?immutable=1", READING | OpenFlags::SQLITE_OPEN_URI)?;
+        db.pragma_update(None, "trusted_schema", false)?;
+        db.pragma_update(None, "cell_size_check", true)?;
         let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if format > FORMAT {
-            return Ok(Err(Error::new(Code::NewerFormat, format!("meta.db has format {format}"))));
+            return Ok(Some(Err(newer(format))));
         }
-        Ok(Ok(Records { db }))
+        let is_whole = format == FORMAT && !has_log;
+        if is_whole || Connection::open_with_flags(path, WRITING)?.is_readonly(MAIN_DB)? {
+            return Ok(Some(Ok(Records { db, purpose: Purpose::Looking })));
+        }
+        Ok(None)
     }
 
     /// The link recorded at `path`.
@@ -222,6 +245,9 @@ impl Records {
 
     /// Makes everything durable: the log is synced, taken into the database, and that is synced.
     pub(crate) fn settle(&self) -> Result<(), Error> {
+        if self.purpose == Purpose::Looking {
+            return Ok(());
+        }
         let busy: i64 = self
             .db
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
@@ -263,6 +289,17 @@ fn split(path: &RelPath) -> (&[u8], &[u8]) {
         Some(at) => (&bytes[..at], &bytes[at + 1..]),
         None => (b"", bytes),
     }
+}
+
+/// The path as SQLite takes it in a URI.
+fn uri(path: &Path) -> String {
+    let tame = |b: &u8| b.is_ascii_alphanumeric() || b"/._-".contains(b);
+    let escaped = |b: &u8| if tame(b) { char::from(*b).to_string() } else { format!("%{b:02X}") };
+    "file:".to_owned() + &path.as_os_str().as_encoded_bytes().iter().map(escaped).collect::<String>()
+}
+
+fn newer(format: i64) -> Error {
+    Error::new(Code::NewerFormat, format!("meta.db has format {format}"))
 }
 
 fn damage(error: &rusqlite::Error) -> Error {

@@ -1,25 +1,64 @@
 //! An open file of the mirror.
 
-use crate::windows::Handle;
+use crate::holes;
 use crate::windows::fault::{self, Fault};
 use crate::windows::stat::{self, Side};
+use crate::windows::{Handle, nt};
 use octo_core::{Error, Meta, RelPath, TargetFile, TimeRules, Timestamp};
 use std::os::windows::fs::FileExt;
+use std::sync::OnceLock;
+use windows_sys::Win32::System::Ioctl::{FSCTL_SET_SPARSE, FSCTL_SET_ZERO_DATA};
 
 /// A file of the mirror, by its handle.
 #[derive(Debug)]
 pub(crate) struct DiskFile {
-    pub(crate) handle: Handle,
-    /// For messages only.
-    pub(crate) path: RelPath,
-    pub(crate) times: TimeRules,
-    pub(crate) volume: u64,
+    handle: Handle,
+    path: RelPath,
+    times: TimeRules,
+    volume: u64,
+    /// Whether it may have holes; asked for when it first could have one.
+    is_sparse: OnceLock<bool>,
+}
+
+impl DiskFile {
+    /// The file that is open; `path` is for messages only.
+    pub(crate) fn new(handle: Handle, path: RelPath, times: TimeRules, volume: u64) -> DiskFile {
+        DiskFile { handle, path, times, volume, is_sparse: OnceLock::new() }
+    }
+
+    /// Makes a range read as zeros without taking space, whatever was there.
+    fn make_hole(&self, offset_bytes: u64, size_bytes: u64) -> Result<(), Fault> {
+        let end = offset_bytes.checked_add(size_bytes).filter(|end| i64::try_from(*end).is_ok());
+        let end = end.ok_or(fault::BAD_ARGUMENT)?;
+        if !*self.is_sparse.get_or_init(|| nt::fs_tell(&self.handle, FSCTL_SET_SPARSE, &[]).is_ok()) {
+            return Err(fault::BAD_ARGUMENT);
+        }
+        let size = self.handle.metadata()?.len();
+        if offset_bytes < size {
+            // FILE_ZERO_DATA_INFORMATION: the first byte, and the first behind the last.
+            nt::fs_tell(&self.handle, FSCTL_SET_ZERO_DATA, &[offset_bytes, end.min(size)])?;
+        }
+        if size < end { Ok(self.handle.set_len(end)?) } else { Ok(()) }
+    }
 }
 
 /// Reads up to `buffer.len()` bytes; 0 at the end.
 pub(crate) fn read_at(handle: &Handle, buffer: &mut [u8], offset_bytes: u64) -> Result<usize, Fault> {
     within_reach(offset_bytes, buffer.len())?;
     Ok(handle.seek_read(buffer, offset_bytes)?)
+}
+
+/// Writes all of it.
+pub(crate) fn write_all_at(handle: &Handle, bytes: &[u8], offset_bytes: u64) -> Result<(), Fault> {
+    within_reach(offset_bytes, bytes.len())?;
+    let mut at = 0usize;
+    while at < bytes.len() {
+        match handle.seek_write(&bytes[at..], offset_bytes + at as u64)? {
+            0 => return Err(fault::BAD_DATA),
+            written => at += written,
+        }
+    }
+    Ok(())
 }
 
 /// Windows takes some negative offsets for "at the end" and "where it is now".
@@ -30,17 +69,9 @@ fn within_reach(offset_bytes: u64, len: usize) -> Result<(), Fault> {
 
 impl TargetFile for DiskFile {
     fn write_at(&self, offset_bytes: u64, bytes: &[u8]) -> Result<(), Error> {
-        let failed = |fault| fault::target(fault, "writing", &self.path);
-        within_reach(offset_bytes, bytes.len()).map_err(failed)?;
-        let mut at = 0usize;
-        while at < bytes.len() {
-            match self.handle.seek_write(&bytes[at..], offset_bytes + at as u64) {
-                Ok(0) => return Err(failed(fault::BAD_DATA)),
-                Ok(written) => at += written,
-                Err(error) => return Err(failed(error.into())),
-            }
-        }
-        Ok(())
+        let hole = |offset_bytes, size_bytes| self.make_hole(offset_bytes, size_bytes).is_ok();
+        let write = |offset_bytes, bytes: &[u8]| write_all_at(&self.handle, bytes, offset_bytes).map(|()| bytes.len());
+        holes::write(bytes, offset_bytes, hole, write).map_err(|fault| fault::target(fault, "writing", &self.path))
     }
 
     fn read_at(&self, offset_bytes: u64, buffer: &mut [u8]) -> Result<usize, Error> {

@@ -17,7 +17,9 @@ mod privilege;
 mod probe;
 pub(crate) mod reading;
 pub(crate) mod root;
+mod security;
 pub(crate) mod stat;
+mod streams;
 pub(crate) mod tree;
 
 pub(crate) use fault::Fault;

@@ -5,13 +5,14 @@
 use crate::windows::Handle;
 use crate::windows::descriptor::Descriptor;
 use crate::windows::fault::{self, Fault};
+use octo_core::metadata::SECURITY_BYTES_MAX;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr::{null, null_mut};
 use windows_sys::Wdk::Foundation::OBJECT_ATTRIBUTES;
 use windows_sys::Wdk::Storage::FileSystem as wdk;
 use windows_sys::Win32::Foundation::{
-    HANDLE, NTSTATUS, OBJ_CASE_INSENSITIVE, STATUS_BUFFER_OVERFLOW, STATUS_NO_MORE_FILES, STATUS_NO_SUCH_FILE,
-    UNICODE_STRING,
+    HANDLE, NTSTATUS, OBJ_CASE_INSENSITIVE, STATUS_BUFFER_OVERFLOW, STATUS_BUFFER_TOO_SMALL, STATUS_NO_MORE_FILES,
+    STATUS_NO_SUCH_FILE, UNICODE_STRING,
 };
 use windows_sys::Win32::Storage::FileSystem as fs;
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
@@ -70,11 +71,29 @@ pub(crate) fn open_as(
     how: How,
     descriptor: Option<&Descriptor>,
 ) -> Result<Handle, Fault> {
-    let separates = |unit: &u16| [u16::from(b'\\'), u16::from(b'/'), u16::from(b':'), 0].contains(unit);
-    let bytes = u16::try_from(size_of_val(name)).map_err(|_| fault::BAD_NAME)?;
     if name.iter().any(separates) {
         return Err(fault::BAD_NAME);
     }
+    open_checked(folder, name, how, descriptor)
+}
+
+/// Opens a stream of `name` in `folder`; never the one without a name, which is the file's data.
+pub(crate) fn open_stream(folder: &Handle, name: &[u16], stream: &[u16], how: How) -> Result<Handle, Fault> {
+    if name.is_empty() || stream.is_empty() || name.iter().chain(stream).any(separates) {
+        return Err(fault::BAD_NAME);
+    }
+    let colon = [u16::from(b':')];
+    let kind: Vec<u16> = ":$DATA".encode_utf16().collect();
+    open_checked(folder, &[name, &colon, stream, &kind].concat(), how, None)
+}
+
+/// What leads further than one step.
+fn separates(unit: &u16) -> bool {
+    [u16::from(b'\\'), u16::from(b'/'), u16::from(b':'), 0].contains(unit)
+}
+
+fn open_checked(folder: &Handle, name: &[u16], how: How, descriptor: Option<&Descriptor>) -> Result<Handle, Fault> {
+    let bytes = u16::try_from(size_of_val(name)).map_err(|_| fault::BAD_NAME)?;
     let name = UNICODE_STRING { Length: bytes, MaximumLength: bytes, Buffer: name.as_ptr().cast_mut() };
     let object = OBJECT_ATTRIBUTES {
         Length: size_of::<OBJECT_ATTRIBUTES>() as u32,
@@ -119,6 +138,51 @@ pub(crate) fn query<const N: usize>(handle: &Handle, class: i32, into: &mut Buff
         wdk::NtQueryInformationFile(handle.as_raw_handle(), &raw mut block, into.0.as_mut_ptr().cast(), N as u32, class)
     };
     filled(status, &block, N)
+}
+
+/// The same for lists, which are of no use if they are cut.
+pub(crate) fn query_whole<const N: usize>(handle: &Handle, class: i32, into: &mut Buffer<N>) -> Result<usize, Fault> {
+    let mut block = IO_STATUS_BLOCK::default();
+    #[expect(unsafe_code, reason = "the buffer is ours, aligned, and as long as we say")]
+    let status = unsafe {
+        wdk::NtQueryInformationFile(handle.as_raw_handle(), &raw mut block, into.0.as_mut_ptr().cast(), N as u32, class)
+    };
+    done(status).map(|()| block.Information.min(N))
+}
+
+/// The security descriptor of an open handle, self-relative: these parts of it.
+pub(crate) fn security(handle: &Handle, information: u32) -> Result<Vec<u8>, Fault> {
+    // Enough for most, and then as much as any can have.
+    for bytes in [1024, SECURITY_BYTES_MAX] {
+        let mut buffer = vec![0u64; bytes / 8];
+        let mut needed = 0;
+        #[expect(unsafe_code, reason = "the buffer is ours, aligned, and as long as we say")]
+        let status = unsafe {
+            wdk::NtQuerySecurityObject(
+                handle.as_raw_handle(),
+                information,
+                buffer.as_mut_ptr().cast(),
+                bytes as u32,
+                &raw mut needed,
+            )
+        };
+        if status != STATUS_BUFFER_TOO_SMALL {
+            done(status)?;
+            let filled = buffer.iter().flat_map(|word| word.to_le_bytes());
+            return Ok(filled.take(needed as usize).collect());
+        }
+    }
+    Err(fault::BAD_DATA)
+}
+
+/// Gives an open handle these parts of a security descriptor, which is self-relative and was checked.
+pub(crate) fn set_security(handle: &Handle, information: u32, descriptor: &[u8]) -> Result<(), Fault> {
+    let words: Vec<u64> =
+        descriptor.chunks(8).map(|part| part.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))).collect();
+    #[expect(unsafe_code, reason = "the copy is aligned, only read, and everything in it lies within it")]
+    let status =
+        unsafe { wdk::NtSetSecurityObject(handle.as_raw_handle(), information, words.as_ptr().cast_mut().cast()) };
+    done(status)
 }
 
 /// Asks for the volume that an open handle is on.
@@ -212,6 +276,28 @@ pub(crate) fn fs_control<const N: usize>(handle: &Handle, code: u32, into: &mut 
     filled(status, &block, N)
 }
 
+/// Has the filesystem do something that has no call of its own.
+pub(crate) fn fs_tell(handle: &Handle, code: u32, what: &[u64]) -> Result<(), Fault> {
+    let len = u32::try_from(size_of_val(what)).map_err(|_| fault::BAD_ARGUMENT)?;
+    let mut block = IO_STATUS_BLOCK::default();
+    #[expect(unsafe_code, reason = "the input is ours, aligned, as long as we say, and only read; no output")]
+    let status = unsafe {
+        wdk::NtFsControlFile(
+            handle.as_raw_handle(),
+            null_mut(),
+            None,
+            null(),
+            &raw mut block,
+            code,
+            what.as_ptr().cast(),
+            len,
+            null_mut(),
+            0,
+        )
+    };
+    done(status)
+}
+
 fn done(status: NTSTATUS) -> Result<(), Fault> {
     if status >= 0 { Ok(()) } else { Err(Fault::of_status(status)) }
 }
@@ -229,6 +315,11 @@ pub(crate) mod field {
 
     fn bytes<const N: usize>(from: &[u8], at: usize) -> Result<[u8; N], Fault> {
         from.get(at..at + N).and_then(|part| part.try_into().ok()).ok_or(fault::BAD_DATA)
+    }
+
+    /// A number of 16 bits.
+    pub(crate) fn u16(from: &[u8], at: usize) -> Result<u16, Fault> {
+        bytes(from, at).map(u16::from_le_bytes)
     }
 
     /// A number of 32 bits.
@@ -267,6 +358,12 @@ mod tests {
         for name in ["..\\x", "a/b", "a:stream", "a\0b"] {
             let name: Vec<u16> = name.encode_utf16().collect();
             let opened = open(here.handle().unwrap(), &name, How::open(fs::FILE_READ_DATA));
+            assert_eq!(opened.map(|_| ()).unwrap_err(), fault::BAD_NAME);
+        }
+        for stream in ["", "a:b", "..\\x", ":$DATA"] {
+            let stream: Vec<u16> = stream.encode_utf16().collect();
+            let how = How::open(fs::FILE_READ_DATA);
+            let opened = open_stream(here.handle().unwrap(), &[u16::from(b'f')], &stream, how);
             assert_eq!(opened.map(|_| ()).unwrap_err(), fault::BAD_NAME);
         }
     }

@@ -84,6 +84,11 @@ impl Drop for Raised {
     }
 }
 
+/// Whether somebody holds it.
+pub(crate) fn is_raised(privilege: Privilege) -> bool {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).contains_key(privilege)
+}
+
 /// Turns a privilege of the process on or off; returns how it was before.
 fn set(privilege: Privilege, on: bool) -> Result<bool, Fault> {
     let wanted = wanted(privilege, on)?;

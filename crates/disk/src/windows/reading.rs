@@ -6,8 +6,8 @@ use crate::windows::nt::How;
 use crate::windows::privilege::{self, Raised};
 use crate::windows::root::Root;
 use crate::windows::stat::{self, Side};
-use crate::windows::{Handle, file, filesystem, tree};
-use octo_core::{LinkTarget, ListSink, Meta, RelPath};
+use crate::windows::{Handle, file, filesystem, metadata, tree};
+use octo_core::{LinkTarget, ListSink, Meta, Piece, RelPath, Stop};
 use std::path::Path;
 use windows_sys::Wdk::Storage::FileSystem::FILE_NON_DIRECTORY_FILE;
 use windows_sys::Win32::Storage::FileSystem as fs;
@@ -70,6 +70,16 @@ impl Reading {
     /// What the handle says.
     pub(crate) fn meta(&self, handle: &Handle) -> Result<Meta, Fault> {
         Ok(stat::meta(&stat::of_handle(handle)?, Side::Source, Some(self.volume)))
+    }
+
+    /// Hands over what is at `path` besides its data, attributes and times. Streams are opened by name.
+    pub(crate) fn metadata(
+        &self,
+        _: &Handle,
+        path: &RelPath,
+        sink: &mut dyn FnMut(Piece<'_>) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        metadata::hand_over(&self.root, path, sink)
     }
 
     /// Windows finds out by itself.

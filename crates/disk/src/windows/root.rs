@@ -41,6 +41,14 @@ impl Place<'_> {
         }
     }
 
+    /// The folder, open, and the name.
+    pub(crate) fn into_parts(self) -> Result<(Handle, Vec<u16>), Fault> {
+        match self.folder {
+            Folder::Root(handle) => Ok((handle.try_clone()?, self.name)),
+            Folder::Below(handle) => Ok((handle, self.name)),
+        }
+    }
+
     /// Opens the entry itself.
     pub(crate) fn open(&self, how: How) -> Result<Handle, Fault> {
         nt::open(self.folder(), &self.name, how)

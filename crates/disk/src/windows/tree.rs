@@ -80,6 +80,11 @@ pub(crate) fn create_file(root: &Root, path: &RelPath, _mode: u32) -> Result<Han
 pub(crate) fn open_file(root: &Root, path: &RelPath) -> Result<Option<Handle>, Fault> {
     let open = |access| root.open(path, How::open(access).with(wdk::FILE_NON_DIRECTORY_FILE));
     let opened = match open(READ_WRITE) {
+        // A copy that is nearly ready may be read-only already when the process dies.
+        Err(fault::DENIED) if path.is_within(&crate::reserved("tmp")) => {
+            root.open(path, How::open(fs::FILE_WRITE_ATTRIBUTES)).and_then(|handle| make_writable(&handle))?;
+            open(READ_WRITE)
+        }
         Err(fault::DENIED) => open(fs::FILE_GENERIC_READ),
         other => other,
     };
@@ -88,6 +93,17 @@ pub(crate) fn open_file(root: &Root, path: &RelPath) -> Result<Option<Handle>, F
         other => other?,
     };
     if stat::of_handle(&handle)?.kind() == Kind::File { Ok(Some(handle)) } else { Err(fault::LINK_IN_WAY) }
+}
+
+/// What is read-only is so no longer.
+fn make_writable(handle: &Handle) -> Result<(), Fault> {
+    set_attributes(handle, stat::of_handle(handle)?.attributes & !fs::FILE_ATTRIBUTE_READONLY)
+}
+
+fn set_attributes(handle: &Handle, attributes: u32) -> Result<(), Fault> {
+    // FILE_BASIC_INFORMATION; 0 would mean: as they are.
+    let attributes = attributes | fs::FILE_ATTRIBUTE_NORMAL;
+    nt::set(handle, wdk::FileBasicInformation, &[0, 0, 0, 0, attributes.into()], 40)
 }
 
 /// Links are only recorded: those of Windows point to places on another server, those of POSIX it does not have.
@@ -111,10 +127,24 @@ pub(crate) fn read_link(root: &Root, path: &RelPath) -> Result<Option<LinkTarget
     if stat.kind() != Kind::Link {
         return Ok(None);
     }
+    let (tag, data) = reparse_point(&handle)?;
+    Ok(Some(LinkTarget { kind: LinkType::Windows(tag), data }))
+}
+
+/// Tag and data of the reparse point of an open handle.
+pub(crate) fn reparse_point(handle: &Handle) -> Result<(u32, Vec<u8>), Fault> {
     let mut buffer = Box::new(Buffer([0; REPARSE_BYTES_MAX]));
-    let filled = nt::fs_control(&handle, FSCTL_GET_REPARSE_POINT, &mut buffer)?;
-    let data = buffer.0.get(..filled).unwrap_or_default().to_vec();
-    Ok(Some(LinkTarget { kind: LinkType::Windows(field::u32(&data, 0)?), data }))
+    let filled = nt::fs_control(handle, FSCTL_GET_REPARSE_POINT, &mut buffer)?;
+    let (tag, data) = tag_and_data(buffer.0.get(..filled).unwrap_or_default())?;
+    Ok((tag, data.to_vec()))
+}
+
+/// What a reparse point consists of (MS-FSCC 2.1.2.2), as every source tells it: without its head.
+fn tag_and_data(point: &[u8]) -> Result<(u32, &[u8]), Fault> {
+    const HEAD_BYTES: usize = 8;
+    let size = usize::from(field::u16(point, 4)?);
+    let data = point.get(HEAD_BYTES..HEAD_BYTES + size).ok_or(fault::BAD_DATA)?;
+    Ok((field::u32(point, 0)?, data))
 }
 
 /// A second name. Of a link, the link itself.
@@ -172,6 +202,10 @@ fn rename(handle: &Handle, to: &Place<'_>, replace: bool) -> Result<(), Fault> {
     let (buffer, len) = naming_buffer(flags, to.folder(), &to.name);
     match nt::set(handle, wdk::FileRenameInformationEx, &buffer, len) {
         Err(fault) if is_unknown(fault) => {
+            // The old way replaces nothing that is read-only.
+            if replace && look(to)?.is_some_and(|there| there.attributes & fs::FILE_ATTRIBUTE_READONLY != 0) {
+                make_writable(&to.open(How::open(fs::FILE_WRITE_ATTRIBUTES))?)?;
+            }
             let (buffer, len) = naming_buffer(replace_flag, to.folder(), &to.name);
             nt::set(handle, wdk::FileRenameInformation, &buffer, len)
         }
@@ -235,14 +269,13 @@ fn remove(handle: &Handle, stat: &Stat) -> Result<(), Fault> {
         other => return other,
     }
     let is_read_only = stat.attributes & fs::FILE_ATTRIBUTE_READONLY != 0;
-    let attributes = |attributes: u32| nt::set(handle, wdk::FileBasicInformation, &[0, 0, 0, 0, attributes.into()], 40);
     if is_read_only {
-        attributes((stat.attributes & !fs::FILE_ATTRIBUTE_READONLY) | fs::FILE_ATTRIBUTE_NORMAL)?;
+        make_writable(handle)?;
     }
     let removed = nt::set(handle, wdk::FileDispositionInformation, &[1], 1);
     if is_read_only {
         // The file may have other names.
-        attributes(stat.attributes)?;
+        set_attributes(handle, stat.attributes)?;
     }
     removed
 }
@@ -296,4 +329,16 @@ pub(crate) fn passing(folder: &Handle, name: &str) -> Result<Handle, Fault> {
     let options = wdk::FILE_NON_DIRECTORY_FILE | wdk::FILE_DELETE_ON_CLOSE;
     let name = wide::to_utf16(name.as_bytes()).ok_or(fault::BAD_NAME)?;
     nt::open(folder, &name, How::create(READ_WRITE | fs::DELETE, options))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reparse_point_gives_tag_and_data_and_what_is_cut_is_refused() {
+        let point = [&0xA000_000Cu32.to_le_bytes()[..], &[3, 0, 0, 0], b"abc"].concat();
+        assert_eq!(tag_and_data(&point), Ok((0xA000_000C, &b"abc"[..])));
+        assert!((0..point.len()).all(|len| tag_and_data(&point[..len]).is_err()));
+    }
 }

@@ -24,3 +24,5 @@ mod recorded;
 mod source;
 #[cfg(windows)]
 mod windows;
+#[cfg(windows)]
+mod windows_metadata;

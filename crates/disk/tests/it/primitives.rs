@@ -29,6 +29,26 @@ fn times_are_exact_to_100_ns_on_files_folders_and_links() {
     assert_eq!(code(target.set_times(&p("missing"), MOMENT, None)), Code::TargetMoved);
 }
 
+#[test]
+fn zeros_that_take_no_space_are_zeros_wherever_they_come() {
+    const BLOCK: usize = 64 << 10;
+    let yard = yard();
+    write_file(&yard.target, "file", &[7; 4 * BLOCK]);
+    let file = yard.target.open_file(&p("file")).unwrap().unwrap();
+    file.write_at(BLOCK as u64 - 5, &[0; 2 * BLOCK]).unwrap();
+    file.write_at(5 * BLOCK as u64, &[0; BLOCK + 1]).unwrap();
+    file.write_at(7 * BLOCK as u64, b"end").unwrap();
+    let mut expected = vec![7; 4 * BLOCK];
+    expected[BLOCK - 5..3 * BLOCK - 5].fill(0);
+    expected.resize(7 * BLOCK, 0);
+    expected.extend(b"end");
+    assert!(std::fs::read(yard.root.join("file")).unwrap() == expected);
+    file.write_at(7 * BLOCK as u64, &vec![0; 2 * BLOCK]).unwrap();
+    expected.truncate(7 * BLOCK);
+    expected.resize(9 * BLOCK, 0);
+    assert!(std::fs::read(yard.root.join("file")).unwrap() == expected, "over the end");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_id_of_an_entry_is_its_inode_and_its_links_are_counted() {

@@ -17,6 +17,28 @@ fn a_mirror_that_records_nothing_has_no_database() {
 }
 
 #[test]
+fn who_only_looks_leaves_no_trace_and_locks_nobody_out() {
+    let yard = yard();
+    yard.target.make_link(&p("link"), &junction(), MOMENT).unwrap();
+    drop(yard.target);
+    let meta = yard.root.join(".octobackup/meta");
+    let times = || ["", "meta.db"].map(|name| std::fs::metadata(meta.join(name)).unwrap().modified().unwrap());
+    let before = times();
+    let looking = open(&yard.root);
+    assert_eq!(looking.read_link(&p("link")).unwrap(), Some(junction()));
+    assert_eq!(looking.checkpoint(), Ok(()));
+    assert_eq!(std::fs::read_dir(&meta).unwrap().count(), 1);
+    assert_eq!(before, times());
+
+    let changing = open(&yard.root);
+    assert_eq!(changing.remove_file(&p("link")).unwrap(), Done::Yes);
+    drop(changing);
+    let _lock = looking.lock().unwrap();
+    assert_eq!(looking.read_link(&p("link")).unwrap(), None, "seen before the mirror was its own");
+    assert_eq!(looking.make_link(&p("link"), &junction(), MOMENT).unwrap(), Done::Yes);
+}
+
+#[test]
 fn a_recorded_link_is_an_entry_like_others() {
     let yard = yard();
     let target = &yard.target;

@@ -59,8 +59,18 @@ impl<'b, 'a> Batch<'b, 'a> {
         if stops { Stop::Everything } else { Stop::ThisFile }
     }
 
-    fn going_on(&self) -> Result<(), Stop> {
-        if self.copier.context.is_over() { Err(Stop::Everything) } else { Ok(()) }
+    /// Whether more of a file is wanted. When somebody wishes to stop, what is under way and would have to be read again
+    /// from its beginning may come to its end.
+    fn going_on(&self, file: usize) -> Result<(), Stop> {
+        let context = self.copier.context;
+        if !context.is_over() {
+            return Ok(());
+        }
+        let would_be_lost = |file: &State| matches!(file, State::Copying(_, stage) if !stage.is_resumable());
+        if context.fatal().is_some() || !self.copier.has_grace() || !self.files.iter().any(would_be_lost) {
+            return Err(Stop::Everything);
+        }
+        if self.files.get(file).is_some_and(would_be_lost) { Ok(()) } else { Err(Stop::ThisFile) }
     }
 
     /// Reads the file again at once, or hands it on with the reason.
@@ -92,7 +102,7 @@ impl<'b, 'a> Batch<'b, 'a> {
 
 impl FetchSink for Batch<'_, '_> {
     fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
-        self.going_on()?;
+        self.going_on(file)?;
         let Some(State::Waiting) = self.files.get(file) else { return Err(Stop::ThisFile) };
         let task = &self.tasks[file];
         if meta.kind != task.meta.kind {
@@ -134,7 +144,7 @@ impl FetchSink for Batch<'_, '_> {
     }
 
     fn data(&mut self, file: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), Stop> {
-        self.going_on()?;
+        self.going_on(file)?;
         let copier = self.copier;
         let end = offset_bytes.checked_add(bytes.len() as u64);
         let within = |meta: &Meta| end.is_some_and(|end| end <= meta.size_bytes);
@@ -173,7 +183,7 @@ impl FetchSink for Batch<'_, '_> {
     }
 
     fn metadata(&mut self, file: usize, piece: Piece<'_>) -> Result<(), Stop> {
-        self.going_on()?;
+        self.going_on(file)?;
         let taken = match self.gathered.get_mut(file) {
             Some(Some(gathering)) => gathering.take(self.copier.context.target, piece),
             _ => Ok(()),

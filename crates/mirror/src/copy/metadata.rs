@@ -6,12 +6,15 @@ use super::{Copier, Task};
 use crate::context::Context;
 use crate::index::{IndexRecord, Placed};
 use octo_core::metadata::{
-    EXTENDED_BYTES_MAX, NAME_BYTES_MAX, STREAMS_MAX, Stream, StreamContent, is_security_descriptor,
+    EXTENDED_BYTES_MAX, NAME_BYTES_MAX, Named, STREAMS_MAX, Stream, StreamContent, is_security_descriptor,
 };
 use octo_core::{Code, Error, Kind, Meta, Metadata, Part, Piece, RelPath, Target};
 
 /// Streams of one entry up to so many bytes together stay in memory.
 const INLINE_BYTES_MAX: usize = 64 << 10;
+
+/// The metadata of one entry as it came, and what of it is lost.
+pub type Gathered = (Metadata, Vec<(Part, Error)>);
 
 /// The metadata of one entry, being gathered.
 #[derive(Default)]
@@ -140,7 +143,7 @@ impl Gathering {
     }
 
     /// All that came.
-    fn finish(mut self, opened: &Meta) -> (Metadata, Vec<(Part, Error)>) {
+    pub(super) fn finish(mut self, opened: &Meta) -> Gathered {
         self.drop_unfinished();
         self.metadata.attributes = opened.attributes;
         self.metadata.creation_time = opened.creation_time;
@@ -149,8 +152,12 @@ impl Gathering {
 }
 
 /// Has it kept at `path`. Fails only with what ends the run.
-fn keep(context: &Context<'_>, source: &RelPath, path: &RelPath, gathered: Gathering, of: &Meta) -> Result<(), Error> {
-    let (metadata, mut lost) = gathered.finish(of);
+pub(super) fn keep(
+    context: &Context<'_>,
+    source: &RelPath,
+    path: &RelPath,
+    (metadata, mut lost): Gathered,
+) -> Result<(), Error> {
     match context.target.set_metadata(path, &metadata) {
         Ok(kept) => context.count(|c| {
             c.metadata_kept += 1;
@@ -163,6 +170,30 @@ fn keep(context: &Context<'_>, source: &RelPath, path: &RelPath, gathered: Gathe
         context.lost_metadata(source, lost);
     }
     Ok(())
+}
+
+/// Whether nothing of `new` that is known differs from what is kept. What is not in memory is taken to differ.
+pub(super) fn is_alike(kept: &Metadata, new: &Metadata) -> bool {
+    let is_same = |part: Part, same: bool| same || new.is_unknown(part);
+    let sorted = |all: &[Named]| {
+        let mut all = all.to_vec();
+        all.sort();
+        all
+    };
+    let streams = |of: &Metadata| {
+        let mut all: Vec<Stream> = of.streams.clone();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    };
+    let extended = sorted(&kept.extended) == sorted(&new.extended) && sorted(&kept.xattrs) == sorted(&new.xattrs);
+    let attributes = (kept.attributes, kept.creation_time) == (new.attributes, new.creation_time);
+    let in_memory = kept.bulk.is_none() && new.bulk.is_none();
+    is_same(Part::Attributes, attributes)
+        && is_same(Part::Security, kept.security == new.security)
+        && is_same(Part::Streams, in_memory && streams(kept) == streams(new))
+        && is_same(Part::Extended, extended)
+        && is_same(Part::Reparse, kept.reparse == new.reparse)
+        && is_same(Part::Posix, kept.posix == new.posix)
 }
 
 /// What the next run compares with: the listing's, where the handle may know otherwise. The handle knows the change time
@@ -187,7 +218,7 @@ impl Copier<'_> {
         gathered: Option<Gathering>,
         opened: &Meta,
     ) -> Result<(), Error> {
-        gathered.map_or(Ok(()), |gathered| keep(self.context, &task.source, stage, gathered, opened))
+        gathered.map_or(Ok(()), |gathered| keep(self.context, &task.source, stage, gathered.finish(opened)))
     }
 
     /// Gives something that is there the metadata that the source has now. The old one is left as that of a version.
@@ -203,7 +234,7 @@ impl Copier<'_> {
         if let Some(old) = &task.old {
             self.placer.leave_metadata(&task.place, old)?;
         }
-        keep(self.context, &task.source, &task.place, gathered, opened)?;
+        keep(self.context, &task.source, &task.place, gathered.finish(opened))?;
         if task.old.is_some() {
             self.context.count(|c| c.metadata_refreshed += 1);
         }

@@ -10,6 +10,7 @@ mod metadata;
 mod stage;
 mod task;
 mod throttle;
+mod top;
 
 use metadata::{Gathering, as_listed};
 use stage::{PART_BYTES_MIN, part_key};
@@ -22,10 +23,12 @@ use crate::index::{IndexRecord, Journal, Placed};
 use crate::place::Placer;
 use crate::spill::LogBuffer;
 use batch::Batch;
+use octo_core::clock::GRACE;
 use octo_core::{Change, Code, Error, FetchRequest, Kind, Meta, Ranges, RelPath, Timestamp};
 use stage::Stage;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 /// Files of this size are synced before they get their place, so that a checkpoint has little left to do.
 const SYNC_BYTES_MIN: u64 = 8 << 20;
@@ -42,6 +45,8 @@ pub struct Copier<'a> {
     next_stage: AtomicU64,
     later: Mutex<LogBuffer>,
     snapshots: OnceLock<Vec<Timestamp>>,
+    /// When it was first noticed that the run is to stop, by the monotonic clock.
+    stops_since: OnceLock<Duration>,
 }
 
 impl<'a> Copier<'a> {
@@ -57,10 +62,11 @@ impl<'a> Copier<'a> {
             placer,
             journal,
             checkpoints,
-            throttle: Throttle::new(context.options.bandwidth_bytes_per_sec),
+            throttle: Throttle::new(context.options.bandwidth.clone()),
             next_stage: AtomicU64::new(0),
             later: Mutex::default(),
             snapshots: OnceLock::new(),
+            stops_since: OnceLock::new(),
         }
     }
 
@@ -115,6 +121,12 @@ impl<'a> Copier<'a> {
                 Stage::small(self.context.target, self.placer.run, number)
             }
         }
+    }
+
+    /// Whether what is under way may still come to its end, now that the run is to stop.
+    fn has_grace(&self) -> bool {
+        let now = self.context.clock.monotonic();
+        now.saturating_sub(*self.stops_since.get_or_init(|| now)) < GRACE
     }
 
     /// Fails when writing `bytes` more would leave less than the reserve.

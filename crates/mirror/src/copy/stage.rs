@@ -99,6 +99,11 @@ impl Stage {
         Ok(Stage { path, file, got, hash: None, part: Some(part) })
     }
 
+    /// Whether the next run can go on where this one stops.
+    pub fn is_resumable(&self) -> bool {
+        self.part.is_some()
+    }
+
     /// Takes a piece.
     pub fn write(&mut self, target: &dyn Target, offset_bytes: u64, bytes: &[u8]) -> Result<(), Error> {
         self.file.write_at(offset_bytes, bytes)?;

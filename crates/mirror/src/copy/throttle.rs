@@ -4,6 +4,7 @@
 //! rate is that of the sum. What a wait lasts too long is made good afterwards, within [`CREDIT`]: a limit that is never
 //! reached is as wrong as one that is passed.
 
+use crate::options::Bandwidth;
 use octo_core::Clock;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -17,41 +18,52 @@ const WAIT_MIN: Duration = Duration::from_millis(5);
 
 /// An account of time. Shared by all threads that copy.
 pub struct Throttle {
-    bytes_per_sec: Option<u64>,
-    /// The moment until which the limit is used up; `None` before the first byte.
-    used_until: Mutex<Option<Duration>>,
+    bandwidth: Bandwidth,
+    account: Mutex<Account>,
+}
+
+#[derive(Default)]
+struct Account {
+    /// Bytes a second.
+    limit: Option<u64>,
+    /// The moment until which the limit is used up; `None` before the first byte under it.
+    used_until: Option<Duration>,
 }
 
 impl Throttle {
-    /// No limit for `None`.
-    pub fn new(bytes_per_sec: Option<u64>) -> Throttle {
-        Throttle { bytes_per_sec: bytes_per_sec.filter(|limit| *limit > 0), used_until: Mutex::default() }
+    /// Nothing was taken yet.
+    pub fn new(bandwidth: Bandwidth) -> Throttle {
+        Throttle { bandwidth, account: Mutex::default() }
     }
 
-    /// Waits until so many bytes may have come, or the run is over.
+    /// Waits until so many bytes may have come, the limit is another one, or the run is over.
     pub fn take(&self, bytes: u64, clock: &dyn Clock, is_over: impl Fn() -> bool) {
-        if self.bytes_per_sec.is_none() {
+        if !self.bandwidth.is_limited() {
             return;
         }
+        let limit = self.bandwidth.at(clock.now());
         let mut now = clock.monotonic();
-        let until = self.book(bytes, now);
+        let until = self.book(limit, bytes, now);
         if until.saturating_sub(now) < WAIT_MIN {
             return;
         }
-        while now < until && !is_over() {
+        while now < until && !is_over() && self.bandwidth.at(clock.now()) == limit {
             clock.sleep((until - now).min(SLICE));
             now = clock.monotonic();
         }
     }
 
-    /// The moment at which so many more bytes may have come.
-    fn book(&self, bytes: u64, now: Duration) -> Duration {
-        let Some(limit) = self.bytes_per_sec else { return now };
+    /// The moment at which so many more bytes may have come. What was used up under another limit counts no more.
+    fn book(&self, limit: Option<u64>, bytes: u64, now: Duration) -> Duration {
+        let mut account = self.account.lock().unwrap_or_else(PoisonError::into_inner);
+        if account.limit != limit {
+            *account = Account { limit, used_until: None };
+        }
+        let Some(limit) = limit else { return now };
         let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(limit);
         let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        let mut used = self.used_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = used.unwrap_or(now).max(now.saturating_sub(CREDIT));
-        *used.insert(from.saturating_add(cost))
+        let from = account.used_until.unwrap_or(now).max(now.saturating_sub(CREDIT));
+        *account.used_until.insert(from.saturating_add(cost))
     }
 }
 
@@ -82,7 +94,7 @@ mod tests {
 
     impl Clock for Slow {
         fn now(&self) -> Timestamp {
-            Timestamp::default()
+            Timestamp::from_unix(i64::try_from(self.monotonic().as_secs()).unwrap(), 0)
         }
         fn monotonic(&self) -> Duration {
             *self.now.lock().unwrap()
@@ -92,9 +104,13 @@ mod tests {
         }
     }
 
+    fn limited(limit: u64) -> Throttle {
+        Throttle::new(Bandwidth::constant(Some(limit)))
+    }
+
     /// Bytes per second for so many pieces, each of which takes some work besides.
     fn rate(limit: u64, piece: u64, pieces: u64, work: Duration, too_long: Duration) -> f64 {
-        let (throttle, clock) = (Throttle::new(Some(limit)), Slow::new(too_long));
+        let (throttle, clock) = (limited(limit), Slow::new(too_long));
         let begun = clock.monotonic();
         for _ in 0..pieces {
             clock.pass(work);
@@ -120,13 +136,13 @@ mod tests {
 
     #[test]
     fn many_threads_together_come_to_the_limit() {
-        let throttle = Throttle::new(Some(10 << 20));
+        let throttle = limited(10 << 20);
         // Each goes on when its wait is over; some bring small files, one a large one.
         let mut threads: Vec<(Duration, u64)> = [4096, 4096, 100, 65_536, 4096, 1 << 20].map(|it| (SECOND, it)).into();
         let mut bytes = 0;
         while let Some((now, piece)) = threads.iter_mut().min().filter(|(now, _)| *now < 11 * SECOND) {
             bytes += *piece;
-            *now = throttle.book(*piece, *now).max(*now);
+            *now = throttle.book(Some(10 << 20), *piece, *now).max(*now);
         }
         let rate = bytes as f64 / f64::from(100 << 20);
         assert!((0.97..=1.03).contains(&rate), "{rate}");
@@ -134,7 +150,7 @@ mod tests {
 
     #[test]
     fn time_in_which_nothing_came_is_not_made_good_by_a_flood() {
-        let (throttle, clock) = (Throttle::new(Some(1000)), Slow::new(Duration::ZERO));
+        let (throttle, clock) = (limited(1000), Slow::new(Duration::ZERO));
         throttle.take(1000, &clock, || false);
         clock.pass(3600 * SECOND);
         let begun = clock.monotonic();
@@ -144,10 +160,31 @@ mod tests {
 
     #[test]
     fn a_run_that_is_over_waits_no_longer() {
-        let (throttle, clock) = (Throttle::new(Some(1)), Slow::new(Duration::ZERO));
+        let (throttle, clock) = (limited(1), Slow::new(Duration::ZERO));
         let begun = clock.monotonic();
         throttle.take(u64::MAX, &clock, || clock.monotonic() >= begun + SECOND);
         assert!(clock.monotonic() - begun <= SECOND + SLICE);
+    }
+
+    #[test]
+    fn another_limit_holds_at_once_and_frees_those_who_wait_for_the_one_before() {
+        // From second 1010 on it is a thousand times as fast, and from 1020 on there is none.
+        let limit = |now: Timestamp| match now.0 / Timestamp::from_unix(1, 0).0 {
+            ..1010 => Some(1_000),
+            1010..1020 => Some(1_000_000),
+            _ => None,
+        };
+        let (throttle, clock) = (Throttle::new(Bandwidth::by_time(limit)), Slow::new(Duration::ZERO));
+        throttle.take(5_000, &clock, || false);
+        assert_eq!(clock.monotonic(), 1005 * SECOND);
+        throttle.take(1_000_000, &clock, || false);
+        assert_eq!(clock.monotonic(), 1010 * SECOND, "it waited for what a limit of before would have taken");
+        throttle.take(5_000_000, &clock, || false);
+        assert_eq!(clock.monotonic(), 1015 * SECOND);
+        throttle.take(u64::MAX, &clock, || false);
+        assert_eq!(clock.monotonic(), 1020 * SECOND);
+        throttle.take(u64::MAX, &clock, || false);
+        assert_eq!(clock.monotonic(), 1020 * SECOND);
     }
 
     proptest! {
@@ -156,7 +193,7 @@ mod tests {
             limit in 1000u64..1_000_000_000,
             pieces in proptest::collection::vec((0u64..2_000_000, 0u64..50_000), 1..200),
         ) {
-            let (throttle, clock) = (Throttle::new(Some(limit)), Slow::new(Duration::ZERO));
+            let (throttle, clock) = (limited(limit), Slow::new(Duration::ZERO));
             let (begun, mut bytes) = (clock.monotonic(), 0);
             for (piece, work_micros) in pieces {
                 clock.pass(Duration::from_micros(work_micros));

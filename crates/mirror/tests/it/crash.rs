@@ -39,7 +39,12 @@ pub fn first_state(pair: &Pair) {
         pair.write(path, content.as_bytes(), 1_000_000);
     }
     #[cfg(unix)]
-    std::os::unix::fs::symlink("stays", pair.source.join("link")).unwrap();
+    {
+        std::os::unix::fs::symlink("stays", pair.source.join("link")).unwrap();
+        for path in ["stays", "changes", "goes", "a/moves", "a"] {
+            pair.chmod(path, 0o701);
+        }
+    }
 }
 
 pub fn second_state(pair: &Pair) {
@@ -61,6 +66,10 @@ pub fn second_state(pair: &Pair) {
     fs::remove_file(at("link")).unwrap();
     #[cfg(unix)]
     std::os::unix::fs::symlink("changes", at("link")).unwrap();
+    #[cfg(unix)]
+    for path in ["stays", "changes", "a"] {
+        pair.chmod(path, 0o702);
+    }
 }
 
 fn run(pair: &Pair, hard_links: bool) -> octo_core::RunReport {
@@ -103,6 +112,17 @@ pub fn assert_whole(mirror: &Tree, states: [&Tree; 2], k: u64) {
     }
 }
 
+/// The mirror has the metadata of the second state, the versions that of the first.
+#[cfg(unix)]
+fn assert_metadata(pair: &Pair, k: u64) {
+    pair.assert_modes_recorded(&format!("after effect {k}"));
+    for path in ["stays", "changes", "goes", "a"] {
+        let of = |run: u64| pair.recorded_mode(&Path::new(&format!(".octobackup/versions/{run}/tree")).join(path));
+        // The way back to before run 2 goes through run 3, if that had to finish the work.
+        assert_eq!(of(2).or(of(3)), Some(0o701), "after effect {k} {path}");
+    }
+}
+
 fn die_after_every_effect(hard_links: bool) {
     let mut k = 0;
     loop {
@@ -130,6 +150,8 @@ fn die_after_every_effect(hard_links: bool) {
             &format!("after effect {k} the versions give the first state"),
         );
         assert_eq!(before_run(&pair.target, 1), Tree::new(), "after effect {k} nothing was before the first run");
+        #[cfg(unix)]
+        assert_metadata(&pair, k);
         if !died {
             break;
         }
@@ -160,6 +182,8 @@ fn dying_in_the_first_run_leaves_what_the_second_finishes() {
         let report = run(&pair, true);
         assert_eq!(report.outcome, Outcome::Succeeded, "after effect {k}: {report:#?}");
         assert_same(&tree(&pair.target), &source, &format!("after effect {k}"));
+        #[cfg(unix)]
+        pair.assert_modes_recorded(&format!("after effect {k}"));
         if !died {
             break;
         }

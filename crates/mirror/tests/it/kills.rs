@@ -47,6 +47,8 @@ fn next_state(pair: &Pair, round: u64) {
         let name = |n: u64| format!("{}/{:02}", n % 6, n);
         if (i + round).is_multiple_of(3) {
             pair.write(&name(i), format!("{i} in round {round}").as_bytes(), 1_000_000 + round);
+            #[cfg(unix)]
+            pair.chmod(&name(i), 0o600 + u32::try_from(round % 64).unwrap());
         } else if (i + round) % 7 == 1 {
             let _ = fs::remove_file(pair.source.join(name(i)));
         } else if (i + round) % 11 == 2 {
@@ -108,4 +110,6 @@ fn killed_at_random_moments_in_every_phase_the_mirror_gets_there_in_the_end() {
     let report = pair.run(&options());
     assert_eq!(report.outcome, Outcome::Succeeded, "{report:#?}");
     assert_same(&tree(&pair.target), &tree(&pair.source), "after all kills");
+    #[cfg(unix)]
+    pair.assert_modes_recorded("after all kills");
 }

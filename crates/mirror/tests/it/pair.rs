@@ -3,11 +3,15 @@
 #[cfg(unix)]
 use crate::support::mirror;
 #[cfg(unix)]
+use octo_core::{RelPath, Target};
+#[cfg(unix)]
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 #[cfg(unix)]
 use octo_mirror::RunOptions;
 use std::collections::BTreeMap;
 use std::fs;
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -41,6 +45,31 @@ impl Pair {
         let source = LocalSource::open(&self.source).unwrap();
         let target = DiskTarget::open(&self.target, DiskOptions::default()).unwrap();
         mirror(&source, &target, options).report
+    }
+
+    /// Every file and folder of the mirror has the mode recorded that its original has.
+    #[cfg(unix)]
+    #[track_caller]
+    pub fn assert_modes_recorded(&self, when: &str) {
+        let modes = tree(&self.source).into_iter().filter(|(_, node)| node.kind != "link");
+        for (path, _) in modes {
+            let mode = fs::metadata(self.source.join(&path)).unwrap().permissions().mode() & 0o7777;
+            assert_eq!(self.recorded_mode(&path), Some(mode), "{when}: {}", path.display());
+        }
+    }
+
+    /// The mode recorded for a path of the mirror.
+    #[cfg(unix)]
+    pub fn recorded_mode(&self, path: &Path) -> Option<u32> {
+        let target = DiskTarget::open(&self.target, DiskOptions::default()).unwrap();
+        let path = RelPath::parse(path.as_os_str().as_encoded_bytes()).unwrap();
+        Some(target.metadata(&path).unwrap()?.posix?.mode)
+    }
+
+    /// Sets the mode of something in the source.
+    #[cfg(unix)]
+    pub fn chmod(&self, path: &str, mode: u32) {
+        fs::set_permissions(self.source.join(path), fs::Permissions::from_mode(mode)).unwrap();
     }
 
     #[cfg(unix)]

@@ -26,11 +26,14 @@ fn run_at(pair: &Pair, options: &RunOptions, days: i64) -> RunReport {
 
 /// Runs until so many bytes were read, and cancels then.
 fn cancelled_after(pair: &Pair, bytes: u64) -> RunReport {
-    let cancel = Cancel::new();
+    cancelled_by(pair, bytes, &TestClock::real(), &Cancel::new())
+}
+
+fn cancelled_by(pair: &Pair, bytes: u64, clock: &dyn Clock, cancel: &Cancel) -> RunReport {
     let stop = cancel.clone();
     let source = watched(pair).after(bytes, move || stop.cancel());
     let options = RunOptions { workers: Some(1), ..RunOptions::default() };
-    octo_mirror::run(&source, &target(pair), &options, &Silent, &TestClock::real(), &cancel).report
+    octo_mirror::run(&source, &target(pair), &options, &Silent, clock, cancel).report
 }
 
 const LARGE: usize = 72 << 20;
@@ -80,6 +83,46 @@ fn a_cancelled_run_leaves_whole_files_and_says_so() {
     assert!(text.contains(r#""outcome":"cancelled""#), "{text}");
     assert_eq!(pair.run(&RunOptions::default()).outcome, Outcome::Succeeded);
     pair.assert_equal();
+}
+
+/// Everything below the mirror's `tmp`.
+fn staged(pair: &Pair) -> Vec<std::path::PathBuf> {
+    tree(&pair.target.join(".octobackup/tmp")).into_keys().collect()
+}
+
+#[test]
+fn the_file_under_way_when_a_run_is_cancelled_gets_its_place_and_nothing_is_left_behind() {
+    let pair = Pair::new();
+    (0..3).for_each(|i| pair.write(&format!("{i}"), &vec![i; 8 << 20], 1_000_000));
+    let report = cancelled_after(&pair, 4 << 20);
+    assert_eq!((report.outcome, report.counts.created), (Outcome::Cancelled, 1), "{report:#?}");
+    assert_eq!(fs::read(pair.target.join("0")).unwrap(), vec![0; 8 << 20]);
+    assert_eq!((tree(&pair.target).len(), staged(&pair)), (1, Vec::new()));
+}
+
+#[test]
+fn a_file_under_way_that_takes_too_long_is_given_up() {
+    /// Once the run is cancelled, time flies.
+    struct Late(Cancel, TestClock, std::sync::atomic::AtomicU64);
+    impl Clock for Late {
+        fn now(&self) -> octo_core::Timestamp {
+            self.1.now()
+        }
+        fn monotonic(&self) -> Duration {
+            let passed = if self.0.is_cancelled() { 1 } else { 0 };
+            let secs = self.2.fetch_add(passed, std::sync::atomic::Ordering::SeqCst);
+            self.1.monotonic() + Duration::from_secs(secs)
+        }
+        fn sleep(&self, duration: Duration) {
+            self.1.sleep(duration);
+        }
+    }
+    let pair = Pair::new();
+    pair.write("slow", &vec![7; 48 << 20], 1_000_000);
+    let cancel = Cancel::new();
+    let report = cancelled_by(&pair, 1 << 20, &Late(cancel.clone(), TestClock::real(), 0.into()), &cancel);
+    assert_eq!((report.outcome, report.counts.created), (Outcome::Cancelled, 0), "{report:#?}");
+    assert_eq!((tree(&pair.target).len(), staged(&pair)), (0, Vec::new()));
 }
 
 #[test]

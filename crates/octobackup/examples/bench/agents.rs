@@ -211,7 +211,9 @@ impl<'a> Bench<'a> {
         let (job, target) = (format!("job-{}", self.made), self.folder.join("targets").join(self.made.to_string()));
         fs::create_dir(&target)?;
         let source = format!("agent://{host}{}", self.folder.join("trees").join(folder).display());
-        done(client(self.asked, self.folder).args(["job", "add", &job, &source]).arg(&target))?;
+        done(
+            client(self.asked, self.folder).args(["job", "add", &job, &source, "--set", "metadata=basic"]).arg(&target),
+        )?;
         Ok((job, target))
     }
 

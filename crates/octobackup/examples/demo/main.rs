@@ -1,11 +1,15 @@
 //! The demonstration behind `cargo xtask demo`: a private Samba with a sample share, mirrored by the real program,
-//! changed, and mirrored again. Everything lies in temporary folders and goes with them.
+//! changed, and mirrored again; then a server does the same on a schedule. Everything lies in temporary folders and goes
+//! with them.
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 mod sample;
+mod served;
 
 use octo_testkit::samba::{Samba, SambaOptions};
+use served::Served;
 use std::error::Error;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -37,7 +41,7 @@ fn main() -> Result<()> {
     say("With the privilege: the first run");
     demo.sync("backupop", "mirror", 0)?;
     demo.show_denied("mirror")?;
-    demo.compare(&share)?;
+    demo.compare(&share, "mirror")?;
 
     say("The share changes");
     sample::change(&share)?;
@@ -46,12 +50,15 @@ fn main() -> Result<()> {
 
     say("The second run");
     demo.sync("backupop", "mirror", 0)?;
-    demo.compare(&share)?;
+    demo.compare(&share, "mirror")?;
 
     say("The mirror, in short");
     demo.show_tree("mirror")?;
     demo.show_tree("mirror/.octobackup/versions")?;
-    say("Done: the server is stopped, and everything is removed");
+
+    say("A server, with the share as a job");
+    demo.serve(&share)?;
+    say("Done: the servers are stopped, and everything is removed");
     Ok(())
 }
 
@@ -81,6 +88,28 @@ impl Demo {
         Ok(())
     }
 
+    /// The job is scheduled and run once. For a person at a terminal the server stays until Enter is pressed.
+    fn serve(&self, share: &Path) -> Result<()> {
+        let served = Served::start(&self.program, self.folder.path())?;
+        let source = format!("//{}:{}/data", self.samba.addr(), Samba::OTHER_PORT);
+        let target = self.folder.path().join("mirror-of-the-server").display().to_string();
+        served.password(&Samba::password("backupop"))?;
+        served.ask(&["credential", "set", "demo", "backupop", "--password-file", "password"])?;
+        let job = ["job", "add", "demo", &source, &target, "--credential", "demo", "--schedule", "daily 22:00"];
+        served.ask(&job)?;
+        served.ask(&["run", "demo"])?;
+        self.compare(share, "mirror-of-the-server")?;
+        served.ask(&["schedule", "--count", "3"])?;
+        served.ask(&["report", "1"])?;
+        println!("\nThe server answers at {}, and to the command line by way of", served.url);
+        println!("    OCTOBACKUP_SOCKET={}/socket {} job list", self.folder.path().display(), self.program.display());
+        if std::io::stdin().is_terminal() {
+            println!("Press Enter to stop it.");
+            std::io::stdin().read_line(&mut String::new())?;
+        }
+        Ok(())
+    }
+
     /// Which of the denied files the mirror has.
     fn show_denied(&self, mirror: &str) -> Result<()> {
         for path in DENIED {
@@ -99,8 +128,8 @@ impl Demo {
     }
 
     /// The proof, independent of the program: same names, same bytes, same last write times.
-    fn compare(&self, share: &Path) -> Result<()> {
-        let (wanted, found) = (sample::files(share)?, sample::files(&self.folder.path().join("mirror"))?);
+    fn compare(&self, share: &Path, mirror: &str) -> Result<()> {
+        let (wanted, found) = (sample::files(share)?, sample::files(&self.folder.path().join(mirror))?);
         if let Some((path, _)) = wanted.iter().find(|(path, file)| found.get(*path) != Some(*file)) {
             return Err(format!("{} is not in the mirror as it is in the share", path.display()).into());
         }

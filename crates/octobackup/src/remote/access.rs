@@ -2,7 +2,7 @@
 
 use super::args::{ServeArgs, TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, UserPasswordArgs};
 use super::table::table;
-use super::{Ended, client, rows, show, text, time};
+use super::{Ended, client, every, rows, show, text, time};
 use crate::listeners::print;
 use crate::{exit, settings};
 use octo_server::Refusal;
@@ -17,7 +17,7 @@ use std::os::unix::fs::OpenOptionsExt;
 pub fn user(command: &UserCommand) -> Ended {
     match command {
         UserCommand::Add(args) => add_user(args),
-        UserCommand::List(server) => show(server, &client(server)?.get("/users")?, |answer| {
+        UserCommand::List(server) => show(server, &every(&client(server)?, "/users")?, |answer| {
             let cells =
                 rows(answer).iter().map(|row| vec![text(&row["name"]), text(&row["role"]), time(&row["changed_at"])]);
             table(&["USER", "ROLE", "SET"], &cells.collect::<Vec<_>>());
@@ -40,7 +40,7 @@ fn user_path(name: &str) -> String {
 
 fn add_user(args: &UserAddArgs) -> Ended {
     let client = client(&args.server)?;
-    if find(&client.get("/users")?, &args.name).is_some() {
+    if find(&every(&client, "/users")?, &args.name).is_some() {
         let why = format!("there is a user {} already; see: octobackup user --help", args.name);
         return Err(Refusal::new(Kind::Conflict, why));
     }
@@ -51,7 +51,7 @@ fn add_user(args: &UserAddArgs) -> Ended {
 
 fn set_password(args: &UserPasswordArgs) -> Ended {
     let client = client(&args.server)?;
-    let users = client.get("/users")?;
+    let users = every(&client, "/users")?;
     let user = find(&users, &args.name).ok_or_else(|| Refusal::not_found("user", &args.name))?;
     let password = settings::password(&args.password.password_from()).read(&args.name)?;
     client.put(&user_path(&args.name), &json!({"role": user["role"], "password": password.as_str()}))?;
@@ -66,7 +66,7 @@ fn find<'a>(users: &'a Value, name: &str) -> Option<&'a Value> {
 pub fn token(command: &TokenCommand) -> Ended {
     match command {
         TokenCommand::Add(args) => add_token(args),
-        TokenCommand::List(server) => show(server, &client(server)?.get("/tokens")?, |answer| {
+        TokenCommand::List(server) => show(server, &every(&client(server)?, "/tokens")?, |answer| {
             let cells = rows(answer).iter().map(|row| {
                 vec![text(&row["name"]), text(&row["role"]), time(&row["expires_at"]), text(&row["made_by"])]
             });

@@ -2,7 +2,7 @@
 
 use super::args::{HostAddArgs, HostCommand};
 use super::table::table;
-use super::{Ended, client, rows, show, text, time};
+use super::{Ended, client, every, rows, show, text, time};
 use crate::exit;
 use crate::listeners::print;
 use octo_server::api::escaped;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 pub fn host(command: &HostCommand) -> Ended {
     match command {
         HostCommand::Add(args) => add(args),
-        HostCommand::List(server) => show(server, &client(server)?.get("/hosts")?, list),
+        HostCommand::List(server) => show(server, &every(&client(server)?, "/hosts")?, list),
         HostCommand::Show(args) => {
             show(&args.server, &client(&args.server)?.get(&format!("/hosts/{}", escaped(&args.name)))?, details)
         }

@@ -1,14 +1,14 @@
 //! `octobackup job` and `octobackup schedule`.
 
-use super::args::{AddArgs, EditArgs, JobCommand, NamedArgs, ScheduleArgs, WhatArgs};
+use super::args::{AddArgs, CopyArgs, EditArgs, JobCommand, NamedArgs, ScheduleArgs, WhatArgs};
 use super::table::table;
-use super::{Ended, client, rows, show, text, time};
+use super::{Ended, client, every, rows, show, text, time};
 use crate::exit;
 use crate::listeners::print;
-use octo_server::Refusal;
 use octo_server::api::escaped;
 use octo_server::job::Policy;
 use octo_server::units;
+use octo_server::{Moment, Refusal};
 use serde_json::{Map, Value, json};
 
 /// What may be unset besides the settings.
@@ -21,7 +21,8 @@ pub fn job(command: &JobCommand) -> Ended {
     match command {
         JobCommand::Add(args) => add(args),
         JobCommand::Edit(args) => edit(args),
-        JobCommand::List(server) => show(server, &client(server)?.get("/jobs")?, list),
+        JobCommand::Copy(args) => copy(args),
+        JobCommand::List(server) => show(server, &every(&client(server)?, "/jobs")?, list),
         JobCommand::Show(args) => show(&args.server, &client(&args.server)?.get(&path(&args.name, ""))?, details),
         JobCommand::Pause(args) => change(args, "/pause"),
         JobCommand::Resume(args) => change(args, "/resume"),
@@ -46,6 +47,20 @@ fn add(args: &AddArgs) -> Ended {
     let mut spec = json!({"name": args.name, "source": args.source, "target": args.target, "policy": {}});
     say(&mut spec, &args.what)?;
     let answer = client(&args.server)?.post("/jobs", &spec)?;
+    show(&args.server, &answer, details)
+}
+
+/// A new job with another job's settings. A copy of a paused job is paused.
+fn copy(args: &CopyArgs) -> Ended {
+    let client = client(&args.server)?;
+    let mut spec = client.get(&path(&args.name, ""))?["spec"].take();
+    spec["name"] = json!(args.new);
+    spec["target"] = json!(args.target);
+    if let Some(source) = &args.source {
+        spec["source"] = json!(source);
+    }
+    say(&mut spec, &args.what)?;
+    let answer = client.post("/jobs", &spec)?;
     show(&args.server, &answer, details)
 }
 
@@ -82,11 +97,16 @@ fn say(spec: &mut Value, what: &WhatArgs) -> Result<(), Refusal> {
     if !what.exclude.is_empty() {
         spec["policy"]["rules"] = what.exclude.iter().map(|pattern| json!({"exclude": pattern})).collect();
     }
-    for setting in &what.set {
+    set(&mut spec["policy"], &what.set)
+}
+
+/// Puts `NAME=VALUE` into a policy.
+pub(super) fn set(policy: &mut Value, settings: &[String]) -> Result<(), Refusal> {
+    for setting in settings {
         let (name, value) = setting
             .split_once('=')
             .ok_or_else(|| Refusal::field("--set", format!("{setting:?}: allowed is NAME=VALUE")))?;
-        spec["policy"][name] = typed(name, value)?;
+        policy[name] = typed(name, value)?;
     }
     Ok(())
 }
@@ -165,8 +185,11 @@ pub fn schedule(args: &ScheduleArgs) -> Ended {
         let cells = rows(answer).iter().map(|slot| {
             let expected = slot["expected_secs"].as_u64().map(|secs| units::duration(secs.saturating_mul(1000)));
             let paused = if slot["paused"] == true { "paused: will be skipped" } else { "" };
-            vec![time(&slot["due_at"]), text(&slot["job"]), expected.unwrap_or_default(), paused.to_owned()]
+            let due: Option<Moment> = serde_json::from_value(slot["due_at"].clone()).ok();
+            let end = due.zip(slot["expected_secs"].as_i64()).map(|(due, secs)| time(&json!(due.plus_secs(secs))));
+            let (expected, end) = (expected.unwrap_or_default(), end.unwrap_or_default());
+            vec![time(&slot["due_at"]), text(&slot["job"]), expected, end, paused.to_owned()]
         });
-        table(&["DUE", "JOB", "USUALLY TAKES", ""], &cells.collect::<Vec<_>>());
+        table(&["DUE", "JOB", "USUALLY TAKES", "THEN ENDS", ""], &cells.collect::<Vec<_>>());
     })
 }

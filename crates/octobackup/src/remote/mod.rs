@@ -2,7 +2,9 @@
 //! another program could not ask the API for.
 
 mod access;
+mod apply;
 pub mod args;
+mod backup;
 mod credential;
 mod host;
 mod job;
@@ -11,28 +13,21 @@ mod run;
 mod serve;
 mod table;
 
-pub use access::{setup_link, token, user};
-pub use credential::credential;
-pub use host::host;
-pub use job::{job, schedule};
-pub use notify::{digest, notify};
-pub use run::{cancel, report, run, runs};
-pub use serve::serve;
-
 use crate::exit;
 use crate::listeners::print;
-use args::ServerArgs;
+use args::{ServerArgs, ServerCommand as Command};
 use octo_server::Refusal;
-use octo_server::api::Client;
+use octo_server::api::{Client, escaped};
 use octo_server::refusal::Kind;
+use octo_server::service::PAGE_MAX;
 use serde_json::Value;
 
 /// What a command ends with.
 pub type Ended = Result<u8, Refusal>;
 
-/// The exit code of a command.
-pub fn code(ended: Ended) -> u8 {
-    ended.unwrap_or_else(|refusal| {
+/// Does it; tells the exit code.
+pub fn run_command(command: &Command) -> u8 {
+    ended(command).unwrap_or_else(|refusal| {
         exit::complain(&refusal.to_string());
         match refusal.kind {
             Kind::Invalid | Kind::NotFound => exit::USAGE,
@@ -41,10 +36,51 @@ pub fn code(ended: Ended) -> u8 {
     })
 }
 
+fn ended(command: &Command) -> Ended {
+    match command {
+        Command::Serve(args) => serve::serve(args),
+        Command::Job(command) => job::job(command),
+        Command::Run(args) => run::run(args),
+        Command::Runs(args) => run::runs(args),
+        Command::Report(args) => run::report(args),
+        Command::Cancel(args) => run::cancel(args),
+        Command::Schedule(args) => job::schedule(args),
+        Command::Digest(args) => notify::digest(args),
+        Command::Notify(command) => notify::notify(command),
+        Command::Credential(command) => credential::credential(command),
+        Command::Host(command) => host::host(command),
+        Command::User(command) => access::user(command),
+        Command::Token(command) => access::token(command),
+        Command::SetupLink(args) => access::setup_link(args),
+        Command::Apply(args) => apply::apply(args),
+        Command::Export(server) => apply::export(server),
+        Command::Defaults(args) => apply::defaults(args),
+        Command::Audit(args) => apply::audit(args),
+        Command::Backup(args) => backup::backup(args),
+        Command::SelfCheck(server) => backup::self_check(server),
+    }
+}
+
 fn client(server: &ServerArgs) -> Result<Client, Refusal> {
     let (Some(url), Some(file)) = (&server.url, &server.token_file) else { return Client::local(&server.socket) };
     let token = crate::password::secret_file("--token-file", file)?;
     Client::remote(url, &token, server.ca_file.as_deref())
+}
+
+/// Every row of a list that is given in pages by name.
+fn every(client: &Client, path: &str) -> Result<Value, Refusal> {
+    let mut all: Vec<Value> = Vec::new();
+    loop {
+        // A job's name is part of what a person said of it.
+        let name = |row: &Value| text(if row["name"].is_null() { &row["spec"]["name"] } else { &row["name"] });
+        let after = all.last().map(|row| format!("&after={}", escaped(&name(row)))).unwrap_or_default();
+        let page = client.get(&format!("{path}?limit={PAGE_MAX}{after}"))?;
+        let is_last = rows(&page).len() < PAGE_MAX as usize;
+        all.extend_from_slice(rows(&page));
+        if is_last {
+            return Ok(all.into());
+        }
+    }
 }
 
 /// A zone as it was typed.

@@ -2,7 +2,7 @@
 
 use super::args::{DigestArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 use super::table::table;
-use super::{Ended, client, rows, show, text, time};
+use super::{Ended, client, every, rows, show, text, time};
 use crate::exit;
 use crate::listeners::print;
 use octo_server::Refusal;
@@ -28,7 +28,7 @@ pub fn notify(command: &NotifyCommand) -> Ended {
             Ok(exit::COMPLETE)
         }
         NotifyCommand::Set(args) => set(args),
-        NotifyCommand::List(server) => show(server, &client(server)?.get("/recipients")?, list),
+        NotifyCommand::List(server) => show(server, &every(&client(server)?, "/recipients")?, list),
         NotifyCommand::Remove(args) => {
             client(&args.server)?.delete(&format!("/recipients/{}", escaped(&args.name)))?;
             Ok(exit::COMPLETE)

@@ -4,19 +4,21 @@ use crate::server::Server;
 use crate::world::World;
 use octo_server::api::Client;
 use octo_testkit::samba::{Samba, SambaOptions};
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const HOST: &str = "files-1";
+pub const HOST: &str = "files-1";
 const PATIENCE: Duration = Duration::from_secs(60);
 const LISTENING: &str = "[agents]\nlisten = \"127.0.0.1:0\"\n";
 
 /// A machine with an agent that may read one folder; the agent does not outlive the test.
-struct Machine<'a> {
-    world: &'a World,
+pub struct Machine {
+    /// The program with the arguments that all its commands have.
+    program: Vec<OsString>,
     agent: Option<Child>,
 }
 
@@ -27,16 +29,22 @@ fn program() -> PathBuf {
     path
 }
 
-impl<'a> Machine<'a> {
-    fn new(world: &'a World, root: &Path) -> Machine<'a> {
-        let config = format!("roots = [{root:?}]\nstate = {:?}\n", world.path("agent"));
+impl Machine {
+    pub fn new(world: &World, root: &Path) -> Machine {
+        Machine::with(world, vec![program().into()], root, Path::to_owned)
+    }
+
+    /// `named`: how that machine names a path of this one.
+    pub fn with(world: &World, mut program: Vec<OsString>, root: &Path, named: impl Fn(&Path) -> PathBuf) -> Machine {
+        let config = format!("roots = [{:?}]\nstate = {:?}\n", named(root), named(&world.path("agent")));
         fs::write(world.path("agent.toml"), config).unwrap();
-        Machine { world, agent: None }
+        program.extend(["--config".into(), named(&world.path("agent.toml")).into()]);
+        Machine { program, agent: None }
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(program());
-        command.arg("--config").arg(self.world.path("agent.toml"));
+        let mut command = Command::new(&self.program[0]);
+        command.args(&self.program[1..]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
@@ -54,7 +62,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Pairs and starts; returns once the server sees it.
-    fn join(&mut self, server: &Server<'_>, address: &str) {
+    pub fn join(&mut self, server: &Server<'_>, address: &str) {
         let token = server.ask(&["host", "add", HOST]).ends(0).says("octobackup-agent enroll").stdout;
         assert!(self.enroll(address, &token));
         self.start();
@@ -62,7 +70,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-impl Drop for Machine<'_> {
+impl Drop for Machine {
     fn drop(&mut self) {
         if let Some(agent) = &mut self.agent {
             let _ = agent.kill();
@@ -80,17 +88,17 @@ fn until(holds: impl Fn() -> bool) {
     }
 }
 
-fn listening(world: &World) -> (Server<'_>, String) {
+pub fn listening(world: &World) -> (Server<'_>, String) {
     let mut server = Server::start_with(world, LISTENING, &[]);
     let address = server.hears("listens for agents at ");
     (server, address)
 }
 
-fn source(folder: &Path) -> String {
+pub fn source(folder: &Path) -> String {
     format!("agent://{HOST}{}", folder.display())
 }
 
-fn add(server: &Server<'_>, source: &str, options: &[&str]) {
+pub fn add(server: &Server<'_>, source: &str, options: &[&str]) {
     let target = server.world.dst().display().to_string();
     server.ask(&[&["job", "add", "demo", source, &target], options].concat()).ends(0);
 }

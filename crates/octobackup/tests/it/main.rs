@@ -4,16 +4,21 @@
 
 mod access;
 mod agent;
+mod backup;
 mod connection;
 mod doctor;
 mod fair;
 mod held;
+mod jobs;
 mod local;
 mod log;
 mod metadata;
+mod night;
 mod notify;
 mod openapi;
 mod outage;
+mod posix;
+mod reparse;
 mod restore;
 mod secrets;
 mod server;

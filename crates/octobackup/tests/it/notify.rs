@@ -11,14 +11,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A mail server; it ends with the test.
-struct Sink {
+pub struct Sink {
     child: Child,
     folder: PathBuf,
     port: String,
 }
 
 impl Sink {
-    fn start(world: &World, mode: &str) -> Sink {
+    pub fn start(world: &World, mode: &str) -> Sink {
         let folder = world.path("mail");
         fs::create_dir_all(&folder).unwrap();
         let (certificate, key) = certificate(world);
@@ -46,7 +46,7 @@ impl Sink {
     }
 
     #[track_caller]
-    fn wait_for(&self, count: usize) -> Vec<String> {
+    pub fn wait_for(&self, count: usize) -> Vec<String> {
         let begun = Instant::now();
         while self.mails().len() < count {
             assert!(begun.elapsed() < PATIENCE, "only {} of {count} mails came", self.mails().len());
@@ -77,7 +77,7 @@ fn certificate(world: &World) -> (PathBuf, PathBuf) {
     (certificate, key)
 }
 
-fn mail_server(server: &Server<'_>, sink: &Sink, security: &str) {
+pub fn mail_server(server: &Server<'_>, sink: &Sink, security: &str) {
     let mut args = vec!["notify", "mail-server", "127.0.0.1", "--from", "backup@example.com", "--port", &sink.port];
     args.extend(["--security", security]);
     if security != "none" {

@@ -70,7 +70,7 @@ impl<'a> Server<'a> {
 
     /// Waits until the newest run of the job is as it should be.
     #[track_caller]
-    fn newest_run(&self, is_right: impl Fn(&Value) -> bool) -> Value {
+    pub fn newest_run(&self, is_right: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
             let runs = self.json(&["runs", "--limit", "1"]);
@@ -124,7 +124,7 @@ fn add_slow(server: &Server<'_>) {
 }
 
 /// The run is in the middle of its files.
-fn in_the_middle(server: &Server<'_>) {
+pub fn in_the_middle(server: &Server<'_>) {
     let begun = Instant::now();
     while !server.world.dst().join("f00").exists() {
         assert!(begun.elapsed() < PATIENCE);
@@ -145,7 +145,7 @@ fn a_job_is_added_run_and_found_in_the_history() {
     server.ask(&["report", &runs[0]["id"].to_string()]).ends(0).says("complete");
     let job = server.json(&["job", "show", "demo"]);
     assert!(job["target_id"].is_string() && job["next_slot"].is_string());
-    server.ask(&["schedule"]).ends(0).says("demo");
+    assert_eq!(server.ask(&["schedule", "--count", "1"]).ends(0).says("demo").stdout.matches(" UTC").count(), 2);
     server.ask(&["job", "list"]).ends(0).says("succeeded");
 }
 

@@ -29,6 +29,44 @@ fn stopped_by(signal: Signal) {
     world.assert_mirrored();
 }
 
+/// How many files have their place, and how many are under way: some of their content has come.
+fn placed_and_under_way(world: &World) -> (usize, usize) {
+    let placed = world.mirror().len();
+    let staged = tree(&world.dst().join(".octobackup/tmp"));
+    let begun = staged.values().filter(|(content, _)| content.as_ref().is_some_and(|it| !it.is_empty()));
+    (placed, begun.count())
+}
+
+#[test]
+fn what_is_under_way_from_a_share_comes_to_its_end_and_nothing_is_left_behind() {
+    let (samba, world) = (crate::share::samba(), World::new());
+    for n in 0..12_u8 {
+        fs::write(samba.share_path("data").join(format!("f{n:02}")), vec![n; 8 * FILE_BYTES]).unwrap();
+    }
+    let password = world.path("pw");
+    fs::write(&password, "pw-backupop").unwrap();
+    fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let source = format!("smb://backupop@{}/data", samba.addr());
+    let options = ["--bandwidth", "8MiB", "--password-file", &password.display().to_string()];
+    let run = world.sync_from_until(source.as_ref(), &options, "\"change\":\"created\"");
+    let begun = std::time::Instant::now();
+    let (placed, under_way) = loop {
+        let (placed, under_way) = placed_and_under_way(&world);
+        if under_way > 0 {
+            break (placed, under_way);
+        }
+        assert!(begun.elapsed() < crate::server::PATIENCE, "nothing was ever under way");
+    };
+    run.signal(Signal::TERM);
+    let (code, report) = run.end();
+    assert_eq!((code, &report["outcome"]), (130, &"cancelled".into()));
+    let source = tree(&samba.share_path("data"));
+    let mirror = world.mirror();
+    assert!(mirror.len() >= placed + under_way, "{placed} and {under_way} were there, now {}", mirror.len());
+    assert!(mirror.len() < source.len() && mirror.iter().all(|(path, entry)| source[path].0 == entry.0));
+    assert_eq!(tree(&world.dst().join(".octobackup/tmp")).len(), 0);
+}
+
 #[test]
 fn ctrl_c_stops_cleanly_and_the_next_run_completes() {
     stopped_by(Signal::INT);

@@ -1,11 +1,13 @@
 //! The program for Windows, under Wine, against a real Samba on this side. `cargo xtask windows --test` builds it and runs these.
 
+use crate::agent;
 use crate::share::samba;
 use crate::world::{Ran, World, assert_same, finish, tree};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// How Wine names a path of this side.
@@ -60,6 +62,34 @@ fn a_share_is_mirrored_into_a_folder_of_windows_with_backup_intent() {
 
 #[test]
 #[ignore = "needs the program for Windows: cargo xtask windows --test"]
+fn metadata_of_a_share_is_kept_in_a_folder_of_windows_and_read_once() {
+    let (samba, world) = (samba(), World::new());
+    let share = format!("//{}/data", samba.addr());
+    let set = ["-U", "admin%pw-admin", "-c", "setmode open.txt +rh"];
+    assert!(Command::new("smbclient").arg(&share).args(set).status().unwrap().success());
+    let url = || OsString::from(format!("smb://backupop@{}/data", samba.addr()));
+    let counts = |ran: Ran| {
+        let report = ran.ends(0).report();
+        ["metadata_kept", "metadata_refreshed", "metadata_lost"].map(|name| report["counts"][name].as_u64().unwrap())
+    };
+    // The root is one of them.
+    let all = tree(&samba.share_path("data")).len() as u64 + 1;
+    assert_eq!(counts(sync(&world, url(), &["--json"])), [all, 0, 0]);
+    assert_eq!(counts(sync(&world, url(), &["--json"])), [0, 0, 0]);
+    let set = ["-U", "admin%pw-admin", "-c", "setmode open.txt -h"];
+    assert!(Command::new("smbclient").arg(&share).args(set).status().unwrap().success());
+    assert_eq!(counts(sync(&world, url(), &["--json"])), [1, 1, 0]);
+
+    // And from there into another mirror: what Windows holds is read again.
+    fs::remove_dir_all(world.dst().join(".octobackup")).unwrap();
+    let second = World::new();
+    let again = ["sync".into(), seen_from_wine(&world.dst()), seen_from_wine(&second.dst()), "--json".into()];
+    let [kept, _, lost] = counts(program(&second, again));
+    assert!(kept > 1 && lost == 0, "{kept} kept, {lost} lost");
+}
+
+#[test]
+#[ignore = "needs the program for Windows: cargo xtask windows --test"]
 fn a_folder_of_windows_is_mirrored_and_changes_follow() {
     let world = World::with_files();
     let source = || seen_from_wine(&world.src());
@@ -73,11 +103,43 @@ fn a_folder_of_windows_is_mirrored_and_changes_follow() {
 
 #[test]
 #[ignore = "needs the program for Windows: cargo xtask windows --test"]
+fn a_sparse_file_stays_sparse_in_a_folder_of_windows() {
+    let world = World::new();
+    let file = fs::File::create(world.src().join("disk.img")).unwrap();
+    file.set_len(48 << 20).unwrap();
+    file.write_all_at(b"in the middle", 20 << 20).unwrap();
+    sync(&world, seen_from_wine(&world.src()), &[]).ends(0);
+    world.assert_mirrored();
+    let taken = fs::metadata(world.dst().join("disk.img")).unwrap().blocks() * 512;
+    assert!(taken < 1 << 20, "{taken} bytes taken");
+}
+
+#[test]
+#[ignore = "needs the program for Windows: cargo xtask windows --test"]
 fn a_share_without_an_account_is_left_to_windows() {
     let (samba, world) = (samba(), World::new());
     // Wine has no redirector: Windows' own answer is that there is no such place. Ours would be that a share needs an account.
     let share = OsString::from(format!(r"\\{}\data", samba.addr()));
     sync(&world, share, &[]).ends(3).says("the source folder does not exist");
+}
+
+#[test]
+#[ignore = "needs the program for Windows: cargo xtask windows --test"]
+fn an_agent_on_windows_is_paired_and_its_folder_mirrored() {
+    let world = World::with_files();
+    let (server, address) = agent::listening(&world);
+    let of = |name: &str| std::env::var_os(name).expect("set by: cargo xtask windows --test");
+    let program = PathBuf::from(of("OCTO_WINDOWS_PROGRAM")).with_file_name("octobackup-agent.exe");
+    let mut machine = agent::Machine::with(&world, vec![of("OCTO_WINE"), program.into()], &world.src(), |path| {
+        seen_from_wine(path).into()
+    });
+    machine.join(&server, &address);
+    agent::add(&server, &format!("agent://{}/Z:{}", agent::HOST, world.src().display()), &[]);
+    server.ask(&["run", "demo"]).ends(0).says("complete");
+    world.assert_mirrored();
+    fs::write(world.src().join("a.txt"), "another").unwrap();
+    server.ask(&["run", "demo"]).ends(0).says("1 changed");
+    world.assert_mirrored();
 }
 
 #[test]

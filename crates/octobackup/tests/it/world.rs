@@ -84,7 +84,12 @@ impl World {
 
     /// `sync`, under way: returns once `event` was seen among its JSON lines.
     pub fn sync_until(&self, options: &[&str], event: &str) -> Under {
-        let args = self.sync_args(self.src().as_os_str(), &[options, &["--json"]].concat());
+        self.sync_from_until(self.src().as_os_str(), options, event)
+    }
+
+    /// The same from another source.
+    pub fn sync_from_until(&self, source: &OsStr, options: &[&str], event: &str) -> Under {
+        let args = self.sync_args(source, &[options, &["--json"]].concat());
         let mut child = self.program(&args.iter().map(AsRef::as_ref).collect::<Vec<_>>()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut seen = String::new();

@@ -2,11 +2,11 @@
 
 use super::door::{By, COOKIE, Guest};
 use super::http::Peer;
-use super::problem::{Name, Sent, answer, secret_body};
+use super::problem::{Asked, Name, Sent, answer, secret_body};
 use super::routes::{From, ask, caller, done, told};
 use crate::access::{Role, Secret};
 use crate::refusal::{Kind, Refusal};
-use crate::service::Service;
+use crate::service::{ByName, Service};
 use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -118,8 +118,8 @@ pub(super) async fn change_password(
     Sent(bytes): Sent,
 ) -> Response {
     let change = move |service: &Service| {
-        let (user, _) = own_session(&guest)?;
         let given: NewPassword = secret_body(&bytes, r#"{"old": "...", "new": "..."}"#)?;
+        let (user, _) = own_session(&guest)?;
         service.change_password(peer.address(), &user, &given.old, &given.new)
     };
     done(service, change).await
@@ -144,8 +144,8 @@ fn with_cookie(mut response: Response, secret: &str, lasts_secs: i64, peer: &Pee
     response
 }
 
-pub(super) async fn users(State(service): State<Service>) -> Response {
-    told(service, StatusCode::OK, Service::users).await
+pub(super) async fn users(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
+    told(service, StatusCode::OK, move |service| service.users(&part)).await
 }
 
 pub(super) async fn set_user(
@@ -166,8 +166,8 @@ pub(super) async fn remove_user(State(service): State<Service>, from: From, Name
     done(service, move |service| service.remove_user(&caller(from), &name)).await
 }
 
-pub(super) async fn tokens(State(service): State<Service>) -> Response {
-    told(service, StatusCode::OK, Service::tokens).await
+pub(super) async fn tokens(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
+    told(service, StatusCode::OK, move |service| service.tokens(&part)).await
 }
 
 pub(super) async fn add_token(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {

@@ -1,8 +1,8 @@
 //! The routes of machines with agents.
 
-use super::problem::{Name, Sent, body};
+use super::problem::{Asked, Name, Sent, body};
 use super::routes::{From, caller, done, told};
-use crate::service::Service;
+use crate::service::{ByName, Service};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -14,8 +14,8 @@ struct NewHost {
     name: String,
 }
 
-pub(super) async fn hosts(State(service): State<Service>) -> Response {
-    told(service, StatusCode::OK, Service::hosts).await
+pub(super) async fn hosts(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
+    told(service, StatusCode::OK, move |service| service.hosts(&part)).await
 }
 
 pub(super) async fn host(State(service): State<Service>, Name(name): Name) -> Response {

@@ -1,10 +1,10 @@
 //! Routes: who is told what, and how it reaches them.
 
 use super::problem::{Asked, Name, Sent, body};
-use super::routes::{From, PAGE, Page, caller, done, told};
+use super::routes::{From, Page, caller, done, told};
 use crate::notify::{MailServer, Recipient};
 use crate::refusal::Refusal;
-use crate::service::Service;
+use crate::service::{ByName, PAGE, Service};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -26,8 +26,8 @@ struct When {
     schedule: String,
 }
 
-pub(super) async fn recipients(State(service): State<Service>) -> Response {
-    told(service, StatusCode::OK, Service::recipients).await
+pub(super) async fn recipients(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
+    told(service, StatusCode::OK, move |service| service.recipients(&part)).await
 }
 
 /// The name is that of the address, whatever the body says.

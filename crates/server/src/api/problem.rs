@@ -49,8 +49,14 @@ fn respond(status: StatusCode, media_type: &'static str, value: &serde_json::Val
 /// What the body says; nothing at all is an empty object.
 pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refusal> {
     let text: &[u8] = if bytes.iter().all(u8::is_ascii_whitespace) { b"{}" } else { bytes };
-    // What serde says names the field and what is allowed, and repeats values only of the kinds that hold no secrets.
-    serde_json::from_slice(text).map_err(|error| Refusal::new(Kind::Invalid, format!("the body: {error}")))
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    // What serde says tells what is allowed, and repeats values only of the kinds that hold no secrets.
+    let said = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let (path, why) = (error.path().to_string(), format!("the body: {}", error.inner()));
+        if path == "." { Refusal::new(Kind::Invalid, why) } else { Refusal::field(&path, why) }
+    })?;
+    reader.end().map_err(|error| Refusal::new(Kind::Invalid, format!("the body: {error}")))?;
+    Ok(said)
 }
 
 /// What the query says.

@@ -5,16 +5,13 @@ use crate::job::{JobSpec, Policy};
 use crate::launch::Once;
 use crate::moment::Moment;
 use crate::refusal::{Kind, Refusal};
-use crate::service::{Caller, Service};
+use crate::service::{ByName, Caller, PAGE, Service, Wish};
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeroize::Zeroizing;
-
-/// Rows of a page if nobody says how many.
-pub(super) const PAGE: u32 = 100;
 
 pub(super) type From = Extension<Caller>;
 
@@ -67,6 +64,21 @@ pub(super) struct Zone {
 struct JobChange {
     revision: i64,
     spec: JobSpec,
+}
+
+/// Where a credential is tried; every job's share, if left out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tried {
+    #[serde(default)]
+    source: Option<String>,
+}
+
+/// Where a copy of the server's own data goes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CopyTo {
+    folder: String,
 }
 
 #[derive(Deserialize)]
@@ -139,8 +151,8 @@ pub(super) async fn no_such_method() -> Refusal {
     Refusal::new(Kind::NoSuchMethod, "this address does not have that method")
 }
 
-pub(super) async fn jobs(State(service): State<Service>) -> Response {
-    told(service, StatusCode::OK, Service::jobs).await
+pub(super) async fn jobs(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
+    told(service, StatusCode::OK, move |service| service.jobs(&part)).await
 }
 
 pub(super) async fn job(State(service): State<Service>, Name(name): Name) -> Response {
@@ -235,8 +247,8 @@ pub(super) async fn cancel_run(State(service): State<Service>, from: From, Name(
     told(service, StatusCode::ACCEPTED, move |service| service.cancel_run(&caller(from), id(&run)?)).await
 }
 
-pub(super) async fn credentials(State(service): State<Service>) -> Response {
-    told(service, StatusCode::OK, Service::credentials).await
+pub(super) async fn credentials(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
+    told(service, StatusCode::OK, move |service| service.credentials(&part)).await
 }
 
 pub(super) async fn set_credential(
@@ -256,6 +268,29 @@ pub(super) async fn remove_credential(State(service): State<Service>, from: From
     done(service, move |service| service.remove_credential(&caller(from), &name)).await
 }
 
+pub(super) async fn test_credential(
+    State(service): State<Service>,
+    from: From,
+    Name(name): Name,
+    Sent(bytes): Sent,
+) -> Response {
+    let test = move |service: &Service| {
+        let tried: Tried = body(&bytes)?;
+        service.test_credential(&caller(from), &name, tried.source.as_deref())
+    };
+    told(service, StatusCode::OK, test).await
+}
+
+/// Everything that a jobs file can say, as it is now.
+pub(super) async fn export(State(service): State<Service>) -> Response {
+    told(service, StatusCode::OK, Service::export).await
+}
+
+/// Makes it as a jobs file says.
+pub(super) async fn apply(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
+    told(service, StatusCode::OK, move |service| service.apply(&caller(from), &body::<Wish>(&bytes)?)).await
+}
+
 pub(super) async fn defaults(State(service): State<Service>) -> Response {
     told(service, StatusCode::OK, Service::defaults).await
 }
@@ -270,4 +305,13 @@ pub(super) async fn schedule(State(service): State<Service>, Asked(asked): Asked
 
 pub(super) async fn audit(State(service): State<Service>, Asked(page): Asked<Page>) -> Response {
     told(service, StatusCode::OK, move |service| service.audit(page.before, page.limit.unwrap_or(PAGE))).await
+}
+
+pub(super) async fn back_up(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
+    let back_up = move |service: &Service| service.back_up(&caller(from), &body::<CopyTo>(&bytes)?.folder);
+    told(service, StatusCode::CREATED, back_up).await
+}
+
+pub(super) async fn self_check(State(service): State<Service>) -> Response {
+    told(service, StatusCode::OK, Service::self_check).await
 }

@@ -3,9 +3,11 @@
 //! [`JobSpec`] is the form of the API, of `octobackup job` and of a jobs file. [`JobSpec::check`] refuses what makes no
 //! sense, with the name of the field. It must never hold a secret: it names a credential.
 
+mod file;
 mod policy;
 
-pub use policy::{From, Policy, Setting, UNLIMITED};
+pub use file::{FileJob, JobsFile};
+pub use policy::{From, Policy, Setting};
 
 use crate::moment::Moment;
 use crate::recipe::{Account, AgentAddress, Connection, Origin, Recipe, is_agent_address};
@@ -120,6 +122,7 @@ impl JobSpec {
         recipe.rules = holds.rules.clone().unwrap_or_default();
         recipe.default_excludes = holds.default_excludes.unwrap_or(true);
         recipe.compare = holds.compare.unwrap_or_default();
+        recipe.metadata = holds.metadata.unwrap_or_default();
         recipe.no_delete = holds.no_delete.unwrap_or(false);
         recipe.max_delete = holds.max_delete()?;
         recipe.trust_listings = holds.trust_listings.unwrap_or(false);
@@ -256,7 +259,7 @@ mod tests {
     fn what_the_policy_says_reaches_the_run() {
         let policy: Policy = serde_json::from_str(
             r#"{"rules":[{"exclude":"*.tmp"}],"max_delete":"10%","keep_versions":"none","bandwidth":"1M","mode":"0640,0750",
-                "no_delete":true,"trust_listings":true,"compare":"content","backup_intent":"require","encrypt":"off"}"#,
+                "no_delete":true,"trust_listings":true,"compare":"content","metadata":"basic","backup_intent":"require","encrypt":"off"}"#,
         )
         .unwrap();
         let holds = policy.over(&Policy::built_in()).unwrap();
@@ -267,6 +270,7 @@ mod tests {
         assert_eq!((recipe.keep_versions_secs, recipe.bandwidth_bytes_per_sec), (None, Some(1_000_000)));
         assert_eq!((recipe.file_mode, recipe.folder_mode), (0o640, 0o750));
         assert!(recipe.no_delete && recipe.trust_listings);
+        assert_eq!(recipe.metadata, crate::recipe::MetadataKept::Basic);
         assert_eq!(recipe.connection.encrypt, crate::recipe::EncryptWhen::Off);
     }
 

@@ -3,11 +3,13 @@
 //! Three layers, each over the one before: what is built in, the server's defaults, the job's own. A layer says only what
 //! it changes. [`Policy::check`] refuses what makes no sense, with the name of the field.
 
-use crate::recipe::{CompareBy, EncryptWhen, Intent, LogonBy, MinDialect, Rule};
+use crate::recipe::{CompareBy, EncryptWhen, Intent, LogonBy, MetadataKept, MinDialect, Rule, filter};
 use crate::refusal::Refusal;
 use crate::report::digest::MaxAge;
-use crate::schedule::{Blackout, CatchUp, Overlap, zone};
-use crate::units;
+use crate::schedule::{CatchUp, Hours, Overlap, Window, zone};
+use crate::units::{self, UNLIMITED};
+use octo_core::FilterBuilder;
+use octo_mirror::Bandwidth;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -25,6 +27,9 @@ pub struct Policy {
     /// When a file counts as changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compare: Option<CompareBy>,
+    /// What is kept besides data and last write times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<MetadataKept>,
     /// Delete nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_delete: Option<bool>,
@@ -43,6 +48,9 @@ pub struct Policy {
     /// `10M`: the most bytes a second to read; `unlimited`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bandwidth: Option<String>,
+    /// `mon..fri 08:00-18:00 2M`: when another limit holds, by the schedule's zone; the first that fits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth_hours: Option<Vec<String>>,
     /// Whether shares are opened with backup intent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup_intent: Option<Intent>,
@@ -107,12 +115,10 @@ pub struct Setting {
 
 /// More retries than this would only hide that something is wrong.
 const RETRIES_MAX: u32 = 20;
-/// More blackouts than anybody writes.
-const BLACKOUTS_MAX: usize = 100;
+/// More windows than anybody writes.
+const WINDOWS_MAX: usize = 100;
 /// A random delay or a wait that is longer was mistyped.
 const WAIT_SECS_MAX: u64 = 7 * 86_400;
-/// The word for no limit.
-pub const UNLIMITED: &str = "unlimited";
 /// The word for no versions.
 pub const NONE: &str = "none";
 /// The word for a limit that follows the schedule.
@@ -127,12 +133,14 @@ impl Policy {
             rules: Some(Vec::new()),
             default_excludes: Some(true),
             compare: Some(CompareBy::default()),
+            metadata: Some(MetadataKept::default()),
             no_delete: Some(false),
             max_delete: Some(DEFAULT.into()),
             trust_listings: Some(false),
             keep_versions: Some("30d".into()),
             mode: Some("0600,0700".into()),
             bandwidth: Some(UNLIMITED.into()),
+            bandwidth_hours: Some(Vec::new()),
             backup_intent: Some(Intent::default()),
             encrypt: Some(EncryptWhen::default()),
             min_dialect: Some(MinDialect::default()),
@@ -151,10 +159,13 @@ impl Policy {
 
     /// Refuses what makes no sense. Also for a single layer.
     pub fn check(&self) -> Result<(), Refusal> {
+        filter(self.rules.as_deref().unwrap_or_default(), FilterBuilder::new())
+            .map_err(|e| Refusal::field("policy.rules", e.detail))?;
         self.retention()?;
         self.max_delete()?;
         self.modes()?;
         self.bandwidth_bytes_per_sec()?;
+        self.bandwidth_hours()?;
         self.zone()?;
         self.blackouts()?;
         self.random_delay_secs()?;
@@ -191,18 +202,28 @@ impl Policy {
         limit("bandwidth", self.bandwidth.as_deref(), UNLIMITED, units::bytes)
     }
 
+    /// When another limit holds.
+    pub fn bandwidth_hours(&self) -> Result<Vec<Hours>, Refusal> {
+        windows("bandwidth_hours", self.bandwidth_hours.as_deref(), Hours::parse)
+    }
+
+    /// The most bytes a second to read, at each moment of a run.
+    pub fn pace(&self) -> Result<Bandwidth, Refusal> {
+        let (hours, zone, otherwise) = (self.bandwidth_hours()?, self.zone()?, self.bandwidth_bytes_per_sec()?);
+        if hours.is_empty() {
+            return Ok(Bandwidth::constant(otherwise));
+        }
+        Ok(Bandwidth::by_time(move |now| Hours::limit_at(&hours, &zone, now.into(), otherwise)))
+    }
+
     /// The zone of the schedule.
     pub fn zone(&self) -> Result<jiff::tz::TimeZone, Refusal> {
         parsed("time_zone", self.time_zone.as_deref().unwrap_or("UTC"), zone)
     }
 
     /// When no run may start.
-    pub fn blackouts(&self) -> Result<Vec<Blackout>, Refusal> {
-        let texts = self.blackouts.as_deref().unwrap_or_default();
-        if texts.len() > BLACKOUTS_MAX {
-            return Err(Refusal::field("policy.blackouts", format!("allowed are {BLACKOUTS_MAX}")));
-        }
-        texts.iter().map(|text| parsed("blackouts", text, Blackout::parse)).collect()
+    pub fn blackouts(&self) -> Result<Vec<Window>, Refusal> {
+        windows("blackouts", self.blackouts.as_deref(), Window::parse)
     }
 
     /// A run starts up to so much after its slot.
@@ -256,6 +277,18 @@ impl Policy {
 
 fn parsed<T>(field: &str, text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, Refusal> {
     parse(text).map_err(|why| Refusal::field(&format!("policy.{field}"), format!("{text:?}: {why}")))
+}
+
+fn windows<T>(
+    field: &str,
+    texts: Option<&[String]>,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, Refusal> {
+    let texts = texts.unwrap_or_default();
+    if texts.len() > WINDOWS_MAX {
+        return Err(Refusal::field(&format!("policy.{field}"), format!("allowed are {WINDOWS_MAX}")));
+    }
+    texts.iter().map(|text| parsed(field, text, &parse)).collect()
 }
 
 fn limit<T>(
@@ -314,6 +347,7 @@ mod tests {
             (r#"{"max_delete":"110%"}"#, "policy.max_delete", "100%"),
             (r#"{"mode":"777"}"#, "policy.mode", "0640"),
             (r#"{"time_zone":"Mars"}"#, "policy.time_zone", "Europe/Berlin"),
+            (r#"{"bandwidth_hours":["08:00-18:00"]}"#, "policy.bandwidth_hours", "mon..fri 08:00-18:00 2M"),
             (r#"{"blackouts":["always"]}"#, "policy.blackouts", "mon..fri 08:00-18:00"),
             (r#"{"random_delay":"1y"}"#, "policy.random_delay", "a week"),
             (r#"{"retries":100}"#, "policy.retries", "0 to 20"),

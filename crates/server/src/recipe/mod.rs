@@ -138,6 +138,17 @@ impl std::fmt::Display for Account {
     }
 }
 
+/// The filter that rules make.
+pub(crate) fn filter(rules: &[Rule], mut builder: FilterBuilder) -> Result<Filter, Error> {
+    for rule in rules {
+        builder = match rule {
+            Rule::Exclude(pattern) => builder.exclude(pattern)?,
+            Rule::Include(pattern) => builder.include(pattern)?,
+        };
+    }
+    builder.build()
+}
+
 impl Recipe {
     /// A plain recipe, as if no option were given.
     pub fn new(origin: Origin) -> Recipe {
@@ -173,14 +184,7 @@ impl Recipe {
             Origin::Smb { .. } => true,
             Origin::Agent { address } => AgentAddress::parse(address).is_ok_and(|address| address.is_windows()),
         };
-        let mut builder = FilterBuilder::new().case_insensitive(folds_case).defaults(self.default_excludes);
-        for rule in &self.rules {
-            builder = match rule {
-                Rule::Exclude(pattern) => builder.exclude(pattern)?,
-                Rule::Include(pattern) => builder.include(pattern)?,
-            };
-        }
-        builder.build()
+        filter(&self.rules, FilterBuilder::new().case_insensitive(folds_case).defaults(self.default_excludes))
     }
 
     /// How long versions are kept.

@@ -3,7 +3,7 @@
 use super::recover;
 use crate::clock::SystemClock;
 use crate::events;
-use crate::job::{Job, Policy, parse_account};
+use crate::job::{Job, Policy};
 use crate::journal::{Level, Note};
 use crate::launch::{Launch, blank_report};
 use crate::live::Stop;
@@ -13,11 +13,10 @@ use crate::run::{Ended, Reason, Run};
 use crate::schedule::retry_after_secs;
 use crate::shared::Shared;
 use crate::store::failing::{self, Met};
+use crate::store::jobs;
 use crate::store::runs::{self, NewRun};
-use crate::store::{credentials, jobs};
 use octo_core::report::Cause;
 use octo_core::{Cancel, Code, Event, Monitor, Outcome, Problem, RelPath, RunReport};
-use octo_smb::Password;
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,12 +72,8 @@ impl Task {
         let (account, password) = match &job.spec.credential {
             None => (None, None),
             Some(name) => {
-                let stored =
-                    shared.store.read(|db| Ok(credentials::get(db, name)?.zip(credentials::secret(db, name)?)))?;
-                let (credential, sealed) =
-                    stored.ok_or_else(|| Refusal::field("credential", format!("there is no credential {name}")))?;
-                let secret = shared.vault.unseal(name, &sealed)?;
-                (Some(parse_account(&credential.account)?), Some(Password::new(secret.as_str().to_owned())))
+                let (account, password) = crate::service::unlocked(shared, name)?;
+                (Some(account), Some(password))
             }
         };
         let recipe = job.spec.recipe(&self.policy, account.as_ref())?;
@@ -94,6 +89,7 @@ impl Task {
             password,
             hub: shared.hub.get(),
             known_target: job.target_id.clone(),
+            pace: Some(self.policy.pace()?),
             remember: &remember,
         };
         let clock = SystemClock::new(self.cancel.clone());

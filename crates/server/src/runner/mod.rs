@@ -18,7 +18,7 @@ use crate::job::{Job, Policy};
 use crate::live::Stop;
 use crate::refusal::Refusal;
 use crate::run::{Reason, Run, State};
-use crate::schedule::Blackout;
+use crate::schedule::Window;
 use crate::service::holds;
 use crate::shared::Shared;
 use crate::store;
@@ -150,7 +150,7 @@ impl Runner {
             return Ok(true);
         }
         let policy = holds(&job.spec, defaults)?;
-        Ok(!Blackout::any_holds(&policy.blackouts()?, &policy.zone()?, now))
+        Ok(!Window::any_holds(&policy.blackouts()?, &policy.zone()?, now))
     }
 
     fn begin(&self, run: &Run, job: &Job, defaults: &Policy) -> Result<(), Refusal> {

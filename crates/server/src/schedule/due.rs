@@ -1,6 +1,6 @@
 //! What becomes of the slots that have come: every one gets a verdict, run or not.
 
-use super::Blackout;
+use super::Window;
 use crate::moment::Moment;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ pub struct Rules<'a> {
     /// For blackouts.
     pub zone: &'a TimeZone,
     /// When no run may start.
-    pub blackouts: &'a [Blackout],
+    pub blackouts: &'a [Window],
     /// After downtime.
     pub catch_up: CatchUp,
     /// While the job runs.
@@ -101,7 +101,7 @@ pub fn due(slots: &[Moment], now: Moment, rules: &Rules<'_>, state: State) -> Ve
             () if state.is_waiting => Decision::Skipped("a run of this job is waiting already"),
             () if state.is_running && rules.overlap == Overlap::Skip => Decision::Skipped("the job was still running"),
             () if is_late => late(now, rules),
-            () if Blackout::any_holds(rules.blackouts, rules.zone, *slot) => Decision::Skipped("it lies in a blackout"),
+            () if Window::any_holds(rules.blackouts, rules.zone, *slot) => Decision::Skipped("it lies in a blackout"),
             () => {
                 let delay = random(rules.seed, slot.0) % (rules.random_delay_secs.saturating_add(1)).max(1);
                 let not_before = slot.plus_secs(i64::try_from(delay).unwrap_or(0));
@@ -136,7 +136,7 @@ mod tests {
     static UTC: TimeZone = TimeZone::UTC;
     const SLOT: i64 = 1_785_877_200; // Tuesday, 4 August 2026, 21:00 UTC
 
-    fn rules<'a>(zone: &'a TimeZone, blackouts: &'a [Blackout]) -> Rules<'a> {
+    fn rules<'a>(zone: &'a TimeZone, blackouts: &'a [Window]) -> Rules<'a> {
         Rules { zone, blackouts, catch_up: CatchUp::InWindow, overlap: Overlap::Skip, random_delay_secs: 0, seed: 7 }
     }
 
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_slot_in_a_blackout_is_skipped_and_says_so() {
-        let blackouts = [Blackout::parse("tue 20:00-22:00").unwrap()];
+        let blackouts = [Window::parse("tue 20:00-22:00").unwrap()];
         let verdicts = due(&[Moment(SLOT)], Moment(SLOT), &rules(&UTC, &blackouts), State::default());
         assert_eq!(verdicts[0].decision, Decision::Skipped("it lies in a blackout"));
     }

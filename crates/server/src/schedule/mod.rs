@@ -1,20 +1,20 @@
 //! When jobs are due: pure functions of a schedule, a time zone and a moment. No clock is read here and nothing is kept.
 //!
 //! `form` reads what people write, [`slots`] says which moments that means in a zone (and what happens at a skipped or
-//! repeated hour), `blackout` says when no run may start, `due` decides what becomes of the slots that have come, and
+//! repeated hour), `window` says when no run may start or another bandwidth holds, `due` decides what becomes of the slots that have come, and
 //! `retry` when a failed run is tried again. The policy in words is in docs/manual/schedule.md; its tables are the tests.
 
-mod blackout;
 mod due;
 mod form;
 mod retry;
 mod slots;
+mod window;
 
-pub use blackout::Blackout;
 pub use due::{CatchUp, Decision, Overlap, Rules, State, Verdict, due};
 pub use form::Schedule;
 pub use retry::retry_after_secs;
 pub use slots::{next_slots, slots};
+pub use window::{Hours, Window};
 
 pub use jiff::tz::TimeZone;
 

@@ -1,6 +1,6 @@
 //! Users, sessions, API tokens, and the one-time setup. Passwords and secrets go in; a new token's secret comes out once.
 
-use super::{Caller, Service, conflict};
+use super::{ByName, Caller, Service, conflict};
 use crate::access::{Role, Secret, check_password, hash_password, is_password};
 use crate::job::check_name;
 use crate::moment::Moment;
@@ -61,11 +61,11 @@ pub struct NewToken {
 }
 
 impl Service {
-    /// All users, by name.
-    pub fn users(&self) -> Result<Vec<UserView>, Refusal> {
+    /// Users, by name.
+    pub fn users(&self, part: &ByName) -> Result<Vec<UserView>, Refusal> {
         let users = self.shared.store.read(store::users)?;
         let view = |user: store::User| UserView { name: user.name, role: user.role, changed_at: user.changed_at };
-        Ok(users.into_iter().map(view).collect())
+        Ok(part.of(users.into_iter().map(view).collect(), |user| &user.name))
     }
 
     /// Sets a user's role, and the password if one is given; sessions of before end. A new user needs a password.
@@ -177,9 +177,9 @@ impl Service {
         self.shared.store.read(|db| store::token(db, &secret.hash(), self.shared.now()))
     }
 
-    /// All API tokens, by name.
-    pub fn tokens(&self) -> Result<Vec<Token>, Refusal> {
-        self.shared.store.read(store::tokens)
+    /// API tokens, by name.
+    pub fn tokens(&self, part: &ByName) -> Result<Vec<Token>, Refusal> {
+        Ok(part.of(self.shared.store.read(store::tokens)?, |token| &token.name))
     }
 
     /// Makes an API token.

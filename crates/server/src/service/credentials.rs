@@ -1,20 +1,73 @@
 //! Named accounts. A secret goes in and never comes out.
 
-use super::{Caller, Service, conflict};
-use crate::job::{check_name, parse_account};
+use super::{ByName, Caller, Service, conflict, defaults, holds};
+use crate::job::{JobSpec, check_name, parse_account};
+use crate::launch::open_source;
 use crate::notify::MailServer;
 use crate::notify::postman::MAIL_SERVER;
+use crate::recipe::{Account, is_address};
 use crate::refusal::Refusal;
+use crate::shared::Shared;
 use crate::store::credentials::{self, Credential};
 use crate::store::{audit, jobs, recipients, settings};
+use octo_core::{Cancel, Entry, Error, ListSink, Listed, RelPath};
+use octo_smb::Password;
+use serde::Serialize;
+use std::ops::ControlFlow;
 
 /// No password is longer.
 const SECRET_BYTES_MAX: usize = 4096;
 
+/// What the test of a credential at one share came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tested {
+    /// The share.
+    pub source: String,
+    /// It was logged on to, and its folder could be listed.
+    pub works: bool,
+    /// What went wrong, and what to do; empty if nothing did.
+    pub detail: String,
+}
+
 impl Service {
-    /// All, by name.
-    pub fn credentials(&self) -> Result<Vec<Credential>, Refusal> {
-        self.shared.store.read(credentials::list)
+    /// Logs on with a credential and lists a folder: of `source`, or of every job that uses it. Changes nothing there.
+    pub fn test_credential(&self, caller: &Caller, name: &str, source: Option<&str>) -> Result<Vec<Tested>, Refusal> {
+        if source.is_some_and(|source| !is_address(source)) {
+            return Err(Refusal::field("source", "only a share needs a credential: //HOST/SHARE[/PATH]"));
+        }
+        let (account, password) = unlocked(&self.shared, name)?;
+        let now = self.shared.now();
+        let (layer, specs) = self.shared.store.change(|db| {
+            audit::add(db, now, &caller.name, "credential.test", name, source.unwrap_or_default())?;
+            let using = jobs::list(db)?.into_iter().map(|job| job.spec);
+            let using = using.filter(|spec| spec.credential.as_deref() == Some(name)).collect();
+            Ok((defaults(db)?, using))
+        })?;
+        let one = |source: &str| JobSpec {
+            source: source.to_owned(),
+            credential: Some(name.to_owned()),
+            ..JobSpec::default()
+        };
+        let specs: Vec<JobSpec> = source.map_or(specs, |source| vec![one(source)]);
+        if specs.is_empty() {
+            return Err(Refusal::field("source", format!("no job uses {name}; name a share: //HOST/SHARE")));
+        }
+        let mut tested: Vec<Tested> = Vec::new();
+        for spec in specs {
+            if tested.iter().any(|done| done.source == spec.source) {
+                continue;
+            }
+            let recipe = spec.recipe(&holds(&spec, &layer)?, Some(&account))?;
+            let tried = open_source(&recipe, Some(password.clone()), &Cancel::new()).and_then(|it| can_list(&*it));
+            let detail = tried.as_ref().err().map(|error| format!("{error}. {}", error.code.advice()));
+            tested.push(Tested { source: spec.source, works: tried.is_ok(), detail: detail.unwrap_or_default() });
+        }
+        Ok(tested)
+    }
+
+    /// Credentials, by name.
+    pub fn credentials(&self, part: &ByName) -> Result<Vec<Credential>, Refusal> {
+        Ok(part.of(self.shared.store.read(credentials::list)?, |credential| &credential.name))
     }
 
     /// Sets one, replacing what was there.
@@ -59,5 +112,31 @@ impl Service {
             }
             audit::add(db, self.shared.now(), &caller.name, "credential.remove", name, "")
         })
+    }
+}
+
+/// The account and the password of a credential, for a run.
+pub(crate) fn unlocked(shared: &Shared, name: &str) -> Result<(Account, Password), Refusal> {
+    let stored = shared.store.read(|db| Ok(credentials::get(db, name)?.zip(credentials::secret(db, name)?)))?;
+    let (credential, sealed) = stored.ok_or_else(|| Refusal::not_found("credential", name))?;
+    let secret = shared.vault.unseal(name, &sealed)?;
+    Ok((parse_account(&credential.account)?, Password::new(secret.as_str().to_owned())))
+}
+
+/// One entry is proof enough.
+fn can_list(source: &dyn octo_core::Source) -> Result<(), Error> {
+    struct First(bool);
+    impl ListSink for First {
+        fn entry(&mut self, _: Entry) -> ControlFlow<()> {
+            self.0 = true;
+            ControlFlow::Break(())
+        }
+        fn problem(&mut self, _: &[u8], _: Error) {}
+        fn restart(&mut self) {}
+    }
+    let mut first = First(false);
+    match source.list(&RelPath::root(), &mut first) {
+        Listed::Incomplete(error) if !first.0 => Err(error),
+        _ => Ok(()),
     }
 }

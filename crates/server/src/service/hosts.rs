@@ -1,6 +1,6 @@
 //! Machines with agents: who may pair, who is paired, who is connected.
 
-use super::{Caller, Service, conflict};
+use super::{ByName, Caller, Service, conflict};
 use crate::moment::Moment;
 use crate::refusal::Refusal;
 use crate::store::{audit, jobs};
@@ -51,22 +51,27 @@ impl Service {
         })
     }
 
-    /// All machines, in the order in which they were added.
-    pub fn hosts(&self) -> Result<Vec<HostView>, Refusal> {
+    /// Machines, by name.
+    pub fn hosts(&self, part: &ByName) -> Result<Vec<HostView>, Refusal> {
         let hub = self.hub()?;
+        self.views(hub, part.of(hub.hosts(), |host| &host.name))
+    }
+
+    fn views(&self, hub: &Hub, hosts: Vec<Host>) -> Result<Vec<HostView>, Refusal> {
         let jobs = self.shared.store.read(jobs::list)?;
         let now = self.shared.clock.now();
         let view = |host: Host| {
             let of_host = jobs.iter().filter(|job| job.spec.agent().is_some_and(|address| address.host == host.name));
             view(hub, &host, of_host.map(|job| job.spec.name.clone()).collect(), now)
         };
-        Ok(hub.hosts().into_iter().map(view).collect())
+        Ok(hosts.into_iter().map(view).collect())
     }
 
     /// One of them.
     pub fn host(&self, name: &str) -> Result<HostView, Refusal> {
-        let found = self.hosts()?.into_iter().find(|host| host.name == name);
-        found.ok_or_else(|| Refusal::not_found("host", name))
+        let hub = self.hub()?;
+        let found = hub.hosts().into_iter().filter(|host| host.name == name).collect();
+        self.views(hub, found)?.pop().ok_or_else(|| Refusal::not_found("host", name))
     }
 
     /// Lets a machine pair, for the first time or anew.

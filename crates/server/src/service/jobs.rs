@@ -1,13 +1,14 @@
 //! Jobs, and when they are due.
 
 use super::digest::overdue;
-use super::{Caller, PAGE_MAX, Service, conflict, defaults, holds, own_defaults};
+use super::{ByName, Caller, PAGE_MAX, Service, conflict, defaults, holds, own_defaults};
 use crate::job::{Job, JobSpec, Policy, Setting, parse_account};
 use crate::moment::Moment;
 use crate::refusal::Refusal;
 use crate::report::metrics::{self, JobStanding};
 use crate::run::{Ended, Run, State};
 use crate::runner::{cancelled, next_slots};
+use crate::shared::Shared;
 use crate::store::slots::Slot;
 use crate::store::{audit, credentials, jobs, outbox, runs, slots};
 use rusqlite::Connection;
@@ -47,16 +48,20 @@ pub struct Upcoming {
 }
 
 impl Service {
-    /// All jobs, by name.
-    pub fn jobs(&self) -> Result<Vec<JobView>, Refusal> {
+    /// Jobs, by name.
+    pub fn jobs(&self, part: &ByName) -> Result<Vec<JobView>, Refusal> {
         let now = self.shared.now();
-        self.shared.store.read(|db| jobs::list(db)?.into_iter().map(|job| view(db, job, now)).collect())
+        self.shared.store.read(|db| {
+            let layers = Layers::read(db)?;
+            let jobs = part.of(jobs::list(db)?, |job| &job.spec.name);
+            jobs.into_iter().map(|job| view(db, job, &layers, now)).collect()
+        })
     }
 
     /// One job.
     pub fn job(&self, name: &str) -> Result<JobView, Refusal> {
         let now = self.shared.now();
-        self.shared.store.read(|db| view(db, find(db, name)?, now))
+        self.shared.store.read(|db| view(db, find(db, name)?, &Layers::read(db)?, now))
     }
 
     /// Adds a job.
@@ -65,12 +70,7 @@ impl Service {
         self.shared.store.change(|db| {
             check(db, spec, &defaults(db)?)?;
             let all = jobs::list(db)?;
-            if all.len() >= JOBS_MAX {
-                return Err(conflict(format!("there are {JOBS_MAX} jobs already")));
-            }
-            if all.iter().any(|job| job.spec.name == spec.name) {
-                return Err(conflict(format!("there is a job {} already", spec.name)));
-            }
+            unique(&all, spec, None)?;
             alone(&all, spec, None)?;
             jobs::add(db, spec, now)?;
             audit::add(db, now, &caller.name, "job.add", &spec.name, &serde_json::to_string(spec)?)
@@ -92,9 +92,7 @@ impl Service {
             }
             check(db, spec, &defaults(db)?)?;
             let all = jobs::list(db)?;
-            if all.iter().any(|other| other.id != job.id && other.spec.name == spec.name) {
-                return Err(conflict(format!("there is a job {} already", spec.name)));
-            }
+            unique(&all, spec, Some(job.id))?;
             alone(&all, spec, Some(job.id))?;
             jobs::change(db, &job, spec, now)?;
             audit::add(db, now, &caller.name, "job.change", name, &serde_json::to_string(spec)?)
@@ -112,18 +110,7 @@ impl Service {
     /// Removes a job. Its mirror and its history stay.
     pub fn remove_job(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
         let now = self.shared.now();
-        self.shared.store.change(|db| {
-            let job = find(db, name)?;
-            for run in runs::unfinished(db)?.iter().filter(|run| run.job_id == job.id) {
-                if run.state == State::Running {
-                    return Err(conflict(format!("{name} is running (run {}); cancel it first", run.id)));
-                }
-                let report = cancelled(&self.shared, run, "the job was removed before this run began");
-                runs::finish(db, run.id, Ended::Cancelled, &report, now)?;
-            }
-            jobs::remove(db, job.id)?;
-            audit::add(db, now, &caller.name, "job.remove", name, "")
-        })
+        self.shared.store.change(|db| remove(&self.shared, db, caller, &find(db, name)?, now))
     }
 
     /// What became of a job's slots, the newest first.
@@ -203,8 +190,33 @@ pub(super) fn check(db: &Connection, spec: &JobSpec, defaults: &Policy) -> Resul
     spec.check(defaults, account.as_ref())
 }
 
+/// Refuses a job too many, and a second one of a name.
+pub(super) fn unique(all: &[Job], spec: &JobSpec, me: Option<i64>) -> Result<(), Refusal> {
+    if me.is_none() && all.len() >= JOBS_MAX {
+        return Err(conflict(format!("there are {JOBS_MAX} jobs already")));
+    }
+    if all.iter().any(|other| Some(other.id) != me && other.spec.name == spec.name) {
+        return Err(conflict(format!("there is a job {} already", spec.name)));
+    }
+    Ok(())
+}
+
+/// Removes a job that does not run, and what waits for it.
+pub(super) fn remove(shared: &Shared, db: &Connection, caller: &Caller, job: &Job, now: Moment) -> Result<(), Refusal> {
+    let name = &job.spec.name;
+    for run in runs::unfinished(db)?.iter().filter(|run| run.job_id == job.id) {
+        if run.state == State::Running {
+            return Err(conflict(format!("{name} is running (run {}); cancel it first", run.id)));
+        }
+        let report = cancelled(shared, run, "the job was removed before this run began");
+        runs::finish(db, run.id, Ended::Cancelled, &report, now)?;
+    }
+    jobs::remove(db, job.id)?;
+    audit::add(db, now, &caller.name, "job.remove", name, "")
+}
+
 /// Two jobs with one target would delete each other's files; the engine refuses too, but only at night.
-fn alone(all: &[Job], spec: &JobSpec, me: Option<i64>) -> Result<(), Refusal> {
+pub(super) fn alone(all: &[Job], spec: &JobSpec, me: Option<i64>) -> Result<(), Refusal> {
     let mine = spec.target_path()?;
     for other in all.iter().filter(|job| Some(job.id) != me) {
         let theirs = other.spec.target_path()?;
@@ -216,9 +228,21 @@ fn alone(all: &[Job], spec: &JobSpec, me: Option<i64>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn view(db: &Connection, job: Job, now: Moment) -> Result<JobView, Refusal> {
-    let settings = job.spec.policy.explained(&own_defaults(db)?)?;
+/// What lies below the policies of all jobs: read once for a list of them.
+struct Layers {
+    own: Policy,
+    whole: Policy,
+}
+
+impl Layers {
+    fn read(db: &Connection) -> Result<Layers, Refusal> {
+        Ok(Layers { own: own_defaults(db)?, whole: defaults(db)? })
+    }
+}
+
+fn view(db: &Connection, job: Job, layers: &Layers, now: Moment) -> Result<JobView, Refusal> {
+    let settings = job.spec.policy.explained(&layers.own)?;
     let last_run = runs::list_of(db, job.id, 1)?.pop();
-    let next_slot = if job.spec.paused { None } else { next_slots(&job, &defaults(db)?, now, 1)?.pop() };
+    let next_slot = if job.spec.paused { None } else { next_slots(&job, &layers.whole, now, 1)?.pop() };
     Ok(JobView { job, settings, last_run, next_slot })
 }

@@ -5,19 +5,28 @@
 //! transaction. Secrets go in and never come out.
 
 mod access;
+mod apply;
+mod backup;
 mod credentials;
 mod digest;
 mod hosts;
 mod jobs;
 mod notify;
+mod page;
 mod runs;
 
 pub use access::{LoggedOn, NewToken, UserView};
+pub use apply::{Change, Field, What, Wish};
+pub use backup::{Backup, Finding};
+pub use credentials::Tested;
+pub(crate) use credentials::unlocked;
 pub use hosts::{HostView, Invitation};
 pub use jobs::{JobView, Upcoming};
+pub use page::{ByName, PAGE};
 pub use runs::RunView;
 
 use crate::job::{JobSpec, Policy};
+use crate::moment::Moment;
 use crate::refusal::{Kind, Refusal};
 use crate::shared::Shared;
 use crate::store::audit::Entry;
@@ -63,7 +72,6 @@ impl Service {
     pub fn set_defaults(&self, caller: &Caller, policy: &Policy) -> Result<(), Refusal> {
         policy.check()?;
         let holds = policy.over(&Policy::built_in())?;
-        let text = serde_json::to_string(policy)?;
         self.shared.store.change(|db| {
             for job in crate::store::jobs::list(db)? {
                 jobs::check(db, &job.spec, &holds).map_err(|refusal| Refusal {
@@ -71,8 +79,7 @@ impl Service {
                     ..refusal
                 })?;
             }
-            settings::put(db, DEFAULTS, &text)?;
-            audit::add(db, self.shared.now(), &caller.name, "defaults.set", "", &text)
+            put_defaults(db, caller, policy, self.shared.now())
         })?;
         self.shared.nudge();
         Ok(())
@@ -91,6 +98,12 @@ impl Service {
 
 fn own_defaults(db: &Connection) -> Result<Policy, Refusal> {
     Ok(settings::get(db, DEFAULTS)?.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default())
+}
+
+fn put_defaults(db: &Connection, caller: &Caller, policy: &Policy, now: Moment) -> Result<(), Refusal> {
+    let text = serde_json::to_string(policy)?;
+    settings::put(db, DEFAULTS, &text)?;
+    audit::add(db, now, &caller.name, "defaults.set", "", &text)
 }
 
 /// The server's defaults over what is built in.

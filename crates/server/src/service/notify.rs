@@ -1,6 +1,6 @@
 //! Who is told what, and what became of it.
 
-use super::{Caller, PAGE_MAX, Service};
+use super::{ByName, Caller, PAGE_MAX, Service};
 use crate::notify::postman::MAIL_SERVER;
 use crate::notify::{MailServer, Message, Recipient};
 use crate::refusal::Refusal;
@@ -12,9 +12,9 @@ use rusqlite::Connection;
 const RECIPIENTS_MAX: usize = 200;
 
 impl Service {
-    /// All, by name.
-    pub fn recipients(&self) -> Result<Vec<Recipient>, Refusal> {
-        self.shared.store.read(recipients::list)
+    /// Recipients, by name.
+    pub fn recipients(&self, part: &ByName) -> Result<Vec<Recipient>, Refusal> {
+        Ok(part.of(self.shared.store.read(recipients::list)?, |recipient| &recipient.name))
     }
 
     /// Sets one, replacing what was there.

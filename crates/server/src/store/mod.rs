@@ -19,7 +19,7 @@ pub mod slots;
 
 use crate::refusal::{Kind, Refusal};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004.sql"),
     include_str!("migrations/0005.sql"),
 ];
+/// What the database is called in the data directory.
+pub const FILE: &str = "octobackup.db";
 /// How long a statement waits for somebody else's look into the database.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -38,6 +40,7 @@ const BUSY: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Store {
     db: Mutex<Connection>,
+    path: PathBuf,
 }
 
 impl Store {
@@ -50,7 +53,7 @@ impl Store {
         let mut db = Connection::open_with_flags(path, flags).map_err(failed)?;
         prepare(&db).map_err(failed)?;
         migrate(&mut db, path)?;
-        Ok(Store { db: Mutex::new(db) })
+        Ok(Store { db: Mutex::new(db), path: path.to_owned() })
     }
 
     /// Looks something up.
@@ -65,6 +68,55 @@ impl Store {
         let done = change(&transaction)?;
         transaction.commit()?;
         Ok(done)
+    }
+
+    /// Does a change and takes it back: what it would come to.
+    pub fn rehearse<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        let mut db = self.lock();
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = change(&transaction)?;
+        transaction.rollback()?;
+        Ok(done)
+    }
+
+    /// The folder that it is in.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Copies all of it, as it is at one moment, into an empty file. Nobody waits for that.
+    pub fn copy_to(&self, file: &Path) -> Result<(), Refusal> {
+        let name = file.to_str().ok_or_else(|| Refusal::new(Kind::Invalid, "the path must be UTF-8"))?;
+        self.beside()?.execute("VACUUM INTO ?1", [name])?;
+        Ok(())
+    }
+
+    /// Reads every page and row, and says what is damaged. Nobody waits for that.
+    pub fn prove(&self) -> Result<(), String> {
+        let look = || -> Result<Vec<String>, Refusal> {
+            let db = self.beside()?;
+            let mut found = Vec::new();
+            db.pragma_query(None, "integrity_check", |row| {
+                found.push(row.get(0)?);
+                Ok(())
+            })?;
+            db.pragma_query(None, "foreign_key_check", |row| {
+                found.push(format!("a row of {} belongs to nothing", row.get::<_, String>(0)?));
+                Ok(())
+            })?;
+            Ok(found)
+        };
+        let mut found = look().map_err(|refusal| format!("it cannot be read: {}", refusal.detail))?;
+        found.retain(|line| line != "ok");
+        if found.is_empty() { Ok(()) } else { Err(format!("it is damaged: {}", found.join("; "))) }
+    }
+
+    /// Another look into the same file.
+    fn beside(&self) -> Result<Connection, Refusal> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(&self.path, flags)?;
+        db.busy_timeout(BUSY)?;
+        Ok(db)
     }
 
     /// A panic while the database was in use has rolled back its transaction.
@@ -121,6 +173,30 @@ mod tests {
     }
 
     #[test]
+    fn a_database_of_every_schema_opens_and_keeps_what_it_holds() {
+        for schema in 1..=u32::try_from(MIGRATIONS.len()).unwrap() {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("db");
+            let old = Connection::open(&path).unwrap();
+            MIGRATIONS[..schema as usize].iter().for_each(|migration| old.execute_batch(migration).unwrap());
+            old.execute_batch(include_str!("migrations/some_rows.sql")).unwrap();
+            old.pragma_update(None, "user_version", schema).unwrap();
+            drop(old);
+            let store = Store::open(&path).unwrap();
+            let looked = store.read(|db| {
+                let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+                assert_eq!(version as usize, MIGRATIONS.len(), "from {schema}");
+                let job = jobs::list(db)?.remove(0);
+                let run = runs::list_of(db, job.id, 9)?.remove(0);
+                let rows = (audit::list(db, None, 9)?.len(), credentials::list(db)?.len());
+                Ok((job.spec.name, run.copied_files, settings::get(db, "defaults")?, rows))
+            });
+            let defaults = Some(r#"{"retries":7}"#.to_owned());
+            assert_eq!(looked, Ok(("fs1".to_owned(), 3, defaults, (1, 1))), "from {schema}");
+        }
+    }
+
+    #[test]
     fn a_change_that_is_refused_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("db")).unwrap();
@@ -134,6 +210,32 @@ mod tests {
         drop(store);
         let store = Store::open(&folder.path().join("db")).unwrap();
         assert_eq!(store.read(|db| settings::get(db, "a")), Ok(Some("2".into())));
+    }
+
+    #[test]
+    fn a_copy_is_what_was_there_at_that_moment_and_damage_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, copy) = (folder.path().join("db"), folder.path().join("copy"));
+        let store = Store::open(&path).unwrap();
+        let fill = |db: &Transaction<'_>| {
+            (0..500).try_for_each(|n| settings::put(db, &format!("setting-{n:03}"), &"x".repeat(200)))
+        };
+        store.change(fill).unwrap();
+        std::fs::write(&copy, "").unwrap();
+        store.copy_to(&copy).unwrap();
+        store.change(|db| settings::put(db, "setting-007", "later")).unwrap();
+        assert_eq!(store.prove(), Ok(()));
+        assert!(store.copy_to(&copy).is_err(), "it was written over a copy");
+        drop(store);
+        let copied = Store::open(&copy).unwrap();
+        assert_eq!(copied.read(|db| settings::get(db, "setting-007")), Ok(Some("x".repeat(200))));
+        assert_eq!(copied.prove(), Ok(()));
+        drop(copied);
+        let mut bytes = std::fs::read(&copy).unwrap();
+        let middle = bytes.len() / 2 / 4096 * 4096;
+        bytes[middle..middle + 4096].fill(0xa5);
+        std::fs::write(&copy, bytes).unwrap();
+        assert!(Store::open(&copy).unwrap().prove().is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use octo_server::access::{Role, Secret};
 use octo_server::api::{Client, Http, Needs, Tls, routes};
 use octo_server::config::Listen;
 use octo_server::refusal::Kind;
+use octo_server::service::ByName;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -39,6 +40,9 @@ viewer        GET    /api/v1/runs/{id}/events
 viewer        GET    /api/v1/credentials
 administrator PUT    /api/v1/credentials/{name}
 administrator DELETE /api/v1/credentials/{name}
+administrator POST   /api/v1/credentials/{name}/test
+viewer        GET    /api/v1/jobs-file
+administrator POST   /api/v1/jobs-file
 viewer        GET    /api/v1/hosts
 administrator POST   /api/v1/hosts
 viewer        GET    /api/v1/hosts/{name}
@@ -58,6 +62,8 @@ viewer        GET    /api/v1/defaults
 administrator PUT    /api/v1/defaults
 viewer        GET    /api/v1/schedule
 administrator GET    /api/v1/audit
+administrator POST   /api/v1/backup
+administrator GET    /api/v1/self-check
 anybody       POST   /api/v1/setup
 viewer        GET    /api/v1/session
 anybody       POST   /api/v1/session
@@ -97,7 +103,7 @@ impl Answering {
     /// The cookie and the csrf token of somebody who logs on.
     fn session(&self, role: Role) -> (String, String) {
         let user = format!("u-{role}");
-        if !self.world.service.users().unwrap().iter().any(|known| known.name == user) {
+        if !self.world.service.users(&ByName::default()).unwrap().iter().any(|known| known.name == user) {
             self.world.service.set_user(&me(), &user, role, Some(PASSWORD)).unwrap();
         }
         let begun = self.world.service.log_on(None, &user, PASSWORD).unwrap();

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails in no other way")]
 
+mod apply;
 mod digest;
 mod doors;
+mod fields;
+mod pages;
 mod recovery;
 mod report;
 mod slots;

@@ -20,7 +20,7 @@ use crate::window::Window;
 use crate::wire::reply::{self, Handle};
 use crate::wire::request::{self, Create, option};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Ranges, Stop};
+use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Stop};
 use smb2::Frame;
 use smb2::msg::read::ReadRequest;
 use std::sync::Arc;
@@ -187,7 +187,7 @@ impl Fetcher<'_> {
 
     fn is_small(&self, left: &Left, requests: &[FetchRequest]) -> bool {
         let request = &requests[left.file];
-        if is_details_only(request) {
+        if request.is_details_only() {
             return left.begun.is_none();
         }
         let small_enough = request.listed.size_bytes <= SMALL_FILE_BYTES.min(self.session.read_bytes_max.into());
@@ -224,7 +224,7 @@ impl Fetcher<'_> {
     }
 
     fn create<'p>(&self, path: &'p [u16], wanted: &FetchRequest, ask: Ask) -> Create<'p> {
-        let (access, options) = match is_details_only(wanted) {
+        let (access, options) = match wanted.is_details_only() {
             true => (request::READ_ATTRIBUTES, option::OPEN_REPARSE_POINT),
             false => (request::READ, option::NON_DIRECTORY_FILE),
         };
@@ -236,11 +236,6 @@ impl Fetcher<'_> {
     fn first_ask(&self, wanted: &FetchRequest) -> Ask {
         if wanted.metadata { self.ask } else { Ask::NOTHING }
     }
-}
-
-/// Metadata alone, of a file or folder.
-fn is_details_only(request: &FetchRequest) -> bool {
-    request.metadata && request.parts.as_ref().is_some_and(Ranges::is_empty)
 }
 
 fn read_request(handle: Handle, offset: u64, length: u32) -> ReadRequest {
@@ -270,7 +265,7 @@ fn shrunk() -> Error {
 }
 
 fn check_kind(opened: &Meta, wanted: &FetchRequest) -> Result<(), Error> {
-    match (opened.kind, is_details_only(wanted)) {
+    match (opened.kind, wanted.is_details_only()) {
         (Kind::File, false) => Ok(()),
         (kind, true) if kind == wanted.listed.kind => Ok(()),
         (Kind::Folder, _) => Err(Error::new(Code::KindMoved, "it is a folder now")),

@@ -1,6 +1,6 @@
 //! A small file: opened, read and closed in one message.
 
-use super::{Fetcher, Halt, READ_BYTES, WirePath, accept_read, check_kind, is_details_only, last_state, read_request};
+use super::{Fetcher, Halt, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request};
 use crate::logon::CREDIT_BYTES;
 use crate::metadata::{self, Ask, Details};
 use crate::open::{self, NOT_IN_A_COMPOUND, Open};
@@ -49,7 +49,7 @@ impl Fetcher<'_> {
         ask: Ask,
         denied: Option<&Error>,
     ) -> Result<Option<Small<'_>>, Error> {
-        let bytes = if is_details_only(wanted) { 0 } else { wanted.listed.size_bytes };
+        let bytes = if wanted.is_details_only() { 0 } else { wanted.listed.size_bytes };
         let bytes = u32::try_from(bytes).unwrap_or(READ_BYTES);
         // Its streams have to fit into the same share: who holds one must not wait for another.
         let room = if wanted.metadata { metadata::SMALL_STREAMS_BYTES } else { 0 };
@@ -84,7 +84,7 @@ impl Fetcher<'_> {
             true => Details::gather(self.asks, ask, denied, answers.into_iter())?,
             false => Details::default(),
         };
-        let size = if is_details_only(wanted) { 0 } else { opened.meta.size_bytes };
+        let size = if wanted.is_details_only() { 0 } else { opened.meta.size_bytes };
         let waits = read.as_ref().is_some_and(|frame| frame.header.status.0 == NOT_IN_A_COMPOUND);
         if size > bytes.into() || waits {
             return Ok(None);

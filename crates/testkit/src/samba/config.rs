@@ -13,9 +13,9 @@ const ROOT: &str = "{root}";
 /// Where previous versions lie, below the server's folder.
 const SNAPSHOTS: &str = "snapshots";
 
-/// How a Samba is to be. By default: users `admin` (does everything), `backupop` (holds SeBackupPrivilege), `plain` and
-/// `owner`, each with the password `pw-` and its name; shares `data` (Windows ACLs and streams), `c$` (the same files),
-/// and `plainfs` (nothing between Samba and the disk).
+/// How a Samba is to be. By default: users `admin` (does everything, holds SeSecurityPrivilege), `backupop` (holds
+/// SeBackupPrivilege), `plain` and `owner`, each with the password `pw-` and its name; shares `data` (Windows ACLs and
+/// streams), `c$` (the same files), and `plainfs` (nothing between Samba and the disk).
 #[derive(Debug, Clone, Default)]
 pub struct SambaOptions {
     globals: Vec<String>,
@@ -23,6 +23,7 @@ pub struct SambaOptions {
     users: Vec<String>,
     without_password: Vec<String>,
     kerberos: bool,
+    reparse_points: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -89,6 +90,17 @@ impl SambaOptions {
     pub fn with_kerberos(mut self) -> SambaOptions {
         self.kerberos = true;
         self
+    }
+
+    /// Shows a file or folder with the extended attribute `user.reparse` as a reparse point, as Windows does; the attribute
+    /// is the point as MS-FSCC 2.1.2.2 has it. Not for measuring: every entry is asked for it.
+    pub fn with_reparse_points(mut self) -> SambaOptions {
+        self.reparse_points = true;
+        self
+    }
+
+    pub(super) fn shows_reparse_points(&self) -> bool {
+        self.reparse_points
     }
 
     pub(super) fn kerberos(&self) -> bool {

@@ -37,7 +37,9 @@ pub const PACKAGES: &[&str] =
 
 /// The programs of those packages that are called.
 const PROGRAMS: &[&str] = &["smbd", "smbpasswd", "net", "smbcacls", "smbcontrol", "setfattr", "cc", "sh", "setsid"];
-const SHIM_SOURCE: &str = include_str!("backupintent_shim.c");
+/// What Windows does and stock Samba does not, each with the name of its file.
+const BACKUP_INTENT_SHIM: (&str, &str) = ("backupintent_shim.c", include_str!("backupintent_shim.c"));
+const REPARSE_SHIM: (&str, &str) = ("reparse_shim.c", include_str!("reparse_shim.c"));
 /// Found through the loader's path.
 const NSS_WRAPPER: &str = "libnss_wrapper.so";
 
@@ -180,10 +182,14 @@ impl Samba {
     }
 
     fn compile_shim(&self) {
-        let source = self.path("shim.c");
-        fs::write(&source, SHIM_SOURCE).expect("the shim's source");
-        let shim = self.path("shim.so");
-        run_plain(Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(shim).arg(source).arg("-ldl"), "");
+        let mut cc = Command::new("cc");
+        cc.args(["-O2", "-shared", "-fPIC", "-o"]).arg(self.path("shim.so"));
+        let reparse = self.options.shows_reparse_points().then_some(REPARSE_SHIM);
+        for (name, text) in [Some(BACKUP_INTENT_SHIM), reparse].into_iter().flatten() {
+            fs::write(self.path(name), text).expect("the shim's source");
+            cc.arg(self.path(name));
+        }
+        run_plain(cc.arg("-ldl"), "");
     }
 
     fn create_users(&self) {
@@ -194,8 +200,10 @@ impl Samba {
             self.run(Command::new("smbpasswd").arg("-c").arg(conf).args(["-s", "-a", user]), &twice);
         }
         let conf = self.path("smb.conf");
-        let grant = ["sam", "rights", "grant", "backupop", "SeBackupPrivilege"];
-        self.run(Command::new("net").arg("-s").arg(conf).args(grant), "");
+        // The second shows audit entries, as to administrators of Windows.
+        for (user, right) in [("backupop", "SeBackupPrivilege"), ("admin", "SeSecurityPrivilege")] {
+            self.run(Command::new("net").arg("-s").arg(&conf).args(["sam", "rights", "grant", user, right]), "");
+        }
     }
 
     /// Runs one of Samba's tools, with our users, and fails the test if it fails.

@@ -8,14 +8,6 @@ use std::path::PathBuf;
 /// The roles, as the server calls them.
 const ROLES: [&str; 3] = ["viewer", "operator", "administrator"];
 
-/// How tokens are used.
-pub const TOKEN_EXAMPLES: &str = "\
-Examples:
-  Let a monitoring system look, for a year:
-    octobackup token add grafana grafana.token --role viewer
-  Work from another machine (its own certificate has to be copied from the server, an official one need not):
-    octobackup runs --url https://backup.example.com:8734 --token-file grafana.token --ca-file certificate.pem";
-
 /// `octobackup user`.
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {

@@ -1,13 +1,21 @@
 //! The command line of everything that talks to a server.
 
 mod access;
+mod command;
+mod examples;
+mod jobs;
 mod notify;
 
 use crate::args::AccountArgs;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
-pub use access::{TOKEN_EXAMPLES, TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, UserPasswordArgs};
+pub use access::{TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, UserPasswordArgs};
+pub use command::ServerCommand;
+pub use examples::{
+    APPLY_EXAMPLES, BACKUP_EXAMPLES, DIGEST_EXIT_CODES, NOTIFY_EXAMPLES, SELF_CHECK_EXIT_CODES, TOKEN_EXAMPLES,
+};
+pub use jobs::{ApplyArgs, AuditArgs, BackupArgs, DefaultsArgs};
 pub use notify::{DigestArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 
 /// Where the server is.
@@ -45,6 +53,8 @@ pub enum JobCommand {
     Add(AddArgs),
     /// Change a job: only what is given is changed
     Edit(EditArgs),
+    /// Make a new job that is as another one, but for its target
+    Copy(CopyArgs),
     /// List all jobs
     List(ServerArgs),
     /// Show a job: its settings, where each came from, its last run and its next slot
@@ -93,6 +103,27 @@ pub struct EditArgs {
     /// Leave these settings to the server's defaults again; "credential": it needs none any more
     #[arg(long, value_name = "NAME")]
     pub unset: Vec<String>,
+    #[command(flatten)]
+    pub what: WhatArgs,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup job copy`.
+#[derive(Debug, Args)]
+pub struct CopyArgs {
+    /// The job that there is
+    #[arg(value_name = "JOB")]
+    pub name: String,
+    /// What the new one is called
+    #[arg(value_name = "NEW")]
+    pub new: String,
+    /// The folder that becomes the new job's mirror
+    #[arg(value_name = "DST")]
+    pub target: String,
+    /// Another source
+    #[arg(long, value_name = "SRC")]
+    pub source: Option<String>,
     #[command(flatten)]
     pub what: WhatArgs,
     #[command(flatten)]
@@ -213,6 +244,8 @@ pub enum CredentialCommand {
     Set(CredentialArgs),
     /// List all credentials; passwords are never shown
     List(ServerArgs),
+    /// Log on with a credential and list a folder: of a share, or of each job that uses it
+    Test(CredentialTestArgs),
     /// Remove a credential that no job uses
     Remove(CredentialNameArgs),
 }
@@ -253,6 +286,19 @@ pub struct CredentialNameArgs {
     /// The credential
     #[arg(value_name = "NAME")]
     pub name: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup credential test`.
+#[derive(Debug, Args)]
+pub struct CredentialTestArgs {
+    /// The credential
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Where: //HOST/SHARE[/PATH] [default: the sources of all jobs that use it]
+    #[arg(value_name = "SRC")]
+    pub source: Option<String>,
     #[command(flatten)]
     pub server: ServerArgs,
 }

@@ -137,6 +137,9 @@ fn parameter(name: &str, place: &str) -> Value {
         "id" => (whole, ""),
         "before" => (whole, "Only those with smaller numbers: the last one of the page before"),
         "before_moment" => (schema("Moment"), "Only those due earlier: the last one of the page before"),
+        "after_name" => {
+            (json!({"type": "string"}), "Only those whose names sort after this one: the last one of the page before")
+        }
         "after" => (whole, "From this one on, counted from 0"),
         "limit" => (small(0), "At most so many, 100 if not said; never more than 500"),
         "count" => (small(0), "At most so many"),
@@ -144,7 +147,7 @@ fn parameter(name: &str, place: &str) -> Value {
         "job" => (json!({"type": "string"}), "Of this job only"),
         _ => (json!({"type": "string"}), "By the clocks of this zone, as Europe/Berlin"),
     };
-    let shown = name.trim_end_matches("_moment");
+    let shown = name.trim_end_matches("_moment").trim_end_matches("_name");
     let mut said = json!({"name": shown, "in": place, "required": place == "path", "schema": schema});
     if !text.is_empty() {
         said["description"] = text.into();

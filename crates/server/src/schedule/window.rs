@@ -1,7 +1,9 @@
-//! When no run may start: `mon..fri 08:00-18:00`, by the clocks of the job's zone.
+//! Windows of the week, by the clocks of the job's zone: `mon..fri 08:00-18:00`, in which no run may start or another
+//! bandwidth holds.
 
 use super::form::{time_of_day, weekdays};
 use crate::moment::Moment;
+use crate::units::{UNLIMITED, bytes};
 use jiff::tz::TimeZone;
 
 /// What is allowed, for refusals.
@@ -11,7 +13,7 @@ const DAY_MINUTES: u16 = 24 * 60;
 
 /// A window of the week.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blackout {
+pub struct Window {
     /// Days on which it begins; 0 is Sunday.
     days: Vec<u8>,
     /// Minutes of the day.
@@ -20,9 +22,9 @@ pub struct Blackout {
     to: u16,
 }
 
-impl Blackout {
+impl Window {
     /// Reads one. The refusal says what is allowed.
-    pub fn parse(text: &str) -> Result<Blackout, String> {
+    pub fn parse(text: &str) -> Result<Window, String> {
         let wrong = || ALLOWED.to_owned();
         let lower = text.to_ascii_lowercase();
         let words: Vec<&str> = lower.split_whitespace().collect();
@@ -37,10 +39,10 @@ impl Blackout {
         if from == to || from == DAY_MINUTES {
             return Err(wrong());
         }
-        Ok(Blackout { days, from, to })
+        Ok(Window { days, from, to })
     }
 
-    /// Whether no run may start at that minute of that day.
+    /// Whether that minute of that day lies within.
     fn covers(&self, weekday: u8, minute: u16) -> bool {
         let yesterday = (weekday + 6) % 7;
         if self.from < self.to {
@@ -49,15 +51,42 @@ impl Blackout {
         self.days.contains(&weekday) && minute >= self.from || self.days.contains(&yesterday) && minute < self.to
     }
 
-    /// Whether one of `blackouts` holds at `moment`.
-    pub fn any_holds(blackouts: &[Blackout], zone: &TimeZone, moment: Moment) -> bool {
-        if blackouts.is_empty() {
-            return false;
-        }
+    /// Whether `moment` lies within one of `windows`.
+    pub fn any_holds(windows: &[Window], zone: &TimeZone, moment: Moment) -> bool {
+        windows.iter().any(|window| window.holds(zone, moment))
+    }
+
+    /// Whether `moment` lies within.
+    pub fn holds(&self, zone: &TimeZone, moment: Moment) -> bool {
         let civil = moment.timestamp().to_zoned(zone.clone()).datetime();
         let weekday = u8::try_from(civil.date().weekday().to_sunday_zero_offset()).unwrap_or(0);
         let minute = u16::from(civil.hour().unsigned_abs()) * 60 + u16::from(civil.minute().unsigned_abs());
-        blackouts.iter().any(|blackout| blackout.covers(weekday, minute))
+        self.covers(weekday, minute)
+    }
+}
+
+/// `mon..fri 08:00-18:00 2M`: another limit of bandwidth within a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hours {
+    /// When.
+    pub window: Window,
+    /// Bytes a second; `None` for no limit.
+    pub limit: Option<u64>,
+}
+
+impl Hours {
+    /// Reads them. The refusal says what is allowed.
+    pub fn parse(text: &str) -> Result<Hours, String> {
+        let form = "allowed is a window and a rate, as \"mon..fri 08:00-18:00 2M\" or \"22:00-06:00 unlimited\"";
+        let (window, rate) = text.trim().rsplit_once(char::is_whitespace).ok_or(form)?;
+        let window = Window::parse(window).map_err(|_| form)?;
+        let limit = if rate == UNLIMITED { None } else { Some(bytes(rate).map_err(|why| format!("{why}; {form}"))?) };
+        Ok(Hours { window, limit })
+    }
+
+    /// The limit at `moment`: that of the first window that it lies in, and `otherwise` in none.
+    pub fn limit_at(hours: &[Hours], zone: &TimeZone, moment: Moment, otherwise: Option<u64>) -> Option<u64> {
+        hours.iter().find(|it| it.window.holds(zone, moment)).map_or(otherwise, |it| it.limit)
     }
 }
 
@@ -83,12 +112,29 @@ mod tests {
             ("22:00-06:00", "2026-08-04T03:00", true),
         ] {
             let at = local.parse::<jiff::civil::DateTime>().unwrap().to_zoned(zone.clone()).unwrap();
-            let blackouts = [Blackout::parse(text).unwrap()];
-            assert_eq!(
-                Blackout::any_holds(&blackouts, &zone, Moment::from(at.timestamp())),
-                holds,
-                "{text} at {local}"
-            );
+            let blackouts = [Window::parse(text).unwrap()];
+            assert_eq!(Window::any_holds(&blackouts, &zone, Moment::from(at.timestamp())), holds, "{text} at {local}");
+        }
+    }
+
+    #[test]
+    fn the_first_window_says_which_limit_holds() {
+        let zone = crate::schedule::zone("Europe/Berlin").unwrap();
+        let hours = ["mon..fri 08:00-18:00 2M", "12:00-13:00 unlimited", "sat 22:00-06:00 500KiB"];
+        let hours = hours.map(|text| Hours::parse(text).unwrap());
+        for (local, limit) in [
+            ("2026-08-03T07:59", Some(9)),
+            ("2026-08-03T08:00", Some(2_000_000)),
+            ("2026-08-03T12:30", Some(2_000_000)),
+            ("2026-08-02T12:30", None),
+            ("2026-08-02T05:59", Some(500 << 10)),
+            ("2026-08-02T06:00", Some(9)),
+        ] {
+            let at = local.parse::<jiff::civil::DateTime>().unwrap().to_zoned(zone.clone()).unwrap();
+            assert_eq!(Hours::limit_at(&hours, &zone, Moment::from(at.timestamp()), Some(9)), limit, "{local}");
+        }
+        for text in ["", "2M", "08:00-18:00", "always 2M", "08:00-18:00 0", "08:00-18:00 fast", "8-18 2M"] {
+            assert!(Hours::parse(text).expect_err(text).contains("08:00-18:00 2M"), "{text}");
         }
     }
 
@@ -105,7 +151,7 @@ mod tests {
             "mon 08:00 - 18:00",
             "25:00-26:00",
         ] {
-            assert!(Blackout::parse(text).expect_err(text).contains("allowed are"));
+            assert!(Window::parse(text).expect_err(text).contains("allowed are"));
         }
     }
 }

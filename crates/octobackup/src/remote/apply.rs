@@ -1,0 +1,91 @@
+//! `octobackup apply`, `export`, `defaults` and `audit`: what concerns all jobs.
+
+use super::args::{ApplyArgs, AuditArgs, DefaultsArgs, ServerArgs};
+use super::job::set;
+use super::table::table;
+use super::{Ended, client, rows, show, text, time};
+use crate::exit;
+use crate::listeners::print;
+use octo_server::Refusal;
+use octo_server::job::JobsFile;
+use octo_server::refusal::Kind;
+use serde_json::{Value, json};
+
+/// Tells what changes, then changes exactly that.
+pub fn apply(args: &ApplyArgs) -> Ended {
+    let path = args.file.display();
+    let failed = |why: String| Refusal::new(Kind::Invalid, format!("{path}: {why}"));
+    let written = std::fs::read_to_string(&args.file).map_err(|e| failed(e.to_string()))?;
+    let file = JobsFile::parse(&written).map_err(|refusal| failed(refusal.detail))?;
+    let client = client(&args.server)?;
+    let wish = |rehearse: bool, expect: Option<&Value>| json!({"file": file, "remove": args.remove, "rehearse": rehearse, "expect": expect});
+    let changes = client.post("/jobs-file", &wish(true, None))?;
+    show(&args.server, &changes, tell)?;
+    if !args.dry_run && !rows(&changes).is_empty() {
+        client.post("/jobs-file", &wish(false, Some(&changes)))?;
+    }
+    if !args.server.json {
+        print(match (rows(&changes).is_empty(), args.dry_run) {
+            (true, _) => "all is as the file says",
+            (_, true) => "nothing was changed (--dry-run)",
+            _ => "done",
+        });
+    }
+    Ok(exit::COMPLETE)
+}
+
+fn tell(changes: &Value) {
+    for change in rows(changes) {
+        let sign = match change["what"].as_str() {
+            Some("add") => "+",
+            Some("remove") => "-",
+            _ => "~",
+        };
+        let job = text(&change["job"]);
+        print(&if job.is_empty() { format!("{sign} defaults") } else { format!("{sign} job {job}") });
+        for field in rows(&change["fields"]) {
+            let said = |value: &Value| if value.is_null() { "(nothing)".to_owned() } else { text(value) };
+            let from = if sign == "+" { String::new() } else { format!("{} -> ", said(&field["from"])) };
+            print(&format!("    {}: {from}{}", text(&field["name"]), said(&field["to"])));
+        }
+    }
+}
+
+/// Prints a jobs file.
+pub fn export(server: &ServerArgs) -> Ended {
+    let answer = client(server)?.get("/jobs-file")?;
+    let file: JobsFile = serde_json::from_value(answer.clone())?;
+    let written = file.to_text()?;
+    show(server, &answer, |_| print(written.trim_end()))
+}
+
+/// Shows what holds for all jobs, or changes it.
+pub fn defaults(args: &DefaultsArgs) -> Ended {
+    let client = client(&args.server)?;
+    let mut policy = client.get("/defaults")?;
+    for name in &args.unset {
+        if policy.as_object_mut().and_then(|policy| policy.remove(name)).is_none() {
+            return Err(Refusal::field("--unset", format!("{name} is not set in the defaults")));
+        }
+    }
+    set(&mut policy, &args.set)?;
+    if !args.set.is_empty() || !args.unset.is_empty() {
+        client.put("/defaults", &policy)?;
+    }
+    show(&args.server, &policy, |policy| {
+        let cells = policy.as_object().into_iter().flatten().map(|(name, value)| vec![name.clone(), text(value)]);
+        table(&["SETTING", "VALUE"], &cells.collect::<Vec<_>>());
+    })
+}
+
+/// Who changed what.
+pub fn audit(args: &AuditArgs) -> Ended {
+    let answer = client(&args.server)?.get(&format!("/audit?limit={}", args.limit))?;
+    show(&args.server, &answer, |answer| {
+        let cells = rows(answer).iter().map(|entry| {
+            let cell = |name: &str| text(&entry[name]);
+            vec![time(&entry["at"]), cell("who"), cell("what"), cell("about"), cell("detail")]
+        });
+        table(&["WHEN", "WHO", "WHAT", "ABOUT", "TO"], &cells.collect::<Vec<_>>());
+    })
+}

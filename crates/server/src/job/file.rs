@@ -1,0 +1,70 @@
+//! A whole set of jobs as a person keeps it in a file: what `octobackup export` prints and `octobackup apply` reads.
+
+use super::{JobSpec, Policy};
+use crate::refusal::{Kind, Refusal};
+use serde::{Deserialize, Serialize};
+
+/// What a jobs file says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobsFile {
+    /// The server's defaults; left out, they stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defaults: Option<Policy>,
+    /// The jobs.
+    #[serde(default, rename = "job")]
+    pub jobs: Vec<FileJob>,
+}
+
+/// A [`JobSpec`], but for the pause: it is a state of the moment that a file need not follow.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileJob {
+    /// What it is called.
+    pub name: String,
+    /// Where from.
+    pub source: String,
+    /// Where to.
+    pub target: String,
+    /// The credential for a share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    /// When it is due; never, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// Left out, a paused job stays paused and another one goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
+    /// Where it differs from the server's defaults.
+    #[serde(default)]
+    pub policy: Policy,
+}
+
+impl JobsFile {
+    /// As a person writes it. A refusal names the line.
+    pub fn parse(text: &str) -> Result<JobsFile, Refusal> {
+        toml::from_str(text).map_err(|e| Refusal::new(Kind::Invalid, e.to_string().trim_end()))
+    }
+
+    /// As [`JobsFile::parse`] reads it.
+    pub fn to_text(&self) -> Result<String, Refusal> {
+        toml::to_string(self).map_err(|e| Refusal::new(Kind::Internal, format!("the jobs cannot be written: {e}")))
+    }
+}
+
+impl FileJob {
+    /// The job that is meant, where `there` is the one of that name now.
+    pub fn wished(&self, there: Option<&JobSpec>) -> JobSpec {
+        let FileJob { name, source, target, credential, schedule, paused, policy } = self.clone();
+        let paused = paused.unwrap_or(there.is_some_and(|there| there.paused));
+        JobSpec { name, source, target, credential, schedule, paused, policy }
+    }
+}
+
+impl From<JobSpec> for FileJob {
+    /// Only a pause is worth a word.
+    fn from(spec: JobSpec) -> FileJob {
+        let JobSpec { name, source, target, credential, schedule, paused, policy } = spec;
+        FileJob { name, source, target, credential, schedule, paused: paused.then_some(true), policy }
+    }
+}

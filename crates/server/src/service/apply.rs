@@ -1,0 +1,170 @@
+//! A whole set of jobs at once: what is there is made to be as a file says, in one transaction.
+//!
+//! A rehearsal is the same change, rolled back, so what it tells cannot differ from what is done. Whoever looked first
+//! hands in what they saw: if it is not what would happen now, somebody was faster, and nothing is changed.
+
+use super::jobs::{alone, check, remove, unique};
+use super::{Caller, Service, conflict, defaults, own_defaults, put_defaults};
+use crate::job::{JobSpec, JobsFile, Policy};
+use crate::moment::Moment;
+use crate::refusal::Refusal;
+use crate::store::{audit, jobs};
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What is wished.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wish {
+    /// What shall be there.
+    pub file: JobsFile,
+    /// Jobs that the file does not name are removed.
+    #[serde(default)]
+    pub remove: bool,
+    /// Tell what would change, and change nothing.
+    #[serde(default)]
+    pub rehearse: bool,
+    /// What was told before; anything else is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Vec<Change>>,
+}
+
+/// What happens to one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// What is done.
+    pub what: What,
+    /// The job; empty for the server's defaults.
+    pub job: String,
+    /// What is another afterwards, as `policy.bandwidth`.
+    pub fields: Vec<Field>,
+}
+
+/// What is done to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// The server's defaults become others.
+    Defaults,
+    /// A new job.
+    Add,
+    /// A job becomes another.
+    Change,
+    /// A job goes; its mirror and its history stay.
+    Remove,
+}
+
+/// One value that becomes another; `null` where nothing is said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// What it was.
+    pub from: Value,
+    /// What it becomes.
+    pub to: Value,
+}
+
+impl Service {
+    /// Everything that a jobs file can say, as it is now.
+    pub fn export(&self) -> Result<JobsFile, Refusal> {
+        self.shared.store.read(|db| {
+            let own = own_defaults(db)?;
+            let jobs = jobs::list(db)?.into_iter().map(|job| job.spec.into()).collect();
+            Ok(JobsFile { defaults: (own != Policy::default()).then_some(own), jobs })
+        })
+    }
+
+    /// Makes it so, or only tells what that would change.
+    pub fn apply(&self, caller: &Caller, wish: &Wish) -> Result<Vec<Change>, Refusal> {
+        let now = self.shared.now();
+        if wish.rehearse {
+            return self.shared.store.rehearse(|db| self.carry_out(db, caller, wish, now));
+        }
+        let changes = self.shared.store.change(|db| {
+            let changes = self.carry_out(db, caller, wish, now)?;
+            if wish.expect.as_ref().is_some_and(|expected| *expected != changes) {
+                return Err(conflict("somebody else changed something meanwhile; nothing was changed, look again"));
+            }
+            Ok(changes)
+        })?;
+        self.shared.nudge();
+        Ok(changes)
+    }
+
+    fn carry_out(&self, db: &Connection, caller: &Caller, wish: &Wish, now: Moment) -> Result<Vec<Change>, Refusal> {
+        let JobsFile { defaults: wished_defaults, jobs: wished } = &wish.file;
+        let mut changes = Vec::new();
+        if let Some(policy) = wished_defaults {
+            policy.check()?;
+            let fields = differences(&own_defaults(db)?, policy)?;
+            if !fields.is_empty() {
+                put_defaults(db, caller, policy, now)?;
+                changes.push(Change { what: What::Defaults, job: String::new(), fields });
+            }
+        }
+        let there = jobs::list(db)?;
+        if wish.remove {
+            for job in there.iter().filter(|job| wished.iter().all(|spec| spec.name != job.spec.name)) {
+                remove(&self.shared, db, caller, job, now)?;
+                changes.push(Change { what: What::Remove, job: job.spec.name.clone(), fields: Vec::new() });
+            }
+        }
+        for (place, written) in wished.iter().enumerate() {
+            if wished.iter().take(place).any(|other| other.name == written.name) {
+                return Err(Refusal::field("job", format!("there are two with the name {}", written.name)));
+            }
+            let known = there.iter().find(|job| job.spec.name == written.name);
+            let spec = &written.wished(known.map(|job| &job.spec));
+            let detail = serde_json::to_string(spec)?;
+            match known {
+                None => {
+                    unique(&jobs::list(db)?, spec, None)?;
+                    jobs::add(db, spec, now)?;
+                    audit::add(db, now, &caller.name, "job.add", &spec.name, &detail)?;
+                    let fields = differences(&JobSpec { name: spec.name.clone(), ..JobSpec::default() }, spec)?;
+                    changes.push(Change { what: What::Add, job: spec.name.clone(), fields });
+                }
+                Some(job) if job.spec == *spec => {}
+                Some(job) => {
+                    jobs::change(db, job, spec, now)?;
+                    audit::add(db, now, &caller.name, "job.change", &spec.name, &detail)?;
+                    let fields = differences(&job.spec, spec)?;
+                    changes.push(Change { what: What::Change, job: spec.name.clone(), fields });
+                }
+            }
+        }
+        makes_sense(db)?;
+        Ok(changes)
+    }
+}
+
+/// All jobs together, as they would be: only the end has to make sense, not each step on the way.
+fn makes_sense(db: &Connection) -> Result<(), Refusal> {
+    let (all, holds) = (jobs::list(db)?, defaults(db)?);
+    for job in &all {
+        let sense = check(db, &job.spec, &holds).and_then(|()| alone(&all, &job.spec, Some(job.id)));
+        sense.map_err(|refusal| refusal.of_job(&job.spec.name))?;
+    }
+    Ok(())
+}
+
+/// What is another, by name; inside the policy each setting by itself.
+fn differences(from: &impl Serialize, to: &impl Serialize) -> Result<Vec<Field>, Refusal> {
+    let (from, to) = (flat(from)?, flat(to)?);
+    let mut names: Vec<&String> = from.keys().chain(to.keys()).collect();
+    names.sort();
+    names.dedup();
+    let of = |map: &Map<String, Value>, name: &str| map.get(name).cloned().unwrap_or(Value::Null);
+    let fields = names.into_iter().map(|name| Field { name: name.clone(), from: of(&from, name), to: of(&to, name) });
+    Ok(fields.filter(|field| field.from != field.to).collect())
+}
+
+fn flat(value: &impl Serialize) -> Result<Map<String, Value>, Refusal> {
+    let Value::Object(mut fields) = serde_json::to_value(value)? else { return Ok(Map::new()) };
+    if let Some(Value::Object(policy)) = fields.remove("policy") {
+        fields.extend(policy.into_iter().map(|(name, value)| (format!("policy.{name}"), value)));
+    }
+    Ok(fields)
+}
