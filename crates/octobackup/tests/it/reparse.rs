@@ -4,9 +4,10 @@ use crate::world::{Ran, World, finish};
 use octo_core::{LinkTarget, LinkType, RelPath, Target};
 use octo_disk::{DiskOptions, DiskTarget};
 use octo_testkit::samba::{Samba, SambaOptions};
-use std::fs;
-use std::path::Path;
+use std::fs::{self, FileTimes};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 const SYMLINK: u32 = 0xA000_000C;
 const JUNCTION: u32 = 0xA000_0003;
@@ -33,6 +34,16 @@ fn make_point(samba: &Samba, path: &str, tag: u32, data: &[u8]) {
     let set = ["-n", "user.reparse", "-v", &format!("0x{hex}")];
     let file = samba.share_path("data").join(path);
     assert!(Command::new("setfattr").args(set).arg(file).status().unwrap().success());
+}
+
+/// Where no creation time is stored, Samba tells the earliest of all times for it. Reading moves one of them; if the others were not the
+/// same before, the next run sees another creation time.
+fn age(entries: &[PathBuf]) {
+    let long_ago = SystemTime::now() - Duration::from_secs(3600);
+    for entry in entries {
+        let times = FileTimes::new().set_accessed(long_ago).set_modified(long_ago);
+        fs::File::open(entry).unwrap().set_times(times).unwrap();
+    }
 }
 
 fn sync(world: &World, samba: &Samba) -> Ran {
@@ -63,12 +74,14 @@ fn listed(mirror: &Path) -> String {
 fn links_are_recorded_and_never_followed_and_other_reparse_points_are_files_and_folders() {
     let (samba, world) = (Samba::start(SambaOptions::new().with_reparse_points()), World::new());
     let share = samba.share_path("data");
-    for folder in ["junction", "cloud", "sub"] {
-        fs::create_dir(share.join(folder)).unwrap();
-    }
+    let folders = ["junction", "cloud", "sub"].map(|folder| share.join(folder));
+    folders.iter().for_each(|folder| fs::create_dir(folder).unwrap());
     for file in ["link", "sub/link", "junction/inside", "cloud/inside", "deduplicated"] {
         fs::write(share.join(file), format!("data of {file}")).unwrap();
+        age(&[share.join(file)]);
     }
+    age(&folders);
+    age(&[share.clone()]);
     make_point(&samba, "link", SYMLINK, &leads_to(SYMLINK, r"D:\old"));
     make_point(&samba, "sub/link", SYMLINK, &leads_to(SYMLINK, "..\\na\u{ef}ve"));
     make_point(&samba, "junction", JUNCTION, &leads_to(JUNCTION, r"D:\data"));
