@@ -81,7 +81,7 @@ fn links_are_recorded_and_never_followed_and_other_reparse_points_are_files_and_
         age(&[share.join(file)]);
     }
     age(&folders);
-    age(&[share.clone()]);
+    age(std::slice::from_ref(&share));
     make_point(&samba, "link", SYMLINK, &leads_to(SYMLINK, r"D:\old"));
     make_point(&samba, "sub/link", SYMLINK, &leads_to(SYMLINK, "..\\na\u{ef}ve"));
     make_point(&samba, "junction", JUNCTION, &leads_to(JUNCTION, r"D:\data"));
