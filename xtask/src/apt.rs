@@ -17,6 +17,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("krb5-user", "gets tickets"),
     ("python3-aiosmtpd", "the mail server that takes the tests' mail"),
     ("python3-venv", "a place for schemathesis, which comes from PyPI"),
+    ("openssl", "makes certificates as administrators do"),
     ("attr", "getfattr and setfattr"),
     ("sqlite3", "runs the manual's recipes for what is recorded, as they are printed"),
     ("jq", "runs the manual's restore script as it is printed"),
@@ -43,6 +44,7 @@ const WINDOWS_NEEDS: &[(&str, &str)] = &[
 const DEB_NEEDS: &[(&str, &str)] = &[
     ("dpkg-dev", "finds the libraries that the program needs"),
     ("mmdebstrap", "makes the fresh system in which the package is tried"),
+    ("systemd-container", "boots it"),
 ];
 
 /// What only the benchmark needs.

@@ -4,7 +4,7 @@
 
 use crate::progress::Progress;
 use crate::report_file::ReportFile;
-use octo_core::{Change, Event, Kind, Monitor, RunReport};
+use octo_core::{Event, Monitor, RunReport};
 use octo_server::events;
 use std::io::Write;
 
@@ -33,8 +33,8 @@ impl Monitor for Listeners {
             print(&events::as_json(event).to_string());
         } else if let (Event::Change(change), true) = (event, self.lists_changes) {
             match &self.progress {
-                Some(progress) => progress.aside(|| print(&as_item(change))),
-                None => print(&as_item(change)),
+                Some(progress) => progress.aside(|| print(&events::as_item(change))),
+                None => print(&events::as_item(change)),
             }
         }
     }
@@ -50,24 +50,11 @@ pub fn report_as_json(report: &RunReport) -> String {
     events::tagged("report", serde_json::to_value(report)).to_string()
 }
 
-/// One line of a dry run.
-fn as_item(change: &Change) -> String {
-    let slash = |kind: &Kind| if *kind == Kind::Folder { "/" } else { "" };
-    match change {
-        Change::Created { path, kind, .. } => format!("+ {path}{}", slash(kind)),
-        Change::Replaced { path, .. } => format!("~ {path}"),
-        Change::Moved { from, to } => format!("> {from} -> {to}"),
-        Change::Restamped { path } => format!("t {path}"),
-        Change::Deleted { path, kind, .. } => format!("- {path}{}", slash(kind)),
-        Change::Held { path, kind, .. } => format!("- {path}{} (held)", slash(kind)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use octo_core::report::{Counts, Problem};
-    use octo_core::{Code, Phase, RelPath};
+    use octo_core::{Change, Code, Kind, Phase, RelPath};
 
     #[test]
     fn events_are_objects_with_a_name() {
@@ -92,6 +79,6 @@ mod tests {
             assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap()["event"], name);
         }
         assert_eq!(events::as_json(&Event::Change(&change))["change"], "deleted");
-        assert_eq!(as_item(&change), "- a/b\\u{a}/");
+        assert_eq!(events::as_item(&change), "- a/b\\u{a}/");
     }
 }

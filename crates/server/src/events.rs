@@ -1,6 +1,7 @@
-//! What a run tells, as JSON: one object an event, for `--json`, for the log of a run and for everybody who watches one.
+//! What a run tells: as JSON, one object an event, for `--json` and for everybody who watches a run; a change also as a line
+//! for people.
 
-use octo_core::Event;
+use octo_core::{Change, Event, Kind};
 use serde_json::{Value, json};
 
 /// One event.
@@ -13,6 +14,19 @@ pub fn as_json(event: &Event<'_>) -> Value {
             "event": "progress", "counts": counts, "planned_files": planned_files, "planned_bytes": planned_bytes,
             "listed_all": listed_all, "current": current,
         }),
+    }
+}
+
+/// A change in one line.
+pub fn as_item(change: &Change) -> String {
+    let slash = |kind: &Kind| if *kind == Kind::Folder { "/" } else { "" };
+    match change {
+        Change::Created { path, kind, .. } => format!("+ {path}{}", slash(kind)),
+        Change::Replaced { path, .. } => format!("~ {path}"),
+        Change::Moved { from, to } => format!("> {from} -> {to}"),
+        Change::Restamped { path } => format!("t {path}"),
+        Change::Deleted { path, kind, .. } => format!("- {path}{}", slash(kind)),
+        Change::Held { path, kind, .. } => format!("- {path}{} (held)", slash(kind)),
     }
 }
 

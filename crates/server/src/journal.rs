@@ -1,6 +1,7 @@
 //! What the server tells while it works: one note for each thing that happens, for the log. A note never holds a secret.
 
 use crate::refusal::Refusal;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::fmt;
 
@@ -11,7 +12,8 @@ pub trait Journal: Send + Sync {
 }
 
 /// How much it matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     /// As it should be.
     Info,

@@ -55,6 +55,22 @@ pub struct Once {
     pub approve: Option<String>,
 }
 
+impl Once {
+    /// Each wish in words.
+    pub fn in_words(&self) -> Vec<String> {
+        let wishes = [
+            (self.dry_run, "nothing is changed (dry run)".to_owned()),
+            (self.adopt, "the files that are there are taken over".to_owned()),
+            (self.new_target, "the mirror begins anew".to_owned()),
+            (self.accept_source, "another source is intended".to_owned()),
+            (self.release_brake, "many changed files are right".to_owned()),
+            (self.restamp_shift_secs.is_some(), "times have shifted by a time zone".to_owned()),
+            (self.approve.is_some(), format!("the held plan {} is approved", self.approve.as_deref().unwrap_or("-"))),
+        ];
+        wishes.into_iter().filter(|(is_wished, _)| *is_wished).map(|(_, words)| words).collect()
+    }
+}
+
 impl Launch<'_> {
     /// Makes the mirror. `Err` only for what makes no sense and was never begun; everything else is in the report.
     pub fn run(self, monitor: &dyn Monitor, clock: &dyn Clock, cancel: &Cancel) -> Result<RunResult, Error> {

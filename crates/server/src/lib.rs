@@ -15,7 +15,7 @@
 //! - [`access`]: roles, passwords, secrets that prove who asks, and how often one may try. Never decides what a route needs.
 //! - [`report`]: what is told of a run, as data, text and HTML; pure.
 //! - [`api`]: REST over the service, and its client; the only asynchronous room.
-//! - [`journal`]: what is told while it works, for the log.
+//! - [`journal`]: what is told while it works, for the log. [`run_log`]: what is told of one run, kept as long as the run.
 //! - [`serve`]: puts it all together. [`setup`]: the way in for the first administrator. [`config`]: what must be known before the database is open.
 //!
 //! Serving needs a Unix so far (its entrance is a socket that knows its peer); the rest is on Windows too.
@@ -40,6 +40,8 @@ pub mod recipe;
 pub mod refusal;
 pub mod report;
 pub mod run;
+#[cfg(unix)]
+pub mod run_log;
 #[cfg(unix)]
 pub mod runner;
 pub mod schedule;

@@ -50,6 +50,18 @@ pub enum Ended {
     Interrupted,
 }
 
+impl Ended {
+    /// What it would have been, had no deletions been held.
+    #[must_use]
+    pub fn without_held(self, has_problems: bool) -> Ended {
+        match self {
+            Ended::Held if has_problems => Ended::Warnings,
+            Ended::Held => Ended::Succeeded,
+            other => other,
+        }
+    }
+}
+
 impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Ended {
         match outcome {

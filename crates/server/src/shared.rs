@@ -4,6 +4,7 @@ use crate::access::Throttle;
 use crate::journal::{Journal, Note};
 use crate::live::Live;
 use crate::moment::Moment;
+use crate::service::Asked;
 use crate::store::Store;
 use crate::vault::Vault;
 use octo_agent::Hub;
@@ -28,6 +29,8 @@ pub struct Shared {
     pub journal: OnceLock<Arc<dyn Journal>>,
     /// Where the link for the first administrator is, if one is offered.
     pub setup_link: OnceLock<PathBuf>,
+    /// Disks that a self-check has asked and that have not answered yet.
+    pub asked: Asked,
     /// Who failed to log on, and how often.
     pub throttle: Throttle,
     runner: Bell,
@@ -63,6 +66,7 @@ impl Shared {
             hub: OnceLock::new(),
             journal: OnceLock::new(),
             setup_link: OnceLock::new(),
+            asked: Asked::default(),
             throttle: Throttle::default(),
             runner: Bell::default(),
             postman: Bell::default(),

@@ -125,11 +125,23 @@ fn work(args: &Args) -> Result<(), Error> {
     }
 }
 
+/// What went wrong and what to do, for those who sit at this machine: what codes advise is meant for those at the server.
+fn in_words(error: &Error) -> String {
+    match error.code {
+        Code::Usage => format!("{}\n  octobackup-agent --help tells how it is used.", error.detail),
+        Code::Unreachable => format!(
+            "{error}\n  Check the server's name, that it listens for agents ([agents] in octobackup.toml), the network and the \
+             firewall (TCP port {DEFAULT_PORT} of the server)."
+        ),
+        code => format!("{error}\n  {}", code.advice()),
+    }
+}
+
 fn main() -> ExitCode {
     match work(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("octobackup-agent: {error}\n  {}", error.code.advice());
+            eprintln!("octobackup-agent: {}", in_words(&error));
             ExitCode::from(if error.code == Code::Usage { 2 } else { 1 })
         }
     }
@@ -138,6 +150,14 @@ fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_is_for_this_program() {
+        let words = in_words(&usage("this machine is not paired"));
+        assert_eq!(words, "this machine is not paired\n  octobackup-agent --help tells how it is used.");
+        let words = in_words(&Error::new(Code::Unreachable, "backup:8735"));
+        assert!(words.contains("8735 of the server") && !words.contains("445"), "{words}");
+    }
 
     #[test]
     fn a_server_without_a_port_gets_the_usual_one() {

@@ -26,6 +26,10 @@ pub fn job(command: &JobCommand) -> Ended {
         JobCommand::Show(args) => show(&args.server, &client(&args.server)?.get(&path(&args.name, ""))?, details),
         JobCommand::Pause(args) => change(args, "/pause"),
         JobCommand::Resume(args) => change(args, "/resume"),
+        JobCommand::Dismiss(args) => {
+            let answer = client(&args.server)?.post(&path(&args.name, "/dismiss"), &json!({"plan": args.plan}))?;
+            show(&args.server, &answer, |_| {})
+        }
         JobCommand::Remove(args) => {
             client(&args.server)?.delete(&path(&args.name, ""))?;
             Ok(exit::COMPLETE)
@@ -155,6 +159,7 @@ fn details(job: &Value) {
         ("Schedule", text(&spec["schedule"])),
         ("Next", if spec["paused"] == true { "paused".to_owned() } else { time(&job["next_slot"]) }),
         ("Last run", text(&job["last_run"]["outcome"])),
+        ("Dismissed", text(&job["dismissed_plan"])),
         ("Revision", text(&job["revision"])),
     ] {
         if !value.is_empty() {

@@ -43,6 +43,7 @@ fn ended(command: &Command) -> Ended {
         Command::Run(args) => run::run(args),
         Command::Runs(args) => run::runs(args),
         Command::Report(args) => run::report(args),
+        Command::Log(args) => run::log(args),
         Command::Cancel(args) => run::cancel(args),
         Command::Schedule(args) => job::schedule(args),
         Command::Digest(args) => notify::digest(args),

@@ -1,15 +1,20 @@
-//! `octobackup run`, `runs`, `report` and `cancel`.
+//! `octobackup run`, `runs`, `report`, `log` and `cancel`.
 
-use super::args::{ReportArgs, RunArgs, RunIdArgs, RunsArgs};
+use super::args::{LogArgs, ReportArgs, RunArgs, RunIdArgs, RunsArgs};
 use super::table::table;
 use super::{Ended, client, rows, show, text, time, zone_named};
 use crate::exit;
 use crate::listeners::{print, report_as_json};
 use octo_server::api::{Client, escaped};
 use octo_server::report::{Told, html, news};
+use octo_server::service::PAGE_MAX;
 use octo_server::{Once, Refusal, units};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// For more lines of a log.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Starts a run, and waits for its end. Stopping the wait does not stop the run.
 pub fn run(args: &RunArgs) -> Ended {
@@ -94,6 +99,28 @@ pub fn runs(args: &RunsArgs) -> Ended {
         let headings = ["RUN", "JOB", "OUTCOME", "STARTED", "TOOK", "FILES", "COPIED", "PROBLEMS", "WHY"];
         table(&headings, &cells.collect::<Vec<_>>());
     })
+}
+
+/// What a run told, up to now or up to its end.
+pub fn log(args: &LogArgs) -> Ended {
+    let client = client(&args.server)?;
+    let mut after = 0;
+    loop {
+        let part = client.get(&format!("/runs/{}/log?after={after}&limit={PAGE_MAX}", args.run))?;
+        let lines = rows(&part["lines"]);
+        for line in lines {
+            let level = if line["level"] == "info" { String::new() } else { format!("{}: ", text(&line["level"])) };
+            let plain = || format!("{}  {level}{}", text(&line["at"]), text(&line["text"]));
+            print(&if args.server.json { line.to_string() } else { plain() });
+        }
+        after = part["next"].as_u64().unwrap_or(after);
+        if lines.is_empty() {
+            if part["is_over"] == true || !args.follow {
+                return Ok(exit::COMPLETE);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
 }
 
 /// Stops a run, or takes it out of the queue.

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -106,6 +107,44 @@ fn the_command_line_works_from_elsewhere_with_a_token_file_over_tls() {
     server.ask(&["token", "list"]).ends(0).says("elsewhere");
     server.ask(&["token", "remove", "elsewhere"]).ends(0);
     elsewhere(&["runs"], &trusted).ends(3).says("not known");
+}
+
+/// An authority of the house and a certificate that it signed, as an administrator makes them. The server's file holds both.
+fn certificate_of_the_house(world: &World, name: &str) -> String {
+    let script = format!(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=House' -keyout {name}-house.key -out {name}-house.pem
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj '/CN={name}' -keyout {name}.key -out {name}.csr
+        printf 'subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n' > {name}.ext
+        openssl x509 -req -days 2 -in {name}.csr -CA {name}-house.pem -CAkey {name}-house.key -CAcreateserial -extfile {name}.ext -out {name}.crt
+        cat {name}.crt {name}-house.pem > {name}.pem"
+    );
+    let output = Command::new("sh").args(["-euc", &script]).current_dir(world.path("")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    world.path(&format!("{name}-house.pem")).display().to_string()
+}
+
+#[test]
+fn a_server_shows_the_certificate_of_the_house_and_refuses_a_key_that_is_not_its() {
+    let world = World::new();
+    let (house, other) = (certificate_of_the_house(&world, "backup"), certificate_of_the_house(&world, "other"));
+    let settings = |certificate: &str, key: &str| {
+        let [certificate, key] = [certificate, key].map(|file| world.path(file));
+        format!("[http]\nlisten = \"127.0.0.1:0\"\ncertificate = {certificate:?}\nkey = {key:?}\n")
+    };
+    let config = world.path("wrong.toml");
+    fs::write(&config, format!("data_dir = {:?}\n{}", world.path("wrong"), settings("backup.pem", "other.key")))
+        .unwrap();
+    world.run(&["serve".as_ref(), "--config".as_ref(), config.as_os_str()]).ends(2).says("other.key");
+    let mut server = Server::start_with(&world, &settings("backup.pem", "backup.key"), &[]);
+    let url = server.hears("answers at ");
+    let token = world.path("token").display().to_string();
+    server.ask(&["token", "add", "elsewhere", &token, "--role", "viewer", "--days", "1"]).ends(0);
+    let runs = |ca: &str| {
+        let args = ["runs", "--url", &url, "--token-file", &token, "--ca-file", ca].map(OsString::from);
+        finish(world.program(&args.each_ref().map(OsString::as_os_str)).spawn().unwrap())
+    };
+    runs(&house).ends(0);
+    runs(&other).ends(3).says("certificate");
 }
 
 #[test]

@@ -110,6 +110,9 @@ fn a_copy_is_private_whole_and_never_written_over_anything() {
     assert_eq!(names.len(), 2, "no lock, no journal, no link for the first administrator: {names:?}");
     back_up(&copy).ends(2).says("exists already");
     back_up(&world.path("data/copy")).ends(2).says("inside the data directory");
+    std::os::unix::fs::symlink(world.path("data"), world.path("link")).unwrap();
+    back_up(&world.path("link/copy")).ends(2).says("inside the data directory");
+    back_up(&world.path("copy/../data/copy")).ends(2).says("inside the data directory");
     back_up(&world.path("nowhere/copy")).ends(2).says("No such file");
     // What a copy that was cut off left behind has no name that anybody would use.
     fs::create_dir(world.path("next.unfinished")).unwrap();

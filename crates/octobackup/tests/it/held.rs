@@ -1,6 +1,8 @@
 //! Deletions that wait for a person.
 
+use crate::server::{Server, add};
 use crate::world::World;
+use serde_json::Value;
 use std::fs;
 
 /// Many files, mirrored; then most of them gone.
@@ -74,4 +76,29 @@ fn a_dry_run_says_what_would_be_held() {
     let world = mostly_gone();
     world.sync(&["-n"]).ends(4).says("- f00 (held)").says("would wait for approval");
     world.held(&[]).ends(0).says("Nothing waits");
+}
+
+#[test]
+fn held_deletions_are_dismissed_and_approved_through_the_server() {
+    let world = World::new();
+    for n in 0..30 {
+        fs::write(world.src().join(format!("f{n}")), "x").unwrap();
+    }
+    let server = Server::start(&world);
+    add(&server, &[]).ends(0);
+    server.ask(&["run", "demo"]).ends(0);
+    for n in 0..25 {
+        fs::remove_file(world.src().join(format!("f{n}"))).unwrap();
+    }
+    server.ask(&["run", "demo"]).ends(4).says("held").says("octobackup job dismiss demo");
+    assert_eq!(world.mirror().len(), 30);
+    let id = server.json(&["runs"])[0]["id"].to_string();
+    let report: Value = serde_json::from_str(&server.ask(&["report", &id, "--json"]).stdout).unwrap();
+    let plan = report["held_plan"].as_str().unwrap();
+    server.ask(&["job", "dismiss", "demo", "0123456789ab"]).ends(2).says(plan);
+    server.ask(&["job", "dismiss", "demo", plan]).ends(0);
+    server.ask(&["job", "show", "demo"]).ends(0).says("Dismissed").says(plan);
+    assert_eq!(world.mirror().len(), 30);
+    server.ask(&["run", "demo", "--approve", plan]).ends(0);
+    world.assert_mirrored();
 }

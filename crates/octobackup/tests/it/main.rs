@@ -20,6 +20,7 @@ mod outage;
 mod posix;
 mod reparse;
 mod restore;
+mod run_log;
 mod secrets;
 mod server;
 mod share;

@@ -116,7 +116,7 @@ pub fn add(server: &Server<'_>, options: &[&str]) -> Ran {
 }
 
 /// Much to copy, slowly.
-fn add_slow(server: &Server<'_>) {
+pub fn add_slow(server: &Server<'_>) {
     for n in 0..12_u8 {
         fs::write(server.world.src().join(format!("f{n:02}")), vec![n; 1 << 20]).unwrap();
     }
@@ -185,6 +185,8 @@ fn a_server_that_is_killed_in_mid_run_says_so_and_goes_on() {
     let run = server.newest_run(|run| run["state"] == "finished" && run["reason"] == "recovery");
     assert_eq!(run["outcome"], "succeeded");
     assert_eq!(server.json(&["runs"])[1]["outcome"], "interrupted");
+    server.ask(&["log", "1"]).ends(0).says("+ f00").says("error: ended: interrupted");
+    server.ask(&["log", "2", "--follow"]).ends(0).says("run 2 of demo begins").says("ended: succeeded");
     assert_same(&world.mirror(), &tree(&world.src()));
 }
 
@@ -361,27 +363,6 @@ fn a_share_is_mirrored_on_a_schedule_with_a_stored_password() {
     server.newest_run(|run| run["state"] == "finished");
     server.ask(&["run", "fs"]).ends(3).says("refused the user name or password");
     assert_eq!(server.json(&["runs", "--limit", "1"])[0]["reason"], "manual");
-}
-
-#[test]
-fn held_deletions_are_approved_through_the_server() {
-    let world = World::new();
-    for n in 0..30 {
-        fs::write(world.src().join(format!("f{n}")), "x").unwrap();
-    }
-    let server = Server::start(&world);
-    add(&server, &[]).ends(0);
-    server.ask(&["run", "demo"]).ends(0);
-    for n in 0..25 {
-        fs::remove_file(world.src().join(format!("f{n}"))).unwrap();
-    }
-    server.ask(&["run", "demo"]).ends(4).says("held");
-    assert_eq!(world.mirror().len(), 30);
-    let id = server.json(&["runs"])[0]["id"].to_string();
-    let report: Value = serde_json::from_str(&server.ask(&["report", &id, "--json"]).stdout).unwrap();
-    let plan = report["held_plan"].as_str().unwrap();
-    server.ask(&["run", "demo", "--approve", plan]).ends(0);
-    world.assert_mirrored();
 }
 
 #[test]

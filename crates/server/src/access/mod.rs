@@ -20,7 +20,7 @@ use std::fmt;
 pub enum Role {
     /// Look at everything but the audit log, users and tokens.
     Viewer,
-    /// Also start, cancel and approve runs, and pause jobs.
+    /// Also start, cancel and approve runs, dismiss held deletions, and pause jobs.
     Operator,
     /// Everything.
     Administrator,

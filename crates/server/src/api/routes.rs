@@ -48,6 +48,13 @@ pub(super) struct ProblemsPage {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct LogPage {
+    after: Option<u64>,
+    limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Count {
     count: Option<usize>,
 }
@@ -64,6 +71,13 @@ pub(super) struct Zone {
 struct JobChange {
     revision: i64,
     spec: JobSpec,
+}
+
+/// Held deletions, by the id of their plan.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dismissed {
+    plan: String,
 }
 
 /// Where a credential is tried; every job's share, if left out.
@@ -189,6 +203,17 @@ pub(super) async fn resume_job(State(service): State<Service>, from: From, Name(
     told(service, StatusCode::OK, move |service| service.pause_job(&caller(from), &name, false)).await
 }
 
+/// Of held deletions nobody is to be told again.
+pub(super) async fn dismiss(
+    State(service): State<Service>,
+    from: From,
+    Name(name): Name,
+    Sent(bytes): Sent,
+) -> Response {
+    let dismiss = move |service: &Service| service.dismiss(&caller(from), &name, &body::<Dismissed>(&bytes)?.plan);
+    told(service, StatusCode::OK, dismiss).await
+}
+
 pub(super) async fn start_run(
     State(service): State<Service>,
     from: From,
@@ -241,6 +266,11 @@ pub(super) async fn problems(
     let list =
         move |service: &Service| service.problems(id(&run)?, page.after.unwrap_or(0), page.limit.unwrap_or(PAGE));
     told(service, StatusCode::OK, list).await
+}
+
+pub(super) async fn run_log(State(service): State<Service>, Name(run): Name, Asked(page): Asked<LogPage>) -> Response {
+    let read = move |service: &Service| service.run_log(id(&run)?, page.after.unwrap_or(0), page.limit.unwrap_or(PAGE));
+    told(service, StatusCode::OK, read).await
 }
 
 pub(super) async fn cancel_run(State(service): State<Service>, from: From, Name(run): Name) -> Response {

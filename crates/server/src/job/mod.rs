@@ -55,6 +55,8 @@ pub struct Job {
     pub revision: i64,
     /// The mirror last seen at the target: how a disk that is not mounted is noticed.
     pub target_id: Option<String>,
+    /// Held deletions that a person has dismissed, and of which nobody is told again: the id of their plan.
+    pub dismissed_plan: Option<String>,
     /// Every slot up to this moment has its record.
     pub slots_until: Moment,
     /// When it was made.

@@ -25,7 +25,18 @@ pub fn news(told: &Told, zone: &TimeZone) -> String {
     if told.mended > 0 {
         let _ = writeln!(out, "  {} of the run before are gone", count(told.mended.unsigned_abs(), "problem"));
     }
-    if out.is_empty() { out } else { format!("\nSince the last run\n{out}") }
+    let out = if out.is_empty() { out } else { format!("\nSince the last run\n{out}") };
+    out + &held(told)
+}
+
+/// What can be done about held deletions.
+fn held(told: &Told) -> String {
+    let Some(plan) = told.report.held_plan.as_ref().filter(|_| !told.report.dry_run) else { return String::new() };
+    let job = &told.run.job;
+    format!(
+        "\nThe deletions that are held\n  octobackup run {job} --approve {plan}    deletes them\n  \
+         octobackup job dismiss {job} {plan}    keeps them, and tells nobody of them again\n"
+    )
 }
 
 fn since(example: &ToldExample, zone: &TimeZone) -> String {

@@ -8,13 +8,15 @@ use crate::journal::{Level, Note};
 use crate::launch::{Launch, blank_report};
 use crate::live::Stop;
 use crate::notify;
-use crate::refusal::Refusal;
+use crate::refusal::{Kind, Refusal};
 use crate::run::{Ended, Reason, Run};
+use crate::run_log::RunLog;
 use crate::schedule::retry_after_secs;
 use crate::shared::Shared;
 use crate::store::failing::{self, Met};
 use crate::store::jobs;
 use crate::store::runs::{self, NewRun};
+use crate::units::{count, duration, size};
 use octo_core::report::Cause;
 use octo_core::{Cancel, Code, Event, Monitor, Outcome, Problem, RelPath, RunReport};
 use serde_json::json;
@@ -37,14 +39,16 @@ impl Task {
     /// Runs, and writes down how it ended.
     pub(super) fn work(self) {
         self.note_begin();
-        let watcher = Watcher { task: &self, problems: Mutex::default() };
+        let watcher = Watcher { task: &self, problems: Mutex::default(), log: self.begin_log() };
         let (report, target_id) = catch_unwind(AssertUnwindSafe(|| self.make(&watcher)))
-            .unwrap_or_else(|_| Err(Refusal::new(crate::refusal::Kind::Internal, "the program has a defect: a panic")))
+            .unwrap_or_else(|_| Err(Refusal::new(Kind::Internal, "the program has a defect: a panic")))
             .unwrap_or_else(|refusal| (self.failed(&refusal), None));
-        let problems = watcher.problems.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Watcher { problems, log, .. } = watcher;
+        let problems = problems.into_inner().unwrap_or_else(PoisonError::into_inner);
         // What cannot be written now (the disk is full) is noticed by the next look: a row without a thread gets its end.
-        if let Err(refusal) = self.finish(report, target_id.as_deref(), &problems) {
-            self.shared.note(&Note::trouble(&refusal.of_job(&self.job.spec.name)));
+        match self.finish(report, target_id.as_deref(), &problems) {
+            Ok(ended) => log.iter().for_each(|log| self.log_end(log, &ended)),
+            Err(refusal) => self.shared.note(&Note::trouble(&refusal.of_job(&self.job.spec.name))),
         }
         self.shared.live.end(self.run.id);
         self.shared.nudge();
@@ -54,6 +58,46 @@ impl Task {
         let (run, job) = (self.run.id, &self.job.spec.name);
         let note = Note::info("run-begins", format!("run {run} of {job} begins"));
         self.shared.note(&note.with("job", job.as_str()).with("run", run).with("reason", json!(self.run.reason)));
+    }
+
+    /// The log with its first lines. A run without one is better than none.
+    fn begin_log(&self) -> Option<RunLog> {
+        let (shared, run, spec) = (&self.shared, &self.run, &self.job.spec);
+        let log = RunLog::open(shared.store.folder(), run.id, shared.clock.clone());
+        if let Err(error) = &log {
+            let why = Refusal::new(Kind::Internal, format!("run {} has no log: {error}", run.id));
+            shared.note(&Note::trouble(&why.of_job(&spec.name)));
+        }
+        let log = log.ok()?;
+        let asked_by = if run.asked_by.is_empty() { String::new() } else { format!(", asked for by {}", run.asked_by) };
+        log.tell(Level::Info, &format!("run {} of {} begins{asked_by}", run.id, spec.name));
+        log.tell(Level::Info, &format!("from {} to {}", spec.source, spec.target));
+        for wish in run.once.in_words() {
+            log.tell(Level::Info, &format!("for this run only: {wish}"));
+        }
+        Some(log)
+    }
+
+    fn log_end(&self, log: &RunLog, (report, outcome): &(RunReport, Ended)) {
+        let level = match outcome {
+            Ended::Succeeded => Level::Info,
+            Ended::Warnings | Ended::Held | Ended::Cancelled => Level::Warning,
+            Ended::Failed | Ended::Interrupted => Level::Error,
+        };
+        for because in &report.held_because {
+            log.tell(Level::Warning, &format!("deletions are held, because {because}"));
+        }
+        for remark in &report.remarks {
+            log.tell(Level::Info, remark);
+        }
+        let counts = &report.counts;
+        let (copied, deleted) = (count(counts.created + counts.replaced, "file"), count(counts.deleted, "file"));
+        let (bytes, problems) = (size(counts.copied_bytes), count(counts.problems, "problem"));
+        let took = duration(report.duration_ms);
+        log.tell(
+            level,
+            &format!("ended: {outcome} after {took}; {copied} copied ({bytes}), {deleted} deleted, {problems}"),
+        );
     }
 
     fn note_end(&self, report: &RunReport, outcome: Ended) {
@@ -107,7 +151,13 @@ impl Task {
         report
     }
 
-    fn finish(&self, mut report: RunReport, target_id: Option<&str>, problems: &[Problem]) -> Result<(), Refusal> {
+    /// Writes down how it ended; tells that.
+    fn finish(
+        &self,
+        mut report: RunReport,
+        target_id: Option<&str>,
+        problems: &[Problem],
+    ) -> Result<(RunReport, Ended), Refusal> {
         let (shared, run) = (&self.shared, &self.run);
         let now = shared.now();
         let was_stopped = if report.outcome == Outcome::Cancelled { shared.live.why_stopped(run.id) } else { None };
@@ -140,11 +190,11 @@ impl Task {
                 Ended::Interrupted => recover::pick_up(db, run, now)?,
                 _ => self.retry(db, &report, now)?,
             };
-            notify::tell_run(db, run, outcome, goes_on, now)
+            notify::tell_run(db, run, told_as(db, run, outcome, &report)?, goes_on, now)
         })?;
         self.note_end(&report, outcome);
         shared.nudge_postman();
-        Ok(())
+        Ok((report, outcome))
     }
 
     /// Queues the next try, where it may help and none waits already. Whether one is on its way.
@@ -177,10 +227,25 @@ impl Task {
     }
 }
 
+/// The outcome that people are told of: held deletions that somebody has dismissed are no news. Others end the dismissal.
+fn told_as(db: &rusqlite::Connection, run: &Run, outcome: Ended, report: &RunReport) -> Result<Ended, Refusal> {
+    let looked_everywhere = matches!(outcome, Ended::Succeeded | Ended::Warnings | Ended::Held);
+    let dismissed = jobs::by_id(db, run.job_id)?.and_then(|job| job.dismissed_plan);
+    if run.once.dry_run || !looked_everywhere || dismissed.is_none() {
+        return Ok(outcome);
+    }
+    if report.held_plan != dismissed {
+        jobs::set_dismissed_plan(db, run.job_id, None)?;
+        return Ok(outcome);
+    }
+    Ok(outcome.without_held(report.counts.problems > 0))
+}
+
 /// Listens to the engine.
 struct Watcher<'a> {
     task: &'a Task,
     problems: Mutex<Vec<Problem>>,
+    log: Option<RunLog>,
 }
 
 impl Monitor for Watcher<'_> {
@@ -190,6 +255,9 @@ impl Monitor for Watcher<'_> {
             if problems.len() < PROBLEMS_KEPT_MAX {
                 problems.push((*problem).clone());
             }
+        }
+        if let Some(log) = &self.log {
+            log.event(event);
         }
         // Changes may be millions; the mirror itself records them. A dry run is there to be read.
         if !matches!(event, Event::Change(_)) || self.task.run.once.dry_run {

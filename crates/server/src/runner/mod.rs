@@ -18,6 +18,7 @@ use crate::job::{Job, Policy};
 use crate::live::Stop;
 use crate::refusal::Refusal;
 use crate::run::{Reason, Run, State};
+use crate::run_log;
 use crate::schedule::Window;
 use crate::service::holds;
 use crate::shared::Shared;
@@ -91,7 +92,9 @@ impl Runner {
             return Ok(());
         }
         *next = now + PRUNE_EVERY;
-        store::prune::prune(&self.shared.store, self.shared.now())
+        let store = &self.shared.store;
+        store::prune::prune(store, self.shared.now())?;
+        run_log::forget(store.folder(), || store.read(store::runs::ids))
     }
 
     /// Waits for the end of all runs that were started.

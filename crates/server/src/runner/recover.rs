@@ -1,9 +1,11 @@
 //! Runs that nobody works on get their end, and are picked up again.
 
+use crate::journal::Level;
 use crate::launch::{Once, blank_report};
 use crate::notify;
 use crate::refusal::Refusal;
 use crate::run::{Ended, Reason, Run, State};
+use crate::run_log::RunLog;
 use crate::shared::Shared;
 use crate::store::runs::{self, NewRun};
 use octo_core::{Outcome, RunReport};
@@ -31,6 +33,9 @@ pub fn reap(shared: &Shared) -> Result<(), Refusal> {
             }
             Ok(())
         })?;
+        if let Ok(log) = RunLog::open(shared.store.folder(), run.id, shared.clock.clone()) {
+            log.tell(Level::Error, "ended: interrupted; the server died or was killed, what was copied stays");
+        }
         shared.nudge_postman();
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! A copy is a data directory: database, key, and what agents and browsers know this server by. It gets its name only when
 //! all of it is on the disk, so that what has the name is whole. Nothing that exists is ever written to.
 
+use super::answers::Answer;
 use super::{Caller, Service, conflict, unlocked};
 use crate::job::Job;
 use crate::moment::Moment;
@@ -15,6 +16,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The setting that tells of the last copy.
 const LAST: &str = "last-backup";
@@ -23,6 +25,8 @@ const FOLDERS: [&str; 2] = ["agents", "tls"];
 /// A copy that is older than this is not the one that somebody would want.
 const AGE_MAX_DAYS: i64 = 8;
 const DAY_SECS: i64 = 86_400;
+/// Mirrors that take longer than this are told as hanging. Disks that sleep wake up sooner.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// A copy of the server's own data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,7 +68,9 @@ impl Service {
             return Err(wrong("it must be an absolute path, such as /media/usb/octobackup-2026-08-04"));
         }
         let data = self.shared.store.folder();
-        if path.starts_with(data) {
+        // As the disk sees it: links and `..` lead elsewhere than they look.
+        let real = |path: &Path| path.canonicalize().map_err(|e| wrong(&format!("{}: {e}", path.display())));
+        if real(parent)?.starts_with(real(data)?) {
             return Err(wrong("a copy inside the data directory is lost with it"));
         }
         if path.symlink_metadata().is_ok() {
@@ -124,17 +130,21 @@ impl Service {
         }
         findings.push(finding("disk of the data directory", space(shared.store.folder())));
         findings.push(finding("copy of the server's own data", recent(last.as_deref(), shared.now())));
-        findings.extend(jobs.iter().map(|job| finding(&format!("mirror of {}", job.spec.name), mirror(job))));
+        let question = |job: Job| -> (String, Box<dyn FnOnce() -> Answer + Send>) {
+            (format!("mirror of {}", job.spec.name), Box::new(move || mirror(&job)))
+        };
+        let answers = shared.asked.all(jobs.into_iter().map(question).collect(), ANSWER_WITHIN);
+        findings.extend(answers.into_iter().map(|(about, answer)| finding(&about, answer)));
         Ok(findings)
     }
 }
 
-fn finding(about: &str, found: Result<String, String>) -> Finding {
+fn finding(about: &str, found: Answer) -> Finding {
     let is_well = found.is_ok();
     Finding { about: about.to_owned(), is_well, detail: found.unwrap_or_else(|why| why) }
 }
 
-fn space(folder: &Path) -> Result<String, String> {
+fn space(folder: &Path) -> Answer {
     let space = DiskTarget::open(folder, DiskOptions::default()).and_then(|disk| disk.space());
     let space = space.map_err(|e| e.to_string())?;
     let free = crate::units::size(space.free_bytes);
@@ -144,7 +154,7 @@ fn space(folder: &Path) -> Result<String, String> {
     Ok(format!("{free} are free"))
 }
 
-fn recent(last: Option<&str>, now: Moment) -> Result<String, String> {
+fn recent(last: Option<&str>, now: Moment) -> Answer {
     let how = "make one with: octobackup backup FOLDER";
     let last = last.and_then(|text| serde_json::from_str::<Last>(text).ok());
     let Last { at, folder } = last.ok_or_else(|| format!("there is none; {how}"))?;
@@ -155,7 +165,7 @@ fn recent(last: Option<&str>, now: Moment) -> Result<String, String> {
 }
 
 /// Whether what is at a job's target is the mirror that was last seen there.
-fn mirror(job: &Job) -> Result<String, String> {
+fn mirror(job: &Job) -> Answer {
     let target = job.spec.target_path().map_err(|e| e.to_string())?;
     let Some(known) = &job.target_id else { return Ok("there was no run yet".to_owned()) };
     let found = DiskTarget::open(&target, DiskOptions::default()).and_then(|disk| octo_mirror::target_id(&disk));

@@ -87,17 +87,24 @@ fn one_job(
     until: Moment,
 ) -> Result<DigestJob, Refusal> {
     let in_time = |at: Option<Moment>| at.is_some_and(|at| at > since && at <= until);
-    let mut ended = runs::list_of(db, job.id, RUNS_MAX)?;
+    let mut ended = runs::since(db, job.id, since, RUNS_MAX)?;
     ended.retain(|run| in_time(run.finished_at) && !run.once.dry_run);
     let (is_overdue, last_good_at) = overdue(db, job, max_age, until)?;
-    let slots = slots::list(db, job.id, Some(until.plus_secs(1)), 500)?;
-    let not_run = slots.into_iter().take_while(|slot| slot.due_at > since).filter(|slot| slot.run.is_none());
-    let not_run: Vec<NotRun> =
-        not_run.take(SLOTS_MAX as usize).map(|slot| NotRun { due_at: slot.due_at, why: slot.why }).collect();
+    let slots = slots::without_run(db, job.id, since, until, SLOTS_MAX)?;
+    let not_run: Vec<NotRun> = slots.into_iter().map(|slot| NotRun { due_at: slot.due_at, why: slot.why }).collect();
     let runs = u32::try_from(ended.len()).unwrap_or(u32::MAX);
     let last = ended.into_iter().next();
-    let light = light(is_overdue, job.spec.paused, last.as_ref().and_then(|run| run.outcome), &not_run);
-    let why = if job.spec.paused && light != Light::Paused { "it is paused".to_owned() } else { String::new() };
+    let is_dismissed = job.dismissed_plan.is_some();
+    let outcome = last.as_ref().and_then(|run| {
+        let outcome = run.outcome?;
+        Some(if is_dismissed { outcome.without_held(run.problems > 0) } else { outcome })
+    });
+    let light = light(is_overdue, job.spec.paused, outcome, &not_run);
+    let why = match (job.spec.paused && light != Light::Paused, is_dismissed) {
+        (true, _) => "it is paused".to_owned(),
+        (false, true) => "deletions that somebody dismissed are held".to_owned(),
+        (false, false) => String::new(),
+    };
     // A paused job says so once, not for each of its slots.
     let not_run = if job.spec.paused { Vec::new() } else { not_run };
     Ok(DigestJob { name: job.spec.name.clone(), light, why, last, runs, last_good_at, not_run })

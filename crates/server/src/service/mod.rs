@@ -5,6 +5,7 @@
 //! transaction. Secrets go in and never come out.
 
 mod access;
+mod answers;
 mod apply;
 mod backup;
 mod credentials;
@@ -16,6 +17,7 @@ mod page;
 mod runs;
 
 pub use access::{LoggedOn, NewToken, UserView};
+pub use answers::Asked;
 pub use apply::{Change, Field, What, Wish};
 pub use backup::{Backup, Finding};
 pub use credentials::Tested;
@@ -23,7 +25,7 @@ pub(crate) use credentials::unlocked;
 pub use hosts::{HostView, Invitation};
 pub use jobs::{JobView, Upcoming};
 pub use page::{ByName, PAGE};
-pub use runs::RunView;
+pub use runs::{LogPart, RunView};
 
 use crate::job::{JobSpec, Policy};
 use crate::moment::Moment;

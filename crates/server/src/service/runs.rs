@@ -1,15 +1,16 @@
 //! Runs: asked for, watched, cancelled, looked at afterwards.
 
 use super::jobs::find;
-use super::{Caller, PAGE_MAX, Service, conflict};
+use super::{Caller, JobView, PAGE_MAX, Service, conflict};
 use crate::launch::Once;
 use crate::live::Stop;
-use crate::refusal::Refusal;
+use crate::refusal::{Kind, Refusal};
 use crate::report::{EXAMPLES_MAX, Past, Told, ToldCause, unusual};
 use crate::run::{Ended, Reason, Run, State};
+use crate::run_log;
 use crate::runner::cancelled;
 use crate::store::runs::{self, NewRun, StoredProblem};
-use crate::store::{audit, failing};
+use crate::store::{audit, failing, jobs};
 use octo_core::RunReport;
 use serde::Serialize;
 use serde_json::Value;
@@ -25,6 +26,16 @@ pub struct RunView {
     pub run: Run,
     /// The last progress it told, while it runs.
     pub progress: Option<Value>,
+}
+
+/// Some lines of a run's log.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogPart {
+    /// They, and where the next ones begin.
+    #[serde(flatten)]
+    pub part: run_log::Part,
+    /// No more lines will come than there are now.
+    pub is_over: bool,
 }
 
 impl Service {
@@ -117,10 +128,41 @@ impl Service {
         })
     }
 
+    /// Lines of its log, from the offset `after` on. A run that waits has none yet.
+    pub fn run_log(&self, id: i64, after: u64, limit: u32) -> Result<LogPart, Refusal> {
+        // Asked before the file is read: what is over gets no more lines.
+        let is_over = self.run(id)?.run.state == State::Finished && !self.shared.live.has(id);
+        let limit = limit.clamp(1, PAGE_MAX) as usize;
+        let part = run_log::read(self.shared.store.folder(), id, after, limit);
+        let part = part.map_err(|e| Refusal::new(Kind::Internal, format!("the log of run {id}: {e}")))?;
+        Ok(LogPart { part, is_over })
+    }
+
     /// Problems of a run, from the `after`th on.
     pub fn problems(&self, id: i64, after: i64, limit: u32) -> Result<Vec<StoredProblem>, Refusal> {
         self.run(id)?;
         self.shared.store.read(|db| runs::problems(db, id, after, limit.min(PAGE_MAX)))
+    }
+
+    /// The deletions that a job holds stay held, and nobody is told of them again until they are others.
+    pub fn dismiss(&self, caller: &Caller, job: &str, plan: &str) -> Result<JobView, Refusal> {
+        let now = self.shared.now();
+        self.shared.store.change(|db| {
+            let job = find(db, job)?;
+            let name = &job.spec.name;
+            let superseded = |waits: String| format!("it was superseded, or never was; the plan that waits is {waits}");
+            let wrong = match runs::held_plan(db, job.id)? {
+                Some(waits) if waits == plan => None,
+                Some(waits) => Some(superseded(waits)),
+                None => Some(format!("no deletions of {name} wait for approval")),
+            };
+            if let Some(why) = wrong {
+                return Err(Refusal::field("plan", format!("{plan:?}: {why}")));
+            }
+            jobs::set_dismissed_plan(db, job.id, Some(plan))?;
+            audit::add(db, now, &caller.name, "job.dismiss", name, plan)
+        })?;
+        self.job(job)
     }
 
     /// Stops a run, or takes it out of the queue. The next run goes on from where it stopped.

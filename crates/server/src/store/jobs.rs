@@ -5,7 +5,7 @@ use crate::moment::Moment;
 use crate::refusal::Refusal;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-const COLUMNS: &str = "id, revision, spec, target_id, slots_until, created_at, changed_at";
+const COLUMNS: &str = "id, revision, spec, target_id, slots_until, created_at, changed_at, dismissed_plan";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<(Job, String)> {
     let job = Job {
@@ -16,6 +16,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(Job, String)> {
         slots_until: row.get(4)?,
         created_at: row.get(5)?,
         changed_at: row.get(6)?,
+        dismissed_plan: row.get(7)?,
     };
     Ok((job, row.get(2)?))
 }
@@ -56,11 +57,20 @@ pub fn change(db: &Connection, job: &Job, spec: &JobSpec, now: Moment) -> Result
     let same_target = job.spec.target == spec.target;
     let same_slots = job.spec.schedule == spec.schedule && job.spec.policy.time_zone == spec.policy.time_zone;
     let target_id = job.target_id.as_ref().filter(|_| same_target);
+    let dismissed_plan = job.dismissed_plan.as_ref().filter(|_| same_target);
     let slots_until = if same_slots { job.slots_until } else { now };
-    let sql = "UPDATE job SET name = ?2, spec = ?3, revision = revision + 1, target_id = ?4, slots_until = ?5, changed_at = ?6
-               WHERE id = ?1";
+    let sql = "UPDATE job SET name = ?2, spec = ?3, revision = revision + 1, target_id = ?4, slots_until = ?5, changed_at = ?6,
+               dismissed_plan = ?7 WHERE id = ?1";
     let spec_text = serde_json::to_string(spec)?;
-    db.prepare_cached(sql)?.execute(params![job.id, spec.name, spec_text, target_id, slots_until, now])?;
+    db.prepare_cached(sql)?.execute(params![
+        job.id,
+        spec.name,
+        spec_text,
+        target_id,
+        slots_until,
+        now,
+        dismissed_plan
+    ])?;
     Ok(())
 }
 
@@ -73,6 +83,12 @@ pub fn set_slots_until(db: &Connection, id: i64, until: Moment) -> Result<(), Re
 /// The mirror that is at the job's target.
 pub fn set_target_id(db: &Connection, id: i64, target_id: &str) -> Result<(), Refusal> {
     db.prepare_cached("UPDATE job SET target_id = ?2 WHERE id = ?1")?.execute(params![id, target_id])?;
+    Ok(())
+}
+
+/// The held deletions of which nobody is to be told again.
+pub fn set_dismissed_plan(db: &Connection, id: i64, plan: Option<&str>) -> Result<(), Refusal> {
+    db.prepare_cached("UPDATE job SET dismissed_plan = ?2 WHERE id = ?1")?.execute(params![id, plan])?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use octo_core::path::bytes_to_text;
 use octo_core::{Problem, RunReport};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 const COLUMNS: &str = "id, job, job_name, reason, attempt, once, asked_by, state, outcome, ignores_blackouts, queued_at, \
      not_before, started_at, finished_at, duration_ms, copied_files, copied_bytes, deleted_files, problems";
@@ -113,6 +114,12 @@ pub fn get(db: &Connection, id: i64) -> Result<Option<Run>, Refusal> {
     Ok(db.prepare_cached(&format!("SELECT {COLUMNS} FROM run WHERE id = ?1"))?.query_row([id], read).optional()?)
 }
 
+/// All that are remembered.
+pub fn ids(db: &Connection) -> Result<BTreeSet<i64>, Refusal> {
+    let mut statement = db.prepare_cached("SELECT id FROM run")?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
 /// All that wait or run, the oldest first.
 pub fn unfinished(db: &Connection) -> Result<Vec<Run>, Refusal> {
     let sql = format!("SELECT {COLUMNS} FROM run WHERE state != 'finished' ORDER BY id");
@@ -132,6 +139,21 @@ pub fn list(db: &Connection, job: Option<&str>, before: Option<i64>, limit: u32)
 pub fn list_of(db: &Connection, job: i64, limit: u32) -> Result<Vec<Run>, Refusal> {
     let sql = format!("SELECT {COLUMNS} FROM run WHERE job = ?1 ORDER BY id DESC LIMIT ?2");
     Ok(db.prepare_cached(&sql)?.query_map(params![job, limit], read)?.collect::<Result<_, _>>()?)
+}
+
+/// The newest of a job down to the first that ended at `since` or before; those that have not ended, too.
+pub fn since(db: &Connection, job: i64, since: Moment, limit: u32) -> Result<Vec<Run>, Refusal> {
+    let sql = format!("SELECT {COLUMNS} FROM run WHERE job = ?1 ORDER BY id DESC LIMIT ?2");
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut found = Vec::new();
+    for run in statement.query_map(params![job, limit], read)? {
+        let run = run?;
+        if run.finished_at.is_some_and(|at| at <= since) {
+            break;
+        }
+        found.push(run);
+    }
+    Ok(found)
 }
 
 /// The newest finished run of a job.
@@ -178,6 +200,15 @@ pub fn report(db: &Connection, id: i64) -> Result<Option<RunReport>, Refusal> {
     let mut statement = db.prepare_cached("SELECT report FROM run WHERE id = ?1")?;
     let text: Option<Option<String>> = statement.query_row([id], |row| row.get(0)).optional()?;
     Ok(text.flatten().map(|text| serde_json::from_str(&text)).transpose()?)
+}
+
+/// The deletions that a job held when it last looked everywhere: the id of their plan.
+pub fn held_plan(db: &Connection, job: i64) -> Result<Option<String>, Refusal> {
+    let sql = "SELECT report FROM run WHERE job = ?1 AND outcome IN ('succeeded', 'warnings', 'held')
+               AND once NOT LIKE '%\"dry_run\":true%' ORDER BY id DESC LIMIT 1";
+    let text: Option<Option<String>> = db.prepare_cached(sql)?.query_row([job], |row| row.get(0)).optional()?;
+    let report: Option<RunReport> = text.flatten().map(|text| serde_json::from_str(&text)).transpose()?;
+    Ok(report.and_then(|report| report.held_plan))
 }
 
 /// Adds the problems of a run.

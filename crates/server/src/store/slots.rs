@@ -2,7 +2,7 @@
 
 use crate::moment::Moment;
 use crate::refusal::Refusal;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
 /// One slot.
@@ -40,12 +40,23 @@ pub fn count(db: &Connection, job: i64, after: Moment, until: Moment, count_max:
     Ok(db.prepare_cached(sql)?.query_row(params![job, after, until, count_max], |row| row.get(0))?)
 }
 
+/// Those in `(after, until]` that have no run, the newest first.
+pub fn without_run(db: &Connection, job: i64, after: Moment, until: Moment, limit: u32) -> Result<Vec<Slot>, Refusal> {
+    let sql = "SELECT due_at, fate, why, run, noticed_at FROM slot
+               WHERE job = ?1 AND due_at > ?2 AND due_at <= ?3 AND run IS NULL ORDER BY due_at DESC LIMIT ?4";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map(params![job, after, until, limit], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The newest first; those due before `before`.
 pub fn list(db: &Connection, job: i64, before: Option<Moment>, limit: u32) -> Result<Vec<Slot>, Refusal> {
     let sql = "SELECT due_at, fate, why, run, noticed_at FROM slot WHERE job = ?1 AND due_at < ?2 ORDER BY due_at DESC LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map(params![job, before.unwrap_or(Moment(i64::MAX)), limit], |row| {
-        Ok(Slot { due_at: row.get(0)?, fate: row.get(1)?, why: row.get(2)?, run: row.get(3)?, noticed_at: row.get(4)? })
-    })?;
+    let rows = statement.query_map(params![job, before.unwrap_or(Moment(i64::MAX)), limit], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Slot> {
+    Ok(Slot { due_at: row.get(0)?, fate: row.get(1)?, why: row.get(2)?, run: row.get(3)?, noticed_at: row.get(4)? })
 }

@@ -27,6 +27,7 @@ administrator PUT    /api/v1/jobs/{name}
 administrator DELETE /api/v1/jobs/{name}
 operator      POST   /api/v1/jobs/{name}/pause
 operator      POST   /api/v1/jobs/{name}/resume
+operator      POST   /api/v1/jobs/{name}/dismiss
 operator      POST   /api/v1/jobs/{name}/runs
 viewer        GET    /api/v1/jobs/{name}/slots
 viewer        GET    /api/v1/runs
@@ -35,6 +36,7 @@ viewer        GET    /api/v1/runs/{id}/report
 viewer        GET    /api/v1/runs/{id}/told
 viewer        GET    /api/v1/runs/{id}/page
 viewer        GET    /api/v1/runs/{id}/problems
+viewer        GET    /api/v1/runs/{id}/log
 operator      POST   /api/v1/runs/{id}/cancel
 viewer        GET    /api/v1/runs/{id}/events
 viewer        GET    /api/v1/credentials

@@ -6,6 +6,7 @@ mod apply;
 mod digest;
 mod doors;
 mod fields;
+mod held;
 mod pages;
 mod recovery;
 mod report;

@@ -2,8 +2,9 @@
 
 use super::{
     APPLY_EXAMPLES, ApplyArgs, AuditArgs, BACKUP_EXAMPLES, BackupArgs, CredentialCommand, DIGEST_EXIT_CODES,
-    DefaultsArgs, DigestArgs, HostCommand, JobCommand, NOTIFY_EXAMPLES, NotifyCommand, ReportArgs, RunArgs, RunIdArgs,
-    RunsArgs, SELF_CHECK_EXIT_CODES, ScheduleArgs, ServeArgs, ServerArgs, TOKEN_EXAMPLES, TokenCommand, UserCommand,
+    DefaultsArgs, DigestArgs, HostCommand, JobCommand, LogArgs, NOTIFY_EXAMPLES, NotifyCommand, ReportArgs, RunArgs,
+    RunIdArgs, RunsArgs, SELF_CHECK_EXIT_CODES, ScheduleArgs, ServeArgs, ServerArgs, TOKEN_EXAMPLES, TokenCommand,
+    UserCommand,
 };
 use crate::args::EXIT_CODES;
 use clap::Subcommand;
@@ -23,6 +24,8 @@ pub enum ServerCommand {
     Runs(RunsArgs),
     /// Show the report of one of the server's runs
     Report(ReportArgs),
+    /// Show what one of the server's runs told, while it runs and afterwards
+    Log(LogArgs),
     /// Stop one of the server's runs, or take it out of the queue
     Cancel(RunIdArgs),
     /// Show when the server's jobs are due next

@@ -63,6 +63,8 @@ pub enum JobCommand {
     Pause(NamedArgs),
     /// Let a paused job go on
     Resume(NamedArgs),
+    /// Keep the deletions that the job holds held, and tell nobody of them again until they are others
+    Dismiss(DismissArgs),
     /// Remove a job; its mirror and its history stay
     Remove(NamedArgs),
     /// What became of the job's slots: run, late, skipped or missed, and why
@@ -157,6 +159,19 @@ pub struct NamedArgs {
     pub server: ServerArgs,
 }
 
+/// `octobackup job dismiss`.
+#[derive(Debug, Args)]
+pub struct DismissArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub name: String,
+    /// The plan, as the report of the run names it
+    #[arg(value_name = "PLAN")]
+    pub plan: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
 /// `octobackup run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -213,6 +228,19 @@ pub struct ReportArgs {
     /// Times by the clocks of this zone, such as Europe/Berlin
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub time_zone: String,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `octobackup log`.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// The run's number
+    #[arg(value_name = "RUN")]
+    pub run: i64,
+    /// Go on until the run ends
+    #[arg(short, long)]
+    pub follow: bool,
     #[command(flatten)]
     pub server: ServerArgs,
 }

@@ -141,13 +141,17 @@ fn parameter(name: &str, place: &str) -> Value {
             (json!({"type": "string"}), "Only those whose names sort after this one: the last one of the page before")
         }
         "after" => (whole, "From this one on, counted from 0"),
+        "after_offset" => (
+            json!({"type": "integer", "minimum": 0, "maximum": i64::MAX}),
+            "From this offset on: `next` of the part before",
+        ),
         "limit" => (small(0), "At most so many, 100 if not said; never more than 500"),
         "count" => (small(0), "At most so many"),
         "hours" => (small(0), "Of so many hours, 24 if not said"),
         "job" => (json!({"type": "string"}), "Of this job only"),
         _ => (json!({"type": "string"}), "By the clocks of this zone, as Europe/Berlin"),
     };
-    let shown = name.trim_end_matches("_moment").trim_end_matches("_name");
+    let shown = name.trim_end_matches("_moment").trim_end_matches("_name").trim_end_matches("_offset");
     let mut said = json!({"name": shown, "in": place, "required": place == "path", "schema": schema});
     if !text.is_empty() {
         said["description"] = text.into();

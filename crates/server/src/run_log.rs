@@ -1,0 +1,233 @@
+//! The log of a run: a file of its own in the data directory, one JSON object a line, for people who watch a run or want to
+//! know afterwards what it did when.
+//!
+//! A line is written whole and at once, so that a server that is killed leaves all that was told. It is bounded: of changes
+//! and problems only the first are told one by one; the mirror's own records have every change, and the report counts every
+//! problem. It must never fail a run: what cannot be written is not told. It holds what monitors are told, so no secret.
+
+use crate::events;
+use crate::journal::Level;
+use crate::moment::Moment;
+use crate::refusal::{Kind, Refusal};
+use crate::units::{count, size};
+use octo_core::report::Counts;
+use octo_core::{Clock, Event, Phase, Problem};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+const FOLDER: &str = "logs";
+const ENDING: &str = "jsonl";
+/// Told one by one, of each kind.
+const ITEMS_MAX: u32 = 5_000;
+/// After so much neither changes nor problems are told.
+const ITEMS_BYTES_MAX: u64 = 8 << 20;
+const TEXT_CHARS_MAX: usize = 8_000;
+/// A longer line is not ours.
+const LINE_BYTES_MAX: u64 = 64 << 10;
+const PROGRESS_EVERY: Duration = Duration::from_secs(60);
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// When.
+    pub at: Moment,
+    /// How much it matters.
+    pub level: Level,
+    /// In plain words.
+    pub text: String,
+}
+
+/// Some lines of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// In the order in which they were written.
+    pub lines: Vec<Line>,
+    /// Where the next part begins: an offset in bytes.
+    pub next: u64,
+}
+
+/// The log of a run that goes on.
+pub struct RunLog {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+struct State {
+    file: File,
+    bytes: u64,
+    changes: u32,
+    problems: u32,
+    next_progress: Duration,
+}
+
+fn path(data: &Path, run: i64) -> PathBuf {
+    data.join(FOLDER).join(run.to_string()).with_extension(ENDING)
+}
+
+impl RunLog {
+    /// Begins the log of a run, or goes on with it.
+    pub fn open(data: &Path, run: i64, clock: Arc<dyn Clock>) -> io::Result<RunLog> {
+        let path = path(data, run);
+        DirBuilder::new().mode(0o700).recursive(true).create(data.join(FOLDER))?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+        let bytes = file.metadata()?.len();
+        let mut last = [b'\n'];
+        if bytes > 0 {
+            file.read_exact_at(&mut last, bytes - 1)?;
+        }
+        if last != [b'\n'] {
+            // Whoever wrote it was killed: the next line is a line of its own.
+            file.write_all(b"\n")?;
+        }
+        let next_progress = clock.monotonic() + PROGRESS_EVERY;
+        let state = State { file, bytes, changes: 0, problems: 0, next_progress };
+        Ok(RunLog { clock, state: Mutex::new(state) })
+    }
+
+    /// One more line.
+    pub fn tell(&self, level: Level, text: &str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.write(&Line { at: Moment::now(&*self.clock), level, text: text.to_owned() });
+    }
+
+    /// Something happened in the run.
+    pub fn event(&self, event: &Event<'_>) {
+        let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *guard;
+        let has_room = state.bytes < ITEMS_BYTES_MAX;
+        let told = match event {
+            Event::Phase(phase) => Some((Level::Info, said(*phase).to_owned())),
+            Event::Change(change) => item(&mut state.changes, has_room, "changes are in the mirror's own records")
+                .map(|enough| (Level::Info, enough.unwrap_or_else(|| events::as_item(change)))),
+            Event::Problem(problem) => item(&mut state.problems, has_room, "problems are counted in the report")
+                .map(|enough| enough.map_or_else(|| described(problem), |enough| (Level::Warning, enough))),
+            Event::Progress { counts, planned_files, .. } => {
+                let now = self.clock.monotonic();
+                (now >= state.next_progress).then(|| {
+                    state.next_progress = now + PROGRESS_EVERY;
+                    (Level::Info, progress(counts, *planned_files))
+                })
+            }
+        };
+        if let Some((level, text)) = told {
+            state.write(&Line { at: Moment::now(&*self.clock), level, text });
+        }
+    }
+}
+
+impl State {
+    fn write(&mut self, line: &Line) {
+        let short = line.text.char_indices().nth(TEXT_CHARS_MAX).map(|(at, _)| line.text[..at].to_owned());
+        let line = Line { text: short.unwrap_or_else(|| line.text.clone()), ..*line };
+        if let Ok(mut bytes) = serde_json::to_vec(&line) {
+            bytes.push(b'\n');
+            if self.file.write_all(&bytes).is_ok() {
+                self.bytes += bytes.len() as u64;
+            }
+        }
+    }
+}
+
+/// Counts one more. `None`: it is not told; `Some(None)`: it is; else what is said instead of it and of all that follow.
+fn item(told: &mut u32, has_room: bool, elsewhere: &str) -> Option<Option<String>> {
+    if *told == u32::MAX {
+        return None;
+    }
+    if *told < ITEMS_MAX && has_room {
+        *told += 1;
+        return Some(None);
+    }
+    *told = u32::MAX;
+    Some(Some(format!("from here on, {elsewhere}, not in this log")))
+}
+
+fn said(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Check => "looks at source and target",
+        Phase::Copy => "lists both sides, and copies what differs",
+        Phase::Finish => "renames, copies what is left, tries locked files again",
+        Phase::Delete => "looks at what the source does not have any more",
+        Phase::Settle => "sets the folders' times, and writes everything down",
+    }
+}
+
+fn described(problem: &Problem) -> (Level, String) {
+    let level = match problem.code {
+        code if code.stops_run() => Level::Error,
+        code if code.is_note() => Level::Info,
+        _ => Level::Warning,
+    };
+    let (title, Problem { path, detail, .. }) = (problem.code.title(), problem);
+    let place = if path.is_root() { String::new() } else { format!("{path}: ") };
+    let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+    (level, format!("{place}{title}{detail}"))
+}
+
+fn progress(counts: &Counts, planned_files: u64) -> String {
+    let done = counts.created + counts.replaced;
+    let (done, planned) = (count(done, "file"), planned_files.max(done));
+    format!("copied {done} of {planned}, {}; {} as before", size(counts.copied_bytes), count(counts.unchanged, "file"))
+}
+
+/// Up to so many whole lines from an offset on. A log that is not there has none.
+pub fn read(data: &Path, run: i64, after: u64, limit: usize) -> io::Result<Part> {
+    let mut part = Part { lines: Vec::new(), next: after };
+    let mut file = match File::open(path(data, run)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(part),
+        file => file?,
+    };
+    if after > file.metadata()?.len() {
+        return Ok(part);
+    }
+    file.seek(SeekFrom::Start(after))?;
+    let mut reader = BufReader::new(file);
+    let mut bytes = Vec::new();
+    while part.lines.len() < limit {
+        bytes.clear();
+        let length = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes)? as u64;
+        let is_whole = bytes.last() == Some(&b'\n');
+        if !is_whole && length < LINE_BYTES_MAX {
+            break;
+        }
+        part.next += length;
+        part.lines.extend(serde_json::from_slice::<Line>(&bytes).ok());
+    }
+    Ok(part)
+}
+
+/// Removes the logs of runs that nobody remembers. `remembered` is asked after the logs were listed, so that one that begins
+/// meanwhile stays.
+pub fn forget(data: &Path, remembered: impl FnOnce() -> Result<BTreeSet<i64>, Refusal>) -> Result<(), Refusal> {
+    let failed = |error: io::Error| Refusal::new(Kind::Internal, format!("the logs of runs: {error}"));
+    let there = all(data).map_err(failed)?;
+    if there.is_empty() {
+        return Ok(());
+    }
+    let remembered = remembered()?;
+    let mut gone = there.into_iter().filter(|run| !remembered.contains(run));
+    gone.try_for_each(|run| std::fs::remove_file(path(data, run))).map_err(failed)
+}
+
+/// The runs that have a log.
+fn all(data: &Path) -> io::Result<Vec<i64>> {
+    let folder = data.join(FOLDER);
+    let mut runs = Vec::new();
+    if folder.exists() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let run = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<i64>().ok());
+            runs.extend(run.filter(|_| path.extension().is_some_and(|ending| ending == ENDING)));
+        }
+    }
+    Ok(runs)
+}
+
+#[cfg(test)]
+#[path = "run_log_tests.rs"]
+mod tests;
