@@ -97,6 +97,7 @@ pub const NOT_ON_WINDOWS: &[&str] = &[
     "run",
     "runs",
     "report",
+    "log",
     "cancel",
     "schedule",
     "digest",

@@ -1,7 +1,7 @@
 //! A Samba, a source on it, and sinks that keep everything.
 
 use octo_core::{
-    Entry, Error, FetchRequest, FetchSink, Kind, ListSink, Listed, Meta, Name, RelPath, Source, Stop, Timestamp,
+    Code, Entry, Error, FetchRequest, FetchSink, Kind, ListSink, Listed, Meta, Name, RelPath, Source, Stop, Timestamp,
 };
 use octo_smb::{Credentials, Password, SmbAddress, SmbOptions, SmbSource};
 use octo_testkit::samba::{Samba, SambaOptions};
@@ -23,6 +23,13 @@ pub fn credentials(user: &str) -> Credentials {
 /// Connects with the default options.
 pub fn connect(samba: &Samba, share: &str, user: &str) -> SmbSource {
     SmbSource::connect(address(samba, share), credentials(user), SmbOptions::default()).unwrap()
+}
+
+/// Connects with limits that are short on purpose, so that a busy machine may need several attempts.
+pub fn connect_in_time(address: SmbAddress, options: SmbOptions) -> SmbSource {
+    let connect = || SmbSource::connect(address.clone(), credentials("plain"), options.clone());
+    let timed_out = |tried: &Result<SmbSource, Error>| tried.as_ref().is_err_and(|e| e.code == Code::TimedOut);
+    (0..10).map(|_| connect()).find(|tried| !timed_out(tried)).expect("never in time").unwrap()
 }
 
 pub fn path(text: &str) -> RelPath {

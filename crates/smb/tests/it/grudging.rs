@@ -81,7 +81,7 @@ fn credits_are(message: &mut [u8], of: fn(u16, u16) -> u16) {
 fn through(proxy: &Proxy, fault: Fault) -> Result<(), Error> {
     proxy.set(fault);
     let address = SmbAddress::parse(&format!("//{}/public", proxy.addr)).unwrap().0;
-    let timeouts = Timeouts { reconnect: Duration::from_secs(10), ..limits(Duration::from_millis(500)) };
+    let timeouts = Timeouts { reconnect: Duration::from_secs(10), ..limits(Duration::from_secs(2)) };
     let options = SmbOptions { logon: Logon::Guest, timeouts, ..SmbOptions::default() };
     use_all(&SmbSource::connect(address, Credentials::default(), options)?)
 }
@@ -119,8 +119,7 @@ fn at_work_for(samba: &Samba, time: Duration, cancel: Cancel) -> (Proxy, SmbSour
     // Encrypted, the proxy would not see what is a read.
     let timeouts = limits(Duration::from_millis(400));
     let options = SmbOptions { timeouts, encrypt: Encrypt::Off, cancel, ..SmbOptions::default() };
-    let source = SmbSource::connect(address, credentials("plain"), options).unwrap();
-    (proxy, source)
+    (proxy, connect_in_time(address, options))
 }
 
 #[test]

@@ -19,12 +19,12 @@ fn options(reconnect_secs: u64) -> SmbOptions {
 }
 
 fn patient(samba: &Samba, reconnect_secs: u64) -> SmbSource {
-    SmbSource::connect(address(samba, "data"), credentials("plain"), options(reconnect_secs)).unwrap()
+    connect_in_time(address(samba, "data"), options(reconnect_secs))
 }
 
 fn through(proxy: &Proxy) -> SmbSource {
     let address = SmbAddress::parse(&format!("//{}/data", proxy.addr)).unwrap().0;
-    SmbSource::connect(address, credentials("plain"), options(20)).unwrap()
+    connect_in_time(address, options(20))
 }
 
 fn why(listed: Listed) -> Error {
