@@ -1,18 +1,19 @@
-//! `cargo xtask deb`: the Debian package. `--test` installs it in a fresh system, starts the server there as its unit would,
-//! asks it something, and removes it again.
+//! `cargo xtask deb`: the Debian package. `--test` boots a fresh system in a container, installs it there, lets systemd start, restart and
+//! stop the server, asks it something, and removes it again.
 
 use crate::{apt, shell};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What builds the package. Newer ones may lay it out in another way.
 const CARGO_DEB: &str = "3.8.0";
 /// The system that the package is for.
 const RELEASE: &str = "bookworm";
-/// A server that takes longer to start does not.
+/// A system or server that takes longer to start does not.
 const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Builds the package as it is given to people.
 pub fn build() -> Result<()> {
@@ -22,30 +23,44 @@ pub fn build() -> Result<()> {
     Ok(())
 }
 
-/// Tries the package, with the program as it is built for development.
+/// Tries the package, with the program as it is built for development: installed under a running systemd, the server starts by itself,
+/// works inside all the hardening of its unit, comes back when it is killed, and stops cleanly.
 pub fn test() -> Result<()> {
     apt::provide()?;
     apt::provide_for_deb()?;
     apt::require_root("deb --test")?;
-    let unit = shell::root().join("packaging/debian/octobackup.service");
     let package = package("dev")?;
     let root = Root::fresh()?;
-    let inside = root.path.join("octobackup.deb");
-    std::fs::copy(&package, &inside).context("copying the package")?;
-    shell::run(root.command("apt-get").args(["install", "-q", "-y", "--no-install-recommends", "/octobackup.deb"]))?;
+    std::fs::copy(&package, root.path.join("octobackup.deb")).context("copying the package")?;
+    let install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", "/octobackup.deb"];
+    // The booted system has no network of its own.
+    shell::run(root.command(install[0]).args(&install[1..]).arg("--download-only"))?;
+    let system = Booted::start(&root)?;
+    let asked = |words: &[&str]| shell::run(&mut system.command(words));
+    asked(&install)?;
     root.checks_out()?;
-    let server = Server::start(&root, &unit)?;
-    let asked = |args: &[&str]| shell::run(root.command("octobackup").args(args));
-    asked(&["job", "list"])?;
-    asked(&["job", "add", "doc", "/usr/share/doc/octobackup", "/var/lib/octobackup/mirror"])?;
-    asked(&["run", "doc"])?;
+    asked(&["systemctl", "is-active", "octobackup"])?;
+    asked(&["octobackup", "job", "list"])?;
+    asked(&["octobackup", "job", "add", "doc", "/usr/share/doc/octobackup", "/var/lib/octobackup/mirror"])?;
+    let run = system.command(&["octobackup", "run", "doc"]).output().context("running octobackup")?;
+    let report = String::from_utf8_lossy(&run.stdout).into_owned();
+    ensure!(run.status.success() && !report.contains("Remarks"), "the hardening takes something away: {report}");
     ensure!(root.path.join("var/lib/octobackup/mirror/manual/server.md").is_file(), "the mirror is not there");
-    asked(&["setup-link"])?;
-    server.stop()?;
-    shell::run(root.command("apt-get").args(["purge", "-q", "-y", "octobackup"]))?;
+    asked(&["octobackup", "setup-link"])?;
+    asked(&["systemctl", "kill", "--signal=KILL", "--kill-whom=main", "octobackup"])?;
+    system.waits_for("a killed server comes back", &["octobackup", "job", "show", "doc"])?;
+    asked(&["systemctl", "stop", "octobackup"])?;
+    let ended =
+        shell::output(&mut system.command(&["systemctl", "show", "--property=Result,ExecMainStatus", "octobackup"]))?;
+    let ended = String::from_utf8_lossy(&ended).into_owned();
+    ensure!(
+        ended.contains("Result=success") && ended.contains("ExecMainStatus=0"),
+        "the server did not stop cleanly: {ended}"
+    );
+    asked(&["apt-get", "purge", "-q", "-y", "octobackup"])?;
     ensure!(root.path.join("var/lib/octobackup/octobackup.db").is_file(), "the database is somebody's backup");
     ensure!(!root.path.join("etc/octobackup/octobackup.toml").exists(), "the settings stayed");
-    println!("the package installs, starts, works, stops and goes");
+    println!("the package installs, starts under systemd, works, comes back, stops and goes");
     Ok(())
 }
 
@@ -77,7 +92,7 @@ impl Root {
         let settings = root.path.with_extension("apt");
         std::fs::write(&settings, shell::output(Command::new("apt-config").args(["dump", "Acquire"]))?)?;
         let mut make = Command::new("mmdebstrap");
-        make.args(["--quiet", "--variant=minbase", RELEASE]).arg(&root.path);
+        make.args(["--quiet", "--variant=minbase", "--include=systemd-sysv,dbus", RELEASE]).arg(&root.path);
         make.arg(format!("--aptopt={}", settings.display()));
         let sources = Path::new("/etc/apt/sources.list.d/debian.sources");
         if sources.exists() {
@@ -90,8 +105,8 @@ impl Root {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new("chroot");
-        command.arg(&self.path).arg(program).env_clear().env("DEBIAN_FRONTEND", "noninteractive");
-        command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        command.arg(&self.path).arg(program);
+        in_debian(&mut command);
         command
     }
 
@@ -123,46 +138,63 @@ impl Drop for Root {
     }
 }
 
-/// The server in the fresh system, started as the unit says, without systemd.
-struct Server(Child);
+/// The fresh system, booted by its systemd in a container; powered off when it is dropped.
+struct Booted {
+    container: Child,
+    /// The first process in it.
+    init: u32,
+}
 
-impl Server {
-    fn start(root: &Root, unit: &Path) -> Result<Server> {
-        let unit = std::fs::read_to_string(unit)?;
-        let setting = |name: &str| {
-            let line = unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            line.with_context(|| format!("the unit has no {name}"))
-        };
-        let (user, run) = (setting("User")?, setting("RuntimeDirectory")?);
-        shell::run(root.command("install").args(["-d", "-o", user, "-g", user, &format!("/run/{run}")]))?;
-        let mut command = root.command("setpriv");
-        command.args(["--reuid", user, "--regid", user, "--init-groups", "--no-new-privs"]);
-        command.args(setting("ExecStart")?.split_whitespace());
-        let mut server = Server(command.spawn().context("starting the server")?);
-        let socket = root.path.join("run").join(run).join("octobackup.sock");
+impl Booted {
+    fn start(root: &Root) -> Result<Booted> {
+        let mut boot = Command::new("systemd-nspawn");
+        boot.args(["--quiet", "--boot", "--register=no", "--keep-unit", "--private-network", "--directory"]);
+        let nobody = || Stdio::null();
+        let container =
+            boot.arg(&root.path).stdin(nobody()).stdout(nobody()).spawn().context("starting systemd-nspawn")?;
+        let mut system = Booted { container, init: 0 };
         let begun = Instant::now();
-        while !socket.exists() {
-            if let Some(status) = server.0.try_wait()? {
-                bail!("the server ended at once: {status}");
-            }
-            ensure!(begun.elapsed() < PATIENCE, "the server does not answer");
-            std::thread::sleep(Duration::from_millis(50));
+        while system.init == 0 {
+            ensure!(begun.elapsed() < PATIENCE, "the fresh system does not boot");
+            std::thread::sleep(LOOK_EVERY);
+            let ours = system.container.id();
+            let children = std::fs::read_to_string(format!("/proc/{ours}/task/{ours}/children")).unwrap_or_default();
+            let is_init =
+                |id: &u32| std::fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|it| it == "systemd\n");
+            system.init = children.split_whitespace().filter_map(|id| id.parse().ok()).find(is_init).unwrap_or(0);
         }
-        Ok(server)
+        system.waits_for("the fresh system boots", &["systemctl", "is-active", "multi-user.target"])?;
+        Ok(system)
     }
 
-    /// As systemd does.
-    fn stop(mut self) -> Result<()> {
-        shell::run(Command::new("kill").args(["-TERM", &self.0.id().to_string()]))?;
-        let status = self.0.wait()?;
-        ensure!(status.success(), "the server ended with {status}");
+    /// These words as a command in it.
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--all", "--target", &self.init.to_string()]).args(words);
+        in_debian(&mut command);
+        command
+    }
+
+    fn waits_for(&self, what: &str, words: &[&str]) -> Result<()> {
+        let begun = Instant::now();
+        while !self.command(words).stdout(Stdio::null()).stderr(Stdio::null()).status()?.success() {
+            ensure!(begun.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+            std::thread::sleep(LOOK_EVERY);
+        }
+        println!("{what}");
         Ok(())
     }
 }
 
-impl Drop for Server {
+impl Drop for Booted {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        // To systemd-nspawn it means: power off.
+        let _ = Command::new("kill").args(["-TERM", &self.container.id().to_string()]).status();
+        let _ = self.container.wait();
     }
+}
+
+fn in_debian(command: &mut Command) {
+    command.env_clear().env("DEBIAN_FRONTEND", "noninteractive");
+    command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 }

@@ -28,7 +28,7 @@ usage: cargo xtask <chore>
                inodes for each
   windows [--release | --test]
                build the program for Windows; `--test` runs its tests under Wine
-  deb [--test] build the Debian package; `--test` installs and starts it in a fresh system
+  deb [--test] build the Debian package; `--test` installs it in a fresh system that systemd booted
   tidy         check the borders between crates, the paths named in documents, and sizes
   apt          install the Debian packages that tests and demo need, or print the command that does";
 
