@@ -20,6 +20,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("openssl", "makes certificates as administrators do"),
     ("attr", "getfattr and setfattr"),
     ("sqlite3", "runs the manual's recipes for what is recorded, as they are printed"),
+    ("strace", "lets the programs die, or find the disk full, at every single system call"),
     ("jq", "runs the manual's restore script as it is printed"),
     ("mount", "loop-mounts small disks, for the tests on full ones and on other filesystems"),
     ("e2fsprogs", "makes small disks with ext4"),

@@ -51,7 +51,10 @@ impl Shelf {
             *slot = open_records(root, purpose, false)?;
         }
         match slot.as_mut() {
-            Some(records) => work(records).map(Some),
+            Some(records) => {
+                let worked = work(records);
+                worked.map(Some).map_err(|error| records.judged(error))
+            }
             None => {
                 self.absent.store(true, Ordering::Release);
                 Ok(None)
@@ -118,7 +121,7 @@ fn open_records(root: &Root, purpose: Purpose, create: bool) -> Result<Option<Re
     let file = path(".octobackup/meta/meta.db");
     match open::place_of_file(root, &file, create) {
         Ok(None) => Ok(None),
-        Ok(Some(place)) => Records::open(&place, purpose).map(Some),
+        Ok(Some(place)) => Records::open(&place, purpose),
         Err(fault::IS_FOLDER) => Err(Error::new(Code::RecordsDamaged, format!("{file} is not a file"))),
         Err(fault) => Err(fault::target(fault, "opening", &file)),
     }

@@ -126,3 +126,8 @@ pub fn version(run: u64, place: &RelPath) -> RelPath {
 pub fn report(run: u64) -> RelPath {
     ours(&format!("reports/{run}.json"))
 }
+
+/// The report of one run, until it is written to its end.
+pub fn new_report(run: u64) -> RelPath {
+    ours(&format!("reports/{run}.json.new"))
+}

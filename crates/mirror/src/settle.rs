@@ -7,7 +7,7 @@ use crate::place::Placer;
 use crate::spill::Log;
 use crate::{files, layout};
 use octo_core::retention::{VersionedRun, to_prune};
-use octo_core::{Code, Error, Kind, RunReport, Target};
+use octo_core::{Code, Done, Error, Kind, RunReport, Target};
 
 /// Sets the times of folders, deepest first, now that nothing in them will change any more.
 pub fn folder_times(context: &Context<'_>, placer: &Placer<'_>, log: &Log) -> Result<(), Error> {
@@ -52,14 +52,15 @@ pub fn prune(context: &Context<'_>, placer: &Placer<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes the report with all problems beside the mirror.
+/// Writes the report with all problems beside the mirror: whole, or not at all.
 pub fn write_report(target: &dyn Target, report: &RunReport, problems: &Log) -> Result<(), Error> {
     let failed = |e: serde_json::Error| Error::new(Code::TargetFailed, e.to_string());
     let path = layout::report(report.run);
     let folder = path.parent().unwrap_or_default();
     files::ensure_folder(target, &folder)?;
-    target.remove_file(&path)?;
-    let file = target.create_file(&path)?;
+    let new = layout::new_report(report.run);
+    target.remove_file(&new)?;
+    let file = target.create_file(&new)?;
     let mut out = serde_json::to_vec(report).map_err(failed)?;
     out.pop();
     out.extend_from_slice(b",\"problems\":[");
@@ -76,5 +77,9 @@ pub fn write_report(target: &dyn Target, report: &RunReport, problems: &Log) -> 
     out.extend_from_slice(b"]}\n");
     file.write_at(at, &out)?;
     file.sync()?;
-    target.sync_folder(&folder)
+    drop(file);
+    match target.rename_over(&new, &path)? {
+        Done::Yes => target.sync_folder(&folder),
+        other => Err(Error::new(Code::TargetFailed, format!("{path} could not be put in place ({other:?})"))),
+    }
 }

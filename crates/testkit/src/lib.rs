@@ -11,4 +11,6 @@ pub mod recording;
 pub mod samba;
 pub mod source_faults;
 pub mod source_suite;
+#[cfg(target_os = "linux")]
+pub mod strace;
 pub mod tree;

@@ -5,18 +5,18 @@
 //! has it open is alone with it: a second opener gets [`Code::TargetBusy`].
 
 mod details;
+mod look;
 
 pub(crate) use details::{Detail, ObjectWriter, Sort};
 
 use octo_core::{Code, Error, LinkTarget, LinkType, Name, RelPath, Timestamp};
-use rusqlite::{CachedStatement, Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, Params, Row, params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row, params};
 use std::path::Path;
 use std::time::Duration;
 
 /// Raised with every change of the tables. A higher one in a file is from a newer program.
 const FORMAT: i64 = 2;
 
-const READING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 const WRITING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// `folder` and `name` together are the path; paths are bytes. `tag` is NULL for a POSIX link.
@@ -46,25 +46,30 @@ pub(crate) enum Purpose {
 pub(crate) struct Records {
     db: Connection,
     purpose: Purpose,
+    /// The files as they were when they were opened to be looked at.
+    seen: Option<look::Seen>,
 }
 
 impl Records {
-    /// Opens the database at `path`, a file that exists and may be empty. Who only looks, as a dry run does, touches
-    /// nothing and locks nobody out, unless a killed run left a log that has to be taken in first.
-    pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<Records, Error> {
-        let open = || {
-            let seen = match purpose {
-                Purpose::Looking => Records::look(path)?,
-                Purpose::Changing => None,
-            };
-            seen.map_or_else(|| Records::prepare(path), Ok)
-        };
-        open().map_err(|error| damage(&error))?
+    /// Opens the database at `path`, a file that exists and may be empty. What a killed run left in a log is taken in by
+    /// SQLite before anything is judged. Who only looks, as a dry run does, changes no file and locks nobody out; `None`
+    /// if nothing was ever recorded.
+    pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<Option<Records>, Error> {
+        match purpose {
+            Purpose::Looking => look::open(path),
+            Purpose::Changing => Records::prepare(path).map_err(|error| damage(&error))?.map(Some),
+        }
     }
 
     /// Whether it was opened for that, or for more.
     pub(crate) fn serves(&self, purpose: Purpose) -> bool {
         purpose == Purpose::Looking || self.purpose == Purpose::Changing
+    }
+
+    /// The error, or, where somebody else changed the files since they were opened to be looked at, that this is so: what
+    /// is read then need not fit together, and proves no damage.
+    pub(crate) fn judged(&self, error: Error) -> Error {
+        self.seen.as_ref().map_or(error.clone(), |seen| seen.judged(error))
     }
 
     fn prepare(path: &Path) -> rusqlite::Result<Result<Records, Error>> {
@@ -79,33 +84,19 @@ impl Records {
         db.pragma_update(None, "cell_size_check", true)?;
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
-        let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let format: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let format = format_of(&db)?;
         if format > FORMAT {
             return Ok(Err(newer(format)));
         }
-        change.execute_batch(SCHEMA)?;
-        change.execute_batch(details::SCHEMA)?;
-        change.pragma_update(None, "user_version", FORMAT)?;
-        change.commit()?;
-        Ok(Ok(Records { db, purpose: Purpose::Changing }))
-    }
-
-    /// `None` if there is more to do than to look: a log, or tables of an older program, and a medium that can be written.
-    fn look(path: &Path) -> rusqlite::Result<Option<Result<Records, Error>>> {
-        let has_log = path.with_extension("db-wal").exists();
-        let db = Connection::open_with_flags(uri(path) + "?immutable=1", READING | OpenFlags::SQLITE_OPEN_URI)?;
-        db.pragma_update(None, "trusted_schema", false)?;
-        db.pragma_update(None, "cell_size_check", true)?;
-        let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if format > FORMAT {
-            return Ok(Some(Err(newer(format))));
+        // On a full disk a database that is as it should be must open without a write.
+        if format < FORMAT {
+            let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            change.execute_batch(SCHEMA)?;
+            change.execute_batch(details::SCHEMA)?;
+            change.pragma_update(None, "user_version", FORMAT)?;
+            change.commit()?;
         }
-        let is_whole = format == FORMAT && !has_log;
-        if is_whole || Connection::open_with_flags(path, WRITING)?.is_readonly(MAIN_DB)? {
-            return Ok(Some(Ok(Records { db, purpose: Purpose::Looking })));
-        }
-        Ok(None)
+        Ok(Ok(Records { db, purpose: Purpose::Changing, seen: None }))
     }
 
     /// The link recorded at `path`.
@@ -291,11 +282,8 @@ fn split(path: &RelPath) -> (&[u8], &[u8]) {
     }
 }
 
-/// The path as SQLite takes it in a URI.
-fn uri(path: &Path) -> String {
-    let tame = |b: &u8| b.is_ascii_alphanumeric() || b"/._-".contains(b);
-    let escaped = |b: &u8| if tame(b) { char::from(*b).to_string() } else { format!("%{b:02X}") };
-    "file:".to_owned() + &path.as_os_str().as_encoded_bytes().iter().map(escaped).collect::<String>()
+fn format_of(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 fn newer(format: i64) -> Error {

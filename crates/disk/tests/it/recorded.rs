@@ -81,15 +81,21 @@ fn records_survive_without_a_checkpoint_and_with_one() {
     yard.target.record_name(&raw, b"the whole \xFF name").unwrap();
     yard.target.make_link(&p("link"), &junction(), MOMENT).unwrap();
     let root = yard.root.clone();
-    assert_eq!(code(open(&root).recorded_name(&raw)), Code::TargetBusy, "one program at a time");
+    assert_eq!(code(open(&root).record_name(&raw, b"other")), Code::TargetBusy, "one program at a time");
     let Yard { target, _temp, .. } = yard;
     // A killed process runs no destructor.
     std::mem::forget(target);
     let copy = _temp.path().join("copy");
     run("coreutils", "cp", &["-a", root.to_str().unwrap(), copy.to_str().unwrap()]);
+    let meta = copy.join(".octobackup/meta");
+    let files = || ["meta.db", "meta.db-wal"].map(|name| std::fs::read(meta.join(name)).unwrap());
+    let before = files();
     let after = open(&copy);
     assert_eq!(after.recorded_name(&raw).unwrap().unwrap(), b"the whole \xFF name");
     assert_eq!(after.read_link(&p("link")).unwrap(), Some(junction()));
+    drop(after);
+    assert_eq!((files(), std::fs::read_dir(&meta).unwrap().count()), (before, 2), "who looks changes nothing");
+    let after = open(&copy);
 
     // A name goes where its entry goes, folders that are not UTF-8 included.
     let moved = octo_core::RelPath::parse(b"g\xFE").unwrap();

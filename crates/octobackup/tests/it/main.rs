@@ -5,6 +5,7 @@
 mod access;
 mod agent;
 mod backup;
+mod calls;
 mod connection;
 mod doctor;
 mod fair;

@@ -7,6 +7,8 @@ mod digest;
 mod doors;
 mod fields;
 mod held;
+#[cfg(target_os = "linux")]
+mod kills;
 mod pages;
 mod recovery;
 mod report;

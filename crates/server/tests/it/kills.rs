@@ -1,0 +1,68 @@
+//! The server dies at single system calls that SQLite makes in its database: what was committed is there, and whole.
+
+use octo_server::store::{Store, settings};
+use octo_testkit::strace;
+use std::path::Path;
+use std::process::Command;
+
+/// Tells a child process where its database is.
+const ORDER: &str = "OCTO_DATABASE_ORDER";
+/// Enough changes of enough bytes that the log is taken into the database meanwhile.
+const CHANGES: usize = 40;
+const VALUE_BYTES: usize = 120_000;
+
+fn name(n: usize) -> String {
+    format!("setting-{n}")
+}
+
+fn value(n: usize) -> String {
+    format!("{n} ").repeat(VALUE_BYTES / 3)
+}
+
+/// Not a promise of its own: what a child process of the tests below does.
+#[test]
+#[expect(clippy::print_stdout, reason = "a child process tells its parent")]
+fn child() {
+    let Ok(place) = std::env::var(ORDER) else { return };
+    let Ok(store) = Store::open(Path::new(&place)) else { return };
+    for n in 0..CHANGES {
+        if store.change(|db| settings::put(db, &name(n), &value(n))).is_ok() {
+            println!("\ncommitted {n}");
+        }
+    }
+}
+
+fn child_of(place: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "kills::child", "--nocapture"]).env(ORDER, place);
+    command
+}
+
+fn for_samples(calls: &[&str], fate: &str, and_all_after: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let counted = strace::count(&child_of(&folder.path().join("counted")), calls, &folder.path().join("trace"));
+    for (call, count) in counted {
+        for k in strace::samples(count, std::process::id()) {
+            let place = folder.path().join(format!("{call}-{k}"));
+            let (_, said) = strace::with_fate(&child_of(&place), &call, fate, k, and_all_after);
+            let store = Store::open(&place);
+            let store = store.map_err(|e| format!("{fate} at {call} {k}: {e:?}")).unwrap();
+            assert_eq!(store.prove(), Ok(()), "{fate} at {call} {k}");
+            for n in said.lines().filter_map(|line| line.strip_prefix("committed ")?.parse().ok()) {
+                let there = store.read(|db| settings::get(db, &name(n))).unwrap();
+                assert!(there == Some(value(n)), "{fate} at {call} {k}: change {n} is lost");
+            }
+        }
+    }
+}
+
+#[test]
+fn killed_at_any_system_call_the_database_has_all_that_was_committed() {
+    for_samples(&["pwrite64", "ftruncate", "fdatasync", "fsync", "unlink"], "signal=SIGKILL", false);
+}
+
+#[test]
+fn a_disk_that_is_full_or_fails_costs_nothing_that_was_committed() {
+    for_samples(&["pwrite64", "ftruncate"], "error=ENOSPC", true);
+    for_samples(&["pwrite64", "fdatasync", "ftruncate"], "error=EIO", false);
+}
