@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
 use h2::client::SendRequest;
 use http::{Method, Request, StatusCode};
-use octo_core::Error;
+use octo_core::{Error, Timestamp};
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -36,6 +36,8 @@ pub(crate) struct Link {
     ended: AtomicBool,
     /// What the agent said of itself.
     pub introduction: Introduction,
+    /// When it said so.
+    introduced: Instant,
     /// How long the way there and back takes.
     pub round_trip: Duration,
 }
@@ -78,12 +80,14 @@ impl Link {
             gone,
             ended: AtomicBool::new(false),
             introduction: nobody,
+            introduced: Instant::now(),
             round_trip: Duration::ZERO,
         };
         let hello = Hello { version: env!("CARGO_PKG_VERSION").to_owned(), clock_ticks: crate::now().0 };
         let mut begun = Instant::now();
         let said: Introduction = within(carrier::HANDSHAKE_SECS, link.ask_json("hello", &hello)).await?;
         link.round_trip = begun.elapsed();
+        link.introduced = Instant::now();
         for _ in 0..ROUND_TRIPS {
             begun = Instant::now();
             let _: Introduction = within(carrier::HANDSHAKE_SECS, link.ask_json("hello", &hello)).await?;
@@ -97,6 +101,12 @@ impl Link {
             roots: said.roots.iter().map(|root| messages::printable(root)).collect(),
         };
         Ok(link)
+    }
+
+    /// What the agent's clock shows now, whatever ours has done since it was asked.
+    pub fn clock(&self) -> Timestamp {
+        let since = i64::try_from(self.introduced.elapsed().as_secs()).unwrap_or(i64::MAX);
+        Timestamp(self.introduction.clock_ticks).plus_secs(since)
     }
 
     /// Whether the connection has ended.

@@ -15,7 +15,7 @@ use crate::wire::{Answer, Order, fault};
 use octo_core::clock::GRACE;
 use octo_core::{
     Cancel, Code, Error, FetchRequest, FetchSink, LinkTarget, ListSink, Listed, RelPath, Source, SourceFeatures,
-    SourcePin,
+    SourcePin, Timestamp,
 };
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -214,6 +214,10 @@ impl Source for AgentSource {
             path: self.shape.path.clone(),
             volume: self.shape.volume.clone(),
         })
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        self.proven.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|link| link.clock())
     }
 
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {

@@ -6,6 +6,7 @@
 
 pub mod abilities;
 pub mod clock;
+pub mod clock_trust;
 pub mod entry;
 pub mod error;
 pub mod filter;

@@ -164,6 +164,11 @@ pub trait Source: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// What its own clock shows now; `None` if it cannot tell, or if it is our own clock. Cheap, and never waits.
+    fn clock(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// Things worth a line in the report that concern no single entry, such as a missing privilege. Asked once, after
     /// the last file.
     fn remarks(&self) -> Vec<String> {

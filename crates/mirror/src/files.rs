@@ -66,10 +66,12 @@ pub fn write_durable(target: &dyn Target, path: &RelPath, bytes: &[u8]) -> Resul
     }
 }
 
-/// Removes a folder of ours with all that is in it. Restartable: what is gone stays gone.
-pub fn remove_tree(target: &dyn Target, folder: &RelPath) -> Result<(), Error> {
+/// Removes a folder of ours with all that is in it. Restartable: what is gone stays gone. Tells how many bytes are free now:
+/// those of files that had no other name.
+pub fn remove_tree(target: &dyn Target, folder: &RelPath) -> Result<u64, Error> {
+    let mut freed_bytes = 0;
     if target.look(folder)?.is_none() {
-        return Ok(());
+        return Ok(0);
     }
     loop {
         let mut chunk = Chunk::default();
@@ -82,14 +84,16 @@ pub fn remove_tree(target: &dyn Target, folder: &RelPath) -> Result<(), Error> {
             // What cannot even be listed is still in it: an error, or whoever removes the folder above would try for ever.
             return match target.remove_folder(folder)? {
                 Done::NotEmpty => Err(Error::new(Code::TargetEntry, format!("{folder} cannot be emptied"))),
-                _ => Ok(()),
+                _ => Ok(freed_bytes),
             };
         }
-        for (name, kind) in chunk.0 {
+        for Entry { name, meta } in chunk.0 {
             let path = folder.join(&name);
-            match kind {
-                Kind::Folder => remove_tree(target, &path)?,
-                _ => drop(target.remove_file(&path)?),
+            if meta.kind == Kind::Folder {
+                freed_bytes += remove_tree(target, &path)?;
+            } else {
+                target.remove_file(&path)?;
+                freed_bytes += if meta.links <= 1 { meta.size_bytes } else { 0 };
             }
         }
     }
@@ -97,11 +101,11 @@ pub fn remove_tree(target: &dyn Target, folder: &RelPath) -> Result<(), Error> {
 
 /// Some of the names in a folder; a folder of ours may hold millions.
 #[derive(Default)]
-struct Chunk(Vec<(Name, Kind)>);
+struct Chunk(Vec<Entry>);
 
 impl ListSink for Chunk {
     fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
-        self.0.push((entry.name, entry.meta.kind));
+        self.0.push(entry);
         if self.0.len() < REMOVE_CHUNK { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 

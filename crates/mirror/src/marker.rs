@@ -1,6 +1,7 @@
 //! The marker: what makes a folder a mirror of ours, and the file that says whether a run is unfinished.
 
 use crate::{files, layout};
+use octo_core::clock_trust::ClockRecord;
 use octo_core::{Abilities, Code, Error, SourcePin, Target, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,9 @@ pub struct Marker {
     pub source: SourcePin,
     /// What the target could do when it was last probed.
     pub abilities: Abilities,
+    /// What the clock showed in earlier runs; none in mirrors of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockRecord>,
 }
 
 impl Marker {
@@ -45,6 +49,7 @@ impl Marker {
             job: None,
             source,
             abilities,
+            clock: None,
         })
     }
 

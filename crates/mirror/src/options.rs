@@ -51,6 +51,8 @@ pub struct RunOptions {
     pub target_label: String,
     /// Kept in the marker so that the job can be started again; without secrets.
     pub job: Option<String>,
+    /// The caller has watched the clock for long and believes it ([`octo_core::clock_trust`]).
+    pub clock_is_proven: bool,
     /// Threads that list and threads that copy, instead of what the source recommends.
     pub workers: Option<usize>,
 }
@@ -115,6 +117,7 @@ impl Default for RunOptions {
             source_label: String::new(),
             target_label: String::new(),
             job: None,
+            clock_is_proven: false,
             workers: None,
         }
     }

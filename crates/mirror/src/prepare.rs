@@ -7,8 +7,10 @@ use crate::context::Context;
 use crate::index::{self, Generation};
 use crate::marker::{Marker, RunOpen};
 use crate::order::NameOrder;
+use crate::settle::versioned_runs;
 use crate::spill::Pool;
 use crate::{files, layout, recover};
+use octo_core::clock_trust::{self, ClockRecord, Doubt};
 use octo_core::source::{ListSink, Listed};
 use octo_core::{Abilities, Code, Entry, Error, SourcePin, Target, Timestamp};
 use std::ops::ControlFlow;
@@ -26,6 +28,8 @@ pub struct Ready {
     pub suspect_since: Option<Timestamp>,
     /// A run that did not end.
     pub interrupted: Option<u64>,
+    /// Why the clock is not believed: nothing is removed for its age then.
+    pub doubt: Option<Doubt>,
     /// The index of the last run, if it may be used.
     pub index: Option<Generation>,
     /// Held until the run ends.
@@ -45,14 +49,14 @@ pub fn prepare(context: &Context<'_>, order: NameOrder, pool: &Arc<Pool>) -> Res
     // Another run may have ended, or begun the mirror, between the first look and the lock.
     let seen = Marker::read(context.target)?;
     let was_empty = judge(context, seen.as_ref(), &pin)?;
-    let marker = renew(context, seen, pin, abilities, was_empty)?;
+    let (marker, doubt) = renew(context, seen, pin, abilities, was_empty)?;
     let run = marker.next_run - 1;
     let open = RunOpen::read(context.target)?;
     let suspect_since = begin(context, run, open.as_ref())?;
-    recover::recover(context, &marker.abilities, open.as_ref().map(|open| open.run))?;
+    recover::recover(context, &marker.abilities, open.as_ref().map(|open| open.run), doubt.is_some())?;
     let index = recover::index(context, order, pool, run)?;
     let interrupted = open.map(|open| open.run);
-    Ok(Ready { marker, run, was_empty, suspect_since, interrupted, index, _lock: Some(lock) })
+    Ok(Ready { marker, run, was_empty, suspect_since, interrupted, doubt, index, _lock: Some(lock) })
 }
 
 /// A dry run reads what is there and writes nothing.
@@ -76,7 +80,8 @@ fn dry(
     let run = marker.next_run;
     let open = RunOpen::read(context.target)?;
     let suspect_since = open.as_ref().and_then(|open| open.suspects(&context.target.boot_id()));
-    Ok(Ready { marker, run, was_empty, suspect_since, interrupted: open.map(|open| open.run), index, _lock: None })
+    let interrupted = open.map(|open| open.run);
+    Ok(Ready { marker, run, was_empty, suspect_since, interrupted, doubt: None, index, _lock: None })
 }
 
 /// Whether this folder is the mirror that is meant. Tells whether it holds nothing at all.
@@ -139,7 +144,7 @@ fn renew(
     pin: SourcePin,
     abilities: Abilities,
     was_empty: bool,
-) -> Result<Marker, Error> {
+) -> Result<(Marker, Option<Doubt>), Error> {
     let is_new = seen.is_none();
     let mut marker = seen.map_or_else(|| Marker::new(pin.clone(), abilities.clone()), Ok)?;
     let reordered = marker.abilities.names.folds_case != abilities.names.folds_case;
@@ -156,9 +161,28 @@ fn renew(
     if context.options.release_brake {
         marker.braked_by = None;
     }
+    let doubt = judge_clock(context, &mut marker)?;
     marker.next_run += 1;
     marker.write(context.target)?;
-    Ok(marker)
+    Ok((marker, doubt))
+}
+
+/// Looks at the clock, and notes in the marker what it shows.
+fn judge_clock(context: &Context<'_>, marker: &mut Marker) -> Result<Option<Doubt>, Error> {
+    let now = context.clock.now();
+    if marker.clock.is_none() {
+        // A mirror of an older program: its last report says when it was last worked on, or its newest version.
+        let report = context.target.look(&layout::report(marker.next_run.saturating_sub(1)))?;
+        let versions = versioned_runs(context.target)?;
+        let seen =
+            report.map(|report| report.write_time).into_iter().chain(versions.iter().map(|run| run.written)).max();
+        marker.clock = seen.map(ClockRecord::last_seen);
+    }
+    let others = [context.source.clock(), Some(now).filter(|_| context.options.clock_is_proven)];
+    let (record, doubt) =
+        clock_trust::judge(marker.clock.as_ref(), now, &others.into_iter().flatten().collect::<Vec<_>>());
+    marker.clock = Some(record);
+    Ok(doubt)
 }
 
 /// Writes `run.open`. Tells from when on files are suspect.

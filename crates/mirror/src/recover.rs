@@ -14,11 +14,17 @@ use std::sync::Arc;
 const PART_SECS_MAX: i64 = 7 * 86_400;
 
 /// Clears staging, and takes back what an interrupted run left half done.
-pub fn recover(context: &Context<'_>, abilities: &Abilities, interrupted: Option<u64>) -> Result<(), Error> {
+/// Without a clock that is believed no part is too old.
+pub fn recover(
+    context: &Context<'_>,
+    abilities: &Abilities,
+    interrupted: Option<u64>,
+    clock_is_doubted: bool,
+) -> Result<(), Error> {
     if let Some(run) = interrupted.filter(|_| !abilities.hard_links) {
         put_names_back(context, run)?;
     }
-    clear_staging(context)
+    clear_staging(context, clock_is_doubted)
 }
 
 /// Without hard links a replaced name is missing for an instant: old content in `versions`, new content not yet in place.
@@ -53,12 +59,12 @@ fn put_names_back(context: &Context<'_>, run: u64) -> Result<(), Error> {
 }
 
 /// Removes everything temporary but parts that may still be gone on with.
-fn clear_staging(context: &Context<'_>) -> Result<(), Error> {
+fn clear_staging(context: &Context<'_>, clock_is_doubted: bool) -> Result<(), Error> {
     let target = context.target;
     for entry in files::list_small(target, &layout::tmp())? {
         let path = layout::tmp().join(&entry.name);
         if path == layout::parts() {
-            clear_parts(context)?;
+            clear_parts(context, clock_is_doubted)?;
         } else if entry.meta.kind == Kind::Folder {
             files::remove_tree(target, &path)?;
         } else {
@@ -69,7 +75,7 @@ fn clear_staging(context: &Context<'_>) -> Result<(), Error> {
 }
 
 /// A part needs both its data and its map, and somebody who cares.
-fn clear_parts(context: &Context<'_>) -> Result<(), Error> {
+fn clear_parts(context: &Context<'_>, clock_is_doubted: bool) -> Result<(), Error> {
     let target = context.target;
     let entries = files::list_small(target, &layout::parts())?;
     let limit = context.clock.now().plus_secs(-PART_SECS_MAX);
@@ -81,7 +87,7 @@ fn clear_parts(context: &Context<'_>) -> Result<(), Error> {
             _ => RelPath::root(),
         };
         let has_partner = entries.iter().any(|e| layout::parts().join(&e.name) == partner);
-        if !has_partner || entry.meta.write_time < limit {
+        if !has_partner || (entry.meta.write_time < limit && !clock_is_doubted) {
             target.remove_file(&layout::parts().join(&entry.name))?;
         }
     }

@@ -425,7 +425,7 @@ impl<'a> Run<'a> {
             marker.write(self.context.target)?;
         }
         if ended && marker.braked_by.is_none() && self.context.counts().held == 0 {
-            settle::prune(self.context, &self.placer)?;
+            settle::prune(self.context, &self.placer, self.ready.doubt.as_ref())?;
         }
         Ok(())
     }

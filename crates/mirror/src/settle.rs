@@ -6,7 +6,8 @@ use crate::context::Context;
 use crate::place::Placer;
 use crate::spill::Log;
 use crate::{files, layout};
-use octo_core::retention::{VersionedRun, to_prune};
+use octo_core::clock_trust::Doubt;
+use octo_core::retention::{KeepVersions, VersionedRun, to_prune};
 use octo_core::{Code, Done, Error, Kind, RunReport, Target};
 
 /// Sets the times of folders, deepest first, now that nothing in them will change any more.
@@ -32,9 +33,37 @@ pub fn folder_times(context: &Context<'_>, placer: &Placer<'_>, log: &Log) -> Re
     Ok(())
 }
 
-/// Removes the versions that are old enough. Each is first renamed away, so that none is ever half there.
-pub fn prune(context: &Context<'_>, placer: &Placer<'_>) -> Result<(), Error> {
+/// Removes the versions that are old enough, and says so. Each is first renamed away, so that none is ever half there. With a
+/// clock that is not believed none is.
+pub fn prune(context: &Context<'_>, placer: &Placer<'_>, doubt: Option<&Doubt>) -> Result<(), Error> {
+    let KeepVersions::Secs(keep_secs) = context.options.keep_versions else { return Ok(()) };
+    if let Some(doubt) = doubt {
+        context.remark(format!("no older version was removed for its age: {doubt}"));
+        return Ok(());
+    }
     let target = context.target;
+    let runs = versioned_runs(target)?;
+    files::ensure_folder(target, &layout::staging(placer.run))?;
+    let old = to_prune(&runs, context.options.keep_versions, context.clock.now());
+    let mut freed_bytes = 0;
+    for run in &old {
+        let away = layout::pruned(placer.run, *run);
+        placer.rename_new(&layout::versions_of(*run), &away)?;
+        freed_bytes += files::remove_tree(target, &away)?;
+    }
+    if let Some(oldest) = runs.iter().find(|run| old.first() == Some(&run.run)) {
+        context.remark(format!(
+            "the older versions of {} were removed, {freed_bytes} bytes: they are kept for {} days, and the oldest were of {} UTC",
+            if old.len() == 1 { "1 run".to_owned() } else { format!("{} runs", old.len()) },
+            keep_secs / 86_400,
+            oldest.written
+        ));
+    }
+    Ok(())
+}
+
+/// The runs that have versions, by their numbers.
+pub fn versioned_runs(target: &dyn Target) -> Result<Vec<VersionedRun>, Error> {
     let mut runs = Vec::new();
     for entry in files::list_small(target, &layout::versions())? {
         let number = std::str::from_utf8(entry.name.as_bytes()).ok().and_then(|n| n.parse().ok());
@@ -43,13 +72,7 @@ pub fn prune(context: &Context<'_>, placer: &Placer<'_>) -> Result<(), Error> {
         runs.push(VersionedRun { run: number, written });
     }
     runs.sort_unstable_by_key(|r| r.run);
-    files::ensure_folder(target, &layout::staging(placer.run))?;
-    for old in to_prune(&runs, context.options.keep_versions, context.clock.now()) {
-        let away = layout::pruned(placer.run, old);
-        placer.rename_new(&layout::versions_of(old), &away)?;
-        files::remove_tree(target, &away)?;
-    }
-    Ok(())
+    Ok(runs)
 }
 
 /// Writes the report with all problems beside the mirror: whole, or not at all.

@@ -33,8 +33,17 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
                 }
             };
             let Settings { recipe, target, once, .. } = settings;
-            let launch =
-                Launch { recipe, target, once, password, hub: None, known_target, pace: None, remember: &remember };
+            let launch = Launch {
+                recipe,
+                target,
+                once,
+                password,
+                hub: None,
+                known_target,
+                pace: None,
+                clock_is_proven: false,
+                remember: &remember,
+            };
             launch.run(&listeners, &clock, &cancel)?
         }
         Err(error) => {

@@ -30,6 +30,8 @@ pub struct Launch<'a> {
     pub known_target: Option<String>,
     /// The most bytes a second to read, instead of what the recipe says.
     pub pace: Option<Bandwidth>,
+    /// The server has watched the clock for long and believes it.
+    pub clock_is_proven: bool,
     /// Called with the mirror's id as soon as it has one, so that even a first run that is killed leaves a path that is
     /// known. Not called by a dry run.
     pub remember: &'a (dyn Fn(&str) + Sync),
@@ -93,6 +95,7 @@ impl Launch<'_> {
         octo_disk::marker_above(target)?;
         let mut options = run_options(recipe, target, once, self.known_target)?;
         options.bandwidth = self.pace.unwrap_or(options.bandwidth);
+        options.clock_is_proven = self.clock_is_proven;
         let source = match &recipe.origin {
             Origin::Agent { address } => open_agent(self.hub, address, cancel)?,
             _ => open_source(recipe, self.password, cancel)?,
@@ -137,6 +140,7 @@ fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option
         source_label: recipe.origin.label(),
         target_label: target.display().to_string(),
         job: Some(recipe.to_text()?),
+        clock_is_proven: false,
         workers: None,
     })
 }

@@ -109,6 +109,10 @@ impl<S: Source> Source for Recorded<S> {
         *self.lock().links.entry(path.clone()).or_default() += 1;
         self.inner.read_link(path)
     }
+    fn clock(&self) -> Option<Timestamp> {
+        self.inner.clock()
+    }
+
     fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {
         self.inner.snapshots()
     }

@@ -129,6 +129,10 @@ impl<S: Source> Source for FaultySource<S> {
     fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
         self.inner.read_link(path)
     }
+    fn clock(&self) -> Option<Timestamp> {
+        self.inner.clock()
+    }
+
     fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {
         self.inner.snapshots()
     }

@@ -205,13 +205,48 @@ fn versions_go_after_thirty_days_but_never_the_last_three() {
         pair.write("file", format!("{i}").as_bytes(), 1_000_000 + i);
         pair.run(&RunOptions::default());
     }
-    run_at(&pair, &RunOptions::default(), 29);
+    for days in [10, 20, 29] {
+        run_at(&pair, &RunOptions::default(), days);
+    }
     assert_eq!(versions(&pair), [1, 2, 3, 4, 5]);
     let report = run_at(&pair, &RunOptions::default(), 31);
     assert_eq!((report.outcome, versions(&pair)), (Outcome::Succeeded, vec![3, 4, 5]), "{report:#?}");
+    assert!(report.remarks.iter().any(|remark| remark.contains("2 runs were removed")), "{report:#?}");
     run_at(&pair, &RunOptions::default(), 3100);
     assert_eq!(versions(&pair), [3, 4, 5]);
     assert_eq!(before_run(&pair.target, 3).values().next().unwrap().content, b"2");
+}
+
+#[test]
+fn a_clock_that_jumped_removes_no_versions_and_what_it_recorded_blocks_nothing_later() {
+    let pair = Pair::new();
+    let change = |n: u64| pair.write("file", format!("{n}").as_bytes(), 1_000_000 + n);
+    for n in 1..=5 {
+        change(n);
+        pair.run(&RunOptions::default());
+    }
+    let says = |report: &RunReport, words: &str| report.remarks.iter().any(|remark| remark.contains(words));
+    for days in [365i64, 366, 367, -400, 800] {
+        change(2000 + days.unsigned_abs());
+        let report = run_at(&pair, &RunOptions::default(), days);
+        assert!(says(&report, "no older version was removed for its age"), "{days}: {report:#?}");
+    }
+    assert_eq!(versions(&pair).len(), 10);
+    // The clock is right again, and the ten go when they are old.
+    for days in [0, 10, 20, 29] {
+        let report = run_at(&pair, &RunOptions::default(), days);
+        assert!(!says(&report, "was removed for its age"), "{report:#?}");
+    }
+    assert_eq!(versions(&pair).len(), 10);
+    change(1);
+    run_at(&pair, &RunOptions::default(), 29);
+    let report = run_at(&pair, &RunOptions::default(), 31);
+    assert!(says(&report, "8 runs were removed"), "{report:#?}");
+    // The machine is off for two months. A clock that was watched for long, as a server's, or the source's, may vouch.
+    let report = run_at(&pair, &RunOptions::default(), 91);
+    assert!(says(&report, "Set the clock if it is wrong"), "{report:#?}");
+    let report = run_at(&pair, &RunOptions { clock_is_proven: true, ..RunOptions::default() }, 92);
+    assert!(!says(&report, "Set the clock"), "{report:#?}");
 }
 
 #[test]
@@ -231,7 +266,8 @@ fn a_wave_of_replacements_stops_pruning_and_deleting_until_it_is_released() {
         pair.run(&RunOptions::default());
     }
     fs::remove_file(pair.source.join("gone")).unwrap();
-    let held = run_at(&pair, &RunOptions::default(), 31);
+    let proven = RunOptions { clock_is_proven: true, ..RunOptions::default() };
+    let held = run_at(&pair, &proven, 31);
     assert_eq!((held.outcome, held.counts.held, versions(&pair).len()), (Outcome::Held, 1, 5), "{held:#?}");
     let approve = RunOptions { approve: held.held_plan, ..RunOptions::default() };
     assert_eq!(run_at(&pair, &approve, 31).counts.deleted, 1, "what is approved is deleted all the same");

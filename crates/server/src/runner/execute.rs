@@ -14,8 +14,8 @@ use crate::run_log::RunLog;
 use crate::schedule::retry_after_secs;
 use crate::shared::Shared;
 use crate::store::failing::{self, Met};
-use crate::store::jobs;
 use crate::store::runs::{self, NewRun};
+use crate::store::{self, jobs};
 use crate::units::{count, duration, size};
 use octo_core::report::Cause;
 use octo_core::{Cancel, Code, Event, Monitor, Outcome, Problem, RelPath, RunReport};
@@ -134,6 +134,7 @@ impl Task {
             hub: shared.hub.get(),
             known_target: job.target_id.clone(),
             pace: Some(self.policy.pace()?),
+            clock_is_proven: shared.store.read(|db| store::prune::clock_is_proven(db, shared.clock.now()))?,
             remember: &remember,
         };
         let clock = SystemClock::new(self.cancel.clone());

@@ -15,6 +15,7 @@ pub use recover::reap;
 pub(crate) use slots::next_slots;
 
 use crate::job::{Job, Policy};
+use crate::journal::{Level, Note};
 use crate::live::Stop;
 use crate::refusal::Refusal;
 use crate::run::{Reason, Run, State};
@@ -77,11 +78,13 @@ impl Runner {
     /// Does what is missing.
     pub fn activate(&self) -> Result<(), Refusal> {
         self.shared.live.stop_overdue(self.shared.clock.monotonic());
+        // Before anything is written down by a clock that may have jumped.
+        let pruned = self.prune();
         recover::reap(&self.shared)?;
         // What is wrong with one chore, or with one job, must not stop the others.
         let recorded = self.next_slots.record(&self.shared);
         let started = self.start();
-        recorded.and(started).and(self.prune())
+        recorded.and(started).and(pruned)
     }
 
     /// Forgets old history, once an hour.
@@ -93,7 +96,12 @@ impl Runner {
         }
         *next = now + PRUNE_EVERY;
         let store = &self.shared.store;
-        store::prune::prune(store, self.shared.now())?;
+        let pruned = store::prune::prune(store, self.shared.clock.now())?;
+        if let Some(words) = pruned.in_words() {
+            let note = Note::info("history-pruned", words);
+            let level = if pruned.doubt.is_some() { Level::Warning } else { note.level };
+            self.shared.note(&Note { level, ..note });
+        }
         run_log::forget(store.folder(), || store.read(store::runs::ids))
     }
 

@@ -8,7 +8,7 @@ use super::{Caller, Service, conflict, unlocked};
 use crate::job::Job;
 use crate::moment::Moment;
 use crate::refusal::{Kind, Refusal};
-use crate::store::{audit, credentials, jobs, settings};
+use crate::store::{audit, credentials, jobs, prune, settings};
 use octo_core::Target;
 use octo_disk::{DiskOptions, DiskTarget};
 use serde::{Deserialize, Serialize};
@@ -124,6 +124,9 @@ impl Service {
             shared.store.read(|db| Ok((jobs::list(db)?, credentials::list(db)?, settings::get(db, LAST)?)))?;
         let mut findings =
             vec![finding("database", shared.store.prove().map(|()| "every page and row is whole".into()))];
+        let doubt = shared.store.read(|db| prune::clock_doubt(db, shared.clock.now()))?;
+        let clock = doubt.map_or(Ok("it goes on from where it was".to_owned()), |doubt| Err(doubt.to_string()));
+        findings.push(finding("clock", clock));
         for credential in credentials {
             let opened = unlocked(shared, &credential.name).map(|_| "its password can be read".to_owned());
             findings.push(finding(&format!("credential {}", credential.name), opened.map_err(|e| e.to_string())));

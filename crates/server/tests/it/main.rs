@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails in no other way")]
 
 mod apply;
+mod clock;
 mod digest;
 mod doors;
 mod fields;

@@ -150,8 +150,13 @@ fn old_history_is_forgotten_but_not_the_last_good_run() {
     }
     assert_eq!((world.runs().len(), world.slots("a").len()), (3, 3));
     world.service.pause_job(&crate::world::me(), "a", true).unwrap();
-    let world = world.restarted_at("2026-06-01 12:00");
+    let mut world = world.restarted_at("2026-06-01 12:00");
     world.look_at("2026-06-01 12:00");
+    assert_eq!(world.runs().len(), 3, "a clock that jumped removes nothing");
+    for later in ["2026-06-05 12:00", "2026-06-09 12:00"] {
+        world = world.restarted_at(later);
+        world.look_at(later);
+    }
     let left = world.runs();
     assert_eq!((left.len(), left[0].outcome), (1, Some(Ended::Succeeded)));
     assert!(world.service.report(left[0].id).is_ok());
