@@ -114,6 +114,9 @@ codes! {
     /// The target cannot be used at all.
     TargetFailed, "target-failed", NextRun, true, "the target failed",
         "Check that the target's disk is mounted, writable and healthy.";
+    /// The mirror belongs to another account.
+    OtherOwner, "other-owner", Never, true, "the mirror belongs to another account",
+        "Run it as the account that the mirror belongs to, or give the whole mirror to the account that runs. Nothing was changed.";
     /// Another run works on this target.
     TargetBusy, "target-busy", NextRun, true, "another run works on this target",
         "Wait until it has ended. Each target has one run at a time.";

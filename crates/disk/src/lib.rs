@@ -31,7 +31,7 @@ mod windows;
 use windows as os;
 
 pub use options::{DiskOptions, Modes};
-pub use place::{marker_above, overlap};
+pub use place::{marker_above, may_be_unmounted, overlap};
 pub use source::LocalSource;
 pub use target::DiskTarget;
 

@@ -47,6 +47,15 @@ pub fn marker_above(target: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether `target` could be the empty folder below a disk that is not mounted: it is no mount point, and nothing is in it.
+pub fn may_be_unmounted(target: &Path) -> bool {
+    let is_empty = match std::fs::read_dir(target) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    is_empty && !filesystem::is_mount_point(target)
+}
+
 /// The part of a path that exists, without links.
 struct Existing {
     path: PathBuf,

@@ -121,7 +121,11 @@ fn open_records(root: &Root, purpose: Purpose, create: bool) -> Result<Option<Re
     let file = path(".octobackup/meta/meta.db");
     match open::place_of_file(root, &file, create) {
         Ok(None) => Ok(None),
-        Ok(Some(place)) => Records::open(&place, purpose),
+        // With its log.
+        Ok(Some(place)) => {
+            let opened = root.as_owner(|| Records::open(&place, purpose));
+            opened.map_err(|fault| fault::target(fault, "opening", &file))?
+        }
         Err(fault::IS_FOLDER) => Err(Error::new(Code::RecordsDamaged, format!("{file} is not a file"))),
         Err(fault) => Err(fault::target(fault, "opening", &file)),
     }

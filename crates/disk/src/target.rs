@@ -13,7 +13,7 @@ use crate::os::metadata::{self, Manner};
 use crate::os::root::Root;
 use crate::os::stat::Side;
 use crate::os::tree::{self, Spot};
-use crate::os::{Fault, Handle, fault, filesystem, lock, open, stat};
+use crate::os::{Fault, Handle, fault, filesystem, lock, open, owner, stat};
 use crate::records::Records;
 use crate::shelf::Shelf;
 use octo_core::{
@@ -48,7 +48,10 @@ pub struct DiskTarget {
 impl DiskTarget {
     /// Opens the folder at `path` as a target, and finds out what its filesystem can do.
     pub fn open(path: &Path, options: DiskOptions) -> Result<DiskTarget, Error> {
-        let failed = |fault: Fault| Error::new(open::open_code(fault), format!("opening {}: {fault}", path.display()));
+        let failed = |fault: Fault| {
+            let error = || Error::new(open::open_code(fault), format!("opening {}: {fault}", path.display()));
+            owner::refusal(fault, path).unwrap_or_else(error)
+        };
         let rights = open::Rights::take();
         let root = match Root::open_at(path) {
             Err(fault) if fault::is_missing(fault) && options.create => {
@@ -58,6 +61,7 @@ impl DiskTarget {
             Err(fault) if fault::is_missing(fault) => Root::absent(),
             other => other.map_err(failed)?,
         };
+        let root = owner::keep(root);
         let nearest = open::nearest_folder(path).map_err(failed)?;
         let volume = filesystem::number(&nearest).map_err(failed)?;
         let abilities = match open::find_abilities(&root) {
@@ -72,7 +76,7 @@ impl DiskTarget {
                     fault.to_string()
                 };
                 let what = format!("finding out what the filesystem of {} can do: {why}", path.display());
-                Error::new(open::open_code(fault), what)
+                owner::demand(&root).err().unwrap_or_else(|| Error::new(open::open_code(fault), what))
             })?,
         };
         let (shelf, manner, touched) = (Shelf::default(), Manner::default(), Mutex::default());
@@ -219,6 +223,7 @@ impl Target for DiskTarget {
     }
 
     fn lock(&self) -> Result<Box<dyn Send>, Error> {
+        owner::demand(&self.root)?;
         let lock = lock::take(&self.root)?;
         self.shelf.look_again();
         Ok(lock)
@@ -434,7 +439,9 @@ impl Target for DiskTarget {
         let failed = |fault| fault::target(fault, "setting the attributes of", path);
         let handle = self.open_for_metadata(path)?;
         let handle = handle.ok_or_else(|| Error::new(Code::TargetMoved, format!("{path}: it is gone, or a link")))?;
-        let leftovers = self.manner.set(&handle, metadata).map_err(failed)?;
+        // As the owner keeps it: root alone could use attributes that the owner can never change again.
+        let set = self.root.as_owner(|| self.manner.set(&handle, metadata));
+        let leftovers = set.map_err(failed)?.map_err(failed)?;
         let has_unseen = metadata.reparse.is_some() || metadata.posix.is_some() || !metadata.xattrs.is_empty();
         let in_records = if leftovers.is_empty() && !has_unseen {
             // Most mirrors record nothing; then there is nothing to be replaced either.

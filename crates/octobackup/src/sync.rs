@@ -6,7 +6,7 @@ use crate::progress::Progress;
 use crate::report_file::ReportFile;
 use crate::settings::Settings;
 use crate::{exit, password, stop, text};
-use octo_core::{Error, Outcome, RunReport};
+use octo_core::{Code, Error, Outcome, RunReport};
 use octo_mirror::RunResult;
 use octo_server::SystemClock;
 use octo_server::launch::{self, Launch};
@@ -24,13 +24,11 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
     };
     let clock = SystemClock::new(cancel.clone());
     let mut remarks = Vec::new();
-    let mut result = match known_target(settings, &mut remarks) {
+    let mut result = match known_target(settings) {
         Ok(known_target) => {
             let remember = |id: &str| {
-                if let Some(known) = Known::of_user() {
-                    // If that fails, the end of the run says so.
-                    let _ = known.remember(&settings.target, id);
-                }
+                // If that fails, the end of the run says so.
+                let _ = Known::of_user().remember(&settings.target, id);
             };
             let Settings { recipe, target, once, .. } = settings;
             let launch = Launch {
@@ -58,17 +56,32 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
     Ok(tell(settings, &result.report, listeners))
 }
 
-fn known_target(settings: &Settings, remarks: &mut Vec<String>) -> Result<Option<String>, Error> {
-    let Some(known) = Known::of_user() else {
-        remarks.push("there is no home folder, so a disk that is not mounted would not be noticed".to_owned());
-        return Ok(None);
-    };
-    known.id(&settings.target)
+/// The mirror that was here before. Where nothing can be remembered, a disk that is not mounted would look like a new,
+/// empty target for ever: such a one is begun only if that cannot be, or a person says so.
+fn known_target(settings: &Settings) -> Result<Option<String>, Error> {
+    let known = Known::of_user();
+    let id = known.id(&settings.target)?;
+    if id.is_none()
+        && !settings.once.new_target
+        && !settings.once.dry_run
+        && octo_disk::may_be_unmounted(&settings.target)
+    {
+        known.prepare().map_err(|why| {
+            let target = settings.target.display();
+            let why = format!(
+                "DST {target} is empty and no mount point, and it could not be remembered ({}), so a disk that is not \
+                 mounted would not be noticed. If a mirror is to begin there, use --new-target",
+                why.detail
+            );
+            Error::new(Code::Usage, why)
+        })?;
+    }
+    Ok(id)
 }
 
 fn remember(settings: &Settings, result: &RunResult, remarks: &mut Vec<String>) {
-    if let (Some(id), Some(known)) = (&result.target_id, Known::of_user())
-        && let Err(error) = known.remember(&settings.target, id)
+    if let Some(id) = &result.target_id
+        && let Err(error) = Known::of_user().remember(&settings.target, id)
     {
         remarks.push(format!(
             "this mirror could not be remembered, so a disk that is not mounted would not be noticed: {error}"
@@ -84,7 +97,7 @@ fn tell(settings: &Settings, report: &RunReport, listeners: Listeners) -> u8 {
         listeners::print(&listeners::report_as_json(report));
     } else if !output.quiet || report.outcome != Outcome::Succeeded {
         let keeps_versions = settings.recipe.keep_versions_secs.is_some();
-        listeners::print(text::report(report, keeps_versions).trim_end());
+        listeners::print(text::report(report, text::MadeBy::Sync { keeps_versions }).trim_end());
     }
     if let (Some(file), Some(path)) = (listeners.report_file, &output.report)
         && let Err(error) = file.finish(report)

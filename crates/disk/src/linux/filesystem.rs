@@ -3,7 +3,7 @@
 use crate::linux::root::Root;
 use crate::linux::{listing, stat};
 use octo_core::{RelPath, Space};
-use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, fstatvfs, statx};
+use rustix::fs::{AtFlags, Mode, OFlags, StatxAttributes, StatxFlags, fstatvfs, statx};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::ops::ControlFlow;
@@ -104,6 +104,13 @@ fn uuid((major, minor): (u32, u32)) -> Option<String> {
 pub(crate) fn folder_identity(path: &Path) -> std::io::Result<(u64, u64)> {
     let meta = std::fs::metadata(path)?;
     Ok((meta.st_dev(), meta.st_ino()))
+}
+
+/// Whether something is mounted at `path`. No, if that cannot be found out.
+pub(crate) fn is_mount_point(path: &Path) -> bool {
+    let Ok(handle) = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) else { return false };
+    statx(handle, c"", AtFlags::EMPTY_PATH, StatxFlags::empty())
+        .is_ok_and(|stat| stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 #[cfg(test)]

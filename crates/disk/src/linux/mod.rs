@@ -7,6 +7,7 @@ pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod metadata;
 pub(crate) mod open;
+pub(crate) mod owner;
 pub(crate) mod probe;
 pub(crate) mod reading;
 pub(crate) mod root;

@@ -59,8 +59,8 @@ pub(crate) fn nearest_folder(path: &Path) -> Result<OwnedFd, Errno> {
 /// In our own temporary area if there is one, else directly below the root.
 pub(crate) fn find_abilities(root: &Root) -> Result<Abilities, Errno> {
     match root.open(&reserved("tmp"), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()) {
-        Ok(tmp) => probe::probe(tmp.as_fd()),
-        Err(Errno::NOENT) => probe::probe(root.handle()?),
+        Ok(tmp) => root.as_owner(|| probe::probe(tmp.as_fd()))?,
+        Err(Errno::NOENT) => root.as_owner(|| probe::probe(root.handle()?))?,
         Err(errno) => Err(errno),
     }
 }

@@ -4,6 +4,7 @@
 //! mount (openat2(2)). There is no cache of folder handles: a handle kept from before a rename would lead to where the
 //! folder is now, not to what has its name. Resolving anew costs about a microsecond.
 
+use crate::linux::owner::Owner;
 use octo_core::RelPath;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::{Errno, retry_on_intr};
@@ -20,7 +21,11 @@ const STEP_BYTES_MAX: usize = 4000;
 
 /// A folder that nothing leaves.
 #[derive(Debug)]
-pub(crate) struct Root(Option<OwnedFd>);
+pub(crate) struct Root {
+    handle: Option<OwnedFd>,
+    /// Whose everything becomes that is made below; `None` for the account that runs.
+    owner: Option<Owner>,
+}
 
 /// Where an entry is: the handle of its folder, and its name there.
 pub(crate) struct Place<'a> {
@@ -47,7 +52,7 @@ impl Root {
     /// Opens the folder at `path`, links in `path` itself included: that is what a person wrote.
     pub(crate) fn open_at(path: &Path) -> Result<Root, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = Root(Some(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?));
+        let root = Root { handle: Some(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?), owner: None };
         // Fails here, with a clear word, where the kernel has no openat2.
         root.open(&RelPath::root(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
         Ok(root)
@@ -55,17 +60,30 @@ impl Root {
 
     /// A root that does not exist: nothing is found below it, nothing can be made.
     pub(crate) fn absent() -> Root {
-        Root(None)
+        Root { handle: None, owner: None }
+    }
+
+    /// The same root; what is made below it belongs to `owner`.
+    pub(crate) fn owned_by(self, owner: Option<Owner>) -> Root {
+        Root { owner, ..self }
+    }
+
+    /// Does what makes something: only as the mirror's owner (see [`owner`](crate::linux::owner)).
+    pub(crate) fn as_owner<T>(&self, make: impl FnOnce() -> T) -> Result<T, Errno> {
+        match &self.owner {
+            Some(owner) => owner.act(make),
+            None => Ok(make()),
+        }
     }
 
     /// Whether the root exists.
     pub(crate) fn exists(&self) -> bool {
-        self.0.is_some()
+        self.handle.is_some()
     }
 
     /// The handle of the root itself.
     pub(crate) fn handle(&self) -> Result<BorrowedFd<'_>, Errno> {
-        self.0.as_ref().map(AsFd::as_fd).ok_or(Errno::NOENT)
+        self.handle.as_ref().map(AsFd::as_fd).ok_or(Errno::NOENT)
     }
 
     /// Makes everything in the filesystem durable. On the root's handle, opened before the first write: it sees every
@@ -74,9 +92,25 @@ impl Root {
         rustix::fs::syncfs(self.handle()?)
     }
 
-    /// Opens what is at `path` itself.
+    /// Opens what is at `path` itself, or makes it.
     pub(crate) fn open(&self, path: &RelPath, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
-        resolve(self.handle()?, path.as_bytes(), flags, mode)
+        let open = |flags, mode| resolve(self.handle()?, path.as_bytes(), flags, mode);
+        if !flags.contains(OFlags::CREATE) {
+            return open(flags, mode);
+        }
+        let make = || self.as_owner(|| open(flags | OFlags::EXCL, mode))?;
+        if flags.contains(OFlags::EXCL) {
+            return make();
+        }
+        // What is there is opened with our own rights.
+        match open(flags.difference(OFlags::CREATE), Mode::empty()) {
+            Err(Errno::NOENT) => match make() {
+                // Somebody else was faster.
+                Err(Errno::EXIST) => open(flags.difference(OFlags::CREATE), Mode::empty()),
+                made => made,
+            },
+            opened => opened,
+        }
     }
 
     /// Opens the folder that `path` is in.

@@ -53,7 +53,7 @@ pub(crate) fn make_folder(root: &Root, path: &RelPath, mode: u32) -> Result<Done
         Err(Errno::NOENT) => return Ok(Done::Missing),
         other => other?,
     };
-    let made = done(rustix::fs::mkdirat(&place, place.name, mode))?;
+    let made = done(root.as_owner(|| rustix::fs::mkdirat(&place, place.name, mode))?)?;
     if made == Done::Yes {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         set_mode(&rustix::fs::openat(&place, place.name, flags, Mode::empty())?, mode)?;
@@ -109,7 +109,7 @@ pub(crate) fn make_link(root: &Root, path: &RelPath, data: &[u8], write: Timesta
         Err(Errno::NOENT) => return Ok(Done::Missing),
         other => other?,
     };
-    let made = done(rustix::fs::symlinkat(data, &place, place.name))?;
+    let made = done(root.as_owner(|| rustix::fs::symlinkat(data, &place, place.name))?)?;
     if made == Done::Yes {
         rustix::fs::utimensat(&place, place.name, &stat::write_time(write), AtFlags::SYMLINK_NOFOLLOW)?;
     }

@@ -51,6 +51,13 @@ pub(crate) fn has_stable_ids(name: &str) -> bool {
     name.eq_ignore_ascii_case("NTFS")
 }
 
+/// Whether a volume begins at `path`: a drive, or a volume mounted in a folder. No, if that cannot be found out.
+pub(crate) fn is_mount_point(path: &Path) -> bool {
+    let Some(parent) = path.parent() else { return true };
+    let volume = |path: &Path| folder_identity(path).ok().map(|(volume, _)| volume);
+    matches!((volume(path), volume(parent)), (Some(here), Some(above)) if here != above)
+}
+
 /// What tells one folder from every other on this machine, whatever its path.
 pub(crate) fn folder_identity(path: &Path) -> std::io::Result<(u64, u64)> {
     let ask = || {

@@ -13,6 +13,7 @@ pub(crate) mod lock;
 pub(crate) mod metadata;
 mod nt;
 pub(crate) mod open;
+pub(crate) mod owner;
 mod privilege;
 mod probe;
 pub(crate) mod reading;

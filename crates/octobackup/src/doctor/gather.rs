@@ -99,10 +99,7 @@ fn place(path: &Path, origin: &Origin) -> Result<Place, Error> {
     // With `create` a filesystem that cannot be written is an error. There is nothing left to be created.
     let tried = DiskTarget::open(nearest, DiskOptions { create: true, ..DiskOptions::default() })?;
     let id = if exists { octo_mirror::target_id(&tried)? } else { None };
-    let was_mirror = match Known::of_user() {
-        Some(known) => known.id(path)?.is_some(),
-        None => false,
-    };
+    let was_mirror = Known::of_user().id(path)?.is_some();
     Ok(Place {
         exists,
         is_mirror: id.is_some(),

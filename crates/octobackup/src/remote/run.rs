@@ -68,7 +68,7 @@ fn tell(client: &Client, id: &str, form: Form, zone: &str) -> Ended {
         Form::Json => print(&report_as_json(&told.report)),
         Form::Html => print(html::page(&told, &zone).trim_end()),
         Form::Text => {
-            let text = format!("{}{}", crate::text::report(&told.report, true), news(&told, &zone));
+            let text = format!("{}{}", crate::text::report(&told.report, crate::text::MadeBy::Job), news(&told, &zone));
             print(text.trim_end());
         }
     }

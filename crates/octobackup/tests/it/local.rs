@@ -28,7 +28,7 @@ fn a_dry_run_lists_everything_and_touches_nothing() {
     let world = World::with_files();
     let ran = world.sync(&["--dry-run"]).ends(0).says("nothing was changed");
     assert!(ran.stdout.contains("+ docs/\n+ docs/b.txt\n") && ran.stdout.contains("+ a.txt\n"), "{}", ran.stdout);
-    assert!(!world.dst().exists() && !world.path("state").exists());
+    assert!(!world.dst().exists() && !world.path("home").exists());
 
     world.sync(&[]).ends(0);
     fs::write(world.src().join("a.txt"), "changed").unwrap();

@@ -221,7 +221,7 @@ fn a_service_user_keeps_permissions_in_its_own_attribute_and_says_so_once() {
     fs::set_permissions(&mirror, fs::Permissions::from_mode(0o700)).unwrap();
     let source = format!("smb://backupop@{}/data", samba.addr());
     let mut command = world.program(&["sync".as_ref(), source.as_ref(), mirror.as_os_str(), "--json".as_ref()]);
-    command.env("OCTOBACKUP_PASSWORD", "pw-backupop").env("XDG_STATE_HOME", service_folder(&world, "own-state"));
+    command.env("OCTOBACKUP_PASSWORD", "pw-backupop").env("OCTOBACKUP_TEST_HOME", service_folder(&world, "own-state"));
     let ran = finish(command.uid(42_001).gid(42_001).spawn().unwrap()).ends(0);
     assert_eq!(counts(&ran, &["metadata_kept", "metadata_lost"]), [5, 0]);
     assert_eq!(ran.report()["remarks"].to_string().matches("user.NTACL").count(), 2, "{}", ran.stdout);

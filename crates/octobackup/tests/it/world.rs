@@ -59,7 +59,8 @@ impl World {
     /// The program, with nothing of the machine's own user.
     pub fn program(&self, args: &[&OsStr]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_octobackup"));
-        command.args(args).env("XDG_STATE_HOME", self.path("state")).env_remove("OCTOBACKUP_PASSWORD");
+        command.args(args).env("OCTOBACKUP_TEST_HOME", self.path("home")).env_remove("OCTOBACKUP_PASSWORD");
+        command.env_remove("HOME").env_remove("XDG_STATE_HOME");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

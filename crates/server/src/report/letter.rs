@@ -10,5 +10,5 @@ pub fn subject(told: &Told) -> String {
 
 /// The report as text; times by the clocks of `zone`.
 pub fn text(told: &Told, zone: &TimeZone) -> String {
-    format!("{}{}", text::report(&told.report, true), news(told, zone))
+    format!("{}{}", text::report(&told.report, text::MadeBy::Job), news(told, zone))
 }

@@ -12,14 +12,27 @@ use std::fmt::Write;
 /// Examples shown for each cause; the JSON report has all.
 const EXAMPLES_MAX: usize = 5;
 
-/// The report of a run. `keeps_versions` says whether what was replaced is still there.
-pub fn report(report: &RunReport, keeps_versions: bool) -> String {
+/// Who made a run: only commands of that side are recommended. Another one could run as another user, on the same mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MadeBy {
+    /// `octobackup sync`.
+    Sync {
+        /// Whether what was replaced is still there.
+        keeps_versions: bool,
+    },
+    /// A job of the server. What can be done about held deletions is said with its [`news`](super::news).
+    Job,
+}
+
+/// The report of a run.
+pub fn report(report: &RunReport, by: MadeBy) -> String {
     let mut out = String::new();
     head(&mut out, report);
     let numbers = numbers(report);
     if !numbers.is_empty() {
         let _ = write!(out, "\n{numbers}");
     }
+    let keeps_versions = by != MadeBy::Sync { keeps_versions: false };
     if keeps_versions && !report.dry_run && report.counts.replaced + report.counts.deleted > 0 {
         let _ = writeln!(
             out,
@@ -28,7 +41,7 @@ pub fn report(report: &RunReport, keeps_versions: bool) -> String {
             report.run
         );
     }
-    held_because(&mut out, report);
+    held_because(&mut out, report, by);
     // What ended the run comes first, notes come last.
     let rank = |cause: &&Cause| (!cause.code.stops_run(), cause.code.is_note());
     let mut causes: Vec<&Cause> = report.causes.iter().collect();
@@ -131,13 +144,13 @@ fn bullet(out: &mut String, text: &str) {
     let _ = writeln!(out, "  - {}", plain(text));
 }
 
-fn held_because(out: &mut String, report: &RunReport) {
+fn held_because(out: &mut String, report: &RunReport, by: MadeBy) {
     if report.held_because.is_empty() {
         return;
     }
     out.push_str("\nDeletions are held: nothing was deleted, because\n");
     report.held_because.iter().for_each(|reason| bullet(out, reason));
-    if let Some(id) = &report.held_plan {
+    if let (Some(id), MadeBy::Sync { .. }) = (&report.held_plan, by) {
         approval(out, &report.target, id);
     }
 }

@@ -5,6 +5,8 @@ use octo_core::report::{Counts, Problem, REPORT_FORMAT};
 use octo_core::{Code, Kind, RelPath, Timestamp};
 use octo_mirror::HeldEntry;
 
+const BY_SYNC: MadeBy = MadeBy::Sync { keeps_versions: true };
+
 fn sample() -> RunReport {
     RunReport {
         format: REPORT_FORMAT,
@@ -57,8 +59,8 @@ fn expect(name: &str, text: &str) {
 
 #[test]
 fn a_complete_run() {
-    expect("complete.txt", &report(&sample(), true));
-    assert!(!report(&sample(), false).contains("Versions"));
+    expect("complete.txt", &report(&sample(), BY_SYNC));
+    assert!(!report(&sample(), MadeBy::Sync { keeps_versions: false }).contains("Versions"));
 }
 
 #[test]
@@ -72,7 +74,7 @@ fn a_run_with_problems_groups_them_by_cause_and_defuses_names() {
         cause(Code::Locked, 1, &[("evil\u{1b}[2J", "sharing\u{7} violation")]),
     ];
     run.remarks = vec!["the target has no hard links".into()];
-    expect("problems.txt", &report(&run, true));
+    expect("problems.txt", &report(&run, BY_SYNC));
 }
 
 #[test]
@@ -84,7 +86,9 @@ fn a_held_run_says_how_to_approve() {
         Counts { source_files: 10, source_folders: 1, source_bytes: 999, unchanged: 10, held: 40, ..Counts::default() };
     run.held_because = vec!["40 of 50 files would be deleted, more than 25%".into()];
     run.held_plan = Some("0123456789ab".into());
-    expect("held.txt", &report(&run, true));
+    expect("held.txt", &report(&run, BY_SYNC));
+    let of_a_job = report(&run, MadeBy::Job);
+    assert!(of_a_job.contains("Deletions are held") && !of_a_job.contains("octobackup held"), "{of_a_job}");
 }
 
 #[test]
@@ -92,14 +96,14 @@ fn a_failed_run_says_why_first() {
     let mut run = sample();
     (run.run, run.outcome, run.counts, run.free_bytes) = (0, Outcome::Failed, Counts::default(), None);
     run.causes = vec![cause(Code::Unreachable, 1, &[("", "fileserver:445: connection refused")])];
-    expect("failed.txt", &report(&run, true));
+    expect("failed.txt", &report(&run, BY_SYNC));
 }
 
 #[test]
 fn a_dry_run_speaks_of_what_would_be() {
     let mut run = sample();
     run.dry_run = true;
-    expect("dry.txt", &report(&run, true));
+    expect("dry.txt", &report(&run, BY_SYNC));
 }
 
 #[test]

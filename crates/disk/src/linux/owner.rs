@@ -1,0 +1,142 @@
+//! Whose a mirror is: the account that its root and its reserved folder belong to.
+//!
+//! What root makes in the mirror of another account is made as that account, so that the account's next run can work with
+//! it. Only the system call that makes something is done so, with the effective ids of this one thread: there is no moment
+//! in which it belongs to root, and what the owner planted in the mirror is met with the owner's rights only. It must
+//! never change who reads a source. Any other account is refused before it makes anything.
+
+use crate::linux::root::Root;
+use crate::linux::{stat, tree};
+use octo_core::{Code, Error, RESERVED, RelPath};
+use rustix::fs::{Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+use rustix::process::{getegid, geteuid};
+use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
+use std::os::fd::OwnedFd;
+use std::os::linux::fs::MetadataExt;
+use std::path::Path;
+
+/// The account that a mirror belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    uid: Uid,
+    gid: Gid,
+}
+
+/// Puts the thread's ids back, whatever happens.
+struct Back(Gid);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        // The saved id is still root's, so neither can fail; were it otherwise, this thread could do less, never more.
+        let _ = set_thread_res_uid(None::<Uid>, Uid::ROOT, None::<Uid>);
+        let _ = set_thread_res_gid(None::<Gid>, self.0, None::<Gid>);
+    }
+}
+
+impl Owner {
+    fn of(handle: &OwnedFd) -> Result<Owner, Errno> {
+        let stat = stat::of_handle(handle)?;
+        Ok(Owner { uid: Uid::from_raw(stat.stx_uid), gid: Gid::from_raw(stat.stx_gid) })
+    }
+
+    /// Does something in this thread with the rights of this account, and with nobody else's.
+    pub(crate) fn act<T>(&self, work: impl FnOnce() -> T) -> Result<T, Errno> {
+        let _back = Back(getegid());
+        set_thread_res_gid(None::<Gid>, self.gid, None::<Gid>)?;
+        set_thread_res_uid(None::<Uid>, self.uid, None::<Uid>)?;
+        Ok(work())
+    }
+}
+
+/// For root: what is made below the root of a mirror belongs to the mirror's owner.
+pub(crate) fn keep(root: Root) -> Root {
+    let owner = match owners(&root) {
+        Ok(Some((ours, top))) if geteuid().is_root() && is_clear(ours, top) => Some(ours),
+        _ => None,
+    };
+    root.owned_by(owner)
+}
+
+/// Refuses whom the mirror does not belong to, before anything is made in it.
+pub(crate) fn demand(root: &Root) -> Result<(), Error> {
+    let owners =
+        owners(root).map_err(|errno| Error::new(Code::TargetFailed, format!("asking for its owner: {errno}")))?;
+    let Some((ours, top)) = owners else { return Ok(()) };
+    let me = geteuid();
+    let may = me == ours.uid || if me.is_root() { is_clear(ours, top) } else { belongs_to_the_mount(root, ours) };
+    if may { Ok(()) } else { Err(foreign(ours.uid)) }
+}
+
+/// What there is to say when a target could not be opened: whose it is.
+pub(crate) fn refusal(errno: Errno, path: &Path) -> Option<Error> {
+    if errno != Errno::ACCESS {
+        return None;
+    }
+    let uid = Uid::from_raw(std::fs::metadata(path).ok()?.st_uid());
+    (uid != geteuid()).then(|| foreign(uid))
+}
+
+/// That of the reserved folder, and that of the root; `None` if this is no mirror yet.
+fn owners(root: &Root) -> Result<Option<(Owner, Owner)>, Errno> {
+    let open = |path: &RelPath| root.open(path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty());
+    match open(&reserved_folder()) {
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno),
+        Ok(ours) => Ok(Some((Owner::of(&ours)?, Owner::of(&open(&RelPath::root())?)?))),
+    }
+}
+
+/// A reserved folder that somebody planted in a folder of others says nothing about whose the mirror is. And not every
+/// process that is called root may become somebody else.
+fn is_clear(ours: Owner, top: Owner) -> bool {
+    top.uid == ours.uid && ours.act(|| ()).is_ok()
+}
+
+fn reserved_folder() -> RelPath {
+    RelPath::parse(RESERVED.as_bytes()).unwrap_or_default()
+}
+
+/// Where the mount says whose everything is (FAT and its like, CIFS), what we make has the same owner.
+fn belongs_to_the_mount(root: &Root, owner: Owner) -> bool {
+    let made = root
+        .open(&reserved_folder(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
+        .and_then(|folder| tree::nameless(&folder).or_else(|_| tree::unlinked(&folder)))
+        .and_then(|file| Owner::of(&file));
+    made.is_ok_and(|made| made.uid == owner.uid)
+}
+
+fn foreign(owner: Uid) -> Error {
+    let numbered = |uid: Uid, sign: &str| name(uid).unwrap_or_else(|| format!("{sign}{}", uid.as_raw()));
+    let (is, me) = (numbered(owner, ""), numbered(geteuid(), ""));
+    let sudo = numbered(owner, "\\#");
+    let detail = format!(
+        "it belongs to {is}, and this is {me}; run: sudo -u {sudo} octobackup ..., or give all of it to {me}: chown -R {me} DST"
+    );
+    Error::new(Code::OtherOwner, detail)
+}
+
+fn name(uid: Uid) -> Option<String> {
+    let table = std::fs::read_to_string("/etc/passwd").ok()?;
+    name_in(&table, uid.as_raw()).map(str::to_owned)
+}
+
+/// The name stands first in a line of passwd(5), the number third.
+fn name_in(table: &str, uid: u32) -> Option<&str> {
+    let uid = uid.to_string();
+    let of = |line: &str| line.split(':').nth(2) == Some(uid.as_str());
+    table.lines().find(|line| of(line)).and_then(|line| line.split(':').next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_called_by_its_name_if_it_has_one() {
+        let table = "root:x:0:0:root:/root:/bin/bash\nocto:x:998:42::/var/lib/octo:/bin/false\nbroken\n";
+        assert_eq!(name_in(table, 0), Some("root"));
+        assert_eq!(name_in(table, 998), Some("octo"));
+        assert_eq!(name_in(table, 42), None);
+    }
+}
