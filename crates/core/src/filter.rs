@@ -4,10 +4,16 @@
 use crate::error::{Code, Error};
 use crate::path::{Name, RelPath};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What Windows keeps for itself: no use in a mirror, and locked anyway.
 pub const DEFAULT_EXCLUDES: &[&str] =
     &["$RECYCLE.BIN/", "System Volume Information/", "DfsrPrivate/", "/pagefile.sys", "/hiberfil.sys", "/swapfile.sys"];
+
+/// A list that is longer was not typed by a person: nobody wants to know which of its patterns match nothing.
+const WATCHED_MAX: usize = 200;
 
 /// Decides for each path whether it belongs to the job.
 #[derive(Debug, Clone)]
@@ -17,6 +23,23 @@ pub struct Filter {
     /// Whether any rule can be about a file below the root's own folder. Most jobs have none, and nearly all entries are
     /// such files.
     knows_deep_files: bool,
+    /// Shared by all clones.
+    watched: Arc<Watched>,
+}
+
+/// Which rules have matched something. A rule is tried by itself until it has, so later rules do not hide it.
+#[derive(Debug, Default)]
+struct Watched {
+    /// How many have not.
+    waiting: AtomicUsize,
+    rules: Vec<WatchedRule>,
+}
+
+#[derive(Debug)]
+struct WatchedRule {
+    line: String,
+    alone: Gitignore,
+    has_matched: AtomicBool,
 }
 
 /// Collects rules in their order.
@@ -74,6 +97,7 @@ impl FilterBuilder {
             knows_deep_files,
             defaults: compile(defaults.iter().copied(), true)?,
             rules: compile(self.lines.iter().map(String::as_str), self.case_insensitive)?,
+            watched: Arc::new(Watched::new(&self.lines, self.case_insensitive)?),
         })
     }
 }
@@ -100,10 +124,44 @@ fn compile<'a>(lines: impl Iterator<Item = &'a str>, case_insensitive: bool) -> 
     builder.build().map_err(|e| bad("", e.to_string()))
 }
 
+impl Watched {
+    fn new(lines: &[String], case_insensitive: bool) -> Result<Watched, Error> {
+        if lines.len() > WATCHED_MAX {
+            return Ok(Watched::default());
+        }
+        let rule = |line: &String| {
+            let pattern = line.strip_prefix('!').unwrap_or(line);
+            let alone = compile([pattern].into_iter(), case_insensitive)?;
+            Ok(WatchedRule { line: line.clone(), alone, has_matched: AtomicBool::new(false) })
+        };
+        let rules = lines.iter().map(rule).collect::<Result<Vec<_>, Error>>()?;
+        Ok(Watched { waiting: AtomicUsize::new(rules.len()), rules })
+    }
+
+    fn note(&self, path: &Path, is_folder: bool) {
+        if self.waiting.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        for rule in self.rules.iter().filter(|rule| !rule.has_matched.load(Ordering::Relaxed)) {
+            if !rule.alone.matched(path, is_folder).is_none() && !rule.has_matched.swap(true, Ordering::Relaxed) {
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
 impl Filter {
     /// No rule at all: everything belongs to the job.
     pub fn everything() -> Filter {
-        Filter { defaults: Gitignore::empty(), rules: Gitignore::empty(), knows_deep_files: false }
+        let (defaults, rules) = (Gitignore::empty(), Gitignore::empty());
+        Filter { defaults, rules, knows_deep_files: false, watched: Arc::default() }
+    }
+
+    /// The rules that have matched no path so far, as gitignore would write them, in their order. Those of a very long list are
+    /// not counted.
+    pub fn unmatched(&self) -> Vec<&str> {
+        let rules = self.watched.rules.iter().filter(|rule| !rule.has_matched.load(Ordering::Relaxed));
+        rules.map(|rule| rule.line.as_str()).collect()
     }
 
     /// Whether the entry `name` of `folder` is left out, as [`Filter::excludes`] says.
@@ -122,6 +180,7 @@ impl Filter {
         let text = String::from_utf8_lossy(path.as_bytes());
         #[cfg(not(unix))]
         let os_path = std::path::Path::new(&*text);
+        self.watched.note(os_path.as_ref(), is_folder);
         let decision = self.rules.matched(os_path, is_folder);
         if decision.is_none() { self.defaults.matched(os_path, is_folder).is_ignore() } else { decision.is_ignore() }
     }
@@ -202,6 +261,23 @@ mod tests {
             |insensitive| FilterBuilder::new().case_insensitive(insensitive).exclude("*.BAK").unwrap().build().unwrap();
         assert!(build(true).excludes(&p("a.bak"), false));
         assert!(!build(false).excludes(&p("a.bak"), false));
+    }
+
+    #[test]
+    fn rules_that_match_nothing_are_told_and_those_that_a_later_one_hides_are_not() {
+        let lines = ["*.tmp", "!keep.tmp", "*.tpm", "/top", "*.tmp", "!nothing"];
+        let build = |lines: &[&str]| {
+            lines.iter().fold(FilterBuilder::new(), |builder, line| builder.exclude(line).unwrap()).build().unwrap()
+        };
+        let filter = build(&lines);
+        assert_eq!(filter.unmatched(), lines);
+        let other_thread = filter.clone();
+        assert!(other_thread.excludes(&p("a/keep.tmp"), false), "the last rule decides");
+        filter.excludes(&p("b/top"), false);
+        assert_eq!(filter.unmatched(), ["*.tpm", "/top", "!nothing"]);
+        filter.excludes(&p("top"), true);
+        assert_eq!(filter.unmatched(), ["*.tpm", "!nothing"]);
+        assert!(build(&["x"; WATCHED_MAX + 1]).unmatched().is_empty());
     }
 
     #[test]

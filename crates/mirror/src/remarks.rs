@@ -29,10 +29,22 @@ pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities) -> Vec<St
             counts.shifted
         ));
     }
+    // Later runs know their rules; a pattern may be for what comes and goes.
+    if (dry_run || ready.was_empty) && counts.source_files + counts.source_folders > 0 {
+        remarks.extend(context.options.filter.unmatched().into_iter().map(unmatched));
+    }
     remarks.extend(abilities.losses());
     remarks.extend(context.remarks());
     remarks.extend(context.metadata_remarks());
     remarks.extend(context.target.remarks());
     remarks.extend(context.source.remarks());
     remarks
+}
+
+/// `line` as gitignore would write it.
+fn unmatched(line: &str) -> String {
+    match line.strip_prefix('!') {
+        Some(pattern) => format!("the pattern {pattern:?}, which is to be included, matched nothing"),
+        None => format!("the exclude pattern {line:?} matched nothing"),
+    }
 }
