@@ -38,6 +38,17 @@ pub struct GuardInput {
     pub first_after_adoption: bool,
     /// Listings leave out what the account may not read, and the job does not say that it trusts them.
     pub listings_untrusted: bool,
+    /// Folders that could not be read, and that nobody has accepted as unreadable.
+    pub unread: Unread,
+}
+
+/// Folders that could not be read in this run: what is missing elsewhere may have been moved into them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// How many.
+    pub folders: u64,
+    /// Some of them, each with the cause.
+    pub examples: Vec<String>,
 }
 
 /// A top-level folder with at least so many files that is suddenly empty is taken for an unmounted volume.
@@ -75,6 +86,29 @@ pub fn holds(input: &GuardInput, max_delete: Option<MaxDelete>) -> Vec<String> {
         ));
     }
     because
+}
+
+/// Why deletions wait until a folder can be read or a person approves; `None` if all could be read, or nothing is to be
+/// deleted. Unlike what [`holds`] says, this passes by itself.
+pub fn waits_for_unread(input: &GuardInput) -> Option<String> {
+    let Unread { folders, examples } = &input.unread;
+    if *folders == 0 || (input.delete_files == 0 && input.delete_others == 0) {
+        return None;
+    }
+    let (what, it, they) = if *folders == 1 {
+        ("1 folder".to_owned(), "it", "it as unreadable")
+    } else {
+        (format!("{folders} folders"), "them", "them as unreadable")
+    };
+    let more = match folders.saturating_sub(examples.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "{what} could not be read, and what is missing elsewhere may have been moved there: {}{more}. The deletions go on \
+         as soon as the backup account can read {it}; or exclude {it}; or approve them, which accepts {they}",
+        examples.join(", ")
+    ))
 }
 
 fn numeric(input: &GuardInput, max_delete: Option<MaxDelete>) -> Option<String> {

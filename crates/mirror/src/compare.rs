@@ -13,6 +13,7 @@ use crate::order::NameOrder;
 use crate::place::Placer;
 use crate::queue::Queue;
 use crate::spill::LogWriter;
+use crate::unread::UnreadFolders;
 use crate::vanished::Vanished;
 use crate::walk::{Children, FolderPair, Frame, Listing, Side};
 use octo_core::guard::{GuardInput, replaces_too_many};
@@ -57,6 +58,8 @@ pub struct Comparer<'a> {
     pub planned_replacements: u64,
     /// Every listing was complete: what is not among the vanished is not pending.
     pub saw_all: bool,
+    /// Folders of the source into which something may have been moved that this run did not see.
+    pub unread: UnreadFolders,
     /// All replacements wait until a person releases the brake.
     braked: bool,
 }
@@ -100,6 +103,7 @@ impl<'a> Comparer<'a> {
             top: None,
             planned_replacements: 0,
             saw_all: true,
+            unread: UnreadFolders::default(),
             braked,
         }
     }
@@ -147,6 +151,7 @@ impl<'a> Comparer<'a> {
         }
         let Listed::Incomplete(error) = &side.end else { return Ok(true) };
         self.saw_all = false;
+        self.unread.push(&frame.source, error.code);
         self.cursor.protect(&frame.place)?;
         if frame.source.is_root() && side.count() == 0 && !error.code.stops_run() {
             self.context.fail(Error::new(Code::SourceMissing, error.to_string()));
@@ -165,6 +170,10 @@ impl<'a> Comparer<'a> {
             Listed::Complete => return Ok(true),
         };
         self.saw_all = false;
+        if frame.meta.is_some() {
+            // What was moved into it has no copy there.
+            self.unread.push(&frame.source, error.code);
+        }
         self.cursor.protect(&frame.place)?;
         self.context.problem(&frame.place, error);
         Ok(false)
@@ -300,10 +309,11 @@ impl<'a> Comparer<'a> {
     }
 
     /// False if that failed: what is in it cannot be copied.
-    fn make_folder(&self, at: &At) -> bool {
+    fn make_folder(&mut self, at: &At) -> bool {
         if !self.context.options.dry_run {
             let recorded = if at.is_cut { self.placer.record_name(&at.source, &at.place) } else { Ok(()) };
             if let Err(error) = recorded.and_then(|()| self.placer.make_folder(&at.place)) {
+                self.unread.push(&at.source, error.code);
                 self.context.problem(&at.source, error);
                 return false;
             }
@@ -435,7 +445,7 @@ impl<'a> Comparer<'a> {
     }
 
     /// Makes a folder in the place of something of another kind that is deleted by now. The frame to walk, if that worked.
-    pub fn make_late_folder(&self, task: &Task) -> Option<Frame> {
+    pub fn make_late_folder(&mut self, task: &Task) -> Option<Frame> {
         let at = At::of_task(task);
         self.make_folder(&at).then(|| at.frame(None))
     }

@@ -5,6 +5,7 @@ use crate::changes::Record;
 use crate::checkpoint::Checkpoints;
 use crate::context::Context;
 use crate::held;
+use crate::index::{Cursor, Generation, Journal};
 use crate::order::NameOrder;
 use crate::place::{Deleted, Placer};
 use crate::spill::{Log, LogWriter};
@@ -22,6 +23,10 @@ pub struct Deletion<'a> {
     pub context: &'a Context<'a>,
     /// The mirror's operations.
     pub placer: &'a Placer<'a>,
+    /// What the last run knew.
+    pub index: Option<&'a Generation>,
+    /// Where records are kept for the next run.
+    pub journal: &'a Journal<'a>,
     /// Everything is made durable before the first delete.
     pub checkpoints: &'a Checkpoints<'a>,
     /// The order of the walk.
@@ -53,6 +58,8 @@ impl Deletion<'_> {
         if others.count() > 0 {
             because.extend(self.standing.iter().cloned());
         }
+        let until_read = because.is_empty();
+        because.extend(guard::waits_for_unread(&input));
         let dry_run = self.context.options.dry_run;
         if !dry_run && approved.count() + others.count() > 0 {
             self.checkpoints.make()?;
@@ -68,7 +75,7 @@ impl Deletion<'_> {
             }
             return Ok(Verdict::default());
         }
-        let plan = self.hold(&others, &because)?;
+        let plan = self.hold(&others, &because, until_read)?;
         Ok(Verdict { because, plan })
     }
 
@@ -95,7 +102,7 @@ impl Deletion<'_> {
     }
 
     /// Tells what is held, and writes the plan that waits for a person.
-    fn hold(&self, held: &Log, because: &[String]) -> Result<Option<String>, Error> {
+    fn hold(&self, held: &Log, because: &[String], until_read: bool) -> Result<Option<String>, Error> {
         for record in held.forward() {
             let Vanished { place, meta } = Vanished::decode(&record?)?;
             let size_bytes = if meta.kind == Kind::File { meta.size_bytes } else { 0 };
@@ -104,7 +111,21 @@ impl Deletion<'_> {
         if self.context.options.dry_run {
             return Ok(None);
         }
-        held::write(self.context.target, self.placer.run, because, held).map(Some)
+        self.keep_known(held)?;
+        held::write(self.context.target, self.placer.run, because, until_read, held).map(Some)
+    }
+
+    /// The index goes on knowing what is held, so that a file that turns up elsewhere later is moved and not copied.
+    fn keep_known(&self, held: &Log) -> Result<(), Error> {
+        let mut cursor = Cursor::new(self.context.target, self.order, self.index);
+        for record in held.forward() {
+            let vanished = Vanished::decode(&record?)?;
+            let known = cursor.find(&self.order.entry_key(&vanished.place))?;
+            if let Some(known) = known.filter(|known| known.record.known().holds_for(&vanished.meta)) {
+                self.journal.push(&known)?;
+            }
+        }
+        Ok(())
     }
 
     /// Records all intents, then deletes from the last to the first, so that folders come after what is in them.

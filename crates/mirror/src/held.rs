@@ -20,6 +20,9 @@ pub struct HeldPlan {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Nothing but folders that could not be read holds it: it goes on without a person once they can be.
+    #[serde(default)]
+    pub until_read: bool,
     /// The first of its entries.
     #[serde(skip)]
     pub entries: Vec<HeldEntry>,
@@ -86,7 +89,7 @@ pub fn entries_of<'t>(
 }
 
 /// Writes the pending plan, durably, and tells its id. The same set always gets the same id.
-pub fn write(target: &dyn Target, run: u64, because: &[String], held: &Log) -> Result<String, Error> {
+pub fn write(target: &dyn Target, run: u64, because: &[String], until_read: bool, held: &Log) -> Result<String, Error> {
     let mut hash = blake3::Hasher::new();
     let (mut files, mut bytes) = (0, 0);
     for record in held.forward() {
@@ -98,7 +101,8 @@ pub fn write(target: &dyn Target, run: u64, because: &[String], held: &Log) -> R
         }
     }
     let id = hash.finalize().to_hex()[..12].to_owned();
-    let head = HeldPlan { id: id.clone(), run, because: because.to_vec(), files, bytes, entries: Vec::new(), more: 0 };
+    let because = because.to_vec();
+    let head = HeldPlan { id: id.clone(), run, because, files, bytes, until_read, entries: Vec::new(), more: 0 };
     let new = layout::stage(run, u64::MAX - 2);
     files::ensure_folder(target, &layout::staging(run))?;
     let folder = layout::held_plan().parent().unwrap_or_default();

@@ -92,6 +92,11 @@ pub fn held_plan() -> RelPath {
     ours("held/plan.jsonl")
 }
 
+/// The folders that the last run could not read.
+pub fn unread_folders() -> RelPath {
+    ours("held/unread.json")
+}
+
 /// All versions.
 pub fn versions() -> RelPath {
     ours("versions")

@@ -27,6 +27,7 @@ mod remarks;
 mod run;
 mod settle;
 mod spill;
+mod unread;
 mod vanished;
 mod walk;
 

@@ -14,6 +14,7 @@ use crate::place::Placer;
 use crate::prepare::{Ready, prepare};
 use crate::queue::Queue;
 use crate::spill::{Log, Pool};
+use crate::unread::UnreadFolders;
 use crate::walk::{Frame, Lister, Walk, list_folders, list_walked};
 use crate::{RunOptions, RunResult, files, held, layout, remarks, settle};
 use crossbeam_channel::bounded;
@@ -80,6 +81,8 @@ struct Walked<'r> {
     brakes: bool,
     /// Every listing was complete.
     saw_all: bool,
+    /// Folders that could not be read.
+    unread: UnreadFolders,
 }
 
 impl<'a> Run<'a> {
@@ -124,11 +127,12 @@ impl<'a> Run<'a> {
         }
         self.context.phase(Phase::Copy);
         let comparer = self.comparer();
-        let comparer = self.walk(comparer, &copier, vec![Frame::root()])?;
+        let mut comparer = self.walk(comparer, &copier, vec![Frame::root()])?;
+        let unread = std::mem::take(&mut comparer.unread);
         copier.keep_top()?;
         let (replacements, brakes, saw_all) = (comparer.planned_replacements, comparer.brakes(), comparer.saw_all);
         let (index, lists, guard) = comparer.finish()?;
-        let mut walked = Walked { index, lists, guard, replacements, brakes, saw_all };
+        let mut walked = Walked { index, lists, guard, replacements, brakes, saw_all, unread };
         self.context.phase(Phase::Finish);
         let vanished = self.finish_copies(&copier, &mut walked)?;
         self.demand_privilege();
@@ -136,7 +140,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         self.context.phase(Phase::Delete);
-        *verdict = self.delete(&checkpoints, vanished, walked.guard, walked.saw_all)?;
+        *verdict = self.delete(&checkpoints, vanished, walked.guard, walked.saw_all, walked.unread)?;
         if walked.lists.kind_changes.count() > 0 && !self.context.is_over() && !self.context.options.dry_run {
             // A record that such a name was created must not outlast, in a power loss, the deletion that made room for it:
             // the versions would then take the old entry for one that never was.
@@ -311,16 +315,17 @@ impl<'a> Run<'a> {
         vanished: Log,
         mut guard: GuardInput,
         saw_all: bool,
+        mut unread: UnreadFolders,
     ) -> Result<Verdict, Error> {
         let options = self.context.options;
         if options.no_delete {
             return Ok(Verdict::default());
         }
+        guard.unread = unread.judge(self.context);
         let waits = held::held_plan(self.context.target, 0)?;
-        let mut standing = Vec::new();
-        if let (Some(plan), None) = (&waits, &options.approve) {
-            standing.push(format!("plan {} waits for approval", plan.id));
-        }
+        let waits = waits.filter(|plan| !plan.until_read && options.approve.is_none());
+        let plan_waits = waits.iter().map(|plan| format!("plan {} waits for approval", plan.id));
+        let mut standing: Vec<String> = plan_waits.collect();
         if let Some(run) = self.ready.marker.braked_by {
             standing.push(format!("run {run} replaced suspiciously many files, and nobody has released it yet"));
         }
@@ -330,10 +335,14 @@ impl<'a> Run<'a> {
             guard.replaced_files = 0;
         }
         // A set that could not be seen again is not an empty one.
-        let unseen = waits.filter(|_| !saw_all && options.approve.is_none()).map(|plan| plan.id);
-        let deletion =
-            Deletion { context: self.context, placer: &self.placer, checkpoints, order: self.order, standing, unseen };
+        let unseen = waits.filter(|_| !saw_all).map(|plan| plan.id);
+        let (context, placer, journal, order) = (self.context, &self.placer, &self.journal, self.order);
+        let index = self.ready.index.as_ref();
+        let deletion = Deletion { context, placer, index, journal, checkpoints, order, standing, unseen };
         let verdict = deletion.settle(vanished, guard)?;
+        if !options.dry_run && !self.context.is_over() {
+            unread.write(self.context.target)?;
+        }
         // An approval is a person's look, and counts even if not all could be listed.
         let looked = saw_all || options.approve.is_some();
         self.proven.set(looked && verdict.because.is_empty());
@@ -346,7 +355,7 @@ impl<'a> Run<'a> {
         if kind_changes.count() == 0 || self.context.is_over() || (dry_run && held) {
             return Ok(());
         }
-        let comparer = self.comparer();
+        let mut comparer = self.comparer();
         let mut folders = Vec::new();
         self.with_queue(copier, |queue| {
             for task in kind_changes.forward() {

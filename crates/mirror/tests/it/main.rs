@@ -22,4 +22,6 @@ mod review;
 mod snapshots;
 mod support;
 #[cfg(unix)]
+mod unread;
+#[cfg(unix)]
 mod watched;

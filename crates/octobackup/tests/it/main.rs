@@ -29,5 +29,6 @@ mod share;
 mod stop;
 mod tampered;
 mod unmounted;
+mod unread;
 mod wine;
 mod world;

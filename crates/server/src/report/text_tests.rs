@@ -120,6 +120,7 @@ fn a_held_plan_lists_what_waits() {
         because: vec!["the source is empty, the mirror has 1234 files".into()],
         files: 1_234,
         bytes: 5 << 20,
+        until_read: false,
         entries: vec![entry("docs", Kind::Folder), entry("docs/a.txt", Kind::File)],
         more: 1_233,
     };
