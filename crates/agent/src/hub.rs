@@ -5,6 +5,7 @@
 use crate::authority::Authority;
 use crate::board::Board;
 use crate::carrier::{self, ALPN_AGENT, ALPN_PAIR, lost, within};
+use crate::connections::{ConnectionPlace, Connections, network};
 use crate::hosts::{Host, Hosts};
 use crate::link::{Gone, Link};
 use crate::messages::{Introduction, PairAnswer, PairRequest};
@@ -14,19 +15,23 @@ use crate::wire::fault;
 use crate::{pairing, tls};
 use octo_core::time::TICKS_PER_SEC;
 use octo_core::{Cancel, Code, Error};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 const WORKER_THREADS: usize = 2;
-/// Strangers that may be shaking hands at once.
-const HANDSHAKES_MAX: usize = 64;
+/// Connections that have not shown an agent's certificate yet: in all, and of one address. All agents of a branch office may come
+/// from one address at once.
+const STRANGERS_MAX: usize = 256;
+const STRANGERS_SHARE_MAX: usize = 128;
+/// Connections of agents that are introducing themselves: in all, and of one host.
+const ARRIVING_MAX: usize = 2048;
+const ARRIVING_SHARE_MAX: usize = 4;
 /// How long a run waits for an agent that is not connected (any more).
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is written down that a connected agent is here.
@@ -69,6 +74,7 @@ struct Doorman {
     hosts: Hosts,
     board: Arc<Board>,
     acceptor: TlsAcceptor,
+    arriving: Connections<String>,
 }
 
 /// The place where agents arrive.
@@ -84,7 +90,8 @@ impl Hub {
         let authority = Authority::load_or_make(&folder.join("authority.json"))?;
         let hosts = Hosts::load(&folder.join("hosts.json"))?;
         let acceptor = TlsAcceptor::from(tls::server(&authority.certificate, authority.server()?)?);
-        let doorman = Arc::new(Doorman { authority, hosts, board: Arc::default(), acceptor });
+        let arriving = Connections::new(ARRIVING_MAX, ARRIVING_SHARE_MAX);
+        let doorman = Arc::new(Doorman { authority, hosts, board: Arc::default(), acceptor, arriving });
         let reactor = Arc::new(Reactor::start("agents")?);
         let taken = |error| Error::new(Code::Usage, format!("listening for agents on {listen}: {error}"));
         let listener = reactor.run(async { TcpListener::bind(listen).await.map_err(taken) })?;
@@ -152,42 +159,58 @@ impl Drop for Hub {
 }
 
 async fn accept(listener: TcpListener, doorman: Arc<Doorman>) {
-    let room = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    let strangers = Connections::new(STRANGERS_MAX, STRANGERS_SHARE_MAX);
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, address)) = listener.accept().await else {
             // No descriptors left, most likely: some will be.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let doorman = Arc::clone(&doorman);
-        tokio::spawn(async move {
+        let Some(place) = strangers.enter(network(address.ip())) else { continue };
+        let (doorman, stranger) = (Arc::clone(&doorman), Arc::clone(&place));
+        let task = tokio::spawn(async move {
             // A stranger who fails to prove anything is told nothing.
-            let greeted = within(2 * carrier::HANDSHAKE_SECS, doorman.greet(stream)).await;
-            drop(permit);
+            let greeted = within(2 * carrier::HANDSHAKE_SECS, doorman.greet(stream, &stranger)).await;
+            drop(stranger);
             if let Ok(Some((host, gone))) = greeted {
                 doorman.note(&host, gone).await;
             }
         });
+        let task = task.abort_handle();
+        place.closed_by(move || task.abort());
     }
 }
 
 impl Doorman {
     /// The host whose agent it was, and a note of its end; none for what was only a question.
-    async fn greet(&self, stream: TcpStream) -> Result<Option<(String, Gone)>, Error> {
+    async fn greet(
+        &self,
+        stream: TcpStream,
+        stranger: &ConnectionPlace<IpAddr>,
+    ) -> Result<Option<(String, Gone)>, Error> {
         stream.set_nodelay(true).map_err(lost)?;
-        let tls = self.acceptor.accept(stream).await.map_err(lost)?;
+        let tls = within(carrier::HANDSHAKE_SECS, async { self.acceptor.accept(stream).await.map_err(lost) }).await?;
         let certificate = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(tls::fingerprint);
         let protocol = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
         match (protocol.as_deref(), certificate) {
-            (Some(ALPN_AGENT), Some(certificate)) => self.welcome(tls, &certificate).await.map(Some),
+            (Some(ALPN_AGENT), Some(certificate)) => self.welcome(tls, &certificate, stranger).await.map(Some),
             (Some(ALPN_PAIR), certificate) => self.pair(tls, certificate).await.map(|()| None),
             _ => Err(fault("a connection for nothing we know")),
         }
     }
 
-    async fn welcome(&self, tls: TlsStream<TcpStream>, certificate: &str) -> Result<(String, Gone), Error> {
+    async fn welcome(
+        &self,
+        tls: TlsStream<TcpStream>,
+        certificate: &str,
+        stranger: &ConnectionPlace<IpAddr>,
+    ) -> Result<(String, Gone), Error> {
         let host = self.hosts.admit(certificate)?;
+        // It is no stranger: however many of those come now, it keeps its place. Its own host may not have many of them.
+        let arriving = self.arriving.enter(host.clone()).ok_or_else(|| lost("this host connects too often"))?;
+        arriving.set_known(true);
+        let _until_it_is_here = arriving.begin_work();
+        stranger.leave();
         let link = Arc::new(Link::begin(tls).await?);
         let said = &link.introduction;
         let now = crate::now();

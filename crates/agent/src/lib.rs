@@ -5,7 +5,7 @@
 //!
 //! The rooms: `wire` is the protocol's bytes, without I/O, and `messages` its JSON; `carrier` what both ends agree on,
 //! `tls` and `authority` who is believed. The server's side: [`Hub`] with `hosts`, `board`, `link`, and [`AgentSource`]
-//! with `fetching` and `ahead`. The agent's: `agent` with `identity`, `serving` with `walking`, and the [`LocalShelf`] it
+//! with `fetching` and `ahead`; `connections` bounds those of strangers. The agent's: `agent` with `identity`, `serving` with `walking`, and the [`LocalShelf`] it
 //! serves from.
 
 mod agent;
@@ -13,6 +13,7 @@ mod ahead;
 mod authority;
 mod board;
 mod carrier;
+mod connections;
 #[cfg(test)]
 mod fake;
 mod fetching;
@@ -44,6 +45,7 @@ mod wire;
 
 pub use agent::{Event, enroll, run};
 pub use carrier::DEFAULT_PORT;
+pub use connections::{AtWork, ConnectionPlace, Connections, network};
 pub use hosts::{Host, State, TOKEN_SECS, check_name};
 pub use hub::Hub;
 pub use messages::Introduction;

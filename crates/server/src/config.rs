@@ -42,6 +42,8 @@ pub struct Listen {
     pub address: SocketAddr,
     /// `None`: without TLS, which is for loopback only.
     pub tls: Option<Tls>,
+    /// What it is called besides the names of its certificate.
+    pub names: Vec<String>,
 }
 
 /// The form of the log.
@@ -69,6 +71,9 @@ pub struct HttpSettings {
     /// TLS with a certificate that the server makes for these names and addresses.
     #[serde(default)]
     generate_for: Vec<String>,
+    /// Other names by which browsers reach it: that of a proxy before it.
+    #[serde(default)]
+    names: Vec<String>,
 }
 
 /// Where to listen.
@@ -125,7 +130,7 @@ impl HttpSettings {
             _ if self.generate_for.is_empty() => None,
             _ => Some(Tls::generated(data_dir, &self.generate_for)?),
         };
-        Ok(Some(Listen { address, tls }))
+        Ok(Some(Listen { address, tls, names: self.names.clone() }))
     }
 
     /// What people call it: in the link for the setup. `address` is where it really listens.

@@ -1,6 +1,6 @@
 //! What the rooms of one running server share.
 
-use crate::access::Throttle;
+use crate::access::{Refusals, Throttle};
 use crate::journal::{Journal, Note};
 use crate::live::Live;
 use crate::moment::Moment;
@@ -33,6 +33,8 @@ pub struct Shared {
     pub asked: Asked,
     /// Who failed to log on, and how often.
     pub throttle: Throttle,
+    /// What strangers were refused, for the audit log.
+    pub refusals: Refusals,
     runner: Bell,
     postman: Bell,
 }
@@ -68,6 +70,7 @@ impl Shared {
             setup_link: OnceLock::new(),
             asked: Asked::default(),
             throttle: Throttle::default(),
+            refusals: Refusals::default(),
             runner: Bell::default(),
             postman: Bell::default(),
         }

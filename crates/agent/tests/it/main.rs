@@ -6,6 +6,7 @@ mod memory;
 mod mirrors;
 mod pairing;
 mod renewal;
+mod strangers;
 mod suite;
 mod trouble;
 mod world;

@@ -4,10 +4,12 @@
 //! `store::access`. Neither a password nor a secret is ever stored, logged or compared as it is.
 
 mod password;
+mod refusals;
 mod secret;
 mod throttle;
 
 pub use password::{check_password, hash_password, is_password};
+pub use refusals::{Refusals, Row};
 pub use secret::Secret;
 pub use throttle::Throttle;
 

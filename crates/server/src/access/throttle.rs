@@ -1,32 +1,61 @@
 //! How often one may try to log on. Kept in memory: whoever can restart the server needs no password.
+//!
+//! What strangers make it remember is bounded in bytes: of a name only the hash is kept.
 
 use crate::moment::Moment;
 use crate::refusal::{Kind, Refusal};
+use octo_agent::network;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 /// Wrong passwords that cost no wait.
-const FREE: u32 = 5;
+const FREE: i64 = 5;
 /// The longest wait for an address. A name waits less: otherwise strangers could keep its owner out.
 const ADDRESS_WAIT_SECS_MAX: i64 = 900;
 const NAME_WAIT_SECS_MAX: i64 = 30;
+/// One failure is made good by so much time, so that an office behind one address may mistype now and then. A right password
+/// makes good only what its own name has failed: otherwise who has an account could try those of others.
+const FAILURE_SECS: i64 = 900;
+/// More failures make no difference.
+const FAILURES_MAX: i64 = 17;
 /// Failures that lie back so long are forgotten.
 const FORGET_SECS: i64 = 3600;
 /// More are not kept; the oldest are forgotten.
 const KEPT_MAX: usize = 10_000;
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     /// An address, or the network that one customer has.
     Address(IpAddr),
-    Name(String),
+    /// The hash of a name.
+    Name([u8; 32]),
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Failures {
-    count: u32,
+    /// How long it would take until all are made good.
+    debt_secs: i64,
     last: Moment,
+    /// From the last one until the next try.
+    wait_secs: i64,
+}
+
+impl Failures {
+    /// With another one: a wait of one second after the sixth, and twice as long after each next one.
+    fn with_another(before: Option<&Failures>, key: Key, now: Moment) -> Failures {
+        // A clock that was put back makes nothing good, and nothing worse.
+        let debt = before.map_or(0, |it| (it.debt_secs - (now.0 - it.last.0).max(0)).max(0)) + FAILURE_SECS;
+        let debt_secs = debt.min(FAILURES_MAX * FAILURE_SECS);
+        let longest = if matches!(key, Key::Name(_)) { NAME_WAIT_SECS_MAX } else { ADDRESS_WAIT_SECS_MAX };
+        let count = (debt_secs + FAILURE_SECS - 1) / FAILURE_SECS;
+        let wait_secs = if count <= FREE { 0 } else { (1_i64 << (count - FREE - 1).min(20)).min(longest) };
+        Failures { debt_secs, last: now, wait_secs }
+    }
+
+    fn still_waits_secs(&self, now: Moment) -> i64 {
+        (self.last.plus_secs(self.wait_secs).0 - now.0).clamp(0, self.wait_secs)
+    }
 }
 
 /// Who failed, and how often.
@@ -42,43 +71,40 @@ impl Throttle {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.retain(|_, it| (now.0 - it.last.0).abs() < FORGET_SECS);
         let keys = keys(from, name);
-        let wait = keys.iter().filter_map(|key| failures.get(key).map(|it| wait_secs(key, *it, now))).max();
+        let wait = keys.iter().filter_map(|key| failures.get(key).map(|it| it.still_waits_secs(now))).max();
         if let Some(secs) = wait.filter(|secs| *secs > 0) {
             return Err(Refusal::new(Kind::TooOften, format!("too many wrong passwords; try again in {secs} s")));
         }
         if failures.len() >= KEPT_MAX {
-            let oldest = failures.iter().min_by_key(|(_, it)| it.last).map(|(key, _)| key.clone());
+            let oldest = failures.iter().min_by_key(|(_, it)| it.last).map(|(key, _)| *key);
             oldest.map(|key| failures.remove(&key));
         }
         for key in keys {
-            let it = failures.entry(key).or_insert(Failures { count: 0, last: now });
-            *it = Failures { count: it.count.saturating_add(1), last: now };
+            let with_this = Failures::with_another(failures.get(&key), key, now);
+            failures.insert(key, with_this);
         }
         Ok(())
     }
 
-    /// The password was right.
+    /// The password was right: the name has a clean record, and for the address this was no failure. What failed there
+    /// before stays.
     pub fn succeeded(&self, from: Option<IpAddr>, name: &str) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.retain(|key, _| !keys(from, name).contains(key));
+        for key in keys(from, name) {
+            match (&key, failures.get_mut(&key)) {
+                (Key::Address(_), Some(it)) if it.debt_secs > FAILURE_SECS => {
+                    it.debt_secs -= FAILURE_SECS;
+                    it.wait_secs = 0;
+                }
+                _ => drop(failures.remove(&key)),
+            }
+        }
     }
 }
 
 fn keys(from: Option<IpAddr>, name: &str) -> Vec<Key> {
-    let network = from.map(|address| match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
-        v4 @ IpAddr::V4(_) => v4,
-    });
-    network.map(Key::Address).into_iter().chain([Key::Name(name.to_owned())]).collect()
-}
-
-/// One second after the sixth failure, and twice as long after each next one.
-fn wait_secs(key: &Key, failures: Failures, now: Moment) -> i64 {
-    let longest = if matches!(key, Key::Name(_)) { NAME_WAIT_SECS_MAX } else { ADDRESS_WAIT_SECS_MAX };
-    let doublings = failures.count.saturating_sub(FREE);
-    let wait = if doublings == 0 { 0 } else { (1_i64 << (doublings - 1).min(20)).min(longest) };
-    // A clock that was put back must not make it longer.
-    (failures.last.plus_secs(wait).0 - now.0).clamp(0, wait)
+    let address = from.map(|address| Key::Address(network(address)));
+    address.into_iter().chain([Key::Name(*blake3::hash(name.as_bytes()).as_bytes())]).collect()
 }
 
 #[cfg(test)]
@@ -117,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_password_makes_it_good_and_a_network_is_one_address() {
+    fn a_network_is_one_address_and_a_right_password_makes_good_only_its_own_name() {
         let throttle = Throttle::default();
         let now = Moment(1_000_000);
         for n in 0..6 {
@@ -126,8 +152,37 @@ mod tests {
         }
         let from: Option<IpAddr> = Some("2001:db8::99".parse().unwrap());
         assert!(throttle.begin(from, "x", now).is_err());
-        throttle.succeeded(from, "user0");
-        throttle.begin(from, "x", now).unwrap();
+        throttle.succeeded(from, "user5");
+        throttle.begin(from, "mallory", now).unwrap();
+        throttle.succeeded(from, "mallory");
+        throttle.begin(from, "anna", now).unwrap();
+        assert!(throttle.begin(from, "anna", now).is_err(), "what failed for others stays");
+    }
+
+    #[test]
+    fn an_account_of_ones_own_does_not_speed_up_guessing_those_of_others() {
+        let throttle = Throttle::default();
+        let (begun, mut now, mut guesses) = (Moment(1_000_000), Moment(1_000_000), 0);
+        while now.0 - begun.0 < 4 * 3600 {
+            if throttle.begin(HERE, "mallory", now).is_ok() {
+                throttle.succeeded(HERE, "mallory");
+            }
+            if throttle.begin(HERE, &format!("user{guesses}"), now).is_ok() {
+                guesses += 1;
+            }
+            now = now.plus_secs(1);
+        }
+        assert!(guesses < 60, "{guesses}");
+    }
+
+    #[test]
+    fn an_office_behind_one_address_may_mistype_now_and_then() {
+        let throttle = Throttle::default();
+        let mut now = Moment(1_000_000);
+        for n in 0..100 {
+            throttle.begin(HERE, &format!("user{n}"), now).unwrap();
+            now = now.plus_secs(FAILURE_SECS);
+        }
     }
 
     #[test]

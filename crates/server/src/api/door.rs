@@ -5,6 +5,7 @@
 //! because other sites can make a browser send cookies. Nothing of the request's body is read before.
 
 use super::http::Peer;
+use super::remote::Place;
 use super::routes::ask;
 use super::table::Needs;
 use crate::access::{Role, Secret};
@@ -57,14 +58,19 @@ pub(super) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Response {
+    let place = request.extensions().get::<Place>().cloned();
     if let Needs::Role(needed) = door.needs {
         let is_change = !request.method().is_safe();
         match who(&door.service, &peer, request.headers(), is_change).await.and_then(|guest| enough(guest, needed)) {
             Ok(guest) => {
+                place.inspect(|place| place.set_known(true));
                 request.extensions_mut().insert(guest.caller.clone());
                 request.extensions_mut().insert(guest);
             }
-            Err(refusal) => return refusal.into_response(),
+            Err(refusal) => {
+                place.inspect(|place| place.set_known(false));
+                return refusal.into_response();
+            }
         }
     }
     next.run(request).await
@@ -86,17 +92,26 @@ async fn who(service: &Service, peer: &Peer, headers: &HeaderMap, is_change: boo
             Ok(Guest { caller: Caller { name: peer.to_string() }, role: Role::Administrator, by: By::Socket })
         }
         Peer::Local(None) => Err(Refusal::new(Kind::Forbidden, "the system does not say who asks")),
-        Peer::Remote { .. } => match bearer(headers)? {
-            Some(secret) => of_token(service, secret).await,
-            None => of_session(service, headers, is_change).await,
+        Peer::Remote { .. } => match bearer(headers) {
+            Ok(Some(secret)) => of_token(service, peer, secret).await,
+            Err(refusal) => Err(token_refused(service, peer, refusal).await),
+            Ok(None) => of_session(service, headers, is_change).await,
         },
     }
 }
 
-async fn of_token(service: &Service, secret: Secret) -> Result<Guest, Refusal> {
-    let token = ask(service.clone(), move |service| service.token(&secret)).await?;
-    let token = token.ok_or_else(|| unknown("the API token is not known, or has expired"))?;
+async fn of_token(service: &Service, peer: &Peer, secret: Secret) -> Result<Guest, Refusal> {
+    let Some(token) = ask(service.clone(), move |service| service.token(&secret)).await? else {
+        return Err(token_refused(service, peer, unknown("the API token is not known, or has expired")).await);
+    };
     Ok(Guest { caller: Caller { name: format!("token {}", token.name) }, role: token.role, by: By::Token })
+}
+
+/// It comes to the audit log; what was sent does not.
+async fn token_refused(service: &Service, peer: &Peer, refusal: Refusal) -> Refusal {
+    let from = peer.address();
+    let noted = ask(service.clone(), move |service| service.refused("token.refused", "unknown", from)).await;
+    noted.err().unwrap_or(refusal)
 }
 
 async fn of_session(service: &Service, headers: &HeaderMap, is_change: bool) -> Result<Guest, Refusal> {

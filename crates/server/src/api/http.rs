@@ -1,5 +1,6 @@
 //! The API, answering: at the local socket, and over TCP where the settings say so.
 
+use super::origin::Names;
 use super::remote::{self, Listening};
 use super::{ANSWER_WITHIN, router, socket};
 use crate::config::Listen;
@@ -13,7 +14,8 @@ use axum::response::{IntoResponse, Response};
 use axum::serve::IncomingStream;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::runtime::Runtime;
@@ -70,7 +72,11 @@ impl fmt::Display for Peer {
 /// What every answer says to a browser, and how long an answer may take.
 pub(super) async fn guarded(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
     let late = |_| Refusal::new(Kind::Internal, "it took too long").into_response();
-    let mut response = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await.unwrap_or_else(late);
+    let names = request.extensions().get::<Arc<Names>>();
+    let mut response = match names.map_or(Ok(()), |names| names.check(request.version(), request.headers())) {
+        Ok(()) => tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await.unwrap_or_else(late),
+        Err(refusal) => refusal.into_response(),
+    };
     let headers = response.headers_mut();
     let mut say = |name: header::HeaderName, value| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -94,20 +100,20 @@ pub(super) async fn guarded(ConnectInfo(peer): ConnectInfo<Peer>, request: Reque
 /// The API, answering until it is dropped or stopped.
 pub struct Http {
     runtime: Runtime,
-    socket: PathBuf,
+    socket: socket::Socket,
     address: Option<SocketAddr>,
 }
 
 impl Http {
     /// Answers at `socket`, and over TCP if that is wished, from now on.
     pub fn start(service: Service, socket: &Path, listen: Option<Listen>) -> Result<Http, Refusal> {
-        let failed =
-            |why: std::io::Error| Refusal::new(Kind::Internal, format!("the socket {}: {why}", socket.display()));
+        let failed = |why: std::io::Error| Refusal::new(Kind::Internal, format!("no threads for the network: {why}"));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
-        let (local, remote) = {
+        let (local, socket) = runtime.block_on(socket::listen(socket))?;
+        let remote = {
             let _inside = runtime.enter();
-            (socket::listen(socket).map_err(failed)?, listen.map(Listening::begin).transpose()?)
+            listen.map(Listening::begin).transpose().inspect_err(|_| socket.remove())?
         };
         let address = remote.as_ref().map(Listening::address);
         let router = router(service);
@@ -116,7 +122,7 @@ impl Http {
         }
         let make = router.into_make_service_with_connect_info::<Peer>();
         runtime.spawn(async move { axum::serve(local, make).await });
-        Ok(Http { runtime, socket: socket.to_owned(), address })
+        Ok(Http { runtime, socket, address })
     }
 
     /// Where it answers over TCP, if it does.
@@ -126,7 +132,7 @@ impl Http {
 
     /// Answers what is under way, and nothing more.
     pub fn stop(self) {
-        let _ = std::fs::remove_file(&self.socket);
+        self.socket.remove();
         self.runtime.shutdown_timeout(GRACE);
     }
 }

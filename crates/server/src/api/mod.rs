@@ -14,11 +14,13 @@ mod hosts;
 mod http;
 mod notify;
 mod openapi;
+mod origin;
 mod problem;
 mod remote;
 mod routes;
 mod setup;
 mod socket;
+mod stall;
 mod table;
 mod tls;
 mod watch;
@@ -36,6 +38,10 @@ use std::time::Duration;
 
 /// Larger bodies are no jobs.
 const BODY_BYTES_MAX: usize = 1 << 20;
+/// What a stranger may send: a name and a password.
+const STRANGERS_BODY_BYTES_MAX: usize = 8 << 10;
+/// A body that comes more slowly was lost.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// A request that takes longer was lost; events go on after the answer has begun.
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
 
@@ -47,7 +53,6 @@ pub fn router(service: Service) -> Router {
     });
     all.fallback(routes::no_such_route)
         .method_not_allowed_fallback(routes::no_such_method)
-        .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(http::guarded))
         .with_state(service)
 }

@@ -1,43 +1,58 @@
 //! The entrance over TCP, with TLS or, on loopback, without. Strangers can connect, so everything about them is bounded: how
-//! many, how long a handshake takes, how long a request's head.
+//! many, how long a handshake takes, how long a request's head and body, how long an answer waits to be taken.
+//!
+//! Who does nothing gives way to who arrives ([`Connections`]); a connection whose last request was let in is a stranger's no longer.
 
 use super::http::Peer;
+use super::origin::Names;
+use super::stall::Stalled;
 use super::tls::Tls;
 use crate::config::Listen;
 use crate::refusal::{Kind, Refusal};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::net::SocketAddr;
+use octo_agent::{ConnectionPlace, Connections, network};
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-/// Connections at once; more wait to be accepted.
+/// Connections at once, and of one address; behind a proxy all have one.
 const CONNECTIONS_MAX: usize = 256;
-/// A handshake, or the head of a request, that takes longer.
+const SHARE_MAX: usize = 128;
+/// A handshake, or the head of a request, that takes longer. Also how long a connection is kept that asks for nothing.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// An answer of which the other side takes nothing for so long.
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+/// What is read ahead of one connection, or waits to be sent: the longest head of a request.
+const BUFFER_BYTES: usize = 32 << 10;
 /// Before the next try, when no connection can be taken (too many open files).
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// The place of a connection, for the door: it knows who was let in.
+pub(super) type Place = Arc<ConnectionPlace<IpAddr>>;
 
 /// An open port.
 pub(super) struct Listening {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
+    names: Arc<Names>,
 }
 
 impl Listening {
     /// Opens it. Within a runtime.
     pub(super) fn begin(listen: Listen) -> Result<Listening, Refusal> {
-        let Listen { address, tls } = listen;
+        let Listen { address, tls, names } = listen;
         let failed = |e: std::io::Error| Refusal::new(Kind::Internal, format!("[http] listen = \"{address}\": {e}"));
         if tls.is_none() && !address.ip().to_canonical().is_loopback() {
             return Err(Refusal::field("http.tls", "without TLS only loopback is listened at"));
@@ -46,7 +61,8 @@ impl Listening {
         listener.set_nonblocking(true).map_err(failed)?;
         let listener = TcpListener::from_std(listener).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Listening { listener, address, tls: tls.map(Tls::acceptor) })
+        let names = Names::new(names, tls.clone());
+        Ok(Listening { listener, address, tls: tls.map(Tls::acceptor), names })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -56,9 +72,8 @@ impl Listening {
 
 /// Answers for ever.
 pub(super) async fn answer(at: Listening, router: Router) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections = Connections::new(CONNECTIONS_MAX, SHARE_MAX);
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
         let (stream, address) = match at.listener.accept().await {
             Ok(arrived) => arrived,
             Err(_) => {
@@ -66,34 +81,56 @@ pub(super) async fn answer(at: Listening, router: Router) {
                 continue;
             }
         };
-        let (router, tls) = (router.clone(), at.tls.clone());
-        tokio::spawn(async move {
-            greet(stream, address, tls, router).await;
-            drop(place);
-        });
+        // None: all of them are at work for somebody who is known.
+        let Some(place) = connections.enter(network(address.ip())) else { continue };
+        let entrance = Entrance { router: router.clone(), names: at.names.clone(), place: place.clone() };
+        let task = tokio::spawn(greet(stream, address, at.tls.clone(), entrance)).abort_handle();
+        place.closed_by(move || task.abort());
     }
 }
 
-async fn greet(stream: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>, router: Router) {
+/// What one connection needs.
+struct Entrance {
+    router: Router,
+    names: Arc<Names>,
+    place: Place,
+}
+
+async fn greet(stream: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>, entrance: Entrance) {
     let _ = stream.set_nodelay(true);
     let peer = Peer::Remote { address, is_encrypted: tls.is_some() };
+    let stream = Stalled::new(stream, TAKEN_WITHIN);
     match tls {
-        None => talk(stream, peer, router).await,
+        None => talk(stream, peer, entrance).await,
         Some(tls) => {
             if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-                talk(stream, peer, router).await;
+                talk(stream, peer, entrance).await;
             }
         }
     }
 }
 
-async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send, peer: Peer, router: Router) {
+async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send, peer: Peer, entrance: Entrance) {
+    let Entrance { router, names, place } = entrance;
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        let at_work = place.begin_work();
         request.extensions_mut().insert(ConnectInfo(peer.clone()));
-        router.clone().oneshot(request.map(Body::new))
+        request.extensions_mut().insert(place.clone());
+        request.extensions_mut().insert(names.clone());
+        let answered = router.clone().oneshot(request.map(Body::new));
+        async move {
+            let response = answered.await?;
+            // The body may come for as long as a run goes on: that is work too.
+            Ok::<_, Infallible>(response.map(|body| {
+                body.map_frame(move |frame| {
+                    let _ = &at_work;
+                    frame
+                })
+            }))
+        }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(BUFFER_BYTES);
     // What goes wrong on a stranger's connection concerns nobody else.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,9 +1,11 @@
 //! Every route there is, and who may call it: the one list that the router, the tests and the documents come from.
 
 use super::door::{Door, admit};
+use super::{BODY_BYTES_MAX, STRANGERS_BODY_BYTES_MAX};
 use super::{access, hosts, notify, routes as to, setup, watch};
 use crate::access::Role;
 use crate::service::Service;
+use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
@@ -38,7 +40,10 @@ impl Route {
     /// For the router.
     pub(super) fn behind_its_door(self, service: &Service) -> (&'static str, MethodRouter<Service>) {
         let door = Door { service: service.clone(), needs: self.needs };
-        (self.path, self.handler.layer(from_fn_with_state(door, admit)))
+        let handler: MethodRouter<Service> = self.handler.layer(from_fn_with_state(door, admit));
+        let is_for_strangers = self.needs == Needs::Nobody;
+        let limit = if is_for_strangers { STRANGERS_BODY_BYTES_MAX } else { BODY_BYTES_MAX };
+        (self.path, handler.layer(DefaultBodyLimit::max(limit)))
     }
 }
 

@@ -18,7 +18,10 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// What proves the server to those who connect.
 #[derive(Clone)]
-pub struct Tls(Arc<ServerConfig>);
+pub struct Tls {
+    config: Arc<ServerConfig>,
+    certificate: CertificateDer<'static>,
+}
 
 impl Tls {
     /// From two files in PEM. Nobody else may read the key.
@@ -30,13 +33,14 @@ impl Tls {
             return Err(wrong(key, format!("others may read it (its mode is {mode:04o}); chmod 640 makes it private")));
         }
         let chain = certificates(certificate).map_err(|why| wrong(certificate, why))?;
+        let own = chain.first().cloned().ok_or_else(|| wrong(certificate, "it is empty".into()))?;
         let key_der = PrivateKeyDer::from_pem_file(key).map_err(|e| wrong(key, format!("no private key: {e}")))?;
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key_der));
         let mut config = config.map_err(|e| wrong(certificate, format!("not usable with {}: {e}", key.display())))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Tls(Arc::new(config)))
+        Ok(Tls { config: Arc::new(config), certificate: own })
     }
 
     /// A certificate that the server made for itself, for these names; made now if there is none, or not for all of them.
@@ -60,18 +64,24 @@ impl Tls {
     }
 
     pub(super) fn acceptor(self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0)
+        TlsAcceptor::from(self.config)
+    }
+
+    /// Whether the certificate is for this name.
+    pub(super) fn is_for(&self, name: &str) -> bool {
+        covers(&self.certificate, name)
     }
 }
 
 /// Whether there is a certificate, and it is for all these names. One that cannot be read is none.
 fn is_for(certificate: &Path, names: &[String]) -> bool {
     let Some(first) = certificates(certificate).ok().and_then(|chain| chain.into_iter().next()) else { return false };
-    let Ok(parsed) = ParsedCertificate::try_from(&first) else { return false };
-    let covers = |name: &String| {
-        ServerName::try_from(name.as_str()).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok())
-    };
-    names.iter().all(covers)
+    names.iter().all(|name| covers(&first, name))
+}
+
+fn covers(certificate: &CertificateDer<'_>, name: &str) -> bool {
+    let parsed = ParsedCertificate::try_from(certificate);
+    parsed.is_ok_and(|it| ServerName::try_from(name).is_ok_and(|name| verify_server_name(&it, &name).is_ok()))
 }
 
 /// Where the generated certificate and its key are.

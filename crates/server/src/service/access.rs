@@ -1,7 +1,7 @@
 //! Users, sessions, API tokens, and the one-time setup. Passwords and secrets go in; a new token's secret comes out once.
 
 use super::{ByName, Caller, Service, conflict};
-use crate::access::{Role, Secret, check_password, hash_password, is_password};
+use crate::access::{Role, Row, Secret, check_password, hash_password, is_password};
 use crate::job::check_name;
 use crate::moment::Moment;
 use crate::refusal::{Kind, Refusal};
@@ -22,6 +22,8 @@ const TOKENS_MAX: usize = 500;
 /// A token that lives longer is forgotten about.
 const TOKEN_DAYS_MAX: u32 = 3650;
 const DAY_SECS: i64 = 86_400;
+/// Names that the audit log has for others: a user of that name would be taken for them.
+const RESERVED: &[&str] = &["root", "unknown", "system", "server", "octobackup"];
 /// The setting with the hash of the setup code.
 const SETUP: &str = "setup-code";
 
@@ -84,6 +86,9 @@ impl Service {
         self.shared.store.change(|db| {
             let users = store::users(db)?;
             let known = users.iter().find(|user| user.name == name);
+            if known.is_none() {
+                check_new_name(&users, name)?;
+            }
             if known.is_none() && users.len() >= USERS_MAX {
                 return Err(conflict(format!("there are {USERS_MAX} users already")));
             }
@@ -93,32 +98,38 @@ impl Service {
             store::remove_sessions(db, name)?;
             settings::remove(db, SETUP)?;
             let what = if password.is_some() { "user.set" } else { "user.role" };
-            audit::add(db, now, &caller.name, what, name, &role.to_string())
+            audit::add(db, now, &caller.name, what, name, &role.to_string())?;
+            // Who may not do something any more may not do it with a token either.
+            let ended = store::remove_tokens_of(db, name, Some(role))?;
+            note_ended(db, now, caller, &ended, &format!("made by {name}, who is {role} now"))
         })?;
         self.end_setup();
         Ok(UserView { name: name.to_owned(), role, changed_at: now })
     }
 
-    /// Removes a user and ends their sessions.
+    /// Removes a user and ends their sessions, and the tokens that they made.
     pub fn remove_user(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
         self.shared.store.change(|db| {
             if !store::remove_user(db, name)? {
                 return Err(Refusal::not_found("user", name));
             }
-            audit::add(db, self.shared.now(), &caller.name, "user.remove", name, "")
+            let now = self.shared.now();
+            audit::add(db, now, &caller.name, "user.remove", name, "")?;
+            let ended = store::remove_tokens_of(db, name, None)?;
+            note_ended(db, now, caller, &ended, &format!("made by {name}, who was removed"))
         })
     }
 
     /// A user logs on. Wrong passwords take longer and longer, and are in the audit log.
     pub fn log_on(&self, from: Option<IpAddr>, name: &str, password: &str) -> Result<LoggedOn, Refusal> {
         let now = self.shared.now();
-        self.shared.throttle.begin(from, name, now)?;
         let user = self.shared.store.read(|db| store::user(db, name))?;
+        // What was typed into the field of the name may be a password: only a name that is one is written down.
+        let who = user.as_ref().map_or("unknown", |user| user.name.as_str());
+        self.throttled(from, name, ("session.refused", who))?;
         let origin = from.map(|address| address.to_string()).unwrap_or_default();
         if !is_password(password, user.as_ref().map(|user| user.password.as_str())) {
-            // What was typed into the field of the name may be a password: only a name that is one is written down.
-            let who = user.as_ref().map_or("unknown", |user| user.name.as_str());
-            self.shared.store.change(|db| audit::add(db, now, who, "session.refused", "", &origin))?;
+            self.refused("session.refused", who, from)?;
             return Err(Refusal::new(Kind::Unauthenticated, "user or password are wrong"));
         }
         let Some(user) = user else {
@@ -150,9 +161,10 @@ impl Service {
     pub fn change_password(&self, from: Option<IpAddr>, name: &str, old: &str, new: &str) -> Result<(), Refusal> {
         check_password(new)?;
         let now = self.shared.now();
-        self.shared.throttle.begin(from, name, now)?;
+        self.throttled(from, name, ("user.password.refused", name))?;
         let user = self.shared.store.read(|db| store::user(db, name))?;
         let Some(user) = user.filter(|user| is_password(old, Some(&user.password))) else {
+            self.refused("user.password.refused", name, from)?;
             return Err(Refusal::field("old", "it is not the password"));
         };
         self.shared.throttle.succeeded(from, name);
@@ -170,6 +182,37 @@ impl Service {
     /// Whose session this is: user, role and end.
     pub fn session(&self, secret: &Secret) -> Result<Option<(String, Role, Moment)>, Refusal> {
         self.shared.store.read(|db| store::session(db, &secret.hash(), self.shared.now()))
+    }
+
+    /// Whether one may try a password at all now. Who may not is counted as refused.
+    fn throttled(&self, from: Option<IpAddr>, name: &str, audit: (&'static str, &str)) -> Result<(), Refusal> {
+        let begun = self.shared.throttle.begin(from, name, self.shared.now());
+        if begun.is_err() {
+            self.refused(audit.0, audit.1, from)?;
+        }
+        begun
+    }
+
+    /// A stranger was refused: it comes to the audit log, but strangers cannot fill that.
+    pub fn refused(&self, what: &'static str, who: &str, from: Option<IpAddr>) -> Result<(), Refusal> {
+        self.shared.refusals.add((what, who, from), self.shared.now(), |row| self.write_refused(row))
+    }
+
+    /// Writes what was counted since it was last written.
+    pub(super) fn write_refusals(&self) -> Result<(), Refusal> {
+        self.shared.refusals.write_out(|row| self.write_refused(row))
+    }
+
+    fn write_refused(&self, row: &Row<'_>) -> Result<i64, Refusal> {
+        self.shared.store.change(|db| {
+            if let Some(id) = row.id
+                && audit::count_up(db, id, &row.detail)?
+            {
+                return Ok(id);
+            }
+            audit::add(db, row.at, row.who, row.what, "", &row.detail)?;
+            Ok(db.last_insert_rowid())
+        })
     }
 
     /// The API token with this secret, if it still works.
@@ -211,13 +254,16 @@ impl Service {
         Ok(NewToken { token, secret: Zeroizing::new(secret.reveal().to_owned()) })
     }
 
-    /// Removes an API token: it works no longer.
+    /// Removes an API token: it works no longer, nor do those that were made with it.
     pub fn remove_token(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
         self.shared.store.change(|db| {
             if !store::remove_token(db, name)? {
                 return Err(Refusal::not_found("token", name));
             }
-            audit::add(db, self.shared.now(), &caller.name, "token.remove", name, "")
+            let now = self.shared.now();
+            audit::add(db, now, &caller.name, "token.remove", name, "")?;
+            let ended = store::remove_tokens_of(db, &format!("token {name}"), None)?;
+            note_ended(db, now, caller, &ended, &format!("made with token {name}, which was removed"))
         })
     }
 
@@ -245,7 +291,7 @@ impl Service {
         check_name(name)?;
         check_password(password)?;
         let now = self.shared.now();
-        self.shared.throttle.begin(from, "", now)?;
+        self.throttled(from, "", ("setup.refused", "unknown"))?;
         let is_code = |db: &Connection| -> Result<bool, Refusal> {
             let kept = settings::get(db, SETUP)?;
             let sent = Secret::parse(code).map(|code| setup_hash(&code));
@@ -258,6 +304,7 @@ impl Service {
             )
         };
         if !self.shared.store.read(is_code)? {
+            self.refused("setup.refused", "unknown", from)?;
             return Err(wrong());
         }
         let hash = hash_password(password)?;
@@ -265,6 +312,7 @@ impl Service {
             if !is_code(db)? {
                 return Err(wrong());
             }
+            check_new_name(&[], name)?;
             store::put_user(db, name, Role::Administrator, &hash, now)?;
             settings::remove(db, SETUP)?;
             audit::add(db, now, name, "setup", name, &from.map(|it| it.to_string()).unwrap_or_default())
@@ -273,6 +321,24 @@ impl Service {
         self.end_setup();
         Ok(UserView { name: name.to_owned(), role: Role::Administrator, changed_at: now })
     }
+}
+
+/// Refuses the name of a new user that people could take for somebody else.
+fn check_new_name(users: &[store::User], name: &str) -> Result<(), Refusal> {
+    if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+        return Err(Refusal::field(
+            "name",
+            format!("{name:?} means somebody else in the audit log; choose another name"),
+        ));
+    }
+    match users.iter().find(|user| user.name.eq_ignore_ascii_case(name)) {
+        Some(other) => Err(Refusal::field("name", format!("{name:?} is too much like the user {}", other.name))),
+        None => Ok(()),
+    }
+}
+
+fn note_ended(db: &Connection, now: Moment, caller: &Caller, tokens: &[String], why: &str) -> Result<(), Refusal> {
+    tokens.iter().try_for_each(|token| audit::add(db, now, &caller.name, "token.remove", token, why))
 }
 
 /// Hashes are compared, so the time that it takes says nothing about the code.

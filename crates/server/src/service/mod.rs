@@ -89,6 +89,7 @@ impl Service {
 
     /// Who changed what, the newest first.
     pub fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<Entry>, Refusal> {
+        self.write_refusals()?;
         self.shared.store.read(|db| audit::list(db, before, limit.min(PAGE_MAX)))
     }
 

@@ -158,3 +158,19 @@ pub fn add_token(db: &Connection, token: &Token, hash: &Hash) -> Result<(), Refu
 pub fn remove_token(db: &Connection, name: &str) -> Result<bool, Refusal> {
     Ok(db.prepare_cached("DELETE FROM token WHERE name = ?1")?.execute([name])? > 0)
 }
+
+/// Removes the tokens that `maker` made, as the audit log calls them: those whose role is above `keep`, and all that were made
+/// with these. Their names.
+pub fn remove_tokens_of(db: &Connection, maker: &str, keep: Option<Role>) -> Result<Vec<String>, Refusal> {
+    let mut removed: Vec<String> = Vec::new();
+    let mut makers = vec![(maker.to_owned(), keep)];
+    while let Some((maker, keep)) = makers.pop() {
+        let made = tokens(db)?.into_iter().filter(|it| it.made_by == maker && keep.is_none_or(|keep| it.role > keep));
+        for token in made {
+            remove_token(db, &token.name)?;
+            makers.push((format!("token {}", token.name), None));
+            removed.push(token.name);
+        }
+    }
+    Ok(removed)
+}

@@ -1,4 +1,4 @@
-//! Who changed what, and when. Rows are only ever added.
+//! Who changed what, and when. Rows are only ever added; only how often a stranger was refused is counted up.
 
 use crate::moment::Moment;
 use crate::refusal::Refusal;
@@ -44,4 +44,9 @@ pub fn add(db: &Connection, at: Moment, who: &str, what: &str, about: &str, deta
     let sql = "INSERT INTO audit (at, who, what, about, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
     db.prepare_cached(sql)?.execute(params![at, who, what, about, detail])?;
     Ok(())
+}
+
+/// How often a stranger was refused, anew in the same row. Whether it is there.
+pub fn count_up(db: &Connection, id: i64, detail: &str) -> Result<bool, Refusal> {
+    Ok(db.prepare_cached("UPDATE audit SET detail = ?2 WHERE id = ?1")?.execute(params![id, detail])? > 0)
 }

@@ -88,7 +88,7 @@ struct Answering {
 impl Answering {
     fn start(tls: Option<Tls>) -> Answering {
         let world = World::at("2026-08-04 12:00");
-        let listen = Listen { address: "127.0.0.1:0".parse().unwrap(), tls };
+        let listen = Listen { address: "127.0.0.1:0".parse().unwrap(), tls, names: Vec::new() };
         let http = Http::start(world.service.clone(), &world.path("socket"), Some(listen)).unwrap();
         Answering { world, http }
     }
@@ -119,7 +119,7 @@ impl Answering {
         let length = body.len();
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
         )
         .unwrap();
         let mut answer = String::new();
@@ -295,7 +295,7 @@ fn every_answer_protects_the_browser_and_every_refusal_is_a_problem_detail() {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     let sent = write!(
         stream,
-        "POST /api/v1/jobs HTTP/1.1\r\nhost: x\r\nauthorization: {token}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "POST /api/v1/jobs HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         large.len()
     );
     sent.unwrap();

@@ -14,4 +14,5 @@ mod pages;
 mod recovery;
 mod report;
 mod slots;
+mod strangers;
 mod world;
