@@ -1,12 +1,14 @@
 //! `octobackup credential`. The password goes to the server and is never shown again.
 
-use super::args::CredentialCommand;
+use super::args::{CredentialAllowArgs, CredentialCommand};
 use super::table::table;
 use super::{Ended, client, every, rows, show, text, time};
+use crate::args::AccountArgs;
 use crate::listeners::print;
 use crate::{exit, settings};
+use octo_server::Refusal;
 use octo_server::api::escaped;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Sets, lists, removes.
 pub fn credential(command: &CredentialCommand) -> Ended {
@@ -20,15 +22,24 @@ pub fn credential(command: &CredentialCommand) -> Ended {
         CredentialCommand::List(server) => {
             let answer = every(&client(server)?, "/credentials")?;
             show(server, &answer, |answer| {
-                let cells = rows(answer)
-                    .iter()
-                    .map(|row| vec![text(&row["name"]), text(&row["account"]), time(&row["changed_at"])]);
-                table(&["NAME", "ACCOUNT", "SET"], &cells.collect::<Vec<_>>());
+                let cells = rows(answer).iter().map(|row| {
+                    vec![text(&row["name"]), text(&row["account"]), time(&row["changed_at"]), used_for(row)]
+                });
+                table(&["NAME", "ACCOUNT", "SET", "USED FOR"], &cells.collect::<Vec<_>>());
             })
         }
         CredentialCommand::Test(args) => {
             let path = format!("/credentials/{}/test", escaped(&args.name));
-            let answer = client(&args.server)?.post(&path, &json!({"source": args.source}))?;
+            let mut body = json!({"source": args.source});
+            if args.password_file.is_some() || args.password_stdin {
+                let from = AccountArgs {
+                    password_file: args.password_file.clone(),
+                    password_stdin: args.password_stdin,
+                    ..AccountArgs::default()
+                };
+                body["secret"] = settings::password(&from).read(&args.name)?.as_str().into();
+            }
+            let answer = client(&args.server)?.post(&path, &body)?;
             let all_work = rows(&answer).iter().all(|tried| tried["works"] == true);
             show(&args.server, &answer, |answer| {
                 for tried in rows(answer) {
@@ -38,9 +49,41 @@ pub fn credential(command: &CredentialCommand) -> Ended {
             })?;
             Ok(if all_work { exit::COMPLETE } else { exit::FAILED })
         }
+        CredentialCommand::Allow(args) => change_uses(args, true),
+        CredentialCommand::Forbid(args) => change_uses(args, false),
         CredentialCommand::Remove(args) => {
             client(&args.server)?.delete(&format!("/credentials/{}", escaped(&args.name)))?;
             Ok(exit::COMPLETE)
         }
     }
+}
+
+/// For what, and where.
+fn used_for(row: &Value) -> String {
+    let words = rows(&row["uses"]).iter().map(|it| format!("{} at {}", text(&it["purpose"]), text(&it["host"])));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn change_uses(args: &CredentialAllowArgs, is_allowed: bool) -> Ended {
+    let client = client(&args.server)?;
+    let all = every(&client, "/credentials")?;
+    let known = rows(&all).iter().find(|row| row["name"] == *args.name);
+    let known = known.ok_or_else(|| Refusal::not_found("credential", &args.name))?;
+    let named = |it: &Value| {
+        let host = text(&it["host"]);
+        it["purpose"] == *args.purpose && args.hosts.iter().any(|named| named.eq_ignore_ascii_case(&host))
+    };
+    let mut uses: Vec<Value> = rows(&known["uses"]).iter().filter(|it| !named(it)).cloned().collect();
+    if is_allowed {
+        uses.extend(args.hosts.iter().map(|host| json!({"purpose": args.purpose, "host": host})));
+    }
+    if uses.is_empty() {
+        // An empty list would let the next use decide: that is not what "forbid" means.
+        return Err(Refusal::field("host", "these are its only hosts; allow another first, or remove the credential"));
+    }
+    let path = format!("/credentials/{}/uses", escaped(&args.name));
+    let answer = client.put(&path, &json!({"uses": uses}))?;
+    show(&args.server, &answer, |answer| {
+        print(&format!("{} may be used for {}", args.name, used_for(&json!({"uses": answer}))))
+    })
 }

@@ -6,6 +6,7 @@ use crate::launch::Once;
 use crate::moment::Moment;
 use crate::refusal::{Kind, Refusal};
 use crate::service::{ByName, Caller, PAGE, Service, Wish};
+use crate::store::credential_uses::CredentialUse;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -86,6 +87,16 @@ struct Dismissed {
 struct Tried {
     #[serde(default)]
     source: Option<String>,
+    /// The password, for a host at which the stored one may not be used.
+    #[serde(default)]
+    secret: Option<Zeroizing<String>>,
+}
+
+/// For what and where a credential may be used.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Uses {
+    uses: Vec<CredentialUse>,
 }
 
 /// Where a copy of the server's own data goes.
@@ -305,10 +316,23 @@ pub(super) async fn test_credential(
     Sent(bytes): Sent,
 ) -> Response {
     let test = move |service: &Service| {
-        let tried: Tried = body(&bytes)?;
-        service.test_credential(&caller(from), &name, tried.source.as_deref())
+        let allowed = r#"{"source": "//HOST/SHARE", "secret": "..."}; both may be left out"#;
+        let empty = bytes.iter().all(u8::is_ascii_whitespace);
+        let tried: Tried = if empty { Tried { source: None, secret: None } } else { secret_body(&bytes, allowed)? };
+        let secret = tried.secret.as_ref().map(|secret| secret.as_str());
+        service.test_credential(&caller(from), &name, tried.source.as_deref(), secret)
     };
     told(service, StatusCode::OK, test).await
+}
+
+pub(super) async fn set_credential_uses(
+    State(service): State<Service>,
+    from: From,
+    Name(name): Name,
+    Sent(bytes): Sent,
+) -> Response {
+    let set = move |service: &Service| service.set_credential_uses(&caller(from), &name, &body::<Uses>(&bytes)?.uses);
+    told(service, StatusCode::OK, set).await
 }
 
 /// Everything that a jobs file can say, as it is now.

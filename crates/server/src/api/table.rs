@@ -99,6 +99,7 @@ pub fn routes() -> Vec<Route> {
         put("/api/v1/credentials/{name}", ADMINISTRATOR, to::set_credential),
         delete("/api/v1/credentials/{name}", ADMINISTRATOR, to::remove_credential),
         post("/api/v1/credentials/{name}/test", ADMINISTRATOR, to::test_credential),
+        put("/api/v1/credentials/{name}/uses", ADMINISTRATOR, to::set_credential_uses),
         get("/api/v1/jobs-file", VIEWER, to::export),
         post("/api/v1/jobs-file", ADMINISTRATOR, to::apply),
         get("/api/v1/hosts", VIEWER, hosts::hosts),

@@ -11,6 +11,7 @@ use crate::report::{digest, html, letter};
 use crate::schedule::zone;
 use crate::service::Service;
 use crate::shared::Shared;
+use crate::store::credential_uses::{CredentialUse, Purpose};
 use crate::store::outbox::Letter;
 use crate::store::{credentials, outbox, recipients, settings};
 use octo_core::Cancel;
@@ -127,7 +128,8 @@ impl Postman {
             }
             Way::Webhook(url) => {
                 let body = self.as_json(letter)?;
-                let secret = them.credential.as_deref().map(|name| self.account(name)).transpose()?;
+                let used_for = CredentialUse::webhook(url);
+                let secret = them.credential.as_deref().map(|name| self.account(name, &used_for)).transpose()?;
                 Ok(web::post(url, letter.id, &body, secret.as_ref().map(|(_, secret)| secret.as_str()))?)
             }
             Way::Mail(to) => {
@@ -136,16 +138,19 @@ impl Postman {
                     return Err("there is no mail server yet; set it with: octobackup notify mail-server".to_owned())?;
                 };
                 let server: MailServer = serde_json::from_str(&server).map_err(Refusal::from)?;
-                let account = server.credential.as_deref().map(|name| self.account(name)).transpose()?;
+                let used_for = CredentialUse::new(Purpose::Mail, &server.host);
+                let account = server.credential.as_deref().map(|name| self.account(name, &used_for)).transpose()?;
                 Ok(mail::send(&server, account, to, self.as_mail(them, letter)?)?)
             }
         }
     }
 
-    /// A credential's name and secret.
-    fn account(&self, name: &str) -> Result<(String, Zeroizing<String>), Refusal> {
-        let stored =
-            self.shared.store.read(|db| Ok(credentials::get(db, name)?.zip(credentials::secret(db, name)?)))?;
+    /// A credential's name and secret, if it may be used for this.
+    fn account(&self, name: &str, it: &CredentialUse) -> Result<(String, Zeroizing<String>), Refusal> {
+        let stored = self.shared.store.read(|db| {
+            crate::service::check_credential_use(db, name, Some(it))?;
+            Ok(credentials::get(db, name)?.zip(credentials::secret(db, name)?))
+        })?;
         let (credential, sealed) =
             stored.ok_or_else(|| Refusal::field("credential", format!("there is no credential {name}")))?;
         Ok((credential.account, self.shared.vault.unseal(name, &sealed)?))

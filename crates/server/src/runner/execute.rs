@@ -113,14 +113,11 @@ impl Task {
 
     fn make(&self, watcher: &Watcher<'_>) -> Result<(RunReport, Option<String>), Refusal> {
         let Task { shared, run, job, .. } = self;
-        let (account, password) = match &job.spec.credential {
-            None => (None, None),
-            Some(name) => {
-                let (account, password) = crate::service::unlocked(shared, name)?;
-                (Some(account), Some(password))
-            }
-        };
+        let account = job.spec.credential.as_deref().map(|name| crate::service::account(shared, name)).transpose()?;
         let recipe = job.spec.recipe(&self.policy, account.as_ref())?;
+        let wanted = crate::service::use_of(&recipe);
+        let unlocked = |name: &str| Ok::<_, Refusal>(crate::service::unlocked(shared, name, wanted.as_ref())?.1);
+        let password = job.spec.credential.as_deref().map(unlocked).transpose()?;
         let target = job.spec.target_path()?;
         let remember = |id: &str| {
             // If that fails, the end of the run tries again.

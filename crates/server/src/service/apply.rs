@@ -3,7 +3,7 @@
 //! A rehearsal is the same change, rolled back, so what it tells cannot differ from what is done. Whoever looked first
 //! hands in what they saw: if it is not what would happen now, somebody was faster, and nothing is changed.
 
-use super::jobs::{alone, check, remove, unique};
+use super::jobs::{alone, check, claim_credentials, remove, unique};
 use super::{Caller, Service, conflict, defaults, own_defaults, put_defaults};
 use crate::job::{JobSpec, JobsFile, Policy};
 use crate::moment::Moment;
@@ -136,6 +136,7 @@ impl Service {
             }
         }
         makes_sense(db)?;
+        claim_credentials(db, caller, now)?;
         Ok(changes)
     }
 }

@@ -128,7 +128,7 @@ impl Service {
         let clock = doubt.map_or(Ok("it goes on from where it was".to_owned()), |doubt| Err(doubt.to_string()));
         findings.push(finding("clock", clock));
         for credential in credentials {
-            let opened = unlocked(shared, &credential.name).map(|_| "its password can be read".to_owned());
+            let opened = unlocked(shared, &credential.name, None).map(|_| "its password can be read".to_owned());
             findings.push(finding(&format!("credential {}", credential.name), opened.map_err(|e| e.to_string())));
         }
         findings.push(finding("disk of the data directory", space(shared.store.folder())));

@@ -1,13 +1,15 @@
 //! Named accounts. A secret goes in and never comes out.
 
+use super::credential_uses::{check, claim, use_of};
 use super::{ByName, Caller, Service, conflict, defaults, holds};
 use crate::job::{JobSpec, check_name, parse_account};
 use crate::launch::open_source;
 use crate::notify::MailServer;
 use crate::notify::postman::MAIL_SERVER;
-use crate::recipe::{Account, is_address};
+use crate::recipe::{Account, Recipe, is_address};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+use crate::store::credential_uses::{self, CredentialUse};
 use crate::store::credentials::{self, Credential};
 use crate::store::{audit, jobs, recipients, settings};
 use octo_core::{Cancel, Entry, Error, ListSink, Listed, RelPath};
@@ -29,13 +31,30 @@ pub struct Tested {
     pub detail: String,
 }
 
+/// A credential as the API shows one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CredentialView {
+    /// The credential.
+    #[serde(flatten)]
+    pub credential: Credential,
+    /// For what and where it may be used; with none, its first use decides.
+    pub uses: Vec<CredentialUse>,
+}
+
 impl Service {
-    /// Logs on with a credential and lists a folder: of `source`, or of every job that uses it. Changes nothing there.
-    pub fn test_credential(&self, caller: &Caller, name: &str, source: Option<&str>) -> Result<Vec<Tested>, Refusal> {
+    /// Logs on with a credential and lists a folder: of `source`, or of every job that uses it. Changes nothing there. At a host
+    /// at which the credential may not be used, only with the password that is given for it.
+    pub fn test_credential(
+        &self,
+        caller: &Caller,
+        name: &str,
+        source: Option<&str>,
+        given: Option<&str>,
+    ) -> Result<Vec<Tested>, Refusal> {
         if source.is_some_and(|source| !is_address(source)) {
             return Err(Refusal::field("source", "only a share needs a credential: //HOST/SHARE[/PATH]"));
         }
-        let (account, password) = unlocked(&self.shared, name)?;
+        let account = account(&self.shared, name)?;
         let now = self.shared.now();
         let (layer, specs) = self.shared.store.change(|db| {
             audit::add(db, now, &caller.name, "credential.test", name, source.unwrap_or_default())?;
@@ -58,16 +77,36 @@ impl Service {
                 continue;
             }
             let recipe = spec.recipe(&holds(&spec, &layer)?, Some(&account))?;
-            let tried = open_source(&recipe, Some(password.clone()), &Cancel::new()).and_then(|it| can_list(&*it));
+            let password = match given {
+                Some(given) => Password::new(given.to_owned()),
+                None => self.password_for_test(caller, name, &recipe)?,
+            };
+            let tried = open_source(&recipe, Some(password), &Cancel::new()).and_then(|it| can_list(&*it));
             let detail = tried.as_ref().err().map(|error| format!("{error}. {}", error.code.advice()));
             tested.push(Tested { source: spec.source, works: tried.is_ok(), detail: detail.unwrap_or_default() });
         }
         Ok(tested)
     }
 
+    fn password_for_test(&self, caller: &Caller, name: &str, recipe: &Recipe) -> Result<Password, Refusal> {
+        let wanted = use_of(recipe);
+        let now = self.shared.now();
+        self.shared.store.change(|db| claim(db, caller, name, wanted.as_ref(), now)).map_err(|refusal| Refusal {
+            detail: format!("{}; or give the password again for this test, with --password-file", refusal.detail),
+            ..refusal
+        })?;
+        Ok(unlocked(&self.shared, name, wanted.as_ref())?.1)
+    }
+
     /// Credentials, by name.
-    pub fn credentials(&self, part: &ByName) -> Result<Vec<Credential>, Refusal> {
-        Ok(part.of(self.shared.store.read(credentials::list)?, |credential| &credential.name))
+    pub fn credentials(&self, part: &ByName) -> Result<Vec<CredentialView>, Refusal> {
+        self.shared.store.read(|db| {
+            let part = part.of(credentials::list(db)?, |credential| &credential.name);
+            let view = |credential: Credential| {
+                Ok(CredentialView { uses: credential_uses::list(db, &credential.name)?, credential })
+            };
+            part.into_iter().map(view).collect()
+        })
     }
 
     /// Sets one, replacing what was there.
@@ -77,7 +116,7 @@ impl Service {
         name: &str,
         account: &str,
         secret: &str,
-    ) -> Result<Credential, Refusal> {
+    ) -> Result<CredentialView, Refusal> {
         check_name(name)?;
         parse_account(account)?;
         if secret.is_empty() || secret.len() > SECRET_BYTES_MAX || secret.contains(['\0', '\n', '\r']) {
@@ -86,11 +125,12 @@ impl Service {
         let sealed = self.shared.vault.seal(name, secret)?;
         let credential =
             Credential { name: name.to_owned(), account: account.to_owned(), changed_at: self.shared.now() };
-        self.shared.store.change(|db| {
+        let uses = self.shared.store.change(|db| {
             credentials::put(db, &credential, &sealed)?;
-            audit::add(db, credential.changed_at, &caller.name, "credential.set", name, account)
+            audit::add(db, credential.changed_at, &caller.name, "credential.set", name, account)?;
+            credential_uses::list(db, name)
         })?;
-        Ok(credential)
+        Ok(CredentialView { credential, uses })
     }
 
     /// Removes one that no job uses.
@@ -115,9 +155,23 @@ impl Service {
     }
 }
 
-/// The account and the password of a credential, for a run.
-pub(crate) fn unlocked(shared: &Shared, name: &str) -> Result<(Account, Password), Refusal> {
-    let stored = shared.store.read(|db| Ok(credentials::get(db, name)?.zip(credentials::secret(db, name)?)))?;
+/// The account of a credential.
+pub(crate) fn account(shared: &Shared, name: &str) -> Result<Account, Refusal> {
+    let known = shared.store.read(|db| credentials::get(db, name))?;
+    parse_account(&known.ok_or_else(|| Refusal::not_found("credential", name))?.account)
+}
+
+/// The account and the password of a credential, for this use: refused if it is not allowed. There is no other way to a
+/// password than this and the postman's, which asks the same.
+pub(crate) fn unlocked(
+    shared: &Shared,
+    name: &str,
+    wanted: Option<&CredentialUse>,
+) -> Result<(Account, Password), Refusal> {
+    let stored = shared.store.read(|db| {
+        check(db, name, wanted)?;
+        Ok(credentials::get(db, name)?.zip(credentials::secret(db, name)?))
+    })?;
     let (credential, sealed) = stored.ok_or_else(|| Refusal::not_found("credential", name))?;
     let secret = shared.vault.unseal(name, &sealed)?;
     Ok((parse_account(&credential.account)?, Password::new(secret.as_str().to_owned())))

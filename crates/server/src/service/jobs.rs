@@ -1,5 +1,6 @@
 //! Jobs, and when they are due.
 
+use super::credential_uses::claim;
 use super::digest::overdue;
 use super::{ByName, Caller, PAGE_MAX, Service, conflict, defaults, holds, own_defaults};
 use crate::job::{Job, JobSpec, Policy, Setting, parse_account};
@@ -9,6 +10,7 @@ use crate::report::metrics::{self, JobStanding};
 use crate::run::{Ended, Run, State};
 use crate::runner::{cancelled, next_slots};
 use crate::shared::Shared;
+use crate::store::credential_uses::CredentialUse;
 use crate::store::slots::Slot;
 use crate::store::{audit, credentials, jobs, outbox, runs, slots};
 use rusqlite::Connection;
@@ -17,8 +19,8 @@ use std::collections::BTreeMap;
 
 /// More jobs than one server is built for.
 const JOBS_MAX: usize = 2000;
-/// Slots of one job that are looked ahead.
-const AHEAD_MAX: usize = 100;
+/// Slots that are looked ahead, of one job and in one answer.
+const AHEAD_MAX: usize = 1000;
 
 /// A job, and how it stands.
 #[derive(Debug, Clone, Serialize)]
@@ -69,6 +71,7 @@ impl Service {
         let now = self.shared.now();
         self.shared.store.change(|db| {
             check(db, spec, &defaults(db)?)?;
+            claim_credential(db, caller, spec, now)?;
             let all = jobs::list(db)?;
             unique(&all, spec, None)?;
             alone(&all, spec, None)?;
@@ -91,6 +94,7 @@ impl Service {
                 )));
             }
             check(db, spec, &defaults(db)?)?;
+            claim_credential(db, caller, spec, now)?;
             let all = jobs::list(db)?;
             unique(&all, spec, Some(job.id))?;
             alone(&all, spec, Some(job.id))?;
@@ -147,7 +151,9 @@ impl Service {
     /// The next slots of all jobs, the soonest first.
     pub fn upcoming(&self, count: usize) -> Result<Vec<Upcoming>, Refusal> {
         let now = self.shared.now();
-        let count = count.clamp(1, AHEAD_MAX);
+        if !(1..=AHEAD_MAX).contains(&count) {
+            return Err(Refusal::field("count", format!("allowed are 1 to {AHEAD_MAX}")));
+        }
         self.shared.store.read(|db| {
             let defaults = defaults(db)?;
             let mut all = Vec::new();
@@ -188,6 +194,20 @@ pub(super) fn check(db: &Connection, spec: &JobSpec, defaults: &Policy) -> Resul
         }
     };
     spec.check(defaults, account.as_ref())
+}
+
+/// Refuses a credential that may not be used at the job's host; its first use is noted.
+pub(super) fn claim_credential(db: &Connection, caller: &Caller, spec: &JobSpec, now: Moment) -> Result<(), Refusal> {
+    let Some(name) = &spec.credential else { return Ok(()) };
+    claim(db, caller, name, CredentialUse::of_share(&spec.source).as_ref(), now)
+}
+
+/// The same for all jobs.
+pub(super) fn claim_credentials(db: &Connection, caller: &Caller, now: Moment) -> Result<(), Refusal> {
+    for job in jobs::list(db)? {
+        claim_credential(db, caller, &job.spec, now).map_err(|refusal| refusal.of_job(&job.spec.name))?;
+    }
+    Ok(())
 }
 
 /// Refuses a job too many, and a second one of a name.

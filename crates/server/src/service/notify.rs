@@ -1,9 +1,11 @@
 //! Who is told what, and what became of it.
 
+use super::credential_uses::claim;
 use super::{ByName, Caller, PAGE_MAX, Service};
 use crate::notify::postman::MAIL_SERVER;
 use crate::notify::{MailServer, Message, Recipient};
 use crate::refusal::Refusal;
+use crate::store::credential_uses::{CredentialUse, Purpose};
 use crate::store::outbox::Letter;
 use crate::store::{audit, credentials, jobs, outbox, recipients, settings};
 use rusqlite::Connection;
@@ -23,6 +25,9 @@ impl Service {
         let now = self.shared.now();
         self.shared.store.change(|db| {
             known(db, recipient.credential.as_deref())?;
+            if let (Some(name), Some(url)) = (&recipient.credential, &recipient.webhook) {
+                claim(db, caller, name, Some(&CredentialUse::webhook(url)), now)?;
+            }
             for name in recipient.jobs.iter().flatten() {
                 if jobs::get(db, name)?.is_none() {
                     return Err(Refusal::field("jobs", format!("there is no job {name}")));
@@ -77,6 +82,9 @@ impl Service {
         let now = self.shared.now();
         self.shared.store.change(|db| {
             known(db, server.credential.as_deref())?;
+            if let Some(name) = &server.credential {
+                claim(db, caller, name, Some(&CredentialUse::new(Purpose::Mail, &server.host)), now)?;
+            }
             settings::put(db, MAIL_SERVER, &text)?;
             outbox::hurry(db, now)?;
             audit::add(db, now, &caller.name, "mail-server.set", "", &text)

@@ -7,6 +7,7 @@
 #[cfg(unix)]
 pub mod access;
 pub mod audit;
+pub mod credential_uses;
 pub mod credentials;
 pub mod failing;
 pub mod jobs;
@@ -23,6 +24,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// The one that needs the rows read as well.
+const CREDENTIAL_USES: &str = include_str!("migrations/0007.sql");
 /// Each brings the schema one number further.
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001.sql"),
@@ -31,6 +34,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004.sql"),
     include_str!("migrations/0005.sql"),
     include_str!("migrations/0006.sql"),
+    CREDENTIAL_USES,
 ];
 /// What the database is called in the data directory.
 pub const FILE: &str = "octobackup.db";
@@ -151,6 +155,9 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), Refusal> {
     for (number, migration) in (1u32..).zip(MIGRATIONS).skip(done) {
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         change.execute_batch(migration)?;
+        if *migration == CREDENTIAL_USES {
+            credential_uses::fill(&change)?;
+        }
         change.pragma_update(None, "user_version", number)?;
         change.commit()?;
     }

@@ -43,6 +43,7 @@ viewer        GET    /api/v1/credentials
 administrator PUT    /api/v1/credentials/{name}
 administrator DELETE /api/v1/credentials/{name}
 administrator POST   /api/v1/credentials/{name}/test
+administrator PUT    /api/v1/credentials/{name}/uses
 viewer        GET    /api/v1/jobs-file
 administrator POST   /api/v1/jobs-file
 viewer        GET    /api/v1/hosts

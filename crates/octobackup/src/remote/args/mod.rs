@@ -2,16 +2,17 @@
 
 mod access;
 mod command;
+mod credential;
 mod examples;
 mod jobs;
 mod notify;
 
-use crate::args::AccountArgs;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 pub use access::{TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, UserPasswordArgs};
 pub use command::ServerCommand;
+pub use credential::{CredentialAllowArgs, CredentialCommand};
 pub use examples::{
     APPLY_EXAMPLES, BACKUP_EXAMPLES, DIGEST_EXIT_CODES, NOTIFY_EXAMPLES, SELF_CHECK_EXIT_CODES, TOKEN_EXAMPLES,
 };
@@ -261,72 +262,6 @@ pub struct ScheduleArgs {
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub count: u32,
-    #[command(flatten)]
-    pub server: ServerArgs,
-}
-
-/// `octobackup credential`.
-#[derive(Debug, Subcommand)]
-pub enum CredentialCommand {
-    /// Set an account and its password; the password is asked for, or read from a file or standard input
-    Set(CredentialArgs),
-    /// List all credentials; passwords are never shown
-    List(ServerArgs),
-    /// Log on with a credential and list a folder: of a share, or of each job that uses it
-    Test(CredentialTestArgs),
-    /// Remove a credential that no job uses
-    Remove(CredentialNameArgs),
-}
-
-/// `octobackup credential set`.
-#[derive(Debug, Args)]
-pub struct CredentialArgs {
-    /// What jobs call it
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// The account
-    #[arg(value_name = "[DOMAIN\\]USER")]
-    pub account: String,
-    /// Read the password from a file that only its owner may read
-    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
-    pub password_file: Option<PathBuf>,
-    /// Read the password from standard input
-    #[arg(long)]
-    pub password_stdin: bool,
-    #[command(flatten)]
-    pub server: ServerArgs,
-}
-
-impl CredentialArgs {
-    /// Where the password comes from.
-    pub fn password_from(&self) -> AccountArgs {
-        AccountArgs {
-            password_file: self.password_file.clone(),
-            password_stdin: self.password_stdin,
-            ..AccountArgs::default()
-        }
-    }
-}
-
-/// A credential, by its name.
-#[derive(Debug, Args)]
-pub struct CredentialNameArgs {
-    /// The credential
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    #[command(flatten)]
-    pub server: ServerArgs,
-}
-
-/// `octobackup credential test`.
-#[derive(Debug, Args)]
-pub struct CredentialTestArgs {
-    /// The credential
-    #[arg(value_name = "NAME")]
-    pub name: String,
-    /// Where: //HOST/SHARE[/PATH] [default: the sources of all jobs that use it]
-    #[arg(value_name = "SRC")]
-    pub source: Option<String>,
     #[command(flatten)]
     pub server: ServerArgs,
 }

@@ -1,0 +1,173 @@
+//! For what, and at which hosts, each credential may be used. Who decides that is the service.
+
+use crate::job::JobSpec;
+use crate::notify::{MailServer, Recipient};
+use crate::refusal::Refusal;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a credential is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// To log on to shares.
+    Smb,
+    /// To log on to a mail server.
+    Mail,
+    /// To sign what a webhook is sent.
+    Webhook,
+}
+
+/// One thing that a credential may be used for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialUse {
+    /// For what.
+    pub purpose: Purpose,
+    /// Where: a name or an address, as it is written where the credential is used. A name and its address are two hosts.
+    pub host: String,
+}
+
+impl CredentialUse {
+    /// With the host in the one form in which hosts are compared.
+    pub fn new(purpose: Purpose, host: &str) -> CredentialUse {
+        let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+        CredentialUse { purpose, host: host.to_lowercase() }
+    }
+
+    /// The host of a web address.
+    pub fn webhook(url: &str) -> CredentialUse {
+        let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?', '#']).next();
+        let authority = authority.unwrap_or_default();
+        let host = match authority.strip_prefix('[') {
+            Some(rest) => rest.split(']').next(),
+            None => authority.split(':').next(),
+        };
+        CredentialUse::new(Purpose::Webhook, host.unwrap_or_default())
+    }
+
+    /// The host of a share; `None` for a source that is none.
+    pub fn of_share(source: &str) -> Option<CredentialUse> {
+        let (address, _) = octo_smb::SmbAddress::parse(source).ok()?;
+        Some(CredentialUse::new(Purpose::Smb, &address.host))
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Purpose::Smb => "smb",
+            Purpose::Mail => "mail",
+            Purpose::Webhook => "webhook",
+        })
+    }
+}
+
+impl fmt::Display for CredentialUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.purpose, self.host)
+    }
+}
+
+impl ToSql for Purpose {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.to_string().into())
+    }
+}
+
+impl FromSql for Purpose {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Purpose> {
+        let all = [Purpose::Smb, Purpose::Mail, Purpose::Webhook];
+        let text = value.as_str()?;
+        all.into_iter().find(|purpose| purpose.to_string() == text).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+/// What a credential may be used for.
+pub fn list(db: &Connection, name: &str) -> Result<Vec<CredentialUse>, Refusal> {
+    let sql = "SELECT purpose, host FROM credential_use JOIN credential ON credential.id = credential_use.credential
+               WHERE name = ?1 ORDER BY purpose, host";
+    let mut statement = db.prepare_cached(sql)?;
+    let read = |row: &rusqlite::Row<'_>| Ok(CredentialUse { purpose: row.get(0)?, host: row.get(1)? });
+    Ok(statement.query_map([name], read)?.collect::<Result<_, _>>()?)
+}
+
+/// Adds one; what is there already stays.
+pub fn add(db: &Connection, name: &str, it: &CredentialUse) -> Result<(), Refusal> {
+    let sql = "INSERT OR IGNORE INTO credential_use (credential, purpose, host)
+               SELECT id, ?2, ?3 FROM credential WHERE name = ?1";
+    db.prepare_cached(sql)?.execute(params![name, it.purpose, it.host])?;
+    Ok(())
+}
+
+/// Makes it these and no others.
+pub fn set(db: &Connection, name: &str, uses: &[CredentialUse]) -> Result<(), Refusal> {
+    let sql = "DELETE FROM credential_use WHERE credential = (SELECT id FROM credential WHERE name = ?1)";
+    db.prepare_cached(sql)?.execute([name])?;
+    uses.iter().try_for_each(|it| add(db, name, it))
+}
+
+/// In the migration that brought uses: everything that a credential was used for until then. It reads the rows as they were
+/// then, and skips what it does not understand.
+pub(super) fn fill(db: &Connection) -> Result<(), Refusal> {
+    let texts = |sql: &str| -> Result<Vec<String>, Refusal> {
+        let mut statement = db.prepare(sql)?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    };
+    for spec in texts("SELECT spec FROM job")?.iter().filter_map(|text| serde_json::from_str::<JobSpec>(text).ok()) {
+        if let (Some(name), Some(it)) = (&spec.credential, CredentialUse::of_share(&spec.source)) {
+            add(db, name, &it)?;
+        }
+    }
+    for them in
+        texts("SELECT spec FROM recipient")?.iter().filter_map(|text| serde_json::from_str::<Recipient>(text).ok())
+    {
+        if let (Some(name), Some(url)) = (&them.credential, &them.webhook) {
+            add(db, name, &CredentialUse::webhook(url))?;
+        }
+    }
+    let servers = texts("SELECT value FROM setting WHERE name = 'mail-server'")?;
+    for server in servers.iter().filter_map(|text| serde_json::from_str::<MailServer>(text).ok()) {
+        if let Some(name) = &server.credential {
+            add(db, name, &CredentialUse::new(Purpose::Mail, &server.host))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_found_and_compared_in_one_form() {
+        let host = |it: CredentialUse| it.host;
+        assert_eq!(host(CredentialUse::webhook("https://Hooks.Example.:8443/in?x")), "hooks.example");
+        assert_eq!(host(CredentialUse::webhook("http://[::1]:80/")), "::1");
+        assert_eq!(CredentialUse::of_share("//FS1:4450/d$/x").unwrap().to_string(), "smb at fs1");
+        assert_eq!(CredentialUse::of_share("//[::1]/d$").unwrap().to_string(), "smb at ::1");
+        assert!(CredentialUse::of_share("/srv").is_none());
+    }
+
+    #[test]
+    fn what_was_used_before_there_were_uses_may_be_used_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = super::super::Store::open(&folder.path().join("db")).unwrap();
+        let rows = r#"
+            INSERT INTO credential (name, account, secret, changed_at) VALUES ('corp', 'b', x'00', 1), ('smtp', 'b', x'00', 1);
+            INSERT INTO job (name, revision, spec, target_id, slots_until, created_at, changed_at) VALUES
+                ('a', 1, '{"name":"a","source":"//FS1/d$","target":"/m/a","credential":"corp"}', NULL, 1, 1, 1),
+                ('b', 1, '{"name":"b","source":"//fs2/d$","target":"/m/b","credential":"corp"}', NULL, 1, 1, 1),
+                ('c', 1, 'broken', NULL, 1, 1, 1);
+            INSERT INTO setting VALUES ('mail-server', '{"host":"mail.example","from":"a@b","credential":"smtp"}');"#;
+        let uses = store.change(|db| {
+            db.execute_batch(rows)?;
+            fill(db)?;
+            Ok([list(db, "corp")?, list(db, "smtp")?])
+        });
+        let uses = uses.unwrap().concat().iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(uses, ["smb at fs1", "smb at fs2", "mail at mail.example"]);
+    }
+}
