@@ -109,7 +109,7 @@ pub(crate) enum PairAnswer {
 
 /// A stranger's text, fit for a terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().take(1024).map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+    text.chars().take(1024).map(|c| if octo_core::printable::is_hidden(c) { '\u{FFFD}' } else { c }).collect()
 }
 
 /// Reads JSON of a stranger.

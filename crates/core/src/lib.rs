@@ -17,6 +17,7 @@ pub mod monitor;
 pub mod naming;
 pub mod path;
 pub mod plan;
+pub mod printable;
 pub mod ranges;
 pub mod report;
 pub mod retention;

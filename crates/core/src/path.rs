@@ -5,6 +5,7 @@
 //! the order in which the engine walks a tree. Nothing here ever touches the operating system's path type except
 //! [`Name::to_os`], at the edge.
 
+use crate::printable::is_hidden;
 use std::cmp::Ordering;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -264,12 +265,12 @@ fn push_hex(out: &mut String, b: u8) {
     out.push(HEX[usize::from(b & 15)] as char);
 }
 
-/// Bytes for a human's eyes: control characters and broken UTF-8 as `\xNN`, everything else as it is.
+/// Bytes for a human's eyes: hidden characters as `\u{..}`, broken UTF-8 as `\xNN`, everything else as it is.
 fn printable(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c.is_control() { out.extend(c.escape_unicode()) } else { out.push(c) }
+            if is_hidden(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
         }
         chunk.invalid().iter().for_each(|b| out.push_str(&format!("\\x{b:02X}")));
     }

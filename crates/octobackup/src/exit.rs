@@ -40,7 +40,9 @@ pub fn of_error(error: &Error) -> u8 {
 
 /// One message on standard error.
 pub fn complain(message: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "octobackup: {message}");
+    // What a server or a name on a disk says may be in it.
+    let lines: Vec<String> = message.lines().map(octo_core::printable::printable).collect();
+    let _ = writeln!(std::io::stderr().lock(), "octobackup: {}", lines.join("\n"));
 }
 
 /// What a person should know, beside an answer that a program may read.

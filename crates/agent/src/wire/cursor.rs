@@ -123,7 +123,8 @@ impl<'a> Cursor<'a> {
         let (code, detail) = (self.text()?, self.bytes()?);
         let detail = String::from_utf8_lossy(&detail[..detail.len().min(DETAIL_BYTES_MAX)]);
         // It goes to terminals and reports.
-        let detail = detail.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect::<String>();
+        let detail =
+            detail.chars().map(|c| if octo_core::printable::is_hidden(c) { '\u{FFFD}' } else { c }).collect::<String>();
         Ok(Error::new(believed(code), detail))
     }
 

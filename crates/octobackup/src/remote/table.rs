@@ -4,6 +4,8 @@ use crate::listeners::print;
 
 /// Prints rows under headings; columns are as wide as what is in them.
 pub fn table(headings: &[&str], rows: &[Vec<String>]) {
+    let safe = |row: &Vec<String>| row.iter().map(|cell| octo_core::printable::printable(cell)).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = rows.iter().map(safe).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain([headings[column].len()]).max().unwrap_or(0)

@@ -6,6 +6,7 @@ use lettre::message::{Mailbox, MultiPart, SinglePart, header};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{Address, Message, SmtpTransport, Transport};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 /// A mail server that says nothing for so long is not there.
@@ -88,6 +89,11 @@ fn said(host: &str, error: &dyn std::error::Error) -> String {
     let mut words = format!("the mail server {host}: {error}");
     let mut cause = error.source();
     while let Some(inner) = cause {
+        let kind = inner.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        // A socket's time limit is told as "Resource temporarily unavailable (os error 11)".
+        if let Some(ErrorKind::WouldBlock | ErrorKind::TimedOut) = kind {
+            return format!("the mail server {host} did not answer within {} s", PATIENCE.as_secs());
+        }
         let inner_words = inner.to_string();
         if !words.contains(&inner_words) {
             words.push_str(": ");

@@ -16,12 +16,16 @@ use crate::store::outbox::Letter;
 use crate::store::{credentials, outbox, recipients, settings};
 use octo_core::Cancel;
 use serde_json::json;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Scope;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Letters looked at in one go.
-const LETTERS_MAX: u32 = 50;
+/// Letters looked at in one go: those of a way that is silent must not hide those of others.
+const LETTERS_MAX: u32 = 1000;
+/// Ways on which letters are out at once.
+const WAYS_MAX: usize = 16;
 /// The postman looks at least so often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(100);
@@ -32,6 +36,28 @@ pub(crate) const MAIL_SERVER: &str = "mail-server";
 pub struct Postman {
     shared: Arc<Shared>,
     service: Service,
+    /// The ways on which letters are out.
+    out: Mutex<BTreeSet<String>>,
+    /// What went wrong with the store meanwhile.
+    troubles: Mutex<Vec<Refusal>>,
+}
+
+/// Somebody is out on a way until this is dropped.
+struct Out<'a> {
+    postman: &'a Postman,
+    way: String,
+}
+
+impl Drop for Out<'_> {
+    fn drop(&mut self) {
+        self.postman.out.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.way);
+    }
+}
+
+/// The way by which they are told: the mail server, or the host of an address.
+fn way_of(them: Option<&Recipient>) -> String {
+    let url = them.and_then(|them| them.webhook.as_deref().or(them.heartbeat.as_deref()));
+    url.map_or_else(|| "mail".to_owned(), |url| CredentialUse::webhook(url).to_string())
 }
 
 /// Why a letter was not taken.
@@ -57,52 +83,89 @@ impl From<String> for Trouble {
 impl Postman {
     /// Does nothing yet.
     pub fn new(shared: Arc<Shared>) -> Postman {
-        Postman { service: Service::new(shared.clone()), shared }
+        Postman { service: Service::new(shared.clone()), shared, out: Mutex::default(), troubles: Mutex::default() }
     }
 
-    /// Works until somebody wishes to stop; the letter under way is finished.
+    /// Works until somebody wishes to stop; the letters under way are finished.
     pub fn work(&self, stop: &Cancel, complain: &dyn Fn(&Refusal)) {
         let now = self.shared.now();
         // Whoever starts the server anew may have mended something.
         if let Err(refusal) = self.shared.store.change(|db| outbox::hurry(db, now)) {
             complain(&refusal);
         }
-        while !stop.is_cancelled() {
-            if let Err(refusal) = self.activate(stop) {
-                complain(&refusal);
-            }
-            for _ in 0..LOOK_EVERY.as_millis() / STEP.as_millis() {
-                if self.shared.wait_for_post(STEP) || stop.is_cancelled() {
-                    break;
+        std::thread::scope(|threads| {
+            while !stop.is_cancelled() {
+                if let Err(refusal) = self.begin(threads, stop) {
+                    complain(&refusal);
                 }
+                for _ in 0..LOOK_EVERY.as_millis() / STEP.as_millis() {
+                    if self.shared.wait_for_post(STEP) || stop.is_cancelled() {
+                        break;
+                    }
+                }
+                self.troubles().drain(..).for_each(|refusal| complain(&refusal));
             }
-        }
+        });
     }
 
     /// Takes away what is due.
     pub fn activate(&self, stop: &Cancel) -> Result<(), Refusal> {
+        std::thread::scope(|threads| self.begin(threads, stop))?;
+        self.troubles().pop().map_or(Ok(()), Err)
+    }
+
+    /// Begins to take away what is due, by all ways at once: letters of one way wait for each other, and for nobody else. A way
+    /// on which somebody is out still is left to them.
+    fn begin<'scope>(&'scope self, threads: &'scope Scope<'scope, '_>, stop: &'scope Cancel) -> Result<(), Refusal> {
         let now = self.shared.now();
         self.shared.store.change(|db| {
             let zone = crate::service::defaults(db)?.zone()?;
             notify::tell_digest(db, &zone, now)
         })?;
         let due = self.shared.store.read(|db| outbox::due(db, now, WAIT_SECS_MAX, LETTERS_MAX))?;
-        // One silent mail server costs its patience once, not once a letter.
-        let mut mail_trouble: Option<String> = None;
+        let mut ways: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
         for letter in due {
+            let them = self.shared.store.read(|db| recipients::get(db, &letter.recipient))?;
+            ways.entry(way_of(them.as_ref())).or_default().push(letter);
+        }
+        for (way, letters) in ways {
+            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+            if out.len() < WAYS_MAX && out.insert(way.clone()) {
+                drop(out);
+                let out = Out { postman: self, way };
+                threads.spawn(move || {
+                    let postman = out.postman;
+                    if let Err(refusal) = postman.take(letters, stop) {
+                        postman.troubles().push(refusal);
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn troubles(&self) -> MutexGuard<'_, Vec<Refusal>> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Letters of one way, one after the other.
+    fn take(&self, letters: Vec<Letter>, stop: &Cancel) -> Result<(), Refusal> {
+        // One silent server costs its patience once, not once a letter.
+        let mut silent: Option<String> = None;
+        for letter in letters {
             if stop.is_cancelled() {
                 break;
             }
             let them = self.shared.store.read(|db| recipients::get(db, &letter.recipient))?;
-            let is_mail = them.as_ref().is_some_and(|them| them.mail.is_some());
             let is_heartbeat = them.as_ref().is_some_and(|them| them.heartbeat.is_some());
-            let done = match (&them, &mail_trouble) {
+            let is_mail = them.as_ref().is_some_and(|them| them.mail.is_some());
+            let done = match (&them, &silent) {
                 (None, _) => Err(Trouble::Never("this recipient was removed".into())),
                 (Some(_), Some(why)) if is_mail => Err(Trouble::NotNow(why.clone())),
                 (Some(them), _) => self.deliver(them, &letter),
             };
             if let (Err(Trouble::NotNow(why)), true) = (&done, is_mail) {
-                mail_trouble = Some(why.clone());
+                silent = Some(why.clone());
             }
             let now = self.shared.now();
             self.shared.store.change(|db| match &done {

@@ -211,10 +211,8 @@ pub fn held(plan: &HeldPlan, target: &str) -> String {
     out
 }
 
-/// Text without control characters.
-pub fn plain(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
-}
+/// Text on one line, without characters that hide or turn around what is there.
+pub use octo_core::printable::printable as plain;
 
 /// A path as a shell takes it.
 fn quoted(path: &str) -> String {

@@ -4,6 +4,7 @@
 
 mod apply;
 mod clock;
+mod credentials;
 mod digest;
 mod doors;
 mod fields;
