@@ -146,7 +146,7 @@ fn parameter(name: &str, place: &str) -> Value {
             "From this offset on: `next` of the part before",
         ),
         "limit" => (small(0), "At most so many, 100 if not said; never more than 500"),
-        "count" => (small(0), "At most so many"),
+        "count" => (small(0), "So many: 1 to 1000, 20 if not said"),
         "hours" => (small(0), "Of so many hours, 24 if not said"),
         "job" => (json!({"type": "string"}), "Of this job only"),
         _ => (json!({"type": "string"}), "By the clocks of this zone, as Europe/Berlin"),
