@@ -1,13 +1,13 @@
 //! The local folders an agent may read: an allow-list, checked against where a folder really is.
 //!
-//! A folder is opened first and judged by the path its own handle was opened with, links resolved. Below it, the
-//! local source lets nothing leave (`octo_disk`).
+//! A folder is opened below the handle of an allowed one, through no link, so there is no moment in which a swapped name
+//! leads elsewhere. Below it, the local source lets nothing leave (`octo_disk`).
 
 use crate::serving::Shelf;
 use octo_core::{Code, Error, Source};
 use octo_disk::LocalSource;
 use std::collections::HashMap;
-use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Folders kept open at once; beyond that they are opened again when asked for.
@@ -38,19 +38,24 @@ impl LocalShelf {
         if !Path::new(root).is_absolute() {
             return Err(denied());
         }
-        // Whoever may not read it shall not learn either whether it exists.
-        let source = LocalSource::open(Path::new(root)).map_err(|error| {
-            let near = self.allowed.iter().any(|allowed| Path::new(root).starts_with(allowed));
-            if near { error } else { denied() }
-        })?;
-        let path = source.pin()?.path;
-        let is_allowed = |allowed: &PathBuf| {
-            let real = LocalSource::open(allowed).and_then(|it| it.pin());
-            real.is_ok_and(|real| is_within(&path, &real.path))
-        };
-        if !self.allowed.iter().any(is_allowed) {
-            return Err(denied());
+        // Those in which it seems to lie come first: whoever is asked for one folder leaves the others alone.
+        let near = |allowed: &&PathBuf| Path::new(root).starts_with(allowed);
+        let (first, others): (Vec<_>, Vec<_>) = self.allowed.iter().partition(near);
+        let mut failed = None;
+        let mut found = None;
+        for allowed in first.iter().chain(&others) {
+            match LocalSource::open_within(allowed, Path::new(root)) {
+                Ok(Some(source)) => {
+                    found = Some(source);
+                    break;
+                }
+                Ok(None) => {}
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
+        // Whoever may not read it shall not learn either whether it exists.
+        let refusal = || failed.filter(|_| !first.is_empty()).unwrap_or_else(denied);
+        let source = found.ok_or_else(refusal)?;
         let source = Arc::new(source);
         let mut held = self.held();
         if held.len() >= OPEN_MAX {
@@ -59,12 +64,6 @@ impl LocalShelf {
         held.insert(root.to_owned(), Arc::clone(&source));
         Ok(source)
     }
-}
-
-/// Whether `path` is `folder` or lies in it. Both are real paths: absolute, without links and dots.
-fn is_within(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || folder.ends_with(MAIN_SEPARATOR) || rest.starts_with(MAIN_SEPARATOR))
 }
 
 impl Shelf for LocalShelf {

@@ -2,8 +2,9 @@
 //!
 //! Most mirrors never record anything: then there is no database, and asking costs one atomic load.
 
+use crate::os::database::{self, DatabasePlace};
 use crate::os::root::Root;
-use crate::os::{fault, open, tree};
+use crate::os::{fault, tree};
 use crate::records::{Purpose, Records};
 use octo_core::{Code, Done, Error, RelPath};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct Shelf {
     /// Known not to exist. Only this process makes it, so it stays true until then.
     absent: AtomicBool,
-    records: Mutex<Option<Records>>,
+    /// Before the way to them, which they need as long as they are open.
+    records: Mutex<Option<(Records, DatabasePlace)>>,
 }
 
 impl Shelf {
@@ -46,12 +48,12 @@ impl Shelf {
             return Ok(None);
         }
         let mut slot = self.slot();
-        if !slot.as_ref().is_some_and(|records| records.serves(purpose)) {
+        if !slot.as_ref().is_some_and(|(records, _)| records.serves(purpose)) {
             *slot = None;
             *slot = open_records(root, purpose, false)?;
         }
         match slot.as_mut() {
-            Some(records) => {
+            Some((records, _)) => {
                 let worked = work(records);
                 worked.map(Some).map_err(|error| records.judged(error))
             }
@@ -69,7 +71,7 @@ impl Shelf {
         work: impl FnOnce(&mut Records) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut slot = self.slot();
-        if !slot.as_ref().is_some_and(|records| records.serves(Purpose::Changing)) {
+        if !slot.as_ref().is_some_and(|(records, _)| records.serves(Purpose::Changing)) {
             *slot = None;
             make_folders(root)?;
             *slot = open_records(root, Purpose::Changing, true)?;
@@ -80,7 +82,7 @@ impl Shelf {
             self.absent.store(slot.is_none(), Ordering::Release);
         }
         match slot.as_mut() {
-            Some(records) => work(records),
+            Some((records, _)) => work(records),
             None => Err(Error::new(Code::TargetFailed, "meta.db vanished while it was made")),
         }
     }
@@ -91,7 +93,7 @@ impl Shelf {
         self.absent.store(false, Ordering::Release);
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<Records>> {
+    fn slot(&self) -> MutexGuard<'_, Option<(Records, DatabasePlace)>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,16 +117,17 @@ fn make_folders(root: &Root) -> Result<(), Error> {
     Ok(())
 }
 
-/// The file is opened by us first, confined to the root. The database then opens it by the path that its folder's handle
-/// has at this moment.
-fn open_records(root: &Root, purpose: Purpose, create: bool) -> Result<Option<Records>, Error> {
+/// The file is opened by us first, confined to the root. The database then opens it by way of its folder's
+/// handle, which is held as long.
+fn open_records(root: &Root, purpose: Purpose, create: bool) -> Result<Option<(Records, DatabasePlace)>, Error> {
     let file = path(".octobackup/meta/meta.db");
-    match open::place_of_file(root, &file, create) {
+    match database::place_of_file(root, &file, create) {
         Ok(None) => Ok(None),
         // With its log.
         Ok(Some(place)) => {
-            let opened = root.as_owner(|| Records::open(&place, purpose));
-            opened.map_err(|fault| fault::target(fault, "opening", &file))?
+            let opened = root.as_owner(|| Records::open(&place.path, purpose));
+            let opened = opened.map_err(|fault| fault::target(fault, "opening", &file))??;
+            Ok(opened.map(|records| (records, place)))
         }
         Err(fault::IS_FOLDER) => Err(Error::new(Code::RecordsDamaged, format!("{file} is not a file"))),
         Err(fault) => Err(fault::target(fault, "opening", &file)),

@@ -6,13 +6,14 @@
 
 use crate::os::listing::End;
 use crate::os::reading::{self, Reading};
+use crate::os::root::Root;
 use crate::os::{Fault, Handle, fault};
 use octo_core::{
-    Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, ListSink, Listed, RelPath, Source, SourceFeatures,
+    Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, ListSink, Listed, Name, RelPath, Source, SourceFeatures,
     SourcePin, Stop,
 };
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// One read; also the largest piece handed over.
 const BUFFER_BYTES: usize = 512 * 1024;
@@ -27,16 +28,27 @@ pub struct LocalSource {
 }
 
 impl LocalSource {
-    /// Opens the folder at `path`; links in `path` itself are followed.
+    /// Opens the folder at `path`; links in `path` itself are followed, unless a stranger may have put them there.
     pub fn open(path: &Path) -> Result<LocalSource, Error> {
-        let missing = |why: String| Error::new(Code::SourceMissing, format!("{}: {why}", path.display()));
-        let real = path.canonicalize().map_err(|error| missing(error.to_string()))?;
-        let open = || {
-            let reading = Reading::open(&real)?;
-            let folds_case = reading.folds_case()?;
-            Ok(LocalSource { reading, path: real.clone(), folds_case })
-        };
-        open().map_err(|fault: Fault| missing(fault.to_string()))
+        LocalSource::below(|| Root::open_at(path)).map_err(|fault| missing(path, fault))
+    }
+
+    /// Opens the folder at `path` if it is `allowed` or lies in it; `None` if it does not. What is opened is opened below the
+    /// handle of `allowed`, through no link: whatever is swapped for what, nothing else is ever reached.
+    pub fn open_within(allowed: &Path, path: &Path) -> Result<Option<LocalSource>, Error> {
+        let asked = LocalSource::open(path)?.path;
+        let failed = |fault| missing(path, fault);
+        let allowed = Reading::open(|| Root::open_at(allowed)).map_err(failed)?;
+        let real = allowed.path().map_err(failed)?;
+        let Some(below) = asked.strip_prefix(&real).ok().and_then(names) else { return Ok(None) };
+        LocalSource::below(|| allowed.root_below(&below)).map(Some).map_err(failed)
+    }
+
+    /// Where it is, is what the open handle says.
+    fn below(root: impl FnOnce() -> Result<Root, Fault>) -> Result<LocalSource, Fault> {
+        let reading = Reading::open(root)?;
+        let (path, folds_case) = (reading.path()?, reading.folds_case()?);
+        Ok(LocalSource { reading, path, folds_case })
     }
 
     fn list_folder(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<(), Error> {
@@ -126,6 +138,18 @@ impl LocalSource {
         }
         Ok(())
     }
+}
+
+fn missing(path: &Path, fault: Fault) -> Error {
+    Error::new(Code::SourceMissing, format!("{}: {}", path.display(), fault::of_way(fault)))
+}
+
+/// A path below a folder, in our words.
+fn names(path: &Path) -> Option<RelPath> {
+    path.components().try_fold(RelPath::root(), |folder, part| match part {
+        Component::Normal(name) => Some(folder.join(&Name::new(octo_core::path::os_bytes(Path::new(name))).ok()?)),
+        _ => None,
+    })
 }
 
 /// Why a file was not fetched to its end.

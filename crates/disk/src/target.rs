@@ -49,7 +49,10 @@ impl DiskTarget {
     /// Opens the folder at `path` as a target, and finds out what its filesystem can do.
     pub fn open(path: &Path, options: DiskOptions) -> Result<DiskTarget, Error> {
         let failed = |fault: Fault| {
-            let error = || Error::new(open::open_code(fault), format!("opening {}: {fault}", path.display()));
+            let error = || {
+                let why = fault::of_way(fault);
+                Error::new(open::open_code(fault), format!("opening {}: {why}", path.display()))
+            };
             owner::refusal(fault, path).unwrap_or_else(error)
         };
         let rights = open::Rights::take();

@@ -17,7 +17,7 @@ const REALM_OF_SETTINGS: &str = "X-CACHECONF:";
 /// Reads the cache in `path`, with the tickets that are valid at `now` (seconds since 1970).
 pub(crate) fn read(path: &Path, now: u64) -> Result<CCache, Error> {
     let failed = |why: String| Error::new(Code::LogonFailed, format!("the credential cache {}: {why}", path.display()));
-    let file = std::fs::File::open(path).map_err(|e| failed(e.to_string()))?;
+    let file = open(path).map_err(&failed)?;
     let mut data = Vec::new();
     file.take(CACHE_BYTES_MAX + 1).read_to_end(&mut data).map_err(|e| failed(e.to_string()))?;
     if data.len() as u64 > CACHE_BYTES_MAX {
@@ -31,6 +31,32 @@ pub(crate) fn read(path: &Path, now: u64) -> Result<CCache, Error> {
         (true, 0) => Err(failed("it holds no ticket that can be used".into())),
         (true, _) => Err(failed("its tickets have expired; kinit gets new ones".into())),
     }
+}
+
+/// A regular file of our own, or of root: `/tmp`, where caches lie, is everybody's. Nothing is followed and nothing waited for.
+#[cfg(unix)]
+fn open(path: &Path) -> Result<std::fs::File, String> {
+    use rustix::fs::{FileType, Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        rustix::io::Errno::LOOP => "it is a link; name the file itself (KRB5CCNAME)".to_owned(),
+        other => other.to_string(),
+    })?;
+    let stat = rustix::fs::fstat(&opened).map_err(|errno| errno.to_string())?;
+    let us = rustix::process::geteuid().as_raw();
+    match (FileType::from_raw_mode(stat.st_mode), stat.st_uid) {
+        (FileType::RegularFile, 0) => Ok(opened.into()),
+        (FileType::RegularFile, owner) if owner == us => Ok(opened.into()),
+        (FileType::RegularFile, owner) => {
+            Err(format!("it belongs to user {owner}, not to {us} as which this program runs; run kinit as that user"))
+        }
+        _ => Err("it is not a file".to_owned()),
+    }
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> Result<std::fs::File, String> {
+    std::fs::File::open(path).map_err(|error| error.to_string())
 }
 
 /// `None` for what is no such file.
@@ -204,6 +230,26 @@ mod tests {
             assert!(refusal(&bad, 50).contains("damaged"));
         }
         assert!(refusal(b"\x05\x02\0\0", 50).contains("damaged"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_a_link_and_a_file_of_another_user_are_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let good = cache(&[credential("R", &["krbtgt", "R"], (18, 32), 100)]);
+        std::fs::write(at("mine"), &good).unwrap();
+        assert!(read(&at("mine"), 50).is_ok());
+        std::os::unix::fs::symlink(at("mine"), at("link")).unwrap();
+        std::fs::write(at("theirs"), &good).unwrap();
+        std::os::unix::fs::chown(at("theirs"), Some(4321), None).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        for (name, why) in
+            [("link", "is a link"), ("theirs", "belongs to user 4321"), ("pipe", "not a file"), (".", "not a file")]
+        {
+            let error = read(&at(name), 50).unwrap_err();
+            assert!(error.code == Code::LogonFailed && error.detail.contains(why), "{error:?}");
+        }
     }
 
     proptest! {

@@ -20,6 +20,18 @@ pub(crate) fn is_missing(errno: Errno) -> bool {
     errno == Errno::NOENT
 }
 
+/// An error met on the way to a folder that a person named.
+pub(crate) fn of_way(errno: Errno) -> String {
+    match errno {
+        Errno::LOOP => {
+            "a link on the way there belongs to another user and lies in a folder in which others may write, so it \
+                        is not followed: name the folder that it leads to, or make it a link of root"
+                .to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
 /// There is no such folder any more.
 pub(crate) fn is_no_folder(errno: Errno) -> bool {
     matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)

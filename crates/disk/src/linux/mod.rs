@@ -1,5 +1,6 @@
 //! Linux: system calls through `rustix`, all relative to a root handle.
 
+pub(crate) mod database;
 pub(crate) mod fault;
 pub(crate) mod file;
 pub(crate) mod filesystem;
@@ -13,6 +14,7 @@ pub(crate) mod reading;
 pub(crate) mod root;
 pub(crate) mod stat;
 pub(crate) mod tree;
+mod way;
 
 /// What the operating system says went wrong.
 pub(crate) type Fault = rustix::io::Errno;

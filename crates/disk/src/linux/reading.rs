@@ -8,7 +8,7 @@ use octo_core::{LinkTarget, LinkType, ListSink, Meta, Piece, RelPath, Stop};
 use rustix::fs::{Advice, Mode, OFlags};
 use rustix::io::{Errno, pread, retry_on_intr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A folder, and what is below it, to be read.
@@ -23,13 +23,23 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// The folder at `path`.
-    pub(crate) fn open(path: &Path) -> Result<Reading, Errno> {
-        let root = Root::open_at(path)?;
+    /// Everything below a root, which is opened with the rights that reading it has.
+    pub(crate) fn open(root: impl FnOnce() -> Result<Root, Errno>) -> Result<Reading, Errno> {
+        let root = root()?;
         let device = stat::device(&stat::of_handle(root.handle()?)?);
         let volume = filesystem::number(root.handle()?)?;
         let filesystem = filesystem::name(root.handle()?);
         Ok(Reading { root, filesystem, device, volume, may_hide_access: AtomicBool::new(true) })
+    }
+
+    /// Where the root is at this moment.
+    pub(crate) fn path(&self) -> Result<PathBuf, Errno> {
+        self.root.path()
+    }
+
+    /// A folder in it as a root of its own.
+    pub(crate) fn root_below(&self, folder: &RelPath) -> Result<Root, Errno> {
+        self.root.open_below(folder)
     }
 
     /// Whether upper and lower case are the same there.

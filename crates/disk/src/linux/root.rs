@@ -5,11 +5,13 @@
 //! folder is now, not to what has its name. Resolving anew costs about a microsecond.
 
 use crate::linux::owner::Owner;
+use crate::linux::{stat, way};
 use octo_core::RelPath;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::{Errno, retry_on_intr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 const CONFINED: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_SYMLINKS)
@@ -49,13 +51,35 @@ impl AsFd for Place<'_> {
 }
 
 impl Root {
-    /// Opens the folder at `path`, links in `path` itself included: that is what a person wrote.
+    /// Opens the folder at `path`, links in `path` itself included: that is what a person wrote. A link that a stranger may
+    /// have put there is refused with [`Errno::LOOP`].
     pub(crate) fn open_at(path: &Path) -> Result<Root, Errno> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = Root { handle: Some(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?), owner: None };
+        let way = way::follow(path)?;
+        if !way.missing.is_empty() {
+            return Err(Errno::NOENT);
+        }
+        let root = Root { handle: Some(reopen(&way.folder)?), owner: None };
         // Fails here, with a clear word, where the kernel has no openat2.
         root.open(&RelPath::root(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
         Ok(root)
+    }
+
+    /// A folder below this one as a root of its own: through no link, but across mounts, for a person named it.
+    pub(crate) fn open_below(&self, path: &RelPath) -> Result<Root, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let across = CONFINED.difference(ResolveFlags::NO_XDEV);
+        let folder = resolve_as(across, self.handle()?, path.as_bytes(), flags, Mode::empty())?;
+        Ok(Root { handle: Some(reopen(&folder)?), owner: None })
+    }
+
+    /// Where this folder is at this moment, by what its handle says: absolute and without links.
+    pub(crate) fn path(&self) -> Result<PathBuf, Errno> {
+        let handle = self.handle()?;
+        let path = std::fs::read_link(format!("/proc/thread-self/fd/{}", handle.as_raw_fd()))
+            .map_err(|error| error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))?;
+        let is_removed =
+            path.as_os_str().as_bytes().ends_with(b" (deleted)") && stat::of_handle(handle)?.stx_nlink == 0;
+        if is_removed { Err(Errno::NOENT) } else { Ok(path) }
     }
 
     /// A root that does not exist: nothing is found below it, nothing can be made.
@@ -130,18 +154,63 @@ impl Root {
     }
 }
 
-fn resolve(root: BorrowedFd<'_>, mut path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+/// The same folder, to be read.
+fn reopen(folder: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    retry_on_intr(|| rustix::fs::openat(folder, c".", flags, Mode::empty()))
+}
+
+fn resolve(root: BorrowedFd<'_>, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+    resolve_as(CONFINED, root, path, flags, mode)
+}
+
+fn resolve_as(
+    how: ResolveFlags,
+    root: BorrowedFd<'_>,
+    mut path: &[u8],
+    flags: OFlags,
+    mode: Mode,
+) -> Result<OwnedFd, Errno> {
     let mut step: Option<OwnedFd> = None;
     while path.len() > STEP_BYTES_MAX {
         let at = path[..STEP_BYTES_MAX].iter().rposition(|&b| b == b'/').ok_or(Errno::NAMETOOLONG)?;
         let from = step.as_ref().map_or(root, AsFd::as_fd);
-        step = Some(confined(from, &path[..at], OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?);
+        step = Some(confined(how, from, &path[..at], OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?);
         path = &path[at + 1..];
     }
     let from = step.as_ref().map_or(root, AsFd::as_fd);
-    confined(from, if path.is_empty() { b"." } else { path }, flags, mode)
+    confined(how, from, if path.is_empty() { b"." } else { path }, flags, mode)
 }
 
-fn confined(from: BorrowedFd<'_>, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
-    retry_on_intr(|| openat2(from, path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode, CONFINED))
+fn confined(how: ResolveFlags, from: BorrowedFd<'_>, path: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| openat2(from, path, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode, how))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> RelPath {
+        RelPath::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_root_below_another_is_reached_through_no_link_not_even_one_that_stays_inside() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("in/deep")).unwrap();
+        for (to, link) in [("/etc", "out"), ("..", "up"), ("in", "again"), ("/proc/self/cwd", "magic")] {
+            std::os::unix::fs::symlink(to, folder.path().join(link)).unwrap();
+        }
+        let root = Root::open_at(folder.path()).unwrap();
+        let real = root.path().unwrap();
+        for inside in ["in", "in/deep"] {
+            assert_eq!(root.open_below(&path(inside)).unwrap().path().unwrap(), real.join(inside));
+        }
+        assert_eq!(root.open_below(&RelPath::root()).unwrap().path().unwrap(), real);
+        for link in ["out", "up", "again", "again/deep", "magic", "out/ssl"] {
+            assert!(matches!(root.open_below(&path(link)), Err(Errno::LOOP | Errno::NOTDIR)), "{link}");
+        }
+        std::fs::remove_dir_all(folder.path().join("in")).unwrap();
+        assert_eq!(root.open_below(&path("in")).unwrap_err(), Errno::NOENT);
+    }
 }

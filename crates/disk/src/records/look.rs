@@ -6,6 +6,7 @@
 //! died while the database was made (sqlite.org/fileformat.html, 3): nothing was recorded then.
 
 use super::{FORMAT, Purpose, Records, damage, format_of, newer};
+use crate::os::database;
 use octo_core::{Code, Error};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -15,8 +16,6 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 const READING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
-/// SQLite's own access to files, without locks.
-const WITHOUT_LOCKS: &str = if cfg!(windows) { "win32-none" } else { "unix-none" };
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// What is asked of the database: its tables and their columns.
 const TABLES: [(&str, &str); 4] = [
@@ -79,14 +78,14 @@ pub(super) fn open(path: &Path) -> Result<Option<Records>, Error> {
 
 fn connect(path: &Path, has_log: bool) -> rusqlite::Result<Result<Connection, Error>> {
     let db = if has_log {
-        let db = Connection::open_with_flags_and_vfs(path, READING, WITHOUT_LOCKS)?;
+        let db = database::connect_without_locks(path, READING)?;
         // SQLite then keeps what it knows of the log in its own memory.
         db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         db
     } else {
         // Without a log SQLite would make one, to read.
-        Connection::open_with_flags(uri(path) + "?immutable=1", READING | OpenFlags::SQLITE_OPEN_URI)?
+        database::connect(uri(path) + "?immutable=1", READING | OpenFlags::SQLITE_OPEN_URI)?
     };
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "cell_size_check", true)?;

@@ -9,6 +9,7 @@ mod look;
 
 pub(crate) use details::{Detail, ObjectWriter, Sort};
 
+use crate::os::database::connect;
 use octo_core::{Code, Error, LinkTarget, LinkType, Name, RelPath, Timestamp};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row, params};
 use std::path::Path;
@@ -73,7 +74,7 @@ impl Records {
     }
 
     fn prepare(path: &Path) -> rusqlite::Result<Result<Records, Error>> {
-        let mut db = Connection::open_with_flags(path, WRITING)?;
+        let mut db = connect(path, WRITING)?;
         // Who else has it open keeps it open: waiting would not help.
         db.busy_timeout(Duration::ZERO)?;
         // Exclusive before the first access: the log then needs no shared memory file.

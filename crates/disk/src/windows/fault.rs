@@ -89,6 +89,11 @@ pub(crate) fn is_full(fault: Fault) -> bool {
     )
 }
 
+/// An error met on the way to a folder that a person named.
+pub(crate) fn of_way(fault: Fault) -> String {
+    fault.to_string()
+}
+
 /// An error met while working on the mirror. `doing` is a gerund, such as `renaming`.
 pub(crate) fn target(fault: Fault, doing: &str, path: &RelPath) -> Error {
     Error::new(target_code(fault), format!("{doing} {path}: {fault}"))

@@ -4,6 +4,7 @@
 //! (DESIGN rule 2), so everything below the root goes through `nt`, the only place here where Rust's guarantees are ours
 //! to keep, besides `descriptor` and `privilege`.
 
+pub(crate) mod database;
 mod descriptor;
 pub(crate) mod fault;
 pub(crate) mod file;

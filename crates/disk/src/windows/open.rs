@@ -85,34 +85,6 @@ pub(crate) fn scratch(root: &Root, tmp: &RelPath) -> Result<Handle, Fault> {
     ours.or_else(|_| tree::passing(Root::open_at(&std::env::temp_dir())?.handle()?, &name))
 }
 
-/// Where a file is at this moment, for a library that opens it by its path. It is opened here first, confined to the root,
-/// and made if it may be; `None` if it is not there.
-pub(crate) fn place_of_file(root: &Root, path: &RelPath, create: bool) -> Result<Option<PathBuf>, Fault> {
-    let disposition = if create { wdk::FILE_OPEN_IF } else { wdk::FILE_OPEN };
-    let how = How { disposition, ..How::open(fs::FILE_GENERIC_READ) };
-    let file = match root.open(path, how.with(wdk::FILE_NON_DIRECTORY_FILE)) {
-        Err(fault) if fault::is_missing(fault) && !create => return Ok(None),
-        other => other?,
-    };
-    if stat::of_handle(&file)?.kind() != Kind::File {
-        return Err(fault::IS_FOLDER);
-    }
-    final_path(&file).map(Some)
-}
-
-/// The path that a handle has at this moment, in the form that has no limits (`\\?\`).
-fn final_path(handle: &Handle) -> Result<PathBuf, Fault> {
-    // The longest path that NT knows.
-    let mut path = vec![0u16; 32 * 1024];
-    #[expect(unsafe_code, reason = "the buffer is ours and as long as we say")]
-    let len = unsafe { fs::GetFinalPathNameByHandleW(handle.as_raw_handle(), path.as_mut_ptr(), path.len() as u32, 0) };
-    match path.get(..len as usize) {
-        Some(path) if !path.is_empty() => Ok(std::ffi::OsString::from_wide(path).into()),
-        Some(_) => Err(std::io::Error::last_os_error().into()),
-        None => Err(fault::BAD_NAME),
-    }
-}
-
 /// An identifier of this start of the machine: the number of starts that Windows counts.
 pub(crate) fn boot_id() -> Option<String> {
     let (mut count, mut len) = (0u32, size_of::<u32>() as u32);

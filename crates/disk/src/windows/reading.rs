@@ -8,7 +8,7 @@ use crate::windows::root::Root;
 use crate::windows::stat::{self, Side};
 use crate::windows::{Handle, file, filesystem, metadata, tree};
 use octo_core::{LinkTarget, ListSink, Meta, Piece, RelPath, Stop};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use windows_sys::Wdk::Storage::FileSystem::FILE_NON_DIRECTORY_FILE;
 use windows_sys::Win32::Storage::FileSystem as fs;
 
@@ -23,13 +23,23 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// The folder at `path`.
-    pub(crate) fn open(path: &Path) -> Result<Reading, Fault> {
+    /// Everything below a root, which is opened with the rights that reading it has.
+    pub(crate) fn open(root: impl FnOnce() -> Result<Root, Fault>) -> Result<Reading, Fault> {
         let backup = Raised::new(privilege::BACKUP);
-        let root = Root::open_at(path)?;
+        let root = root()?;
         let volume = filesystem::number(root.handle()?)?;
         let filesystem = filesystem::name(root.handle()?);
         Ok(Reading { root, filesystem, volume, backup })
+    }
+
+    /// Where the root is at this moment.
+    pub(crate) fn path(&self) -> Result<PathBuf, Fault> {
+        self.root.path()
+    }
+
+    /// A folder in it as a root of its own.
+    pub(crate) fn root_below(&self, folder: &RelPath) -> Result<Root, Fault> {
+        self.root.open_below(folder)
     }
 
     /// Whether upper and lower case are the same there: for every program that does not insist.

@@ -11,8 +11,10 @@ use crate::windows::nt::{self, How};
 use crate::windows::stat;
 use octo_core::{Kind, RelPath, wide};
 use std::fs::OpenOptions;
+use std::os::windows::ffi::OsStringExt;
 use std::os::windows::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::windows::io::AsRawHandle;
+use std::path::{Path, PathBuf};
 use windows_sys::Wdk::Storage::FileSystem::FILE_DIRECTORY_FILE;
 use windows_sys::Win32::Storage::FileSystem as fs;
 
@@ -67,6 +69,18 @@ impl Root {
         if stat::of_handle(&handle)?.kind() == Kind::Folder { Ok(Root(Some(handle))) } else { Err(fault::NO_FOLDER) }
     }
 
+    /// A folder below this one as a root of its own, through no link.
+    pub(crate) fn open_below(&self, path: &RelPath) -> Result<Root, Fault> {
+        let access = fs::FILE_LIST_DIRECTORY | fs::FILE_TRAVERSE | fs::FILE_READ_ATTRIBUTES;
+        let handle = self.open(path, How::open(access).with(FILE_DIRECTORY_FILE))?;
+        if stat::of_handle(&handle)?.kind() == Kind::Folder { Ok(Root(Some(handle))) } else { Err(fault::LINK_IN_WAY) }
+    }
+
+    /// Where this folder is at this moment, by what its handle says: absolute and without links.
+    pub(crate) fn path(&self) -> Result<PathBuf, Fault> {
+        final_path(self.handle()?)
+    }
+
     /// A root that does not exist: nothing is found below it, nothing can be made.
     pub(crate) fn absent() -> Root {
         Root(None)
@@ -117,4 +131,17 @@ impl Root {
 fn step(place: &Place<'_>) -> Result<Handle, Fault> {
     let next = place.open(How::open(fs::FILE_TRAVERSE).with(FILE_DIRECTORY_FILE))?;
     if stat::of_handle(&next)?.kind() == Kind::Folder { Ok(next) } else { Err(fault::LINK_IN_WAY) }
+}
+
+/// The path that a handle has at this moment, in the form that has no limits (`\\?\`).
+pub(crate) fn final_path(handle: &Handle) -> Result<PathBuf, Fault> {
+    // The longest path that NT knows.
+    let mut path = vec![0u16; 32 * 1024];
+    #[expect(unsafe_code, reason = "the buffer is ours and as long as we say")]
+    let len = unsafe { fs::GetFinalPathNameByHandleW(handle.as_raw_handle(), path.as_mut_ptr(), path.len() as u32, 0) };
+    match path.get(..len as usize) {
+        Some(path) if !path.is_empty() => Ok(std::ffi::OsString::from_wide(path).into()),
+        Some(_) => Err(std::io::Error::last_os_error().into()),
+        None => Err(fault::BAD_NAME),
+    }
 }

@@ -22,6 +22,8 @@ mod probes;
 mod recorded;
 #[cfg(target_os = "linux")]
 mod source;
+#[cfg(target_os = "linux")]
+mod swapped;
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
