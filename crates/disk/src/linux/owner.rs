@@ -6,7 +6,7 @@
 //! never change who reads a source. Any other account is refused before it makes anything.
 
 use crate::linux::root::Root;
-use crate::linux::{stat, tree};
+use crate::linux::{fault, stat, tree};
 use octo_core::{Code, Error, RESERVED, RelPath};
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
@@ -60,8 +60,7 @@ pub(crate) fn keep(root: Root) -> Root {
 
 /// Refuses whom the mirror does not belong to, before anything is made in it.
 pub(crate) fn demand(root: &Root) -> Result<(), Error> {
-    let owners =
-        owners(root).map_err(|errno| Error::new(Code::TargetFailed, format!("asking for its owner: {errno}")))?;
+    let owners = owners(root).map_err(|errno| fault::target(errno, "asking for the owner of", &reserved_folder()))?;
     let Some((ours, top)) = owners else { return Ok(()) };
     let me = geteuid();
     let may = me == ours.uid || if me.is_root() { is_clear(ours, top) } else { belongs_to_the_mount(root, ours) };
