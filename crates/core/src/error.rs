@@ -80,6 +80,9 @@ codes! {
     /// The name is stored in an escaped form.
     NameEscaped, "name-escaped", Never, false, "stored under an escaped name",
         "The target's filesystem cannot hold the original name. The copy is complete; its name ends in .~octo and can be turned back.";
+    /// The last write time is beyond what the target's filesystem knows.
+    TimeRecorded, "time-recorded", Never, false, "last write time recorded beside the file",
+        "The target's filesystem cannot hold this time: the copy bears the nearest one, and the true one is kept in .octobackup/meta/meta.db and compared. The copy is complete. Check the file's time on the source: most likely it is wrong.";
     /// Devices, sockets and pipes are not mirrored.
     NotMirrored, "not-mirrored", Never, false, "devices, sockets and pipes are not mirrored",
         "Nothing to do. Exclude it to make this message disappear.";
@@ -179,7 +182,7 @@ codes! {
 impl Code {
     /// Worth a line in the report, but nothing went wrong: the outcome does not change.
     pub fn is_note(self) -> bool {
-        matches!(self, Code::NameEscaped | Code::NotLocal | Code::FromSnapshot)
+        matches!(self, Code::NameEscaped | Code::TimeRecorded | Code::NotLocal | Code::FromSnapshot)
     }
 }
 

@@ -87,8 +87,24 @@ impl TimeRules {
     /// Every time is stored as it is.
     pub const EXACT: TimeRules = TimeRules { granularity_ticks: 1, min: Timestamp(i64::MIN), max: Timestamp(i64::MAX) };
 
-    /// What the target stores for `time`: clamped to its range, then floored to its granularity.
+    /// What the target keeps for `time`: floored to its granularity. Times beyond the range are kept as they are, beside the
+    /// file: all would look equal otherwise, and a change from one to another go unseen.
     pub fn represent(&self, time: Timestamp) -> Timestamp {
+        if self.holds(time) { self.stored(time) } else { time }
+    }
+
+    /// Whether the filesystem itself can hold a time like this.
+    pub fn holds(&self, time: Timestamp) -> bool {
+        (self.min..=self.max).contains(&time)
+    }
+
+    /// Whether this may be the stored form of a time beyond the range.
+    pub fn is_end(&self, stored: Timestamp) -> bool {
+        stored == self.stored(Timestamp(i64::MIN)) || stored == self.stored(Timestamp(i64::MAX))
+    }
+
+    /// What the filesystem itself stores for `time`: clamped to its range, then floored to its granularity.
+    pub fn stored(&self, time: Timestamp) -> Timestamp {
         let granularity = self.granularity_ticks.max(1);
         let clamped = time.clamp(self.min, self.max);
         let floored = Timestamp(clamped.0 - clamped.0.rem_euclid(granularity));
@@ -104,11 +120,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn represent_is_idempotent_and_monotonic(a in -1_000_000i64..1_000_000, b in -1_000_000i64..1_000_000, granularity in 1i64..5000) {
+        fn stored_is_idempotent_and_monotonic(a in -1_000_000i64..1_000_000, b in -1_000_000i64..1_000_000, granularity in 1i64..5000) {
             let rules = TimeRules { granularity_ticks: granularity, min: Timestamp(-500_000), max: Timestamp(500_000) };
             let (a, b) = (Timestamp(a), Timestamp(b));
-            prop_assert_eq!(rules.represent(rules.represent(a)), rules.represent(a));
-            if a <= b { prop_assert!(rules.represent(a) <= rules.represent(b)); }
+            prop_assert_eq!(rules.stored(rules.stored(a)), rules.stored(a));
+            if a <= b { prop_assert!(rules.stored(a) <= rules.stored(b)); }
         }
 
         #[test]
@@ -116,7 +132,10 @@ mod tests {
             let rules = TimeRules { granularity_ticks: granularity, min: Timestamp(-200), max: Timestamp(200) };
             let storable: Vec<i64> = (-200..=200).filter(|v| v % granularity == 0).collect();
             let naive = storable.iter().copied().filter(|v| *v <= t).max().unwrap_or(storable[0]);
-            prop_assert_eq!(rules.represent(Timestamp(t)).0, naive);
+            prop_assert_eq!(rules.stored(Timestamp(t)).0, naive);
+            let kept = if (-200..=200).contains(&t) { naive } else { t };
+            prop_assert_eq!(rules.represent(Timestamp(t)).0, kept);
+            prop_assert!(rules.holds(Timestamp(t)) || rules.is_end(rules.stored(Timestamp(t))));
         }
 
         #[test]

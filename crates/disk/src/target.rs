@@ -16,6 +16,7 @@ use crate::os::tree::{self, Spot};
 use crate::os::{Fault, Handle, fault, filesystem, lock, open, owner, stat};
 use crate::records::Records;
 use crate::shelf::Shelf;
+use crate::times::TrueTimes;
 use octo_core::{
     Abilities, Code, Done, Entry, Error, Kept, Kind, LinkTarget, ListSink, Listed, Meta, Metadata, RESERVED, RelPath,
     Space, Target, TargetFile, Timestamp,
@@ -159,7 +160,13 @@ impl DiskTarget {
 
     fn list_disk(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<(), Error> {
         let failed = |fault| fault::target(fault, "listing", folder);
-        match tree::list(&self.root, folder, self.volume, sink).map_err(failed)? {
+        let true_time = |entry: &Entry| match self.abilities.times.is_end(entry.meta.write_time) {
+            true => self.with_true_time(&folder.join(&entry.name), entry.meta),
+            false => Ok(entry.meta),
+        };
+        let mut sink = TrueTimes { true_time: &true_time, sink, fault: None };
+        match tree::list(&self.root, folder, self.volume, &mut sink).map_err(failed)? {
+            _ if let Some(error) = sink.fault => Err(error),
             End::All => Ok(()),
             End::Stopped => Err(Error::new(Code::ListingCut, format!("listing {folder}: no more was wanted"))),
             End::Unclear { name, fault } => {
@@ -167,6 +174,27 @@ impl DiskTarget {
                 Err(Error::new(fault::target_code(fault), format!("looking at {name} in {folder}: {fault}")))
             }
         }
+    }
+
+    /// What the disk says, with the true time of what bears the first or last one that the filesystem knows.
+    fn with_true_time(&self, path: &RelPath, mut meta: Meta) -> Result<Meta, Error> {
+        if self.abilities.times.is_end(meta.write_time) {
+            let kept = self.shelf.read(&self.root, |records| records.time_beyond(path))?.flatten();
+            meta.write_time = kept.unwrap_or(meta.write_time);
+        }
+        Ok(meta)
+    }
+
+    /// The entry got this time, or the nearest that there is.
+    fn keep_true_time(&self, path: &RelPath, write: Timestamp) -> Result<(), Error> {
+        let times = self.abilities.times;
+        if !times.holds(write) {
+            return self.shelf.write(&self.root, |records| records.keep_time_beyond(path, Some(write)));
+        }
+        if times.is_end(times.stored(write)) {
+            self.shelf.change(&self.root, |records| records.keep_time_beyond(path, None))?;
+        }
+        Ok(())
     }
 
     fn list_recorded(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<(), Error> {
@@ -254,7 +282,9 @@ impl Target for DiskTarget {
 
     fn look(&self, path: &RelPath) -> Result<Option<Meta>, Error> {
         match self.spot(path)? {
-            Spot::Taken(stat) => Ok(Some(stat::meta(&stat, Side::Mirror, Some(self.volume)))),
+            Spot::Taken(stat) => {
+                self.with_true_time(path, stat::meta(&stat, Side::Mirror, Some(self.volume))).map(Some)
+            }
             Spot::NoFolder => Ok(None),
             Spot::Free => {
                 let link = self.shelf.read(&self.root, |records| records.link(path))?.flatten();
@@ -293,7 +323,12 @@ impl Target for DiskTarget {
             return Ok(Done::Exists);
         }
         if self.abilities.symlinks && tree::can_link(link) {
-            return self.settled(tree::make_link(&self.root, path, &link.data, write).map_err(failed)?, &[path]);
+            let stored = self.abilities.times.stored(write);
+            let made = tree::make_link(&self.root, path, &link.data, stored).map_err(failed)?;
+            if made == Done::Yes {
+                self.keep_true_time(path, write)?;
+            }
+            return self.settled(made, &[path]);
         }
         match self.spot(path)? {
             Spot::Taken(_) => Ok(Done::Exists),
@@ -408,6 +443,7 @@ impl Target for DiskTarget {
         if removed == Done::Yes {
             self.shelf.change(&self.root, |records| {
                 records.entry_removed(path)?;
+                records.remove_times_in(path)?;
                 records.remove_details_in(path)
             })?;
         }
@@ -417,8 +453,9 @@ impl Target for DiskTarget {
     fn set_times(&self, path: &RelPath, write: Timestamp, creation: Option<Timestamp>) -> Result<(), Error> {
         let failed = |fault| fault::target(fault, "setting the time of", path);
         let write = self.abilities.times.represent(write);
-        if tree::set_time(&self.root, path, write, creation).map_err(failed)? == Done::Yes {
-            return Ok(());
+        let stored = self.abilities.times.stored(write);
+        if tree::set_time(&self.root, path, stored, creation).map_err(failed)? == Done::Yes {
+            return self.keep_true_time(path, write);
         }
         let set = self.is_only_recorded(path)?
             && self.shelf.change(&self.root, |records| records.set_link_time(path, write))? == Some(true);

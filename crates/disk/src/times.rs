@@ -1,7 +1,8 @@
-//! Which last write times a filesystem keeps, found out by storing some.
+//! Which last write times a filesystem keeps, found out by storing some; and listings with those that it does not keep.
 
 use octo_core::time::TICKS_PER_SEC;
-use octo_core::{TimeRules, Timestamp};
+use octo_core::{Entry, Error, ListSink, Meta, TimeRules, Timestamp};
+use std::ops::ControlFlow;
 
 /// Steps of time that filesystems have, in ticks of 100 ns: exact, 1 us, 1 ms, 10 ms, 1 s, 2 s (FAT).
 const STEPS_TICKS: &[i64] = &[1, 10, 10_000, 100_000, TICKS_PER_SEC, 2 * TICKS_PER_SEC];
@@ -39,6 +40,34 @@ fn last_kept(mut good: i64, mut bad: i64, mut keeps: impl FnMut(i64) -> bool) ->
         if keeps(middle) { good = middle } else { bad = middle }
     }
     good
+}
+
+/// Hands entries on with their true times.
+pub(crate) struct TrueTimes<'a> {
+    pub(crate) true_time: &'a dyn Fn(&Entry) -> Result<Meta, Error>,
+    pub(crate) sink: &'a mut dyn ListSink,
+    /// The true time of an entry could not be read: the listing has failed.
+    pub(crate) fault: Option<Error>,
+}
+
+impl ListSink for TrueTimes<'_> {
+    fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
+        match (self.true_time)(&entry) {
+            Ok(meta) => self.sink.entry(Entry { meta, ..entry }),
+            Err(error) => {
+                self.fault = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn problem(&mut self, name: &[u8], error: Error) {
+        self.sink.problem(name, error);
+    }
+
+    fn restart(&mut self) {
+        self.sink.restart();
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! is written to lists: vanished entries, possible moves, kind changes, folder times.
 
 mod metadata;
+mod notes;
 
 use crate::codec::Writer;
 use crate::context::Context;
@@ -198,8 +199,10 @@ impl<'a> Comparer<'a> {
         let action = plan(s.as_ref().map(|s| &s.meta), t.as_ref().map(|t| &t.meta), known.as_ref(), &self.rules);
         match (s, t) {
             (Some(s), t) => {
+                let write_time = s.meta.write_time;
                 let mut at = At::new(step.frame, s, t);
                 self.note_name(&at);
+                self.note_time_beyond(&at, write_time);
                 self.settle_case(step, &mut at)?;
                 if at.is_cut
                     && at.old.is_some()
@@ -381,15 +384,6 @@ impl<'a> Comparer<'a> {
         match step.frame.old {
             Some(old) if first && !step.frame.place.is_root() => self.placer.note_time(&step.frame.place, &old),
             _ => Ok(()),
-        }
-    }
-
-    /// A name that is stored in another form is listed in the report.
-    fn note_name(&self, at: &At) {
-        if at.place.name_bytes() != at.source.name_bytes() {
-            self.context.count(|c| c.escaped += 1);
-            let stored = at.place.name().map(|n| n.to_string()).unwrap_or_default();
-            self.context.problem(&at.source, Error::new(Code::NameEscaped, format!("stored as {stored}")));
         }
     }
 

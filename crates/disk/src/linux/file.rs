@@ -49,7 +49,7 @@ impl TargetFile for DiskFile {
     }
 
     fn set_times(&self, write: Timestamp, _creation: Option<Timestamp>) -> Result<(), Error> {
-        let times = stat::write_time(self.times.represent(write));
+        let times = stat::write_time(self.times.stored(write));
         rustix::fs::futimens(&self.handle, &times)
             .map_err(|errno| fault::target(errno, "setting the time of", &self.path))
     }

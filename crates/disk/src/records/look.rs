@@ -18,11 +18,12 @@ use std::time::SystemTime;
 const READING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// What is asked of the database: its tables and their columns.
-const TABLES: [(&str, &str); 4] = [
+const TABLES: [(&str, &str); 5] = [
     ("link", "folder, name, tag, data, write_time"),
     ("name", "path, original"),
     ("detail", "path, object, is_whole"),
     ("piece", "object, part, name, at, data"),
+    ("beyond", "path, write_time"),
 ];
 
 /// Length and last write time of a file; `None` if it is not there.

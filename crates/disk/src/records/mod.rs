@@ -4,6 +4,7 @@
 //! loses none of them; [`Records::settle`] makes them durable. It must never touch a file of the mirror. Whoever
 //! has it open is alone with it: a second opener gets [`Code::TargetBusy`].
 
+mod beyond;
 mod details;
 mod look;
 
@@ -16,7 +17,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Raised with every change of the tables. A higher one in a file is from a newer program.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 const WRITING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
@@ -94,6 +95,7 @@ impl Records {
             let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             change.execute_batch(SCHEMA)?;
             change.execute_batch(details::SCHEMA)?;
+            change.execute_batch(beyond::SCHEMA)?;
             change.pragma_update(None, "user_version", FORMAT)?;
             change.commit()?;
         }
@@ -193,6 +195,7 @@ impl Records {
     /// An entry has one more path: so has its full name, and its metadata.
     pub(crate) fn entry_linked(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
         self.copy_detail(from, to)?;
+        self.copy_time(from, to)?;
         let sql = "INSERT OR REPLACE INTO name SELECT ?2, original FROM name WHERE path = ?1";
         self.change(sql, params![from.as_bytes(), to.as_bytes()])?;
         Ok(())
@@ -201,6 +204,7 @@ impl Records {
     /// An entry has another path: so has its full name, and its metadata.
     pub(crate) fn entry_renamed(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
         self.move_detail(from, to)?;
+        self.move_time(from, to)?;
         self.change("UPDATE OR REPLACE name SET path = ?2 WHERE path = ?1", params![from.as_bytes(), to.as_bytes()])?;
         Ok(())
     }
@@ -208,6 +212,7 @@ impl Records {
     /// An entry is gone: so is its full name, and its metadata.
     pub(crate) fn entry_removed(&self, path: &RelPath) -> Result<(), Error> {
         self.remove_detail(path)?;
+        self.keep_time_beyond(path, None)?;
         self.change("DELETE FROM name WHERE path = ?1", params![path.as_bytes()])?;
         Ok(())
     }
@@ -223,6 +228,7 @@ impl Records {
         );
         let names = format!("UPDATE OR REPLACE name SET path = {} WHERE path > ?3 AND path < ?4", moved("path"));
         let details = format!("UPDATE OR REPLACE detail SET path = {} WHERE path > ?3 AND path < ?4", moved("path"));
+        let times = format!("UPDATE OR REPLACE beyond SET path = {} WHERE path > ?3 AND path < ?4", moved("path"));
         let (low, high) = below(from);
         let values = params![from.as_bytes(), to.as_bytes(), low, high];
         let mut work = || {
@@ -230,6 +236,7 @@ impl Records {
             change.execute(&links, values)?;
             change.execute(&names, values)?;
             change.execute(&details, values)?;
+            change.execute(&times, values)?;
             change.commit()
         };
         work().map_err(|error| damage(&error))

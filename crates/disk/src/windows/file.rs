@@ -89,7 +89,7 @@ impl TargetFile for DiskFile {
     }
 
     fn set_times(&self, write: Timestamp, creation: Option<Timestamp>) -> Result<(), Error> {
-        stat::set_times(&self.handle, self.times.represent(write), creation)
+        stat::set_times(&self.handle, self.times.stored(write), creation)
             .map_err(|fault| fault::target(fault, "setting the time of", &self.path))
     }
 

@@ -147,13 +147,21 @@ impl<'a> Copier<'a> {
         let has_metadata = gathered.is_some();
         self.keep_metadata(task, &stage.path, gathered, opened)?;
         stage.file.set_times(opened.write_time, opened.creation_time)?;
+        let is_beyond = !self.placer.abilities.times.holds(opened.write_time);
+        if is_beyond {
+            // By its path the true time is kept too.
+            self.context.target.set_times(&stage.path, opened.write_time, opened.creation_time)?;
+        }
         if opened.size_bytes >= SYNC_BYTES_MIN || !self.placer.abilities.whole_sync {
             stage.file.sync()?;
         }
         if task.is_cut {
             self.placer.record_name(&task.source, &task.place)?;
         }
-        let copy = stage.file.meta()?;
+        let mut copy = stage.file.meta()?;
+        if is_beyond {
+            copy.write_time = opened.write_time;
+        }
         match &task.old {
             None => self.placer.create(&stage.path, &task.place)?,
             Some(old) => self.placer.replace(&stage.path, &task.place, old)?,

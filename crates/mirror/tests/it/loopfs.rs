@@ -142,3 +142,55 @@ fn a_full_disk_fails_the_run_and_loses_nothing() {
     assert_eq!(freed.outcome, Outcome::Succeeded, "the next run finishes the work: {freed:#?}");
     pair.assert_equal();
 }
+
+#[test]
+fn times_that_ext4_cannot_hold_are_recorded_and_compared() {
+    let mounted = Mounted::ext4(64);
+    let source = InMemory::new();
+    let mut pair = Pair::new();
+    (pair.source, pair.target) = (source.0.path().to_owned(), mounted.place());
+    // 1601 with FILETIME 0, the ends of what ext4 knows, 2500, and one that it can hold.
+    let times = [-11_644_473_600i64, -2_147_483_649, -2_147_483_648, 15_032_385_535, 15_032_385_536, 16_725_225_600, 5];
+    let write = |n: usize, content: &str, secs: i64| {
+        fs::write(pair.source.join(format!("f{n}")), content).unwrap();
+        command(Command::new("touch").args(["-d", &format!("@{secs}.5")]).arg(pair.source.join(format!("f{n}"))));
+    };
+    for (n, secs) in times.into_iter().enumerate() {
+        write(n, "old", secs);
+    }
+    let noted = |report: &octo_core::RunReport| {
+        report.causes.iter().find(|cause| cause.code == Code::TimeRecorded).map_or(0, |cause| cause.count)
+    };
+    let first = pair.run(&RunOptions::default());
+    assert_eq!((first.outcome, first.counts.created, noted(&first) >= 4), (Outcome::Succeeded, 7, true), "{first:#?}");
+    let second = pair.run(&RunOptions::default());
+    assert_eq!((second.counts.unchanged, second.counts.metadata_refreshed), (7, 0), "{second:#?}");
+    // The same size, and another time that ext4 cannot hold either.
+    write(0, "new", -11_644_473_500);
+    write(5, "new", 19_880_899_200);
+    let third = pair.run(&RunOptions::default());
+    assert_eq!((third.counts.unchanged, third.counts.replaced), (5, 2), "{third:#?}");
+    assert_eq!(fs::read(pair.target.join("f5")).unwrap(), b"new");
+    fs::rename(pair.source.join("f5"), pair.source.join("moved")).unwrap();
+    let fourth = pair.run(&RunOptions::default());
+    assert_eq!((fourth.counts.unchanged, fourth.counts.moved, fourth.counts.created), (6, 1, 0), "{fourth:#?}");
+    let last = pair.run(&RunOptions::default());
+    assert_eq!((last.counts.unchanged, noted(&last)), (7, noted(&first)), "{last:#?}");
+}
+
+/// A filesystem in memory, which holds every time.
+struct InMemory(tempfile::TempDir);
+
+impl InMemory {
+    fn new() -> InMemory {
+        let folder = tempfile::tempdir().unwrap();
+        command(Command::new("mount").args(["-t", "tmpfs", "none"]).arg(folder.path()));
+        InMemory(folder)
+    }
+}
+
+impl Drop for InMemory {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).output();
+    }
+}

@@ -64,6 +64,8 @@ pub struct Seen {
     pub not_local: u64,
     /// Names that the target cannot hold as they are, and their stored form. Empty without a target.
     pub escaped: Examples<(RelPath, String)>,
+    /// Entries whose last write time the target cannot hold, and that time. Empty without a target.
+    pub times_beyond: Examples<(RelPath, Timestamp)>,
     /// Whether a renamed file can be recognised there.
     pub stable_ids: bool,
 }

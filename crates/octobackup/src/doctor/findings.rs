@@ -263,6 +263,7 @@ fn of_target(all: &mut Vec<Finding>, place: &Place, seen: Option<&Seen>) {
         all.push(finding("filesystem", Verdict::Note, says, advice));
     }
     let Some(seen) = seen else { return };
+    of_times(all, seen);
     if seen.escaped.count == 0 {
         all.push(finding("names", Verdict::Ok, "every name can be stored as it is", ""));
         return;
@@ -279,6 +280,24 @@ fn of_target(all: &mut Vec<Finding>, place: &Place, seen: Option<&Seen>) {
     let advice = "They are too long for this filesystem or have characters that it cannot hold. The copies are complete; \
                   their names end in .~octo and can be turned back.";
     all.push(finding("names", Verdict::Note, says, advice));
+}
+
+fn of_times(all: &mut Vec<Finding>, seen: &Seen) {
+    let beyond = &seen.times_beyond;
+    if beyond.count == 0 {
+        return;
+    }
+    let shown: Vec<_> =
+        beyond.first.iter().take(SAID_MAX).map(|(path, time)| format!("{path} of {time} UTC")).collect();
+    let says = format!(
+        "{} that this filesystem cannot hold: {}{}",
+        count(beyond.count, "last write time"),
+        shown.join(", "),
+        more(beyond.count, shown.len())
+    );
+    let advice = "The copies are complete and bear the nearest time that there is; the true one is recorded beside them and \
+                  compared. Check these times on the source: most likely they are wrong.";
+    all.push(finding("times", Verdict::Note, says, advice));
 }
 
 fn state(place: &Place) -> Finding {

@@ -175,6 +175,17 @@ fn names_that_will_be_escaped_are_shown_with_their_stored_form() {
 }
 
 #[test]
+fn times_that_will_be_recorded_are_shown() {
+    let beyond = (path("a/b"), Timestamp::from_unix(16_725_225_600, 0));
+    expect(
+        |facts| seen(facts).times_beyond.add(beyond.clone()),
+        "times",
+        Verdict::Note,
+        "1 last write time that this filesystem cannot hold: a/b of 2500-01-01 00:00:00 UTC",
+    );
+}
+
+#[test]
 fn a_hostile_name_cannot_steer_a_terminal() {
     let found = expect(
         |facts| share(facts).privilege = Ok(Privilege { denied: some(&["\u{1b}[2J"]), ..Privilege::default() }),

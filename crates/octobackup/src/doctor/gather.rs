@@ -26,9 +26,10 @@ pub fn gather(args: &DoctorArgs) -> Result<Facts, Error> {
     let secret = password::ask_for(&recipe, &settings::password(&args.account))?;
     let clock = SystemClock::new(Cancel::new());
     let place = target.as_deref().map(|path| place(path, &recipe.origin));
-    let names = place.as_ref().and_then(|place| place.as_ref().ok()).map(|place| place.abilities.names.clone());
+    let abilities = place.as_ref().and_then(|place| place.as_ref().ok()).map(|place| &place.abilities);
+    let (names, times) = (abilities.map(|abilities| abilities.names.clone()), abilities.map(|it| it.times));
     let filter = recipe.filter()?;
-    let wish = Wish { entries_max: args.entries, filter: &filter, names: names.as_ref() };
+    let wish = Wish { entries_max: args.entries, filter: &filter, names: names.as_ref(), times };
     let source = source(&recipe, secret, &wish, &clock);
     if let Err(error) = &source
         && error.code == Code::Usage

@@ -4,7 +4,9 @@
 
 use crate::doctor::facts::{Limit, Seen};
 use octo_core::naming::{self, Stored};
-use octo_core::{Clock, Code, Entry, Error, Filter, Kind, ListSink, Listed, Name, NameRules, RelPath, Source};
+use octo_core::{
+    Clock, Code, Entry, Error, Filter, Kind, ListSink, Listed, Name, NameRules, RelPath, Source, TimeRules,
+};
 use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
@@ -27,6 +29,8 @@ pub struct Wish<'a> {
     pub filter: &'a Filter,
     /// What the target can hold, where there is one.
     pub names: Option<&'a NameRules>,
+    /// The times that it can hold.
+    pub times: Option<TimeRules>,
 }
 
 /// What was seen, and a sample of files and folders to try to open.
@@ -177,6 +181,9 @@ impl ListSink for Folder<'_, '_> {
         }
         self.walk.seen.entries += 1;
         self.judge_name(&path, &entry.name);
+        if self.walk.wish.times.is_some_and(|times| !times.holds(entry.meta.write_time)) {
+            self.walk.seen.times_beyond.add((path.clone(), entry.meta.write_time));
+        }
         match entry.meta.kind {
             Kind::Folder => {
                 self.walk.sample(&path);

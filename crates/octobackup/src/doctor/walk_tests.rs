@@ -25,7 +25,7 @@ impl Clock for Slow {
 fn look(folder: &Path, entries_max: u64, names: Option<&NameRules>, secs: u64) -> Walked {
     let source = LocalSource::open(folder).unwrap();
     let filter = FilterBuilder::new().build().unwrap();
-    let wish = Wish { entries_max, filter: &filter, names };
+    let wish = Wish { entries_max, filter: &filter, names, times: None };
     walk(&source, &wish, &Slow(AtomicU64::new(0), secs)).unwrap()
 }
 
