@@ -21,7 +21,7 @@ const PACK_FROM: Duration = Duration::from_millis(5);
 /// How far a file is.
 enum State {
     Waiting,
-    /// It was announced with this; so much of it came, over however many connections.
+    /// It was announced with this; so much of it came, over however many connections, or is a hole.
     Open(Meta, Ranges),
     Ended,
 }
@@ -62,7 +62,7 @@ impl<'a> Progress<'a> {
             State::Waiting => Some(request.clone()),
             State::Open(meta, got) => {
                 let parts = match &request.parts {
-                    Some(wanted) => difference(wanted, got),
+                    Some(wanted) => wanted.minus(got),
                     None => got.missing(meta.size_bytes),
                 };
                 Some(FetchRequest { parts: Some(parts), ..request.clone() })
@@ -71,20 +71,12 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// What is in `wanted` and not in `got`.
-fn difference(wanted: &Ranges, got: &Ranges) -> Ranges {
-    let mut left = Ranges::new();
-    for part in wanted.iter() {
-        let missing = got.missing(part.end);
-        missing.iter().for_each(|gap| left.insert(gap.start.max(part.start)..gap.end.max(part.start)));
-    }
-    left
-}
-
 /// One file of a request under way.
 struct Awaited {
     file: usize,
     request: FetchRequest,
+    /// What of it was called a hole before it was opened.
+    holes: Ranges,
     hasher: Box<blake3::Hasher>,
     expected_bytes: u64,
     came_bytes: u64,
@@ -116,7 +108,10 @@ pub(crate) async fn fetch(
     sink: &mut dyn FetchSink,
 ) -> Result<(), Error> {
     while progress.first_open().is_some() {
-        let mut writer = FetchOrder::writer(root, link.round_trip >= PACK_FROM);
+        // The holes of a file that was begun are known.
+        let is_begun = progress.states.iter().any(|state| matches!(state, State::Open(..)));
+        let tell_holes = !is_begun && (0..progress.batch.len()).any(|file| sink.wants_holes(file));
+        let mut writer = FetchOrder::writer(root, link.round_trip >= PACK_FROM, tell_holes);
         let mut awaited = Vec::new();
         for file in 0..progress.batch.len() {
             let Some(request) = progress.rest(file) else { continue };
@@ -127,6 +122,7 @@ pub(crate) async fn fetch(
             awaited.push(Awaited {
                 file,
                 request,
+                holes: Ranges::new(),
                 hasher,
                 expected_bytes: 0,
                 came_bytes: 0,
@@ -172,7 +168,8 @@ fn take(
     progress: &mut Progress<'_>,
     sink: &mut dyn FetchSink,
 ) -> Result<Flow, Error> {
-    let (Answer::Opened { file: number, .. }
+    let (Answer::Holes { file: number, .. }
+    | Answer::Opened { file: number, .. }
     | Answer::Piece { file: number, .. }
     | Answer::Metadata { file: number, .. }
     | Answer::Finished { file: number, .. }
@@ -190,6 +187,7 @@ fn take(
         return Err(fault("a word of a file after its end"));
     }
     let told = match answer {
+        Answer::Holes { holes, .. } => take_holes(holes, one, progress, &*sink)?,
         Answer::Opened { meta, .. } => opened(meta, one, progress, sink)?,
         Answer::Piece { offset_bytes, bytes, .. } => piece(offset_bytes, &bytes, one, progress, sink)?,
         Answer::Metadata { piece, .. } => detail(piece, one, progress, sink)?,
@@ -230,6 +228,21 @@ fn take(
     })
 }
 
+/// Holes come before a file is opened, once, and are checked when its size is known.
+fn take_holes(
+    holes: Ranges,
+    one: &mut Awaited,
+    progress: &Progress<'_>,
+    sink: &dyn FetchSink,
+) -> Result<Result<(), Stop>, Error> {
+    let is_begun = one.opened || matches!(progress.states[one.file], State::Open(..));
+    if is_begun || !one.holes.is_empty() || !sink.wants_holes(one.file) {
+        return Err(fault("holes that nobody asked for"));
+    }
+    one.holes = holes;
+    Ok(Ok(()))
+}
+
 fn opened(
     meta: Meta,
     one: &mut Awaited,
@@ -239,7 +252,13 @@ fn opened(
     if std::mem::replace(&mut one.opened, true) {
         return Err(fault("a file was opened twice"));
     }
-    one.expected_bytes = one.request.parts.as_ref().map_or(meta.size_bytes, Ranges::total_bytes);
+    let asked = one.request.parts.clone().unwrap_or_else(|| Ranges::new().missing(meta.size_bytes));
+    if !one.holes.minus(&asked).is_empty() {
+        return Err(fault("a hole where nothing was asked for"));
+    }
+    let left = asked.minus(&one.holes);
+    one.expected_bytes = left.total_bytes();
+    one.request.parts = Some(left);
     match &progress.states[one.file] {
         State::Open(before, _) if is_same(before, &meta) => Ok(Ok(())),
         State::Open(..) => {
@@ -250,7 +269,11 @@ fn opened(
             Ok(sink.failed(one.file, Error::new(Code::ChangedWhileRead, what)))
         }
         _ => {
-            progress.states[one.file] = State::Open(meta, Ranges::new());
+            // Holes count as come: after a lost connection they are not asked for.
+            if !one.holes.is_empty() {
+                sink.holes(one.file, &one.holes);
+            }
+            progress.states[one.file] = State::Open(meta, one.holes.clone());
             Ok(sink.opened(one.file, meta))
         }
     }

@@ -81,7 +81,7 @@ mod tests {
         let mut parts = Ranges::new();
         parts.insert(5..1000);
         parts.insert(1 << 40..1 << 41);
-        let mut writer = FetchOrder::writer("/srv", true);
+        let mut writer = FetchOrder::writer("/srv", true, true);
         let wanted = FetchRequest {
             path: path.clone(),
             listed: meta(),

@@ -92,7 +92,7 @@ impl World {
     }
 
     fn fetch(&self, path: &str) -> Vec<u8> {
-        let mut writer = FetchOrder::writer(&self.at("allowed"), false);
+        let mut writer = FetchOrder::writer(&self.at("allowed"), false, false);
         let listed = Meta::new(Kind::File, 0, Timestamp(0));
         let path = RelPath::parse(path.as_bytes()).unwrap();
         assert!(writer.push(&FetchRequest { path, listed, parts: None, snapshot: None, metadata: false }));

@@ -21,6 +21,7 @@ struct Keep {
     problems: Vec<Code>,
     events: Vec<String>,
     error: Option<Error>,
+    takes_holes: bool,
 }
 
 impl ListSink for Keep {
@@ -38,6 +39,12 @@ impl ListSink for Keep {
 }
 
 impl FetchSink for Keep {
+    fn wants_holes(&self, _: usize) -> bool {
+        self.takes_holes
+    }
+    fn holes(&mut self, _: usize, holes: &octo_core::Ranges) {
+        self.events.push(format!("{} in holes", holes.total_bytes()));
+    }
     fn opened(&mut self, _: usize, _: Meta) -> Result<(), Stop> {
         self.events.push("opened".into());
         Ok(())
@@ -67,7 +74,10 @@ fn list(answer: &[Bytes]) -> (Listed, Keep) {
 }
 
 fn fetch(answer: &[Bytes]) -> Keep {
-    let mut keep = Keep::default();
+    fetch_into(Keep::default(), answer)
+}
+
+fn fetch_into(mut keep: Keep, answer: &[Bytes]) -> Keep {
     let path = RelPath::parse(b"file").unwrap();
     let wanted = FetchRequest { path, listed: meta(10), parts: None, snapshot: None, metadata: false };
     agent_that_says(answer.concat()).fetch(&[wanted], &mut keep);
@@ -142,6 +152,32 @@ fn content_is_held_to_what_was_announced_and_asked_for() {
     assert_eq!(lie.error.map(|error| error.code), Some(Code::SourceEntry));
     let ours = fetch(&[Frame::failed(0, &Error::new(Code::NoSpace, ""))]);
     assert_eq!(ours.error.map(|error| error.code), Some(Code::SourceEntry), "it knows nothing of our disk");
+}
+
+#[test]
+fn holes_are_held_to_what_was_asked_for_and_must_leave_nothing_out() {
+    let opened = || Frame::opened(0, &meta(10));
+    let holes = |at: u64, end: u64| {
+        Frame::holes(0, &octo_core::Ranges::new().missing(end).minus(&octo_core::Ranges::new().missing(at)))
+    };
+    let piece = |at, size: usize| Frame::piece(0, at, &vec![7; size], Packing::Plain);
+    let finished = |size: usize| Frame::finished(0, &meta(10), blake3::hash(&vec![7; size]).as_bytes());
+    let takes = |answer: &[Bytes]| fetch_into(Keep { takes_holes: true, ..Keep::default() }, answer);
+    let good = takes(&[holes(4, 10), opened(), piece(0, 4), finished(4)]);
+    assert_eq!(good.events, ["6 in holes", "opened", "data 0+4", "finished"]);
+    let bad: &[&[Bytes]] = &[
+        &[holes(4, 11), opened(), piece(0, 4), finished(4)],
+        &[holes(4, 10), opened(), finished(0)],
+        &[holes(4, 10), opened(), piece(0, 5), finished(5)],
+        &[holes(4, 10), holes(4, 10), opened()],
+        &[opened(), holes(4, 10), piece(0, 4), finished(4)],
+        &[opened(), piece(0, 4), finished(4)],
+    ];
+    for (at, answer) in bad.iter().enumerate() {
+        assert_eq!(takes(answer).error.map(|error| error.code), Some(Code::Protocol), "case {at}");
+    }
+    let unasked = fetch(&[holes(4, 10), opened(), piece(0, 4), finished(4)]);
+    assert_eq!(unasked.error.map(|error| error.code), Some(Code::Protocol));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::{Request, Response, StatusCode};
-use octo_core::{Code, Error, FetchSink, Listed, Meta, Piece, Source, Stop};
+use octo_core::{Code, Error, FetchSink, Listed, Meta, Piece, Ranges, Source, Stop};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -212,7 +212,8 @@ fn fetch(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> 
     let packing = if order.may_pack { Packing::Zstd } else { Packing::Plain };
     let hashers = order.files.iter().map(|_| None).collect();
     match shelf.get(&order.root) {
-        Ok(source) => source.fetch(&order.files, &mut FetchTo { out, packing, plain_bytes: 0, hashers }),
+        Ok(source) => source
+            .fetch(&order.files, &mut FetchTo { out, packing, tell_holes: order.tell_holes, plain_bytes: 0, hashers }),
         Err(error) => out.hand(Frame::failed(0, &error))?,
     }
     Ok(())
@@ -221,6 +222,7 @@ fn fetch(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> 
 struct FetchTo<'a> {
     out: &'a mut Frames,
     packing: Packing,
+    tell_holes: bool,
     /// So much goes as it is, since what came before could not be compressed.
     plain_bytes: usize,
     hashers: Vec<Option<Box<blake3::Hasher>>>,
@@ -233,6 +235,15 @@ impl FetchTo<'_> {
 }
 
 impl FetchSink for FetchTo<'_> {
+    fn wants_holes(&self, _: usize) -> bool {
+        self.tell_holes
+    }
+
+    fn holes(&mut self, file: usize, holes: &Ranges) {
+        // Whoever is gone is noticed with the next frame.
+        let _ = self.send(Frame::holes(file, holes));
+    }
+
     fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
         self.hashers[file] = Some(Box::default());
         self.plain_bytes = 0;

@@ -107,6 +107,9 @@ codes! {
     /// So many files changed at once that replacing them waits for a person.
     ReplacementsHeld, "replacements-held", Never, false, "suspiciously many changed files",
         "Look at some of the changed files on the source: is something encrypting them? If they are right, run again with --release-brake.";
+    /// The target has room, but not for this file.
+    DoesNotFit, "does-not-fit", AtEndOfRun, false, "does not fit on the target",
+        "Everything else was copied, and an older copy of it was kept. Free space on the target, use a larger disk, or exclude the file. A file larger than the target's filesystem can hold needs another filesystem.";
     /// Reading the source failed.
     SourceEntry, "source-entry", NextRun, false, "could not be read from the source",
         "Check the server's disk and event log.";

@@ -38,6 +38,31 @@ impl Ranges {
         missing
     }
 
+    /// What is in this set and not in `other`.
+    pub fn minus(&self, other: &Ranges) -> Ranges {
+        let mut left = Ranges::new();
+        let mut holes = other.0.iter().peekable();
+        for range in &self.0 {
+            let mut at = range.start;
+            while let Some(hole) = holes.peek().filter(|hole| hole.start < range.end) {
+                left.insert(at..hole.start.max(at));
+                at = at.max(hole.end);
+                if hole.end > range.end {
+                    // It reaches into the next range.
+                    break;
+                }
+                holes.next();
+            }
+            left.insert(at.min(range.end)..range.end);
+        }
+        left
+    }
+
+    /// What is in both sets.
+    pub fn common(&self, other: &Ranges) -> Ranges {
+        self.minus(&self.minus(other))
+    }
+
     /// The bytes in all ranges.
     pub fn total_bytes(&self) -> u64 {
         self.0.iter().map(|r| r.end - r.start).sum()
@@ -78,6 +103,23 @@ mod tests {
             prop_assert_eq!(ranges.total_bytes(), naive.len() as u64);
             let missing: Vec<u64> = ranges.missing(size).iter().flatten().collect();
             prop_assert_eq!(missing, (0..size).filter(|b| !naive.contains(b)).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn differences_and_common_parts_equal_those_of_sets_of_bytes(
+            these in proptest::collection::vec((0u64..60, 0u64..12), 0..12),
+            those in proptest::collection::vec((0u64..60, 0u64..12), 0..12),
+        ) {
+            let build = |parts: &[(u64, u64)]| {
+                let mut ranges = Ranges::new();
+                parts.iter().for_each(|&(start, len)| ranges.insert(start..start + len));
+                ranges
+            };
+            let bytes = |ranges: &Ranges| ranges.iter().flatten().collect::<std::collections::BTreeSet<u64>>();
+            let (these, those) = (build(&these), build(&those));
+            prop_assert!(these.minus(&those).is_well_formed() && these.common(&those).is_well_formed());
+            prop_assert_eq!(bytes(&these.minus(&those)), &bytes(&these) - &bytes(&those));
+            prop_assert_eq!(bytes(&these.common(&those)), &bytes(&these) & &bytes(&those));
         }
     }
 }

@@ -112,9 +112,18 @@ pub enum Stop {
 }
 
 /// Takes the pieces of a batch. Files are named by their place in the batch; their pieces may interleave and come in
-/// any order within a file. For each file the order is: `opened`, any number of `data` and `metadata`, then `finished`; or
-/// `failed` at any point. Exactly one of `finished` and `failed` comes for each file, unless the sink said [`Stop`].
+/// any order within a file. For each file the order is: perhaps `holes`, `opened`, any number of `data` and `metadata`, then
+/// `finished`; or `failed` at any point. Exactly one of `finished` and `failed` comes for each file, unless the sink said [`Stop`].
 pub trait FetchSink {
+    /// Whether the file's holes may be told ([`FetchSink::holes`]) instead of handed over as zeros. A source that does not
+    /// know holes need not ask.
+    fn wants_holes(&self, _file: usize) -> bool {
+        false
+    }
+    /// These ranges of what was asked for hold no data and read as zeros: they will not be handed over. Comes at most once,
+    /// right before `opened`, only if it is wanted, and never beyond the size that `opened` tells. A source makes sure of it
+    /// as [`sparse`](crate::sparse) says.
+    fn holes(&mut self, _file: usize, _holes: &Ranges) {}
     /// The file is open; `meta` comes from its own handle.
     fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop>;
     /// Bytes of the file at `offset_bytes`. Never beyond what the parts asked for.

@@ -15,8 +15,10 @@ use crate::entry::{LinkTarget, Meta};
 use crate::error::Error;
 use crate::metadata::{Kept, Metadata};
 use crate::path::RelPath;
+use crate::ranges::Ranges;
 use crate::source::{ListSink, Listed};
 use crate::time::Timestamp;
+use std::ops::Range;
 
 /// Free space on the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,17 @@ pub struct Space {
     pub free_bytes: u64,
     /// Size of the filesystem.
     pub total_bytes: u64,
+    /// How many files and folders can still be made; `None` where there is no such limit.
+    pub files: Option<FilesLeft>,
+}
+
+/// How many files and folders a filesystem can hold (inodes).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilesLeft {
+    /// So many can still be made.
+    pub free: u64,
+    /// So many can be there at all.
+    pub total: u64,
 }
 
 impl Space {
@@ -32,6 +45,11 @@ impl Space {
     pub fn reserve_bytes(&self) -> u64 {
         const RESERVE_BYTES: u64 = 1 << 30;
         RESERVE_BYTES.max(self.total_bytes / 100).min(self.total_bytes / 10)
+    }
+
+    /// So many files stay possible, where they are limited: 1,000, on small filesystems a tenth.
+    pub fn reserve_files(&self) -> u64 {
+        self.files.map_or(0, |files| (files.total / 10).min(1000))
     }
 }
 
@@ -56,6 +74,30 @@ pub trait TargetFile: Send + Sync {
     fn read_at(&self, offset_bytes: u64, buffer: &mut [u8]) -> Result<usize, Error>;
     /// Cuts or extends (with zeros) the file. Effect.
     fn set_len(&self, size_bytes: u64) -> Result<(), Error>;
+    /// Whether ranges of zeros can be had that take no space.
+    fn can_have_holes(&self) -> bool {
+        false
+    }
+    /// Makes a range read as zeros, whatever was there, extending the file if need be; where it can, the range takes no space
+    /// any more. Effect.
+    fn clear(&self, range: Range<u64>) -> Result<(), Error> {
+        self.write_zeros(range)
+    }
+    /// The same with zeros that are written. Effect.
+    fn write_zeros(&self, range: Range<u64>) -> Result<(), Error> {
+        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        let mut at = range.start;
+        while at < range.end {
+            let len = usize::try_from(range.end - at).unwrap_or(ZEROS.len()).min(ZEROS.len());
+            self.write_at(at, &ZEROS[..len])?;
+            at += len as u64;
+        }
+        Ok(())
+    }
+    /// The ranges that are known to take no space and to read as zeros.
+    fn holes(&self) -> Result<Ranges, Error> {
+        Ok(Ranges::new())
+    }
     /// Begins to bring what was written to the disk, without waiting for it, so that [`TargetFile::sync`] has little to wait
     /// for. A hint.
     fn sync_soon(&self) {}

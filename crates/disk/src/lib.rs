@@ -18,6 +18,7 @@ mod records;
 mod samba;
 mod shelf;
 mod source;
+mod sparse;
 mod target;
 mod times;
 

@@ -9,8 +9,8 @@ use crate::os::reading::{self, Reading};
 use crate::os::root::Root;
 use crate::os::{Fault, Handle, fault};
 use octo_core::{
-    Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, ListSink, Listed, Name, RelPath, Source, SourceFeatures,
-    SourcePin, Stop,
+    Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, ListSink, Listed, Name, Ranges, RelPath, Source,
+    SourceFeatures, SourcePin, Stop,
 };
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
@@ -93,16 +93,21 @@ impl LocalSource {
         if meta.kind != if is_folder { Kind::Folder } else { Kind::File } {
             return Err(Ended::Failed(Error::new(Code::KindMoved, format!("{path} is something else now"))));
         }
-        sink.opened(file, meta)?;
         let size = meta.size_bytes;
+        let mut parts = request.parts.clone().unwrap_or_else(|| Ranges::new().missing(size));
+        if !is_folder && !parts.is_empty() && sink.wants_holes(file) {
+            let holes = parts.common(&self.reading.holes(&handle));
+            if !holes.is_empty() {
+                parts = parts.minus(&holes);
+                sink.holes(file, &holes);
+            }
+        }
+        sink.opened(file, meta)?;
         if size > BUFFER_BYTES as u64 {
             self.reading.expect_sequential(&handle);
         }
         let mut read = |range| self.read_range(&handle, path, range, buffer, |at, bytes| sink.data(file, at, bytes));
-        match &request.parts {
-            None => read(0..size),
-            Some(parts) => parts.iter().try_for_each(read),
-        }?;
+        parts.iter().try_for_each(&mut read)?;
         if request.metadata {
             self.reading.metadata(&handle, path, &mut |piece| sink.metadata(file, piece))?;
         }

@@ -314,8 +314,9 @@ impl<'a> Comparer<'a> {
     /// False if that failed: what is in it cannot be copied.
     fn make_folder(&mut self, at: &At) -> bool {
         if !self.context.options.dry_run {
-            let recorded = if at.is_cut { self.placer.record_name(&at.source, &at.place) } else { Ok(()) };
-            if let Err(error) = recorded.and_then(|()| self.placer.make_folder(&at.place)) {
+            let room = self.context.space.check_files(self.context.target);
+            let name = || if at.is_cut { self.placer.record_name(&at.source, &at.place) } else { Ok(()) };
+            if let Err(error) = room.and_then(|()| name()).and_then(|()| self.placer.make_folder(&at.place)) {
                 self.unread.push(&at.source, error.code);
                 self.context.problem(&at.source, error);
                 return false;

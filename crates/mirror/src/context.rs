@@ -1,6 +1,7 @@
 //! What all parts of one run share: both sides, the options, counters, problems, and the wish to stop.
 
 use crate::RunOptions;
+use crate::space::Ledger;
 use crate::spill::{Log, LogBuffer};
 use octo_core::report::{Cause, Counts, Problem};
 use octo_core::{
@@ -34,6 +35,8 @@ pub struct Context<'a> {
     fatal: Mutex<Option<Error>>,
     remarks: Mutex<Vec<String>>,
     lost: Mutex<BTreeMap<Part, Lost>>,
+    /// Who may take how much of the target's space.
+    pub space: Ledger,
 }
 
 #[derive(Default)]
@@ -41,6 +44,8 @@ struct Tally {
     counts: Counts,
     planned_files: u64,
     planned_bytes: u64,
+    /// Of what is planned, what would take no space.
+    planned_holes: u64,
     listed_all: bool,
     told: Duration,
 }
@@ -84,6 +89,7 @@ impl<'a> Context<'a> {
             fatal: Mutex::new(None),
             remarks: Mutex::default(),
             lost: Mutex::default(),
+            space: Ledger::default(),
         }
     }
 
@@ -109,6 +115,18 @@ impl<'a> Context<'a> {
         tally.planned_bytes = tally.planned_bytes.saturating_add(size_bytes);
     }
 
+    /// Some of what is to be copied is a hole, and will not come.
+    pub fn plan_hole(&self, bytes: u64) {
+        let mut tally = lock(&self.tally);
+        tally.planned_holes = tally.planned_holes.saturating_add(bytes);
+    }
+
+    /// What is to be copied so far, without holes: files and bytes.
+    pub fn planned(&self) -> (u64, u64) {
+        let tally = lock(&self.tally);
+        (tally.planned_files, tally.planned_bytes.saturating_sub(tally.planned_holes))
+    }
+
     /// Both sides have been listed to their end.
     pub fn listed_all(&self) {
         lock(&self.tally).listed_all = true;
@@ -122,8 +140,12 @@ impl<'a> Context<'a> {
             return;
         }
         tally.told = now;
-        let (counts, files, bytes, listed_all) =
-            (tally.counts, tally.planned_files, tally.planned_bytes, tally.listed_all);
+        let (counts, files, bytes, listed_all) = (
+            tally.counts,
+            tally.planned_files,
+            tally.planned_bytes.saturating_sub(tally.planned_holes),
+            tally.listed_all,
+        );
         drop(tally);
         self.monitor.event(&Event::Progress {
             counts: &counts,

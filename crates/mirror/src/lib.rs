@@ -26,6 +26,7 @@ mod recover;
 mod remarks;
 mod run;
 mod settle;
+mod space;
 mod spill;
 mod unread;
 mod vanished;

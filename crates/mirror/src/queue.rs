@@ -1,7 +1,7 @@
 //! Gathers files to copy into batches and hands them to the threads that copy.
 
 use crate::context::Context;
-use crate::copy::Task;
+use crate::copy::{Task, note_needed};
 use crossbeam_channel::Sender;
 use octo_core::{Change, Error, Kind};
 
@@ -33,6 +33,7 @@ impl<'q> Queue<'q> {
         }
         let size_bytes = task.meta.size_bytes;
         if self.context.options.dry_run {
+            note_needed(self.context, &task);
             let path = task.place;
             self.context.changed(&match task.old {
                 None => Change::Created { path, kind: Kind::File, size_bytes },

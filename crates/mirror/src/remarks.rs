@@ -33,6 +33,9 @@ pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities) -> Vec<St
     if (dry_run || ready.was_empty) && counts.source_files + counts.source_folders > 0 {
         remarks.extend(context.options.filter.unmatched().into_iter().map(unmatched));
     }
+    if dry_run {
+        remarks.extend(crate::copy::space_remark(context));
+    }
     remarks.extend(abilities.losses());
     remarks.extend(context.remarks());
     remarks.extend(context.metadata_remarks());

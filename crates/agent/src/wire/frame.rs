@@ -3,9 +3,10 @@
 use super::cursor::{Cursor, put_bytes, put_error, put_varint};
 use super::meta::Before;
 use super::piece::{self, get_piece};
+use super::request::{put_ranges, ranges};
 use super::{FRAME_BYTES_MAX, PLAIN_BYTES_MAX, fault};
 use bytes::{Buf, Bytes, BytesMut};
-use octo_core::{Entry, Error, LinkTarget, LinkType, Listed, Meta, Name, Piece, RelPath};
+use octo_core::{Entry, Error, LinkTarget, LinkType, Listed, Meta, Name, Piece, Ranges, RelPath};
 use std::borrow::Cow;
 use std::cell::RefCell;
 
@@ -31,6 +32,7 @@ mod kind {
     pub const LINK: u8 = 8;
     pub const METADATA: u8 = 9;
     pub const FOLDER: u8 = 10;
+    pub const HOLES: u8 = 11;
 }
 
 /// Whether the rest of a frame may be compressed.
@@ -122,6 +124,13 @@ impl Frame {
         Frame::build(kind::OPENED, 0, |out| {
             put_varint(out, file as u64);
             Before::default().put(out, meta);
+        })
+    }
+
+    pub fn holes(file: usize, holes: &Ranges) -> Bytes {
+        Frame::build(kind::HOLES, 0, |out| {
+            put_varint(out, file as u64);
+            put_ranges(out, holes);
         })
     }
 
@@ -252,6 +261,7 @@ pub(crate) enum Answer<'a> {
     Entries(Entries<'a>),
     Oddity { name: &'a [u8], error: Error },
     Listed(Listed),
+    Holes { file: usize, holes: Ranges },
     Opened { file: usize, meta: Meta },
     Piece { file: usize, offset_bytes: u64, bytes: Cow<'a, [u8]> },
     Finished { file: usize, meta: Meta, hash: [u8; HASH_BYTES] },
@@ -276,6 +286,7 @@ impl<'a> Answer<'a> {
                 0 => Answer::Listed(Listed::Incomplete(cursor.error()?)),
                 _ => return Err(fault("a listing ends in an unknown way")),
             },
+            kind::HOLES => Answer::Holes { file: cursor.varint()?, holes: ranges(&mut cursor)? },
             kind::OPENED => Answer::Opened { file: cursor.varint()?, meta: Before::default().get(&mut cursor)? },
             kind::PIECE => {
                 Answer::Piece { file: cursor.varint()?, offset_bytes: cursor.varint()?, bytes: unpacked(&mut cursor)? }

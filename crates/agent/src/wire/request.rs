@@ -12,6 +12,7 @@ const PARTS_MAX: usize = 65_536;
 pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
 
 const MAY_PACK: u8 = 1;
+const TELL_HOLES: u8 = 2;
 const PARTS: u8 = 1;
 const SNAPSHOT: u8 = 2;
 const METADATA: u8 = 4;
@@ -45,6 +46,8 @@ impl Order {
 pub(crate) struct FetchOrder {
     pub root: String,
     pub may_pack: bool,
+    /// Holes are to be told instead of read.
+    pub tell_holes: bool,
     pub files: Vec<FetchRequest>,
 }
 
@@ -56,17 +59,18 @@ pub(crate) struct FetchWriter {
 }
 
 impl FetchOrder {
-    pub fn writer(root: &str, may_pack: bool) -> FetchWriter {
+    pub fn writer(root: &str, may_pack: bool, tell_holes: bool) -> FetchWriter {
         let mut head = Vec::new();
         put_bytes(&mut head, root.as_bytes());
-        head.push(if may_pack { MAY_PACK } else { 0 });
+        head.push(if may_pack { MAY_PACK } else { 0 } | if tell_holes { TELL_HOLES } else { 0 });
         FetchWriter { head, files: Vec::new(), count: 0 }
     }
 
     pub fn decode(bytes: &[u8]) -> Result<FetchOrder, Error> {
         let mut cursor = Cursor(bytes);
         let root = cursor.text()?.to_owned();
-        let may_pack = cursor.u8()? & MAY_PACK != 0;
+        let flags = cursor.u8()?;
+        let (may_pack, tell_holes) = (flags & MAY_PACK != 0, flags & TELL_HOLES != 0);
         let count: usize = cursor.varint()?;
         if count > FILES_MAX {
             return Err(fault("too many files in one request"));
@@ -76,7 +80,7 @@ impl FetchOrder {
             files.push(file(&mut cursor)?);
         }
         cursor.end()?;
-        Ok(FetchOrder { root, may_pack, files })
+        Ok(FetchOrder { root, may_pack, tell_holes, files })
     }
 }
 
@@ -90,13 +94,7 @@ impl FetchWriter {
         let wanted = has(file.metadata, METADATA) | has(is_folder, FOLDER);
         self.files.push(has(file.parts.is_some(), PARTS) | has(file.snapshot.is_some(), SNAPSHOT) | wanted);
         if let Some(parts) = &file.parts {
-            put_varint(&mut self.files, parts.iter().take(PARTS_MAX).count() as u64);
-            let mut end = 0;
-            for part in parts.iter().take(PARTS_MAX) {
-                put_varint(&mut self.files, part.start - end);
-                put_varint(&mut self.files, part.end - part.start);
-                end = part.end;
-            }
+            put_ranges(&mut self.files, parts);
         }
         if let Some(moment) = file.snapshot {
             put_zigzag(&mut self.files, moment.0);
@@ -120,7 +118,7 @@ impl FetchWriter {
 fn file(cursor: &mut Cursor<'_>) -> Result<FetchRequest, Error> {
     let path = cursor.path()?;
     let flags = cursor.u8()?;
-    let parts = if flags & PARTS != 0 { Some(parts(cursor)?) } else { None };
+    let parts = if flags & PARTS != 0 { Some(ranges(cursor)?) } else { None };
     let snapshot = if flags & SNAPSHOT != 0 { Some(Timestamp(cursor.zigzag()?)) } else { None };
     let metadata = flags & METADATA != 0;
     let kind = if flags & FOLDER != 0 { Kind::Folder } else { Kind::File };
@@ -131,7 +129,19 @@ fn file(cursor: &mut Cursor<'_>) -> Result<FetchRequest, Error> {
     Ok(FetchRequest { path, listed: Meta::new(kind, 0, Timestamp(0)), parts, snapshot, metadata })
 }
 
-fn parts(cursor: &mut Cursor<'_>) -> Result<Ranges, Error> {
+/// The first ranges of a set, as many as one message may have.
+pub(super) fn put_ranges(out: &mut Vec<u8>, ranges: &Ranges) {
+    put_varint(out, ranges.iter().take(PARTS_MAX).count() as u64);
+    let mut end = 0;
+    for range in ranges.iter().take(PARTS_MAX) {
+        put_varint(out, range.start - end);
+        put_varint(out, range.end - range.start);
+        end = range.end;
+    }
+}
+
+/// Ranges, sorted and not touching each other whatever came.
+pub(super) fn ranges(cursor: &mut Cursor<'_>) -> Result<Ranges, Error> {
     let count: usize = cursor.varint()?;
     if count > PARTS_MAX {
         return Err(fault("too many parts of one file"));

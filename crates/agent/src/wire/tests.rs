@@ -87,6 +87,14 @@ proptest! {
     }
 
     #[test]
+    fn holes_round_trip(file in any::<usize>(), list in vec((0u64..1 << 40, 1u64..1 << 40), 0..20)) {
+        let mut holes = Ranges::new();
+        list.into_iter().for_each(|(start, length)| holes.insert(start..start + length));
+        let Answer::Holes { file: f, holes: h } = Answer::decode(&frames(&Frame::holes(file, &holes))[0]).unwrap() else { panic!() };
+        prop_assert_eq!((f, h), (file, holes));
+    }
+
+    #[test]
     fn orders_round_trip(root in ".{0,20}", parts in of(vec((0u64..1 << 40, 1u64..1 << 40), 0..20)), snapshot in of(any::<i64>()), may_pack in any::<bool>(), metadata in any::<bool>()) {
         let parts = parts.map(|list| {
             let mut ranges = Ranges::new();
@@ -95,10 +103,10 @@ proptest! {
         });
         let path = RelPath::parse(b"folder/file").unwrap();
         let wanted = FetchRequest { path: path.clone(), listed: Meta::new(Kind::File, 0, Timestamp(0)), parts, snapshot: snapshot.map(Timestamp), metadata };
-        let mut writer = FetchOrder::writer(&root, may_pack);
+        let mut writer = FetchOrder::writer(&root, may_pack, !may_pack);
         prop_assert!(writer.push(&wanted));
         let read = FetchOrder::decode(&writer.finish()).unwrap();
-        prop_assert_eq!((&read.root, read.may_pack, read.files.len()), (&root, may_pack, 1));
+        prop_assert_eq!((&read.root, read.may_pack, read.tell_holes, read.files.len()), (&root, may_pack, !may_pack, 1));
         prop_assert_eq!((&read.files[0].path, &read.files[0].parts, read.files[0].snapshot), (&wanted.path, &wanted.parts, wanted.snapshot));
         prop_assert_eq!(read.files[0].metadata, metadata);
         prop_assert_eq!(Order::decode(&Order::encode(&root, &path)).unwrap(), Order { root, path });

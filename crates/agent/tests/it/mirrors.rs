@@ -67,6 +67,31 @@ fn a_run_makes_an_equal_mirror_the_next_copies_nothing_and_a_third_deletes_what_
     assert_hashes_are_kept(&world);
 }
 
+#[test]
+fn the_holes_of_a_huge_file_do_not_travel() {
+    use std::os::unix::fs::{FileExt, MetadataExt};
+    let world = World::new();
+    fill(&world, 4, 30);
+    let size = 8u64 << 40;
+    let file = std::fs::File::create(world.data().join("huge")).unwrap();
+    file.set_len(size).unwrap();
+    file.write_all_at(b"in the middle", size / 2).unwrap();
+    let hub = world.hub(loopback());
+    let _agent = world.join(&hub, hub.address());
+    let source = world.source(&hub);
+    let first = mirror(&source, &world.at("mirror"));
+    assert_eq!((first.outcome, first.counts.created), (Outcome::Succeeded, 121), "{first:#?}");
+    assert!(first.counts.copied_bytes < 8 << 20, "{}", first.counts.copied_bytes);
+    let copy = std::fs::File::open(world.at("mirror/huge")).unwrap();
+    let meta = copy.metadata().unwrap();
+    assert!(meta.len() == size && meta.blocks() * 512 < 8 << 20, "{} blocks", meta.blocks());
+    let mut middle = [0; 13];
+    copy.read_exact_at(&mut middle, size / 2).unwrap();
+    assert_eq!(&middle, b"in the middle");
+    let second = mirror(&source, &world.at("mirror"));
+    assert_eq!((second.outcome, second.counts.unchanged), (Outcome::Succeeded, 121), "{second:#?}");
+}
+
 /// The newest generation of the index knows the content of each file that it can know.
 fn assert_hashes_are_kept(world: &World) {
     let generations = std::fs::read_dir(world.at("mirror/.octobackup/index")).unwrap().map(|it| it.unwrap().path());

@@ -59,6 +59,7 @@ pub(crate) fn target_code(errno: Errno) -> Code {
         Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::NOENT | Errno::EXIST | Errno::NOTEMPTY => Code::TargetMoved,
         Errno::XDEV => Code::OtherDevice,
         Errno::NOSPC | Errno::DQUOT => Code::NoSpace,
+        Errno::FBIG => Code::DoesNotFit,
         // The disk, or the machine's own resources: every other entry would fail the same way.
         Errno::ROFS
         | Errno::IO
@@ -94,6 +95,7 @@ fn words(errno: Errno) -> String {
     match errno {
         Errno::LOOP => "a link is in the way".to_owned(),
         Errno::XDEV => "another filesystem is mounted there".to_owned(),
+        Errno::FBIG => "the filesystem cannot hold files of this size".to_owned(),
         Errno::BUSY => "it is in use by the system, or something is mounted on it".to_owned(),
         Errno::NOSYS => "openat2 is not available; Linux 5.8 or newer is needed".to_owned(),
         _ => errno.to_string(),

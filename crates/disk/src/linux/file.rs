@@ -2,10 +2,11 @@
 
 use crate::holes;
 use crate::linux::stat::Side;
-use crate::linux::{fault, stat};
-use octo_core::{Error, Meta, RelPath, TargetFile, TimeRules, Timestamp};
+use crate::linux::{fault, sparse, stat};
+use octo_core::{Error, Meta, Ranges, RelPath, TargetFile, TimeRules, Timestamp};
 use rustix::fs::{Advice, FallocateFlags};
 use rustix::io::{Errno, pread, pwrite, retry_on_intr};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 /// A file of the mirror, by its handle.
@@ -35,6 +36,24 @@ impl TargetFile for DiskFile {
     fn set_len(&self, size_bytes: u64) -> Result<(), Error> {
         retry_on_intr(|| rustix::fs::ftruncate(&self.handle, size_bytes))
             .map_err(|errno| fault::target(errno, "setting the length of", &self.path))
+    }
+
+    fn can_have_holes(&self) -> bool {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        // Behind the end there is nothing that could be lost.
+        let end = self.meta().map_or(u64::MAX, |meta| meta.size_bytes).next_multiple_of(1 << 20);
+        retry_on_intr(|| rustix::fs::fallocate(&self.handle, flags, end, 1 << 20)).is_ok()
+    }
+
+    fn clear(&self, range: Range<u64>) -> Result<(), Error> {
+        if range.is_empty() || self.make_hole(range.start, range.end - range.start).is_ok() {
+            return Ok(());
+        }
+        self.write_zeros(range)
+    }
+
+    fn holes(&self) -> Result<Ranges, Error> {
+        Ok(sparse::holes(&self.handle))
     }
 
     fn sync_soon(&self) {

@@ -2,7 +2,7 @@
 
 use crate::linux::root::Root;
 use crate::linux::{listing, stat};
-use octo_core::{RelPath, Space};
+use octo_core::{FilesLeft, RelPath, Space};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxAttributes, StatxFlags, fstatvfs, statx};
 use rustix::io::Errno;
 use std::ffi::CStr;
@@ -44,7 +44,9 @@ fn name_in(table: &str, mount_id: u64) -> Option<&str> {
 pub(crate) fn space(fd: impl AsFd) -> Result<Space, Errno> {
     let stat = fstatvfs(fd)?;
     let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
-    Ok(Space { free_bytes: bytes(stat.f_bavail), total_bytes: bytes(stat.f_blocks) })
+    // Filesystems that make inodes as they are needed say 0 of 0.
+    let files = (stat.f_files > 0).then_some(FilesLeft { free: stat.f_favail, total: stat.f_files });
+    Ok(Space { free_bytes: bytes(stat.f_bavail), total_bytes: bytes(stat.f_blocks), files })
 }
 
 /// Whether one call makes all of this filesystem durable.

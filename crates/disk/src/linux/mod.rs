@@ -12,6 +12,7 @@ pub(crate) mod owner;
 pub(crate) mod probe;
 pub(crate) mod reading;
 pub(crate) mod root;
+pub(crate) mod sparse;
 pub(crate) mod stat;
 pub(crate) mod tree;
 mod way;

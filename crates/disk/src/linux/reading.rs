@@ -3,8 +3,8 @@
 use crate::linux::listing::{self, End};
 use crate::linux::root::Root;
 use crate::linux::stat::Side;
-use crate::linux::{filesystem, metadata, stat};
-use octo_core::{LinkTarget, LinkType, ListSink, Meta, Piece, RelPath, Stop};
+use crate::linux::{filesystem, metadata, sparse, stat};
+use octo_core::{LinkTarget, LinkType, ListSink, Meta, Piece, Ranges, RelPath, Stop};
 use rustix::fs::{Advice, Mode, OFlags};
 use rustix::io::{Errno, pread, retry_on_intr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -98,6 +98,11 @@ impl Reading {
     /// Only advice: the kernel reads ahead further.
     pub(crate) fn expect_sequential(&self, fd: &OwnedFd) {
         let _ = rustix::fs::fadvise(fd, 0, None, Advice::Sequential);
+    }
+
+    /// The holes of an open file, as far as they are certain.
+    pub(crate) fn holes(&self, handle: &OwnedFd) -> Ranges {
+        sparse::holes(handle)
     }
 
     /// Reads up to `buffer.len()` bytes; 0 at the end.

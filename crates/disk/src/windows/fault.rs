@@ -115,6 +115,7 @@ pub(crate) fn target_code(fault: Fault) -> Code {
     match fault.0 {
         win::ERROR_ALREADY_EXISTS | win::ERROR_FILE_EXISTS | win::ERROR_DIR_NOT_EMPTY => Code::TargetMoved,
         win::ERROR_NOT_SAME_DEVICE => Code::OtherDevice,
+        win::ERROR_FILE_TOO_LARGE => Code::DoesNotFit,
         // The disk, or the machine's own resources: every other entry would fail the same way.
         win::ERROR_WRITE_PROTECT
         | win::ERROR_NOT_READY

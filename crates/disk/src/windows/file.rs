@@ -3,8 +3,9 @@
 use crate::holes;
 use crate::windows::fault::{self, Fault};
 use crate::windows::stat::{self, Side};
-use crate::windows::{Handle, nt};
-use octo_core::{Error, Meta, RelPath, TargetFile, TimeRules, Timestamp};
+use crate::windows::{Handle, nt, sparse};
+use octo_core::{Error, Meta, Ranges, RelPath, TargetFile, TimeRules, Timestamp};
+use std::ops::Range;
 use std::os::windows::fs::FileExt;
 use std::sync::OnceLock;
 use windows_sys::Win32::System::Ioctl::{FSCTL_SET_SPARSE, FSCTL_SET_ZERO_DATA};
@@ -26,11 +27,15 @@ impl DiskFile {
         DiskFile { handle, path, times, volume, is_sparse: OnceLock::new() }
     }
 
+    fn may_be_sparse(&self) -> bool {
+        *self.is_sparse.get_or_init(|| nt::fs_tell(&self.handle, FSCTL_SET_SPARSE, &[]).is_ok())
+    }
+
     /// Makes a range read as zeros without taking space, whatever was there.
     fn make_hole(&self, offset_bytes: u64, size_bytes: u64) -> Result<(), Fault> {
         let end = offset_bytes.checked_add(size_bytes).filter(|end| i64::try_from(*end).is_ok());
         let end = end.ok_or(fault::BAD_ARGUMENT)?;
-        if !*self.is_sparse.get_or_init(|| nt::fs_tell(&self.handle, FSCTL_SET_SPARSE, &[]).is_ok()) {
+        if !self.may_be_sparse() {
             return Err(fault::BAD_ARGUMENT);
         }
         let size = self.handle.metadata()?.len();
@@ -82,6 +87,21 @@ impl TargetFile for DiskFile {
         let failed = |fault| fault::target(fault, "setting the length of", &self.path);
         within_reach(size_bytes, 0).map_err(failed)?;
         self.handle.set_len(size_bytes).map_err(|error| failed(error.into()))
+    }
+
+    fn can_have_holes(&self) -> bool {
+        self.may_be_sparse()
+    }
+
+    fn clear(&self, range: Range<u64>) -> Result<(), Error> {
+        if range.is_empty() || self.make_hole(range.start, range.end - range.start).is_ok() {
+            return Ok(());
+        }
+        self.write_zeros(range)
+    }
+
+    fn holes(&self) -> Result<Ranges, Error> {
+        Ok(sparse::holes(&self.handle))
     }
 
     fn sync(&self) -> Result<(), Error> {

@@ -42,7 +42,7 @@ pub(crate) fn space(handle: &Handle) -> Result<Space, Fault> {
         let units = i64::try_from(field::u64(said, at)?).map_err(|_| fault::BAD_DATA)?;
         Ok(units.cast_unsigned().saturating_mul(unit_bytes))
     };
-    Ok(Space { total_bytes: bytes(0)?, free_bytes: bytes(8)? })
+    Ok(Space { total_bytes: bytes(0)?, free_bytes: bytes(8)?, files: None })
 }
 
 /// Whether ids stay with their files: not on FAT, which numbers places, nor on ReFS, whose ids are longer than what

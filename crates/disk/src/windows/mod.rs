@@ -20,6 +20,7 @@ mod probe;
 pub(crate) mod reading;
 pub(crate) mod root;
 mod security;
+pub(crate) mod sparse;
 pub(crate) mod stat;
 mod streams;
 pub(crate) mod tree;

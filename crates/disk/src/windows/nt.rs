@@ -257,8 +257,19 @@ pub(crate) fn flush(handle: &Handle) -> Result<(), Fault> {
 
 /// Asks the filesystem something that has no call of its own.
 pub(crate) fn fs_control<const N: usize>(handle: &Handle, code: u32, into: &mut Buffer<N>) -> Result<usize, Fault> {
+    fs_ask(handle, code, &[], into)
+}
+
+/// The same with a question; what does not fit is left out.
+pub(crate) fn fs_ask<const N: usize>(
+    handle: &Handle,
+    code: u32,
+    what: &[u64],
+    into: &mut Buffer<N>,
+) -> Result<usize, Fault> {
+    let len = u32::try_from(size_of_val(what)).map_err(|_| fault::BAD_ARGUMENT)?;
     let mut block = IO_STATUS_BLOCK::default();
-    #[expect(unsafe_code, reason = "no input; the buffer is ours, aligned, and as long as we say")]
+    #[expect(unsafe_code, reason = "input and buffer are ours, aligned, and as long as we say; the input is only read")]
     let status = unsafe {
         wdk::NtFsControlFile(
             handle.as_raw_handle(),
@@ -267,8 +278,8 @@ pub(crate) fn fs_control<const N: usize>(handle: &Handle, code: u32, into: &mut 
             null(),
             &raw mut block,
             code,
-            null(),
-            0,
+            what.as_ptr().cast(),
+            len,
             into.0.as_mut_ptr().cast(),
             N as u32,
         )

@@ -6,8 +6,8 @@ use crate::windows::nt::How;
 use crate::windows::privilege::{self, Raised};
 use crate::windows::root::Root;
 use crate::windows::stat::{self, Side};
-use crate::windows::{Handle, file, filesystem, metadata, tree};
-use octo_core::{LinkTarget, ListSink, Meta, Piece, RelPath, Stop};
+use crate::windows::{Handle, file, filesystem, metadata, sparse, tree};
+use octo_core::{LinkTarget, ListSink, Meta, Piece, Ranges, RelPath, Stop};
 use std::path::{Path, PathBuf};
 use windows_sys::Wdk::Storage::FileSystem::FILE_NON_DIRECTORY_FILE;
 use windows_sys::Win32::Storage::FileSystem as fs;
@@ -94,6 +94,11 @@ impl Reading {
 
     /// Windows finds out by itself.
     pub(crate) fn expect_sequential(&self, _handle: &Handle) {}
+
+    /// The holes of an open file, as far as they are certain.
+    pub(crate) fn holes(&self, handle: &Handle) -> Ranges {
+        sparse::holes(handle)
+    }
 
     /// Reads up to `buffer.len()` bytes; 0 at the end.
     pub(crate) fn read_at(&self, handle: &Handle, buffer: &mut [u8], offset_bytes: u64) -> Result<usize, Fault> {

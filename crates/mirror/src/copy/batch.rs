@@ -1,7 +1,11 @@
 //! Takes the pieces of one fetch.
 
 use super::{Copier, Gathering, Stage, TRIES_AT_ONCE, Task, not_whole};
+use crate::space::SMALL_BYTES;
 use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Piece, Ranges, Stop, TargetFile};
+
+/// What is a hole on the source is compared in pieces of this size.
+const ZEROS_AT_ONCE: usize = 256 << 10;
 
 /// The files of one fetch.
 pub struct Batch<'b, 'a> {
@@ -11,6 +15,8 @@ pub struct Batch<'b, 'a> {
     files: Vec<State>,
     /// The metadata that has come so far, where it was asked for.
     gathered: Vec<Option<Gathering>>,
+    /// The holes of files that are about to be opened.
+    holes: Vec<Ranges>,
     again: Vec<Task>,
 }
 
@@ -29,14 +35,17 @@ impl<'b, 'a> Batch<'b, 'a> {
     pub fn new(copier: &'b Copier<'a>, tasks: Vec<Task>, requests: &'b [FetchRequest]) -> Batch<'b, 'a> {
         let files = tasks.iter().map(|_| State::Waiting).collect();
         let gathered = requests.iter().map(|request| request.metadata.then(Gathering::default)).collect();
-        Batch { copier, tasks, requests, files, gathered, again: Vec::new() }
+        let holes = vec![Ranges::new(); requests.len()];
+        Batch { copier, tasks, requests, files, gathered, holes, again: Vec::new() }
     }
 
     /// After the fetch: what was not ended is given up. Returns what is to be read again.
     pub fn finish(mut self) -> Vec<Task> {
+        // On a full disk what would help the next run is in the way of this one's end.
+        let keep = self.copier.context.fatal().is_none_or(|error| error.code != Code::NoSpace);
         for file in 0..self.tasks.len() {
             let silent = !matches!(self.files[file], State::Ended);
-            self.give_up(file, true);
+            self.give_up(file, keep);
             if silent && !self.copier.context.is_over() {
                 let error = Error::new(Code::SourceEntry, "the source stopped in the middle of it");
                 self.copier.failed(&self.tasks[file], error);
@@ -53,9 +62,18 @@ impl<'b, 'a> Batch<'b, 'a> {
 
     /// Our own side failed: the run ends, or only this file.
     fn target_failed(&mut self, file: usize, error: Error) -> Stop {
+        let (copier, task) = (self.copier, self.tasks[file].clone());
+        self.give_up(file, error.code.stops_run() && error.code != Code::NoSpace);
+        // Without what there was of it, is there room? Then it was only too large.
+        let is_large = task.meta.size_bytes > SMALL_BYTES;
+        let is_own = error.code == Code::NoSpace && is_large && copier.context.space.has_room(copier.context.target);
+        let error = if is_own { Error { code: Code::DoesNotFit, ..error } } else { error };
         let stops = error.code.stops_run();
-        self.give_up(file, stops);
-        self.copier.stays(&self.tasks[file], error);
+        if error.code == Code::DoesNotFit {
+            copier.failed(&task, error);
+        } else {
+            copier.stays(&task, error);
+        }
         if stops { Stop::Everything } else { Stop::ThisFile }
     }
 
@@ -85,6 +103,8 @@ impl<'b, 'a> Batch<'b, 'a> {
 
     fn begin(&mut self, file: usize, meta: Meta) -> Result<State, Error> {
         let (task, request) = (&self.tasks[file], &self.requests[file]);
+        let whole = Ranges::new().missing(meta.size_bytes);
+        let holes = std::mem::take(&mut self.holes[file]).common(&whole);
         let is_other = meta.size_bytes != task.meta.size_bytes || meta.write_time != task.meta.write_time;
         // What has changed since it was found equal is not equal any more.
         if task.refresh {
@@ -94,13 +114,29 @@ impl<'b, 'a> Batch<'b, 'a> {
             && !is_other
             && let Some(existing) = self.copier.context.target.open_file(&task.place)?
         {
-            return Ok(State::Comparing(meta, existing, Ranges::new()));
+            let same = same_holes(&*existing, &holes)?;
+            return Ok(State::Comparing(meta, existing, same));
         }
-        Ok(State::Copying(meta, self.copier.stage(task, &meta, request)?))
+        let mut stage = self.copier.stage(task, &meta, request)?;
+        if let Err(error) = self.copier.make_room(&mut stage, meta.size_bytes, &holes) {
+            stage.give_up(self.copier.context.target, false);
+            return Err(error);
+        }
+        Ok(State::Copying(meta, stage))
     }
 }
 
 impl FetchSink for Batch<'_, '_> {
+    fn wants_holes(&self, file: usize) -> bool {
+        self.tasks.get(file).is_some_and(|task| !task.refresh)
+    }
+
+    fn holes(&mut self, file: usize, holes: &Ranges) {
+        if let Some(known) = self.holes.get_mut(file) {
+            known.clone_from(holes);
+        }
+    }
+
     fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
         self.going_on(file)?;
         let Some(State::Waiting) = self.files.get(file) else { return Err(Stop::ThisFile) };
@@ -244,6 +280,32 @@ impl FetchSink for Batch<'_, '_> {
         self.copier.failed(&self.tasks[file], error);
         Ok(())
     }
+}
+
+/// Of these ranges, which are zeros on the source, those that are zeros here too. What is a hole here is not read.
+fn same_holes(file: &dyn TargetFile, holes: &Ranges) -> Result<Ranges, Error> {
+    let mut same = Ranges::new();
+    if holes.is_empty() {
+        return Ok(same);
+    }
+    let (known, zeros) = (file.holes()?, vec![0; ZEROS_AT_ONCE]);
+    for hole in holes.iter() {
+        let mut one = Ranges::new();
+        one.insert(hole.clone());
+        let mut is_same = true;
+        for range in one.minus(&known).iter() {
+            let mut at = range.start;
+            while is_same && at < range.end {
+                let len = usize::try_from(range.end - at).unwrap_or(ZEROS_AT_ONCE).min(ZEROS_AT_ONCE);
+                is_same = compare(file, at, &zeros[..len])?;
+                at += len as u64;
+            }
+        }
+        if is_same {
+            same.insert(hole);
+        }
+    }
+    Ok(same)
 }
 
 fn compare(file: &dyn TargetFile, offset_bytes: u64, bytes: &[u8]) -> Result<bool, Error> {

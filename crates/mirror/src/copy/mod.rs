@@ -7,13 +7,14 @@
 mod again;
 mod batch;
 mod metadata;
+mod needed;
 mod stage;
 mod task;
 mod throttle;
 mod top;
 
 use metadata::{Gathering, as_listed};
-use stage::{PART_BYTES_MIN, part_key};
+pub use needed::{note_needed, remark as space_remark};
 pub use task::{StandIn, Task};
 pub use throttle::Throttle;
 
@@ -26,8 +27,9 @@ use batch::Batch;
 use octo_core::clock::GRACE;
 use octo_core::{Change, Code, Error, FetchRequest, Kind, Meta, Ranges, RelPath, Timestamp};
 use stage::Stage;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Files of this size are synced before they get their place, so that a checkpoint has little left to do.
@@ -47,6 +49,8 @@ pub struct Copier<'a> {
     snapshots: OnceLock<Vec<Timestamp>>,
     /// When it was first noticed that the run is to stop, by the monotonic clock.
     stops_since: OnceLock<Duration>,
+    /// Keys of the parts that are being worked on.
+    parts_in_use: Mutex<HashSet<String>>,
 }
 
 impl<'a> Copier<'a> {
@@ -67,6 +71,7 @@ impl<'a> Copier<'a> {
             later: Mutex::default(),
             snapshots: OnceLock::new(),
             stops_since: OnceLock::new(),
+            parts_in_use: Mutex::default(),
         }
     }
 
@@ -79,19 +84,15 @@ impl<'a> Copier<'a> {
 
     /// One fetch. Returns what is to be read again at once.
     fn copy_once(&self, tasks: Vec<Task>) -> Vec<Task> {
+        let keys: Vec<_> = tasks.iter().filter(|task| task.has_part()).map(Task::part_key).collect();
+        let parts_in_use = || self.parts_in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        parts_in_use().extend(keys.iter().cloned());
         let requests: Vec<_> = tasks.iter().map(|task| self.request(task)).collect();
-        let bytes = |(task, request): (&Task, &FetchRequest)| match &request.parts {
-            _ if task.verify || task.refresh => 0,
-            Some(missing) => missing.total_bytes(),
-            None => task.meta.size_bytes,
-        };
-        if let Err(error) = self.check_space(tasks.iter().zip(&requests).map(bytes).sum()) {
-            self.context.fail(error);
-            return Vec::new();
-        }
         let mut batch = Batch::new(self, tasks, &requests);
         self.context.source.fetch(&requests, &mut batch);
-        batch.finish()
+        let again = batch.finish();
+        parts_in_use().retain(|key| !keys.contains(key));
+        again
     }
 
     fn request(&self, task: &Task) -> FetchRequest {
@@ -99,11 +100,9 @@ impl<'a> Copier<'a> {
         if task.refresh {
             return FetchRequest { path, listed, parts: Some(Ranges::new()), snapshot: None, metadata: true };
         }
-        // A part is keyed by what the listing said, which is not what a snapshot holds.
-        let is_large = task.meta.size_bytes >= PART_BYTES_MIN;
-        let parts = (is_large && !task.verify && task.stand_in.is_none()).then(|| {
-            let key = part_key(&task.source, &task.meta);
-            stage::parts_there(self.context.target, &key, task.meta.size_bytes).missing(task.meta.size_bytes)
+        let parts = task.has_part().then(|| {
+            let size_bytes = task.meta.size_bytes;
+            stage::parts_there(self.context.target, &task.part_key(), size_bytes).missing(size_bytes)
         });
         let snapshot = task.stand_in.as_ref().map(|s| s.taken);
         FetchRequest { path, listed, parts, snapshot, metadata: self.context.wants_metadata() }
@@ -114,7 +113,7 @@ impl<'a> Copier<'a> {
             Some(missing) => {
                 let mut there = Ranges::new();
                 missing.missing(opened.size_bytes).iter().for_each(|range| there.insert(range));
-                Stage::part(self.context.target, &part_key(&task.source, &task.meta), opened.size_bytes, there)
+                Stage::part(self.context.target, &task.part_key(), opened.size_bytes, there)
             }
             None => {
                 let number = self.next_stage.fetch_add(1, Ordering::Relaxed);
@@ -129,17 +128,29 @@ impl<'a> Copier<'a> {
         now.saturating_sub(*self.stops_since.get_or_init(|| now)) < GRACE
     }
 
-    /// Fails when writing `bytes` more would leave less than the reserve.
-    fn check_space(&self, bytes: u64) -> Result<(), Error> {
-        let space = self.context.target.space()?;
-        let reserve = space.reserve_bytes();
-        if bytes > 0 && space.free_bytes < reserve.saturating_add(bytes) {
-            let mib = |bytes: u64| bytes >> 20;
-            let (free, bytes, kept) = (mib(space.free_bytes), mib(bytes), mib(reserve));
-            let detail = format!("{free} MiB are free; the next files take {bytes} MiB, and {kept} MiB are kept free");
-            return Err(Error::new(Code::NoSpace, detail));
-        }
+    /// Takes space for a file that is open, and lays it out. What it needs is what it will take on the disk.
+    fn make_room(&self, stage: &mut Stage, size_bytes: u64, holes: &Ranges) -> Result<(), Error> {
+        let free_bytes = if !holes.is_empty() && stage.file.can_have_holes() { holes.total_bytes() } else { 0 };
+        let needed = size_bytes.saturating_sub(stage.got.total_bytes()).saturating_sub(free_bytes);
+        let promise = match self.context.space.promise(self.context.target, needed) {
+            Err(error) if matches!(error.code, Code::NoSpace | Code::DoesNotFit) => {
+                if !self.remove_idle_parts()? {
+                    return Err(error);
+                }
+                self.context.space.promise(self.context.target, needed)?
+            }
+            other => other?,
+        };
+        stage.promise = Some(promise);
+        stage.lay_out(size_bytes, holes)?;
+        self.context.plan_hole(holes.total_bytes());
         Ok(())
+    }
+
+    /// Gives up what earlier runs have of large files that this run does not work on now. Whether that made room.
+    fn remove_idle_parts(&self) -> Result<bool, Error> {
+        let in_use = self.parts_in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        stage::remove_idle_parts(self.context.target, |key| in_use.contains(key))
     }
 
     /// A file is whole: its time, its place, its record.

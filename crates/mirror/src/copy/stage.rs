@@ -3,8 +3,9 @@
 //! A part is keyed by everything that says which content it is; its map names only ranges that were synced before the
 //! map was written. Anything that does not fit is thrown away and read again.
 
+use crate::space::Promise;
 use crate::{files, layout};
-use octo_core::{Code, Error, Meta, Ranges, RelPath, Target, TargetFile, Timestamp};
+use octo_core::{Code, Done, Error, Meta, Ranges, RelPath, Target, TargetFile, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Files of this size and more can be resumed.
@@ -24,6 +25,8 @@ pub struct Stage {
     pub got: Ranges,
     /// BLAKE3 of the whole, if the source told it.
     pub hash: Option<[u8; 32]>,
+    /// What it may still take of the target's space.
+    pub promise: Option<Promise>,
     part: Option<Part>,
 }
 
@@ -72,12 +75,24 @@ pub fn parts_there(target: &dyn Target, key: &str, size_bytes: u64) -> Ranges {
     }
 }
 
+/// Removes the parts that nobody works on in this run. Whether there were any.
+pub fn remove_idle_parts(target: &dyn Target, in_use: impl Fn(&str) -> bool) -> Result<bool, Error> {
+    let mut removed = false;
+    for entry in files::list_small(target, &layout::parts())? {
+        let name = String::from_utf8_lossy(entry.name.as_bytes()).into_owned();
+        if !name.rsplit_once('.').is_some_and(|(key, _)| in_use(key)) {
+            removed |= target.remove_file(&layout::parts().join(&entry.name))? == Done::Yes;
+        }
+    }
+    Ok(removed)
+}
+
 impl Stage {
     /// A stage for a small file.
     pub fn small(target: &dyn Target, run: u64, number: u64) -> Result<Stage, Error> {
         let path = layout::stage(run, number);
         let file = target.create_file(&path)?;
-        Ok(Stage { path, file, got: Ranges::new(), hash: None, part: None })
+        Ok(Stage { path, file, got: Ranges::new(), hash: None, promise: None, part: None })
     }
 
     /// A stage for a large file that goes on where `there` ends.
@@ -90,13 +105,24 @@ impl Stage {
                 files::ensure_folder(target, &layout::parts())?;
                 target.remove_file(&layout::part_map(key))?;
                 target.remove_file(&path)?;
-                let file = target.create_file(&path)?;
-                file.set_len(size_bytes)?;
-                (file, Ranges::new())
+                (target.create_file(&path)?, Ranges::new())
             }
         };
         let part = Part { map: layout::part_map(key), size_bytes, unsaved_bytes: 0 };
-        Ok(Stage { path, file, got, hash: None, part: Some(part) })
+        Ok(Stage { path, file, got, hash: None, promise: None, part: Some(part) })
+    }
+
+    /// Makes room for the whole file, and its holes. Space was promised for it.
+    pub fn lay_out(&mut self, size_bytes: u64, holes: &Ranges) -> Result<(), Error> {
+        if self.part.is_some() || !holes.is_empty() {
+            self.file.set_len(size_bytes)?;
+        }
+        for hole in holes.iter() {
+            // A part may hold something there since it was begun.
+            self.file.clear(hole.clone())?;
+            self.got.insert(hole);
+        }
+        Ok(())
     }
 
     /// Whether the next run can go on where this one stops.
@@ -108,6 +134,7 @@ impl Stage {
     pub fn write(&mut self, target: &dyn Target, offset_bytes: u64, bytes: &[u8]) -> Result<(), Error> {
         self.file.write_at(offset_bytes, bytes)?;
         self.got.insert(offset_bytes..offset_bytes + bytes.len() as u64);
+        self.promise.iter_mut().for_each(|promise| promise.used(bytes.len() as u64));
         let Some(part) = &mut self.part else { return Ok(()) };
         let before = part.unsaved_bytes;
         part.unsaved_bytes += bytes.len() as u64;

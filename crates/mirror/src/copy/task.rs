@@ -1,5 +1,6 @@
 //! One file to copy.
 
+use super::stage::{PART_BYTES_MIN, part_key};
 use crate::codec::{Reader, Writer};
 use octo_core::{Code, Error, Meta, RelPath, Timestamp};
 
@@ -36,6 +37,17 @@ pub struct StandIn {
 }
 
 impl Task {
+    /// Whether it is gathered in a part that the next run can go on with. A part is keyed by what the listing said, which
+    /// is not what a snapshot holds.
+    pub fn has_part(&self) -> bool {
+        self.meta.size_bytes >= PART_BYTES_MIN && !self.verify && !self.refresh && self.stand_in.is_none()
+    }
+
+    /// The key of its part.
+    pub fn part_key(&self) -> String {
+        part_key(&self.source, &self.meta)
+    }
+
     /// For spill files.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::default();

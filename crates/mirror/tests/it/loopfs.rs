@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A mounted filesystem; unmounted and gone when dropped.
-struct Mounted {
+pub struct Mounted {
     folder: tempfile::TempDir,
     device: String,
 }
@@ -27,7 +27,7 @@ impl Mounted {
     }
 
     /// Small, with hard links and everything.
-    fn ext4(size_mib: u64) -> Mounted {
+    pub fn ext4(size_mib: u64) -> Mounted {
         Mounted::new(&["mkfs.ext4", "-q"], &["mount"], size_mib)
     }
 
@@ -36,7 +36,7 @@ impl Mounted {
         Mounted::new(&["mkfs.exfat"], &["mount.exfat-fuse"], 64)
     }
 
-    fn place(&self) -> PathBuf {
+    pub fn place(&self) -> PathBuf {
         self.folder.path().join("mounted")
     }
 }

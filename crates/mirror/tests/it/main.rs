@@ -20,6 +20,8 @@ mod promises;
 mod review;
 #[cfg(unix)]
 mod snapshots;
+#[cfg(target_os = "linux")]
+mod space;
 mod support;
 #[cfg(unix)]
 mod unread;

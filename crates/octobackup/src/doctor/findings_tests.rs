@@ -42,7 +42,7 @@ fn healthy() -> Facts {
             is_empty: true,
             was_mirror: false,
             abilities: Abilities::full("ext4"),
-            space: Space { free_bytes: 50 << 30, total_bytes: 100 << 30 },
+            space: Space { free_bytes: 50 << 30, total_bytes: 100 << 30, files: None },
         })),
     }
 }

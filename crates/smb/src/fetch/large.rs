@@ -24,6 +24,7 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
+    /// Bytes that were handed over, and holes.
     pub fn given_bytes(&self) -> u64 {
         self.given.total_bytes()
     }
@@ -66,8 +67,17 @@ impl Fetcher<'_> {
                 begun
             }
             None => {
+                let mut given = Ranges::new();
+                if sink.wants_holes(file) {
+                    let asked = wanted.parts.clone();
+                    let asked = asked.unwrap_or_else(|| Ranges::new().missing(opened.meta.size_bytes));
+                    given = self.holes(&opened, &asked).await?;
+                    if !given.is_empty() {
+                        sink.holes(file, &given);
+                    }
+                }
                 sink.opened(file, opened.meta)?;
-                begun.insert(Begun { opened: opened.meta, given: Ranges::new() })
+                begun.insert(Begun { opened: opened.meta, given })
             }
         };
         let parts = wanted.parts.as_ref();

@@ -6,6 +6,7 @@ mod budget;
 mod details;
 mod large;
 mod small;
+mod sparse;
 
 pub(crate) use budget::Budget;
 use large::Begun;

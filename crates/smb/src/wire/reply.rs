@@ -19,6 +19,8 @@ pub(crate) struct Handle(pub u64, pub u64);
 pub(crate) struct Opened {
     pub handle: Handle,
     pub meta: Meta,
+    /// What the file takes on the disk. Never believed alone.
+    pub allocated_bytes: u64,
 }
 
 fn expect_size(body: Bytes<'_>, bytes: u16) -> Result<(), Malformed> {
@@ -47,7 +49,7 @@ pub(crate) fn create(body: &[u8], volume: u64) -> Result<Opened, Malformed> {
     let handle = Handle(body.u64(64)?, body.u64(72)?);
     let contexts = buffer(body, body.len32(80)?, body.len32(84)?)?;
     let id = disk_id(Bytes(contexts))?.map(|id| FileId { volume, id: id.into() });
-    Ok(Opened { handle, meta: Meta { id, ..meta } })
+    Ok(Opened { handle, meta: Meta { id, ..meta }, allocated_bytes: body.u64(40)? })
 }
 
 /// Finds the context `QFid` in a chain of create contexts (MS-SMB2 2.2.13.2).

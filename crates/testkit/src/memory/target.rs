@@ -113,7 +113,7 @@ impl Target for MemTarget {
     fn space(&self) -> Result<Space, Error> {
         let state = self.state();
         let total_bytes = state.store.capacity_bytes;
-        Ok(Space { free_bytes: total_bytes.saturating_sub(state.store.used_bytes()), total_bytes })
+        Ok(Space { free_bytes: total_bytes.saturating_sub(state.store.used_bytes()), total_bytes, files: None })
     }
 
     fn boot_id(&self) -> String {

@@ -116,9 +116,20 @@ impl Samba {
 
     /// Gives an entry below [`Samba::share_path`] a creation time, as the server itself keeps it.
     pub fn set_creation_time(&self, entry: &Path, time: Timestamp) {
-        // An xattr_DosInfo5 (Samba's xattr.idl): no text, the version twice, what is valid, FILE_ATTRIBUTE_ARCHIVE, the time.
-        let head = [0, 0, 5, 0, 5, 0, 0, 0, 0x11, 0, 0, 0, 0x20, 0, 0, 0];
-        let bytes = head.into_iter().chain(time.to_filetime().to_le_bytes());
+        const ARCHIVE: u32 = 0x20;
+        self.set_attributes(entry, ARCHIVE, time);
+    }
+
+    /// Marks a file as sparse, as a client does that makes holes in it: Samba tells no holes of others.
+    pub fn mark_sparse(&self, entry: &Path) {
+        const ARCHIVE_AND_SPARSE: u32 = 0x220;
+        self.set_attributes(entry, ARCHIVE_AND_SPARSE, Timestamp::from_unix(1_000_000_000, 0));
+    }
+
+    fn set_attributes(&self, entry: &Path, attributes: u32, time: Timestamp) {
+        // An xattr_DosInfo5 (Samba's xattr.idl): no text, the version twice, what is valid, the attributes, the time.
+        let head = [0, 0, 5, 0, 5, 0, 0, 0, 0x11, 0, 0, 0].into_iter().chain(attributes.to_le_bytes());
+        let bytes = head.chain(time.to_filetime().to_le_bytes());
         let value = bytes.fold(String::from("0x"), |text, byte| format!("{text}{byte:02x}"));
         run_plain(Command::new("setfattr").args(["-n", "user.DOSATTRIB", "-v", &value]).arg(entry), "");
     }
