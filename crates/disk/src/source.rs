@@ -146,6 +146,10 @@ impl LocalSource {
 }
 
 fn missing(path: &Path, fault: Fault) -> Error {
+    if path.is_file() {
+        let what = format!("{}: it is a file; a source is a folder, so name the folder that it is in", path.display());
+        return Error::new(Code::SourceMissing, what);
+    }
     Error::new(Code::SourceMissing, format!("{}: {}", path.display(), fault::of_way(fault)))
 }
 

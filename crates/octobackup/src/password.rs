@@ -111,15 +111,16 @@ fn one_line(from: impl Read, name: &str) -> Result<Zeroizing<String>, Error> {
     if text.len() as u64 > PASSWORD_BYTES_MAX {
         return Err(usage(format!("{name}: it is longer than any password")));
     }
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
+    // Windows marks UTF-8 so, and old editors end a line with `\r` alone.
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
     }
+    let end = ["\r\n", "\n", "\r"].iter().find(|end| text.ends_with(**end)).map_or(0, |end| end.len());
+    let size = text.len() - end;
+    text.truncate(size);
     match text.as_str() {
         "" => Err(usage(format!("{name}: the password is empty"))),
-        line if line.contains(['\n', '\0']) => Err(usage(format!("{name}: a password is one line"))),
+        line if line.contains(['\n', '\r', '\0']) => Err(usage(format!("{name}: a password is one line"))),
         _ => Ok(text),
     }
 }
@@ -150,7 +151,14 @@ mod tests {
 
     #[test]
     fn exactly_one_line_break_is_cut() {
-        for (content, wanted) in [(&b"pw"[..], "pw"), (b"pw\n", "pw"), (b"pw\r\n", "pw"), (b" p w ", " p w ")] {
+        for (content, wanted) in [
+            (&b"pw"[..], "pw"),
+            (b"pw\n", "pw"),
+            (b"pw\r\n", "pw"),
+            (b"pw\r", "pw"),
+            (b" p w ", " p w "),
+            (b"\xef\xbb\xbfpw\r\n", "pw"),
+        ] {
             let (_folder, from) = file(content, 0o600);
             assert_eq!(from.read("me").unwrap().as_str(), wanted);
         }
@@ -167,7 +175,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_password_is_refused_without_being_repeated() {
-        for content in [&b""[..], b"\n", b"s3cret\nmore\n", b"s3cret\n\n", b"s3cret\xFF", b"s3c\0ret", &[b's'; 5000]] {
+        for content in [
+            &b""[..],
+            b"\n",
+            b"s3cret\nmore\n",
+            b"s3cret\n\n",
+            b"s3cret\xFF",
+            b"s3c\rret",
+            b"\xef\xbb\xbf",
+            b"s3c\0ret",
+            &[b's'; 5000],
+        ] {
             let (_folder, from) = file(content, 0o600);
             assert!(!from.read("me").unwrap_err().detail.contains("s3c"));
         }

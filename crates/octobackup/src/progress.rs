@@ -1,8 +1,12 @@
 //! Progress on a terminal: files, bytes, speed, what is being copied, and the time left once the totals are known.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+#[cfg(unix)]
+use octo_core::RelPath;
 use octo_core::{Event, Monitor, Phase};
-use octo_server::units::{duration, size, thousands};
+use octo_server::units::{count, duration, size, thousands};
+#[cfg(unix)]
+use serde_json::Value;
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,6 +41,35 @@ impl Progress {
         bar.enable_steady_tick(Duration::from_millis(200));
         let now = (Instant::now(), 0);
         Progress { bar, pace: Mutex::new(Pace { phase: Phase::Check, from: now, next: now }) }
+    }
+
+    /// The same from what a server tells of a run.
+    #[cfg(unix)]
+    pub fn told(&self, event: &Value) {
+        fn part<T: serde::de::DeserializeOwned>(event: &Value, name: &str) -> Option<T> {
+            serde_json::from_value(event[name].clone()).ok()
+        }
+        match event["event"].as_str() {
+            Some("phase") => part(event, "phase").into_iter().for_each(|phase| self.event(&Event::Phase(phase))),
+            Some("progress") => {
+                let Some(counts) = part(event, "counts") else { return };
+                let current: Option<RelPath> = part(event, "current").flatten();
+                self.event(&Event::Progress {
+                    counts: &counts,
+                    planned_files: part(event, "planned_files").unwrap_or(0),
+                    planned_bytes: part(event, "planned_bytes").unwrap_or(0),
+                    listed_all: part(event, "listed_all").unwrap_or(false),
+                    current: current.as_ref(),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// What is waited for, before there is progress.
+    #[cfg(unix)]
+    pub fn waits(&self, words: String) {
+        self.bar.set_message(words);
     }
 
     /// Prints something while the line is out of the way.
@@ -131,7 +164,7 @@ impl Seen {
             parts.push(format!("{} unchanged", thousands(self.unchanged)));
         }
         if self.problems > 0 {
-            parts.push(format!("{} problems", thousands(self.problems)));
+            parts.push(count(self.problems, "problem"));
         }
         parts.extend(self.current.clone());
         parts.join(", ")

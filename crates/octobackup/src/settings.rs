@@ -164,14 +164,12 @@ fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
 }
 
 fn parse_account(text: &str) -> Result<Account, Error> {
-    let (domain, user) = match text.split_once('\\') {
-        Some(("", _)) => {
-            return Err(usage(format!("--user {text}: the domain before \\ is empty")));
-        }
+    let (domain, user) = match text.split_once(['\\', '/']) {
+        Some(("", _)) => return Err(usage(format!("--user {text}: the domain is empty"))),
         Some(parts) => parts,
         None => ("", text),
     };
-    if user.is_empty() || text.chars().any(char::is_control) {
+    if user.is_empty() || user.contains(['\\', '/']) || text.chars().any(char::is_control) {
         return Err(usage(format!("--user {text:?}: allowed is [DOMAIN\\]NAME")));
     }
     Ok(Account { domain: domain.to_owned(), user: user.to_owned() })

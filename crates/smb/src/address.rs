@@ -44,6 +44,9 @@ impl SmbAddress {
             return parse_url(&text[6..]);
         }
         let plain = text.replace('\\', "/");
+        // As Windows writes paths that may be long.
+        let unc = plain.get(..8).filter(|start| start.eq_ignore_ascii_case("//?/UNC/"));
+        let plain = unc.map_or(plain.clone(), |start| format!("//{}", &plain[start.len()..]));
         let Some(rest) = plain.strip_prefix("//") else {
             return Err(usage("an address begins with smb:// or // or \\\\"));
         };
@@ -94,7 +97,7 @@ fn parse_account(account: &str) -> Result<User, Error> {
              --password-stdin or the environment",
         ));
     }
-    let (domain, name) = match account.split_once(';') {
+    let (domain, name) = match account.split_once([';', '\\']) {
         Some((domain, name)) => (Some(percent_decode(domain)?), percent_decode(name)?),
         None => (None, percent_decode(account)?),
     };
@@ -213,6 +216,9 @@ mod tests {
         assert_eq!(parsed("//fs1/Data $/a/b%"), (url.clone(), None));
         assert_eq!(parsed(r"\\fs1\Data $\a\b%"), (url.clone(), None));
         assert_eq!(parsed("SMB://fs1/Data%20$//a/b%25/").0, url);
+        assert_eq!(parsed(r"\\?\UNC\fs1\Data $\a\b%"), (url.clone(), None));
+        assert_eq!(parsed(r"\\?\unc\fs1\Data $\a\b%").0, url);
+        assert_eq!(parsed(r"smb://CORP\backup@fs1/Data%20$/a/b%25"), (url, user));
     }
 
     #[test]

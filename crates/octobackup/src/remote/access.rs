@@ -2,7 +2,7 @@
 
 use super::args::{ServeArgs, TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, UserPasswordArgs};
 use super::table::table;
-use super::{Ended, client, every, rows, show, text, time};
+use super::{Ended, client, every, rows, said, show, text, time};
 use crate::listeners::print;
 use crate::{exit, settings};
 use octo_server::Refusal;
@@ -24,12 +24,12 @@ pub fn user(command: &UserCommand) -> Ended {
         }),
         UserCommand::Role(args) => {
             client(&args.server)?.put(&user_path(&args.name), &json!({"role": args.role}))?;
-            Ok(exit::COMPLETE)
+            said(&args.server, &format!("User {} is {} now.", args.name, args.role))
         }
         UserCommand::Password(args) => set_password(args),
         UserCommand::Remove(args) => {
             client(&args.server)?.delete(&user_path(&args.name))?;
-            Ok(exit::COMPLETE)
+            said(&args.server, &format!("User {} removed.", args.name))
         }
     }
 }
@@ -46,7 +46,7 @@ fn add_user(args: &UserAddArgs) -> Ended {
     }
     let password = settings::password(&args.password.password_from()).read(&args.name)?;
     client.put(&user_path(&args.name), &json!({"role": args.role, "password": password.as_str()}))?;
-    Ok(exit::COMPLETE)
+    said(&args.server, &format!("User {} added as {}.", args.name, args.role))
 }
 
 fn set_password(args: &UserPasswordArgs) -> Ended {
@@ -55,7 +55,7 @@ fn set_password(args: &UserPasswordArgs) -> Ended {
     let user = find(&users, &args.name).ok_or_else(|| Refusal::not_found("user", &args.name))?;
     let password = settings::password(&args.password.password_from()).read(&args.name)?;
     client.put(&user_path(&args.name), &json!({"role": user["role"], "password": password.as_str()}))?;
-    Ok(exit::COMPLETE)
+    said(&args.server, &format!("Password of {} set; sessions of before have ended.", args.name))
 }
 
 fn find<'a>(users: &'a Value, name: &str) -> Option<&'a Value> {
@@ -74,7 +74,7 @@ pub fn token(command: &TokenCommand) -> Ended {
         }),
         TokenCommand::Remove(args) => {
             client(&args.server)?.delete(&format!("/tokens/{}", escaped(&args.name)))?;
-            Ok(exit::COMPLETE)
+            said(&args.server, &format!("Token {} removed.", args.name))
         }
     }
 }

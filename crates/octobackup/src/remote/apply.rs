@@ -15,7 +15,12 @@ use serde_json::{Value, json};
 pub fn apply(args: &ApplyArgs) -> Ended {
     let path = args.file.display();
     let failed = |why: String| Refusal::new(Kind::Invalid, format!("{path}: {why}"));
-    let written = std::fs::read_to_string(&args.file).map_err(|e| failed(e.to_string()))?;
+    let read = if args.file.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin().lock())
+    } else {
+        std::fs::read_to_string(&args.file)
+    };
+    let written = read.map_err(|e| failed(e.to_string()))?;
     let file = JobsFile::parse(&written).map_err(|refusal| failed(refusal.detail))?;
     let client = client(&args.server)?;
     let wish = |rehearse: bool, expect: Option<&Value>| json!({"file": file, "remove": args.remove, "rehearse": rehearse, "expect": expect});

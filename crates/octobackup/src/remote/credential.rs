@@ -2,7 +2,7 @@
 
 use super::args::{CredentialAllowArgs, CredentialCommand};
 use super::table::table;
-use super::{Ended, client, every, rows, show, text, time};
+use super::{Ended, client, every, rows, said, show, text, time};
 use crate::args::AccountArgs;
 use crate::listeners::print;
 use crate::{exit, settings};
@@ -17,7 +17,7 @@ pub fn credential(command: &CredentialCommand) -> Ended {
             let secret = settings::password(&args.password_from()).read(&args.account)?;
             let body = json!({"account": args.account, "secret": secret.as_str()});
             client(&args.server)?.put(&format!("/credentials/{}", escaped(&args.name)), &body)?;
-            Ok(exit::COMPLETE)
+            said(&args.server, &format!("Credential {} set.", args.name))
         }
         CredentialCommand::List(server) => {
             let answer = every(&client(server)?, "/credentials")?;
@@ -43,8 +43,8 @@ pub fn credential(command: &CredentialCommand) -> Ended {
             let all_work = rows(&answer).iter().all(|tried| tried["works"] == true);
             show(&args.server, &answer, |answer| {
                 for tried in rows(answer) {
-                    let said = if tried["works"] == true { "works".to_owned() } else { text(&tried["detail"]) };
-                    print(&format!("{}: {said}", text(&tried["source"])));
+                    let found = if tried["works"] == true { "works".to_owned() } else { text(&tried["detail"]) };
+                    print(&format!("{}: {found}", text(&tried["source"])));
                 }
             })?;
             Ok(if all_work { exit::COMPLETE } else { exit::FAILED })
@@ -53,7 +53,7 @@ pub fn credential(command: &CredentialCommand) -> Ended {
         CredentialCommand::Forbid(args) => change_uses(args, false),
         CredentialCommand::Remove(args) => {
             client(&args.server)?.delete(&format!("/credentials/{}", escaped(&args.name)))?;
-            Ok(exit::COMPLETE)
+            said(&args.server, &format!("Credential {} removed.", args.name))
         }
     }
 }

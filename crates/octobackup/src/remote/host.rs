@@ -2,7 +2,7 @@
 
 use super::args::{HostAddArgs, HostCommand};
 use super::table::table;
-use super::{Ended, client, every, rows, show, text, time};
+use super::{Ended, client, every, rows, said, show, text, time};
 use crate::exit;
 use crate::listeners::print;
 use octo_server::api::escaped;
@@ -19,7 +19,7 @@ pub fn host(command: &HostCommand) -> Ended {
         }
         HostCommand::Revoke(args) => {
             client(&args.server)?.post(&format!("/hosts/{}/revoke", escaped(&args.name)), &json!({}))?;
-            Ok(exit::COMPLETE)
+            said(&args.server, &format!("Host {} is refused until it is paired anew.", args.name))
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use super::args::{AddArgs, CopyArgs, EditArgs, JobCommand, NamedArgs, ScheduleArgs, WhatArgs};
 use super::table::table;
-use super::{Ended, client, every, rows, show, text, time};
-use crate::exit;
+use super::{Ended, client, every, rows, said, show, text, time};
 use crate::listeners::print;
 use octo_server::api::escaped;
 use octo_server::job::Policy;
@@ -28,11 +27,16 @@ pub fn job(command: &JobCommand) -> Ended {
         JobCommand::Resume(args) => change(args, "/resume"),
         JobCommand::Dismiss(args) => {
             let answer = client(&args.server)?.post(&path(&args.name, "/dismiss"), &json!({"plan": args.plan}))?;
-            show(&args.server, &answer, |_| {})
+            show(&args.server, &answer, |_| {
+                print(&format!(
+                    "The deletions of plan {} stay held; there will be no more reminders of them.",
+                    args.plan
+                ));
+            })
         }
         JobCommand::Remove(args) => {
             client(&args.server)?.delete(&path(&args.name, ""))?;
-            Ok(exit::COMPLETE)
+            said(&args.server, &format!("Job {} removed; its mirror and its history stay.", args.name))
         }
         JobCommand::Slots(args) => show(&args.server, &client(&args.server)?.get(&path(&args.name, "/slots"))?, slots),
     }
@@ -44,7 +48,8 @@ fn path(name: &str, rest: &str) -> String {
 
 fn change(args: &NamedArgs, what: &str) -> Ended {
     let answer = client(&args.server)?.post(&path(&args.name, what), &json!({}))?;
-    show(&args.server, &answer, |_| {})
+    let done = if what == "/pause" { "paused" } else { "resumed" };
+    show(&args.server, &answer, |_| print(&format!("Job {} {done}.", args.name)))
 }
 
 fn add(args: &AddArgs) -> Ended {
@@ -86,8 +91,63 @@ fn edit(args: &EditArgs) -> Ended {
         }
     }
     say(&mut spec, &args.what)?;
+    change_rules(&mut spec, args)?;
     let answer = client.put(&path(&args.name, ""), &json!({"revision": job["revision"], "spec": spec}))?;
-    show(&args.server, &answer, details)
+    show(&args.server, &answer, |answer| {
+        changed(&job["spec"], &answer["spec"]);
+        details(answer);
+    })
+}
+
+/// Adds patterns to the rules that there are, and takes some out.
+fn change_rules(spec: &mut Value, args: &EditArgs) -> Result<(), Refusal> {
+    if args.add_exclude.is_empty() && args.remove_exclude.is_empty() {
+        return Ok(());
+    }
+    let mut rules = rows(&spec["policy"]["rules"]).to_vec();
+    for pattern in &args.remove_exclude {
+        let before = rules.len();
+        rules.retain(|rule| rule["exclude"] != json!(pattern));
+        if rules.len() == before {
+            return Err(Refusal::field(
+                "--remove-exclude",
+                format!("{pattern:?} is no exclude pattern of {}", args.name),
+            ));
+        }
+    }
+    let new = args.add_exclude.iter().map(|pattern| json!({"exclude": pattern}));
+    for rule in new {
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+    spec["policy"]["rules"] = rules.into();
+    Ok(())
+}
+
+/// What an edit changed, from what to what.
+fn changed(before: &Value, after: &Value) {
+    let fields = |spec: &Value| -> Map<String, Value> {
+        let mut fields = spec.as_object().cloned().unwrap_or_default();
+        if let Some(Value::Object(policy)) = fields.remove("policy") {
+            fields.extend(policy);
+        }
+        fields
+    };
+    let (before, after) = (fields(before), fields(after));
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let words = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => "(nothing)".to_owned(),
+        Some(Value::Array(rules)) if rules.is_empty() => "(nothing)".to_owned(),
+        Some(value) => text(value),
+    };
+    let lines = names.iter().map(|name| (name, words(before.get(*name)), words(after.get(*name))));
+    let lines: Vec<_> = lines.filter(|(_, from, to)| from != to).collect();
+    print(if lines.is_empty() { "No changes." } else { "Changed:" });
+    lines.iter().for_each(|(name, from, to)| print(&format!("  {name}: {from} -> {to}")));
+    print("");
 }
 
 /// Puts what was typed into a job.

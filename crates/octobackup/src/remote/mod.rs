@@ -30,8 +30,11 @@ pub fn run_command(command: &Command) -> u8 {
     ended(command).unwrap_or_else(|refusal| {
         exit::complain(&refusal.to_string());
         match refusal.kind {
-            Kind::Invalid | Kind::NotFound => exit::USAGE,
-            _ => exit::FAILED,
+            Kind::Invalid | Kind::TooLarge => exit::USAGE,
+            Kind::NotFound => exit::NOT_FOUND,
+            Kind::Conflict => exit::CONFLICT,
+            Kind::Unauthenticated | Kind::Forbidden | Kind::TooOften => exit::NOT_ALLOWED,
+            Kind::NoSuchMethod | Kind::Internal => exit::FAILED,
         }
     })
 }
@@ -95,6 +98,14 @@ fn show(server: &ServerArgs, answer: &Value, as_text: impl FnOnce(&Value)) -> En
         print(&answer.to_string());
     } else {
         as_text(answer);
+    }
+    Ok(exit::COMPLETE)
+}
+
+/// Says what was done, where a program did not ask for JSON.
+fn said(server: &ServerArgs, words: &str) -> Ended {
+    if !server.json {
+        print(&crate::text::plain(words));
     }
     Ok(exit::COMPLETE)
 }

@@ -1,8 +1,8 @@
 //! `octobackup notify`: who is told what, and whether it arrives.
 
-use super::args::{DigestArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
+use super::args::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 use super::table::table;
-use super::{Ended, client, every, rows, show, text, time};
+use super::{Ended, client, every, rows, said, show, text, time};
 use crate::exit;
 use crate::listeners::print;
 use octo_server::Refusal;
@@ -19,25 +19,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Everything about telling.
 pub fn notify(command: &NotifyCommand) -> Ended {
     match command {
-        NotifyCommand::MailServer(args) => {
-            let body = json!({
-                "host": args.host, "port": args.port, "security": args.security, "credential": args.credential,
-                "from": args.from,
-            });
-            client(&args.server)?.put("/mail-server", &body)?;
-            Ok(exit::COMPLETE)
-        }
+        NotifyCommand::MailServer(args) => mail_server(args),
         NotifyCommand::Set(args) => set(args),
         NotifyCommand::List(server) => show(server, &every(&client(server)?, "/recipients")?, list),
         NotifyCommand::Remove(args) => {
             client(&args.server)?.delete(&format!("/recipients/{}", escaped(&args.name)))?;
-            Ok(exit::COMPLETE)
+            said(&args.server, &format!("Recipient {} removed.", args.name))
         }
         NotifyCommand::Test(args) => test(args),
         NotifyCommand::Outbox(args) => outbox(args),
         NotifyCommand::Digest(args) => {
             client(&args.server)?.put("/digest/schedule", &json!({"schedule": args.schedule}))?;
-            Ok(exit::COMPLETE)
+            said(&args.server, &format!("Digest: {}.", args.schedule))
         }
     }
 }
@@ -49,7 +42,51 @@ fn set(args: &NotifyAddArgs) -> Ended {
         "when": args.when, "jobs": some(&args.jobs), "time_zone": args.time_zone,
     });
     client(&args.server)?.put(&format!("/recipients/{}", escaped(&args.name)), &body)?;
-    Ok(exit::COMPLETE)
+    said(&args.server, &format!("Recipient {} set. To try it: octobackup notify test {}", args.name, args.name))
+}
+
+/// Sets the mail server, or shows it if none is given.
+fn mail_server(args: &MailServerArgs) -> Ended {
+    let client = client(&args.server)?;
+    if let Some(given) = &args.host {
+        let (host, port) = host_and_port(given, args.port)?;
+        let body = json!({
+            "host": host, "port": port, "security": args.security, "credential": args.credential, "from": args.from,
+        });
+        client.put("/mail-server", &body)?;
+    }
+    let answer = client.get("/mail-server")?;
+    show(&args.server, &answer, |set| {
+        if set.is_null() {
+            return print("No mail server is set.");
+        }
+        for (name, field) in [
+            ("Host", "host"),
+            ("Port", "port"),
+            ("Security", "security"),
+            ("From", "from"),
+            ("Credential", "credential"),
+        ] {
+            let value = text(&set[field]);
+            if !value.is_empty() {
+                print(&format!("{name:<12}{value}"));
+            }
+        }
+    })
+}
+
+/// `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
+fn host_and_port(given: &str, option: Option<u16>) -> Result<(&str, Option<u16>), Refusal> {
+    let Some((host, port)) = given.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'))
+    else {
+        return Ok((given, option));
+    };
+    let wrong = |why: &str| Refusal::field("HOST", format!("{given}: {why}"));
+    let port = port.parse().map_err(|_| wrong("what follows the colon is not a port"))?;
+    if option.is_some_and(|option| option != port) {
+        return Err(wrong("--port names another port"));
+    }
+    Ok((host.trim_start_matches('[').trim_end_matches(']'), Some(port)))
 }
 
 fn list(recipients: &Value) {

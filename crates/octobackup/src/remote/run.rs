@@ -5,12 +5,15 @@ use super::table::table;
 use super::{Ended, client, rows, show, text, time, zone_named};
 use crate::exit;
 use crate::listeners::{print, report_as_json};
+use crate::progress::Progress;
 use octo_server::api::{Client, escaped};
+use octo_server::refusal::Kind;
 use octo_server::report::{Told, html, news};
 use octo_server::service::PAGE_MAX;
 use octo_server::{Once, Refusal, units};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// For more lines of a log.
@@ -33,13 +36,49 @@ pub fn run(args: &RunArgs) -> Ended {
     if args.no_wait {
         return show(&args.server, &started, |run| print(&format!("run {} waits to begin", text(&run["id"]))));
     }
+    follow(&client, &started, args.server.json)?;
+    tell(&client, &id.to_string(), if args.server.json { Form::Json } else { Form::Text }, "UTC")
+}
+
+/// Shows a run as it happens, up to its end. Ctrl-C ends the showing only, and says so.
+fn follow(client: &Client, run: &Value, as_json: bool) -> Result<(), Refusal> {
+    let id = text(&run["id"]);
+    let left = format!(
+        "run {id} goes on at the server. To stop it: octobackup cancel {id}; to see it: octobackup log -f {id}"
+    );
+    let progress = if as_json { None } else { Progress::on_terminal() };
+    let progress = progress.map(Arc::new);
+    let shown = progress.clone();
+    ctrlc::set_handler(move || {
+        shown.iter().for_each(|progress| progress.end());
+        exit::complain(&left);
+        std::process::exit(exit::CANCELLED.into());
+    })
+    .map_err(|e| Refusal::new(Kind::Internal, format!("signals cannot be handled: {e}")))?;
+    if let Some(progress) = &progress {
+        progress.waits(waits(client, run));
+    }
     client.events(&format!("/runs/{id}/events"), |event| {
-        if args.server.json {
+        if as_json {
             print(&event.to_string());
         }
+        progress.iter().for_each(|progress| progress.told(&event));
         if event["event"] == "end" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    tell(&client, &id.to_string(), if args.server.json { Form::Json } else { Form::Text }, "UTC")
+    progress.iter().for_each(|progress| progress.end());
+    Ok(())
+}
+
+/// Its number, and what it waits for.
+fn waits(client: &Client, run: &Value) -> String {
+    let (id, job) = (text(&run["id"]), text(&run["job"]));
+    let others = client.get(&format!("/runs?limit={PAGE_MAX}")).unwrap_or_default();
+    let busy = rows(&others).iter().filter(|other| other["state"] == "running" && other["id"] != run["id"]);
+    let busy: Vec<_> = busy.map(|other| format!("run {} of {}", text(&other["id"]), text(&other["job"]))).collect();
+    match busy.as_slice() {
+        [] => format!("run {id} of {job} begins"),
+        _ => format!("run {id} of {job} is queued; under way: {}", busy.join(", ")),
+    }
 }
 
 /// The report of a run.
@@ -79,19 +118,41 @@ fn tell(client: &Client, id: &str, form: Form, zone: &str) -> Ended {
 /// The newest runs.
 pub fn runs(args: &RunsArgs) -> Ended {
     let job = args.job.as_deref().map(|job| format!("&job={}", escaped(job))).unwrap_or_default();
-    let answer = client(&args.server)?.get(&format!("/runs?limit={}{job}", args.limit))?;
+    let client = client(&args.server)?;
+    let mut answer = client.get(&format!("/runs?limit={}{job}", args.limit))?;
+    for run in answer.as_array_mut().into_iter().flatten().filter(|run| run["state"] == "running") {
+        run["progress"] = client.get(&format!("/runs/{}", run["id"]))?["progress"].take();
+    }
     show(&args.server, &answer, |answer| {
         let number = |value: &Value| value.as_u64().unwrap_or(0);
         let cells = rows(answer).iter().map(|run| {
             let is_finished = run["state"] == "finished";
+            let progress = &run["progress"];
+            let counts = &progress["counts"];
+            let so_far = |done: String, planned: String| {
+                let more = if progress["listed_all"] == true { "" } else { "+" };
+                format!("{done} of {planned}{more}")
+            };
+            let (files, bytes) = if counts.is_object() {
+                let files = number(&counts["created"]) + number(&counts["replaced"]);
+                (
+                    so_far(units::thousands(files), units::thousands(number(&progress["planned_files"]))),
+                    so_far(
+                        units::size(number(&counts["copied_bytes"])),
+                        units::size(number(&progress["planned_bytes"])),
+                    ),
+                )
+            } else {
+                (units::thousands(number(&run["copied_files"])), units::size(number(&run["copied_bytes"])))
+            };
             vec![
                 text(&run["id"]),
                 text(&run["job"]),
                 text(if is_finished { &run["outcome"] } else { &run["state"] }),
                 time(if run["started_at"].is_null() { &run["not_before"] } else { &run["started_at"] }),
                 if is_finished { units::duration(number(&run["duration_ms"])) } else { String::new() },
-                units::thousands(number(&run["copied_files"])),
-                units::size(number(&run["copied_bytes"])),
+                files,
+                bytes,
                 units::thousands(number(&run["problems"])),
                 text(&run["reason"]),
             ]
@@ -104,6 +165,11 @@ pub fn runs(args: &RunsArgs) -> Ended {
 /// What a run told, up to now or up to its end.
 pub fn log(args: &LogArgs) -> Ended {
     let client = client(&args.server)?;
+    let progress = if args.follow && !args.server.json { Progress::on_terminal() } else { None };
+    let aside = |line: &str| match &progress {
+        Some(progress) => progress.aside(|| print(line)),
+        None => print(line),
+    };
     let mut after = 0;
     loop {
         let part = client.get(&format!("/runs/{}/log?after={after}&limit={PAGE_MAX}", args.run))?;
@@ -111,11 +177,15 @@ pub fn log(args: &LogArgs) -> Ended {
         for line in lines {
             let level = if line["level"] == "info" { String::new() } else { format!("{}: ", text(&line["level"])) };
             let plain = || format!("{}  {level}{}", text(&line["at"]), text(&line["text"]));
-            print(&if args.server.json { line.to_string() } else { plain() });
+            aside(&if args.server.json { line.to_string() } else { plain() });
         }
         after = part["next"].as_u64().unwrap_or(after);
         if lines.is_empty() {
+            if let Some(progress) = progress.as_ref().filter(|_| part["is_over"] != true) {
+                progress.told(&client.get(&format!("/runs/{}", args.run))?["progress"]);
+            }
             if part["is_over"] == true || !args.follow {
+                progress.iter().for_each(Progress::end);
                 return Ok(exit::COMPLETE);
             }
             std::thread::sleep(LOOK_EVERY);
@@ -126,5 +196,6 @@ pub fn log(args: &LogArgs) -> Ended {
 /// Stops a run, or takes it out of the queue.
 pub fn cancel(args: &RunIdArgs) -> Ended {
     let answer = client(&args.server)?.post(&format!("/runs/{}/cancel", args.run), &json!({}))?;
-    show(&args.server, &answer, |_| {})
+    let words = if answer["state"] == "finished" { "is out of the queue" } else { "is asked to stop" };
+    show(&args.server, &answer, |_| print(&format!("Run {} {words}.", args.run)))
 }

@@ -45,7 +45,7 @@ fn the_setup_link_is_private_and_makes_the_first_administrator_once() {
     assert!(post(address, "/api/v1/setup", &body).starts_with("HTTP/1.1 201"));
     assert!(post(address, "/api/v1/setup", &body).starts_with("HTTP/1.1 403"), "once");
     assert!(!std::path::Path::new(&file).exists());
-    server.ask(&["setup-link", "--config", &config]).ends(2).says("octobackup user list");
+    server.ask(&["setup-link", "--config", &config]).ends(5).says("octobackup user list");
     server.ask(&["user", "list"]).ends(0).says("anna").says("administrator");
     let log_on = format!(r#"{{"user": "anna", "password": "{PASSWORD}"}}"#);
     assert!(post(address, "/api/v1/session", &log_on).starts_with("HTTP/1.1 201"));
@@ -66,13 +66,13 @@ fn users_are_added_changed_and_removed_and_their_passwords_are_nowhere() {
     let file = file.display().to_string();
     let add = ["user", "add", "ben", "--role", "operator", "--password-file", &file];
     server.ask(&add).ends(0);
-    server.ask(&add).ends(3).says("already");
+    server.ask(&add).ends(6).says("already");
     server.ask(&["user", "role", "ben", "viewer"]).ends(0);
     server.ask(&["user", "password", "ben", "--password-file", &file]).ends(0);
     assert_eq!(server.json(&["user", "list"])[0]["role"], "viewer");
-    server.ask(&["user", "role", "nobody", "viewer"]).ends(2).says("password");
+    server.ask(&["user", "role", "nobody", "viewer"]).ends(5).says("password");
     server.ask(&["user", "remove", "ben"]).ends(0);
-    server.ask(&["user", "remove", "ben"]).ends(2);
+    server.ask(&["user", "remove", "ben"]).ends(5);
     for kept in fs::read_dir(world.path("data")).unwrap() {
         let kept = kept.unwrap().path();
         let holds =
@@ -102,14 +102,14 @@ fn the_command_line_works_from_elsewhere_with_a_token_file_over_tls() {
     let trusted = ["--ca-file", ca.as_str()];
     elsewhere(&["run", "demo"], &trusted).ends(0).says("complete");
     elsewhere(&["runs"], &trusted).ends(0).says("succeeded");
-    elsewhere(&["job", "remove", "demo"], &trusted).ends(3).says("administrator");
+    elsewhere(&["job", "remove", "demo"], &trusted).ends(7).says("administrator");
     elsewhere(&["runs"], &[]).ends(3).says("--ca-file");
     fs::set_permissions(&token, PermissionsExt::from_mode(0o644)).unwrap();
     elsewhere(&["runs"], &trusted).ends(2).says("others may read it");
     fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).unwrap();
     server.ask(&["token", "list"]).ends(0).says("elsewhere");
     server.ask(&["token", "remove", "elsewhere"]).ends(0);
-    elsewhere(&["runs"], &trusted).ends(3).says("not known");
+    elsewhere(&["runs"], &trusted).ends(7).says("not known");
 }
 
 /// An authority of the house and a certificate that it signed, as an administrator makes them. The server's file holds both.

@@ -151,7 +151,7 @@ fn a_token_works_once_and_what_is_not_allowed_is_not_read() {
     server.ask(&["run", "demo"]).ends(3).says("configuration allows");
     assert!(!world.dst().join("a.txt").exists());
     server.ask(&["host", "add", "a/b"]).ends(2).says("no name for a host");
-    server.ask(&["host", "show", "nobody"]).ends(2).says("nobody");
+    server.ask(&["host", "show", "nobody"]).ends(5).says("nobody");
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn a_copy_is_as_the_job_it_comes_from_but_for_what_is_said() {
     let server = Server::start(&world);
     add(&server, &["--set", "bandwidth=5M", "--schedule", "every 4h"]).ends(0);
     let other = world.path("other").display().to_string();
-    server.ask(&["job", "copy", "demo", "demo", &other]).ends(3).says("already");
+    server.ask(&["job", "copy", "demo", "demo", &other]).ends(6).says("already");
     server.ask(&["job", "copy", "demo", "second", &world.dst().display().to_string()]).ends(2).says("target");
     server.ask(&["job", "copy", "demo", "second", &other, "--set", "retries=0"]).ends(0);
     let spec = |name: &str| server.json(&["job", "show", name])["spec"].clone();
@@ -168,7 +168,7 @@ fn a_credential_is_tested_where_it_is_used() {
     let samba = crate::share::samba();
     let world = World::new();
     let server = Server::start(&world);
-    server.ask(&["credential", "test", "op"]).ends(2).says("no credential op");
+    server.ask(&["credential", "test", "op"]).ends(5).says("no credential op");
     server.ask(&["credential", "set", "op", "backupop", "--password-file", &password(&world, "pw-backupop")]).ends(0);
     server.ask(&["credential", "test", "op"]).ends(2).says("//HOST/SHARE");
     let share = format!("//{}/data", samba.addr());

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails in no other way")]
 
 mod access;
+mod admin;
 mod agent;
 mod backup;
 mod calls;

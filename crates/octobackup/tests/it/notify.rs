@@ -192,7 +192,7 @@ fn a_mail_server_without_tls_is_not_sent_mail_that_wants_it() {
     assert!(sink.mails().is_empty());
     let bad = ["notify", "mail-server", "x", "--from", "a@b", "--security", "none", "--credential", "smtp"];
     server.ask(&bad).ends(2).says("without TLS");
-    server.ask(&["credential", "remove", "smtp"]).ends(3).says("mail server uses");
+    server.ask(&["credential", "remove", "smtp"]).ends(6).says("mail server uses");
 }
 
 /// One request, as it came.

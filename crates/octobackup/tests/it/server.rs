@@ -212,15 +212,15 @@ fn a_run_is_cancelled_and_its_job_can_only_then_be_removed() {
     add_slow(&server);
     server.ask(&["run", "demo", "--no-wait"]).ends(0);
     in_the_middle(&server);
-    server.ask(&["job", "remove", "demo"]).ends(3).says("cancel it first");
-    server.ask(&["run", "demo"]).ends(3).says("is running");
+    server.ask(&["job", "remove", "demo"]).ends(6).says("cancel it first");
+    server.ask(&["run", "demo"]).ends(6).says("is running");
     let id = server.newest_run(|run| run["state"] == "running")["id"].to_string();
     server.ask(&["cancel", &id]).ends(0);
     assert_eq!(server.newest_run(|run| run["state"] == "finished")["outcome"], "cancelled");
     server.ask(&["report", &id]).ends(130).says("cancelled");
-    server.ask(&["cancel", &id]).ends(3).says("ended already");
+    server.ask(&["cancel", &id]).ends(6).says("ended already");
     server.ask(&["job", "remove", "demo"]).ends(0);
-    server.ask(&["job", "show", "demo"]).ends(2).says("no job demo");
+    server.ask(&["job", "show", "demo"]).ends(5).says("no job demo");
     assert_eq!(server.json(&["runs"])[0]["job"], "demo", "the history stays");
 }
 
@@ -247,7 +247,7 @@ fn bad_input_names_the_field_and_changes_nothing() {
     }
     assert_eq!(server.json(&["job", "list"]).as_array().map(Vec::len), Some(0));
     add(&server, &[]).ends(0);
-    add(&server, &[]).ends(3).says("already");
+    add(&server, &[]).ends(6).says("already");
     let inside = format!("{dst}/inside");
     server.ask(&["job", "add", "y", &src, &inside]).ends(2).says("target of demo");
 }
@@ -285,7 +285,7 @@ fn a_password_goes_in_and_never_comes_out() {
     server
         .ask(&["job", "add", "fs", "//127.0.0.1:9/d$", &world.dst().display().to_string(), "--credential", "corp"])
         .ends(0);
-    server.ask(&["credential", "remove", "corp"]).ends(3).says("fs uses");
+    server.ask(&["credential", "remove", "corp"]).ends(6).says("fs uses");
     server.ask(&["run", "fs"]).ends(3).says("cannot be reached");
     // The cause may pass: the next try waits.
     let retry = server.newest_run(|run| run["reason"] == "retry");
@@ -325,7 +325,7 @@ fn a_second_server_on_the_same_data_is_refused() {
     let world = World::with_files();
     let server = Server::start(&world);
     let config = world.path("octobackup.toml").display().to_string();
-    server.ask(&["serve", "--config", &config]).ends(3).says("another octobackup serves");
+    server.ask(&["serve", "--config", &config]).ends(6).says("another octobackup serves");
     server.ask(&["job", "list"]).ends(0);
 }
 

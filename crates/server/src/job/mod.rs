@@ -203,15 +203,15 @@ pub fn check_name(name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `[DOMAIN\]NAME`.
+/// `[DOMAIN\]NAME`, or with `/` between them: no name of an account holds either.
 pub fn parse_account(text: &str) -> Result<Account, Refusal> {
     let wrong = || Refusal::field("account", format!("{text:?}: allowed is [DOMAIN\\]NAME"));
-    let (domain, user) = match text.split_once('\\') {
+    let (domain, user) = match text.split_once(['\\', '/']) {
         Some(("", _)) => return Err(wrong()),
         Some(parts) => parts,
         None => ("", text),
     };
-    if user.is_empty() || user.contains('\\') || text.len() > 256 || text.chars().any(char::is_control) {
+    if user.is_empty() || user.contains(['\\', '/']) || text.len() > 256 || text.chars().any(char::is_control) {
         return Err(wrong());
     }
     Ok(Account { domain: domain.to_owned(), user: user.to_owned() })

@@ -26,23 +26,25 @@ pub struct JobStanding {
 }
 
 /// One metric: its name, what it means, and its value for a job.
-type Metric = (&'static str, &'static str, fn(&JobStanding) -> Option<i64>);
+type Metric = (&'static str, &'static str, fn(&JobStanding) -> Option<f64>);
 
 const METRICS: &[Metric] = &[
     (
         "octobackup_job_last_good_timestamp_seconds",
         "Begin of the last run that ended succeeded, with warnings or held.",
-        |job| job.last_good_at.map(|at| at.0),
+        |job| job.last_good_at.map(|at| at.0 as f64),
     ),
-    ("octobackup_job_next_slot_timestamp_seconds", "When the job is due next.", |job| job.next_slot.map(|at| at.0)),
-    ("octobackup_job_overdue", "1 if the job has had no good backup for longer than its max_age.", |job| {
-        Some(i64::from(job.is_overdue))
+    ("octobackup_job_next_slot_timestamp_seconds", "When the job is due next.", |job| {
+        job.next_slot.map(|at| at.0 as f64)
     }),
-    ("octobackup_job_paused", "1 if a person paused the job.", |job| Some(i64::from(job.paused))),
-    ("octobackup_job_running", "1 if a run of the job is under way.", |job| Some(i64::from(job.is_running))),
-    ("octobackup_job_queued", "1 if a run of the job waits.", |job| Some(i64::from(job.is_queued))),
-    ("octobackup_job_last_run_duration_milliseconds", "How long the last run took.", |job| {
-        last(job, |run| run.duration_ms)
+    ("octobackup_job_overdue", "1 if the job has had no good backup for longer than its max_age.", |job| {
+        Some(f64::from(u8::from(job.is_overdue)))
+    }),
+    ("octobackup_job_paused", "1 if a person paused the job.", |job| Some(f64::from(u8::from(job.paused)))),
+    ("octobackup_job_running", "1 if a run of the job is under way.", |job| Some(f64::from(u8::from(job.is_running)))),
+    ("octobackup_job_queued", "1 if a run of the job waits.", |job| Some(f64::from(u8::from(job.is_queued)))),
+    ("octobackup_job_last_run_duration_seconds", "How long the last run took.", |job| {
+        job.last.as_ref().map(|run| run.duration_ms as f64 / 1000.0)
     }),
     ("octobackup_job_last_run_copied_files", "Files copied by the last run.", |job| last(job, |run| run.copied_files)),
     ("octobackup_job_last_run_copied_bytes", "Bytes read by the last run.", |job| last(job, |run| run.copied_bytes)),
@@ -78,8 +80,8 @@ pub fn page(jobs: &[JobStanding], letters: i64) -> String {
     out
 }
 
-fn last(job: &JobStanding, value: impl Fn(&Run) -> i64) -> Option<i64> {
-    job.last.as_ref().map(value)
+fn last(job: &JobStanding, value: impl Fn(&Run) -> i64) -> Option<f64> {
+    job.last.as_ref().map(|run| value(run) as f64)
 }
 
 /// A label's value: only `\`, `"` and line breaks are special.
@@ -102,6 +104,37 @@ mod tests {
             is_running: false,
             is_queued: true,
         }
+    }
+
+    /// What `promtool check metrics` demands: base units, named last; no suffix that belongs to counters and histograms.
+    #[test]
+    fn names_are_as_prometheus_wants_them() {
+        let page = page(&[job("fs1")], 0);
+        let names = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        for name in names {
+            let words: Vec<&str> = name.split('_').collect();
+            let units = ["seconds", "bytes"];
+            let others = [
+                "milliseconds",
+                "ms",
+                "minutes",
+                "hours",
+                "days",
+                "kilobytes",
+                "mb",
+                "percent",
+                "total",
+                "count",
+                "sum",
+                "bucket",
+                "info",
+            ];
+            assert!(!words.iter().any(|word| others.contains(word)), "{name}");
+            assert!(words.iter().all(|word| !units.contains(word)) || units.contains(words.last().unwrap()), "{name}");
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            assert_eq!(page.matches(&format!("# HELP {name} ")).count(), 1, "{name}");
+        }
+        assert!(page.ends_with('\n'));
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl Task {
 
     fn note_end(&self, report: &RunReport, outcome: Ended) {
         let (run, job, counts) = (self.run.id, &self.job.spec.name, &report.counts);
-        let message = format!("run {run} of {job} ended: {outcome}, {} problems", counts.problems);
+        let message = format!("run {run} of {job} ended: {outcome}, {}", count(counts.problems, "problem"));
         let is_well = matches!(outcome, Ended::Succeeded);
         let note =
             Note { level: if is_well { Level::Info } else { Level::Warning }, ..Note::info("run-ends", message) };

@@ -93,7 +93,10 @@ impl Service {
                 return Err(conflict(format!("there are {USERS_MAX} users already")));
             }
             let hash = hash.or_else(|| known.map(|user| user.password.clone()));
-            let hash = hash.ok_or_else(|| Refusal::field("password", "a new user needs one"))?;
+            let hash = hash.ok_or_else(|| {
+                let why = format!("there is no user {name}, and a new one needs a password");
+                Refusal { field: Some("password".to_owned()), ..Refusal::new(Kind::NotFound, why) }
+            })?;
             store::put_user(db, name, role, &hash, now)?;
             store::remove_sessions(db, name)?;
             settings::remove(db, SETUP)?;
@@ -277,6 +280,11 @@ impl Service {
             settings::put(db, SETUP, &setup_hash(&secret))?;
             Ok(Some(secret))
         })
+    }
+
+    /// Whether the first administrator is still to be made.
+    pub fn awaits_setup(&self) -> Result<bool, Refusal> {
+        self.shared.store.read(|db| Ok(store::users(db)?.is_empty()))
     }
 
     /// There are users: the code is refused from now on, so a file that stays behind does no harm.

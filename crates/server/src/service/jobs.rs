@@ -82,7 +82,7 @@ impl Service {
         self.job(&spec.name)
     }
 
-    /// Changes a job. `revision` is the one that was looked at: somebody else's change is not overwritten unseen.
+    /// Changes a job; what changes nothing makes no new revision. `revision` is the one that was looked at: somebody else's change is not overwritten unseen.
     pub fn change_job(&self, caller: &Caller, name: &str, revision: i64, spec: &JobSpec) -> Result<JobView, Refusal> {
         let now = self.shared.now();
         self.shared.store.change(|db| {
@@ -92,6 +92,9 @@ impl Service {
                 return Err(conflict(format!(
                     "somebody else changed {name} (revision {is}, not {revision}); look again"
                 )));
+            }
+            if *spec == job.spec {
+                return Ok(());
             }
             check(db, spec, &defaults(db)?)?;
             claim_credential(db, caller, spec, now)?;

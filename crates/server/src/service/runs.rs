@@ -72,7 +72,14 @@ impl Service {
 
     /// The newest first, of one job or of all; those before `before`.
     pub fn runs(&self, job: Option<&str>, before: Option<i64>, limit: u32) -> Result<Vec<Run>, Refusal> {
-        self.shared.store.read(|db| runs::list(db, job, before, limit.min(PAGE_MAX)))
+        self.shared.store.read(|db| {
+            let runs = runs::list(db, job, before, limit.min(PAGE_MAX))?;
+            // The history of a job that was removed stays, so only who has none can be mistyped.
+            if let Some(name) = job.filter(|_| runs.is_empty() && before.is_none()) {
+                find(db, name)?;
+            }
+            Ok(runs)
+        })
     }
 
     /// One run.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// `octobackup apply`.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
-    /// The jobs, as "export" prints them
+    /// The jobs, as "export" prints them; - for standard input
     #[arg(short, long, value_name = "FILE")]
     pub file: PathBuf,
     /// Remove jobs that the file does not name; their mirrors and their history stay

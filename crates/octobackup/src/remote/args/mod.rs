@@ -17,7 +17,7 @@ pub use examples::{
     APPLY_EXAMPLES, BACKUP_EXAMPLES, DIGEST_EXIT_CODES, NOTIFY_EXAMPLES, SELF_CHECK_EXIT_CODES, TOKEN_EXAMPLES,
 };
 pub use jobs::{ApplyArgs, AuditArgs, BackupArgs, DefaultsArgs};
-pub use notify::{DigestArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
+pub use notify::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 
 /// Where the server is.
 #[derive(Debug, Args)]
@@ -106,6 +106,12 @@ pub struct EditArgs {
     /// Leave these settings to the server's defaults again; "credential": it needs none any more
     #[arg(long, value_name = "NAME")]
     pub unset: Vec<String>,
+    /// Leave out what matches too (may be repeated); --exclude replaces all rules that there are
+    #[arg(long, value_name = "PATTERN", conflicts_with = "exclude")]
+    pub add_exclude: Vec<String>,
+    /// Take a pattern out of the rules (may be repeated)
+    #[arg(long, value_name = "PATTERN", conflicts_with = "exclude")]
+    pub remove_exclude: Vec<String>,
     #[command(flatten)]
     pub what: WhatArgs,
     #[command(flatten)]
@@ -145,7 +151,7 @@ pub struct WhatArgs {
     /// A setting, as bandwidth=10M, time_zone=Europe/Berlin, retries=0 (octobackup job show lists them all)
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// Leave out what matches (may be repeated; the order of --exclude and --include counts)
+    /// Leave out what matches (may be repeated). These are all rules of the job: those of before are replaced
     #[arg(long, value_name = "PATTERN")]
     pub exclude: Vec<String>,
 }

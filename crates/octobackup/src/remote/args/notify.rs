@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 /// `octobackup notify`.
 #[derive(Debug, Subcommand)]
 pub enum NotifyCommand {
-    /// Set the mail server that takes the server's mail
+    /// Set the mail server that takes the server's mail; without HOST, show it
     MailServer(MailServerArgs),
     /// Set who is told what, and how
     Set(NotifyAddArgs),
@@ -25,12 +25,12 @@ pub enum NotifyCommand {
 /// `octobackup notify mail-server`.
 #[derive(Debug, Args)]
 pub struct MailServerArgs {
-    /// Its name
-    #[arg(value_name = "HOST")]
-    pub host: String,
+    /// Its name, and its port if that is another than usual
+    #[arg(value_name = "HOST[:PORT]", requires = "from")]
+    pub host: Option<String>,
     /// Who the mail is from
-    #[arg(long, value_name = "ADDRESS")]
-    pub from: String,
+    #[arg(long, value_name = "ADDRESS", requires = "host")]
+    pub from: Option<String>,
     /// Its port [default: 587 with starttls, 465 with tls, 25 with none]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,

@@ -1,13 +1,22 @@
 //! The page behind the setup link: a form for `POST /api/v1/setup`, and nothing else.
 
+use crate::api::routes::ask;
+use crate::service::Service;
+use axum::extract::State;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 
 /// Its own script, which may ask this server and nobody else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(super) async fn page() -> Response {
-    ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("page.html"))).into_response()
+/// The form; once there are users, what to do instead.
+pub(super) async fn page(State(service): State<Service>) -> Response {
+    let page = match ask(service, |service| service.awaits_setup()).await {
+        Ok(true) => include_str!("page.html"),
+        Ok(false) => include_str!("used.html"),
+        Err(refusal) => return refusal.into_response(),
+    };
+    ([(CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response()
 }
 
 pub(super) async fn script() -> Response {

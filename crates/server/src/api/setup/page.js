@@ -19,7 +19,9 @@ form.addEventListener("submit", async (event) => {
     if (answer.ok) {
       history.replaceState(null, "", "/setup");
       form.remove();
-      said.textContent = `${told.name} is administrator now. This page is not needed any more.`;
+      said.textContent = `Administrator ${told.name} created.`;
+      document.getElementById("address").textContent = location.origin;
+      document.getElementById("next").hidden = false;
     } else {
       said.textContent = told.field ? `${told.field}: ${told.detail}` : told.detail;
     }
