@@ -20,7 +20,12 @@ const ANSWER_BYTES: u32 = 64 * 1024;
 const BUFFER_OVERFLOW: u32 = 0x8000_0005;
 /// Samples under way together.
 const PROBES_IN_FLIGHT: usize = 16;
-/// A file that takes no space at all is sampled in so many places more.
+/// Samba says that a file is all data if nobody has called it sparse. One of this size that takes no space has no data, as
+/// no machine keeps so much of it in memory only.
+const EMPTY_BYTES_MIN: u64 = 64 << 30;
+/// What Samba says instead of nothing.
+const NO_SPACE_BYTES: u64 = 512;
+/// Such a file is sampled in so many places more.
 const EMPTY_PROBES: u64 = 64;
 
 impl Fetcher<'_> {
@@ -45,8 +50,7 @@ impl Fetcher<'_> {
             Err(_) => Ranges::new(),
         };
         let mut probes = sparse::probes(&holes);
-        if holes.is_empty() && allocated == 0 {
-            // Samba says that a file is all data if nobody has called it sparse. What takes no space has no data.
+        if holes.is_empty() && allocated <= NO_SPACE_BYTES && size >= EMPTY_BYTES_MIN {
             holes = Ranges::new().missing(size);
             let step = (size / EMPTY_PROBES).max(1);
             let spread = (0..EMPTY_PROBES).map(|n| n * step).map(|at| at..(at + 4096).min(size));

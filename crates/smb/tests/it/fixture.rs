@@ -89,6 +89,7 @@ pub fn list_all(source: &SmbSource, folder: &str) -> Kept {
 pub struct Fetched {
     pub opened: Option<Meta>,
     pub pieces: BTreeMap<u64, Vec<u8>>,
+    pub holes: octo_core::Ranges,
     pub finished: Option<Meta>,
     pub failed: Option<Error>,
 }

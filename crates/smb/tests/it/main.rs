@@ -18,5 +18,6 @@ mod reading;
 mod reconnect;
 mod robust;
 mod seeds;
+mod sparse;
 mod suite;
 mod wide;
