@@ -190,7 +190,7 @@ impl<'a> Run<'a> {
         };
         let threads = self.context.options.workers.unwrap_or(self.context.source.features().listings_in_flight);
         std::thread::scope(|scope| {
-            let (mut walk, jobs) = Walk::new(frames);
+            let (mut walk, jobs) = Walk::new(self.context.target, frames)?;
             for _ in 0..threads.max(1) {
                 let (lister, jobs, context) = (&lister, jobs.clone(), self.context);
                 scope.spawn(move || list_folders(lister, &jobs, || context.is_over()));
@@ -204,7 +204,7 @@ impl<'a> Run<'a> {
                     };
                     let Some((frame, pair)) = next else { break };
                     let children = comparer.folder(queue, &frame, &pair)?;
-                    walk.descend(children);
+                    walk.descend(children)?;
                     self.context.progress(None);
                 }
                 // Ends the threads that list; those that copy go on with what is queued.

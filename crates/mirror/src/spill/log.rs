@@ -108,21 +108,6 @@ impl Log {
         std::iter::from_fn(move || (end > 0).then(|| window.next_backward(&mut end)))
     }
 
-    /// Up to `max` records from the place `at` on (0 is the beginning), and the place behind them.
-    pub fn some(&self, mut at: u64, max: usize) -> Result<(Vec<Vec<u8>>, u64), Error> {
-        let mut window = Window { log: self, start: 0, bytes: Vec::new() };
-        let mut records = Vec::new();
-        while at < self.len_bytes() && records.len() < max {
-            records.push(window.next_forward(&mut at)?);
-        }
-        Ok((records, at))
-    }
-
-    /// The place behind the last record.
-    pub fn end(&self) -> u64 {
-        self.len_bytes()
-    }
-
     fn len_bytes(&self) -> u64 {
         self.file_bytes + self.tail.len() as u64
     }

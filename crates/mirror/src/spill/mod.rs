@@ -3,11 +3,13 @@
 mod arena;
 mod log;
 mod sorter;
+mod stack;
 
 pub use arena::Pool;
 pub use log::{Log, LogBuffer, LogWriter};
 
 pub use sorter::{Record, Sorted, Sorter};
+pub use stack::Stack;
 
 use octo_core::{Error, TargetFile};
 
@@ -47,7 +49,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(40))]
 
         #[test]
-        fn a_log_reads_the_same_from_both_ends(records in records(), chunk in 1usize..20) {
+        fn a_log_reads_the_same_from_both_ends(records in records()) {
             let target = scratch();
             let mut log = LogWriter::new(&target);
             let records: Vec<Vec<u8>> = records.into_iter().map(|(b, len)| vec![b; len]).collect();
@@ -56,13 +58,25 @@ mod tests {
             let log = log.finish();
             prop_assert!(log.forward().map(Result::unwrap).eq(records.iter().cloned()));
             prop_assert!(log.backward().map(Result::unwrap).eq(records.iter().rev().cloned()));
-            let (mut at, mut some) = (0, Vec::new());
-            while at < log.end() {
-                let (more, next) = log.some(at, chunk).unwrap();
-                some.extend(more);
-                at = next;
+        }
+
+        #[test]
+        fn a_stack_is_one_however_little_of_it_is_in_memory(steps in proptest::collection::vec((records(), 0usize..40), 1..5)) {
+            let target = scratch();
+            let (mut stack, mut naive) = (Stack::default(), Vec::new());
+            for (records, pops) in steps {
+                for (b, len) in records {
+                    stack.push(&target, &vec![b; len]).unwrap();
+                    naive.push(vec![b; len]);
+                }
+                for _ in 0..pops {
+                    prop_assert_eq!(stack.pop().unwrap(), naive.pop());
+                }
             }
-            prop_assert_eq!(some, records);
+            while let Some(record) = stack.pop().unwrap() {
+                prop_assert_eq!(Some(record), naive.pop());
+            }
+            prop_assert!(naive.is_empty());
         }
 
         #[test]

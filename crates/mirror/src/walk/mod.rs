@@ -1,8 +1,8 @@
 //! Lists both sides folder by folder, ahead of the merge and many at once, and hands the pairs out in one strict order:
 //! depth first, names in the target's order. A source that walks ahead itself is asked in that order.
 //!
-//! Memory is bounded: at most [`AHEAD_FOLDERS`] listed folders wait, their entries share one pool, and the folders still
-//! to be listed spill to disk. Only so many of the very next folders are listed that there is always room for those
+//! Memory is bounded: at most [`AHEAD_FOLDERS`] listed folders wait, their entries share one pool, and all folders still
+//! to be listed lie on one stack that spills to disk, however deep the tree and however many wait on each level. Only so many of the very next folders are listed that there is always room for those
 //! inside them, which come first.
 
 mod listing;
@@ -10,7 +10,7 @@ mod listing;
 pub use listing::{Lister, Listing, Side};
 
 use crate::codec::{Reader, Writer};
-use crate::spill::{Log, LogWriter};
+use crate::spill::{LogWriter, Stack};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use octo_core::{Error, Kind, Meta, RelPath, Target, Timestamp};
 use std::collections::VecDeque;
@@ -87,15 +87,17 @@ impl<'a> Children<'a> {
 pub type Job = (Frame, Sender<Result<FolderPair, Error>>);
 
 enum Item {
-    Waiting(Frame),
-    Listing(Frame, Receiver<Result<FolderPair, Error>>),
-    /// Folders not looked at yet, and the place of the next one in their list.
-    More(Log, u64),
+    Listing(Box<Frame>, Receiver<Result<FolderPair, Error>>),
+    /// So many folders not looked at yet, which lie on the stack above those of the items that follow.
+    More(u64),
 }
 
 /// The folders still to come, next first.
-pub struct Walk {
+pub struct Walk<'a> {
+    target: &'a dyn Target,
     items: VecDeque<Item>,
+    /// The folders of all [`Item::More`], the next one on top.
+    stack: Stack,
     jobs: Sender<Job>,
 }
 
@@ -129,11 +131,17 @@ fn list_source(lister: &Lister<'_>, frame: &Frame) -> Result<Option<Side>, Error
     frame.meta.map(|_| lister.source(&frame.source)).transpose()
 }
 
-impl Walk {
-    /// A walk that begins with `frames`, and the jobs for [`list_folders`].
-    pub fn new(frames: impl IntoIterator<Item = Frame>) -> (Walk, Receiver<Job>) {
+impl<'a> Walk<'a> {
+    /// A walk that begins with `frames`, and the jobs for [`list_folders`]. Scratch files come from `target`.
+    pub fn new(target: &'a dyn Target, frames: Vec<Frame>) -> Result<(Walk<'a>, Receiver<Job>), Error> {
         let (jobs, receiver) = unbounded();
-        (Walk { items: frames.into_iter().map(Item::Waiting).collect(), jobs }, receiver)
+        let mut walk = Walk { target, items: VecDeque::new(), stack: Stack::default(), jobs };
+        let first = Item::More(frames.len() as u64);
+        for frame in frames.into_iter().rev() {
+            walk.stack.push(target, &frame.encode())?;
+        }
+        walk.items.push_front(first);
+        Ok((walk, receiver))
     }
 
     /// The next folder with both its listings; `None` at the end. `walked` is [`list_walked`].
@@ -150,17 +158,22 @@ impl Walk {
                     .recv()
                     .map_err(|_| Error::new(octo_core::Code::TargetFailed, "a thread that lists folders has ended"))?;
                 let FolderPair { source, target } = pair?;
-                Ok(Some((frame, FolderPair { source: walked.or(source), target })))
+                Ok(Some((*frame, FolderPair { source: walked.or(source), target })))
             }
             _ => Ok(None),
         }
     }
 
     /// The subfolders of the folder handed out last.
-    pub fn descend(&mut self, children: Children<'_>) {
-        if children.0.count() > 0 {
-            self.items.push_front(Item::More(children.0.finish(), 0));
+    pub fn descend(&mut self, children: Children<'_>) -> Result<(), Error> {
+        let children = children.0.finish();
+        for frame in children.backward() {
+            self.stack.push(self.target, &frame?)?;
         }
+        if children.count() > 0 {
+            self.items.push_front(Item::More(children.count()));
+        }
+        Ok(())
     }
 
     /// Starts listings, next folders first. The very next one is always started.
@@ -179,13 +192,11 @@ impl Walk {
         while at < self.items.len().min(next) {
             match &mut self.items[at] {
                 Item::Listing(..) => at += 1,
-                Item::More(..) => self.expand(at)?,
-                Item::Waiting(frame) => {
-                    let frame = frame.clone();
-                    let (answer, receiver) = bounded(1);
-                    // Without a thread left to list, `next` finds the answer's sender gone.
-                    let _ = self.jobs.send((frame.clone(), answer));
-                    self.items[at] = Item::Listing(frame, receiver);
+                Item::More(0) => drop(self.items.remove(at)),
+                Item::More(left) => {
+                    *left -= 1;
+                    let listing = self.begin()?;
+                    self.items.insert(at, listing);
                     at += 1;
                 }
             }
@@ -193,17 +204,28 @@ impl Walk {
         Ok(())
     }
 
-    /// Takes some folders out of the list at `at`.
-    fn expand(&mut self, at: usize) -> Result<(), Error> {
-        let Some(Item::More(log, from)) = self.items.remove(at) else { return Ok(()) };
-        let (records, next) = log.some(from, AHEAD_FOLDERS)?;
-        if next < log.end() {
-            self.items.insert(at, Item::More(log, next));
-        }
-        for record in records.iter().rev() {
-            self.items.insert(at, Item::Waiting(Frame::decode(record)?));
-        }
-        Ok(())
+    /// Has the uppermost folder of the stack listed.
+    fn begin(&mut self) -> Result<Item, Error> {
+        let missing = || Error::new(octo_core::Code::RecordsDamaged, "a folder that waits to be listed is missing");
+        let frame = Frame::decode(&self.stack.pop()?.ok_or_else(missing)?)?;
+        let (answer, receiver) = bounded(1);
+        // Without a thread left to list, `next` finds the answer's sender gone.
+        let _ = self.jobs.send((frame.clone(), answer));
+        Ok(Item::Listing(Box::new(frame), receiver))
+    }
+
+    /// What is kept in memory of the folders that wait or are being listed.
+    #[cfg(test)]
+    fn memory_bytes(&self) -> usize {
+        let of_item = |item: &Item| match item {
+            Item::Listing(frame, _) => {
+                size_of::<Frame>() + frame.source.as_bytes().len() + frame.place.as_bytes().len()
+            }
+            Item::More(_) => 0,
+        };
+        self.items.capacity() * size_of::<Item>()
+            + self.items.iter().map(of_item).sum::<usize>()
+            + self.stack.memory_bytes()
     }
 }
 
@@ -230,7 +252,7 @@ mod tests {
     #[test]
     fn the_folders_inside_the_next_one_are_listed_many_at_once_however_deep_and_however_many_wait_beside_it() {
         let target = DiskTarget::open(Path::new("/nonexistent/octobackup"), DiskOptions::default()).unwrap();
-        let (mut walk, jobs) = Walk::new((0..500).map(|n| frame(&format!("{n:03}"))));
+        let (mut walk, jobs) = Walk::new(&target, (0..500).map(|n| frame(&format!("{n:03}"))).collect()).unwrap();
         let mut listed = 0;
         for depth in 1..6 {
             walk.look_ahead().unwrap();
@@ -247,13 +269,40 @@ mod tests {
                 let name = Name::new(format!("{n:03}").into_bytes()).unwrap();
                 children.push(&Frame { source: next.source.join(&name), ..Frame::root() }).unwrap();
             }
-            walk.descend(children);
+            walk.descend(children).unwrap();
         }
     }
 
     #[test]
+    fn memory_does_not_grow_with_depth_times_folders_beside_it_times_length_of_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = DiskTarget::open(folder.path(), DiskOptions::default()).unwrap();
+        let (mut walk, jobs) = Walk::new(&target, vec![Frame::root()]).unwrap();
+        // As deep as Windows can name, 40 folders on each level: together more than 100 MB of paths.
+        let (mut deepest, mut most) = (0, 0);
+        for depth in 1..=160 {
+            walk.look_ahead().unwrap();
+            answer(&jobs);
+            let (next, _) = walk.next(|_| Ok(None)).unwrap().unwrap();
+            deepest = next.source.as_bytes().len();
+            let mut children = Children::new(&target);
+            for n in 0..40 {
+                let name = Name::new(format!("{n:02}{}", "x".repeat(198)).into_bytes()).unwrap();
+                let (source, place) = (next.source.join(&name), next.place.join(&name));
+                children.push(&Frame { source, place, ..Frame::root() }).unwrap();
+            }
+            walk.descend(children).unwrap();
+            assert!(depth < 3 || next.source.names().count() == depth - 1, "depth first");
+            most = most.max(walk.memory_bytes());
+        }
+        assert!(deepest > 31 << 10, "{deepest}");
+        assert!(most < AHEAD_FOLDERS * (2 * deepest + 1024) + (1 << 20), "{most} bytes");
+    }
+
+    #[test]
     fn a_thread_that_lists_is_not_woken_for_each_folder_anew() {
-        let (mut walk, jobs) = Walk::new((0..1000).map(|n| frame(&format!("{n:03}"))));
+        let target = DiskTarget::open(Path::new("/nonexistent/octobackup"), DiskOptions::default()).unwrap();
+        let (mut walk, jobs) = Walk::new(&target, (0..1000).map(|n| frame(&format!("{n:03}"))).collect()).unwrap();
         let mut batches = 0;
         for _ in 0..1000 {
             walk.look_ahead().unwrap();
