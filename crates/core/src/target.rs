@@ -14,7 +14,7 @@ use crate::abilities::Abilities;
 use crate::entry::{LinkTarget, Meta};
 use crate::error::Error;
 use crate::metadata::{Kept, Metadata};
-use crate::path::RelPath;
+use crate::path::{Name, RelPath};
 use crate::ranges::Ranges;
 use crate::source::{ListSink, Listed};
 use crate::time::Timestamp;
@@ -126,6 +126,13 @@ pub trait Target: Send + Sync {
 
     /// Lists one folder into `sink`, links that are only recorded included. `Meta::id` is the inode.
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed;
+
+    /// Whether this entry of the root is the filesystem's own (`lost+found` of ext4): never listed, changed or removed by
+    /// the engine, which stores a source's entry of that name escaped.
+    fn keeps_for_itself(&self, name: &Name) -> bool {
+        let _ = name;
+        false
+    }
 
     /// What is at `path` itself (a link is a link); `None` if nothing is.
     fn look(&self, path: &RelPath) -> Result<Option<Meta>, Error>;

@@ -18,8 +18,8 @@ use crate::records::Records;
 use crate::shelf::Shelf;
 use crate::times::TrueTimes;
 use octo_core::{
-    Abilities, Code, Done, Entry, Error, Kept, Kind, LinkTarget, ListSink, Listed, Meta, Metadata, RESERVED, RelPath,
-    Space, Target, TargetFile, Timestamp,
+    Abilities, Code, Done, Entry, Error, Kept, Kind, LinkTarget, ListSink, Listed, Meta, Metadata, Name, RESERVED,
+    RelPath, Space, Target, TargetFile, Timestamp,
 };
 use std::collections::HashSet;
 use std::path::Path;
@@ -278,6 +278,10 @@ impl Target for DiskTarget {
             Ok(()) => Listed::Complete,
             Err(error) => Listed::Incomplete(error),
         }
+    }
+
+    fn keeps_for_itself(&self, name: &Name) -> bool {
+        filesystem::keeps_for_itself(&self.root, name)
     }
 
     fn look(&self, path: &RelPath) -> Result<Option<Meta>, Error> {

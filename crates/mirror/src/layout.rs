@@ -17,11 +17,6 @@ pub fn is_reserved_name(name: &Name) -> bool {
     name.as_bytes().eq_ignore_ascii_case(RESERVED.as_bytes())
 }
 
-/// What filesystems keep for themselves at their root: never ours to delete, and no content.
-pub fn belongs_to_filesystem(name: &Name) -> bool {
-    name.as_bytes() == b"lost+found"
-}
-
 /// Format, target id, source pin, abilities, next run.
 pub fn marker() -> RelPath {
     ours("marker.toml")

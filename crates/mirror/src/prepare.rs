@@ -112,10 +112,10 @@ fn judge(context: &Context<'_>, seen: Option<&Marker>, pin: &SourcePin) -> Resul
 
 /// Nothing in the folder but what is ours or the filesystem's own.
 fn is_empty(target: &dyn Target) -> Result<bool, Error> {
-    struct First(bool);
-    impl ListSink for First {
+    struct First<'a>(bool, &'a dyn Target);
+    impl ListSink for First<'_> {
         fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
-            if layout::is_reserved_name(&entry.name) || layout::belongs_to_filesystem(&entry.name) {
+            if layout::is_reserved_name(&entry.name) || self.1.keeps_for_itself(&entry.name) {
                 return ControlFlow::Continue(());
             }
             self.0 = true;
@@ -128,7 +128,7 @@ fn is_empty(target: &dyn Target) -> Result<bool, Error> {
             self.0 = false;
         }
     }
-    let mut first = First(false);
+    let mut first = First(false, target);
     match target.list(&octo_core::RelPath::root(), &mut first) {
         _ if first.0 => Ok(false),
         Listed::Complete => Ok(true),

@@ -2,7 +2,7 @@
 
 use octo_core::source::{ListSink, Listed};
 use octo_core::{
-    Abilities, Code, Done, Error, Kept, LinkTarget, Meta, Metadata, RelPath, Space, Target, TargetFile, Timestamp,
+    Abilities, Code, Done, Error, Kept, LinkTarget, Meta, Metadata, Name, RelPath, Space, Target, TargetFile, Timestamp,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -203,6 +203,9 @@ impl<T: Target, R: Trap + 'static> Target for Effects<T, R> {
     }
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
         self.inner.list(folder, sink)
+    }
+    fn keeps_for_itself(&self, name: &Name) -> bool {
+        self.inner.keeps_for_itself(name)
     }
     fn look(&self, path: &RelPath) -> Result<Option<Meta>, Error> {
         self.inner.look(path)

@@ -2,7 +2,7 @@
 
 use crate::linux::root::Root;
 use crate::linux::{listing, stat};
-use octo_core::{FilesLeft, RelPath, Space};
+use octo_core::{FilesLeft, Kind, Name, RelPath, Space};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxAttributes, StatxFlags, fstatvfs, statx};
 use rustix::io::Errno;
 use std::ffi::CStr;
@@ -38,6 +38,20 @@ fn name_in(table: &str, mount_id: u64) -> Option<&str> {
     let id = mount_id.to_string();
     let line = table.lines().find(|line| line.split(' ').next() == Some(&id))?;
     line.split_once(" - ")?.1.split(' ').next()
+}
+
+/// Whether this entry of the root is the filesystem's own: ext2 to ext4 are made with a folder `lost+found`, inode 11, in
+/// their root, inode 2 (ext4(5)). A folder of that name anywhere else is somebody's data.
+pub(crate) fn keeps_for_itself(root: &Root, entry: &Name) -> bool {
+    const ROOT_INODE: u64 = 2;
+    const LOST_AND_FOUND_INODE: u64 = 11;
+    if entry.as_bytes() != b"lost+found" {
+        return false;
+    }
+    let Ok(handle) = root.handle() else { return false };
+    let (Ok(top), Ok(found)) = (stat::of_handle(handle), stat::of_name(handle, c"lost+found")) else { return false };
+    let inodes = (top.stx_ino, found.stx_ino) == (ROOT_INODE, LOST_AND_FOUND_INODE);
+    inodes && found.stx_uid == 0 && stat::kind(&found) == Kind::Folder && name(handle).starts_with("ext")
 }
 
 /// Free space.

@@ -66,3 +66,8 @@ pub(crate) fn folder_identity(path: &Path) -> std::io::Result<(u64, u64)> {
     };
     ask().map_err(|fault: Fault| std::io::Error::from_raw_os_error(fault.0.cast_signed()))
 }
+
+/// Whether this entry of the root is the filesystem's own. What Windows keeps for itself is excluded by default, on both sides.
+pub(crate) fn keeps_for_itself(_: &crate::windows::root::Root, _: &octo_core::Name) -> bool {
+    false
+}

@@ -235,13 +235,15 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// The name the filter knows an entry by, and the name it is stored under; `None` if it is not mirrored.
+    /// One rule for both sides: what the mirror's root keeps for us or its filesystem is no entry there, and a source's entry of
+    /// that name is left out or stored escaped. The name the filter knows an entry by, and the name it is stored under; `None` if it is not mirrored.
     fn names<'n>(&mut self, name: &'n Name) -> Option<(Cow<'n, Name>, Stored)> {
         let is_root = self.folder.is_root();
         let reserved = layout::is_reserved_name(name);
+        let kept = is_root && self.lister.target.keeps_for_itself(name);
         if !self.is_source {
             self.saw_reserved |= reserved;
-            let hidden = is_root && (reserved || layout::belongs_to_filesystem(name));
+            let hidden = kept || (is_root && reserved);
             return (!hidden).then(|| (unescape(name).map_or(Cow::Borrowed(name), Cow::Owned), Stored::AsIs));
         }
         if reserved && is_root {
@@ -249,7 +251,8 @@ impl<'a> Sink<'a> {
             return None;
         }
         // A mirror below the source keeps its marker under another name, or it would protect itself from us here.
-        let stored = if reserved { store_twin(name, &self.lister.rules) } else { store(name, &self.lister.rules) };
+        let stored =
+            if reserved || kept { store_twin(name, &self.lister.rules) } else { store(name, &self.lister.rules) };
         Some((Cow::Borrowed(name), stored))
     }
 }

@@ -4,6 +4,7 @@ use crate::pair::{Pair, tree};
 use octo_core::{Code, Outcome};
 use octo_mirror::RunOptions;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -103,6 +104,34 @@ fn on_exfat_a_new_case_is_a_rename() {
     pair.run(&RunOptions::default());
     assert_eq!(fs::read(pair.target.join("folder/new")).unwrap(), b"new");
     assert_eq!(fs::read(pair.target.join("folder/file with case")).unwrap(), b"x");
+}
+
+#[test]
+fn lost_and_found_of_the_source_is_mirrored_beside_that_of_the_targets_own_filesystem() {
+    let mounted = Mounted::ext4(32);
+    let mut pair = Pair::new();
+    pair.target = mounted.place();
+    let own = || fs::metadata(pair.target.join("lost+found")).unwrap().ino();
+    let before = own();
+    let copy = pair.target.join("lost+found.~octo");
+    pair.write("lost+found/#12", b"recovered", 1_000_000);
+    pair.write("stays", b"stays", 1_000_000);
+    let first = pair.run(&RunOptions::default());
+    assert_eq!(
+        (first.outcome, first.counts.created),
+        (Outcome::Succeeded, 2),
+        "an empty disk needs no --adopt: {first:#?}"
+    );
+    pair.write("lost+found/#12", b"changed", 2_000_000);
+    let second = pair.run(&RunOptions::default());
+    let did = (second.outcome, second.counts.created, second.counts.replaced, second.counts.unchanged);
+    assert_eq!(did, (Outcome::Succeeded, 0, 1, 1), "{second:#?}");
+    assert_eq!(fs::read(copy.join("#12")).unwrap(), b"changed");
+    fs::remove_dir_all(pair.source.join("lost+found")).unwrap();
+    let third = pair.run(&RunOptions::default());
+    assert_eq!((third.outcome, third.counts.deleted), (Outcome::Succeeded, 1), "{third:#?}");
+    assert!(!copy.exists() && own() == before, "the filesystem's own stays");
+    assert_eq!(fs::read_dir(pair.target.join("lost+found")).unwrap().count(), 0);
 }
 
 #[test]

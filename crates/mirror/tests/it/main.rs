@@ -13,6 +13,8 @@ mod kills;
 mod loopfs;
 #[cfg(unix)]
 mod memory;
+#[cfg(unix)]
+mod names;
 mod pair;
 #[cfg(unix)]
 mod promises;
