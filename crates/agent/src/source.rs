@@ -200,6 +200,7 @@ impl Source for AgentSource {
             fetches_in_flight: 4,
             batch_files: 256,
             folds_case: self.shape.folds_case,
+            invents_creation_times: false,
             stable_ids: self.shape.stable_ids,
             hides_unreadable: self.shape.hides_unreadable,
             walks_ahead: self.shape.walks,

@@ -45,12 +45,13 @@ impl Known {
     }
 
     /// Whether the metadata kept then is that of the source now. Attributes and creation time are looked at too, because
-    /// some servers (Samba) tell the last write time for the change time.
+    /// some servers (Samba) tell the last write time for the change time. A creation time that is the last write time says
+    /// nothing: Samba makes it up from the oldest time it knows, until reading the file moves that one.
     pub fn metadata_is_fresh(&self, source: &Meta) -> bool {
         self.has_metadata
             && self.change_time == source.change_time
             && self.attributes == source.attributes
-            && self.creation_time == source.creation_time
+            && (self.creation_time == source.creation_time || source.creation_time == Some(source.write_time))
     }
 }
 
@@ -291,6 +292,15 @@ mod tests {
         let (unread, other) = (Known { has_metadata: false, ..same }, Known { target_inode: 8, ..same });
         let hidden = Known { attributes: 2, ..same };
         assert_eq!(plan(&hidden, &full), Action::RefreshMetadata, "other attributes");
+        let source_now = source;
+        let created = |created, then| {
+            let (source, known) =
+                (Meta { creation_time: Some(created), ..source_now }, Known { creation_time: then, ..same });
+            super::plan(Some(&source), Some(&file(5, 5)), Some(&known), &full)
+        };
+        let (old, new) = (Some(Timestamp(3)), Timestamp(4));
+        assert_eq!(created(new, old), Action::RefreshMetadata, "another creation time");
+        assert_eq!(created(source.write_time, old), Action::Unchanged, "it is made up of the last write time");
         assert_eq!(plan(&unread, &full), Action::RefreshMetadata, "it was never read");
         assert_eq!(plan(&other, &full), Action::RefreshMetadata, "of another copy");
         assert_eq!(plan(&known, &by_change), Action::Replace { shifted: false });

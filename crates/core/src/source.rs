@@ -31,6 +31,8 @@ pub struct SourceFeatures {
     pub batch_files: usize,
     /// Whether upper and lower case are the same in names there.
     pub folds_case: bool,
+    /// Whether a creation time that nobody stored is made up from the file's other times and moves with them (Samba).
+    pub invents_creation_times: bool,
     /// Whether ids in listings stay with a file when it is renamed (off on FAT and ReFS).
     pub stable_ids: bool,
     /// Listings leave out what the account may not read (access-based enumeration): absence is no proof.

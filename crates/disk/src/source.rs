@@ -181,6 +181,7 @@ impl Source for LocalSource {
             fetches_in_flight: 4,
             batch_files: 64,
             folds_case: self.folds_case,
+            invents_creation_times: false,
             stable_ids: self.reading.has_stable_ids(),
             hides_unreadable: false,
             has_metadata: true,

@@ -10,6 +10,7 @@ use crate::codec::Writer;
 use crate::context::Context;
 use crate::copy::Task;
 use crate::index::{Cursor, Generation, NewStream, Placed};
+use crate::moves;
 use crate::order::NameOrder;
 use crate::place::Placer;
 use crate::queue::Queue;
@@ -31,7 +32,7 @@ const UNVERSIONED_AT_ONCE: u64 = 1000;
 pub struct Lists<'a> {
     /// Entries of the mirror that the source provably does not have any more, in walk order.
     pub vanished: LogWriter<'a>,
-    /// New files whose id the index knows.
+    /// New files whose id the index knows, each with what the source says of its folder.
     pub candidates: LogWriter<'a>,
     /// What is to be made once something of another kind is deleted.
     pub kind_changes: LogWriter<'a>,
@@ -249,7 +250,7 @@ impl<'a> Comparer<'a> {
                 self.context.count(|c| c.shifted += u64::from(shifted));
                 self.replace(queue, at)
             }
-            Copy => self.copy(queue, at),
+            Copy => self.copy(queue, step, at),
             MakeFolder if self.make_folder(at) => self.enter_new(queue, step, at),
             MakeFolder => Ok(()),
             Action::Enter { .. } => {
@@ -280,13 +281,13 @@ impl<'a> Comparer<'a> {
         }
     }
 
-    fn copy(&mut self, queue: &mut Queue<'_>, at: &At) -> Result<(), Error> {
+    fn copy(&mut self, queue: &mut Queue<'_>, step: &Step<'_, 'a>, at: &At) -> Result<(), Error> {
         if let (Some(ids), Some(id)) = (self.ids, at.meta.id)
             && at.meta.size_bytes > 0
             && id.is_usable()
             && ids.has_id(id)
         {
-            return self.lists.candidates.push(&at.task(false).encode());
+            return self.lists.candidates.push(&moves::candidate(&at.task(false), step.frame.meta.as_ref()));
         }
         queue.push(at.task(false))
     }

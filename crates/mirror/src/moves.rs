@@ -1,8 +1,8 @@
 //! Finds files that were renamed on the source, and renames them in the mirror instead of copying them.
 //!
-//! Only if everything agrees (DESIGN section 7, "Moves"): volume, id, size, last write and creation time equal the index;
-//! the id unique on both sides; the old place provably absent on the source; the old copy still as the index describes
-//! it; the new name free. Otherwise the file is copied.
+//! Only if everything agrees (DESIGN section 7, "Moves"): it is the same file ([`Evidence::is_same_file`]); the id unique on
+//! both sides; the old place provably absent on the source; the old copy still as the index describes it; the new name
+//! free. Otherwise the file is copied.
 
 use crate::codec::{Reader, Writer};
 use crate::context::Context;
@@ -95,12 +95,14 @@ impl Moves<'_> {
                 copies.push(twin.value())?;
                 records.next();
             }
-            let task = Task::decode(record.value())?;
+            let mut r = Reader(record.value());
+            let task = Task::read(&mut r)?;
+            let folder = if r.u8()? != 0 { Some(r.meta()?) } else { None };
             let old = match task.meta.id {
                 Some(id) if is_unique && task.meta.links <= 1 => index.by_id(id),
                 _ => None,
             };
-            match old.filter(|old| is_same_content(&old.record.source, &task.meta)) {
+            match old.filter(|old| self.is_same_file(old, &task, folder.as_ref(), index)) {
                 Some(old) => {
                     let mut w = Writer::default();
                     w.bytes(old.place.as_bytes());
@@ -112,6 +114,24 @@ impl Moves<'_> {
             }
         }
         by_place.finish()
+    }
+
+    fn is_same_file(&self, old: &Placed, task: &Task, folder: Option<&Meta>, index: &Generation) -> bool {
+        let was_its_folder = |was: &Placed, now: &Meta| {
+            let same = was.record.source.kind == now.kind && was.record.source.write_time == now.write_time;
+            same && old.place.parent().as_ref() == Some(&was.place)
+        };
+        let evidence = Evidence {
+            same_name: old.place.name_bytes() == task.place.name_bytes(),
+            same_folder: &|| {
+                let now = folder.filter(|now| now.id.is_some_and(|id| id.is_usable()));
+                now.is_some_and(|now| {
+                    now.id.and_then(|id| index.by_id(id)).is_some_and(|was| was_its_folder(&was, now))
+                })
+            },
+            invents_creation_times: self.context.source.features().invents_creation_times,
+        };
+        evidence.is_same_file(&old.record.source, &task.meta)
     }
 
     /// Renames in the mirror; false if the file has to be copied after all.
@@ -141,9 +161,64 @@ impl Moves<'_> {
     }
 }
 
-fn is_same_content(then: &Meta, now: &Meta) -> bool {
-    then.id == now.id
-        && then.size_bytes == now.size_bytes
-        && then.write_time == now.write_time
-        && then.creation_time == now.creation_time
+/// A new file whose id the index knows, for the list of candidates. `folder`: what the source says of the folder it is in.
+pub fn candidate(task: &Task, folder: Option<&Meta>) -> Vec<u8> {
+    let mut w = Writer(task.encode());
+    w.u8(u8::from(folder.is_some()));
+    folder.iter().for_each(|meta| w.meta(meta));
+    w.0
+}
+
+/// What tells a file that was moved from a new one that got the id of a deleted one, besides equal size and time.
+struct Evidence<'a> {
+    /// It kept its name.
+    same_name: bool,
+    /// It is in the folder in which it was, which was itself moved and is otherwise as it was.
+    same_folder: &'a dyn Fn() -> bool,
+    invents_creation_times: bool,
+}
+
+impl Evidence<'_> {
+    /// A creation time that was stored tells one file from another. One that may be made up of the file's other times
+    /// tells nothing if it is the last write time, and may have moved; then the name has to be the same, or, where it did
+    /// move, name and folder: such a file is judged as one that stayed where it was.
+    fn is_same_file(&self, then: &Meta, now: &Meta) -> bool {
+        let same_kind_and_id = then.kind == now.kind && then.id == now.id;
+        if !same_kind_and_id || then.size_bytes != now.size_bytes || then.write_time != now.write_time {
+            return false;
+        }
+        let may_be_invented = self.invents_creation_times && now.creation_time == Some(now.write_time);
+        if then.creation_time == now.creation_time {
+            return (now.creation_time.is_some() && !may_be_invented) || self.same_name;
+        }
+        self.invents_creation_times && self.same_name && (self.same_folder)()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use octo_core::{Kind, Timestamp};
+
+    #[test]
+    fn a_reused_id_is_no_move_and_an_invented_creation_time_prevents_none() {
+        let file = |created| {
+            let id = Some(FileId { volume: 1, id: 12 });
+            Meta { id, creation_time: Some(Timestamp(created)), ..Meta::new(Kind::File, 5, Timestamp(9)) }
+        };
+        let is_same = |then, now, same_name, same_folder: bool, invents_creation_times| {
+            let evidence = Evidence { same_name, same_folder: &|| same_folder, invents_creation_times };
+            evidence.is_same_file(&file(then), &file(now))
+        };
+        assert!(is_same(3, 3, false, false, false) && is_same(3, 3, false, false, true), "renamed");
+        assert!(is_same(9, 9, false, false, false), "the disk itself tells it");
+        assert!(!is_same(3, 4, true, true, false), "another file with the same id, whatever else is alike");
+        assert!(is_same(3, 9, true, true, true), "the folder was moved, and reading moved what Samba makes up");
+        assert!(is_same(9, 9, true, false, true), "moved to another folder");
+        assert!(!is_same(3, 9, true, false, true) && !is_same(3, 9, false, true, true), "in doubt");
+        assert!(!is_same(9, 9, false, false, true), "a new file may have the id and the time of a deleted one");
+        let evidence = Evidence { same_name: true, same_folder: &|| true, invents_creation_times: true };
+        let other = Meta { write_time: Timestamp(8), ..file(3) };
+        assert!(!evidence.is_same_file(&file(3), &other));
+    }
 }

@@ -128,6 +128,8 @@ impl Source for SmbSource {
             fetches_in_flight: 4,
             batch_files: 64,
             folds_case: true,
+            // Windows tells what was stored; Samba, and who is like it, cannot be told from it.
+            invents_creation_times: true,
             stable_ids: !unstable,
             hides_unreadable: place.is_none_or(|p| p.hides_unreadable),
             has_metadata: true,

@@ -26,7 +26,7 @@ use crate::spill::LogBuffer;
 use batch::Batch;
 use octo_core::clock::GRACE;
 use octo_core::{Change, Code, Error, FetchRequest, Kind, Meta, Ranges, RelPath, Timestamp};
-use stage::Stage;
+use stage::{Stage, part_key};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -84,7 +84,7 @@ impl<'a> Copier<'a> {
 
     /// One fetch. Returns what is to be read again at once.
     fn copy_once(&self, tasks: Vec<Task>) -> Vec<Task> {
-        let keys: Vec<_> = tasks.iter().filter(|task| task.has_part()).map(Task::part_key).collect();
+        let keys: Vec<_> = tasks.iter().filter(|task| task.has_part()).map(|task| self.part_key(task)).collect();
         let parts_in_use = || self.parts_in_use.lock().unwrap_or_else(PoisonError::into_inner);
         parts_in_use().extend(keys.iter().cloned());
         let requests: Vec<_> = tasks.iter().map(|task| self.request(task)).collect();
@@ -102,10 +102,14 @@ impl<'a> Copier<'a> {
         }
         let parts = task.has_part().then(|| {
             let size_bytes = task.meta.size_bytes;
-            stage::parts_there(self.context.target, &task.part_key(), size_bytes).missing(size_bytes)
+            stage::parts_there(self.context.target, &self.part_key(task), size_bytes).missing(size_bytes)
         });
         let snapshot = task.stand_in.as_ref().map(|s| s.taken);
         FetchRequest { path, listed, parts, snapshot, metadata: self.context.wants_metadata() }
+    }
+
+    fn part_key(&self, task: &Task) -> String {
+        part_key(&task.source, &task.meta, self.context.source.features().invents_creation_times)
     }
 
     fn stage(&self, task: &Task, opened: &Meta, request: &FetchRequest) -> Result<Stage, Error> {
@@ -113,7 +117,7 @@ impl<'a> Copier<'a> {
             Some(missing) => {
                 let mut there = Ranges::new();
                 missing.missing(opened.size_bytes).iter().for_each(|range| there.insert(range));
-                Stage::part(self.context.target, &task.part_key(), opened.size_bytes, there)
+                Stage::part(self.context.target, &self.part_key(task), opened.size_bytes, there)
             }
             None => {
                 let number = self.next_stage.fetch_add(1, Ordering::Relaxed);

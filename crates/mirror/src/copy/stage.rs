@@ -44,15 +44,16 @@ struct Map {
     ranges: Ranges,
 }
 
-/// The key of a large file's part: another content has another key.
-pub fn part_key(source: &RelPath, meta: &Meta) -> String {
+/// The key of a large file's part: another content has another key. A creation time that may be `invented` moves when the
+/// file is read, and is no part of it.
+pub fn part_key(source: &RelPath, meta: &Meta, invented: bool) -> String {
     let mut hash = blake3::Hasher::new();
     hash.update(source.as_bytes());
     let time = |t: Option<Timestamp>| t.map_or(i64::MIN, |t| t.0).to_le_bytes();
     let id = meta.id.map_or((0, 0), |id| (id.volume, id.id));
     hash.update(&[0]).update(&id.0.to_le_bytes()).update(&id.1.to_le_bytes());
     hash.update(&meta.size_bytes.to_le_bytes()).update(&time(Some(meta.write_time)));
-    hash.update(&time(meta.creation_time)).update(&time(meta.change_time));
+    hash.update(&time(meta.creation_time.filter(|_| !invented))).update(&time(meta.change_time));
     hash.finalize().to_hex()[..32].to_owned()
 }
 

@@ -1,6 +1,6 @@
 //! One file to copy.
 
-use super::stage::{PART_BYTES_MIN, part_key};
+use super::stage::PART_BYTES_MIN;
 use crate::codec::{Reader, Writer};
 use octo_core::{Code, Error, Meta, RelPath, Timestamp};
 
@@ -43,11 +43,6 @@ impl Task {
         self.meta.size_bytes >= PART_BYTES_MIN && !self.verify && !self.refresh && self.stand_in.is_none()
     }
 
-    /// The key of its part.
-    pub fn part_key(&self) -> String {
-        part_key(&self.source, &self.meta)
-    }
-
     /// For spill files.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::default();
@@ -73,11 +68,15 @@ impl Task {
 
     /// Reads what [`Task::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<Task, Error> {
-        let mut r = Reader(bytes);
+        Task::read(&mut Reader(bytes))
+    }
+
+    /// The same, where more follows.
+    pub fn read(r: &mut Reader<'_>) -> Result<Task, Error> {
         let (source, place, meta) = (r.path()?, r.path()?, r.meta()?);
         let (flags, tries) = (r.u8()?, r.u8()?);
         let old = if flags & 4 != 0 { Some(r.meta()?) } else { None };
-        let stand_in = if flags & 8 != 0 { Some(StandIn::decode(&mut r)?) } else { None };
+        let stand_in = if flags & 8 != 0 { Some(StandIn::decode(r)?) } else { None };
         let (verify, is_cut, refresh) = (flags & 1 != 0, flags & 2 != 0, flags & 16 != 0);
         Ok(Task { source, place, meta, old, verify, refresh, is_cut, tries, stand_in })
     }

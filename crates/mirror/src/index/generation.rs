@@ -16,7 +16,7 @@ use crate::spill::Pool;
 use crate::{files, layout};
 use octo_core::merge::{Pair, merge};
 use octo_core::target::Done;
-use octo_core::{Code, Error, FileId, Kind, Name, RelPath, Target, TargetFile};
+use octo_core::{Code, Error, FileId, Name, RelPath, Target, TargetFile};
 use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"octoidx3";
@@ -244,10 +244,8 @@ impl<'a> GenerationWriter<'a> {
         let at = self.frame(&w.0)?;
         self.count += 1;
         match (placed.record.source.id, &self.folder) {
-            // Ids are for finding moved files.
-            (Some(id), Some((_, folder_at))) if id.is_usable() && placed.record.source.kind == Kind::File => {
-                self.ids.push(id, *folder_at, at)
-            }
+            // Ids are for finding moved files, and the folders that were moved with them.
+            (Some(id), Some((_, folder_at))) if id.is_usable() => self.ids.push(id, *folder_at, at),
             _ => Ok(()),
         }
     }

@@ -312,12 +312,14 @@ fn questions(samba: &Samba) -> usize {
 fn an_unchanged_run_asks_for_no_metadata_but_that_of_the_root() {
     let (samba, world) = (Samba::start(options().global("log level = 1 smb2:10")), World::new());
     prepare(&samba, "data", b"a stream");
-    // Where none is stored, Samba tells the earliest of a file's times for its creation, and reading moves one of them.
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
     for n in 0..30 {
         let file = fs::File::create(samba.share_path("data").join(format!("sub/{n}"))).unwrap();
         file.write_all_at(b"more", 0).unwrap();
-        file.set_times(fs::FileTimes::new().set_accessed(long_ago).set_modified(long_ago)).unwrap();
+        file.set_times(
+            fs::FileTimes::new().set_accessed(long_ago - std::time::Duration::from_secs(n)).set_modified(long_ago),
+        )
+        .unwrap();
     }
     let (full, basic) = (samba.share_path("mirror"), world.path("basic"));
     let asked = |target: &Path, options: &[&str]| {
@@ -328,8 +330,55 @@ fn an_unchanged_run_asks_for_no_metadata_but_that_of_the_root() {
     let first = asked(&full, &[]);
     assert!(first > 3 * 34, "{first} questions at first: does the log still tell them?");
     asked(&basic, &["--metadata", "basic"]);
+    // Where none is stored, Samba tells the earliest of a file's times for its creation, and reading moves one of them.
+    touched_by_readers(&samba.share_path("data").join("sub"), long_ago);
     let (unchanged, without) = (asked(&full, &[]), asked(&basic, &["--metadata", "basic"]));
     assert!(unchanged <= without + 6, "{unchanged} questions in an unchanged run, {without} without metadata");
+}
+
+/// Somebody read all files in the folder: the last access is now.
+fn touched_by_readers(folder: &Path, modified: std::time::SystemTime) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().parse::<u32>().is_ok() {
+            let times = fs::FileTimes::new().set_accessed(std::time::SystemTime::now()).set_modified(modified);
+            fs::File::options().write(true).open(path).unwrap().set_times(times).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_folder_moved_on_samba_is_moved_whatever_creation_times_samba_makes_up_and_a_reused_id_is_not() {
+    let (samba, world) = (samba(), World::new());
+    let root = samba.share_path("data");
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    let write = |path: &str, accessed| {
+        fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+        fs::write(root.join(path), path).unwrap();
+        let times = fs::FileTimes::new().set_accessed(accessed).set_modified(long_ago);
+        fs::File::options().write(true).open(root.join(path)).unwrap().set_times(times).unwrap();
+    };
+    for n in 0..30 {
+        write(&format!("project/{}/{n:02}", n % 3), long_ago - std::time::Duration::from_secs(60 + n));
+    }
+    write("renamed", long_ago - std::time::Duration::from_secs(60));
+    write("one", long_ago);
+    let mirror = world.dst();
+    sync(&world, &samba, "data", &mirror, &[]).ends(0);
+    for n in 0..3 {
+        touched_by_readers(&root.join(format!("project/{n}")), long_ago);
+    }
+    fs::create_dir(root.join("archive")).unwrap();
+    fs::rename(root.join("project"), root.join("archive/project")).unwrap();
+    fs::rename(root.join("renamed"), root.join("renamed again")).unwrap();
+    // The same id, size and times, and other content: what a filesystem that gives inodes out again may do.
+    fs::rename(root.join("one"), root.join("two")).unwrap();
+    write("two", long_ago);
+    let ran = sync(&world, &samba, "data", &mirror, &[]).ends(0);
+    // What was renamed by itself after its made-up time had moved is in doubt too, and is copied.
+    assert_eq!(counts(&ran, &["moved", "created", "held"]), [30, 2, 0], "{}", ran.stdout);
+    assert_eq!(fs::read_to_string(mirror.join("two")).unwrap(), "two");
+    assert!(mirror.join("archive/project/2/29").exists() && !mirror.join("project").exists());
 }
 
 #[test]

@@ -60,6 +60,7 @@ impl Source for GeneratedSource {
             fetches_in_flight: 2,
             batch_files: 64,
             folds_case: false,
+            invents_creation_times: false,
             stable_ids: true,
             hides_unreadable: false,
             has_metadata: false,

@@ -239,6 +239,7 @@ impl MemSource {
             fetches_in_flight: 2,
             batch_files: 16,
             folds_case: false,
+            invents_creation_times: false,
             stable_ids: true,
             hides_unreadable: false,
             has_metadata: false,
