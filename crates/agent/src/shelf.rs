@@ -5,29 +5,56 @@
 
 use crate::serving::Shelf;
 use octo_core::{Code, Error, Source};
-use octo_disk::LocalSource;
+use octo_disk::{LocalSource, Patience};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Folders kept open at once; beyond that they are opened again when asked for.
 const OPEN_MAX: usize = 64;
+
+/// A folder that cannot be opened within this time hangs. Disks that sleep wake up sooner.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Local folders that may be read.
 #[derive(Debug)]
 pub struct LocalShelf {
     allowed: Vec<PathBuf>,
     open: Mutex<HashMap<String, Arc<LocalSource>>>,
+    patience: Patience,
 }
 
 impl LocalShelf {
     /// Only these folders and what lies below them.
     pub fn new(allowed: Vec<PathBuf>) -> LocalShelf {
-        LocalShelf { allowed, open: Mutex::default() }
+        LocalShelf { allowed, open: Mutex::default(), patience: Patience::default() }
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<String, Arc<LocalSource>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens it below one of the folders that are allowed. Those in which it seems to lie come first, and mostly last: whoever
+    /// is asked for one folder leaves the others alone, which may hang.
+    fn allowed_source(&self, root: &str, denied: impl Fn() -> Error) -> Result<LocalSource, Error> {
+        let near = |allowed: &&PathBuf| Path::new(root).starts_with(allowed);
+        let (first, others): (Vec<_>, Vec<_>) = self.allowed.iter().partition(near);
+        let mut failed = None;
+        for allowed in first.iter().chain(&others) {
+            let about = format!("{} (for {root})", allowed.display());
+            let (within, asked) = (PathBuf::from(allowed), PathBuf::from(root));
+            let about = if first.contains(allowed) { root } else { &about };
+            match self.patience.ask(about, ANSWERS_WITHIN, None, move || LocalSource::open_within(&within, &asked)) {
+                Ok(Some(source)) => return Ok(source),
+                Ok(None) => {}
+                // It hangs itself, whatever it is asked by way of.
+                Err(error) if error.code == Code::TimedOut && first.contains(allowed) => return Err(error),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        // Whoever may not read it shall not learn either whether it exists.
+        Err(failed.filter(|_| !first.is_empty()).unwrap_or_else(denied))
     }
 
     fn open_local(&self, root: &str) -> Result<Arc<LocalSource>, Error> {
@@ -38,25 +65,7 @@ impl LocalShelf {
         if !Path::new(root).is_absolute() {
             return Err(denied());
         }
-        // Those in which it seems to lie come first: whoever is asked for one folder leaves the others alone.
-        let near = |allowed: &&PathBuf| Path::new(root).starts_with(allowed);
-        let (first, others): (Vec<_>, Vec<_>) = self.allowed.iter().partition(near);
-        let mut failed = None;
-        let mut found = None;
-        for allowed in first.iter().chain(&others) {
-            match LocalSource::open_within(allowed, Path::new(root)) {
-                Ok(Some(source)) => {
-                    found = Some(source);
-                    break;
-                }
-                Ok(None) => {}
-                Err(error) => failed = failed.or(Some(error)),
-            }
-        }
-        // Whoever may not read it shall not learn either whether it exists.
-        let refusal = || failed.filter(|_| !first.is_empty()).unwrap_or_else(denied);
-        let source = found.ok_or_else(refusal)?;
-        let source = Arc::new(source);
+        let source = Arc::new(self.allowed_source(root, denied)?);
         let mut held = self.held();
         if held.len() >= OPEN_MAX {
             held.clear();

@@ -52,10 +52,19 @@ impl AgentSource {
         patience: Duration,
         cancel: Cancel,
     ) -> Result<AgentSource, Error> {
-        let (link, shape) = reactor.run(async {
+        let opened = async {
             let link = board.wait(host, patience, &cancel).await?;
-            let shape = shape(&link, root).await?;
+            let shape = shape(&link, root).await.map_err(|error| {
+                let detail = format!("the agent of {host}: {}", error.detail);
+                Error { detail, ..error }
+            })?;
             Ok((link, shape))
+        };
+        let (link, shape) = reactor.run(async {
+            match carrier::race(opened, given_up(&cancel, Duration::ZERO)).await {
+                First::One(opened) => opened,
+                First::Other(()) => Err(Error::new(Code::Cancelled, "")),
+            }
         })?;
         let (host, root) = (host.to_owned(), root.to_owned());
         let proven = Mutex::new(Some(link));
@@ -87,7 +96,11 @@ impl AgentSource {
     ) -> Result<T, Error> {
         let mut in_vain = 0;
         loop {
-            let (tried, got_further) = match self.link().await {
+            let link = match carrier::race(self.link(), given_up(&self.cancel, grace)).await {
+                First::One(link) => link,
+                First::Other(()) => Err(Error::new(Code::Cancelled, "")),
+            };
+            let (tried, got_further) = match link {
                 Ok(link) => {
                     let tried = match carrier::race(attempt(&link), given_up(&self.cancel, grace)).await {
                         First::One(tried) => tried,

@@ -12,6 +12,7 @@
 mod detail;
 mod holes;
 mod options;
+mod patience;
 mod place;
 mod records;
 #[cfg(target_os = "linux")]
@@ -32,6 +33,7 @@ mod windows;
 use windows as os;
 
 pub use options::{DiskOptions, Modes};
+pub use patience::Patience;
 pub use place::{marker_above, may_be_unmounted, overlap};
 pub use source::LocalSource;
 pub use target::DiskTarget;

@@ -80,7 +80,8 @@ impl DiskTarget {
                     fault.to_string()
                 };
                 let what = format!("finding out what the filesystem of {} can do: {why}", path.display());
-                owner::demand(&root).err().unwrap_or_else(|| Error::new(open::open_code(fault), what))
+                let foreign = owner::demand(&root).err().filter(|error| error.code == Code::OtherOwner);
+                foreign.unwrap_or_else(|| Error::new(open::open_code(fault), what))
             })?,
         };
         let (shelf, manner, touched) = (Shelf::default(), Manner::default(), Mutex::default());

@@ -35,6 +35,7 @@ mod walk;
 pub use held::{HeldEntry, HeldPlan, held_plan};
 pub use options::{Bandwidth, RunOptions};
 pub use run::run;
+pub use walk::FolderLimits;
 
 use octo_core::{Error, RunReport, Target};
 

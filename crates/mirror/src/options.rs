@@ -1,5 +1,6 @@
 //! What a run is asked to do.
 
+use crate::walk::FolderLimits;
 use octo_core::guard::MaxDelete;
 use octo_core::metadata;
 use octo_core::plan::Compare;
@@ -55,6 +56,8 @@ pub struct RunOptions {
     pub clock_is_proven: bool,
     /// Threads that list and threads that copy, instead of what the source recommends.
     pub workers: Option<usize>,
+    /// How large a folder of the source may be.
+    pub folder_limits: FolderLimits,
 }
 
 type LimitAt = dyn Fn(Timestamp) -> Option<u64> + Send + Sync;
@@ -119,6 +122,7 @@ impl Default for RunOptions {
             job: None,
             clock_is_proven: false,
             workers: None,
+            folder_limits: FolderLimits::default(),
         }
     }
 }

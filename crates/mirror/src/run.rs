@@ -187,6 +187,7 @@ impl<'a> Run<'a> {
             order: self.order,
             rules: self.placer.abilities.names.clone(),
             pool: Arc::clone(&self.pool),
+            limits: self.context.options.folder_limits,
         };
         let threads = self.context.options.workers.unwrap_or(self.context.source.features().listings_in_flight);
         std::thread::scope(|scope| {

@@ -5,14 +5,19 @@ use crate::recipe::{AgentAddress, Intent, MetadataKept, Origin, Recipe, share_ac
 use octo_agent::Hub;
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
 use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source, Timestamp};
-use octo_disk::{DiskOptions, DiskTarget, LocalSource, Modes};
+use octo_disk::{DiskOptions, DiskTarget, LocalSource, Modes, Patience};
 use octo_mirror::{Bandwidth, RunOptions, RunResult};
 use octo_smb::{Password, SmbSource};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 const NO_HUB: &str = "agents are connected to the server: make a job of it and start it with `octobackup run`, and have the \
                       server listen for agents ([agents] in octobackup.toml)";
+
+/// A local source that does not open within this time hangs. Tapes and archives take minutes.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(300);
 
 /// One run, ready to begin.
 pub struct Launch<'a> {
@@ -90,7 +95,8 @@ impl Launch<'_> {
     fn begin(self, cancel: &Cancel) -> Result<Begun, Error> {
         let Launch { recipe, target, once, .. } = self;
         if let Some(local) = recipe.origin.local_path() {
-            octo_disk::overlap(&local, target)?;
+            let place = target.to_owned();
+            answered(&local.clone(), cancel, move || octo_disk::overlap(&local, &place))?;
         }
         octo_disk::marker_above(target)?;
         let mut options = run_options(recipe, target, once, self.known_target)?;
@@ -142,13 +148,14 @@ fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option
         job: Some(recipe.to_text()?),
         clock_is_proven: false,
         workers: None,
+        folder_limits: octo_mirror::FolderLimits::default(),
     })
 }
 
 /// Opens the source of a recipe, of this machine or of a share. Once cancelled, it waits for nothing more.
 pub fn open_source(recipe: &Recipe, password: Option<Password>, cancel: &Cancel) -> Result<Box<dyn Source>, Error> {
     if let Some(path) = recipe.origin.local_path() {
-        return Ok(Box::new(LocalSource::open(&path)?));
+        return Ok(Box::new(answered(&path.clone(), cancel, move || LocalSource::open(&path))?));
     }
     if let Origin::Agent { .. } = &recipe.origin {
         return Err(Error::new(Code::Usage, NO_HUB));
@@ -156,6 +163,16 @@ pub fn open_source(recipe: &Recipe, password: Option<Password>, cancel: &Cancel)
     let (address, credentials, mut options) = share_access(recipe, password)?;
     options.cancel = cancel.clone();
     Ok(Box::new(SmbSource::connect(address, credentials, options)?))
+}
+
+/// What is found out about a local source, which may lie on a mount that hangs. Once cancelled it is not waited for.
+fn answered<T: Send + 'static>(
+    path: &Path,
+    cancel: &Cancel,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    static SOURCES: LazyLock<Patience> = LazyLock::new(Patience::default);
+    SOURCES.ask(&path.display().to_string(), ANSWERS_WITHIN, Some(cancel), work)
 }
 
 fn open_agent(hub: Option<&Hub>, address: &str, cancel: &Cancel) -> Result<Box<dyn Source>, Error> {

@@ -14,17 +14,23 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// So long after its death whoever waits should have been told.
 const TOLD_WITHIN: Duration = Duration::from_secs(3);
 
-/// What `work` gives, or [`Code::ConnectionLost`] some seconds after the connection died.
+/// A server may say that it is still at it (`STATUS_PENDING`), and the library then waits on; but no page of a listing and
+/// no piece of a file takes so long, not even from a tape. Only the final answer counts, so this ends what makes no
+/// progress and nothing else, however long a run takes.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(900);
+
+/// What `work` gives, or [`Code::ConnectionLost`] some seconds after the connection died, or [`Code::TimedOut`] if its answer
+/// does not come, whatever else the server says meanwhile.
 pub(crate) async fn while_alive<T>(
     conn: &Connection,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    while_not(|| conn.is_disconnected(), (LOOK_EVERY, TOLD_WITHIN), work).await
+    while_not(|| conn.is_disconnected(), (LOOK_EVERY, TOLD_WITHIN, ANSWERED_WITHIN), work).await
 }
 
 async fn while_not<T>(
     is_dead: impl Fn() -> bool,
-    (look_every, told_within): (Duration, Duration),
+    (look_every, told_within, answered_within): (Duration, Duration, Duration),
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     let death = async {
@@ -33,9 +39,14 @@ async fn while_not<T>(
         }
         tokio::time::sleep(told_within).await;
     };
-    match select(pin!(work), pin!(death)).await {
-        Either::Left((done, _)) => done,
-        Either::Right(_) => Err(Error::new(Code::ConnectionLost, "")),
+    let (work, death) = (pin!(work), pin!(death));
+    match tokio::time::timeout(answered_within, select(work, death)).await {
+        Ok(Either::Left((done, _))) => done,
+        Ok(Either::Right(_)) => Err(Error::new(Code::ConnectionLost, "")),
+        Err(_) => {
+            let what = format!("a request had no final answer for {} s", answered_within.as_secs());
+            Err(Error::new(Code::TimedOut, what))
+        }
     }
 }
 
@@ -56,8 +67,14 @@ mod tests {
         let looks = Cell::new(0);
         let dies = || looks.replace(looks.get() + 1) == 5;
         let forgotten = std::future::pending::<Result<(), Error>>();
-        assert_eq!(run(while_not(dies, (MS, MS), forgotten)).unwrap_err().code, Code::ConnectionLost);
+        assert_eq!(run(while_not(dies, (MS, MS, HOUR), forgotten)).unwrap_err().code, Code::ConnectionLost);
         assert_eq!(looks.get(), 6);
+    }
+
+    #[test]
+    fn an_answer_that_is_put_off_for_ever_is_waited_for_only_so_long() {
+        let put_off = std::future::pending::<Result<(), Error>>();
+        assert_eq!(run(while_not(|| false, (MS, MS, 20 * MS), put_off)).unwrap_err().code, Code::TimedOut);
     }
 
     #[test]
@@ -66,7 +83,7 @@ mod tests {
             tokio::time::sleep(MS).await;
             Err::<(), _>(Error::new(Code::Insecure, "told"))
         };
-        assert_eq!(run(while_not(|| true, (MS, HOUR), told)).unwrap_err().code, Code::Insecure);
+        assert_eq!(run(while_not(|| true, (MS, HOUR, HOUR), told)).unwrap_err().code, Code::Insecure);
     }
 
     #[test]
@@ -75,6 +92,6 @@ mod tests {
             tokio::time::sleep(20 * MS).await;
             Ok(7)
         };
-        assert_eq!(run(while_not(|| false, (MS, MS), answer)).unwrap(), 7);
+        assert_eq!(run(while_not(|| false, (MS, MS, HOUR), answer)).unwrap(), 7);
     }
 }

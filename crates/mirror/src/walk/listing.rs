@@ -17,6 +17,22 @@ const PROBLEMS_MAX: usize = 1000;
 /// No folder with a longer path is asked for: Windows can name no more. A hostile source could be deep without end.
 const PATH_BYTES_MAX: usize = 32 << 10;
 
+/// The most that one folder may list before it is taken for one without end, which would fill the disk on which it is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FolderLimits {
+    /// Entries, those that are left out and those with problems too.
+    pub entries: u64,
+    /// What they take while they are sorted.
+    pub scratch_bytes: u64,
+}
+
+/// Far above the largest folders that there are.
+impl Default for FolderLimits {
+    fn default() -> FolderLimits {
+        FolderLimits { entries: 100_000_000, scratch_bytes: 32 << 30 }
+    }
+}
+
 /// What all listings of a run share.
 pub struct Lister<'a> {
     /// Where the files come from.
@@ -31,6 +47,8 @@ pub struct Lister<'a> {
     pub rules: NameRules,
     /// Memory for sorting.
     pub pool: Arc<Pool>,
+    /// How large a folder of the source may be.
+    pub limits: FolderLimits,
 }
 
 /// One entry of a listing. On the target both names are the stored one.
@@ -88,6 +106,7 @@ impl Lister<'_> {
         } else {
             Listed::Incomplete(Error::new(Code::SourceEntry, "the path is longer than any system can name"))
         };
+        let end = sink.endless().map_or(end, Listed::Incomplete);
         let (sorter, problems, failed, hostile) = (sink.sorter, sink.problems, sink.failed, sink.hostile);
         if let Some(error) = failed {
             return Err(error);
@@ -214,6 +233,9 @@ struct Sink<'a> {
     /// A name that cannot be: the listing is not to be believed.
     hostile: Option<Vec<u8>>,
     saw_reserved: bool,
+    /// So much came.
+    entries: u64,
+    scratch_bytes: u64,
     /// Our own sorting failed.
     failed: Option<Error>,
     buffer: Writer,
@@ -230,9 +252,25 @@ impl<'a> Sink<'a> {
             problems: Vec::new(),
             hostile: None,
             saw_reserved: false,
+            entries: 0,
+            scratch_bytes: 0,
             failed: None,
             buffer: Writer::default(),
         }
+    }
+
+    /// What is to be said of a folder that lists more than any folder has.
+    fn endless(&self) -> Option<Error> {
+        let FolderLimits { entries, scratch_bytes } = self.lister.limits;
+        let what = if self.entries > entries {
+            format!("more than {entries} entries")
+        } else if self.scratch_bytes > scratch_bytes {
+            format!("more than {scratch_bytes} bytes of names")
+        } else {
+            return None;
+        };
+        let detail = format!("{}: {what} in one folder: does its listing have no end?", self.folder);
+        Some(Error::new(Code::ListingCut, detail)).filter(|_| self.is_source)
     }
 
     /// One rule for both sides: what the mirror's root keeps for us or its filesystem is no entry there, and a source's entry of
@@ -259,6 +297,10 @@ impl<'a> Sink<'a> {
 
 impl ListSink for Sink<'_> {
     fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
+        self.entries += 1;
+        if self.endless().is_some() {
+            return ControlFlow::Break(());
+        }
         let Some((original, stored)) = self.names(&entry.name) else { return ControlFlow::Continue(()) };
         if self.lister.filter.excludes_in(self.folder, &original, entry.meta.kind == Kind::Folder) {
             return ControlFlow::Continue(());
@@ -272,7 +314,9 @@ impl ListSink for Sink<'_> {
         };
         self.buffer.u8(u8::from(is_cut));
         self.buffer.bytes(if *stored == entry.name { b"" } else { entry.name.as_bytes() });
-        match self.sorter.push(&self.lister.order.key(stored), &self.buffer.0) {
+        let key = self.lister.order.key(stored);
+        self.scratch_bytes += (key.len() + self.buffer.0.len()) as u64;
+        match self.sorter.push(&key, &self.buffer.0) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.failed = Some(error);
@@ -282,6 +326,7 @@ impl ListSink for Sink<'_> {
     }
 
     fn problem(&mut self, name: &[u8], error: Error) {
+        self.entries += 1;
         if error.code == Code::BadName && self.hostile.is_none() {
             self.hostile = Some(name.to_vec());
         }

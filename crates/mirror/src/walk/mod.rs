@@ -7,7 +7,7 @@
 
 mod listing;
 
-pub use listing::{Lister, Listing, Side};
+pub use listing::{FolderLimits, Lister, Listing, Side};
 
 use crate::codec::{Reader, Writer};
 use crate::spill::{LogWriter, Stack};

@@ -340,3 +340,27 @@ fn odd_names_come_back_from_the_record_of_changes() {
     pair.assert_equal();
     assert_same(&before_run(&pair.target, 2), &first, "the versions give the first state");
 }
+
+#[test]
+fn a_folder_whose_listing_does_not_end_is_cut_and_the_rest_is_mirrored() {
+    let pair = Pair::new();
+    for n in 0..30 {
+        pair.write(&format!("endless/{n}"), b"x", 1_000_000);
+    }
+    pair.write("good/file", b"x", 1_000_000);
+    let source = LocalSource::open(&pair.source).unwrap();
+    for limits in [
+        octo_mirror::FolderLimits { entries: 20, ..Default::default() },
+        octo_mirror::FolderLimits { scratch_bytes: 500, ..Default::default() },
+    ] {
+        let options = RunOptions { folder_limits: limits, ..RunOptions::default() };
+        let report = run_from(&pair, &source, &options);
+        assert_eq!((report.outcome, report.counts.deleted), (Outcome::Warnings, 0), "{report:#?}");
+        let cause = report.causes.iter().find(|cause| cause.code == Code::ListingCut).unwrap();
+        assert!(cause.examples[0].detail.contains("in one folder"), "{cause:?}");
+        assert!(pair.target.join("good/file").exists());
+    }
+    let report = run_from(&pair, &source, &RunOptions::default());
+    assert_eq!(report.outcome, Outcome::Succeeded, "{report:#?}");
+    pair.assert_equal();
+}

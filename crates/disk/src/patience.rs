@@ -1,0 +1,133 @@
+//! Work on a folder whose disk or mount may hang: in a thread of its own, so that whoever wants it can give up. The kernel
+//! lets nobody take back a question, so the thread stays until it is answered; a folder that owes answers is not asked for
+//! more of them, and other folders are not affected.
+
+use octo_core::{Cancel, Code, Error};
+use std::collections::HashMap;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// So many questions about one folder may be open at once.
+const OPEN_MAX: usize = 4;
+/// How soon the wish to stop is noticed.
+const NOTICE: Duration = Duration::from_millis(50);
+
+/// The questions that are open, by what they are about.
+#[derive(Debug, Clone, Default)]
+pub struct Patience(Arc<Mutex<HashMap<String, Vec<Instant>>>>);
+
+impl Patience {
+    /// Does `work`, and waits for it for so long, or until `cancel`. Fails with [`Code::TimedOut`], at once if `about` has
+    /// not answered another question for as long.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        about: &str,
+        within: Duration,
+        cancel: Option<&Cancel>,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let begun = Instant::now();
+        let hangs = |since: Instant| {
+            let secs = since.elapsed().as_secs();
+            let what = format!("{about} has not answered for {secs} s: does its disk or mount hang?");
+            Error::new(Code::TimedOut, what)
+        };
+        {
+            let mut open = self.lock();
+            let asked = open.entry(about.to_owned()).or_default();
+            if let Some(&oldest) = asked.iter().min()
+                && (asked.len() >= OPEN_MAX || oldest.elapsed() >= within)
+            {
+                return Err(hangs(oldest));
+            }
+            asked.push(begun);
+        }
+        let (tell, told) = channel();
+        let open = Open { of: self.clone(), about: about.to_owned(), since: begun };
+        let work = move || {
+            let done = work();
+            drop(open);
+            // Whoever asked may have lost patience.
+            let _ = tell.send(done);
+        };
+        thread::Builder::new()
+            .name("disk".to_owned())
+            .spawn(work)
+            .map_err(|error| Error::new(Code::TimedOut, format!("{about}: no thread to ask it: {error}")))?;
+        loop {
+            match told.recv_timeout(NOTICE) {
+                Ok(done) => return done,
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::new(Code::SourceMissing, format!("{about}: the program has a defect: a panic")));
+                }
+                Err(RecvTimeoutError::Timeout) if cancel.is_some_and(Cancel::is_cancelled) => {
+                    return Err(Error::new(Code::Cancelled, ""));
+                }
+                Err(RecvTimeoutError::Timeout) if begun.elapsed() >= within => return Err(hangs(begun)),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Instant>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A question, until it is answered or the thread is gone.
+struct Open {
+    of: Patience,
+    about: String,
+    since: Instant,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut open = self.of.lock();
+        if let Some(asked) = open.get_mut(&self.about) {
+            if let Some(at) = asked.iter().position(|since| *since == self.since) {
+                asked.swap_remove(at);
+            }
+            if asked.is_empty() {
+                open.remove(&self.about);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(100);
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn what_hangs_is_given_up_refused_at_once_and_asked_again_when_it_is_back() {
+        let patience = Patience::default();
+        let (release, hangs) = channel::<()>();
+        let hung = move || hangs.recv().map_err(|error| Error::new(Code::NotFound, error.to_string()));
+        let error = patience.ask("/a", SHORT, None, hung).unwrap_err();
+        assert!(error.code == Code::TimedOut && error.detail.starts_with("/a has not answered"), "{error:?}");
+        let error = patience.ask("/a", SHORT, None, || -> Result<(), Error> { unreachable!("it hangs still") });
+        assert_eq!(error.unwrap_err().code, Code::TimedOut);
+        assert_eq!(patience.ask("/b", LONG, None, || Ok(7)), Ok(7), "another folder");
+        release.send(()).unwrap();
+        while !patience.lock().is_empty() {
+            thread::yield_now();
+        }
+        assert_eq!(patience.ask("/a", LONG, None, || Ok(8)), Ok(8));
+    }
+
+    #[test]
+    fn who_cancels_does_not_wait() {
+        let (_release, hangs) = channel::<()>();
+        let cancel = Cancel::new();
+        cancel.cancel();
+        let hung = move || hangs.recv().map_err(|error| Error::new(Code::NotFound, error.to_string()));
+        let error = Patience::default().ask("/a", LONG, Some(&cancel), hung).unwrap_err();
+        assert_eq!(error.code, Code::Cancelled);
+    }
+}
