@@ -59,7 +59,7 @@ impl Case {
 
     /// The older mirror, or none at all.
     fn reset(&self, is_first_run: bool) {
-        let _ = fs::remove_dir_all(self.world.path("state"));
+        let _ = fs::remove_dir_all(self.world.path("home"));
         if is_first_run {
             let _ = fs::remove_dir_all(self.world.dst());
         } else {
