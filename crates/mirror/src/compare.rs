@@ -246,10 +246,8 @@ impl<'a> Comparer<'a> {
                 self.keep_record(at, found)?;
                 queue.push(at.task(true))
             }
-            Replace { shifted } => {
-                self.context.count(|c| c.shifted += u64::from(shifted));
-                self.replace(queue, at)
-            }
+            Replace { shifted: true } => self.shifted(queue, at),
+            Replace { shifted: false } => self.replace(queue, at),
             Copy => self.copy(queue, step, at),
             MakeFolder if self.make_folder(at) => self.enter_new(queue, step, at),
             MakeFolder => Ok(()),
@@ -300,6 +298,21 @@ impl<'a> Comparer<'a> {
             return self.lists.deferred.push(&at.task(false).encode());
         }
         queue.push(at.task(false))
+    }
+
+    /// Equal size, and a time that differs by whole hours: most likely only a clock's zone has changed. What turns out to be
+    /// equal gets the new time, and costs no version. Without versions it counts as replaced from the start, because a wave
+    /// of replacements must be seen before it overwrites the last good copies.
+    fn shifted(&mut self, queue: &mut Queue<'_>, at: &At) -> Result<(), Error> {
+        self.context.count(|c| c.shifted += 1);
+        if self.context.options.keep_versions == KeepVersions::No {
+            return self.replace(queue, at);
+        }
+        if self.context.options.dry_run {
+            self.context.changed(&Change::Restamped { path: at.place.clone() });
+            return Ok(());
+        }
+        queue.push(at.task(true))
     }
 
     fn restamp(&mut self, at: &At) -> Result<(), Error> {

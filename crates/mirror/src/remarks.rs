@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::prepare::Ready;
 use octo_core::Abilities;
+use octo_core::retention::KeepVersions;
 
 /// What is worth a line in the report and concerns no single entry.
 pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities) -> Vec<String> {
@@ -22,10 +23,16 @@ pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities) -> Vec<St
         remarks.push(format!("the machine had crashed: files written shortly before {verb} copied again"));
     }
     let counts = context.counts();
-    if counts.shifted > 100 && counts.shifted * 2 > counts.replaced {
+    if counts.shifted > 100 && counts.shifted * 2 > counts.replaced + counts.restamped {
+        let how = match (context.options.keep_versions, dry_run) {
+            (KeepVersions::No, false) => "They were copied again",
+            (KeepVersions::No, true) => "They would be copied again",
+            (_, false) => "They were read and compared; those with the same content only got the new time",
+            (_, true) => "They would be read and compared; those with the same content only get the new time",
+        };
         remarks.push(format!(
-            "{} changed files differ only in time, by whole hours: most likely a time zone or daylight saving \
-                 change. They were copied again; --restamp-shift sets the times without copying",
+            "{} files of the same size differ in time by whole hours: most likely a time zone or daylight saving change. \
+             {how}. --restamp-shift=+1h (or what the shift is) sets the times without reading the files",
             counts.shifted
         ));
     }

@@ -11,7 +11,8 @@ impl Copier<'_> {
     /// A file could not be copied now.
     pub(super) fn failed(&self, task: &Task, error: Error) {
         if error.code.retry() == Retry::AtEndOfRun && task.tries <= TRIES_AT_ONCE {
-            return self.push_later(&Task { tries: TRIES_AT_ONCE + 1, ..task.clone() });
+            let verify = task.verify && !self.is_shifted(task);
+            return self.push_later(&Task { tries: TRIES_AT_ONCE + 1, verify, ..task.clone() });
         }
         // What is wrong with the file itself counts, not what is wrong with a snapshot of it.
         let (why, tried) = match &task.stand_in {

@@ -248,8 +248,8 @@ impl FetchSink for Batch<'_, '_> {
             State::Comparing(opened, _, same) => {
                 if not_whole(&task.source, &opened, &meta, same.total_bytes()).is_some() {
                     self.again.push(Task { verify: false, ..task });
-                } else {
-                    self.copier.context.count(|c| c.unchanged += 1);
+                } else if let Err(error) = self.copier.found_equal(&task, &opened) {
+                    return Err(self.target_failed(file, error));
                 }
             }
             State::Refreshing(opened) => {

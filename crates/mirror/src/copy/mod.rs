@@ -194,6 +194,24 @@ impl<'a> Copier<'a> {
         self.placed(task, opened.size_bytes)
     }
 
+    /// The copy has the same content as the file: it gets the file's time if that is another.
+    fn found_equal(&self, task: &Task, opened: &Meta) -> Result<(), Error> {
+        match &task.old {
+            Some(old) if self.is_shifted(task) => {
+                self.placer.restamp(&task.place, old, opened)?;
+                self.context.changed(&Change::Restamped { path: task.place.clone() });
+            }
+            _ => self.context.count(|c| c.unchanged += 1),
+        }
+        Ok(())
+    }
+
+    /// Whether it is compared although its time is another: it is copied if it cannot be compared.
+    fn is_shifted(&self, task: &Task) -> bool {
+        let represent = |time| self.placer.abilities.times.represent(time);
+        task.verify && task.old.is_some_and(|old| old.write_time != represent(task.meta.write_time))
+    }
+
     /// A copy got its place.
     fn placed(&self, task: &Task, size_bytes: u64) -> Result<(), Error> {
         let path = task.place.clone();

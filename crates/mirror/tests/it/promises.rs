@@ -164,6 +164,38 @@ fn a_shift_is_restamped_and_nothing_else_is() {
     assert_same(&before_run(&pair.target, 2), &before, "the old time comes back too");
 }
 
+#[test]
+fn a_tree_whose_times_shifted_by_an_hour_is_compared_and_pulls_no_brake() {
+    let pair = Pair::new();
+    let all = |secs| (0..1500).for_each(|i| pair.write(&format!("{:02}/{i:04}", i % 7), b"content", secs));
+    all(1_000_000);
+    pair.run(&RunOptions::default());
+    let before = tree(&pair.target);
+    all(1_003_600);
+    pair.write("00/0000", b"another", 1_003_600);
+    let dry = pair.run(&RunOptions { dry_run: true, ..RunOptions::default() });
+    assert_eq!((dry.counts.restamped, dry.counts.replaced), (1500, 0), "what would be compared is not called changed");
+    let report = pair.run(&RunOptions::default());
+    let did = (report.outcome, report.counts.restamped, report.counts.replaced);
+    assert_eq!(did, (Outcome::Succeeded, 1499, 1), "{report:#?}");
+    assert!(report.remarks.iter().any(|remark| remark.contains("--restamp-shift")), "{:?}", report.remarks);
+    pair.assert_equal();
+    assert_same(&before_run(&pair.target, 2), &before, "the old times and the old content come back");
+    fs::remove_file(pair.source.join("00/0000")).unwrap();
+    let after = pair.run(&RunOptions::default());
+    assert_eq!(
+        (after.outcome, after.counts.deleted),
+        (Outcome::Succeeded, 1),
+        "nothing is held: {:?}",
+        after.held_because
+    );
+    // An encryptor that keeps size and hour of each file is one all the same.
+    (0..1500).for_each(|i| pair.write(&format!("{:02}/{i:04}", i % 7), b"garbage", 1_007_200));
+    fs::remove_file(pair.source.join("00/0007")).unwrap();
+    let encrypted = pair.run(&RunOptions::default());
+    assert_eq!((encrypted.outcome, encrypted.counts.deleted), (Outcome::Held, 0), "{encrypted:#?}");
+}
+
 /// Other content of the same size and time.
 fn silently(file: &std::path::Path, content: &[u8]) {
     let time = fs::metadata(file).unwrap().modified().unwrap();

@@ -21,6 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Starts a run, and waits for its end. Stopping the wait does not stop the run.
 pub fn run(args: &RunArgs) -> Ended {
+    let restamp_shift_secs = args.restamp_shift.as_deref().map(units::shift_secs).transpose();
+    let restamp_shift_secs = restamp_shift_secs.map_err(|why| Refusal::field("--restamp-shift", why))?;
     let client = client(&args.server)?;
     let once = Once {
         dry_run: args.dry_run,
@@ -28,7 +30,7 @@ pub fn run(args: &RunArgs) -> Ended {
         new_target: args.new_target,
         accept_source: args.accept_source,
         release_brake: args.release_brake,
-        restamp_shift_secs: None,
+        restamp_shift_secs,
         approve: args.approve.clone(),
     };
     let started = client.post(&format!("/jobs/{}/runs", escaped(&args.name)), &json!(once))?;

@@ -203,6 +203,9 @@ pub struct RunArgs {
     /// The suspiciously many changed files have been looked at and are right
     #[arg(long, help_heading = "Safety")]
     pub release_brake: bool,
+    /// Files whose source time is exactly so much later (+1h, -1h) get the new time without being read
+    #[arg(long, value_name = "SHIFT", allow_hyphen_values = true)]
+    pub restamp_shift: Option<String>,
     /// Delete what the held plan lists
     #[arg(long, value_name = "PLAN", help_heading = "Safety")]
     pub approve: Option<String>,
