@@ -44,6 +44,8 @@ pub fn probes(holes: &Ranges) -> Vec<Range<u64>> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::single_range_in_vec_init, reason = "sets of ranges, some with one")]
+
     use super::*;
 
     const MIB: u64 = 1 << 20;

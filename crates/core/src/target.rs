@@ -85,7 +85,7 @@ pub trait TargetFile: Send + Sync {
     }
     /// The same with zeros that are written. Effect.
     fn write_zeros(&self, range: Range<u64>) -> Result<(), Error> {
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         let mut at = range.start;
         while at < range.end {
             let len = usize::try_from(range.end - at).unwrap_or(ZEROS.len()).min(ZEROS.len());

@@ -21,7 +21,7 @@ fn sparse(pair: &Pair, name: &str, size: u64) {
     [0, size / 2 + 123, size - 5 * MIB].iter().for_each(|at| file.write_all_at(b"data", *at).unwrap());
 }
 
-fn of<'r>(report: &'r RunReport, code: Code) -> Vec<&'r octo_core::Problem> {
+fn of(report: &RunReport, code: Code) -> Vec<&octo_core::Problem> {
     report.causes.iter().filter(|cause| cause.code == code).flat_map(|cause| &cause.examples).collect()
 }
 
