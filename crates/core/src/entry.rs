@@ -72,6 +72,13 @@ impl Meta {
             is_local: true,
         }
     }
+
+    /// Whether the creation time may be made up of the last write time, as Samba does, which rounds one of them to
+    /// microseconds.
+    pub fn creation_may_be_made_up(&self) -> bool {
+        const MICROSECOND_TICKS: u64 = 10;
+        self.creation_time.is_some_and(|created| created.0.abs_diff(self.write_time.0) < MICROSECOND_TICKS)
+    }
 }
 
 /// One file, folder or link in a listing.

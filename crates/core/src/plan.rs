@@ -51,7 +51,7 @@ impl Known {
         self.has_metadata
             && self.change_time == source.change_time
             && self.attributes == source.attributes
-            && (self.creation_time == source.creation_time || source.creation_time == Some(source.write_time))
+            && (self.creation_time == source.creation_time || source.creation_may_be_made_up())
     }
 }
 
@@ -300,6 +300,8 @@ mod tests {
         };
         let (old, new) = (Some(Timestamp(3)), Timestamp(4));
         assert_eq!(created(new, old), Action::RefreshMetadata, "another creation time");
+        let rounded = Timestamp(source.write_time.0 + 4);
+        assert_eq!(created(rounded, old), Action::Unchanged, "it is made up and rounded");
         assert_eq!(created(source.write_time, old), Action::Unchanged, "it is made up of the last write time");
         assert_eq!(plan(&unread, &full), Action::RefreshMetadata, "it was never read");
         assert_eq!(plan(&other, &full), Action::RefreshMetadata, "of another copy");

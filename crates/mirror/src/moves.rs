@@ -187,7 +187,7 @@ impl Evidence<'_> {
         if !same_kind_and_id || then.size_bytes != now.size_bytes || then.write_time != now.write_time {
             return false;
         }
-        let may_be_invented = self.invents_creation_times && now.creation_time == Some(now.write_time);
+        let may_be_invented = self.invents_creation_times && now.creation_may_be_made_up();
         if then.creation_time == now.creation_time {
             return (now.creation_time.is_some() && !may_be_invented) || self.same_name;
         }
@@ -204,21 +204,24 @@ mod tests {
     fn a_reused_id_is_no_move_and_an_invented_creation_time_prevents_none() {
         let file = |created| {
             let id = Some(FileId { volume: 1, id: 12 });
-            Meta { id, creation_time: Some(Timestamp(created)), ..Meta::new(Kind::File, 5, Timestamp(9)) }
+            Meta { id, creation_time: Some(Timestamp(created)), ..Meta::new(Kind::File, 5, Timestamp(90)) }
         };
         let is_same = |then, now, same_name, same_folder: bool, invents_creation_times| {
             let evidence = Evidence { same_name, same_folder: &|| same_folder, invents_creation_times };
             evidence.is_same_file(&file(then), &file(now))
         };
         assert!(is_same(3, 3, false, false, false) && is_same(3, 3, false, false, true), "renamed");
-        assert!(is_same(9, 9, false, false, false), "the disk itself tells it");
+        assert!(is_same(90, 90, false, false, false), "the disk itself tells it");
         assert!(!is_same(3, 4, true, true, false), "another file with the same id, whatever else is alike");
-        assert!(is_same(3, 9, true, true, true), "the folder was moved, and reading moved what Samba makes up");
-        assert!(is_same(9, 9, true, false, true), "moved to another folder");
-        assert!(!is_same(3, 9, true, false, true) && !is_same(3, 9, false, true, true), "in doubt");
-        assert!(!is_same(9, 9, false, false, true), "a new file may have the id and the time of a deleted one");
+        assert!(is_same(3, 90, true, true, true), "the folder was moved, and reading moved what Samba makes up");
+        assert!(is_same(90, 90, true, false, true), "moved to another folder");
+        assert!(!is_same(3, 90, true, false, true) && !is_same(3, 90, false, true, true), "in doubt");
+        assert!(
+            !is_same(90, 90, false, false, true) && !is_same(94, 94, false, false, true),
+            "a new file may have the id and the time of a deleted one"
+        );
         let evidence = Evidence { same_name: true, same_folder: &|| true, invents_creation_times: true };
-        let other = Meta { write_time: Timestamp(8), ..file(3) };
+        let other = Meta { write_time: Timestamp(80), ..file(3) };
         assert!(!evidence.is_same_file(&file(3), &other));
     }
 }
