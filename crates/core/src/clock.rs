@@ -11,7 +11,7 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// Time since some fixed moment; never goes back.
     fn monotonic(&self) -> Duration;
-    /// Waits.
+    /// Waits, whether or not somebody wishes to stop: whoever waits long does it in pieces.
     fn sleep(&self, duration: Duration);
 }
 

@@ -144,6 +144,9 @@ codes! {
     /// Source and target contain each other, or the target lies inside a mirror.
     Nested, "nested", Never, true, "source and target contain each other",
         "Choose a target that lies outside the source and outside every other mirror.";
+    /// Source or target is, contains or lies in what octoBackup keeps for itself.
+    OwnData, "own-data", Never, true, "a folder that octoBackup keeps for itself",
+        "Choose a folder that neither contains nor lies in octoBackup's own data, configuration, logs and keys. To copy these, use octobackup backup.";
     /// The user name or password was refused.
     LogonFailed, "logon-failed", Never, true, "the server refused the user name or password",
         "Check user, domain and password; check that the account is not locked or expired.";

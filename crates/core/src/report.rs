@@ -111,7 +111,9 @@ pub struct Counts {
 pub struct RunReport {
     /// Format of this report.
     pub format: u32,
-    /// The run's number in this mirror; 0 if it never got one.
+    /// The number of the mirror's state that this run made, as in `versions/`; 0 if it made none. A server counts its runs by
+    /// itself: only its number is called a run's.
+    #[serde(rename = "state", alias = "run")]
     pub run: u64,
     /// How it ended.
     pub outcome: Outcome,

@@ -14,6 +14,7 @@ mod holes;
 mod options;
 mod patience;
 mod place;
+mod protected;
 mod records;
 #[cfg(target_os = "linux")]
 mod samba;
@@ -35,6 +36,7 @@ use windows as os;
 pub use options::{DiskOptions, Modes};
 pub use patience::Patience;
 pub use place::{marker_above, may_be_unmounted, overlap};
+pub use protected::{Protected, Whereabouts};
 pub use source::LocalSource;
 pub use target::DiskTarget;
 

@@ -57,22 +57,22 @@ pub fn may_be_unmounted(target: &Path) -> bool {
 }
 
 /// The part of a path that exists, without links.
-struct Existing {
+pub(crate) struct Existing {
     path: PathBuf,
     /// Below `path`, what does not exist yet.
     missing: PathBuf,
     /// Whether all of it exists.
-    whole: bool,
+    pub(crate) whole: bool,
 }
 
 impl Existing {
-    fn of(path: &Path) -> Result<Existing, Error> {
+    pub(crate) fn of(path: &Path) -> Result<Existing, Error> {
         let nothing = || Error::new(Code::Usage, format!("{} has no folder that exists", path.display()));
         Existing::find(path)?.ok_or_else(nothing)
     }
 
     /// `None` if not even its root is there, as on Windows that of a share or drive may not be.
-    fn find(path: &Path) -> Result<Option<Existing>, Error> {
+    pub(crate) fn find(path: &Path) -> Result<Option<Existing>, Error> {
         let path = std::path::absolute(path).map_err(|error| unclear(path, &error))?;
         for ancestor in path.ancestors() {
             match ancestor.canonicalize() {
@@ -93,8 +93,13 @@ impl Existing {
         Ok(None)
     }
 
-    fn asked(&self) -> PathBuf {
+    pub(crate) fn asked(&self) -> PathBuf {
         self.path.join(&self.missing)
+    }
+
+    /// What the kernel calls it and each folder above it.
+    pub(crate) fn lineage(&self) -> Result<crate::protected::Lineage, Error> {
+        self.path.ancestors().map(identity).collect()
     }
 
     fn identity(&self) -> Result<(u64, u64), Error> {
@@ -117,6 +122,6 @@ fn identity(path: &Path) -> Result<(u64, u64), Error> {
     filesystem::folder_identity(path).map_err(|error| unclear(path, &error))
 }
 
-fn unclear(path: &Path, error: &std::io::Error) -> Error {
+pub(crate) fn unclear(path: &Path, error: &std::io::Error) -> Error {
     Error::new(Code::Usage, format!("cannot find out where {} is: {error}", path.display()))
 }

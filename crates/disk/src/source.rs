@@ -51,6 +51,17 @@ impl LocalSource {
         Ok(LocalSource { reading, path, folds_case })
     }
 
+    /// Absolute and without links.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the kernel calls the open folder and each one above it.
+    pub(crate) fn lineage(&self) -> Result<crate::protected::Lineage, Error> {
+        let failed = |fault: Fault| fault::source(fault, "looking where it is", &RelPath::root());
+        self.reading.lineage().map_err(failed)
+    }
+
     fn list_folder(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<(), Error> {
         let failed = |fault| match fault {
             fault if fault::is_missing(fault) && folder.is_root() => {

@@ -88,6 +88,15 @@ impl DiskTarget {
         Ok(DiskTarget { root, rights, nearest, modes: options.modes, abilities, volume, shelf, manner, touched })
     }
 
+    /// What the kernel calls the open folder and each one above it; nothing if it does not exist.
+    pub(crate) fn lineage(&self) -> Result<Option<crate::protected::Lineage>, Error> {
+        if !self.root.exists() {
+            return Ok(None);
+        }
+        let lineage = self.root.handle().and_then(filesystem::lineage);
+        lineage.map(Some).map_err(|fault| fault::target(fault, "looking where it is", &RelPath::root()))
+    }
+
     fn file_mode(&self) -> u32 {
         (self.modes.file & 0o777) | 0o600
     }

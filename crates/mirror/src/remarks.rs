@@ -11,9 +11,9 @@ pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities) -> Vec<St
     let dry_run = context.options.dry_run;
     if let Some(run) = ready.interrupted {
         remarks.push(match dry_run {
-            false => format!("run {run} before this one did not end; its work was taken up"),
+            false => format!("the run before this one (state {run}) did not end; its work was taken up"),
             true => format!(
-                "run {run} is under way, or did not end: the next run first takes up what it left, so it may find \
+                "another run (state {run}) is under way, or did not end: the next run first takes up what it left, so it may find \
                      less to do, and files renamed that are called new here"
             ),
         });

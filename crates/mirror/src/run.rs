@@ -328,7 +328,7 @@ impl<'a> Run<'a> {
         let plan_waits = waits.iter().map(|plan| format!("plan {} waits for approval", plan.id));
         let mut standing: Vec<String> = plan_waits.collect();
         if let Some(run) = self.ready.marker.braked_by {
-            standing.push(format!("run {run} replaced suspiciously many files, and nobody has released it yet"));
+            standing.push(format!("state {run} replaced suspiciously many files, and nobody has released it yet"));
         }
         guard.first_after_adoption = self.ready.marker.unproven;
         guard.listings_untrusted = self.context.source.features().hides_unreadable && !options.trust_listings;

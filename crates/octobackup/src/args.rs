@@ -62,6 +62,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Show times in UTC, and not in this machine's time zone
+    #[arg(long, global = true, help_heading = "Output")]
+    pub utc: bool,
 }
 
 /// The commands.

@@ -2,7 +2,7 @@
 
 use crate::args::HeldArgs;
 use crate::settings::{self, Settings};
-use crate::{exit, listeners, sync, text};
+use crate::{exit, listeners, sync, text, zone};
 use octo_core::{Code, Error};
 use octo_disk::{DiskOptions, DiskTarget};
 use octo_mirror::HeldPlan;
@@ -30,13 +30,13 @@ pub fn run(args: HeldArgs) -> Result<u8, Error> {
     if args.output.json {
         let value = plan.map(|plan| {
             json!({
-                "id": plan.id, "run": plan.run, "because": plan.because, "files": plan.files, "bytes": plan.bytes,
+                "id": plan.id, "state": plan.run, "because": plan.because, "files": plan.files, "bytes": plan.bytes,
                 "entries": plan.entries, "more": plan.more,
             })
         });
         listeners::print(&json!({ "held": value }).to_string());
     } else if let Some(plan) = plan {
-        listeners::print(text::held(&plan, &path.display().to_string()).trim_end());
+        listeners::print(text::held(&plan, &path.display().to_string(), &zone::shown()).trim_end());
     } else if !args.output.quiet {
         listeners::print("Nothing waits for approval.");
     }

@@ -20,6 +20,7 @@ mod settings;
 mod shares;
 mod stop;
 mod sync;
+mod zone;
 
 use args::{Cli, Command};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -32,6 +33,9 @@ fn main() -> ExitCode {
     // Wrong usage ends here with code 2, help and version with 0.
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if cli.utc {
+        zone::show_utc();
+    }
     ExitCode::from(run(cli, &matches).unwrap_or_else(|error| exit::of_error(&error)))
 }
 

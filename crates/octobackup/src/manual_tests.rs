@@ -31,7 +31,9 @@ fn options() -> Vec<(String, BTreeSet<String>)> {
     let cli = Cli::command();
     let names =
         |command: &clap::Command| command.get_arguments().filter_map(|arg| arg.get_long()).map(str::to_owned).collect();
-    cli.get_subcommands().map(|command| (command.get_name().to_owned(), names(command))).collect()
+    let everywhere: BTreeSet<String> = names(&cli);
+    let all = |command: &clap::Command| names(command).union(&everywhere).cloned().collect();
+    cli.get_subcommands().map(|command| (command.get_name().to_owned(), all(command))).collect()
 }
 
 #[test]

@@ -5,8 +5,9 @@ use crate::listeners::{self, Listeners};
 use crate::progress::Progress;
 use crate::report_file::ReportFile;
 use crate::settings::Settings;
-use crate::{exit, password, stop, text};
+use crate::{exit, password, stop, text, zone};
 use octo_core::{Code, Error, Outcome, RunReport};
+use octo_disk::Protected;
 use octo_mirror::RunResult;
 use octo_server::SystemClock;
 use octo_server::launch::{self, Launch};
@@ -22,7 +23,7 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
         lists_changes: settings.once.dry_run && !output.quiet,
         json: output.json,
     };
-    let clock = SystemClock::new(cancel.clone());
+    let clock = SystemClock::new();
     let mut remarks = Vec::new();
     let mut result = match known_target(settings) {
         Ok(known_target) => {
@@ -40,6 +41,7 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
                 known_target,
                 pace: None,
                 clock_is_proven: false,
+                protected: &Protected::default(),
                 remember: &remember,
             };
             launch.run(&listeners, &clock, &cancel)?
@@ -97,7 +99,8 @@ fn tell(settings: &Settings, report: &RunReport, listeners: Listeners) -> u8 {
         listeners::print(&listeners::report_as_json(report));
     } else if !output.quiet || report.outcome != Outcome::Succeeded {
         let keeps_versions = settings.recipe.keep_versions_secs.is_some();
-        listeners::print(text::report(report, text::MadeBy::Sync { keeps_versions }).trim_end());
+        let by = text::MadeBy::Sync { keeps_versions };
+        listeners::print(text::report(report, by, &zone::shown()).trim_end());
     }
     if let (Some(file), Some(path)) = (listeners.report_file, &output.report)
         && let Err(error) = file.finish(report)

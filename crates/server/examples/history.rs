@@ -2,7 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement for a person")]
 
-use octo_core::{Cancel, Outcome, Timestamp};
+use octo_core::{Outcome, Timestamp};
 use octo_server::api::{Client, Http};
 use octo_server::job::JobSpec;
 use octo_server::launch::{Once, blank_report};
@@ -64,7 +64,7 @@ struct Opened(Service, Arc<Shared>);
 fn open(folder: &Path) -> Opened {
     let store = Store::open(&folder.join("db")).unwrap();
     let vault = Vault::open(folder, &store).unwrap();
-    let shared = Arc::new(Shared::new(store, vault, Arc::new(SystemClock::new(Cancel::new()))));
+    let shared = Arc::new(Shared::new(store, vault, Arc::new(SystemClock::new())));
     Opened(Service::new(shared.clone()), shared)
 }
 

@@ -3,6 +3,7 @@
 use crate::api::Tls;
 use crate::refusal::{Kind, Refusal};
 use crate::runner::Limits;
+use octo_disk::Protected;
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use std::path::{Path, PathBuf};
 pub const SOCKET: &str = "/run/octobackup/octobackup.sock";
 /// Where the API answers over TCP unless told otherwise.
 pub const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8734);
+/// What our own folders are called, as `/etc/octobackup` and `/run/octobackup`.
+const OUR_NAME: &str = "octobackup";
 /// A file that is larger was named by mistake.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -18,6 +21,9 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// The file that it was read from.
+    #[serde(skip)]
+    file: Option<PathBuf>,
     /// Database, key and logs; private to the service's user.
     #[serde(default = "data_dir")]
     pub data_dir: PathBuf,
@@ -170,7 +176,8 @@ impl Config {
             return Err(failed("it is larger than any settings".into()));
         }
         let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
-        Config::parse(&text).map_err(|refusal| failed(refusal.to_string()))
+        let config = Config::parse(&text).map_err(|refusal| failed(refusal.to_string()))?;
+        Ok(Config { file: Some(path.to_owned()), ..config })
     }
 
     /// Reads the text.
@@ -197,6 +204,26 @@ impl Config {
     /// The file with the link for the first administrator.
     pub fn setup_link(&self) -> PathBuf {
         self.data_dir.join("setup-link")
+    }
+
+    /// Adds what no job may touch: what the server was told, where it listens, and how it proves itself. A folder that has
+    /// our name is ours as a whole.
+    pub fn protect(&self, protected: &mut Protected) {
+        let socket = self.socket();
+        let files = [
+            ("the server's configuration", self.file.as_deref()),
+            ("the server's socket", Some(socket.as_path())),
+            ("the server's TLS certificate", self.http.certificate.as_deref()),
+            ("the server's TLS key", self.http.key.as_deref()),
+        ];
+        for (what, file) in files {
+            let Some(file) = file else { continue };
+            protected.file(what, file);
+            if let Some(folder) = file.parent().filter(|folder| folder.file_name().is_some_and(|name| name == OUR_NAME))
+            {
+                protected.folder(&format!("the folder of {what}"), folder);
+            }
+        }
     }
 
     /// Where the server listens.

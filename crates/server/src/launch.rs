@@ -5,7 +5,7 @@ use crate::recipe::{AgentAddress, Intent, MetadataKept, Origin, Recipe, share_ac
 use octo_agent::Hub;
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
 use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source, Timestamp};
-use octo_disk::{DiskOptions, DiskTarget, LocalSource, Modes, Patience};
+use octo_disk::{DiskOptions, DiskTarget, LocalSource, Modes, Patience, Protected};
 use octo_mirror::{Bandwidth, RunOptions, RunResult};
 use octo_smb::{Password, SmbSource};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,8 @@ pub struct Launch<'a> {
     pub pace: Option<Bandwidth>,
     /// The server has watched the clock for long and believes it.
     pub clock_is_proven: bool,
+    /// What neither source nor target may touch: a server's own data.
+    pub protected: &'a Protected,
     /// Called with the mirror's id as soon as it has one, so that even a first run that is killed leaves a path that is
     /// known. Not called by a dry run.
     pub remember: &'a (dyn Fn(&str) + Sync),
@@ -94,23 +96,38 @@ impl Launch<'_> {
 
     fn begin(self, cancel: &Cancel) -> Result<Begun, Error> {
         let Launch { recipe, target, once, .. } = self;
-        if let Some(local) = recipe.origin.local_path() {
-            let place = target.to_owned();
-            answered(&local.clone(), cancel, move || octo_disk::overlap(&local, &place))?;
+        let local = recipe.origin.local_path();
+        if let Some(local) = local.clone() {
+            let (name, place, protected) = (local.clone(), target.to_owned(), self.protected.clone());
+            answered(&name, cancel, move || {
+                octo_disk::overlap(&local, &place)?;
+                protected.check(&local)
+            })?;
         }
+        // Before anything is made there.
+        self.protected.check(target)?;
         octo_disk::marker_above(target)?;
         let mut options = run_options(recipe, target, once, self.known_target)?;
         options.bandwidth = self.pace.unwrap_or(options.bandwidth);
         options.clock_is_proven = self.clock_is_proven;
-        let source = match &recipe.origin {
-            Origin::Agent { address } => open_agent(self.hub, address, cancel)?,
+        let source = match (&recipe.origin, &local) {
+            (Origin::Agent { address }, _) => open_agent(self.hub, address, cancel)?,
+            (_, Some(local)) => {
+                let (path, protected) = (local.clone(), self.protected.clone());
+                Box::new(answered(local, cancel, move || {
+                    let source = LocalSource::open(&path)?;
+                    protected.check_source(&source).map(|()| source)
+                })?)
+            }
             _ => open_source(recipe, self.password, cancel)?,
         };
         // A mirror that was here before and is gone must not come into being again as an empty folder.
         let create = !once.dry_run && (options.known_target.is_none() || once.new_target);
         let modes = Modes { file: recipe.file_mode, folder: recipe.folder_mode };
-        let target = DiskTarget::open(target, DiskOptions { create, modes })?;
-        Ok(Begun { source, target, options })
+        let opened = DiskTarget::open(target, DiskOptions { create, modes })?;
+        // Somebody may have put another folder there meanwhile.
+        self.protected.check_target(&opened, target)?;
+        Ok(Begun { source, target: opened, options })
     }
 }
 

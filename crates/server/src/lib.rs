@@ -15,6 +15,7 @@
 //! - [`access`]: roles, passwords, secrets that prove who asks, and how often one may try. Never decides what a route needs.
 //! - [`report`]: what is told of a run, as data, text and HTML; pure.
 //! - [`api`]: REST over the service, and its client; the only asynchronous room.
+//! - [`health`]: whether the server can do its work, for whoever asks.
 //! - [`journal`]: what is told while it works, for the log. [`run_log`]: what is told of one run, kept as long as the run.
 //! - [`serve`]: puts it all together. [`setup`]: the way in for the first administrator. [`config`]: what must be known before the database is open.
 //!
@@ -30,6 +31,8 @@ pub mod clock;
 #[cfg(unix)]
 pub mod config;
 pub mod events;
+#[cfg(unix)]
+pub mod health;
 pub mod job;
 pub mod journal;
 pub mod launch;

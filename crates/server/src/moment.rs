@@ -27,6 +27,11 @@ impl Moment {
         self.timestamp().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
     }
 
+    /// `2026-08-04 23:00:05 CEST`, by the clocks of a zone.
+    pub fn local_secs(self, zone: &jiff::tz::TimeZone) -> String {
+        self.timestamp().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    }
+
     /// For calendars.
     pub fn timestamp(self) -> jiff::Timestamp {
         jiff::Timestamp::from_second(self.0.clamp(-SECS_MAX, SECS_MAX)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)

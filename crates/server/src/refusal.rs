@@ -106,8 +106,15 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// What is said when the database finds itself damaged.
+pub(crate) const DAMAGED: &str = "the database is damaged; octobackup self-check says where";
+
 impl From<rusqlite::Error> for Refusal {
     fn from(error: rusqlite::Error) -> Refusal {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        if matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)) {
+            return Refusal::new(Kind::Internal, DAMAGED);
+        }
         // Never what was asked: a statement's values may be somebody's data.
         let why = match error.sqlite_error_code() {
             Some(code) => format!("{code:?}"),

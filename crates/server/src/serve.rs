@@ -11,7 +11,7 @@ use crate::service::Service;
 use crate::setup;
 use crate::shared::Shared;
 use crate::store::{self, Store};
-use crate::vault::Vault;
+use crate::vault::{self, Vault};
 use octo_agent::Hub;
 use octo_core::Cancel;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -26,9 +26,12 @@ pub const READY: &str = "ready";
 pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn Journal>) -> Result<(), Refusal> {
     make_private(&config.data_dir)?;
     let _lease = lease(&config.data_dir)?;
+    keeps_its_database(&config.data_dir)?;
     let store = Store::open(&config.data_dir.join(store::FILE))?;
     let vault = Vault::open(&config.data_dir, &store)?;
-    let shared = Arc::new(Shared::new(store, vault, Arc::new(SystemClock::new(stop.clone()))));
+    let mut shared = Shared::new(store, vault, Arc::new(SystemClock::new()));
+    config.protect(&mut shared.protected);
+    let shared = Arc::new(shared);
     let heard = config.agents.map(|agents| Hub::open(&config.data_dir.join("agents"), agents.listen)).transpose()?;
     let heard = heard.map(|hub| shared.hub.get_or_init(|| hub).address());
     let runner = Runner::new(shared.clone(), config.limits);
@@ -61,6 +64,16 @@ pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn Journal>) -> Resul
     http.stop();
     journal.note(&Note::info("stopped", "octobackup has stopped"));
     Ok(())
+}
+
+/// A server that has lost its database must not start as a new one. Looked at before a database would be made.
+fn keeps_its_database(dir: &Path) -> Result<(), Refusal> {
+    let database = dir.join(store::FILE);
+    if std::fs::metadata(&database).is_ok_and(|meta| meta.len() > 0) {
+        return Ok(());
+    }
+    let traces = [vault::FILE, "agents", "logs"].map(|name| dir.join(name));
+    traces.iter().find(|path| path.exists()).map_or(Ok(()), |trace| Err(vault::lost_database(&database, trace)))
 }
 
 /// Everything in it is private: the database tells what there is to steal.

@@ -1,6 +1,7 @@
 //! What the rooms of one running server share.
 
 use crate::access::{Refusals, Throttle};
+use crate::health::Health;
 use crate::journal::{Journal, Note};
 use crate::live::Live;
 use crate::moment::Moment;
@@ -9,6 +10,7 @@ use crate::store::Store;
 use crate::vault::Vault;
 use octo_agent::Hub;
 use octo_core::Clock;
+use octo_disk::Protected;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -35,6 +37,10 @@ pub struct Shared {
     pub throttle: Throttle,
     /// What strangers were refused, for the audit log.
     pub refusals: Refusals,
+    /// Whether the server can do its work.
+    pub health: Health,
+    /// The server's own data, which no job may touch.
+    pub protected: Protected,
     runner: Bell,
     postman: Bell,
 }
@@ -60,7 +66,12 @@ impl Bell {
 impl Shared {
     /// Everything that a server has.
     pub fn new(store: Store, vault: Vault, clock: Arc<dyn Clock>) -> Shared {
+        let mut protected = Protected::default();
+        protected.folder("the server's data directory", store.folder());
+        protected.file("the server's key", vault.file());
         Shared {
+            protected,
+            health: Health::default(),
             store,
             vault,
             clock,

@@ -18,6 +18,10 @@ const NONCE_BYTES: usize = 24;
 /// Where systemd puts what `LoadCredential=octobackup-key:...` names.
 const SYSTEMD_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
 const SYSTEMD_NAME: &str = "octobackup-key";
+/// What the key is called.
+pub const FILE: &str = "key";
+/// What it is called before the database has its proof.
+const NEW_KEY: &str = "key.new";
 /// The database's setting that shows whether a key is the right one.
 const PROOF: &str = "key-proof";
 
@@ -25,6 +29,8 @@ const PROOF: &str = "key-proof";
 pub struct Vault {
     cipher: XChaCha20Poly1305,
     file: PathBuf,
+    /// What only the right key opens, as the database has it.
+    proof: Vec<u8>,
 }
 
 impl Vault {
@@ -32,24 +38,52 @@ impl Vault {
     pub fn open(data_dir: &Path, store: &Store) -> Result<Vault, Refusal> {
         let proof = store.read(|db| settings::get(db, PROOF))?;
         let handed_in = std::env::var_os(SYSTEMD_VARIABLE).map(|dir| PathBuf::from(dir).join(SYSTEMD_NAME));
-        let path = handed_in.filter(|path| path.exists()).unwrap_or_else(|| data_dir.join("key"));
-        let key = match read_key(&path)? {
-            Some(key) => key,
-            None if proof.is_none() => make_key(&path)?,
-            None => {
-                return Err(broken(&path, "it is missing; the stored secrets cannot be read without it. Put it back"));
+        let path = handed_in.filter(|path| path.exists()).unwrap_or_else(|| data_dir.join(FILE));
+        let new = data_dir.join(NEW_KEY);
+        if let Some(proof) = proof {
+            let proof = from_hex(&proof).unwrap_or_default();
+            // The server died between the proof and the key's name.
+            if read_key(&path)?.is_none() && read_key(&new)?.is_some_and(|key| opens(&key, &proof)) {
+                put_in_place(&new, &path)?;
             }
-        };
-        let vault = Vault { cipher: XChaCha20Poly1305::new(&Key::from(*key)), file: path.clone() };
-        match proof.as_deref().map(from_hex) {
-            None => {
-                let sealed = vault.seal(PROOF, PROOF)?;
-                store.change(|db| settings::put(db, PROOF, &to_hex(&sealed)))?;
+            let missing = || broken(&path, "it is missing; the stored secrets cannot be read without it. Put it back");
+            let key = read_key(&path)?.ok_or_else(missing)?;
+            if !opens(&key, &proof) {
+                return Err(broken(&path, "it is not the key that the database was made with"));
             }
-            Some(sealed) if sealed.as_deref().is_some_and(|sealed| vault.unseal(PROOF, sealed).is_ok()) => {}
-            Some(_) => return Err(broken(&path, "it is not the key that the database was made with")),
+            return Ok(Vault { cipher: XChaCha20Poly1305::new(&Key::from(*key)), file: path, proof });
         }
-        Ok(vault)
+        let handed_in = read_key(&path)?.filter(|_| path.parent() != Some(data_dir));
+        if let (None, Some(trace)) = (&handed_in, read_key(&path)?.map(|_| &path)) {
+            return Err(lost_database(store.path(), trace));
+        }
+        let is_handed_in = handed_in.is_some();
+        let key = handed_in.map_or_else(|| make_key(&new), Ok)?;
+        let vault = Vault { cipher: XChaCha20Poly1305::new(&Key::from(*key)), file: path.clone(), proof: Vec::new() };
+        let proof = vault.seal(PROOF, PROOF)?;
+        // The proof first: a key without a database then always is one that has lost its database.
+        store.change(|db| settings::put(db, PROOF, &to_hex(&proof)))?;
+        if !is_handed_in {
+            put_in_place(&new, &path)?;
+        }
+        Ok(Vault { proof, ..vault })
+    }
+
+    /// Whether the key is still where the next start looks for it.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let path = &self.file;
+        let missing = || {
+            broken(
+                path,
+                "it is missing; the next start fails without it. Put it back, from a copy of the server's data",
+            )
+        };
+        let key = read_key(path)?.ok_or_else(missing)?;
+        if opens(&key, &self.proof) {
+            Ok(())
+        } else {
+            Err(broken(path, "it was replaced by another one. Put the right one back"))
+        }
     }
 
     /// Where the key is.
@@ -99,19 +133,41 @@ fn read_key(path: &Path) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>, Refusal> 
     }
 }
 
-/// The key is on the disk before anything is sealed with it.
-fn make_key(path: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, Refusal> {
-    let failed = |e: std::io::Error| broken(path, &format!("it cannot be made: {e}"));
+/// Whether this key opens the proof.
+fn opens(key: &[u8; KEY_BYTES], proof: &[u8]) -> bool {
+    let vault = Vault { cipher: XChaCha20Poly1305::new(&Key::from(*key)), file: PathBuf::new(), proof: Vec::new() };
+    vault.unseal(PROOF, proof).is_ok()
+}
+
+/// What remains of a server whose database is gone: starting would make a new server of it, without jobs.
+pub fn lost_database(database: &Path, trace: &Path) -> Refusal {
+    let (database, trace) = (database.display(), trace.display());
+    let detail = format!(
+        "the database {database} is missing or empty, but {trace} of a server is there. Put the database back from a copy made by \
+         octobackup backup (docs: disaster recovery); to begin anew without jobs and history, move {trace} away"
+    );
+    Refusal::new(Kind::Internal, detail)
+}
+
+/// The key is on the disk before anything is sealed with it; it has its name only after its proof is in the database.
+fn make_key(new: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, Refusal> {
+    let failed = |e: std::io::Error| broken(new, &format!("it cannot be made: {e}"));
     let mut key = Zeroizing::new([0; KEY_BYTES]);
-    getrandom::fill(&mut *key).map_err(|e| broken(path, &format!("no random numbers: {e}")))?;
-    let new = path.with_extension("new");
+    getrandom::fill(&mut *key).map_err(|e| broken(new, &format!("no random numbers: {e}")))?;
     let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(failed)?;
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(new).map_err(failed)?;
     file.write_all(&*key).and_then(|()| file.sync_all()).map_err(failed)?;
-    std::fs::rename(&new, path).map_err(failed)?;
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    sync_folder_of(new).map_err(failed)?;
     Ok(key)
+}
+
+fn put_in_place(new: &Path, path: &Path) -> Result<(), Refusal> {
+    let placed = std::fs::rename(new, path).and_then(|()| sync_folder_of(path));
+    placed.map_err(|e| broken(path, &format!("it cannot be made: {e}")))
+}
+
+fn sync_folder_of(file: &Path) -> std::io::Result<()> {
+    std::fs::File::open(file.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
 fn to_hex(bytes: &[u8]) -> String {

@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, StatxAttributes, StatxFlags, fstatvfs, s
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::linux::fs::MetadataExt;
 use std::path::Path;
 
@@ -127,6 +127,24 @@ pub(crate) fn is_mount_point(path: &Path) -> bool {
     let Ok(handle) = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) else { return false };
     statx(handle, c"", AtFlags::EMPTY_PATH, StatxFlags::empty())
         .is_ok_and(|stat| stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// The identity of an open folder, and of each one above it up to the top, by way of `..` and not of any path.
+pub(crate) fn lineage(folder: BorrowedFd<'_>) -> Result<Vec<(u64, u64)>, Errno> {
+    let mut found: Vec<(u64, u64)> = Vec::new();
+    let mut above: Option<OwnedFd> = None;
+    loop {
+        let at = above.as_ref().map_or(folder, AsFd::as_fd);
+        let stat = rustix::fs::fstat(at)?;
+        let identity = (stat.st_dev, stat.st_ino);
+        // Above the top is the top.
+        if found.last() == Some(&identity) {
+            return Ok(found);
+        }
+        found.push(identity);
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        above = Some(rustix::fs::openat(at, c"..", flags, Mode::empty())?);
+    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,11 @@ impl Reading {
         filesystem::has_stable_ids(&self.filesystem)
     }
 
+    /// What the kernel calls the open folder and each one above it.
+    pub(crate) fn lineage(&self) -> Result<Vec<(u64, u64)>, Errno> {
+        self.root.handle().and_then(filesystem::lineage)
+    }
+
     /// The filesystem's identity as text.
     pub(crate) fn volume_identity(&self) -> String {
         filesystem::identity(&self.filesystem, self.volume, self.device)

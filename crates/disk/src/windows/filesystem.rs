@@ -62,7 +62,7 @@ pub(crate) fn is_mount_point(path: &Path) -> bool {
 pub(crate) fn folder_identity(path: &Path) -> std::io::Result<(u64, u64)> {
     let ask = || {
         let root = Root::open_at(path)?;
-        Ok((number(root.handle()?)?, stat::of_handle(root.handle()?)?.id))
+        identity_of(root.handle()?)
     };
     ask().map_err(|fault: Fault| std::io::Error::from_raw_os_error(fault.0.cast_signed()))
 }
@@ -70,4 +70,13 @@ pub(crate) fn folder_identity(path: &Path) -> std::io::Result<(u64, u64)> {
 /// Whether this entry of the root is the filesystem's own. What Windows keeps for itself is excluded by default, on both sides.
 pub(crate) fn keeps_for_itself(_: &crate::windows::root::Root, _: &octo_core::Name) -> bool {
     false
+}
+
+fn identity_of(folder: &Handle) -> Result<(u64, u64), Fault> {
+    Ok((number(folder)?, stat::of_handle(folder)?.id))
+}
+
+/// The identity of an open folder. Windows knows no way from a handle to the folder above: those are judged by their path.
+pub(crate) fn lineage(folder: &Handle) -> Result<Vec<(u64, u64)>, Fault> {
+    Ok(vec![identity_of(folder)?])
 }

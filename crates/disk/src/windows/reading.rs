@@ -52,6 +52,11 @@ impl Reading {
         filesystem::has_stable_ids(&self.filesystem)
     }
 
+    /// What the kernel calls the open folder and each one above it.
+    pub(crate) fn lineage(&self) -> Result<Vec<(u64, u64)>, Fault> {
+        self.root.handle().and_then(filesystem::lineage)
+    }
+
     /// The volume's identity as text.
     pub(crate) fn volume_identity(&self) -> String {
         format!("{:08x}", self.volume)

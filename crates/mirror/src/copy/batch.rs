@@ -85,7 +85,7 @@ impl<'b, 'a> Batch<'b, 'a> {
             return Ok(());
         }
         let would_be_lost = |file: &State| matches!(file, State::Copying(_, stage) if !stage.is_resumable());
-        if context.fatal().is_some() || !self.copier.has_grace() || !self.files.iter().any(would_be_lost) {
+        if self.copier.reads_no_more() || !self.files.iter().any(would_be_lost) {
             return Err(Stop::Everything);
         }
         if self.files.get(file).is_some_and(would_be_lost) { Ok(()) } else { Err(Stop::ThisFile) }
@@ -208,7 +208,7 @@ impl FetchSink for Batch<'_, '_> {
         }
         copier.context.count(|c| c.copied_bytes += bytes.len() as u64);
         copier.context.progress(Some(&self.tasks[file].place));
-        copier.throttle.take(bytes.len() as u64, copier.context.clock, || copier.context.is_over());
+        copier.throttle.take(bytes.len() as u64, copier.context.clock, || copier.reads_no_more());
         Ok(())
     }
 

@@ -126,10 +126,14 @@ impl<'a> Copier<'a> {
         }
     }
 
-    /// Whether what is under way may still come to its end, now that the run is to stop.
-    fn has_grace(&self) -> bool {
+    /// Whether not even what is under way may come to its end: the run failed, or has been stopping for long enough.
+    fn reads_no_more(&self) -> bool {
+        if !self.context.is_over() {
+            return false;
+        }
         let now = self.context.clock.monotonic();
-        now.saturating_sub(*self.stops_since.get_or_init(|| now)) < GRACE
+        let has_grace = now.saturating_sub(*self.stops_since.get_or_init(|| now)) < GRACE;
+        self.context.fatal().is_some() || !has_grace
     }
 
     /// Takes space for a file that is open, and lays it out. What it needs is what it will take on the disk.

@@ -36,7 +36,8 @@ impl Throttle {
         Throttle { bandwidth, account: Mutex::default() }
     }
 
-    /// Waits until so many bytes may have come, the limit is another one, or the run is over.
+    /// Waits until so many bytes may have come, the limit is another one, or no more will come at all. A run that is to
+    /// stop keeps to its limit as long as it reads.
     pub fn take(&self, bytes: u64, clock: &dyn Clock, is_over: impl Fn() -> bool) {
         if !self.bandwidth.is_limited() {
             return;

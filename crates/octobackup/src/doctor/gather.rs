@@ -7,7 +7,7 @@ use crate::doctor::walk::{self, Walked, Wish};
 use crate::known::Known;
 use crate::password;
 use crate::settings;
-use octo_core::{Cancel, Clock, Code, Error, Listed, RelPath, Target};
+use octo_core::{Clock, Code, Error, Listed, RelPath, Target};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_server::SystemClock;
 use octo_server::recipe::share_access;
@@ -24,7 +24,7 @@ pub fn gather(args: &DoctorArgs) -> Result<Facts, Error> {
     let recipe = settings::recipe(&args.source, &args.account)?;
     let target = args.target.as_deref().map(settings::target).transpose()?;
     let secret = password::ask_for(&recipe, &settings::password(&args.account))?;
-    let clock = SystemClock::new(Cancel::new());
+    let clock = SystemClock::new();
     let place = target.as_deref().map(|path| place(path, &recipe.origin));
     let abilities = place.as_ref().and_then(|place| place.as_ref().ok()).map(|place| &place.abilities);
     let (names, times) = (abilities.map(|abilities| abilities.names.clone()), abilities.map(|it| it.times));

@@ -20,7 +20,7 @@ pub fn user(command: &UserCommand) -> Ended {
         UserCommand::List(server) => show(server, &every(&client(server)?, "/users")?, |answer| {
             let cells =
                 rows(answer).iter().map(|row| vec![text(&row["name"]), text(&row["role"]), time(&row["changed_at"])]);
-            table(&["USER", "ROLE", "SET"], &cells.collect::<Vec<_>>());
+            table(&["USER", "ROLE", "@SET"], &cells.collect::<Vec<_>>());
         }),
         UserCommand::Role(args) => {
             client(&args.server)?.put(&user_path(&args.name), &json!({"role": args.role}))?;
@@ -70,7 +70,7 @@ pub fn token(command: &TokenCommand) -> Ended {
             let cells = rows(answer).iter().map(|row| {
                 vec![text(&row["name"]), text(&row["role"]), time(&row["expires_at"]), text(&row["made_by"])]
             });
-            table(&["TOKEN", "ROLE", "WORKS UNTIL", "MADE BY"], &cells.collect::<Vec<_>>());
+            table(&["TOKEN", "ROLE", "@WORKS UNTIL", "MADE BY"], &cells.collect::<Vec<_>>());
         }),
         TokenCommand::Remove(args) => {
             client(&args.server)?.delete(&format!("/tokens/{}", escaped(&args.name)))?;

@@ -91,6 +91,6 @@ pub fn audit(args: &AuditArgs) -> Ended {
             let cell = |name: &str| text(&entry[name]);
             vec![time(&entry["at"]), cell("who"), cell("what"), cell("about"), cell("detail")]
         });
-        table(&["WHEN", "WHO", "WHAT", "ABOUT", "TO"], &cells.collect::<Vec<_>>());
+        table(&["@WHEN", "WHO", "WHAT", "ABOUT", "TO"], &cells.collect::<Vec<_>>());
     })
 }

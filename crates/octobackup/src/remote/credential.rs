@@ -25,7 +25,7 @@ pub fn credential(command: &CredentialCommand) -> Ended {
                 let cells = rows(answer).iter().map(|row| {
                     vec![text(&row["name"]), text(&row["account"]), time(&row["changed_at"]), used_for(row)]
                 });
-                table(&["NAME", "ACCOUNT", "SET", "USED FOR"], &cells.collect::<Vec<_>>());
+                table(&["NAME", "ACCOUNT", "@SET", "USED FOR"], &cells.collect::<Vec<_>>());
             })
         }
         CredentialCommand::Test(args) => {

@@ -45,7 +45,7 @@ fn list(hosts: &Value) {
     let cells = rows(hosts).iter().map(|host| {
         vec![text(&host["name"]), connection(host), text(&host["version"]), time(&host["last_seen"]), skew(host)]
     });
-    table(&["HOST", "STATE", "AGENT", "LAST SEEN", "CLOCK"], &cells.collect::<Vec<_>>());
+    table(&["HOST", "STATE", "AGENT", "@LAST SEEN", "CLOCK"], &cells.collect::<Vec<_>>());
 }
 
 /// How wrong its clock is, if that is worth a word.

@@ -194,19 +194,28 @@ fn typed(name: &str, value: &str) -> Result<Value, Refusal> {
 fn list(jobs: &Value) {
     let cells = rows(jobs).iter().map(|job| {
         let last = &job["last_run"];
-        let outcome = if last["state"] == "finished" { text(&last["outcome"]) } else { text(&last["state"]) };
         let next = if job["spec"]["paused"] == true { "paused".to_owned() } else { time(&job["next_slot"]) };
         let spec = &job["spec"];
         vec![
             text(&spec["name"]),
             text(&spec["schedule"]),
-            outcome,
+            standing(job),
             time(&last["started_at"]),
             next,
             text(&spec["source"]),
         ]
     });
-    table(&["JOB", "SCHEDULE", "LAST RUN", "STARTED", "NEXT", "SOURCE"], &cells.collect::<Vec<_>>());
+    table(&["JOB", "SCHEDULE", "LAST RUN", "@STARTED", "@NEXT", "SOURCE"], &cells.collect::<Vec<_>>());
+}
+
+/// How the last run ended, and what goes on now. Dry runs do not count.
+fn standing(job: &Value) -> String {
+    let (last, current) = (text(&job["last_run"]["outcome"]), &job["current_run"]);
+    let now = match text(&current["state"]) {
+        state if state.is_empty() || current["once"]["dry_run"] == true => String::new(),
+        state => format!("{state} (run {})", text(&current["id"])),
+    };
+    [last, now].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn details(job: &Value) {
@@ -218,7 +227,7 @@ fn details(job: &Value) {
         ("Credential", text(&spec["credential"])),
         ("Schedule", text(&spec["schedule"])),
         ("Next", if spec["paused"] == true { "paused".to_owned() } else { time(&job["next_slot"]) }),
-        ("Last run", text(&job["last_run"]["outcome"])),
+        ("Last run", standing(job)),
         ("Dismissed", text(&job["dismissed_plan"])),
         ("Revision", text(&job["revision"])),
     ] {
@@ -240,7 +249,7 @@ fn slots(slots: &Value) {
     let cells = rows(slots)
         .iter()
         .map(|slot| vec![time(&slot["due_at"]), text(&slot["fate"]), text(&slot["run"]), text(&slot["why"])]);
-    table(&["DUE", "FATE", "RUN", "WHY"], &cells.collect::<Vec<_>>());
+    table(&["@DUE", "FATE", "RUN", "WHY"], &cells.collect::<Vec<_>>());
 }
 
 /// The next slots of all jobs.
@@ -255,6 +264,6 @@ pub fn schedule(args: &ScheduleArgs) -> Ended {
             let (expected, end) = (expected.unwrap_or_default(), end.unwrap_or_default());
             vec![time(&slot["due_at"]), text(&slot["job"]), expected, end, paused.to_owned()]
         });
-        table(&["DUE", "JOB", "USUALLY TAKES", "THEN ENDS", ""], &cells.collect::<Vec<_>>());
+        table(&["@DUE", "JOB", "USUALLY TAKES", "@THEN ENDS", ""], &cells.collect::<Vec<_>>());
     })
 }

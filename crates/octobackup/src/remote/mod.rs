@@ -16,10 +16,10 @@ mod table;
 use crate::exit;
 use crate::listeners::print;
 use args::{ServerArgs, ServerCommand as Command};
-use octo_server::Refusal;
 use octo_server::api::{Client, escaped};
 use octo_server::refusal::Kind;
 use octo_server::service::PAGE_MAX;
+use octo_server::{Moment, Refusal};
 use serde_json::Value;
 
 /// What a command ends with.
@@ -87,8 +87,9 @@ fn every(client: &Client, path: &str) -> Result<Value, Refusal> {
     }
 }
 
-/// A zone as it was typed.
-fn zone_named(name: &str) -> Result<octo_server::schedule::TimeZone, Refusal> {
+/// A zone as it was typed; the one that everything is shown in where nothing was.
+fn zone_named(name: Option<&str>) -> Result<octo_server::schedule::TimeZone, Refusal> {
+    let Some(name) = name else { return Ok(crate::zone::shown()) };
     octo_server::schedule::zone(name).map_err(|why| Refusal::field("--time-zone", format!("{name:?}: {why}")))
 }
 
@@ -123,11 +124,14 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// `2026-08-04 21:00 UTC`.
+/// A moment of an answer, as `2026-08-04 23:00 CEST`.
 fn time(value: &Value) -> String {
-    let text = text(value);
-    match (text.get(..10), text.get(11..16)) {
-        (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
-        _ => text,
-    }
+    let moment: Option<Moment> = serde_json::from_value(value.clone()).ok();
+    moment.map_or_else(|| text(value), |moment| moment.local(&crate::zone::shown()))
+}
+
+/// The same to the second.
+fn time_secs(value: &Value) -> String {
+    let moment: Option<Moment> = serde_json::from_value(value.clone()).ok();
+    moment.map_or_else(|| text(value), |moment| moment.local_secs(&crate::zone::shown()))
 }

@@ -142,7 +142,7 @@ fn outbox(args: &OutboxArgs) -> Ended {
 
 /// All jobs on one page.
 pub fn digest(args: &DigestArgs) -> Ended {
-    let zone = super::zone_named(&args.time_zone)?;
+    let zone = super::zone_named(args.time_zone.as_deref())?;
     let answer = client(&args.server)?.get(&format!("/digest?hours={}", args.hours))?;
     let digest: Digest = serde_json::from_value(answer.clone()).map_err(Refusal::from)?;
     let is_well = digest.bad() == 0;

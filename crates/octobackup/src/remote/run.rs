@@ -2,15 +2,15 @@
 
 use super::args::{LogArgs, ReportArgs, RunArgs, RunIdArgs, RunsArgs};
 use super::table::table;
-use super::{Ended, client, rows, show, text, time, zone_named};
+use super::{Ended, client, rows, show, text, time, time_secs, zone_named};
 use crate::exit;
-use crate::listeners::{print, report_as_json};
+use crate::listeners::print;
 use crate::progress::Progress;
 use octo_server::api::{Client, escaped};
 use octo_server::refusal::Kind;
 use octo_server::report::{Told, html, news};
 use octo_server::service::PAGE_MAX;
-use octo_server::{Once, Refusal, units};
+use octo_server::{Once, Refusal, events, units};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub fn run(args: &RunArgs) -> Ended {
         return show(&args.server, &started, |run| print(&format!("run {} waits to begin", text(&run["id"]))));
     }
     follow(&client, &started, args.server.json)?;
-    tell(&client, &id.to_string(), if args.server.json { Form::Json } else { Form::Text }, "UTC")
+    tell(&client, &id.to_string(), if args.server.json { Form::Json } else { Form::Text }, None)
 }
 
 /// Shows a run as it happens, up to its end. Ctrl-C ends the showing only, and says so.
@@ -90,7 +90,7 @@ pub fn report(args: &ReportArgs) -> Ended {
         (_, true) => Form::Json,
         _ => Form::Text,
     };
-    tell(&client(&args.server)?, &args.run.to_string(), form, &args.time_zone)
+    tell(&client(&args.server)?, &args.run.to_string(), form, args.time_zone.as_deref())
 }
 
 /// How a report is shown.
@@ -101,15 +101,21 @@ enum Form {
     Html,
 }
 
-fn tell(client: &Client, id: &str, form: Form, zone: &str) -> Ended {
+fn tell(client: &Client, id: &str, form: Form, zone: Option<&str>) -> Ended {
     let zone = zone_named(zone)?;
     let told = client.get(&format!("/runs/{id}/told"))?;
     let told: Told = serde_json::from_value(told).map_err(Refusal::from)?;
     match form {
-        Form::Json => print(&report_as_json(&told.report)),
+        // Scripts see the run's number too.
+        Form::Json => {
+            let mut report = events::tagged("report", serde_json::to_value(&told.report));
+            report["run"] = told.run.id.into();
+            print(&report.to_string());
+        }
         Form::Html => print(html::page(&told, &zone).trim_end()),
         Form::Text => {
-            let text = format!("{}{}", crate::text::report(&told.report, crate::text::MadeBy::Job), news(&told, &zone));
+            let by = crate::text::MadeBy::Job { run: told.run.id };
+            let text = format!("{}{}", crate::text::report(&told.report, by, &zone), news(&told, &zone));
             print(text.trim_end());
         }
     }
@@ -150,7 +156,7 @@ pub fn runs(args: &RunsArgs) -> Ended {
             vec![
                 text(&run["id"]),
                 text(&run["job"]),
-                text(if is_finished { &run["outcome"] } else { &run["state"] }),
+                format!("{}{}", text(if is_finished { &run["outcome"] } else { &run["state"] }), dry(run)),
                 time(if run["started_at"].is_null() { &run["not_before"] } else { &run["started_at"] }),
                 if is_finished { units::duration(number(&run["duration_ms"])) } else { String::new() },
                 files,
@@ -159,9 +165,14 @@ pub fn runs(args: &RunsArgs) -> Ended {
                 text(&run["reason"]),
             ]
         });
-        let headings = ["RUN", "JOB", "OUTCOME", "STARTED", "TOOK", "FILES", "COPIED", "PROBLEMS", "WHY"];
+        let headings = ["RUN", "JOB", "OUTCOME", "@STARTED", "TOOK", "FILES", "COPIED", "PROBLEMS", "WHY"];
         table(&headings, &cells.collect::<Vec<_>>());
     })
+}
+
+/// Dry runs are told from others.
+fn dry(run: &Value) -> &'static str {
+    if run["once"]["dry_run"] == true { " (dry run)" } else { "" }
 }
 
 /// What a run told, up to now or up to its end.
@@ -178,7 +189,7 @@ pub fn log(args: &LogArgs) -> Ended {
         let lines = rows(&part["lines"]);
         for line in lines {
             let level = if line["level"] == "info" { String::new() } else { format!("{}: ", text(&line["level"])) };
-            let plain = || format!("{}  {level}{}", text(&line["at"]), text(&line["text"]));
+            let plain = || format!("{}  {level}{}", time_secs(&line["at"]), text(&line["text"]));
             aside(&if args.server.json { line.to_string() } else { plain() });
         }
         after = part["next"].as_u64().unwrap_or(after);

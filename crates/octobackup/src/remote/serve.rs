@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub fn serve(args: &ServeArgs) -> Ended {
     let config = Config::read(&args.config)?;
     let stop = stop::on_signals()?;
-    let clock = SystemClock::new(stop.clone());
+    let clock = SystemClock::new();
     let log = Log { form: config.log, is_for_journald: is_for_journald(), clock };
     serve::serve(&config, &stop, Arc::new(log))?;
     Ok(exit::COMPLETE)

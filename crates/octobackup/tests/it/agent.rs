@@ -158,7 +158,7 @@ fn a_token_works_once_and_what_is_not_allowed_is_not_read() {
 fn a_server_that_does_not_listen_says_what_to_write_where() {
     let world = World::with_files();
     let server = Server::start_with(&world, "", &[]);
-    server.ask(&["host", "add", HOST]).ends(3).says("[agents]");
+    server.ask(&["host", "add", HOST]).ends(6).says("[agents]");
     add(&server, &source(&world.src()), &[]);
     server.ask(&["run", "demo"]).ends(2).says("[agents]");
     world.sync_from(source(&world.src()).as_ref(), &[]).ends(2).says("octobackup job add");

@@ -116,7 +116,7 @@ fn a_copy_is_private_whole_and_never_written_over_anything() {
     back_up(&world.path("nowhere/copy")).ends(2).says("No such file");
     // What a copy that was cut off left behind has no name that anybody would use.
     fs::create_dir(world.path("next.unfinished")).unwrap();
-    back_up(&world.path("next")).ends(3).says("remove it");
+    back_up(&world.path("next")).ends(6).says("remove it");
     assert!(!world.path("next").exists());
     server.ask(&["audit"]).ends(0).says("server.backup");
 }
@@ -129,7 +129,15 @@ fn a_self_check_finds_what_is_missing() {
     server.ask(&["run", "demo"]).ends(0);
     server.ask(&["self-check"]).ends(1).says("octobackup backup FOLDER");
     server.ask(&["backup", &world.path("copy").display().to_string()]).ends(0);
-    let all = ["database", "disk of the data directory", "copy of the server's own data", "mirror of demo"];
+    let all = [
+        "database",
+        "key",
+        "data directory",
+        "clock",
+        "disk of the data directory",
+        "copy of the server's own data",
+        "mirror of demo",
+    ];
     assert_eq!(findings(&server, 0), all.map(|about| (about.to_owned(), true)));
     fs::rename(world.dst(), world.path("unmounted")).unwrap();
     server.ask(&["self-check"]).ends(1).says("LOOK").says("is its disk mounted?");

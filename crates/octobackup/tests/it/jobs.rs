@@ -97,7 +97,7 @@ fn apply_tells_what_changes_and_removes_only_when_told() {
     assert_eq!(names(&server), ["demo"]);
     // A new job may take over what a removed one had.
     fs::write(&file, job.replace("demo", "third")).unwrap();
-    apply(&[]).ends(2).says("contain each other");
+    apply(&[]).ends(2).says("overlaps with");
     apply(&["--remove"]).ends(0).says("- job demo").says("+ job third");
     assert_eq!(names(&server), ["third"]);
 }

@@ -27,6 +27,7 @@ mod run_log;
 mod secrets;
 mod server;
 mod share;
+mod shown;
 mod stop;
 mod tampered;
 mod unmounted;

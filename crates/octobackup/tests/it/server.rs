@@ -146,6 +146,7 @@ fn a_job_is_added_run_and_found_in_the_history() {
     let job = server.json(&["job", "show", "demo"]);
     assert!(job["target_id"].is_string() && job["next_slot"].is_string());
     assert_eq!(server.ask(&["schedule", "--count", "1"]).ends(0).says("demo").stdout.matches(" UTC").count(), 2);
+    server.ask(&["schedule"]).ends(0).says("DUE (UTC)");
     server.ask(&["job", "list"]).ends(0).says("succeeded");
 }
 
@@ -249,7 +250,7 @@ fn bad_input_names_the_field_and_changes_nothing() {
     add(&server, &[]).ends(0);
     add(&server, &[]).ends(6).says("already");
     let inside = format!("{dst}/inside");
-    server.ask(&["job", "add", "y", &src, &inside]).ends(2).says("target of demo");
+    server.ask(&["job", "add", "y", &src, &inside]).ends(2).says("target of job demo");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn placed_and_under_way(world: &World) -> (usize, usize) {
 fn what_is_under_way_from_a_share_comes_to_its_end_and_nothing_is_left_behind() {
     let (samba, world) = (crate::share::samba(), World::new());
     for n in 0..12_u8 {
-        fs::write(samba.share_path("data").join(format!("f{n:02}")), vec![n; 8 * FILE_BYTES]).unwrap();
+        fs::write(samba.share_path("data").join(format!("f{n:02}")), vec![n; 3 * FILE_BYTES]).unwrap();
     }
     let password = world.path("pw");
     fs::write(&password, "pw-backupop").unwrap();
@@ -86,6 +86,27 @@ fn a_bandwidth_limit_does_not_delay_the_end() {
     let begun = std::time::Instant::now();
     assert_eq!(run.end().0, 130);
     assert!(begun.elapsed() < std::time::Duration::from_secs(30), "it took {:?}", begun.elapsed());
+}
+
+#[test]
+fn a_cancelled_run_keeps_to_its_limit_and_ends_soon() {
+    const LIMIT: u64 = 2 << 20;
+    let world = World::new();
+    // Not large enough to be resumed: it may come to its end, if that is soon.
+    fs::write(world.src().join("f"), vec![7; 60 << 20]).unwrap();
+    let run = world.sync_until(&["--bandwidth", "2MiB"], "\"phase\":\"copy\"");
+    let begun = std::time::Instant::now();
+    while placed_and_under_way(&world).1 == 0 {
+        assert!(begun.elapsed() < crate::server::PATIENCE);
+    }
+    run.signal(Signal::TERM);
+    let (code, report) = run.end();
+    assert_eq!((code, &report["outcome"]), (130, &"cancelled".into()));
+    let (bytes, millis) = (report["counts"]["copied_bytes"].as_u64().unwrap(), report["duration_ms"].as_u64().unwrap());
+    // Each thread may bring one piece more.
+    let allowed = LIMIT * millis / 1000 + (4 << 20);
+    assert!(bytes > 0 && bytes <= allowed, "{bytes} bytes in {millis} ms");
+    assert!(bytes < 60 << 20, "it ran to the end of the file");
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl World {
     pub fn program(&self, args: &[&OsStr]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_octobackup"));
         command.args(args).env("OCTOBACKUP_TEST_HOME", self.path("home")).env_remove("OCTOBACKUP_PASSWORD");
-        command.env_remove("HOME").env_remove("XDG_STATE_HOME");
+        command.env_remove("HOME").env_remove("XDG_STATE_HOME").env("TZ", "UTC");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -105,6 +105,12 @@ impl JobSpec {
         Ok(path.to_owned())
     }
 
+    /// The source, if it is a folder of this machine.
+    pub fn local_source(&self) -> Option<PathBuf> {
+        let is_elsewhere = crate::recipe::is_address(&self.source) || is_agent_address(&self.source);
+        Some(PathBuf::from(&self.source)).filter(|path| !is_elsewhere && path.is_absolute())
+    }
+
     /// What a run is made from. `holds` is the whole policy.
     pub fn recipe(&self, holds: &Policy, account: Option<&Account>) -> Result<Recipe, Refusal> {
         let origin = self.origin(account)?;

@@ -6,7 +6,7 @@
 use crate::recipe::{CompareBy, EncryptWhen, Intent, LogonBy, MetadataKept, MinDialect, Rule, filter};
 use crate::refusal::Refusal;
 use crate::report::digest::MaxAge;
-use crate::schedule::{CatchUp, Hours, Overlap, Window, zone};
+use crate::schedule::{CatchUp, Hours, Overlap, Window, machine_zone, zone};
 use crate::units::{self, UNLIMITED};
 use octo_core::FilterBuilder;
 use octo_mirror::Bandwidth;
@@ -145,7 +145,7 @@ impl Policy {
             encrypt: Some(EncryptWhen::default()),
             min_dialect: Some(MinDialect::default()),
             logon: Some(LogonBy::default()),
-            time_zone: Some("UTC".into()),
+            time_zone: Some(machine_zone().into()),
             catch_up: Some(CatchUp::default()),
             overlap: Some(Overlap::default()),
             blackouts: Some(Vec::new()),
@@ -218,7 +218,7 @@ impl Policy {
 
     /// The zone of the schedule.
     pub fn zone(&self) -> Result<jiff::tz::TimeZone, Refusal> {
-        parsed("time_zone", self.time_zone.as_deref().unwrap_or("UTC"), zone)
+        parsed("time_zone", self.time_zone.as_deref().unwrap_or(machine_zone()), zone)
     }
 
     /// When no run may start.

@@ -224,7 +224,7 @@ impl Postman {
             Message::Test => json!({"event": "test"}),
             Message::Run(run) => {
                 let told = self.service.told(*run).map_err(gone)?;
-                json!({"event": "run", "job": told.run.job, "outcome": told.run.outcome, "report": told})
+                json!({"event": "run", "run": told.run.id, "job": told.run.job, "outcome": told.run.outcome, "report": told})
             }
             Message::Digest { since, until } => {
                 json!({"event": "digest", "digest": self.service.digest(*since, *until)?})

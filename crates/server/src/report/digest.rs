@@ -35,7 +35,7 @@ pub struct DigestJob {
     pub light: Light,
     /// In a sentence, where there is something to say.
     pub why: String,
-    /// Its newest run in this time.
+    /// Its newest run that has ended, however long ago.
     pub last: Option<Run>,
     /// Runs in this time.
     pub runs: u32,
@@ -96,16 +96,33 @@ pub fn is_overdue(max_age: MaxAge, since: Moment, slots: u32, now: Moment) -> bo
     }
 }
 
-/// In one word.
-pub fn light(is_overdue: bool, is_paused: bool, last: Option<Ended>, not_run: &[NotRun]) -> Light {
-    match (is_overdue, last) {
-        (true, _) => Light::Overdue,
-        (_, Some(Ended::Failed | Ended::Interrupted | Ended::Cancelled)) => Light::Failed,
-        (_, Some(Ended::Warnings | Ended::Held)) => Light::Attention,
-        (_, Some(Ended::Succeeded)) => Light::Good,
-        (_, None) if is_paused => Light::Paused,
-        (_, None) if !not_run.is_empty() => Light::NotRun,
-        (_, None) => Light::Idle,
+/// What the light of a job follows from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Standing {
+    /// No good backup for longer than it may.
+    pub is_overdue: bool,
+    /// A person paused it.
+    pub is_paused: bool,
+    /// How its newest run ended, however long ago.
+    pub last: Option<Ended>,
+    /// A run ended in the time of the page.
+    pub ran: bool,
+    /// It was due after its newest run, and did not run.
+    pub is_behind: bool,
+}
+
+impl Standing {
+    /// In one word. What is bad stays bad until a run ends better.
+    pub fn light(self) -> Light {
+        match self.last {
+            _ if self.is_overdue => Light::Overdue,
+            Some(Ended::Failed | Ended::Interrupted | Ended::Cancelled) => Light::Failed,
+            _ if self.is_behind && !self.is_paused => Light::NotRun,
+            Some(Ended::Warnings | Ended::Held) => Light::Attention,
+            _ if self.is_paused => Light::Paused,
+            Some(Ended::Succeeded) if self.ran => Light::Good,
+            _ => Light::Idle,
+        }
     }
 }
 
@@ -222,6 +239,9 @@ fn sentence(job: &DigestJob, zone: &TimeZone) -> String {
     }
     if job.runs > 1 {
         parts.push(format!("{} runs", job.runs));
+    }
+    if job.last.is_none() && job.light > Light::NotRun {
+        parts.push("it never ran".to_owned());
     }
     if job.light <= Light::NotRun {
         parts.push(match job.last_good_at {

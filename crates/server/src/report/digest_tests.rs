@@ -39,13 +39,27 @@ fn a_backup_is_too_old_by_its_schedule_or_by_a_limit() {
 
 #[test]
 fn the_worst_is_what_counts() {
-    assert_eq!(light(true, true, Some(Ended::Succeeded), &[]), Light::Overdue);
-    assert_eq!(light(false, false, Some(Ended::Failed), &[]), Light::Failed);
-    assert_eq!(light(false, false, Some(Ended::Held), &[slot()]), Light::Attention);
-    assert_eq!(light(false, false, Some(Ended::Succeeded), &[slot()]), Light::Good);
-    assert_eq!(light(false, false, None, &[slot()]), Light::NotRun);
-    assert_eq!(light(false, true, None, &[slot()]), Light::Paused);
-    assert_eq!(light(false, false, None, &[]), Light::Idle);
+    let light =
+        |last, is_overdue, is_paused, is_behind, ran| Standing { is_overdue, is_paused, last, ran, is_behind }.light();
+    assert_eq!(light(Some(Ended::Succeeded), true, true, false, true), Light::Overdue);
+    for ended in [Ended::Failed, Ended::Cancelled, Ended::Interrupted] {
+        // However long ago, and whether or not it is paused since.
+        for (is_paused, ran) in [(false, true), (false, false), (true, false)] {
+            assert_eq!(light(Some(ended), false, is_paused, false, ran), Light::Failed);
+        }
+    }
+    for ended in [Ended::Held, Ended::Warnings] {
+        assert_eq!(light(Some(ended), false, false, false, false), Light::Attention);
+        assert_eq!(light(Some(ended), false, true, false, false), Light::Attention);
+        assert_eq!(light(Some(ended), false, false, true, true), Light::NotRun);
+    }
+    assert_eq!(light(Some(Ended::Succeeded), false, false, false, true), Light::Good);
+    assert_eq!(light(Some(Ended::Succeeded), false, false, false, false), Light::Idle);
+    assert_eq!(light(Some(Ended::Succeeded), false, false, true, true), Light::NotRun);
+    assert_eq!(light(Some(Ended::Succeeded), false, true, true, true), Light::Paused);
+    assert_eq!(light(None, false, false, true, false), Light::NotRun);
+    assert_eq!(light(None, false, true, true, false), Light::Paused);
+    assert_eq!(light(None, false, false, false, false), Light::Idle);
 }
 
 #[test]

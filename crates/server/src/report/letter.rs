@@ -10,5 +10,6 @@ pub fn subject(told: &Told) -> String {
 
 /// The report as text; times by the clocks of `zone`.
 pub fn text(told: &Told, zone: &TimeZone) -> String {
-    format!("{}{}", text::report(&told.report, text::MadeBy::Job), news(told, zone))
+    let by = text::MadeBy::Job { run: told.run.id };
+    format!("{}{}", text::report(&told.report, by, zone), news(told, zone))
 }

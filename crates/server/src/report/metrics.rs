@@ -57,7 +57,18 @@ const METRICS: &[Metric] = &[
 const OUTCOMES: [Ended; 6] =
     [Ended::Succeeded, Ended::Warnings, Ended::Held, Ended::Failed, Ended::Cancelled, Ended::Interrupted];
 
-/// The whole page. `letters` wait in the outbox.
+/// Whether the server can do its work: one line a finding.
+#[cfg(unix)]
+pub fn health(findings: &[crate::service::Finding]) -> String {
+    let name = "octobackup_healthy";
+    let mut out = format!("# HELP {name} 1 if this part of the server can do its work.\n# TYPE {name} gauge\n");
+    for finding in findings {
+        let _ = writeln!(out, "{name}{{part=\"{}\"}} {}", escaped(&finding.about), u8::from(finding.is_well));
+    }
+    out
+}
+
+/// The page about jobs. `letters` wait in the outbox.
 pub fn page(jobs: &[JobStanding], letters: i64) -> String {
     let name = "octobackup_outbox_waiting";
     let mut out = format!("# HELP {name} Letters that nobody has taken yet.\n# TYPE {name} gauge\n{name} {letters}\n");

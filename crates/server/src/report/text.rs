@@ -3,6 +3,8 @@
 //! Everything that came from the network is printed in its escaped form ([`octo_core::RelPath`]'s `Display`,
 //! [`plain`]): a hostile name cannot steer a terminal.
 
+use crate::moment::Moment;
+use crate::schedule::TimeZone;
 use crate::units::{count, duration, size, speed, thousands};
 use octo_core::report::{Cause, Counts};
 use octo_core::{Outcome, RunReport};
@@ -21,13 +23,16 @@ pub enum MadeBy {
         keeps_versions: bool,
     },
     /// A job of the server. What can be done about held deletions is said with its [`news`](super::news).
-    Job,
+    Job {
+        /// The server's number of the run.
+        run: i64,
+    },
 }
 
-/// The report of a run.
-pub fn report(report: &RunReport, by: MadeBy) -> String {
+/// The report of a run; times are by the clocks of `zone`.
+pub fn report(report: &RunReport, by: MadeBy, zone: &TimeZone) -> String {
     let mut out = String::new();
-    head(&mut out, report);
+    head(&mut out, report, by, zone);
     let numbers = numbers(report);
     if !numbers.is_empty() {
         let _ = write!(out, "\n{numbers}");
@@ -54,7 +59,7 @@ pub fn report(report: &RunReport, by: MadeBy) -> String {
     out
 }
 
-fn head(out: &mut String, report: &RunReport) {
+fn head(out: &mut String, report: &RunReport, by: MadeBy, zone: &TimeZone) {
     let verdict = match (report.outcome, report.dry_run) {
         (Outcome::Succeeded, false) => "complete",
         (Outcome::Warnings, false) => "complete, except for the entries named below",
@@ -69,8 +74,14 @@ fn head(out: &mut String, report: &RunReport) {
     };
     let _ = writeln!(out, "octoBackup: {verdict}");
     let _ = writeln!(out, "  {} -> {}", plain(&report.source), plain(&report.target));
-    let run = if report.run == 0 { String::new() } else { format!("run {}, ", thousands(report.run)) };
-    let _ = writeln!(out, "  {run}{} UTC, took {}", report.started, duration(report.duration_ms));
+    // People see one number: the server's. Without a server it is that of the mirror's state.
+    let number = match (by, report.run) {
+        (MadeBy::Job { run }, _) => format!("run {run}, "),
+        (MadeBy::Sync { .. }, 0) => String::new(),
+        (MadeBy::Sync { .. }, state) => format!("state {state}, "),
+    };
+    let started = Moment::from(report.started).local_secs(zone);
+    let _ = writeln!(out, "  {number}{started}, took {}", duration(report.duration_ms));
 }
 
 fn numbers(report: &RunReport) -> String {
@@ -184,22 +195,25 @@ fn problems(out: &mut String, cause: &Cause) {
     let _ = writeln!(out, "  What to do: {}", cause.code.advice());
 }
 
-/// A held plan, for `octobackup held`.
-pub fn held(plan: &HeldPlan, target: &str) -> String {
+/// A held plan, for `octobackup held`; times by the clocks of `zone`.
+pub fn held(plan: &HeldPlan, target: &str, zone: &TimeZone) -> String {
     let mut out = format!(
-        "{} ({}) wait for approval to be deleted from {}\n  plan {}, written by run {}, because\n",
+        "{} ({}) wait for approval to be deleted from {}\n  plan {}, of state {}, because\n",
         count(plan.files, "file"),
         size(plan.bytes),
         plain(target),
         plan.id,
-        thousands(plan.run)
+        plan.run
     );
     plan.because.iter().for_each(|reason| bullet(&mut out, reason));
     out.push('\n');
     for entry in &plan.entries {
         let _ = match entry.kind {
             octo_core::Kind::Folder => writeln!(out, "  - {}/", entry.path),
-            _ => writeln!(out, "  - {}  ({}, {} UTC)", entry.path, size(entry.size_bytes), entry.write_time),
+            _ => {
+                let time = Moment::from(entry.write_time).local_secs(zone);
+                writeln!(out, "  - {}  ({}, {time})", entry.path, size(entry.size_bytes))
+            }
         };
     }
     if plan.more > 0 {

@@ -59,8 +59,14 @@ fn expect(name: &str, text: &str) {
 
 #[test]
 fn a_complete_run() {
-    expect("complete.txt", &report(&sample(), BY_SYNC));
-    assert!(!report(&sample(), MadeBy::Sync { keeps_versions: false }).contains("Versions"));
+    expect("complete.txt", &report(&sample(), BY_SYNC, &TimeZone::UTC));
+    let berlin = crate::schedule::zone("Europe/Berlin").unwrap();
+    let of_server = report(&sample(), MadeBy::Job { run: 1042 }, &berlin);
+    assert!(
+        of_server.contains("\n  run 1042, 2026-08-04 23:00:05 CEST, took") && !of_server.contains("run 12"),
+        "{of_server}"
+    );
+    assert!(!report(&sample(), MadeBy::Sync { keeps_versions: false }, &TimeZone::UTC).contains("Versions"));
 }
 
 #[test]
@@ -74,7 +80,7 @@ fn a_run_with_problems_groups_them_by_cause_and_defuses_names() {
         cause(Code::Locked, 1, &[("evil\u{1b}[2J", "sharing\u{7} violation")]),
     ];
     run.remarks = vec!["the target has no hard links".into()];
-    expect("problems.txt", &report(&run, BY_SYNC));
+    expect("problems.txt", &report(&run, BY_SYNC, &TimeZone::UTC));
 }
 
 #[test]
@@ -86,8 +92,8 @@ fn a_held_run_says_how_to_approve() {
         Counts { source_files: 10, source_folders: 1, source_bytes: 999, unchanged: 10, held: 40, ..Counts::default() };
     run.held_because = vec!["40 of 50 files would be deleted, more than 25%".into()];
     run.held_plan = Some("0123456789ab".into());
-    expect("held.txt", &report(&run, BY_SYNC));
-    let of_a_job = report(&run, MadeBy::Job);
+    expect("held.txt", &report(&run, BY_SYNC, &TimeZone::UTC));
+    let of_a_job = report(&run, MadeBy::Job { run: 7 }, &TimeZone::UTC);
     assert!(of_a_job.contains("Deletions are held") && !of_a_job.contains("octobackup held"), "{of_a_job}");
 }
 
@@ -96,14 +102,14 @@ fn a_failed_run_says_why_first() {
     let mut run = sample();
     (run.run, run.outcome, run.counts, run.free_bytes) = (0, Outcome::Failed, Counts::default(), None);
     run.causes = vec![cause(Code::Unreachable, 1, &[("", "fileserver:445: connection refused")])];
-    expect("failed.txt", &report(&run, BY_SYNC));
+    expect("failed.txt", &report(&run, BY_SYNC, &TimeZone::UTC));
 }
 
 #[test]
 fn a_dry_run_speaks_of_what_would_be() {
     let mut run = sample();
     run.dry_run = true;
-    expect("dry.txt", &report(&run, BY_SYNC));
+    expect("dry.txt", &report(&run, BY_SYNC, &TimeZone::UTC));
 }
 
 #[test]
@@ -124,5 +130,5 @@ fn a_held_plan_lists_what_waits() {
         entries: vec![entry("docs", Kind::Folder), entry("docs/a.txt", Kind::File)],
         more: 1_233,
     };
-    expect("plan.txt", &held(&plan, "/srv/mirror"));
+    expect("plan.txt", &held(&plan, "/srv/mirror", &TimeZone::UTC));
 }

@@ -132,9 +132,10 @@ impl Task {
             known_target: job.target_id.clone(),
             pace: Some(self.policy.pace()?),
             clock_is_proven: shared.store.read(|db| store::prune::clock_is_proven(db, shared.clock.now()))?,
+            protected: &shared.protected,
             remember: &remember,
         };
-        let clock = SystemClock::new(self.cancel.clone());
+        let clock = SystemClock::new();
         let result = launch.run(watcher, &clock, &self.cancel)?;
         Ok((result.report, result.target_id.filter(|_| !run.once.dry_run)))
     }
@@ -205,6 +206,10 @@ impl Task {
         let run = &self.run;
         let wait_secs = self.policy.retry_wait_secs()?;
         let retries = self.policy.retries.unwrap_or(0);
+        // Who asked for a dry run looks at what it says, and a waiting one would only be in the way.
+        if run.once.dry_run {
+            return Ok(false);
+        }
         let (Some(wait_secs), (_, false)) =
             (retry_after_secs(report, run.attempt, retries, wait_secs), runs::standing(db, run.job_id)?)
         else {

@@ -43,6 +43,8 @@ pub struct Runner {
     next_slots: NextSlots,
     threads: Mutex<Vec<JoinHandle<()>>>,
     next_prune: Mutex<Duration>,
+    /// What was noted of the server's own health last.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Runner {
@@ -54,6 +56,7 @@ impl Runner {
             next_slots: NextSlots::default(),
             threads: Mutex::default(),
             next_prune: Mutex::default(),
+            trouble: Mutex::default(),
         }
     }
 
@@ -77,6 +80,7 @@ impl Runner {
 
     /// Does what is missing.
     pub fn activate(&self) -> Result<(), Refusal> {
+        self.note_health();
         self.shared.live.stop_overdue(self.shared.clock.monotonic());
         // Before anything is written down by a clock that may have jumped.
         let pruned = self.prune();
@@ -85,6 +89,20 @@ impl Runner {
         let recorded = self.next_slots.record(&self.shared);
         let started = self.start();
         recorded.and(started).and(pruned)
+    }
+
+    /// Notes when the server cannot do its work any more, and when it can again.
+    fn note_health(&self) {
+        let mut noted = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let trouble = self.shared.health.trouble(&self.shared);
+        if *noted == trouble {
+            return;
+        }
+        self.shared.note(&match &trouble {
+            Some(why) => Note { level: Level::Error, ..Note::info("unhealthy", why) },
+            None => Note::info("healthy", "the server can do its work again"),
+        });
+        *noted = trouble;
     }
 
     /// Forgets old history, once an hour.

@@ -104,7 +104,7 @@ fn record(db: &Connection, job: &Job, defaults: &Policy, now: Moment) -> Result<
 
 fn slot(db: &Connection, job: &Job, verdict: &Verdict, now: Moment) -> Result<Slot, Refusal> {
     let (fate, why, run) = match &verdict.decision {
-        Decision::Skipped(why) => ("skipped", *why, None),
+        Decision::Skipped(why) => (slots::SKIPPED, *why, None),
         Decision::Missed(why) => ("missed", *why, None),
         Decision::Run { not_before, ignores_blackouts, is_late } => {
             let run = NewRun {

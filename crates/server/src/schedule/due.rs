@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 /// A slot that is noticed within this time is on time. The runner looks far more often; what is later was not noticed
 /// because the server was down, its machine asleep, or its clock wrong.
 const ON_TIME_SECS: i64 = 120;
+/// Why a slot was left out that a person never wanted.
+pub const IN_BLACKOUT: &str = "it lies in a blackout";
 
 /// What becomes of a slot that passed while nobody was there. Of several, only the latest is caught up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -96,12 +98,14 @@ pub fn due(slots: &[Moment], now: Moment, rules: &Rules<'_>, state: State) -> Ve
         let is_late = now.0.saturating_sub(slot.0) > ON_TIME_SECS;
         let decision = match () {
             () if state.is_paused => Decision::Skipped("the job is paused"),
-            () if at < last && is_late => Decision::Missed("the server was not running; a later slot makes up for it"),
+            () if at < last && is_late => {
+                Decision::Missed("the server was not running or could not write it down; a later slot makes up for it")
+            }
             () if at < last => Decision::Skipped("the next slot had come as well"),
             () if state.is_waiting => Decision::Skipped("a run of this job is waiting already"),
             () if state.is_running && rules.overlap == Overlap::Skip => Decision::Skipped("the job was still running"),
             () if is_late => late(now, rules),
-            () if Window::any_holds(rules.blackouts, rules.zone, *slot) => Decision::Skipped("it lies in a blackout"),
+            () if Window::any_holds(rules.blackouts, rules.zone, *slot) => Decision::Skipped(IN_BLACKOUT),
             () => {
                 let delay = random(rules.seed, slot.0) % (rules.random_delay_secs.saturating_add(1)).max(1);
                 let not_before = slot.plus_secs(i64::try_from(delay).unwrap_or(0));
@@ -115,7 +119,9 @@ pub fn due(slots: &[Moment], now: Moment, rules: &Rules<'_>, state: State) -> Ve
 
 fn late(now: Moment, rules: &Rules<'_>) -> Decision {
     match rules.catch_up {
-        CatchUp::Skip => Decision::Missed("the server was not running, and the job does not catch up"),
+        CatchUp::Skip => {
+            Decision::Missed("the server was not running or could not write it down, and the job does not catch up")
+        }
         catch_up => Decision::Run { not_before: now, ignores_blackouts: catch_up == CatchUp::AtOnce, is_late: true },
     }
 }
@@ -164,7 +170,7 @@ mod tests {
         let table: &[Row] = &[
             (&[0], 0, IDLE, InWindow, skip, &["run"]),
             (&[0], 120, IDLE, Skip, skip, &["run"]),
-            (&[0], 121, IDLE, Skip, skip, &["missed: the server was not running, and"]),
+            (&[0], 121, IDLE, Skip, skip, &["missed: the server was not running or could not write it down, and"]),
             (&[0], 121, IDLE, InWindow, skip, &["run late"]),
             (&[0], 7200, IDLE, AtOnce, skip, &["run at once"]),
             (&[-600, -300, 0], 3600, IDLE, AtOnce, skip, &["missed: the server", "missed: the server", "run at once"]),

@@ -3,7 +3,8 @@
 //! A rehearsal is the same change, rolled back, so what it tells cannot differ from what is done. Whoever looked first
 //! hands in what they saw: if it is not what would happen now, somebody was faster, and nothing is changed.
 
-use super::jobs::{alone, check, claim_credentials, remove, unique};
+use super::apart::Apart;
+use super::jobs::{check, claim_credentials, remove, unique};
 use super::{Caller, Service, conflict, defaults, own_defaults, put_defaults};
 use crate::job::{JobSpec, JobsFile, Policy};
 use crate::moment::Moment;
@@ -135,20 +136,21 @@ impl Service {
                 }
             }
         }
-        makes_sense(db)?;
+        self.makes_sense(db)?;
         claim_credentials(db, caller, now)?;
         Ok(changes)
     }
-}
 
-/// All jobs together, as they would be: only the end has to make sense, not each step on the way.
-fn makes_sense(db: &Connection) -> Result<(), Refusal> {
-    let (all, holds) = (jobs::list(db)?, defaults(db)?);
-    for job in &all {
-        let sense = check(db, &job.spec, &holds).and_then(|()| alone(&all, &job.spec, Some(job.id)));
-        sense.map_err(|refusal| refusal.of_job(&job.spec.name))?;
+    /// All jobs together, as they would be: only the end has to make sense, not each step on the way.
+    fn makes_sense(&self, db: &Connection) -> Result<(), Refusal> {
+        let (all, holds) = (jobs::list(db)?, defaults(db)?);
+        let apart = Apart::look(&self.shared, all.iter().map(|job| &job.spec), std::iter::empty());
+        for job in &all {
+            let sense = check(db, &job.spec, &holds).and_then(|()| apart.check(&job.spec, &all, Some(job.id)));
+            sense.map_err(|refusal| refusal.of_job(&job.spec.name))?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// What is another, by name; inside the policy each setting by itself.

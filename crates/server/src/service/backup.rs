@@ -73,6 +73,8 @@ impl Service {
         if real(parent)?.starts_with(real(data)?) {
             return Err(wrong("a copy inside the data directory is lost with it"));
         }
+        octo_disk::marker_above(path)
+            .map_err(|e| wrong(&format!("{}; a copy in a mirror is deleted with it", e.detail)))?;
         if path.symlink_metadata().is_ok() {
             return Err(wrong("it exists already; a copy needs a folder of its own"));
         }
@@ -120,10 +122,18 @@ impl Service {
     /// Looks at what the server depends on. Changes nothing.
     pub fn self_check(&self) -> Result<Vec<Finding>, Refusal> {
         let shared = &self.shared;
-        let (jobs, credentials, last) =
-            shared.store.read(|db| Ok((jobs::list(db)?, credentials::list(db)?, settings::get(db, LAST)?)))?;
-        let mut findings =
-            vec![finding("database", shared.store.prove().map(|()| "every page and row is whole".into()))];
+        let pages = shared.store.prove().map(|()| "every page and row is whole".into());
+        let mut findings = vec![finding("database", pages)];
+        // That the pages can be read says nothing of what can be written.
+        findings.extend(shared.health.findings(shared).into_iter().filter(|it| !it.is_well || it.about != "database"));
+        let known = shared.store.read(|db| Ok((jobs::list(db)?, credentials::list(db)?, settings::get(db, LAST)?)));
+        let (jobs, credentials, last) = match known {
+            Ok(known) => known,
+            Err(refusal) => {
+                findings.push(finding("jobs", Err(format!("they cannot be read: {refusal}"))));
+                return Ok(findings);
+            }
+        };
         let doubt = shared.store.read(|db| prune::clock_doubt(db, shared.clock.now()))?;
         let clock = doubt.map_or(Ok("it goes on from where it was".to_owned()), |doubt| Err(doubt.to_string()));
         findings.push(finding("clock", clock));
@@ -142,9 +152,16 @@ impl Service {
     }
 }
 
+impl Finding {
+    /// What was found about it: that all is well, or what is wrong.
+    pub fn of(about: &str, found: Result<String, String>) -> Finding {
+        let is_well = found.is_ok();
+        Finding { about: about.to_owned(), is_well, detail: found.unwrap_or_else(|why| why) }
+    }
+}
+
 fn finding(about: &str, found: Answer) -> Finding {
-    let is_well = found.is_ok();
-    Finding { about: about.to_owned(), is_well, detail: found.unwrap_or_else(|why| why) }
+    Finding::of(about, found)
 }
 
 fn space(folder: &Path) -> Answer {

@@ -5,12 +5,13 @@ use crate::job::Job;
 use crate::moment::Moment;
 use crate::notify::{self, DIGEST_SCHEDULE, DIGEST_USUAL};
 use crate::refusal::Refusal;
-use crate::report::digest::{Digest, DigestJob, Light, NotRun, SLOTS_MAX, is_overdue, light};
-use crate::schedule::Schedule;
-use crate::store::{audit, failing, jobs, runs, settings, slots};
+use crate::report::digest::{Digest, DigestJob, Light, NotRun, SLOTS_MAX, Standing, is_overdue};
+use crate::schedule::{IN_BLACKOUT, Schedule};
+use crate::store::slots::{self, SKIPPED};
+use crate::store::{audit, failing, jobs, runs, settings};
 use rusqlite::Connection;
 
-/// Runs of one job that are looked at.
+/// Runs of one job that are counted.
 const RUNS_MAX: u32 = 100;
 /// More is history, not news.
 const HOURS_MAX: u32 = 24 * 31;
@@ -86,20 +87,26 @@ fn one_job(
     since: Moment,
     until: Moment,
 ) -> Result<DigestJob, Refusal> {
-    let in_time = |at: Option<Moment>| at.is_some_and(|at| at > since && at <= until);
-    let mut ended = runs::since(db, job.id, since, RUNS_MAX)?;
-    ended.retain(|run| in_time(run.finished_at) && !run.once.dry_run);
+    // Whenever it was: what failed a week ago and was not run since is still not backed up.
+    let last = runs::last_ended(db, job.id)?;
+    let runs = runs::count_ended(db, job.id, since, until, RUNS_MAX)?;
     let (is_overdue, last_good_at) = overdue(db, job, max_age, until)?;
     let slots = slots::without_run(db, job.id, since, until, SLOTS_MAX)?;
+    // What was left out since the newest run, by no wish of a person, and that no run under way makes up for.
+    let last_end = last.as_ref().and_then(|run| run.finished_at);
+    let is_running = runs::standing(db, job.id)?.0;
+    let is_behind = slots.iter().any(|slot| {
+        let is_excused = slot.why == IN_BLACKOUT || is_running && slot.fate == SKIPPED;
+        !is_excused && last_end.is_none_or(|at| slot.due_at > at)
+    });
     let not_run: Vec<NotRun> = slots.into_iter().map(|slot| NotRun { due_at: slot.due_at, why: slot.why }).collect();
-    let runs = u32::try_from(ended.len()).unwrap_or(u32::MAX);
-    let last = ended.into_iter().next();
     let is_dismissed = job.dismissed_plan.is_some();
     let outcome = last.as_ref().and_then(|run| {
         let outcome = run.outcome?;
         Some(if is_dismissed { outcome.without_held(run.problems > 0) } else { outcome })
     });
-    let light = light(is_overdue, job.spec.paused, outcome, &not_run);
+    let standing = Standing { is_overdue, is_paused: job.spec.paused, last: outcome, ran: runs > 0, is_behind };
+    let light = standing.light();
     let why = match (job.spec.paused && light != Light::Paused, is_dismissed) {
         (true, _) => "it is paused".to_owned(),
         (false, true) => "deletions that somebody dismissed are held".to_owned(),

@@ -1,5 +1,6 @@
 //! Jobs, and when they are due.
 
+use super::apart::Apart;
 use super::credential_uses::claim;
 use super::digest::overdue;
 use super::{ByName, Caller, PAGE_MAX, Service, conflict, defaults, holds, own_defaults};
@@ -30,8 +31,10 @@ pub struct JobView {
     pub job: Job,
     /// Every setting as it holds, and where it came from.
     pub settings: BTreeMap<String, Setting>,
-    /// The newest run, whatever its state.
+    /// The newest run that has ended, however long ago. Dry runs and what never began do not count.
     pub last_run: Option<Run>,
+    /// The run that is under way, or the one that waits; a dry run too.
+    pub current_run: Option<Run>,
     /// When it is due next.
     pub next_slot: Option<Moment>,
 }
@@ -74,7 +77,8 @@ impl Service {
             claim_credential(db, caller, spec, now)?;
             let all = jobs::list(db)?;
             unique(&all, spec, None)?;
-            alone(&all, spec, None)?;
+            let others = all.iter().map(|other| &other.spec);
+            Apart::look(&self.shared, [spec].into_iter(), others).check(spec, &all, None)?;
             jobs::add(db, spec, now)?;
             audit::add(db, now, &caller.name, "job.add", &spec.name, &serde_json::to_string(spec)?)
         })?;
@@ -100,7 +104,8 @@ impl Service {
             claim_credential(db, caller, spec, now)?;
             let all = jobs::list(db)?;
             unique(&all, spec, Some(job.id))?;
-            alone(&all, spec, Some(job.id))?;
+            let others = all.iter().filter(|other| other.id != job.id).map(|other| &other.spec);
+            Apart::look(&self.shared, [spec].into_iter(), others).check(spec, &all, Some(job.id))?;
             jobs::change(db, &job, spec, now)?;
             audit::add(db, now, &caller.name, "job.change", name, &serde_json::to_string(spec)?)
         })?;
@@ -128,19 +133,22 @@ impl Service {
     /// For a monitoring system.
     pub fn metrics(&self) -> Result<String, Refusal> {
         let now = self.shared.now();
-        self.shared.store.read(|db| {
+        let health = metrics::health(&self.shared.health.findings(&self.shared));
+        let jobs = self.shared.store.read(|db| {
             let defaults = defaults(db)?;
             let unfinished = runs::unfinished(db)?;
             let mut standings = Vec::new();
             for job in jobs::list(db)? {
-                let is = |state| unfinished.iter().any(|run| run.job_id == job.id && run.state == state);
+                let is = |state| {
+                    unfinished.iter().any(|run| run.job_id == job.id && run.state == state && !run.once.dry_run)
+                };
                 let max_age = holds(&job.spec, &defaults)?.max_age()?;
                 let (is_overdue, last_good_at) = overdue(db, &job, max_age, now)?;
                 standings.push(JobStanding {
                     name: job.spec.name.clone(),
                     paused: job.spec.paused,
                     next_slot: next_slots(&job, &defaults, now, 1)?.pop(),
-                    last: runs::last_finished(db, job.id)?,
+                    last: runs::last_ended(db, job.id)?,
                     last_good_at,
                     is_overdue,
                     is_running: is(State::Running),
@@ -148,7 +156,9 @@ impl Service {
                 });
             }
             Ok(metrics::page(&standings, outbox::waiting(db)?))
-        })
+        });
+        // A database that cannot be read is what a monitoring system has to hear of.
+        Ok(format!("{health}{}", jobs.unwrap_or_default()))
     }
 
     /// The next slots of all jobs, the soonest first.
@@ -238,19 +248,6 @@ pub(super) fn remove(shared: &Shared, db: &Connection, caller: &Caller, job: &Jo
     audit::add(db, now, &caller.name, "job.remove", name, "")
 }
 
-/// Two jobs with one target would delete each other's files; the engine refuses too, but only at night.
-pub(super) fn alone(all: &[Job], spec: &JobSpec, me: Option<i64>) -> Result<(), Refusal> {
-    let mine = spec.target_path()?;
-    for other in all.iter().filter(|job| Some(job.id) != me) {
-        let theirs = other.spec.target_path()?;
-        if mine.starts_with(&theirs) || theirs.starts_with(&mine) {
-            let (name, target) = (&other.spec.name, &other.spec.target);
-            return Err(Refusal::field("target", format!("it and {target}, the target of {name}, contain each other")));
-        }
-    }
-    Ok(())
-}
-
 /// What lies below the policies of all jobs: read once for a list of them.
 struct Layers {
     own: Policy,
@@ -265,7 +262,8 @@ impl Layers {
 
 fn view(db: &Connection, job: Job, layers: &Layers, now: Moment) -> Result<JobView, Refusal> {
     let settings = job.spec.policy.explained(&layers.own)?;
-    let last_run = runs::list_of(db, job.id, 1)?.pop();
+    let last_run = runs::last_ended(db, job.id)?;
+    let current_run = runs::current(db, job.id)?.into_iter().next();
     let next_slot = if job.spec.paused { None } else { next_slots(&job, &layers.whole, now, 1)?.pop() };
-    Ok(JobView { job, settings, last_run, next_slot })
+    Ok(JobView { job, settings, last_run, current_run, next_slot })
 }

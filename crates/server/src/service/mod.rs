@@ -6,6 +6,7 @@
 
 mod access;
 mod answers;
+mod apart;
 mod apply;
 mod backup;
 mod credential_uses;
@@ -96,9 +97,10 @@ impl Service {
         self.shared.store.read(|db| audit::list(db, before, limit.min(PAGE_MAX)))
     }
 
-    /// Whether the store answers.
+    /// Fails, with what is wrong and what to do, if the server cannot do its work.
     pub fn is_healthy(&self) -> Result<(), Refusal> {
-        self.shared.store.read(|db| settings::get(db, DEFAULTS)).map(drop)
+        let trouble = self.shared.health.trouble(&self.shared);
+        trouble.map_or(Ok(()), |why| Err(Refusal::new(Kind::Internal, why)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::jobs::find;
 use super::{Caller, JobView, PAGE_MAX, Service, conflict};
+use crate::job::Job;
 use crate::launch::Once;
 use crate::live::Stop;
 use crate::refusal::{Kind, Refusal};
@@ -10,8 +11,9 @@ use crate::run::{Ended, Reason, Run, State};
 use crate::run_log;
 use crate::runner::cancelled;
 use crate::store::runs::{self, NewRun, StoredProblem};
-use crate::store::{audit, failing, jobs};
+use crate::store::{audit, failing, jobs, slots};
 use octo_core::RunReport;
+use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -39,17 +41,20 @@ pub struct LogPart {
 }
 
 impl Service {
-    /// Queues a run now. One that waits already is enough, unless this one is asked for something special.
+    /// Queues a run now. It takes the place of one that waits by itself, as an automatic retry does; one that a person asked
+    /// for keeps its place. A plan that no longer waits for approval is refused here: the run could only fail.
     pub fn start_run(&self, caller: &Caller, job: &str, once: &Once) -> Result<Run, Refusal> {
         let now = self.shared.now();
         let id = self.shared.store.change(|db| {
             let job = find(db, job)?;
-            let (is_running, is_waiting) = runs::standing(db, job.id)?;
-            if is_waiting {
-                return Err(conflict(format!("a run of {} waits already", job.spec.name)));
+            let name = &job.spec.name;
+            if let Some(plan) = &once.approve {
+                waits_for_approval(db, &job, plan).map_err(|why| Refusal::field("approve", why))?;
             }
-            if is_running {
-                return Err(conflict(format!("{} is running", job.spec.name)));
+            let current = runs::current(db, job.id)?;
+            let by_person = |run: &&Run| run.reason == Reason::Manual || run.state == State::Running;
+            if let Some(run) = current.iter().find(by_person) {
+                return Err(conflict(occupied(run)));
             }
             let run = NewRun {
                 job: job.id,
@@ -63,7 +68,13 @@ impl Service {
                 not_before: now,
             };
             let id = runs::queue(db, &run)?;
-            audit::add(db, now, &caller.name, "run.start", &job.spec.name, &serde_json::to_string(once)?)?;
+            // A dry run makes no backup: what waits keeps its place beside it.
+            for waiting in current.iter().filter(|_| !once.dry_run) {
+                let report = cancelled(&self.shared, waiting, &format!("run {id}, started by hand, took its place"));
+                runs::finish(db, waiting.id, Ended::Cancelled, &report, now)?;
+                slots::hand_over(db, waiting.id, id)?;
+            }
+            audit::add(db, now, &caller.name, "run.start", name, &serde_json::to_string(once)?)?;
             Ok(id)
         })?;
         self.shared.nudge();
@@ -157,15 +168,7 @@ impl Service {
         self.shared.store.change(|db| {
             let job = find(db, job)?;
             let name = &job.spec.name;
-            let superseded = |waits: String| format!("it was superseded, or never was; the plan that waits is {waits}");
-            let wrong = match runs::held_plan(db, job.id)? {
-                Some(waits) if waits == plan => None,
-                Some(waits) => Some(superseded(waits)),
-                None => Some(format!("no deletions of {name} wait for approval")),
-            };
-            if let Some(why) = wrong {
-                return Err(Refusal::field("plan", format!("{plan:?}: {why}")));
-            }
+            waits_for_approval(db, &job, plan).map_err(|why| Refusal::field("plan", why))?;
             jobs::set_dismissed_plan(db, job.id, Some(plan))?;
             audit::add(db, now, &caller.name, "job.dismiss", name, plan)
         })?;
@@ -190,5 +193,25 @@ impl Service {
         })?;
         self.shared.nudge();
         self.run(run.id).map(|view| view.run)
+    }
+}
+
+/// Why a plan cannot be approved or dismissed, if so: only the one that the newest complete run wrote can.
+fn waits_for_approval(db: &Connection, job: &Job, plan: &str) -> Result<(), String> {
+    let name = &job.spec.name;
+    let waits = runs::held_plan(db, job.id).map_err(|refusal| refusal.to_string())?;
+    match waits {
+        Some(waits) if waits == plan => Ok(()),
+        Some(waits) => Err(format!("{plan:?}: it was superseded, or never was; the plan that waits is {waits}")),
+        None => Err(format!("{plan:?}: no deletions of {name} wait for approval")),
+    }
+}
+
+/// What keeps another run from being started, and what to do.
+fn occupied(run: &Run) -> String {
+    let Run { id, job, .. } = run;
+    match run.state {
+        State::Running => format!("{job} is running (run {id}). Stop it: octobackup cancel {id}"),
+        _ => format!("run {id} of {job} is already queued. Take it out: octobackup cancel {id}"),
     }
 }

@@ -53,7 +53,7 @@ pub fn update(db: &Connection, met: &Met<'_>) -> Result<i64, Refusal> {
 /// When the job last ran to its end, before this run.
 pub fn last_good_at(db: &Connection, job: i64, before: i64) -> Result<Option<Moment>, Refusal> {
     let sql = "SELECT started_at FROM run WHERE job = ?1 AND id < ?2 AND outcome IN ('succeeded', 'warnings', 'held')
-               AND once NOT LIKE '%\"dry_run\":true%' ORDER BY id DESC LIMIT 1";
+               AND dry_run = 0 ORDER BY id DESC LIMIT 1";
     let found: Option<Option<Moment>> =
         db.prepare_cached(sql)?.query_row(params![job, before], |row| row.get(0)).optional()?;
     Ok(found.flatten())

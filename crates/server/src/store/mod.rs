@@ -18,9 +18,10 @@ pub mod runs;
 pub mod settings;
 pub mod slots;
 
-use crate::refusal::{Kind, Refusal};
+use crate::refusal::{DAMAGED, Kind, Refusal};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005.sql"),
     include_str!("migrations/0006.sql"),
     CREDENTIAL_USES,
+    include_str!("migrations/0008.sql"),
 ];
 /// What the database is called in the data directory.
 pub const FILE: &str = "octobackup.db";
@@ -46,6 +48,11 @@ const BUSY: Duration = Duration::from_secs(10);
 pub struct Store {
     db: Mutex<Connection>,
     path: PathBuf,
+    /// Device and number of the file that is open.
+    #[cfg(unix)]
+    identity: (u64, u64),
+    /// A page was found damaged, at any time.
+    is_damaged: AtomicBool,
 }
 
 impl Store {
@@ -58,21 +65,59 @@ impl Store {
         let mut db = Connection::open_with_flags(path, flags).map_err(failed)?;
         prepare(&db).map_err(failed)?;
         migrate(&mut db, path)?;
-        Ok(Store { db: Mutex::new(db), path: path.to_owned() })
+        Ok(Store {
+            db: Mutex::new(db),
+            #[cfg(unix)]
+            identity: identity(path).map_err(|e| Refusal::new(Kind::Internal, format!("{}: {e}", path.display())))?,
+            path: path.to_owned(),
+            is_damaged: AtomicBool::new(false),
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a page was found damaged, by whatever met it.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Relaxed)
+    }
+
+    /// Whether the file is still the one that was opened: what is written to one that was moved away is lost.
+    #[cfg(unix)]
+    pub fn is_in_place(&self) -> bool {
+        identity(&self.path).is_ok_and(|identity| identity == self.identity)
+    }
+
+    /// Looks through all pages, sooner than [`Store::prove`] does.
+    pub fn look_through(&self) -> Result<(), String> {
+        self.examine(&["quick_check"])
+    }
+
+    fn met<T>(&self, result: Result<T, Refusal>) -> Result<T, Refusal> {
+        if result.as_ref().is_err_and(|refusal| refusal.detail == DAMAGED) {
+            self.is_damaged.store(true, Ordering::Relaxed);
+        }
+        result
     }
 
     /// Looks something up.
     pub fn read<T>(&self, look: impl FnOnce(&Connection) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        look(&self.lock())
+        let found = look(&self.lock());
+        self.met(found)
     }
 
     /// Changes something: all of it, on the disk when this returns, or nothing.
     pub fn change<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        let mut db = self.lock();
-        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let done = change(&transaction)?;
-        transaction.commit()?;
-        Ok(done)
+        let whole = || -> Result<T, Refusal> {
+            let mut db = self.lock();
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = change(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        self.met(whole())
     }
 
     /// Does a change and takes it back: what it would come to.
@@ -98,22 +143,33 @@ impl Store {
 
     /// Reads every page and row, and says what is damaged. Nobody waits for that.
     pub fn prove(&self) -> Result<(), String> {
+        self.examine(&["integrity_check", "foreign_key_check"])
+    }
+
+    fn examine(&self, checks: &[&str]) -> Result<(), String> {
         let look = || -> Result<Vec<String>, Refusal> {
             let db = self.beside()?;
             let mut found = Vec::new();
-            db.pragma_query(None, "integrity_check", |row| {
-                found.push(row.get(0)?);
-                Ok(())
-            })?;
-            db.pragma_query(None, "foreign_key_check", |row| {
-                found.push(format!("a row of {} belongs to nothing", row.get::<_, String>(0)?));
-                Ok(())
-            })?;
+            for check in checks {
+                db.pragma_query(None, check, |row| {
+                    let line: String = row.get(0)?;
+                    found.push(if *check == "foreign_key_check" {
+                        format!("a row of {line} belongs to nothing")
+                    } else {
+                        line
+                    });
+                    Ok(())
+                })?;
+            }
             Ok(found)
         };
-        let mut found = look().map_err(|refusal| format!("it cannot be read: {}", refusal.detail))?;
+        let mut found = self.met(look()).map_err(|refusal| format!("it cannot be read: {}", refusal.detail))?;
         found.retain(|line| line != "ok");
-        if found.is_empty() { Ok(()) } else { Err(format!("it is damaged: {}", found.join("; "))) }
+        if found.is_empty() {
+            return Ok(());
+        }
+        self.is_damaged.store(true, Ordering::Relaxed);
+        Err(format!("it is damaged: {}", found.join("; ")))
     }
 
     /// Another look into the same file.
@@ -128,6 +184,12 @@ impl Store {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).map(|meta| (meta.dev(), meta.ino()))
 }
 
 fn prepare(db: &Connection) -> rusqlite::Result<()> {
@@ -188,6 +250,10 @@ mod tests {
             let old = Connection::open(&path).unwrap();
             MIGRATIONS[..schema as usize].iter().for_each(|migration| old.execute_batch(migration).unwrap());
             old.execute_batch(include_str!("migrations/some_rows.sql")).unwrap();
+            if schema >= 8 {
+                // Its dry runs are written as such.
+                old.execute_batch("UPDATE run SET dry_run = 1 WHERE id = 2").unwrap();
+            }
             old.pragma_update(None, "user_version", schema).unwrap();
             drop(old);
             let store = Store::open(&path).unwrap();
@@ -195,7 +261,8 @@ mod tests {
                 let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
                 assert_eq!(version as usize, MIGRATIONS.len(), "from {schema}");
                 let job = jobs::list(db)?.remove(0);
-                let run = runs::list_of(db, job.id, 9)?.remove(0);
+                let run = runs::last_ended(db, job.id)?.expect("the run");
+                assert!(!runs::last_ended(db, job.id)?.expect("the run").once.dry_run, "from {schema}");
                 let rows = (audit::list(db, None, 9)?.len(), credentials::list(db)?.len());
                 Ok((job.spec.name, run.copied_files, settings::get(db, "defaults")?, rows))
             });

@@ -14,6 +14,9 @@ use std::collections::BTreeSet;
 const COLUMNS: &str = "id, job, job_name, reason, attempt, once, asked_by, state, outcome, ignores_blackouts, queued_at, \
      not_before, started_at, finished_at, duration_ms, copied_files, copied_bytes, deleted_files, problems";
 
+/// A run that says how its job stands.
+const REAL: &str = "dry_run = 0 AND started_at IS NOT NULL";
+
 /// A run that is to come.
 #[derive(Debug, Clone)]
 pub struct NewRun<'a> {
@@ -93,8 +96,9 @@ fn word(value: impl Serialize) -> Result<String, Refusal> {
 
 /// Queues a run; tells its id.
 pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, Refusal> {
-    let sql = "INSERT INTO run (job, job_name, reason, attempt, once, asked_by, state, ignores_blackouts, queued_at, not_before)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9)";
+    let sql = "INSERT INTO run (job, job_name, reason, attempt, once, asked_by, state, ignores_blackouts, queued_at, not_before,
+                                dry_run)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9, ?10)";
     db.prepare_cached(sql)?.execute(params![
         run.job,
         run.job_name,
@@ -105,6 +109,7 @@ pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, Refusal> {
         run.ignores_blackouts,
         run.queued_at,
         run.not_before,
+        run.once.dry_run,
     ])?;
     Ok(db.last_insert_rowid())
 }
@@ -135,37 +140,31 @@ pub fn list(db: &Connection, job: Option<&str>, before: Option<i64>, limit: u32)
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The newest of a job.
-pub fn list_of(db: &Connection, job: i64, limit: u32) -> Result<Vec<Run>, Refusal> {
-    let sql = format!("SELECT {COLUMNS} FROM run WHERE job = ?1 ORDER BY id DESC LIMIT ?2");
-    Ok(db.prepare_cached(&sql)?.query_map(params![job, limit], read)?.collect::<Result<_, _>>()?)
-}
-
-/// The newest of a job down to the first that ended at `since` or before; those that have not ended, too.
-pub fn since(db: &Connection, job: i64, since: Moment, limit: u32) -> Result<Vec<Run>, Refusal> {
-    let sql = format!("SELECT {COLUMNS} FROM run WHERE job = ?1 ORDER BY id DESC LIMIT ?2");
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut found = Vec::new();
-    for run in statement.query_map(params![job, limit], read)? {
-        let run = run?;
-        if run.finished_at.is_some_and(|at| at <= since) {
-            break;
-        }
-        found.push(run);
-    }
-    Ok(found)
-}
-
-/// The newest finished run of a job.
-pub fn last_finished(db: &Connection, job: i64) -> Result<Option<Run>, Refusal> {
-    let sql = format!("SELECT {COLUMNS} FROM run WHERE job = ?1 AND state = 'finished' ORDER BY id DESC LIMIT 1");
+/// How a job stands: its newest run that has ended, however long ago. Dry runs and what never began do not count.
+pub fn last_ended(db: &Connection, job: i64) -> Result<Option<Run>, Refusal> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM run WHERE job = ?1 AND {REAL} AND state = 'finished' ORDER BY id DESC LIMIT 1");
     Ok(db.prepare_cached(&sql)?.query_row([job], read).optional()?)
+}
+
+/// What a job has under way or waiting, dry runs too; what is under way first.
+pub fn current(db: &Connection, job: i64) -> Result<Vec<Run>, Refusal> {
+    let sql = format!("SELECT {COLUMNS} FROM run WHERE state != 'finished' AND job = ?1 ORDER BY state = 'queued', id");
+    Ok(db.prepare_cached(&sql)?.query_map([job], read)?.collect::<Result<_, _>>()?)
+}
+
+/// Runs of a job that ended in `(since, until]`, counted up to `count_max`.
+pub fn count_ended(db: &Connection, job: i64, since: Moment, until: Moment, count_max: u32) -> Result<u32, Refusal> {
+    let sql = format!(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM run WHERE job = ?1 AND {REAL} AND finished_at > ?2 AND finished_at <= ?3 LIMIT ?4)"
+    );
+    Ok(db.prepare_cached(&sql)?.query_row(params![job, since, until, count_max], |row| row.get(0))?)
 }
 
 /// How long the last complete run of a job took.
 pub fn usual_duration_ms(db: &Connection, job: i64) -> Result<Option<i64>, Refusal> {
     let sql = "SELECT duration_ms FROM run WHERE job = ?1 AND outcome IN ('succeeded', 'warnings', 'held')
-               AND once NOT LIKE '%\"dry_run\":true%' ORDER BY id DESC LIMIT 1";
+               AND dry_run = 0 ORDER BY id DESC LIMIT 1";
     Ok(db.prepare_cached(sql)?.query_row([job], |row| row.get(0)).optional()?)
 }
 
@@ -205,7 +204,7 @@ pub fn report(db: &Connection, id: i64) -> Result<Option<RunReport>, Refusal> {
 /// The deletions that a job held when it last looked everywhere: the id of their plan.
 pub fn held_plan(db: &Connection, job: i64) -> Result<Option<String>, Refusal> {
     let sql = "SELECT report FROM run WHERE job = ?1 AND outcome IN ('succeeded', 'warnings', 'held')
-               AND once NOT LIKE '%\"dry_run\":true%' ORDER BY id DESC LIMIT 1";
+               AND dry_run = 0 ORDER BY id DESC LIMIT 1";
     let text: Option<Option<String>> = db.prepare_cached(sql)?.query_row([job], |row| row.get(0)).optional()?;
     let report: Option<RunReport> = text.flatten().map(|text| serde_json::from_str(&text)).transpose()?;
     Ok(report.and_then(|report| report.held_plan))
@@ -247,7 +246,7 @@ pub fn mended(db: &Connection, id: i64) -> Result<i64, Refusal> {
 /// The last runs to their end before `before`, the oldest first.
 pub fn past(db: &Connection, job: i64, before: i64, limit: u32) -> Result<Vec<Past>, Refusal> {
     let sql = "SELECT started_at, duration_ms, copied_bytes FROM run WHERE job = ?1 AND id < ?2
-               AND outcome IN ('succeeded', 'warnings', 'held') AND once NOT LIKE '%\"dry_run\":true%'
+               AND outcome IN ('succeeded', 'warnings', 'held') AND dry_run = 0
                AND started_at IS NOT NULL ORDER BY id DESC LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(params![job, before, limit], |row| {
@@ -290,17 +289,19 @@ pub fn examples(db: &Connection, run: i64, code: &str, limit: u32) -> Result<Vec
 
 /// How many runs in a row, up to the newest, were interrupted.
 pub fn interrupted_in_a_row(db: &Connection, job: i64, count_max: u32) -> Result<u32, Refusal> {
-    let sql = "SELECT outcome FROM run WHERE job = ?1 AND state = 'finished' ORDER BY id DESC LIMIT ?2";
-    let mut statement = db.prepare_cached(sql)?;
+    let sql =
+        format!("SELECT outcome FROM run WHERE job = ?1 AND {REAL} AND state = 'finished' ORDER BY id DESC LIMIT ?2");
+    let mut statement = db.prepare_cached(&sql)?;
     let outcomes: Vec<String> =
         statement.query_map(params![job, count_max], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let interrupted = word(Ended::Interrupted)?;
     Ok(u32::try_from(outcomes.iter().take_while(|outcome| **outcome == interrupted).count()).unwrap_or(u32::MAX))
 }
 
-/// Whether a run of this job runs, and whether one waits.
+/// Whether a run of this job runs, and whether one waits. Dry runs make no backup, so nothing is left out because of one.
 pub fn standing(db: &Connection, job: i64) -> Result<(bool, bool), Refusal> {
-    let mut statement = db.prepare_cached("SELECT state FROM run WHERE state != 'finished' AND job = ?1")?;
+    let mut statement =
+        db.prepare_cached("SELECT state FROM run WHERE state != 'finished' AND dry_run = 0 AND job = ?1")?;
     let states: Vec<State> = statement.query_map([job], |row| text(row, 0))?.collect::<Result<_, _>>()?;
     Ok((states.contains(&State::Running), states.contains(&State::Queued)))
 }

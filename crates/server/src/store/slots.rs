@@ -5,6 +5,9 @@ use crate::refusal::Refusal;
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
+/// The fate of a slot that a rule left out.
+pub const SKIPPED: &str = "skipped";
+
 /// One slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
@@ -25,6 +28,12 @@ pub fn add(db: &Connection, job: i64, slot: &Slot) -> Result<bool, Refusal> {
     let sql = "INSERT OR IGNORE INTO slot (job, due_at, fate, why, run, noticed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let Slot { due_at, fate, why, run, noticed_at } = slot;
     Ok(db.prepare_cached(sql)?.execute(params![job, due_at, fate, why, run, noticed_at])? > 0)
+}
+
+/// Slots that got one run get another instead.
+pub fn hand_over(db: &Connection, from: i64, to: i64) -> Result<(), Refusal> {
+    db.prepare_cached("UPDATE slot SET run = ?2 WHERE run = ?1")?.execute([from, to])?;
+    Ok(())
 }
 
 /// Those that have a record in `(after, until]`.

@@ -92,3 +92,57 @@ fn the_digest_is_sent_once_a_day_and_once_after_a_long_sleep() {
     assert_eq!(world.digests().len(), 3);
     assert!(world.service.set_digest_schedule(&me(), "sometimes").unwrap_err().to_string().contains("schedule"));
 }
+
+#[test]
+fn what_failed_or_is_held_stays_so_until_a_run_ends_better_and_dry_runs_say_nothing() {
+    let world = World::at("2026-08-01 20:00");
+    let by_hand = Policy { max_delete: Some("0".into()), ..quick() };
+    for name in ["failed", "held", "paused"] {
+        world.add(name, "", by_hand.clone());
+        world.service.start_run(&me(), name, &Once::default()).unwrap();
+    }
+    world.look_at("2026-08-01 20:01");
+    std::fs::remove_file(world.path("src/a")).unwrap();
+    for name in ["failed", "paused"] {
+        std::fs::rename(world.path(&format!("mirror-{name}")), world.path(&format!("away-{name}"))).unwrap();
+    }
+    for name in ["failed", "held", "paused"] {
+        world.service.start_run(&me(), name, &Once::default()).unwrap();
+    }
+    world.look_at("2026-08-01 20:02");
+    world.service.pause_job(&me(), "paused", true).unwrap();
+    // Nothing happens for a week, but for dry runs that go well.
+    std::fs::rename(world.path("away-failed"), world.path("mirror-failed")).unwrap();
+    world.service.start_run(&me(), "failed", &Once { dry_run: true, ..Once::default() }).unwrap();
+    world.look_at("2026-08-08 20:00");
+    let digest = world.service.digest_of_last(24).unwrap();
+    let lights = ["failed", "held", "paused"].map(|name| light(&digest, name));
+    assert_eq!(lights, [Light::Failed, Light::Attention, Light::Failed], "{digest:?}");
+    assert_eq!(digest.bad(), 3);
+    let job = world.service.job("failed").unwrap();
+    assert_eq!(job.last_run.unwrap().outcome.unwrap().to_string(), "failed");
+    let page = world.service.metrics().unwrap();
+    assert!(page.contains("octobackup_job_last_run_outcome{job=\"failed\",outcome=\"failed\"} 1"), "{page}");
+    // A run that is taken out of the queue never was one.
+    let queued = world.service.start_run(&me(), "held", &Once::default()).unwrap();
+    world.service.cancel_run(&me(), queued.id).unwrap();
+    assert_eq!(light(&world.service.digest_of_last(24).unwrap(), "held"), Light::Attention);
+    world.service.start_run(&me(), "failed", &Once { release_brake: true, ..Once::default() }).unwrap();
+    world.look_at("2026-08-08 20:01");
+    assert_ne!(light(&world.service.digest_of_last(24).unwrap(), "failed"), Light::Failed);
+}
+
+#[test]
+fn a_dry_run_under_way_costs_no_slot_and_a_slot_missed_after_a_good_run_is_told() {
+    let world = World::at("2026-08-01 20:00");
+    world.add("a", "daily 21:00", Policy { max_age: Some("unlimited".into()), ..quick() });
+    world.claimed("a", &Once { dry_run: true, ..Once::default() });
+    world.tries_at("2026-08-01 21:00");
+    assert_eq!(world.slots("a"), ["08-01T21:00 run"]);
+    let world = world.restarted_at("2026-08-01 21:01");
+    world.look_at("2026-08-01 21:01");
+    assert_eq!(light(&world.service.digest_of_last(24).unwrap(), "a"), Light::Good);
+    let world = world.restarted_at("2026-08-03 07:00");
+    world.look_at("2026-08-03 07:00");
+    assert_eq!(light(&world.service.digest_of_last(240).unwrap(), "a"), Light::NotRun);
+}

@@ -8,12 +8,15 @@ mod credentials;
 mod digest;
 mod doors;
 mod fields;
+mod health;
 mod held;
 #[cfg(target_os = "linux")]
 mod kills;
+mod own_data;
 mod pages;
 mod recovery;
 mod report;
+mod requests;
 mod slots;
 mod strangers;
 mod world;

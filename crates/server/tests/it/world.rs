@@ -37,9 +37,31 @@ impl World {
         World::open(folder, Arc::new(TestClock::at(timestamp(now))))
     }
 
+    /// With a small disk of its own as data directory.
+    pub fn on_small_disk(now: &str) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("src")).unwrap();
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        let mount = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs"])
+            .arg(folder.path().join("data"))
+            .status();
+        assert!(mount.unwrap().success());
+        World::open(folder, Arc::new(TestClock::at(timestamp(now))))
+    }
+
+    /// Ends it, and unmounts its disk.
+    pub fn unmount(self) {
+        let World { folder, shared, service, runner, clock } = self;
+        drop((shared, service, runner, clock));
+        assert!(std::process::Command::new("umount").arg(folder.path().join("data")).status().unwrap().success());
+    }
+
     fn open(folder: tempfile::TempDir, clock: Arc<TestClock>) -> World {
-        let store = Store::open(&folder.path().join("db")).unwrap();
-        let vault = Vault::open(folder.path(), &store).unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir_all(&data).unwrap();
+        let store = Store::open(&data.join("db")).unwrap();
+        let vault = Vault::open(&data, &store).unwrap();
         let shared = Arc::new(Shared::new(store, vault, clock.clone()));
         let service = Service::new(shared.clone());
         let runner = Runner::new(shared.clone(), Limits::default());
@@ -72,10 +94,32 @@ impl World {
         self.service.add_job(&me(), &self.spec(name, schedule, policy)).unwrap();
     }
 
+    /// Waits until the server calls itself healthy, or says these words.
+    #[track_caller]
+    pub fn waits_for_health(&self, words: Option<&str>) {
+        let begun = std::time::Instant::now();
+        loop {
+            let said = self.service.is_healthy().map_err(|refusal| refusal.detail);
+            match (&said, words) {
+                (Ok(()), None) => return,
+                (Err(why), Some(words)) if why.contains(words) => return,
+                _ => assert!(begun.elapsed() < std::time::Duration::from_secs(60), "still {said:?}, not {words:?}"),
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    }
+
     /// The clock shows `now`, and the runner looks; runs that it starts come to their end.
     pub fn look_at(&self, now: &str) {
         self.clock.set(timestamp(now));
         self.runner.activate().unwrap();
+        self.runner.join();
+    }
+
+    /// The same, where it need not work.
+    pub fn tries_at(&self, now: &str) {
+        self.clock.set(timestamp(now));
+        let _ = self.runner.activate();
         self.runner.join();
     }
 

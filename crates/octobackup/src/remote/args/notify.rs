@@ -115,9 +115,9 @@ pub struct DigestArgs {
     /// As a page for a browser or a mail client
     #[arg(long, conflicts_with = "json")]
     pub html: bool,
-    /// Times by the clocks of this zone, such as Europe/Berlin
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
-    pub time_zone: String,
+    /// Times by the clocks of this zone, such as Europe/Berlin [default: this machine's]
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
     #[command(flatten)]
     pub server: ServerArgs,
 }
