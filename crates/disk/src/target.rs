@@ -10,6 +10,7 @@ use crate::options::{DiskOptions, Modes};
 use crate::os::file::DiskFile;
 use crate::os::listing::End;
 use crate::os::metadata::{self, Manner};
+use crate::os::permissions::Permissions;
 use crate::os::root::Root;
 use crate::os::stat::Side;
 use crate::os::tree::{self, Spot};
@@ -18,8 +19,8 @@ use crate::records::Records;
 use crate::shelf::Shelf;
 use crate::times::TrueTimes;
 use octo_core::{
-    Abilities, Code, Done, Entry, Error, Kept, Kind, LinkTarget, ListSink, Listed, Meta, Metadata, Name, RESERVED,
-    RelPath, Space, Target, TargetFile, Timestamp,
+    Abilities, Code, Done, Entry, Error, Kept, Kind, LinkTarget, ListSink, Listed, Meta, Metadata, Name, RelPath,
+    Space, Target, TargetFile, Timestamp,
 };
 use std::collections::HashSet;
 use std::path::Path;
@@ -38,6 +39,7 @@ pub struct DiskTarget {
     /// On the target's filesystem, for its free space; also where the root does not exist yet.
     nearest: Handle,
     modes: Modes,
+    permissions: Permissions,
     abilities: Abilities,
     volume: u64,
     shelf: Shelf,
@@ -85,7 +87,19 @@ impl DiskTarget {
             })?,
         };
         let (shelf, manner, touched) = (Shelf::default(), Manner::default(), Mutex::default());
-        Ok(DiskTarget { root, rights, nearest, modes: options.modes, abilities, volume, shelf, manner, touched })
+        let permissions = Permissions::new(options.modes, options.repair);
+        Ok(DiskTarget {
+            root,
+            rights,
+            nearest,
+            modes: options.modes,
+            permissions,
+            abilities,
+            volume,
+            shelf,
+            manner,
+            touched,
+        })
     }
 
     /// What the kernel calls the open folder and each one above it; nothing if it does not exist.
@@ -95,16 +109,6 @@ impl DiskTarget {
         }
         let lineage = self.root.handle().and_then(filesystem::lineage);
         lineage.map(Some).map_err(|fault| fault::target(fault, "looking where it is", &RelPath::root()))
-    }
-
-    fn file_mode(&self) -> u32 {
-        (self.modes.file & 0o777) | 0o600
-    }
-
-    fn folder_mode(&self, path: &RelPath) -> u32 {
-        let ours =
-            path.as_bytes().strip_prefix(RESERVED.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
-        if ours { 0o700 } else { (self.modes.folder & 0o777) | 0o700 }
     }
 
     fn file(&self, handle: Handle, path: &RelPath) -> Box<dyn TargetFile> {
@@ -175,7 +179,7 @@ impl DiskTarget {
             false => Ok(entry.meta),
         };
         let mut sink = TrueTimes { true_time: &true_time, sink, fault: None };
-        match tree::list(&self.root, folder, self.volume, &mut sink).map_err(failed)? {
+        match tree::list(&self.root, folder, self.volume, &self.permissions, &mut sink).map_err(failed)? {
             _ if let Some(error) = sink.fault => Err(error),
             End::All => Ok(()),
             End::Stopped => Err(Error::new(Code::ListingCut, format!("listing {folder}: no more was wanted"))),
@@ -265,7 +269,9 @@ impl Target for DiskTarget {
 
     fn lock(&self) -> Result<Box<dyn Send>, Error> {
         owner::demand(&self.root)?;
+        owner::claim(&self.root)?;
         let lock = lock::take(&self.root)?;
+        self.permissions.begin(&self.root);
         self.shelf.look_again();
         Ok(lock)
     }
@@ -311,7 +317,7 @@ impl Target for DiskTarget {
         if self.is_recorded(path)? {
             return Ok(Done::Exists);
         }
-        let made = tree::make_folder(&self.root, path, self.folder_mode(path));
+        let made = tree::make_folder(&self.root, path, self.modes.of_folder(path));
         self.settled(made.map_err(|fault| fault::target(fault, "making", path))?, &[path])
     }
 
@@ -320,7 +326,7 @@ impl Target for DiskTarget {
         if self.is_recorded(path)? {
             return Err(failed(fault::TAKEN));
         }
-        let handle = tree::create_file(&self.root, path, self.file_mode()).map_err(failed)?;
+        let handle = tree::create_file(&self.root, path, self.modes.of_file()).map_err(failed)?;
         self.touch(path)?;
         Ok(self.file(handle, path))
     }
@@ -533,7 +539,7 @@ impl Target for DiskTarget {
     }
 
     fn remarks(&self) -> Vec<String> {
-        [self.rights.remarks(), self.manner.remarks()].concat()
+        [self.rights.remarks(), self.manner.remarks(), self.permissions.remarks()].concat()
     }
 
     fn record_name(&self, stored: &RelPath, original: &[u8]) -> Result<(), Error> {

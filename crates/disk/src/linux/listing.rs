@@ -4,7 +4,7 @@
 
 use crate::linux::stat::{self, Side};
 use octo_core::{Code, Entry, Error, ListSink, Name};
-use rustix::fs::RawDir;
+use rustix::fs::{RawDir, Statx};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::ops::ControlFlow;
@@ -48,8 +48,15 @@ pub(crate) fn for_each_name(
     Ok(ControlFlow::Continue(()))
 }
 
-/// Streams the folder's entries into `sink`. `volume` is the id's volume for all of them.
-pub(crate) fn entries(folder: BorrowedFd<'_>, side: Side, volume: u64, sink: &mut dyn ListSink) -> Result<End, Errno> {
+/// Streams the folder's entries into `sink`. `volume` is the id's volume for all of them. `each` sees before it what the
+/// kernel says of those on the folder's own filesystem.
+pub(crate) fn entries(
+    folder: BorrowedFd<'_>,
+    side: Side,
+    volume: u64,
+    each: &mut dyn FnMut(&CStr, &Statx),
+    sink: &mut dyn ListSink,
+) -> Result<End, Errno> {
     let device = stat::device(&stat::of_handle(folder.as_fd())?);
     let mut unclear = None;
     let flow = for_each_name(folder, |raw| {
@@ -71,6 +78,9 @@ pub(crate) fn entries(folder: BorrowedFd<'_>, side: Side, volume: u64, sink: &mu
         };
         // Inode numbers of a mounted filesystem or a subvolume are another numbering.
         let volume = (stat::device(&stat) == device).then_some(volume);
+        if volume.is_some() {
+            each(raw, &stat);
+        }
         sink.entry(Entry { name, meta: stat::meta(&stat, side, volume) })
     })?;
     Ok(match (flow, unclear) {

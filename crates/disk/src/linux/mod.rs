@@ -9,6 +9,7 @@ pub(crate) mod lock;
 pub(crate) mod metadata;
 pub(crate) mod open;
 pub(crate) mod owner;
+pub(crate) mod permissions;
 pub(crate) mod probe;
 pub(crate) mod reading;
 pub(crate) mod root;

@@ -6,13 +6,14 @@
 //! never change who reads a source. Any other account is refused before it makes anything.
 
 use crate::linux::root::Root;
-use crate::linux::{fault, stat, tree};
+use crate::linux::{fault, listing, stat, tree};
 use octo_core::{Code, Error, RESERVED, RelPath};
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
-use std::os::fd::OwnedFd;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::fs::MetadataExt;
 use std::path::Path;
 
@@ -67,6 +68,37 @@ pub(crate) fn demand(root: &Root) -> Result<(), Error> {
     if may { Ok(()) } else { Err(foreign(ours.uid)) }
 }
 
+/// A folder that is to become a mirror has to be the account's own. Root takes over an empty one: whoever it belonged to
+/// could look into the mirror otherwise, and put there what is no copy.
+pub(crate) fn claim(root: &Root) -> Result<(), Error> {
+    let failed = |errno| fault::target(errno, "taking over", &RelPath::root());
+    if !root.exists() || owners(root).map_err(failed)?.is_some() {
+        return Ok(());
+    }
+    let top = root.handle().map_err(failed)?;
+    let stat = stat::of_handle(top).map_err(failed)?;
+    if u32::from(stat.stx_mode) & 0o1002 == 0o1002 {
+        let detail = "everybody may make files in it, like in /tmp; choose a folder in it that does not exist yet";
+        return Err(Error::new(Code::OtherOwner, detail));
+    }
+    let (uid, me) = (Uid::from_raw(stat.stx_uid), geteuid());
+    if uid == me || made_in(root, &RelPath::root()).is_ok_and(|made| made == uid) {
+        return Ok(());
+    }
+    if !me.is_root() || !is_empty(root).map_err(failed)? {
+        return Err(foreign(uid));
+    }
+    rustix::fs::fchown(top, Some(me), Some(getegid())).map_err(failed)?;
+    rustix::fs::fchmod(top, Mode::RWXU).map_err(failed)?;
+    // From here on nobody else puts anything there; what came in between was not there to be judged.
+    if is_empty(root).map_err(failed)? { Ok(()) } else { Err(foreign(uid)) }
+}
+
+fn is_empty(root: &Root) -> Result<bool, Errno> {
+    let folder = root.open(&RelPath::root(), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
+    Ok(listing::for_each_name(folder.as_fd(), |_| ControlFlow::Break(()))?.is_continue())
+}
+
 /// What there is to say when a target could not be opened: whose it is.
 pub(crate) fn refusal(errno: Errno, path: &Path) -> Option<Error> {
     if errno != Errno::ACCESS {
@@ -98,11 +130,14 @@ fn reserved_folder() -> RelPath {
 
 /// Where the mount says whose everything is (FAT and its like, CIFS), what we make has the same owner.
 fn belongs_to_the_mount(root: &Root, owner: Owner) -> bool {
-    let made = root
-        .open(&reserved_folder(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())
-        .and_then(|folder| tree::nameless(&folder).or_else(|_| tree::unlinked(&folder)))
-        .and_then(|file| Owner::of(&file));
-    made.is_ok_and(|made| made.uid == owner.uid)
+    made_in(root, &reserved_folder()).is_ok_and(|made| made == owner.uid)
+}
+
+/// Whose a file becomes that we make in this folder.
+fn made_in(root: &Root, folder: &RelPath) -> Result<Uid, Errno> {
+    let folder = root.open(folder, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
+    let file = tree::nameless(&folder).or_else(|_| tree::unlinked(&folder))?;
+    Ok(Owner::of(&file)?.uid)
 }
 
 fn foreign(owner: Uid) -> Error {

@@ -9,6 +9,7 @@ use crate::linux::{stat, way};
 use octo_core::RelPath;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::{Errno, retry_on_intr};
+use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -152,6 +153,11 @@ impl Root {
         };
         Ok(Place { folder, name })
     }
+}
+
+/// What bears this name in an open folder: through no link, into no mount, and only to be asked and changed.
+pub(crate) fn open_entry(folder: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+    confined(CONFINED, folder, name.to_bytes(), OFlags::PATH, Mode::empty())
 }
 
 /// The same folder, to be read.

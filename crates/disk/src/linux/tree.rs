@@ -3,11 +3,13 @@
 //! Knows nothing of records. Errors stay the kernel's here; [`fault`](crate::linux::fault) gives them a meaning.
 
 use crate::linux::listing::{self, End};
+use crate::linux::permissions::{Found, Permissions};
 use crate::linux::root::{Place, Root};
 use crate::linux::stat::{self, Side};
 use octo_core::{Done, Kind, LinkTarget, LinkType, ListSink, RelPath, Timestamp};
 use rustix::fs::{AtFlags, Mode, OFlags, RawMode, RenameFlags, Statx};
 use rustix::io::Errno;
+use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// The longest text that a symbolic link can have.
@@ -40,10 +42,20 @@ pub(crate) fn spot(root: &Root, path: &RelPath) -> Result<Spot, Errno> {
     }
 }
 
-/// Streams the entries of a folder of the mirror into `sink`.
-pub(crate) fn list(root: &Root, folder: &RelPath, volume: u64, sink: &mut dyn ListSink) -> Result<End, Errno> {
+/// Streams the entries of a folder of the mirror into `sink`, and looks at their permissions.
+pub(crate) fn list(
+    root: &Root,
+    folder: &RelPath,
+    volume: u64,
+    permissions: &Permissions,
+    sink: &mut dyn ListSink,
+) -> Result<End, Errno> {
     let fd = root.open(folder, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
-    listing::entries(fd.as_fd(), Side::Mirror, volume, sink)
+    let mut found = Found::default();
+    let mut each = |name: &CStr, stat: &Statx| permissions.entry((root, folder), (fd.as_fd(), name), stat, &mut found);
+    let end = listing::entries(fd.as_fd(), Side::Mirror, volume, &mut each, sink);
+    permissions.listed(found, matches!(end, Ok(End::All)));
+    end
 }
 
 /// Makes a folder with exactly these permissions, whatever umask and the parent's set-group bit say.

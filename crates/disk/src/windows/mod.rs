@@ -15,6 +15,7 @@ pub(crate) mod metadata;
 mod nt;
 pub(crate) mod open;
 pub(crate) mod owner;
+pub(crate) mod permissions;
 mod privilege;
 mod probe;
 pub(crate) mod reading;

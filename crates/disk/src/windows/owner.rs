@@ -16,6 +16,11 @@ pub(crate) fn demand(_root: &Root) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whoever may write may begin a mirror.
+pub(crate) fn claim(_root: &Root) -> Result<(), Error> {
+    Ok(())
+}
+
 /// What there is to say when a target could not be opened: nothing that the fault does not say.
 pub(crate) fn refusal(_fault: Fault, _path: &Path) -> Option<Error> {
     None

@@ -7,6 +7,7 @@ use crate::windows::Handle;
 use crate::windows::fault::{self, Fault};
 use crate::windows::listing::{self, End};
 use crate::windows::nt::{self, Buffer, How, field};
+use crate::windows::permissions::Permissions;
 use crate::windows::root::{Place, Root};
 use crate::windows::stat::{self, Side, Stat};
 use octo_core::{Done, Kind, LinkTarget, LinkType, ListSink, RelPath, Timestamp, naming, wide};
@@ -54,7 +55,13 @@ fn look(place: &Place<'_>) -> Result<Option<Stat>, Fault> {
 }
 
 /// Streams the entries of a folder of the mirror into `sink`.
-pub(crate) fn list(root: &Root, folder: &RelPath, volume: u64, sink: &mut dyn ListSink) -> Result<End, Fault> {
+pub(crate) fn list(
+    root: &Root,
+    folder: &RelPath,
+    volume: u64,
+    _permissions: &Permissions,
+    sink: &mut dyn ListSink,
+) -> Result<End, Fault> {
     listing::entries(&open_folder(root, folder, fs::FILE_LIST_DIRECTORY)?, Side::Mirror, volume, sink)
 }
 

@@ -17,6 +17,8 @@ mod model;
 #[cfg(target_os = "linux")]
 mod mounts;
 #[cfg(target_os = "linux")]
+mod permissions;
+#[cfg(target_os = "linux")]
 mod place;
 mod primitives;
 #[cfg(target_os = "linux")]

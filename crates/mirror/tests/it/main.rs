@@ -17,6 +17,8 @@ mod memory;
 mod names;
 mod pair;
 #[cfg(unix)]
+mod permissions;
+#[cfg(unix)]
 mod promises;
 #[cfg(unix)]
 mod review;
