@@ -49,10 +49,10 @@ macro_rules! codes {
 codes! {
     /// The account may not read it.
     AccessDenied, "access-denied", Never, false, "access denied",
-        "Give the backup account read access, or make it a member of Backup Operators so that backup intent opens everything.";
+        "Give the account that reads the source read access.";
     /// In use by another program (sharing violation).
     Locked, "locked", AtEndOfRun, false, "in use by another program",
-        "Close the program that holds the file, or let the server make shadow copies: the newest one is then read instead.";
+        "Close the program that holds the file. An existing copy was kept; the next run tries again.";
     /// It was in use, and a previous version was copied instead.
     FromSnapshot, "from-snapshot", Never, false, "in use, and read from a previous version instead",
         "Nothing to do: the copy is whole, and as old as said here. The next run tries the file itself again.";
@@ -64,7 +64,7 @@ codes! {
         "Files that are offline are not recalled. An existing copy was kept.";
     /// Time or size moved while it was read.
     ChangedWhileRead, "changed-while-read", AtEndOfRun, false, "changed while it was read",
-        "The file is written to all the time. Let the server make shadow copies: the newest one is then read instead.";
+        "The file is written to all the time. An existing copy was kept; the next run tries again.";
     /// It is not what the listing said: a file became a folder or a link.
     KindMoved, "kind-moved", AtEndOfRun, false, "turned into something else while the run was under way",
         "Nothing to do: the next run settles it.";
@@ -91,7 +91,7 @@ codes! {
         "Nothing in this folder was deleted. The next run lists it again.";
     /// Asking for it ends the connection, or is never answered, though the server works otherwise.
     ServerFails, "server-fails", AtEndOfRun, false, "the server fails when it is asked for this",
-        "The server ended the connection or did not answer each time, and serves everything else. Look at the entry on the server itself, and at the server's disk, event log and virus scanner. An existing copy was kept, and nothing in this folder was deleted.";
+        "Look at the entry on its own machine, and at the disk there. An existing copy was kept, and nothing in this folder was deleted.";
     /// Another filesystem is mounted inside the source or the target.
     OtherDevice, "other-device", Never, false, "another filesystem is mounted there",
         "Nothing below it was touched, in the source or in the mirror. Give it a job of its own, exclude it, or unmount it.";
@@ -110,9 +110,15 @@ codes! {
     /// The target has room, but not for this file.
     DoesNotFit, "does-not-fit", AtEndOfRun, false, "does not fit on the target",
         "Everything else was copied, and an older copy of it was kept. Free space on the target, use a larger disk, or exclude the file. A file larger than the target's filesystem can hold needs another filesystem.";
+    /// A DFS link: the folder lies on another server.
+    DfsLink, "dfs-link", Never, false, "a link to a folder of another server (DFS)",
+        "It is not followed. Make a job for the share that it leads to, or exclude it; nothing is said of an excluded one.";
+    /// A path that is longer than the source can open.
+    PathTooLong, "path-too-long", Never, false, "its path is too long to be opened",
+        "Shorten the names of the folders above it, or make a job for a folder further down. An existing copy was kept, and nothing in this folder was deleted.";
     /// Reading the source failed.
     SourceEntry, "source-entry", NextRun, false, "could not be read from the source",
-        "Check the server's disk and event log.";
+        "Check the source's disk.";
 
     /// The target has no space or no quota left, or less than the reserve.
     NoSpace, "no-space", Never, true, "the target is full",
@@ -120,6 +126,9 @@ codes! {
     /// The target cannot be used at all.
     TargetFailed, "target-failed", NextRun, true, "the target failed",
         "Check that the target's disk is mounted, writable and healthy.";
+    /// This program, or the whole machine, has too many files open.
+    TooManyOpenFiles, "too-many-open-files", NextRun, true, "too many files are open on this machine",
+        "Raise the limit of open files (LimitNOFILE in the service's unit, ulimit -n in a shell), or see what else holds so many. Neither the source nor the target is at fault. Nothing was deleted.";
     /// The mirror belongs to another account.
     OtherOwner, "other-owner", Never, true, "the mirror belongs to another account",
         "Run it as the account that the mirror belongs to, or give the whole mirror to the account that runs. Nothing was changed.";
@@ -149,7 +158,7 @@ codes! {
         "Choose a folder that neither contains nor lies in octoBackup's own data, configuration, logs and keys. To copy these, use octobackup backup.";
     /// The user name or password was refused.
     LogonFailed, "logon-failed", Never, true, "the server refused the user name or password",
-        "Check user, domain and password; check that the account is not locked or expired.";
+        "Check who logs on, and whether that is still allowed.";
     /// There is no such share.
     ShareNotFound, "share-not-found", Never, true, "the server has no such share",
         "Check the name of the share. Administrative shares (c$) need an administrator's or a backup operator's account.";
@@ -161,7 +170,7 @@ codes! {
         "Check the path. Nothing was changed in the mirror.";
     /// No answer from that address.
     Unreachable, "unreachable", NextRun, true, "the server cannot be reached",
-        "Check the name, the network and the firewall (TCP port 445).";
+        "Check the name, the network and the firewall.";
     /// The connection was lost.
     ConnectionLost, "connection-lost", NextRun, true, "the connection was lost",
         "The next run continues where this one stopped.";
@@ -174,9 +183,15 @@ codes! {
     /// The server's security is below what is demanded.
     Insecure, "insecure", Never, true, "the server offers less security than is demanded",
         "Raise the server's settings, or lower the demand knowingly.";
+    /// Somebody in between altered the negotiation of a connection.
+    NegotiationAltered, "negotiation-altered", Never, true, "ALARM: somebody between here and the server alters the connection",
+        "Do not lower the demands on security. Find out who or what is between here and the server (a proxy, a WAN accelerator, another machine with its address), and change the account's password if you find nobody who may be there. Nothing was copied.";
+    /// What answers is no server of SMB 2 or 3.
+    NoSmb, "no-smb", Never, true, "what answers there does not speak SMB 2 or 3",
+        "Check the address and the port. If the server offers only SMB 1, switch SMB 2 or 3 on there: SMB 1 is not spoken here.";
     /// `--backup-intent require`, and something could not be read.
     PrivilegeMissing, "privilege-missing", Never, true, "the account's backup privilege does not work",
-        "Make the account a member of Backup Operators on the server and log it on anew.";
+        "Give the account that reads the source the privilege to back up files, and log it on anew.";
     /// An option or address makes no sense.
     Usage, "usage", Never, true, "the command makes no sense",
         "See octobackup help.";

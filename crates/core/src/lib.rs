@@ -5,6 +5,7 @@
 //! [`Clock`]; the decisions are [`merge`], [`plan`], [`guard`], [`filter`], [`naming`], [`retention`] and [`snapshot`].
 
 pub mod abilities;
+pub mod advice;
 pub mod clock;
 pub mod clock_trust;
 pub mod entry;

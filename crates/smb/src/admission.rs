@@ -67,7 +67,8 @@ pub(crate) async fn log_on(
     let algorithm = algorithm_for_dialect(params.dialect, params.gmac_negotiated);
     let signed = last.header.flags.is_signed();
     if signed || params.dialect >= Dialect::Smb3_0 {
-        let unproven = |why: &str| Error::new(Code::Protocol, format!("the server's last word of the logon {why}"));
+        let unproven =
+            |why: &str| Error::new(Code::NegotiationAltered, format!("the server's last word of the logon {why}"));
         if !signed {
             return Err(unproven("is not signed"));
         }

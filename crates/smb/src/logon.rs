@@ -104,7 +104,7 @@ async fn establish(
     who: &Credentials,
     options: &SmbOptions,
 ) -> Result<Session, Error> {
-    let params = negotiate(&mut conn, options.min_dialect).await?;
+    let params = negotiate(&mut conn, tap, options.min_dialect).await?;
     demand_encryption(&params, options)?;
     let at = Instant::now();
     let admission = admission::log_on(&mut conn, tap, &address.host, (who, &options.logon), &params).await?;
@@ -125,7 +125,7 @@ async fn establish(
     Ok(session)
 }
 
-async fn negotiate(conn: &mut Connection, min: Dialect) -> Result<NegotiatedParams, Error> {
+async fn negotiate(conn: &mut Connection, tap: &Tap, min: Dialect) -> Result<NegotiatedParams, Error> {
     let too_old = |offered: &str| {
         Error::new(Code::Insecure, format!("the server offers {offered}, and at least {min} is demanded"))
     };
@@ -134,7 +134,10 @@ async fn negotiate(conn: &mut Connection, min: Dialect) -> Result<NegotiatedPara
         Err(smb2::Error::Protocol { status, .. }) if status.0 == nt::NOT_SUPPORTED => {
             return Err(too_old("no version that we speak"));
         }
-        Err(e) => return Err(status::connection(e).within("negotiating")),
+        Err(e) => match tap.other_protocol() {
+            Some(what) => return Err(Error::new(Code::NoSmb, what)),
+            None => return Err(status::connection(e).within("negotiating")),
+        },
     }
     let params = conn.params().ok_or_else(|| Error::new(Code::Protocol, "nothing was negotiated"))?;
     let agreed = dialect(params.dialect);
@@ -226,7 +229,7 @@ async fn connect_share(
 /// FSCTL_VALIDATE_NEGOTIATE_INFO: asks, signed, what was negotiated in the clear, so that nobody in between can have
 /// stripped a dialect or a capability.
 async fn validate(session: &Session, handshake: &[Recorded]) -> Result<(), Error> {
-    let tampered = || Error::new(Code::Insecure, "somebody between here and the server altered the negotiation");
+    let tampered = || Error::new(Code::NegotiationAltered, "the server says that it negotiated something else");
     let body = |is_reply: bool| handshake.iter().find(|m| m.is_reply == is_reply).and_then(|m| m.bytes.get(64..));
     let (Some(sent), Some(received)) = (body(false), body(true)) else { return Err(tampered()) };
     let request = IoctlRequest {

@@ -82,7 +82,7 @@ pub(crate) fn entry(status: u32) -> Error {
         nt::OBJECT_NAME_INVALID | nt::ILLEGAL_CHARACTER => {
             (Code::SourceEntry, "the server lists this name and does not take it back")
         }
-        nt::PATH_NOT_COVERED => (Code::SourceEntry, "it lies on another server (DFS), which is not followed"),
+        nt::PATH_NOT_COVERED => (Code::DfsLink, ""),
         _ => (Code::SourceEntry, "the server refused"),
     };
     with_words(code, words, status)

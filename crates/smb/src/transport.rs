@@ -37,13 +37,21 @@ struct Inner {
     /// `None` once the handshake is over.
     handshake: Mutex<Option<Vec<Recorded>>>,
     sealed: AtomicBool,
+    /// What came instead of an answer of SMB 2 or 3.
+    other: Mutex<Option<&'static str>>,
 }
 
 impl Tap {
     /// A guest, who cannot sign, must not demand it.
     pub fn new(tcp: TcpTransport, demands_signing: bool) -> Tap {
         let handshake = Mutex::new(Some(Vec::new()));
-        Tap(Arc::new(Inner { tcp, demands_signing, handshake, sealed: AtomicBool::new(false) }))
+        Tap(Arc::new(Inner {
+            tcp,
+            demands_signing,
+            handshake,
+            sealed: AtomicBool::new(false),
+            other: Mutex::default(),
+        }))
     }
 
     /// The handshake so far.
@@ -54,6 +62,22 @@ impl Tap {
     /// Ends the recording and hands over what was recorded.
     pub fn finish(&self) -> Vec<Recorded> {
         self.0.handshake.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    /// What the first answer was, if it was not of SMB 2 or 3.
+    pub fn other_protocol(&self) -> Option<&'static str> {
+        *self.0.other.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_protocol(&self, received: &smb2::Result<Vec<u8>>) {
+        let what = match received {
+            Ok(bytes) if bytes.starts_with(b"\xFFSMB") => "the server answers with SMB 1",
+            Ok(bytes) if bytes.get(1..4) == Some(b"SMB") => return,
+            Err(smb2::Error::Disconnected | smb2::Error::Timeout | smb2::Error::Io(_)) => return,
+            _ => "the answer is of another protocol",
+        };
+        let mut other = self.0.other.lock().unwrap_or_else(PoisonError::into_inner);
+        other.get_or_insert(what);
     }
 
     /// From now on, whatever is not encrypted is neither sent nor accepted.
@@ -100,7 +124,9 @@ impl TransportSend for Tap {
 #[async_trait]
 impl TransportReceive for Tap {
     async fn receive(&self) -> smb2::Result<Vec<u8>> {
-        let data = self.0.tcp.receive().await?;
+        let received = self.0.tcp.receive().await;
+        self.note_protocol(&received);
+        let data = received?;
         self.check_sealed(&data)?;
         self.record(true, &data)?;
         Ok(data)

@@ -133,6 +133,14 @@ fn in_words(error: &Error) -> String {
             "{error}\n  Check the server's name, that it listens for agents ([agents] in octobackup.toml), the network and the \
              firewall (TCP port {DEFAULT_PORT} of the server)."
         ),
+        Code::LogonFailed => format!(
+            "{error}\n  A token works once, for one machine and for an hour. On the server, `octobackup host add NAME` makes a new \
+             one; here, `octobackup-agent enroll` uses it."
+        ),
+        Code::Insecure => format!(
+            "{error}\n  See that the address is the server's own. If it was set up anew, pair this machine again: `octobackup host \
+             add NAME` there makes a token."
+        ),
         code => format!("{error}\n  {}", code.advice()),
     }
 }
@@ -157,6 +165,8 @@ mod tests {
         assert_eq!(words, "this machine is not paired\n  octobackup-agent --help tells how it is used.");
         let words = in_words(&Error::new(Code::Unreachable, "backup:8735"));
         assert!(words.contains("8735 of the server") && !words.contains("445"), "{words}");
+        let words = in_words(&Error::new(Code::LogonFailed, "the token is unknown or was used already"));
+        assert!(words.contains("host add NAME") && !words.contains("password"), "{words}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ const BELIEVED: &[Code] = &[
     Code::ListingCut,
     Code::OtherDevice,
     Code::SourceEntry,
+    Code::PathTooLong,
     Code::SourceMissing,
     Code::PrivilegeMissing,
 ];

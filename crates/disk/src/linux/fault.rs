@@ -60,6 +60,7 @@ pub(crate) fn target_code(errno: Errno) -> Code {
         Errno::XDEV => Code::OtherDevice,
         Errno::NOSPC | Errno::DQUOT => Code::NoSpace,
         Errno::FBIG => Code::DoesNotFit,
+        Errno::MFILE | Errno::NFILE => Code::TooManyOpenFiles,
         // The disk, or the machine's own resources: every other entry would fail the same way.
         Errno::ROFS
         | Errno::IO
@@ -72,8 +73,6 @@ pub(crate) fn target_code(errno: Errno) -> Code {
         | Errno::HOSTDOWN
         | Errno::REMOTEIO
         | Errno::NOSYS
-        | Errno::MFILE
-        | Errno::NFILE
         | Errno::NOMEM => Code::TargetFailed,
         _ => Code::TargetEntry,
     }
@@ -87,6 +86,8 @@ fn source_code(errno: Errno) -> Code {
         Errno::NOENT => Code::NotFound,
         Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::NXIO | Errno::INVAL => Code::KindMoved,
         Errno::XDEV => Code::OtherDevice,
+        Errno::MFILE | Errno::NFILE => Code::TooManyOpenFiles,
+        Errno::NAMETOOLONG => Code::PathTooLong,
         _ => Code::SourceEntry,
     }
 }
@@ -99,5 +100,18 @@ fn words(errno: Errno) -> String {
         Errno::BUSY => "it is in use by the system, or something is mounted on it".to_owned(),
         Errno::NOSYS => "openat2 is not available; Linux 5.8 or newer is needed".to_owned(),
         _ => errno.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_the_machines_fault_or_the_paths_is_called_so() {
+        for errno in [Errno::MFILE, Errno::NFILE] {
+            assert_eq!((source_code(errno), target_code(errno)), (Code::TooManyOpenFiles, Code::TooManyOpenFiles));
+        }
+        assert_eq!(source_code(Errno::NAMETOOLONG), Code::PathTooLong);
     }
 }

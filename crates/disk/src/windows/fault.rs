@@ -134,8 +134,8 @@ pub(crate) fn target_code(fault: Fault) -> Code {
         | win::ERROR_DEVICE_REMOVED
         | win::ERROR_NOT_ENOUGH_MEMORY
         | win::ERROR_OUTOFMEMORY
-        | win::ERROR_NO_SYSTEM_RESOURCES
-        | win::ERROR_TOO_MANY_OPEN_FILES => Code::TargetFailed,
+        | win::ERROR_NO_SYSTEM_RESOURCES => Code::TargetFailed,
+        win::ERROR_TOO_MANY_OPEN_FILES => Code::TooManyOpenFiles,
         _ => Code::TargetEntry,
     }
 }
@@ -156,6 +156,8 @@ fn source_code(fault: Fault) -> Code {
         win::ERROR_FILE_OFFLINE
         | win::ERROR_CLOUD_FILE_PROVIDER_NOT_RUNNING
         | win::ERROR_CLOUD_FILE_NETWORK_UNAVAILABLE => Code::NotLocal,
+        win::ERROR_TOO_MANY_OPEN_FILES => Code::TooManyOpenFiles,
+        win::ERROR_FILENAME_EXCED_RANGE => Code::PathTooLong,
         _ => Code::SourceEntry,
     }
 }

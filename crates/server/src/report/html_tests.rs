@@ -49,7 +49,12 @@ fn told() -> Told {
     let cause = ToldCause {
         code: Code::Locked,
         title: Code::Locked.title().into(),
-        advice: Code::Locked.advice().into(),
+        advice: octo_core::advice::advice(
+            Code::Locked,
+            octo_core::advice::SourceKind::Smb,
+            octo_core::advice::Place::Job,
+        )
+        .into(),
         count: 2,
         new: 1,
         still: 1,

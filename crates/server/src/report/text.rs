@@ -6,8 +6,9 @@
 use crate::moment::Moment;
 use crate::schedule::TimeZone;
 use crate::units::{count, duration, size, speed, thousands};
+use octo_core::advice::{Place, SourceKind, advice};
 use octo_core::report::{Cause, Counts};
-use octo_core::{Outcome, RunReport};
+use octo_core::{Code, Outcome, RunReport};
 use octo_mirror::HeldPlan;
 use std::fmt::Write;
 
@@ -51,7 +52,7 @@ pub fn report(report: &RunReport, by: MadeBy, zone: &TimeZone) -> String {
     let rank = |cause: &&Cause| (!cause.code.stops_run(), cause.code.is_note());
     let mut causes: Vec<&Cause> = report.causes.iter().collect();
     causes.sort_by_key(rank);
-    causes.into_iter().for_each(|cause| problems(&mut out, cause));
+    causes.into_iter().for_each(|cause| problems(&mut out, cause, advice_for(report, cause.code, by)));
     if !report.remarks.is_empty() {
         out.push_str("\nRemarks\n");
         report.remarks.iter().for_each(|remark| bullet(&mut out, remark));
@@ -172,7 +173,13 @@ fn approval(out: &mut String, target: &str, id: &str) {
     let _ = writeln!(out, "  To delete them:  octobackup held {target} --approve {id}");
 }
 
-fn problems(out: &mut String, cause: &Cause) {
+/// What to do about a cause, as the source is, in the words of the side that made the run.
+fn advice_for(report: &RunReport, code: Code, by: MadeBy) -> &'static str {
+    let place = if matches!(by, MadeBy::Job { .. }) { Place::Job } else { Place::Sync };
+    advice(code, SourceKind::of_label(&report.source), place)
+}
+
+fn problems(out: &mut String, cause: &Cause, what_to_do: &str) {
     let title = cause.code.title();
     if cause.code.stops_run() {
         let _ = writeln!(out, "\nWhy it ended: {title}");
@@ -192,7 +199,7 @@ fn problems(out: &mut String, cause: &Cause) {
     if cause.count > shown {
         let _ = writeln!(out, "  ... and {} more", thousands(cause.count - shown));
     }
-    let _ = writeln!(out, "  What to do: {}", cause.code.advice());
+    let _ = writeln!(out, "  What to do: {}", what_to_do);
 }
 
 /// A held plan, for `octobackup held`; times by the clocks of `zone`.

@@ -12,6 +12,7 @@ use crate::shared::Shared;
 use crate::store::credential_uses::{self, CredentialUse};
 use crate::store::credentials::{self, Credential};
 use crate::store::{audit, jobs, recipients, settings};
+use octo_core::advice::{Place, SourceKind, advice};
 use octo_core::{Cancel, Entry, Error, ListSink, Listed, RelPath};
 use octo_smb::Password;
 use serde::Serialize;
@@ -82,7 +83,10 @@ impl Service {
                 None => self.password_for_test(caller, name, &recipe)?,
             };
             let tried = open_source(&recipe, Some(password), &Cancel::new()).and_then(|it| can_list(&*it));
-            let detail = tried.as_ref().err().map(|error| format!("{error}. {}", error.code.advice()));
+            let detail = tried
+                .as_ref()
+                .err()
+                .map(|error| format!("{error}. {}", advice(error.code, SourceKind::Smb, Place::Job)));
             tested.push(Tested { source: spec.source, works: tried.is_ok(), detail: detail.unwrap_or_default() });
         }
         Ok(tested)

@@ -13,6 +13,7 @@ use crate::runner::cancelled;
 use crate::store::runs::{self, NewRun, StoredProblem};
 use crate::store::{audit, failing, jobs, slots};
 use octo_core::RunReport;
+use octo_core::advice::{Place, SourceKind, advice};
 use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::Value;
@@ -124,7 +125,8 @@ impl Service {
                 causes.push(ToldCause {
                     code: cause.code,
                     title: cause.code.title().to_owned(),
-                    advice: cause.code.advice().to_owned(),
+                    advice: advice(cause.code, SourceKind::of_label(&report.source), Place::Job)
+                        .replace("JOB", &run.job),
                     count: cause.count,
                     new,
                     still,

@@ -203,7 +203,7 @@ fn a_clock_that_is_off_is_told_and_on_the_newest_protocol_nobody_in_between_can_
         proxy.set(Fault::FlipAt(AT));
         let address = SmbAddress::parse(&format!("//{}/data", proxy.addr)).unwrap().0;
         match Inspector::connect(address, &credentials("plain"), &SmbOptions::default()) {
-            Err(error) => assert!(is_protected && error.code == Code::Protocol, "{max}: {error}"),
+            Err(error) => assert!(is_protected && error.code == Code::NegotiationAltered, "{max}: {error}"),
             Ok(inspector) => {
                 let told = inspector.security().unwrap().server_time.unwrap();
                 assert!(!is_protected && told.0.abs_diff(now().0) > 400 * 10_000_000, "{max}: {told}");
