@@ -6,6 +6,10 @@
 use crate::path::Name;
 use serde::{Deserialize, Serialize};
 
+mod hold;
+
+pub use hold::{Hold, HoldKind, Way, with_kinds};
+
 /// `--max-delete`: replaces the three numeric rules, and only those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MaxDelete {
@@ -54,61 +58,69 @@ pub struct Unread {
 /// A top-level folder with at least so many files that is suddenly empty is taken for an unmounted volume.
 pub const EMPTIED_TOP_FILES_MIN: u64 = 100;
 
-/// Why all deletions are held, in words; empty if they may be done.
-pub fn holds(input: &GuardInput, max_delete: Option<MaxDelete>) -> Vec<String> {
+/// Why all deletions are held; empty if they may be done.
+pub fn holds(input: &GuardInput, max_delete: Option<MaxDelete>) -> Vec<Hold> {
     if input.delete_files == 0 && input.delete_others == 0 {
         return Vec::new();
     }
     let mut because = Vec::new();
     let (files, total) = (input.delete_files, input.mirror_files);
     if input.source_entries == 0 && total > 0 {
-        because.push(format!("the source is empty, the mirror has {total} files"));
+        because.push(HoldKind::SourceEmpty.because(format!("the source is empty, the mirror has {total} files")));
     }
-    because.extend(numeric(input, max_delete));
+    because.extend(numeric(input, max_delete).map(|words| HoldKind::TooMany.because(words)));
     for (name, count) in &input.emptied_tops {
         if *count >= EMPTIED_TOP_FILES_MIN {
-            because.push(format!(
+            because.push(HoldKind::FolderEmpty.because(format!(
                 "the folder {name} is empty on the source and has {count} files in the mirror: is a volume not mounted?"
-            ));
+            )));
         }
     }
     if input.first_after_adoption {
         let what = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-        because.push(format!("{what} would be deleted in the first run after --adopt or --accept-source"));
+        let words = format!("{what} would be deleted in the first run after --adopt or --accept-source");
+        because.push(HoldKind::NewSource.because(words));
     }
     if input.listings_untrusted {
-        because.push("the share hides what the account may not read, so a missing name is no proof (--trust-listings says that it is)".into());
+        let words = "the share hides what the account may not read, so a missing name is no proof";
+        because.push(HoldKind::ListingsUntrusted.because(words));
     }
     if brakes(input) {
-        because.push(format!(
+        because.push(HoldKind::ManyReplaced.because(format!(
             "{} of {total} files were replaced in one run: is something encrypting them?",
             input.replaced_files
-        ));
+        )));
     }
     because
 }
 
 /// Why deletions wait until a folder can be read or a person approves; `None` if all could be read, or nothing is to be
 /// deleted. Unlike what [`holds`] says, this passes by itself.
-pub fn waits_for_unread(input: &GuardInput) -> Option<String> {
+pub fn waits_for_unread(input: &GuardInput) -> Option<Hold> {
     let Unread { folders, examples } = &input.unread;
     if *folders == 0 || (input.delete_files == 0 && input.delete_others == 0) {
         return None;
     }
-    let (what, it, they) = if *folders == 1 {
-        ("1 folder".to_owned(), "it", "it as unreadable")
-    } else {
-        (format!("{folders} folders"), "them", "them as unreadable")
-    };
+    let what = if *folders == 1 { "1 folder".to_owned() } else { format!("{folders} folders") };
     let more = match folders.saturating_sub(examples.len() as u64) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    Some(format!(
-        "{what} could not be read, and what is missing elsewhere may have been moved there: {}{more}. The deletions go on \
-         as soon as the backup account can read {it}; or exclude {it}; or approve them, which accepts {they}",
+    Some(HoldKind::Unread.because(format!(
+        "{what} could not be read, and what is missing elsewhere may have been moved there: {}{more}",
         examples.join(", ")
-    ))
+    )))
+}
+
+/// An earlier run's plan waits for a person.
+pub fn plan_waits(plan: &str) -> Hold {
+    HoldKind::PlanWaits.because(format!("plan {plan} waits for approval"))
+}
+
+/// An earlier run replaced so much that nothing is deleted or pruned until a person has looked.
+pub fn brake_is_on(run: u64) -> Hold {
+    HoldKind::BrakeIsOn
+        .because(format!("state {run} replaced suspiciously many files, and nobody has released the brake yet"))
 }
 
 fn numeric(input: &GuardInput, max_delete: Option<MaxDelete>) -> Option<String> {

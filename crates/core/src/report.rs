@@ -1,6 +1,7 @@
 //! What a run did, as data: the same report becomes text, JSON, an exit code and, later, mail and metrics.
 
 use crate::error::Code;
+use crate::guard::HoldKind;
 use crate::path::RelPath;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -131,6 +132,12 @@ pub struct RunReport {
     pub counts: Counts,
     /// Why deletions are held, in words; empty if none are.
     pub held_because: Vec<String>,
+    /// What each of these reasons is, in the same order; reports of older programs have none.
+    #[serde(default)]
+    pub held_kinds: Vec<HoldKind>,
+    /// The first entries that are held.
+    #[serde(default)]
+    pub held_examples: Vec<RelPath>,
     /// The id of the held plan.
     pub held_plan: Option<String>,
     /// Things worth knowing that concern no single entry.

@@ -10,12 +10,14 @@ use crate::order::NameOrder;
 use crate::place::{Deleted, Placer};
 use crate::spill::{Log, LogWriter};
 use crate::vanished::Vanished;
-use octo_core::guard::{self, GuardInput};
+use octo_core::guard::{self, GuardInput, Hold};
 use octo_core::merge::{Pair, merge};
-use octo_core::{Change, Code, Error, Kind};
+use octo_core::{Change, Code, Error, Kind, RelPath};
 
 /// How many intents are written at once.
 const INTENTS_AT_ONCE: usize = 1000;
+/// Held entries that the report names; the plan has all.
+const EXAMPLES_MAX: usize = 10;
 
 /// What deleting needs.
 pub struct Deletion<'a> {
@@ -32,7 +34,7 @@ pub struct Deletion<'a> {
     /// The order of the walk.
     pub order: NameOrder,
     /// Reasons of the mirror itself to hold: a plan that waits, a brake.
-    pub standing: Vec<String>,
+    pub standing: Vec<Hold>,
     /// A plan that waits and, because a listing was cut, may be about entries that this run did not see.
     pub unseen: Option<String>,
 }
@@ -41,9 +43,11 @@ pub struct Deletion<'a> {
 #[derive(Debug, Default)]
 pub struct Verdict {
     /// Why the rest is held; empty if nothing is.
-    pub because: Vec<String>,
+    pub because: Vec<Hold>,
     /// The plan's id.
     pub plan: Option<String>,
+    /// The first entries that are held.
+    pub examples: Vec<RelPath>,
 }
 
 impl Deletion<'_> {
@@ -66,7 +70,8 @@ impl Deletion<'_> {
         }
         self.delete(&approved)?;
         if others.count() == 0 && self.unseen.is_some() {
-            return Ok(Verdict { because: self.standing.clone(), plan: self.unseen.clone() });
+            let (because, plan) = (self.standing.clone(), self.unseen.clone());
+            return Ok(Verdict { because, plan, examples: Vec::new() });
         }
         if because.is_empty() {
             self.delete(&others)?;
@@ -76,7 +81,9 @@ impl Deletion<'_> {
             return Ok(Verdict::default());
         }
         let plan = self.hold(&others, &because, until_read)?;
-        Ok(Verdict { because, plan })
+        let first = others.forward().take(EXAMPLES_MAX);
+        let examples = first.map(|record| Ok(Vanished::decode(&record?)?.place)).collect::<Result<_, Error>>()?;
+        Ok(Verdict { because, plan, examples })
     }
 
     /// What a person approved and is still the same, and the rest.
@@ -102,7 +109,7 @@ impl Deletion<'_> {
     }
 
     /// Tells what is held, and writes the plan that waits for a person.
-    fn hold(&self, held: &Log, because: &[String], until_read: bool) -> Result<Option<String>, Error> {
+    fn hold(&self, held: &Log, because: &[Hold], until_read: bool) -> Result<Option<String>, Error> {
         for record in held.forward() {
             let Vanished { place, meta } = Vanished::decode(&record?)?;
             let size_bytes = if meta.kind == Kind::File { meta.size_bytes } else { 0 };

@@ -3,6 +3,7 @@
 use crate::spill::Log;
 use crate::vanished::Vanished;
 use crate::{files, layout};
+use octo_core::guard::{Hold, HoldKind};
 use octo_core::target::Done;
 use octo_core::{Code, Error, Kind, RelPath, Target, TargetFile, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ pub struct HeldPlan {
     pub run: u64,
     /// Why it is held.
     pub because: Vec<String>,
+    /// What each of these reasons is; plans of older programs have none.
+    #[serde(default)]
+    pub kinds: Vec<HoldKind>,
     /// Files in it.
     pub files: u64,
     /// Their bytes.
@@ -89,7 +93,7 @@ pub fn entries_of<'t>(
 }
 
 /// Writes the pending plan, durably, and tells its id. The same set always gets the same id.
-pub fn write(target: &dyn Target, run: u64, because: &[String], until_read: bool, held: &Log) -> Result<String, Error> {
+pub fn write(target: &dyn Target, run: u64, because: &[Hold], until_read: bool, held: &Log) -> Result<String, Error> {
     let mut hash = blake3::Hasher::new();
     let (mut files, mut bytes) = (0, 0);
     for record in held.forward() {
@@ -101,8 +105,9 @@ pub fn write(target: &dyn Target, run: u64, because: &[String], until_read: bool
         }
     }
     let id = hash.finalize().to_hex()[..12].to_owned();
-    let because = because.to_vec();
-    let head = HeldPlan { id: id.clone(), run, because, files, bytes, until_read, entries: Vec::new(), more: 0 };
+    let kinds = because.iter().map(|hold| hold.kind).collect();
+    let because = because.iter().map(|hold| hold.words.clone()).collect();
+    let head = HeldPlan { id: id.clone(), run, because, kinds, files, bytes, until_read, entries: Vec::new(), more: 0 };
     let new = layout::stage(run, u64::MAX - 2);
     files::ensure_folder(target, &layout::staging(run))?;
     let folder = layout::held_plan().parent().unwrap_or_default();

@@ -1,12 +1,14 @@
 //! The remarks of a report: what is worth a line and concerns no single entry.
 
 use crate::context::Context;
+use crate::deletion::Verdict;
 use crate::prepare::Ready;
 use octo_core::Abilities;
+use octo_core::guard::Way;
 use octo_core::retention::KeepVersions;
 
 /// What is worth a line in the report and concerns no single entry.
-pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities) -> Vec<String> {
+pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities, verdict: &Verdict) -> Vec<String> {
     let mut remarks = Vec::new();
     let dry_run = context.options.dry_run;
     if let Some(run) = ready.interrupted {
@@ -34,6 +36,14 @@ pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities) -> Vec<St
             "{} files of the same size differ in time by whole hours: most likely a time zone or daylight saving change. \
              {how}. --restamp-shift=+1h (or what the shift is) sets the times without reading the files",
             counts.shifted
+        ));
+    }
+    // Where it holds deletions, that is said with them.
+    let is_said = verdict.because.iter().any(|hold| hold.kind.way() == Way::ReleaseBrake);
+    if let Some(run) = ready.marker.braked_by.filter(|_| !is_said) {
+        remarks.push(format!(
+            "state {run} replaced suspiciously many files: until one run is told by --release-brake that they are right, \
+                 no older versions are removed, and deletions are held"
         ));
     }
     // Later runs know their rules; a pattern may be for what comes and goes.

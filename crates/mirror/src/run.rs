@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
             begun,
             self.ready.run,
             &verdict,
-            remarks::of(self.context, &self.ready, &self.placer.abilities),
+            remarks::of(self.context, &self.ready, &self.placer.abilities, &verdict),
         );
         self.end(report)
     }
@@ -325,11 +325,8 @@ impl<'a> Run<'a> {
         guard.unread = unread.judge(self.context);
         let waits = held::held_plan(self.context.target, 0)?;
         let waits = waits.filter(|plan| !plan.until_read && options.approve.is_none());
-        let plan_waits = waits.iter().map(|plan| format!("plan {} waits for approval", plan.id));
-        let mut standing: Vec<String> = plan_waits.collect();
-        if let Some(run) = self.ready.marker.braked_by {
-            standing.push(format!("state {run} replaced suspiciously many files, and nobody has released it yet"));
-        }
+        let plan_waits = waits.iter().map(|plan| guard::plan_waits(&plan.id));
+        let standing = plan_waits.chain(self.ready.marker.braked_by.map(guard::brake_is_on)).collect();
         guard.first_after_adoption = self.ready.marker.unproven;
         guard.listings_untrusted = self.context.source.features().hides_unreadable && !options.trust_listings;
         if options.release_brake {
@@ -491,7 +488,9 @@ fn report(
         started: begun.0,
         duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         counts,
-        held_because: verdict.because.clone(),
+        held_because: verdict.because.iter().map(|hold| hold.words.clone()).collect(),
+        held_kinds: verdict.because.iter().map(|hold| hold.kind).collect(),
+        held_examples: verdict.examples.clone(),
         held_plan: verdict.plan.clone(),
         remarks,
         causes: context.causes(),

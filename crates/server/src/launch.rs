@@ -231,6 +231,8 @@ pub fn blank_report(source: &str, target: &str, dry_run: bool, started: Timestam
         duration_ms: 0,
         counts: Counts::default(),
         held_because: Vec::new(),
+        held_kinds: Vec::new(),
+        held_examples: Vec::new(),
         held_plan: None,
         remarks: Vec::new(),
         causes: Vec::new(),

@@ -114,7 +114,7 @@ fn tell(client: &Client, id: &str, form: Form, zone: Option<&str>) -> Ended {
         }
         Form::Html => print(html::page(&told, &zone).trim_end()),
         Form::Text => {
-            let by = crate::text::MadeBy::Job { run: told.run.id };
+            let by = crate::text::MadeBy::Job { job: &told.run.job, run: told.run.id };
             let text = format!("{}{}", crate::text::report(&told.report, by, &zone), news(&told, &zone));
             print(text.trim_end());
         }

@@ -6,6 +6,7 @@ use crate::moment::Moment;
 use crate::run::{Ended, Run};
 use crate::units::{count, duration, size};
 use jiff::tz::TimeZone;
+use octo_core::RunReport;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -35,6 +36,12 @@ pub struct DigestJob {
     pub light: Light,
     /// In a sentence, where there is something to say.
     pub why: String,
+    /// Why it is not as it should be, as its newest run tells; empty if it is, or there is no run.
+    #[serde(default)]
+    pub cause: String,
+    /// What to do about it; empty if nothing.
+    #[serde(default)]
+    pub next_step: String,
     /// Its newest run that has ended, however long ago.
     pub last: Option<Run>,
     /// Runs in this time.
@@ -96,6 +103,41 @@ pub fn is_overdue(max_age: MaxAge, since: Moment, slots: u32, now: Moment) -> bo
     }
 }
 
+/// Why a job is not as it should be, and the next step. `report` is of its newest run, `last`.
+pub fn cause_and_next_step(
+    job: &str,
+    light: Light,
+    last: Option<&Run>,
+    report: Option<&RunReport>,
+) -> (String, String) {
+    let start = || (String::new(), format!("start it now: octobackup run {job}"));
+    let Some(run) = last else {
+        return if light <= Light::NotRun { start() } else { (String::new(), String::new()) };
+    };
+    let look = format!("octobackup report {}", run.id);
+    match (run.outcome, report) {
+        (Some(Ended::Failed), Some(report)) => {
+            let Some(cause) = report.causes.iter().find(|cause| cause.code.stops_run()) else {
+                return (String::new(), format!("see {look}"));
+            };
+            let detail = cause.examples.first().map(|example| example.detail.as_str()).filter(|text| !text.is_empty());
+            let detail = detail.map(|text| format!(" ({text})")).unwrap_or_default();
+            (format!("{}{detail}", cause.code.title()), format!("{} All of it: {look}", cause.code.advice()))
+        }
+        (Some(Ended::Failed), None) => (String::new(), format!("see {look}")),
+        (Some(Ended::Interrupted), _) => ("the server stopped while it ran".to_owned(), start().1),
+        (Some(Ended::Cancelled), _) => ("somebody cancelled it".to_owned(), start().1),
+        (Some(Ended::Held), Some(report)) if light <= Light::Attention => {
+            let plan = report.held_plan.as_ref();
+            let approve = plan.map(|plan| format!("; to delete them: octobackup run {job} --approve {plan}"));
+            (report.held_because.join("; "), format!("see {look}{}", approve.unwrap_or_default()))
+        }
+        _ if light <= Light::NotRun => start(),
+        _ if light <= Light::Attention => (String::new(), format!("see {look}")),
+        _ => (String::new(), String::new()),
+    }
+}
+
 /// What the light of a job follows from.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Standing {
@@ -154,6 +196,12 @@ pub fn text(digest: &Digest, zone: &TimeZone) -> String {
         let _ = writeln!(out, "\n{}", heading(*light));
         for job in jobs {
             let _ = writeln!(out, "  {:<24} {}", job.name, super::text::plain(&sentence(job, zone)));
+            if !job.cause.is_empty() {
+                let _ = writeln!(out, "    Why: {}", super::text::plain(&job.cause));
+            }
+            if !job.next_step.is_empty() {
+                let _ = writeln!(out, "    What to do: {}", super::text::plain(&job.next_step));
+            }
             for slot in &job.not_run {
                 let _ = writeln!(out, "    {} did not run: {}", slot.due_at.local(zone), super::text::plain(&slot.why));
             }
@@ -180,6 +228,11 @@ pub fn html(digest: &Digest, zone: &TimeZone) -> String {
             heading(job.light),
             escaped(&sentence(job, zone)),
         );
+        for (title, words) in [("Why", &job.cause), ("What to do", &job.next_step)] {
+            if !words.is_empty() {
+                let _ = write!(body, "<br><b>{title}:</b> {}", escaped(words));
+            }
+        }
         for slot in &job.not_run {
             let why = escaped(&slot.why);
             let _ =

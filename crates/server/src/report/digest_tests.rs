@@ -11,6 +11,8 @@ fn job(name: &str, light: Light) -> DigestJob {
         name: name.into(),
         light,
         why: String::new(),
+        cause: if light == Light::Failed { "full <disk>".into() } else { String::new() },
+        next_step: if light == Light::Failed { "free space".into() } else { String::new() },
         last: None,
         runs: 0,
         last_good_at: None,
@@ -81,6 +83,10 @@ fn the_page_names_every_job_under_its_heading_and_shows_text_as_text() {
     assert!(told.contains("2026-08-04 23:00 CEST did not run"), "{told}");
     assert!(told.contains("there never was a good backup"));
     let page = html(&digest, &zone);
+    let failed = Digest { jobs: vec![job("fs1", Light::Failed)], ..digest.clone() };
+    assert!(text(&failed, &zone).contains("    Why: full <disk>\n    What to do: free space\n"));
+    assert!(html(&failed, &zone).contains("<b>Why:</b> full &lt;disk&gt;<br><b>What to do:</b> free space"));
+    assert!(page.contains("name=\"viewport\"") && page.contains("prefers-color-scheme:dark"));
     assert!(page.contains("&lt;down&gt;") && !page.contains("<down>") && !page.contains("<script"));
     let well = Digest { jobs: vec![job("fs3", Light::Good), job("fs4", Light::Paused)], ..digest };
     assert_eq!(well.subject(), "octoBackup: all is well (2 jobs)");

@@ -1,14 +1,21 @@
 //! The report for a mail client: one page without scripts, pictures or anything from elsewhere. Bars are table cells,
 //! because mail clients show those and little else. Every text is escaped.
 
+use super::text::{MadeBy, remedy};
 use super::{Past, Told, ToldCause};
 use crate::run::Ended;
 use crate::units::{count, duration, size, thousands};
 use jiff::tz::TimeZone;
+use octo_core::guard::with_kinds;
 use std::fmt::Write;
 
 const STYLE: &str = "font-family:Segoe UI,Helvetica,Arial,sans-serif;font-size:14px;color:#1c2733;line-height:1.45";
 const CELL: &str = "padding:2px 14px 2px 0;vertical-align:top";
+/// For browsers: phones, and dark colours where they are preferred. Mail clients that ignore it have the inline styles.
+const HEAD: &str = "<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+     <meta name=\"color-scheme\" content=\"light dark\"><style>@media (prefers-color-scheme:dark){\
+     body{background:#161b21!important;color:#dde4ea!important}[style*=\"color:#5a6875\"]{color:#9fadba!important}\
+     td{border-bottom-color:#333d47!important}}</style>";
 /// Runs in the plot.
 const BARS_MAX: usize = 20;
 /// The longest bar.
@@ -21,8 +28,7 @@ pub fn page(told: &Told, zone: &TimeZone) -> String {
     let title = format!("{}: {}", run.job, verdict(told));
     let _ = write!(
         out,
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title></head><body style=\"{STYLE}\">\
-         <div style=\"border-left:6px solid {1};padding-left:12px\"><h2 style=\"margin:0\">{0}</h2><p style=\"margin:4px 0\">\
+        "<div style=\"border-left:6px solid {1};padding-left:12px\"><h2 style=\"margin:0\">{0}</h2><p style=\"margin:4px 0\">\
          {2} &rarr; {3}<br>{4}, took {5}, run {6}</p></div>",
         escaped(&title),
         colour(told),
@@ -34,15 +40,14 @@ pub fn page(told: &Told, zone: &TimeZone) -> String {
     );
     numbers(&mut out, told);
     list(&mut out, "Unusual", &told.unusual);
-    list(&mut out, "Deletions are held, because", &told.report.held_because);
+    held(&mut out, told);
     told.causes.iter().for_each(|cause| one_cause(&mut out, cause, zone));
     if told.mended > 0 {
         let _ = write!(out, "<p>{} of the run before are gone.</p>", count(told.mended.unsigned_abs(), "problem"));
     }
     list(&mut out, "Remarks", &told.report.remarks);
     plot(&mut out, &told.past, zone);
-    out.push_str("</body></html>\n");
-    out
+    document(&title, &out)
 }
 
 pub(super) fn verdict(told: &Told) -> &'static str {
@@ -61,7 +66,7 @@ pub(super) fn verdict(told: &Told) -> &'static str {
 /// A small page of its own. `body` is HTML, `title` is text.
 pub fn document(title: &str, body: &str) -> String {
     format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title></head>\
+        "<!doctype html><html lang=\"en\"><head>{HEAD}<title>{}</title></head>\
          <body style=\"{STYLE}\">{body}</body></html>\n",
         escaped(title)
     )
@@ -150,6 +155,35 @@ fn list(out: &mut String, title: &str, lines: &[String]) {
     out.push_str("</ul>");
 }
 
+/// Why deletions are held, with what to do about each reason; the first entries; and the commands.
+fn held(out: &mut String, told: &Told) {
+    let (report, job) = (&told.report, &told.run.job);
+    if report.held_because.is_empty() {
+        return;
+    }
+    out.push_str("<h3 style=\"margin:16px 0 2px\">Deletions are held, because</h3><ul style=\"margin:2px 0\">");
+    for (reason, kind) in with_kinds(&report.held_because, &report.held_kinds) {
+        let remedy = escaped(&remedy(kind, &report.target, MadeBy::Job { job, run: told.run.id }));
+        let _ = write!(out, "<li>{}<br><b>What to do:</b> {remedy}</li>", escaped(reason));
+    }
+    out.push_str("</ul>");
+    if !report.held_examples.is_empty() {
+        out.push_str("<p style=\"margin:6px 0 2px\">Held are, among others:</p><ul style=\"margin:2px 0\">");
+        for path in &report.held_examples {
+            let _ = write!(out, "<li style=\"font-family:Consolas,monospace\">{}</li>", escaped(&path.to_string()));
+        }
+        out.push_str("</ul>");
+    }
+    if let Some(plan) = report.held_plan.as_ref().filter(|_| !report.dry_run) {
+        let (job, plan) = (escaped(job), escaped(plan));
+        let _ = write!(
+            out,
+            "<p style=\"margin:6px 0 2px\">To delete them: <code>octobackup run {job} --approve {plan}</code><br>\
+             To keep them and get no more reminders: <code>octobackup job dismiss {job} {plan}</code></p>"
+        );
+    }
+}
+
 fn plot(out: &mut String, past: &[Past], zone: &TimeZone) {
     if past.len() < 2 {
         return;
@@ -157,7 +191,10 @@ fn plot(out: &mut String, past: &[Past], zone: &TimeZone) {
     let past = &past[past.len().saturating_sub(BARS_MAX)..];
     let bytes_max = past.iter().map(|run| run.copied_bytes).max().unwrap_or(0).max(1);
     let millis_max = past.iter().map(|run| run.duration_ms).max().unwrap_or(0).max(1);
-    out.push_str("<h3 style=\"margin:16px 0 2px\">The last runs</h3><table cellspacing=\"0\">");
+    out.push_str(
+        "<h3 style=\"margin:16px 0 2px\">The last runs</h3><p style=\"margin:2px 0;color:#5a6875\">Blue bars: how long a run took. \
+         Violet bars: how much it read from the source.</p><table cellspacing=\"0\">",
+    );
     for run in past {
         let _ = write!(
             out,

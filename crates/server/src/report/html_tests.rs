@@ -90,6 +90,33 @@ fn a_page_is_as_expected_in_two_zones() {
 }
 
 #[test]
+fn held_deletions_are_named_with_what_to_do_about_each_reason() {
+    use octo_core::guard::HoldKind;
+    let mut told = told();
+    let report = &mut told.report;
+    report.held_kinds = HoldKind::ALL.to_vec();
+    report.held_because = report.held_kinds.iter().map(|kind| format!("reason {kind:?}")).collect();
+    report.held_examples = vec![octo_core::RelPath::parse(b"docs/<b>.txt").unwrap()];
+    report.held_plan = Some("0123456789ab".into());
+    let page = page(&told, &TimeZone::UTC);
+    for kind in HoldKind::ALL {
+        let both = format!("<li>reason {kind:?}<br><b>What to do:</b> {}", escaped(kind.remedy()));
+        assert!(page.contains(&both), "{kind:?}: {page}");
+    }
+    for words in [
+        "docs/&lt;b&gt;.txt",
+        "octobackup run fs1 --approve 0123456789ab",
+        "octobackup run fs1 --release-brake",
+        "octobackup job dismiss fs1 0123456789ab",
+        "name=\"viewport\"",
+        "prefers-color-scheme:dark",
+        "Blue bars: how long",
+    ] {
+        assert!(page.contains(words), "no {words}: {page}");
+    }
+}
+
+#[test]
 fn a_hostile_name_is_only_text() {
     let page = page(&told(), &TimeZone::UTC);
     assert!(!page.contains("<script") && !page.contains('\u{1b}') && !page.contains("<fs1>"));

@@ -10,6 +10,6 @@ pub fn subject(told: &Told) -> String {
 
 /// The report as text; times by the clocks of `zone`.
 pub fn text(told: &Told, zone: &TimeZone) -> String {
-    let by = text::MadeBy::Job { run: told.run.id };
+    let by = text::MadeBy::Job { job: &told.run.job, run: told.run.id };
     format!("{}{}", text::report(&told.report, by, zone), news(told, zone))
 }

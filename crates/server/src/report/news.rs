@@ -35,7 +35,7 @@ fn held(told: &Told) -> String {
     let job = &told.run.job;
     format!(
         "\nThe deletions that are held\n  octobackup run {job} --approve {plan}    deletes them\n  \
-         octobackup job dismiss {job} {plan}    keeps them, and tells nobody of them again\n"
+         octobackup job dismiss {job} {plan}    keeps them and stops reminding you\n"
     )
 }
 

@@ -7,6 +7,7 @@ use crate::moment::Moment;
 use crate::schedule::TimeZone;
 use crate::units::{count, duration, size, speed, thousands};
 use octo_core::advice::{Place, SourceKind, advice};
+use octo_core::guard::{HoldKind, Way, with_kinds};
 use octo_core::report::{Cause, Counts};
 use octo_core::{Code, Outcome, RunReport};
 use octo_mirror::HeldPlan;
@@ -17,21 +18,23 @@ const EXAMPLES_MAX: usize = 5;
 
 /// Who made a run: only commands of that side are recommended. Another one could run as another user, on the same mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MadeBy {
+pub enum MadeBy<'a> {
     /// `octobackup sync`.
     Sync {
         /// Whether what was replaced is still there.
         keeps_versions: bool,
     },
-    /// A job of the server. What can be done about held deletions is said with its [`news`](super::news).
+    /// A job of the server. How held deletions are approved is said with its [`news`](super::news).
     Job {
+        /// The job's name.
+        job: &'a str,
         /// The server's number of the run.
         run: i64,
     },
 }
 
 /// The report of a run; times are by the clocks of `zone`.
-pub fn report(report: &RunReport, by: MadeBy, zone: &TimeZone) -> String {
+pub fn report(report: &RunReport, by: MadeBy<'_>, zone: &TimeZone) -> String {
     let mut out = String::new();
     head(&mut out, report, by, zone);
     let numbers = numbers(report);
@@ -52,7 +55,7 @@ pub fn report(report: &RunReport, by: MadeBy, zone: &TimeZone) -> String {
     let rank = |cause: &&Cause| (!cause.code.stops_run(), cause.code.is_note());
     let mut causes: Vec<&Cause> = report.causes.iter().collect();
     causes.sort_by_key(rank);
-    causes.into_iter().for_each(|cause| problems(&mut out, cause, advice_for(report, cause.code, by)));
+    causes.into_iter().for_each(|cause| problems(&mut out, cause, report, by));
     if !report.remarks.is_empty() {
         out.push_str("\nRemarks\n");
         report.remarks.iter().for_each(|remark| bullet(&mut out, remark));
@@ -60,7 +63,7 @@ pub fn report(report: &RunReport, by: MadeBy, zone: &TimeZone) -> String {
     out
 }
 
-fn head(out: &mut String, report: &RunReport, by: MadeBy, zone: &TimeZone) {
+fn head(out: &mut String, report: &RunReport, by: MadeBy<'_>, zone: &TimeZone) {
     let verdict = match (report.outcome, report.dry_run) {
         (Outcome::Succeeded, false) => "complete",
         (Outcome::Warnings, false) => "complete, except for the entries named below",
@@ -77,7 +80,7 @@ fn head(out: &mut String, report: &RunReport, by: MadeBy, zone: &TimeZone) {
     let _ = writeln!(out, "  {} -> {}", plain(&report.source), plain(&report.target));
     // People see one number: the server's. Without a server it is that of the mirror's state.
     let number = match (by, report.run) {
-        (MadeBy::Job { run }, _) => format!("run {run}, "),
+        (MadeBy::Job { run, .. }, _) => format!("run {run}, "),
         (MadeBy::Sync { .. }, 0) => String::new(),
         (MadeBy::Sync { .. }, state) => format!("state {state}, "),
     };
@@ -156,14 +159,46 @@ fn bullet(out: &mut String, text: &str) {
     let _ = writeln!(out, "  - {}", plain(text));
 }
 
-fn held_because(out: &mut String, report: &RunReport, by: MadeBy) {
+fn held_because(out: &mut String, report: &RunReport, by: MadeBy<'_>) {
     if report.held_because.is_empty() {
         return;
     }
     out.push_str("\nDeletions are held: nothing was deleted, because\n");
-    report.held_because.iter().for_each(|reason| bullet(out, reason));
+    for (reason, kind) in with_kinds(&report.held_because, &report.held_kinds) {
+        reason_and_remedy(out, reason, kind, &report.target, by);
+    }
+    for path in &report.held_examples {
+        let _ = writeln!(out, "    {path}");
+    }
     if let (Some(id), MadeBy::Sync { .. }) = (&report.held_plan, by) {
         approval(out, &report.target, id);
+    }
+}
+
+fn reason_and_remedy(out: &mut String, reason: &str, kind: HoldKind, target: &str, by: MadeBy<'_>) {
+    bullet(out, reason);
+    let _ = writeln!(out, "    What to do: {}", remedy(kind, target, by));
+}
+
+/// What to do about deletions that are held for this kind of reason, with the command if it is another one than to approve
+/// them: that one is said once, for all reasons.
+pub(crate) fn remedy(kind: HoldKind, target: &str, by: MadeBy<'_>) -> String {
+    match way(kind.way(), target, by) {
+        Some(command) => format!("{}: {command}", kind.remedy()),
+        None => format!("{}.", kind.remedy()),
+    }
+}
+
+/// The command of the place where the report is read.
+fn way(way: Way, target: &str, by: MadeBy<'_>) -> Option<String> {
+    match (way, by) {
+        (Way::Approve, _) => None,
+        (Way::ReleaseBrake, MadeBy::Sync { .. }) => Some(format!("octobackup held {} --release-brake", quoted(target))),
+        (Way::ReleaseBrake, MadeBy::Job { job, .. }) => Some(format!("octobackup run {job} --release-brake")),
+        (Way::TrustListings, MadeBy::Sync { .. }) => Some("octobackup sync ... --trust-listings".to_owned()),
+        (Way::TrustListings, MadeBy::Job { job, .. }) => {
+            Some(format!("octobackup job edit {job} --set trust_listings=true"))
+        }
     }
 }
 
@@ -174,12 +209,12 @@ fn approval(out: &mut String, target: &str, id: &str) {
 }
 
 /// What to do about a cause, as the source is, in the words of the side that made the run.
-fn advice_for(report: &RunReport, code: Code, by: MadeBy) -> &'static str {
+fn advice_for(report: &RunReport, code: Code, by: MadeBy<'_>) -> &'static str {
     let place = if matches!(by, MadeBy::Job { .. }) { Place::Job } else { Place::Sync };
     advice(code, SourceKind::of_label(&report.source), place)
 }
 
-fn problems(out: &mut String, cause: &Cause, what_to_do: &str) {
+fn problems(out: &mut String, cause: &Cause, report: &RunReport, by: MadeBy<'_>) {
     let title = cause.code.title();
     if cause.code.stops_run() {
         let _ = writeln!(out, "\nWhy it ended: {title}");
@@ -199,7 +234,11 @@ fn problems(out: &mut String, cause: &Cause, what_to_do: &str) {
     if cause.count > shown {
         let _ = writeln!(out, "  ... and {} more", thousands(cause.count - shown));
     }
-    let _ = writeln!(out, "  What to do: {}", what_to_do);
+    let _ = writeln!(out, "  What to do: {}", advice_for(report, cause.code, by));
+    let command = (cause.code == Code::ReplacementsHeld).then(|| way(Way::ReleaseBrake, &report.target, by)).flatten();
+    if let Some(command) = command {
+        let _ = writeln!(out, "  To release the brake: {command}");
+    }
 }
 
 /// A held plan, for `octobackup held`; times by the clocks of `zone`.
@@ -212,7 +251,10 @@ pub fn held(plan: &HeldPlan, target: &str, zone: &TimeZone) -> String {
         plan.id,
         plan.run
     );
-    plan.because.iter().for_each(|reason| bullet(&mut out, reason));
+    let by = MadeBy::Sync { keeps_versions: true };
+    for (reason, kind) in with_kinds(&plan.because, &plan.kinds) {
+        reason_and_remedy(&mut out, reason, kind, target, by);
+    }
     out.push('\n');
     for entry in &plan.entries {
         let _ = match entry.kind {

@@ -2,10 +2,10 @@
 
 use super::*;
 use octo_core::report::{Counts, Problem, REPORT_FORMAT};
-use octo_core::{Code, Kind, RelPath, Timestamp};
+use octo_core::{Kind, RelPath, Timestamp};
 use octo_mirror::HeldEntry;
 
-const BY_SYNC: MadeBy = MadeBy::Sync { keeps_versions: true };
+const BY_SYNC: MadeBy<'_> = MadeBy::Sync { keeps_versions: true };
 
 fn sample() -> RunReport {
     RunReport {
@@ -32,6 +32,8 @@ fn sample() -> RunReport {
             ..Counts::default()
         },
         held_because: Vec::new(),
+        held_kinds: Vec::new(),
+        held_examples: Vec::new(),
         held_plan: None,
         remarks: Vec::new(),
         causes: Vec::new(),
@@ -91,10 +93,61 @@ fn a_held_run_says_how_to_approve() {
     run.counts =
         Counts { source_files: 10, source_folders: 1, source_bytes: 999, unchanged: 10, held: 40, ..Counts::default() };
     run.held_because = vec!["40 of 50 files would be deleted, more than 25%".into()];
+    run.held_kinds = vec![HoldKind::TooMany];
+    run.held_examples = vec![path("docs/a.txt")];
     run.held_plan = Some("0123456789ab".into());
     expect("held.txt", &report(&run, BY_SYNC, &TimeZone::UTC));
-    let of_a_job = report(&run, MadeBy::Job { run: 7 }, &TimeZone::UTC);
+    let of_a_job = report(&run, MadeBy::Job { job: "fs1", run: 7 }, &TimeZone::UTC);
     assert!(of_a_job.contains("Deletions are held") && !of_a_job.contains("octobackup held"), "{of_a_job}");
+}
+
+#[test]
+fn every_reason_to_hold_is_printed_with_its_remedy_in_the_words_of_the_place() {
+    let mut run = sample();
+    (run.outcome, run.held_plan) = (Outcome::Held, Some("0123456789ab".into()));
+    run.held_kinds = HoldKind::ALL.to_vec();
+    run.held_because = run.held_kinds.iter().map(|kind| format!("reason {kind:?}")).collect();
+    run.held_examples = vec![path("docs/evil\u{1b}[2J")];
+    run.causes = vec![cause(Code::ReplacementsHeld, 1, &[])];
+    for (by, release, trust, other) in [
+        (
+            BY_SYNC,
+            "octobackup held /srv/mirror --release-brake",
+            "octobackup sync ... --trust-listings",
+            "octobackup run",
+        ),
+        (
+            MadeBy::Job { job: "fs1", run: 7 },
+            "octobackup run fs1 --release-brake",
+            "octobackup job edit fs1 --set trust_listings=true",
+            "octobackup held",
+        ),
+    ] {
+        let text = report(&run, by, &TimeZone::UTC);
+        let lines: Vec<&str> = text.lines().collect();
+        for kind in HoldKind::ALL {
+            let at = lines.iter().position(|line| *line == format!("  - reason {kind:?}")).unwrap();
+            assert!(lines[at + 1].contains(kind.remedy()), "{text}");
+        }
+        assert_eq!(text.matches(release).count(), 3, "two reasons and the problem: {text}");
+        assert!(text.contains(trust) && !text.contains(other), "{text}");
+        assert!(text.contains("docs/evil") && !text.contains('\u{1b}'), "{text}");
+    }
+}
+
+#[test]
+fn reasons_of_older_and_newer_programs_are_read_and_have_a_remedy() {
+    let mut run = sample();
+    run.held_because = vec!["an old reason".into()];
+    let mut stored = serde_json::to_value(&run).unwrap();
+    let fields = stored.as_object_mut().unwrap();
+    fields.remove("held_kinds");
+    fields.remove("held_examples");
+    let read: RunReport = serde_json::from_value(stored.clone()).unwrap();
+    assert!(report(&read, BY_SYNC, &TimeZone::UTC).contains(HoldKind::Unknown.remedy()));
+    stored["held_kinds"] = serde_json::json!(["of-the-future"]);
+    let read: RunReport = serde_json::from_value(stored).unwrap();
+    assert_eq!(read.held_kinds, [HoldKind::Unknown]);
 }
 
 #[test]
@@ -124,6 +177,7 @@ fn a_held_plan_lists_what_waits() {
         id: "0123456789ab".into(),
         run: 12,
         because: vec!["the source is empty, the mirror has 1234 files".into()],
+        kinds: vec![HoldKind::SourceEmpty],
         files: 1_234,
         bytes: 5 << 20,
         until_read: false,

@@ -9,6 +9,7 @@ use crate::launch::{Launch, blank_report};
 use crate::live::Stop;
 use crate::notify;
 use crate::refusal::{Kind, Refusal};
+use crate::report::text;
 use crate::run::{Ended, Reason, Run};
 use crate::run_log::RunLog;
 use crate::schedule::retry_after_secs;
@@ -84,8 +85,10 @@ impl Task {
             Ended::Warnings | Ended::Held | Ended::Cancelled => Level::Warning,
             Ended::Failed | Ended::Interrupted => Level::Error,
         };
-        for because in &report.held_because {
-            log.tell(Level::Warning, &format!("deletions are held, because {because}"));
+        for (because, kind) in octo_core::guard::with_kinds(&report.held_because, &report.held_kinds) {
+            let by = text::MadeBy::Job { job: &self.job.spec.name, run: self.run.id };
+            let remedy = text::remedy(kind, &report.target, by);
+            log.tell(Level::Warning, &format!("deletions are held, because {because}. What to do: {remedy}"));
         }
         for remark in &report.remarks {
             log.tell(Level::Info, remark);

@@ -36,6 +36,8 @@ mod tests {
             duration_ms: 0,
             counts: Counts::default(),
             held_because: Vec::new(),
+            held_kinds: Vec::new(),
+            held_examples: Vec::new(),
             held_plan: None,
             remarks: Vec::new(),
             causes: vec![Cause { code, count: 1, examples: Vec::new() }],

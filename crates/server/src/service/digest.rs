@@ -5,7 +5,7 @@ use crate::job::Job;
 use crate::moment::Moment;
 use crate::notify::{self, DIGEST_SCHEDULE, DIGEST_USUAL};
 use crate::refusal::Refusal;
-use crate::report::digest::{Digest, DigestJob, Light, NotRun, SLOTS_MAX, Standing, is_overdue};
+use crate::report::digest::{Digest, DigestJob, Light, NotRun, SLOTS_MAX, Standing, cause_and_next_step, is_overdue};
 use crate::schedule::{IN_BLACKOUT, Schedule};
 use crate::store::slots::{self, SKIPPED};
 use crate::store::{audit, failing, jobs, runs, settings};
@@ -112,7 +112,9 @@ fn one_job(
         (false, true) => "deletions that somebody dismissed are held".to_owned(),
         (false, false) => String::new(),
     };
+    let report = last.as_ref().map(|run| runs::report(db, run.id)).transpose()?.flatten();
+    let (cause, next_step) = cause_and_next_step(&job.spec.name, light, last.as_ref(), report.as_ref());
     // A paused job says so once, not for each of its slots.
     let not_run = if job.spec.paused { Vec::new() } else { not_run };
-    Ok(DigestJob { name: job.spec.name.clone(), light, why, last, runs, last_good_at, not_run })
+    Ok(DigestJob { name: job.spec.name.clone(), light, why, cause, next_step, last, runs, last_good_at, not_run })
 }

@@ -48,7 +48,9 @@ fn what_ran_what_did_not_and_what_is_overdue_is_on_one_page() {
     world.look_at("2026-08-02 22:00");
     let digest = world.service.digest_of_last(24).unwrap();
     assert_eq!((light(&digest, "gone"), light(&digest, "paused")), (Light::Failed, Light::Paused));
-    assert_eq!(digest.jobs[0].name, "gone", "the worst comes first");
+    let worst = &digest.jobs[0];
+    assert_eq!(worst.name, "gone", "the worst comes first");
+    assert!(!worst.cause.is_empty() && worst.next_step.contains("octobackup report "), "{worst:?}");
     // Two days on, the server was down all the time.
     let world = world.restarted_at("2026-08-04 22:00");
     world.look_at("2026-08-04 22:00");
@@ -59,6 +61,7 @@ fn what_ran_what_did_not_and_what_is_overdue_is_on_one_page() {
     let good = digest.jobs.iter().find(|job| job.name == "good").unwrap();
     assert_eq!(good.last_good_at.unwrap().to_string(), "2026-08-02T21:00:00Z");
     assert!(good.not_run[0].why.contains("catch up"), "{good:?}");
+    assert!(good.next_step.contains("octobackup run good"), "{good:?}");
     assert!(world.service.metrics().unwrap().contains("octobackup_job_overdue{job=\"good\"} 1"));
     world.service.start_run(&me(), "good", &Once::default()).unwrap();
     world.look_at("2026-08-04 22:30");
