@@ -63,7 +63,7 @@ fn expect(name: &str, text: &str) {
 fn a_complete_run() {
     expect("complete.txt", &report(&sample(), BY_SYNC, &TimeZone::UTC));
     let berlin = crate::schedule::zone("Europe/Berlin").unwrap();
-    let of_server = report(&sample(), MadeBy::Job { run: 1042 }, &berlin);
+    let of_server = report(&sample(), MadeBy::Job { job: "fs1", run: 1042 }, &berlin);
     assert!(
         of_server.contains("\n  run 1042, 2026-08-04 23:00:05 CEST, took") && !of_server.contains("run 12"),
         "{of_server}"
