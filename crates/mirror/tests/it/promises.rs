@@ -3,7 +3,6 @@
 use crate::pair::{Pair, assert_same, before_run, tree};
 use crate::review::{run_from, target};
 use crate::watched::Watched;
-use octo_core::guard::HoldKind;
 use octo_core::monitor::Silent;
 use octo_core::plan::Compare;
 use octo_core::{Cancel, Clock, Code, Outcome, RelPath, RunReport, Source};
@@ -303,7 +302,7 @@ fn a_wave_of_replacements_stops_pruning_and_deleting_until_it_is_released() {
     let proven = RunOptions { clock_is_proven: true, ..RunOptions::default() };
     let held = run_at(&pair, &proven, 31);
     assert_eq!((held.outcome, held.counts.held, versions(&pair).len()), (Outcome::Held, 1, 5), "{held:#?}");
-    assert_eq!((held.held_kinds, held.held_examples.len()), (vec![HoldKind::BrakeIsOn], 1));
+    assert_eq!((held.held_kinds, held.held_examples.len()), (vec![octo_core::guard::HoldKind::BrakeIsOn], 1));
     let approve = RunOptions { approve: held.held_plan, ..RunOptions::default() };
     assert_eq!(run_at(&pair, &approve, 31).counts.deleted, 1, "what is approved is deleted all the same");
     assert_eq!(versions(&pair).len(), 6, "but nothing is pruned");
