@@ -133,9 +133,11 @@ fn in_words(error: &Error) -> String {
             "{error}\n  Check the server's name, that it listens for agents ([agents] in octobackup.toml), the network and the \
              firewall (TCP port {DEFAULT_PORT} of the server)."
         ),
+        // The code's own words are about a user and a password, and an agent has neither.
         Code::LogonFailed => format!(
-            "{error}\n  A token works once, for one machine and for an hour. On the server, `octobackup host add NAME` makes a new \
-             one; here, `octobackup-agent enroll` uses it."
+            "the server refused: {}\n  A token works once, for one machine and for an hour. On the server, `octobackup host add NAME` makes a new \
+             one; here, `octobackup-agent enroll` uses it.",
+            error.detail
         ),
         Code::Insecure => format!(
             "{error}\n  See that the address is the server's own. If it was set up anew, pair this machine again: `octobackup host \
