@@ -306,7 +306,7 @@ fn a_dry_run_tells_of_a_run_that_did_not_end_and_of_what_a_crash_made_doubtful()
     let source = MemSource::new(&world.tree);
     let report = octo_mirror::run(&source, &world.target(), &options, &Silent, &clock, &Cancel::new()).report;
     assert!(
-        report.remarks.iter().any(|remark| remark.starts_with("run 1 is under way, or did not end")),
+        report.remarks.iter().any(|remark| remark.starts_with("another run (state 1) is under way, or did not end")),
         "{report:#?}"
     );
     assert!(report.remarks.iter().any(|remark| remark.contains("are copied again")), "{report:#?}");
