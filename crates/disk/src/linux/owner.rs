@@ -15,7 +15,7 @@ use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The account that a mirror belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,21 +77,32 @@ pub(crate) fn claim(root: &Root) -> Result<(), Error> {
     }
     let top = root.handle().map_err(failed)?;
     let stat = stat::of_handle(top).map_err(failed)?;
-    if u32::from(stat.stx_mode) & 0o1002 == 0o1002 {
+    let is_shared = u32::from(stat.stx_mode) & 0o1002 == 0o1002;
+    if everybody_needs(&stat) || (is_shared && !is_empty(root).map_err(failed)?) {
         let detail = "everybody may make files in it, like in /tmp; choose a folder in it that does not exist yet";
         return Err(Error::new(Code::OtherOwner, detail));
     }
     let (uid, me) = (Uid::from_raw(stat.stx_uid), geteuid());
-    if uid == me || made_in(root, &RelPath::root()).is_ok_and(|made| made == uid) {
+    if !is_shared && (uid == me || made_in(root, &RelPath::root()).is_ok_and(|made| made == uid)) {
         return Ok(());
     }
-    if !me.is_root() || !is_empty(root).map_err(failed)? {
+    if !(me.is_root() || (is_shared && uid == me)) || !is_empty(root).map_err(failed)? {
         return Err(foreign(uid));
     }
     rustix::fs::fchown(top, Some(me), Some(getegid())).map_err(failed)?;
     rustix::fs::fchmod(top, Mode::RWXU).map_err(failed)?;
     // From here on nobody else puts anything there; what came in between was not there to be judged.
     if is_empty(root).map_err(failed)? { Ok(()) } else { Err(foreign(uid)) }
+}
+
+/// Whether it is one of the folders for everybody's temporary files, which no mirror may close. Another one that looks alike
+/// and is empty, such as the top of a fresh tmpfs, may become a mirror.
+fn everybody_needs(folder: &rustix::fs::Statx) -> bool {
+    let temporary = [PathBuf::from("/tmp"), "/var/tmp".into(), "/dev/shm".into(), std::env::temp_dir()];
+    temporary.iter().filter_map(|path| std::fs::metadata(path).ok()).any(|it| {
+        let device = (rustix::fs::major(it.st_dev()), rustix::fs::minor(it.st_dev()));
+        (it.st_ino(), device) == (folder.stx_ino, stat::device(folder))
+    })
 }
 
 fn is_empty(root: &Root) -> Result<bool, Errno> {

@@ -98,6 +98,12 @@ fn a_folder_of_another_account_becomes_a_mirror_only_if_it_is_empty() {
     assert_eq!((full.metadata().unwrap().uid(), mode(&full), full.join(".octobackup").exists()), (4321, 0o755, false));
 
     let shared = folder("shared", 0, 0o1777);
+    fs::write(shared.join("of somebody"), "").unwrap();
     assert_eq!(code(open(&shared).lock().map(|_| ())), Code::OtherOwner);
-    assert_eq!((mode(&shared), fs::read_dir(&shared).unwrap().count()), (0o1777, 0));
+    assert_eq!((mode(&shared), fs::read_dir(&shared).unwrap().count()), (0o1777, 1));
+
+    // The top of a fresh tmpfs looks the same, and is closed before anything is put there.
+    let fresh = folder("fresh", 0, 0o1777);
+    drop(open(&fresh).lock().unwrap());
+    assert_eq!(mode(&fresh), 0o700);
 }

@@ -4,7 +4,6 @@ use crate::world::{Ran, World, finish};
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 const OWNER: u32 = 42_001;
@@ -32,9 +31,7 @@ fn state(world: &World, uid: u32) -> PathBuf {
 }
 
 fn run_as(world: &World, uid: u32, args: &[&OsStr]) -> Ran {
-    let mut command = world.program(args);
-    command.env("OCTOBACKUP_TEST_HOME", state(world, uid));
-    finish(command.uid(uid).gid(uid).spawn().unwrap())
+    finish(world.program_as(uid, args).env("OCTOBACKUP_TEST_HOME", state(world, uid)).spawn().unwrap())
 }
 
 fn sync_as(world: &World, uid: u32, options: &[&str]) -> Ran {

@@ -39,7 +39,7 @@ fn no_output_report_record_or_argument_has_the_password() {
     assert_no_secret("standard output", ran.stdout.as_bytes());
     assert_no_secret("standard error", ran.stderr.as_bytes());
     assert_no_secret("the report", &fs::read(&report).unwrap());
-    let records: Vec<_> = [dst, world.path("state")].iter().flat_map(|root| tree(root)).collect();
+    let records: Vec<_> = [dst, world.path("home")].iter().flat_map(|root| tree(root)).collect();
     assert!(records.iter().any(|(path, _)| path.ends_with("marker.toml")));
     for (path, (content, _)) in records {
         assert_no_secret(&path.display().to_string(), &content.unwrap_or_default());

@@ -4,7 +4,6 @@ use crate::world::{Ran, World, finish};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 const SERVICE: u32 = 42_001;
@@ -77,7 +76,7 @@ fn in_a_folder_of_this_machine_what_was_moved_below_a_closed_folder_waits() {
         let (src, dst) = (world.src(), world.dst());
         let mut args = vec!["sync".as_ref(), src.as_os_str(), dst.as_os_str(), "--new-target".as_ref()];
         args.extend(options.iter().map(std::ffi::OsStr::new));
-        finish(world.program(&args).uid(SERVICE).gid(SERVICE).spawn().unwrap())
+        finish(world.program_as(SERVICE, &args).spawn().unwrap())
     };
     sync(&[]).ends(0);
     fs::rename(world.src().join("project"), world.src().join("other/project")).unwrap();

@@ -58,7 +58,24 @@ impl World {
 
     /// The program, with nothing of the machine's own user.
     pub fn program(&self, args: &[&OsStr]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_octobackup"));
+        self.command(Path::new(env!("CARGO_BIN_EXE_octobackup")), args)
+    }
+
+    /// The same for another account, which need not reach the folder where it was built.
+    #[cfg(unix)]
+    pub fn program_as(&self, uid: u32, args: &[&OsStr]) -> Command {
+        use std::os::unix::process::CommandExt;
+        let copy = self.path("octobackup");
+        if !copy.exists() {
+            fs::copy(env!("CARGO_BIN_EXE_octobackup"), &copy).unwrap();
+        }
+        let mut command = self.command(&copy, args);
+        command.uid(uid).gid(uid);
+        command
+    }
+
+    fn command(&self, program: &Path, args: &[&OsStr]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).env("OCTOBACKUP_TEST_HOME", self.path("home")).env_remove("OCTOBACKUP_PASSWORD");
         command.env_remove("HOME").env_remove("XDG_STATE_HOME").env("TZ", "UTC");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
