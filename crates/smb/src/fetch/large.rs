@@ -4,8 +4,9 @@ use super::{
     CAREFUL_READ_BYTES, Fetcher, Halt, Left, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request,
     shrunk,
 };
+use crate::attempts::is_loss;
 use crate::open;
-use crate::wire::reply::{self, Handle};
+use crate::wire::reply::{self, Handle, Opened};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use octo_core::{Code, Error, FetchRequest, FetchSink, Meta, Ranges};
 use smb2::Frame;
@@ -66,19 +67,7 @@ impl Fetcher<'_> {
                 begun.check_same(&opened.meta)?;
                 begun
             }
-            None => {
-                let mut given = Ranges::new();
-                if sink.wants_holes(file) {
-                    let asked = wanted.parts.clone();
-                    let asked = asked.unwrap_or_else(|| Ranges::new().missing(opened.meta.size_bytes));
-                    given = self.holes(&opened, &asked).await?;
-                    if !given.is_empty() {
-                        sink.holes(file, &given);
-                    }
-                }
-                sink.opened(file, opened.meta)?;
-                begun.insert(Begun { opened: opened.meta, given })
-            }
+            None => begun.insert(self.begin(file, &opened, wanted, sink).await?),
         };
         let parts = wanted.parts.as_ref();
         if parts.and_then(|parts| parts.iter().last()).is_some_and(|range| range.end > opened.meta.size_bytes) {
@@ -88,15 +77,23 @@ impl Fetcher<'_> {
         let bytes = bytes.min(self.session.read_bytes_max).max(1);
         let mut chunks = Chunks { ranges: begun.left(parts), bytes };
         let mut flying = FuturesUnordered::new();
+        let mut lost = None;
         loop {
-            while flying.len() < READS_IN_FLIGHT {
+            while lost.is_none() && flying.len() < READS_IN_FLIGHT {
                 chunks.bytes = open::affordable(self.session, bytes);
                 let Some((at, bytes)) = chunks.next() else { break };
                 let handle = open.handle;
                 flying.push(async move { (at, bytes, self.read(handle, at, bytes).await) });
             }
             let Some((at, asked, answer)) = flying.next().await else { break };
-            let (frame, _held) = answer?;
+            let (frame, _held) = match answer {
+                // What came before the connection was lost counts: otherwise a file is blamed for what the network did.
+                Err(error) if is_loss(&error) => {
+                    lost.get_or_insert(error);
+                    continue;
+                }
+                answer => answer?,
+            };
             let data = reply::read(&frame.body, asked)?;
             if data.is_empty() {
                 return Err(shrunk().into());
@@ -109,11 +106,35 @@ impl Fetcher<'_> {
             }
         }
         drop(flying);
+        if let Some(error) = lost {
+            return Err(error.into());
+        }
         if wanted.metadata {
             self.large_details(file, &path, (&open, &opened.meta), wanted, (ask, denied), sink).await?;
         }
         let closed = last_state(&open.close().await?, &opened.meta)?;
         Ok(sink.finished(file, closed)?)
+    }
+
+    /// Tells the sink of the open file and of the holes that need not be read.
+    async fn begin(
+        &self,
+        file: usize,
+        opened: &Opened,
+        wanted: &FetchRequest,
+        sink: &mut dyn FetchSink,
+    ) -> Result<Begun, Halt> {
+        let mut given = Ranges::new();
+        if sink.wants_holes(file) {
+            let asked = wanted.parts.clone();
+            let asked = asked.unwrap_or_else(|| Ranges::new().missing(opened.meta.size_bytes));
+            given = self.holes(opened, &asked).await?;
+            if !given.is_empty() {
+                sink.holes(file, &given);
+            }
+        }
+        sink.opened(file, opened.meta)?;
+        Ok(Begun { opened: opened.meta, given })
     }
 
     pub(super) async fn read(

@@ -66,7 +66,7 @@ fn behind_a_proxy() -> (Samba, Proxy) {
 #[test]
 fn connections_that_end_after_so_many_bytes_are_made_anew_until_everything_came() {
     let (_samba, proxy) = behind_a_proxy();
-    for cut in [130_000, 200_000, 400_000, 1_500_000, 3_300_000] {
+    for cut in [90_000, 150_000, 400_000, 1_500_000, 3_300_000] {
         proxy.set(Trouble::default(), Trouble { cut_after_bytes: Some(cut), ..Trouble::default() });
         let before = proxy.connections();
         // The window of a large file is 8 MiB: of a connection that carries less, nothing would ever come of it but for
