@@ -198,7 +198,7 @@ fn open_agent(hub: Option<&Hub>, address: &str, cancel: &Cancel) -> Result<Box<d
     Ok(Box::new(hub.source(&host, &root, cancel.clone())?))
 }
 
-/// The report of a run that failed before the engine could begin: silence is never success.
+/// The report of a run that failed, or was cancelled, before the engine could begin: silence is never success.
 pub fn never_begun(
     recipe: &Recipe,
     target: &Path,
@@ -214,6 +214,9 @@ pub fn never_begun(
     let mut report = blank_report(&recipe.origin.label(), &target.display().to_string(), once.dry_run, started);
     report.duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     report.counts.problems = 1;
+    if problem.code == Code::Cancelled {
+        report.outcome = Outcome::Cancelled;
+    }
     report.causes = vec![Cause { code: problem.code, count: 1, examples: vec![problem] }];
     RunResult { report, target_id: None }
 }

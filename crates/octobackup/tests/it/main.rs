@@ -11,6 +11,7 @@ mod connection;
 mod doctor;
 mod fair;
 mod held;
+mod hung;
 mod jobs;
 mod local;
 mod log;

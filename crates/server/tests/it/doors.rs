@@ -81,20 +81,20 @@ administrator DELETE /api/v1/tokens/{name}
 ";
 
 /// A server that answers over TCP.
-struct Answering {
-    world: World,
-    http: Http,
+pub struct Answering {
+    pub world: World,
+    pub http: Http,
 }
 
 impl Answering {
-    fn start(tls: Option<Tls>) -> Answering {
+    pub fn start(tls: Option<Tls>) -> Answering {
         let world = World::at("2026-08-04 12:00");
         let listen = Listen { address: "127.0.0.1:0".parse().unwrap(), tls, names: Vec::new() };
         let http = Http::start(world.service.clone(), &world.path("socket"), Some(listen)).unwrap();
         Answering { world, http }
     }
 
-    fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.http.address().unwrap()
     }
 

@@ -1,34 +1,18 @@
 //! Strangers at the door over TCP: however many they are and whatever they do not do, who means it gets in.
 
+use crate::doors::Answering;
 use crate::world::{World, me};
 use octo_server::access::Role;
 use octo_server::api::{Client, Http, Tls};
-use octo_server::config::Listen;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 /// More than there are places.
 const STRANGERS: usize = 300;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Answering {
-    world: World,
-    http: Http,
-}
-
 impl Answering {
-    fn start(tls: Option<Tls>) -> Answering {
-        let world = World::at("2026-08-04 12:00");
-        let listen = Listen { address: "127.0.0.1:0".parse().unwrap(), tls, names: Vec::new() };
-        let http = Http::start(world.service.clone(), &world.path("socket"), Some(listen)).unwrap();
-        Answering { world, http }
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.http.address().unwrap()
-    }
-
     /// Strangers who send this and nothing more, and read nothing.
     fn besiege(&self, sent: &[u8]) -> Vec<TcpStream> {
         let stranger = |_| {

@@ -1,0 +1,74 @@
+//! A source on a mount that does not answer: cancelling waits for none.
+
+use crate::server::PATIENCE;
+use crate::world::{World, finish};
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::Instant;
+
+/// A filesystem whose program can be made to answer nothing. Unmounted with the test.
+struct Hanging {
+    at: PathBuf,
+    program: Child,
+}
+
+impl Hanging {
+    fn mount(world: &World) -> Hanging {
+        let (disk, at) = (world.path("disk"), world.src());
+        fs::File::create(&disk).unwrap().set_len(16 << 20).unwrap();
+        assert!(Command::new("mkfs.ntfs").args(["-q", "-F"]).arg(&disk).status().unwrap().success());
+        let outside = fs::metadata(&at).unwrap().dev();
+        let program = Command::new("ntfs-3g").args(["-o", "no_detach"]).args([&disk, &at]).spawn().unwrap();
+        let mount = Hanging { at, program };
+        wait_until("the mount", || fs::metadata(&mount.at).unwrap().dev() != outside);
+        mount
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.program), signal).unwrap();
+    }
+}
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        self.signal(Signal::CONT);
+        let _ = Command::new("umount").arg("-l").arg(&self.at).status();
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what} did not come true");
+        std::thread::yield_now();
+    }
+}
+
+/// Whether the program waits in a thread that asks the disk.
+fn is_asking(child: &Child) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", child.id())).into_iter().flatten().flatten();
+    threads.into_iter().any(|it| fs::read(it.path().join("comm")).is_ok_and(|name| name == b"disk\n"))
+}
+
+#[test]
+fn a_source_that_hangs_from_the_beginning_keeps_nobody_from_cancelling() {
+    let world = World::new();
+    let mount = Hanging::mount(&world);
+    fs::write(world.src().join("file"), "content").unwrap();
+    mount.signal(Signal::STOP);
+    let (source, target) = (world.src(), world.dst());
+    let child = world.program(&[OsStr::new("sync"), source.as_os_str(), target.as_os_str()]).spawn().unwrap();
+    wait_until("a question to the disk", || is_asking(&child));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ran = finish(child).ends(130);
+    assert!(!ran.stderr.contains("does not answer"), "it waited for the disk: {}", ran.stderr);
+    mount.signal(Signal::CONT);
+    world.sync(&[]).ends(0);
+    world.assert_mirrored();
+}
