@@ -51,6 +51,11 @@ impl PublicKeyData for Point<'_> {
     }
 }
 
+/// What certificates of an agent are issued for.
+pub(crate) fn agent_name(agent: &str) -> String {
+    format!("{agent}.agent.octobackup.internal")
+}
+
 fn named(name: &str) -> DistinguishedName {
     let mut distinguished = DistinguishedName::new();
     distinguished.push(DnType::CommonName, name);
@@ -102,7 +107,7 @@ impl Authority {
         }
         let (secs, _) = now.to_unix();
         let moment = |secs| OffsetDateTime::from_unix_timestamp(secs).map_err(failed);
-        let mut params = CertificateParams::new(vec![format!("{agent}.agent.octobackup.internal")]).map_err(failed)?;
+        let mut params = CertificateParams::new(vec![agent_name(agent)]).map_err(failed)?;
         params.distinguished_name = named(agent);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         params.not_before = moment(secs.saturating_sub(SKEW_SECS))?;

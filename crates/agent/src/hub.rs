@@ -2,13 +2,14 @@
 //!
 //! It never trusts a certificate that it does not list itself, and lets no asynchronous type out.
 
-use crate::authority::Authority;
+use crate::admission::{Admission, OnAdmission};
+use crate::authority::{Authority, agent_name};
 use crate::board::Board;
 use crate::carrier::{self, ALPN_AGENT, ALPN_PAIR, lost, within};
 use crate::connections::{ConnectionPlace, Connections, network};
 use crate::hosts::{Host, Hosts};
 use crate::link::{Gone, Link};
-use crate::messages::{Introduction, PairAnswer, PairRequest};
+use crate::messages::{Introduction, PairAnswer, PairRequest, printable};
 use crate::source::AgentSource;
 use crate::token::{self, Token};
 use crate::wire::fault;
@@ -21,7 +22,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::server::TlsStream;
 
 const WORKER_THREADS: usize = 2;
@@ -75,6 +78,7 @@ struct Doorman {
     board: Arc<Board>,
     acceptor: TlsAcceptor,
     arriving: Connections<String>,
+    on_admission: OnAdmission,
 }
 
 /// The place where agents arrive.
@@ -87,11 +91,16 @@ pub struct Hub {
 impl Hub {
     /// Listens. `folder` keeps the authority and the hosts; both are made if there are none.
     pub fn open(folder: &Path, listen: SocketAddr) -> Result<Hub, Error> {
+        Hub::open_with(folder, listen, Arc::new(|_, _| ()))
+    }
+
+    /// Listens, and tells who was let in and who was refused.
+    pub fn open_with(folder: &Path, listen: SocketAddr, on_admission: OnAdmission) -> Result<Hub, Error> {
         let authority = Authority::load_or_make(&folder.join("authority.json"))?;
         let hosts = Hosts::load(&folder.join("hosts.json"))?;
         let acceptor = TlsAcceptor::from(tls::server(&authority.certificate, authority.server()?)?);
         let arriving = Connections::new(ARRIVING_MAX, ARRIVING_SHARE_MAX);
-        let doorman = Arc::new(Doorman { authority, hosts, board: Arc::default(), acceptor, arriving });
+        let doorman = Arc::new(Doorman { authority, hosts, board: Arc::default(), acceptor, arriving, on_admission });
         let reactor = Arc::new(Reactor::start("agents")?);
         let taken = |error| Error::new(Code::Usage, format!("listening for agents on {listen}: {error}"));
         let listener = reactor.run(async { TcpListener::bind(listen).await.map_err(taken) })?;
@@ -170,7 +179,7 @@ async fn accept(listener: TcpListener, doorman: Arc<Doorman>) {
         let (doorman, stranger) = (Arc::clone(&doorman), Arc::clone(&place));
         let task = tokio::spawn(async move {
             // A stranger who fails to prove anything is told nothing.
-            let greeted = within(2 * carrier::HANDSHAKE_SECS, doorman.greet(stream, &stranger)).await;
+            let greeted = within(2 * carrier::HANDSHAKE_SECS, doorman.greet(stream, address.ip(), &stranger)).await;
             drop(stranger);
             if let Ok(Some((host, gone))) = greeted {
                 doorman.note(&host, gone).await;
@@ -186,15 +195,27 @@ impl Doorman {
     async fn greet(
         &self,
         stream: TcpStream,
+        from: IpAddr,
         stranger: &ConnectionPlace<IpAddr>,
     ) -> Result<Option<(String, Gone)>, Error> {
         stream.set_nodelay(true).map_err(lost)?;
-        let tls = within(carrier::HANDSHAKE_SECS, async { self.acceptor.accept(stream).await.map_err(lost) }).await?;
-        let certificate = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(tls::fingerprint);
+        let shaken = within(carrier::HANDSHAKE_SECS, async { Ok(self.acceptor.accept(stream).await) }).await?;
+        if shaken.as_ref().is_err_and(tls::is_certificate_refused) {
+            let _ = self.tell(Admission::CertificateRefused { host: None }, from).await;
+        }
+        let tls = shaken.map_err(lost)?;
+        let certificate = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let certificate = certificate.map(|it| it.clone().into_owned());
         let protocol = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
         match (protocol.as_deref(), certificate) {
-            (Some(ALPN_AGENT), Some(certificate)) => self.welcome(tls, &certificate, stranger).await.map(Some),
-            (Some(ALPN_PAIR), certificate) => self.pair(tls, certificate).await.map(|()| None),
+            (Some(ALPN_AGENT), Some(certificate)) => {
+                let welcomed = self.welcome(tls, &tls::fingerprint(&certificate), stranger).await;
+                if welcomed.as_ref().is_err_and(|error| error.code == Code::LogonFailed) {
+                    let _ = self.tell(self.certificate_refused(&certificate), from).await;
+                }
+                welcomed.map(Some)
+            }
+            (Some(ALPN_PAIR), certificate) => self.pair(tls, certificate, from).await.map(|()| None),
             _ => Err(fault("a connection for nothing we know")),
         }
     }
@@ -234,17 +255,54 @@ impl Doorman {
         }
     }
 
-    async fn pair(&self, mut tls: TlsStream<TcpStream>, certificate: Option<String>) -> Result<(), Error> {
+    async fn pair(
+        &self,
+        mut tls: TlsStream<TcpStream>,
+        certificate: Option<CertificateDer<'static>>,
+        from: IpAddr,
+    ) -> Result<(), Error> {
         let request: PairRequest = pairing::receive(&mut tls).await?;
-        let answer = match self.certify(&request, certificate) {
-            Ok(answer) => answer,
-            Err(error) => PairAnswer::Error(error.to_string()),
+        let certified = self.certify(&request, certificate.as_ref());
+        let admission = match (&certified, &request.secret, &certificate) {
+            (Ok((Some(host), _)), ..) => {
+                Some(Admission::Paired { host: host.clone(), machine: printable(&request.host) })
+            }
+            (Err(error), Some(_), _) if error.code == Code::LogonFailed => Some(Admission::TokenRefused),
+            (Err(error), None, Some(present)) if error.code == Code::LogonFailed => {
+                Some(self.certificate_refused(present))
+            }
+            _ => None,
         };
-        pairing::send(&mut tls, &answer).await?;
-        tokio::io::AsyncWriteExt::shutdown(&mut tls).await.map_err(lost)
+        // Begun before the answer, whatever becomes of that; waited for after it: the token is used up, and whoever used it
+        // must have its certificate though the audit log is slow.
+        let told = admission.map(|admission| self.tell(admission, from));
+        let answer = certified.map_or_else(|error| PairAnswer::Error(error.to_string()), |(_, answer)| answer);
+        let sent = pairing::send(&mut tls, &answer).await;
+        let ended = tokio::io::AsyncWriteExt::shutdown(&mut tls).await.map_err(lost);
+        if let Some(told) = told {
+            let _ = told.await;
+        }
+        sent.and(ended)
     }
 
-    fn certify(&self, request: &PairRequest, certificate: Option<String>) -> Result<PairAnswer, Error> {
+    /// Tells of it on a thread that may wait. A stranger keeps its place until that is done, so few can be under way.
+    fn tell(&self, admission: Admission, from: IpAddr) -> JoinHandle<()> {
+        let on_admission = Arc::clone(&self.on_admission);
+        tokio::task::spawn_blocking(move || on_admission(&admission, from))
+    }
+
+    /// Of a certificate that our authority issued.
+    fn certificate_refused(&self, certificate: &CertificateDer<'_>) -> Admission {
+        let hosts = self.hosts.all().into_iter().map(|host| (agent_name(&host.agent), host.name));
+        Admission::CertificateRefused { host: tls::issued_for(certificate, hosts) }
+    }
+
+    /// The answer, and the host that a token paired.
+    fn certify(
+        &self,
+        request: &PairRequest,
+        certificate: Option<&CertificateDer<'_>>,
+    ) -> Result<(Option<String>, PairAnswer), Error> {
         let now = crate::now();
         let point = token::from_hex(&request.public_key).ok_or_else(|| fault("the key is not hexadecimal"))?;
         let issue = |host: &Host| {
@@ -252,17 +310,17 @@ impl Doorman {
             let fingerprint = tls::fingerprint(issued.der());
             Ok(((host.agent.clone(), issued.pem()), fingerprint))
         };
-        let (agent, certificate) = match (&request.secret, certificate) {
+        let (host, (agent, certificate)) = match (&request.secret, certificate) {
             (Some(secret), _) => {
                 let secret = token::from_hex(secret).ok_or_else(|| fault("the secret is not hexadecimal"))?;
                 let (host, issued) = self.hosts.pair(&token::secret_hash(&secret), now, issue)?;
                 // Whoever was connected under this name is not it any more.
                 self.board.dismiss(&host);
-                issued
+                (Some(host), issued)
             }
-            (None, Some(present)) => self.hosts.renew(&present, issue)?,
+            (None, Some(present)) => (None, self.hosts.renew(&tls::fingerprint(present), issue)?),
             (None, None) => return Err(Error::new(Code::LogonFailed, "neither a token nor a certificate")),
         };
-        Ok(PairAnswer::Ok { agent, certificate, authority: self.authority.pem.clone() })
+        Ok((host, PairAnswer::Ok { agent, certificate, authority: self.authority.pem.clone() }))
     }
 }

@@ -5,9 +5,10 @@
 //!
 //! The rooms: `wire` is the protocol's bytes, without I/O, and `messages` its JSON; `carrier` what both ends agree on,
 //! `tls` and `authority` who is believed. The server's side: [`Hub`] with `hosts`, `board`, `link`, and [`AgentSource`]
-//! with `fetching` and `ahead`; `connections` bounds those of strangers. The agent's: `agent` with `identity`, `serving` with `walking`, and the [`LocalShelf`] it
+//! with `fetching` and `ahead`; `connections` bounds those of strangers, and `admission` says who was let in. The agent's: `agent` with `identity`, `serving` with `walking`, and the [`LocalShelf`] it
 //! serves from.
 
+mod admission;
 mod agent;
 mod ahead;
 mod authority;
@@ -43,6 +44,7 @@ mod token;
 mod walking;
 mod wire;
 
+pub use admission::{Admission, OnAdmission};
 pub use agent::{Event, enroll, run};
 pub use carrier::DEFAULT_PORT;
 pub use connections::{AtWork, ConnectionPlace, Connections, network};

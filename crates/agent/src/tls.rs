@@ -5,11 +5,11 @@
 use crate::carrier::{ALPN_AGENT, ALPN_PAIR};
 use octo_core::{Code, Error};
 use std::sync::Arc;
-use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{
     self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
@@ -30,6 +30,22 @@ pub(crate) fn pin(certificate: &CertificateDer<'_>) -> [u8; PIN_BYTES] {
 /// Tells certificates apart.
 pub(crate) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     blake3::hash(certificate).to_hex().to_string()
+}
+
+/// The first of `names` that a certificate, already proven to be of our authority, was issued for.
+pub(crate) fn issued_for<T>(
+    certificate: &CertificateDer<'_>,
+    mut names: impl Iterator<Item = (String, T)>,
+) -> Option<T> {
+    let parsed = ParsedCertificate::try_from(certificate).ok()?;
+    let is_for = |name: String| ServerName::try_from(name).is_ok_and(|it| verify_server_name(&parsed, &it).is_ok());
+    names.find_map(|(name, value)| is_for(name).then_some(value))
+}
+
+/// Whether a handshake failed because the other side's certificate does not count.
+pub(crate) fn is_certificate_refused(error: &std::io::Error) -> bool {
+    let error = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(error, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 fn provider() -> Arc<CryptoProvider> {

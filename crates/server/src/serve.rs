@@ -2,7 +2,7 @@
 
 use crate::api::Http;
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Agents, Config};
 use crate::journal::{Journal, Note};
 use crate::notify::postman::Postman;
 use crate::refusal::{Kind, Refusal};
@@ -12,7 +12,7 @@ use crate::setup;
 use crate::shared::Shared;
 use crate::store::{self, Store};
 use crate::vault::{self, Vault};
-use octo_agent::Hub;
+use octo_agent::{Hub, OnAdmission};
 use octo_core::Cancel;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -32,7 +32,9 @@ pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn Journal>) -> Resul
     let mut shared = Shared::new(store, vault, Arc::new(SystemClock::new()));
     config.protect(&mut shared.protected);
     let shared = Arc::new(shared);
-    let heard = config.agents.map(|agents| Hub::open(&config.data_dir.join("agents"), agents.listen)).transpose()?;
+    let open_hub =
+        |agents: Agents| Hub::open_with(&config.data_dir.join("agents"), agents.listen, note_admissions(&shared));
+    let heard = config.agents.map(open_hub).transpose()?;
     let heard = heard.map(|hub| shared.hub.get_or_init(|| hub).address());
     let runner = Runner::new(shared.clone(), config.limits);
     let postman = Postman::new(shared.clone());
@@ -64,6 +66,19 @@ pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn Journal>) -> Resul
     http.stop();
     journal.note(&Note::info("stopped", "octobackup has stopped"));
     Ok(())
+}
+
+/// Who pairs as an agent and who is refused comes to the audit log.
+fn note_admissions(shared: &Arc<Shared>) -> OnAdmission {
+    // What is shared has the hub, and that has this.
+    let shared = Arc::downgrade(shared);
+    Arc::new(move |admission, from| {
+        let Some(shared) = shared.upgrade() else { return };
+        let noted = Service::new(shared.clone()).note_admission(admission, from);
+        if let (Err(refusal), Some(journal)) = (noted, shared.journal.get()) {
+            journal.note(&Note::trouble(&refusal));
+        }
+    })
 }
 
 /// A server that has lost its database must not start as a new one. Looked at before a database would be made.

@@ -155,6 +155,43 @@ fn a_token_works_once_and_what_is_not_allowed_is_not_read() {
 }
 
 #[test]
+fn who_pairs_and_who_is_refused_is_in_the_audit_log_with_host_and_address() {
+    let world = World::new();
+    let (server, address) = listening(&world);
+    let mut machine = Machine::new(&world, &world.path("agent"));
+    let client = Client::local(&world.path("socket")).unwrap();
+    let rows = |what: &str| -> Vec<(String, String, String)> {
+        let audit = client.get("/audit").unwrap();
+        assert!(!audit.to_string().contains("octo1-"), "{audit}");
+        let rows = audit["items"].as_array().or(audit.as_array()).unwrap().clone();
+        let text = |row: &serde_json::Value, field: &str| row[field].as_str().unwrap().to_owned();
+        let rows = rows.iter().filter(|row| row["what"] == what);
+        rows.map(|row| (text(row, "who"), text(row, "about"), text(row, "detail"))).collect()
+    };
+    let token = server.ask(&["host", "add", HOST]).ends(0).stdout;
+    assert!(machine.enroll(&address, &token));
+    until(|| !rows("host.pair").is_empty());
+    let (who, about, detail) = rows("host.pair").remove(0);
+    assert_eq!((&*who, &*about), ("agent files-1", HOST));
+    assert!(detail.starts_with("127.0.0.1, calls itself "), "{detail}");
+
+    assert!(!machine.enroll(&address, &token), "a second time");
+    until(|| !rows("host.token.refused").is_empty());
+    assert_eq!(rows("host.token.refused"), [("unknown".into(), String::new(), "127.0.0.1".into())]);
+    assert!(rows("host.certificate.refused").is_empty());
+
+    machine.start();
+    until(|| server.json(&["host", "show", HOST])["is_connected"] == true);
+    server.ask(&["host", "revoke", HOST]).ends(0);
+    // It dials again and again: one row, counted up.
+    until(|| rows("host.certificate.refused").iter().any(|(_, _, detail)| detail.contains(" times until ")));
+    let refused = rows("host.certificate.refused");
+    assert!(refused.len() == 1 && refused[0].0 == "agent files-1", "{refused:?}");
+    assert!(refused[0].2.starts_with("127.0.0.1, "), "{refused:?}");
+    assert_eq!(rows("host.pair").len(), 1);
+}
+
+#[test]
 fn a_server_that_does_not_listen_says_what_to_write_where() {
     let world = World::with_files();
     let server = Server::start_with(&world, "", &[]);

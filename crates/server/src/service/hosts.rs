@@ -4,9 +4,10 @@ use super::{ByName, Caller, Service, conflict};
 use crate::moment::Moment;
 use crate::refusal::Refusal;
 use crate::store::{audit, jobs};
-use octo_agent::{Host, Hub, State, TOKEN_SECS};
+use octo_agent::{Admission, Host, Hub, State, TOKEN_SECS};
 use octo_core::Timestamp;
 use serde::Serialize;
+use std::net::IpAddr;
 
 /// A machine as the API shows it.
 #[derive(Debug, Serialize)]
@@ -97,6 +98,26 @@ impl Service {
             Ok(hub.revoke(name)?)
         })
     }
+
+    /// Who was paired, and who was refused as an agent, comes to the audit log.
+    pub fn note_admission(&self, admission: &Admission, from: IpAddr) -> Result<(), Refusal> {
+        match admission {
+            Admission::Paired { host, machine } => {
+                let (now, origin) = (self.shared.now(), format!("{}, calls itself {machine:?}", from.to_canonical()));
+                self.shared.store.change(|db| audit::add(db, now, &agent_of(host), "host.pair", host, &origin))
+            }
+            Admission::TokenRefused => self.refused("host.token.refused", "unknown", Some(from)),
+            Admission::CertificateRefused { host } => {
+                let who = host.as_deref().map_or_else(|| "unknown".to_owned(), agent_of);
+                self.refused("host.certificate.refused", &who, Some(from))
+            }
+        }
+    }
+}
+
+/// Whom the audit log names. No user's name has a space.
+fn agent_of(host: &str) -> String {
+    format!("agent {host}")
 }
 
 fn view(hub: &Hub, host: &Host, jobs: Vec<String>, now: Timestamp) -> HostView {
