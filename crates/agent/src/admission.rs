@@ -2,6 +2,11 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// Refusals that are being told of at once.
+const REFUSING_MAX: usize = 8;
 
 /// What became of somebody who came as an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +29,36 @@ pub enum Admission {
 
 /// Called with each admission and the address that it came from, in no order, on a thread that may wait.
 pub type OnAdmission = Arc<dyn Fn(&Admission, IpAddr) + Send + Sync>;
+
+/// Tells of admissions, on threads that may wait.
+pub(crate) struct Admissions {
+    on_admission: OnAdmission,
+    /// A turn for each refusal that is being told of.
+    refusing: Arc<Semaphore>,
+}
+
+impl Admissions {
+    pub fn new(on_admission: OnAdmission) -> Admissions {
+        Admissions { on_admission, refusing: Arc::new(Semaphore::new(REFUSING_MAX)) }
+    }
+
+    /// Begins at once to tell of somebody who was let in, whatever becomes of the connection.
+    pub fn paired(&self, admission: Admission, from: IpAddr) -> JoinHandle<()> {
+        let on_admission = Arc::clone(&self.on_admission);
+        tokio::task::spawn_blocking(move || on_admission(&admission, from))
+    }
+
+    /// Tells of a stranger. However many come while the audit log is slow, few are under way.
+    pub async fn refused(&self, admission: Admission, from: IpAddr) {
+        let turn = Arc::clone(&self.refusing).acquire_owned().await;
+        let on_admission = Arc::clone(&self.on_admission);
+        let tell = move || {
+            on_admission(&admission, from);
+            drop(turn);
+        };
+        let _ = tokio::task::spawn_blocking(tell).await;
+    }
+}
 
 #[cfg(test)]
 mod tests {

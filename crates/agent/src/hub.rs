@@ -2,7 +2,7 @@
 //!
 //! It never trusts a certificate that it does not list itself, and lets no asynchronous type out.
 
-use crate::admission::{Admission, OnAdmission};
+use crate::admission::{Admission, Admissions, OnAdmission};
 use crate::authority::{Authority, agent_name};
 use crate::board::Board;
 use crate::carrier::{self, ALPN_AGENT, ALPN_PAIR, lost, within};
@@ -22,7 +22,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::server::TlsStream;
@@ -78,7 +77,7 @@ struct Doorman {
     board: Arc<Board>,
     acceptor: TlsAcceptor,
     arriving: Connections<String>,
-    on_admission: OnAdmission,
+    admissions: Admissions,
 }
 
 /// The place where agents arrive.
@@ -100,7 +99,8 @@ impl Hub {
         let hosts = Hosts::load(&folder.join("hosts.json"))?;
         let acceptor = TlsAcceptor::from(tls::server(&authority.certificate, authority.server()?)?);
         let arriving = Connections::new(ARRIVING_MAX, ARRIVING_SHARE_MAX);
-        let doorman = Arc::new(Doorman { authority, hosts, board: Arc::default(), acceptor, arriving, on_admission });
+        let admissions = Admissions::new(on_admission);
+        let doorman = Arc::new(Doorman { authority, hosts, board: Arc::default(), acceptor, arriving, admissions });
         let reactor = Arc::new(Reactor::start("agents")?);
         let taken = |error| Error::new(Code::Usage, format!("listening for agents on {listen}: {error}"));
         let listener = reactor.run(async { TcpListener::bind(listen).await.map_err(taken) })?;
@@ -201,7 +201,7 @@ impl Doorman {
         stream.set_nodelay(true).map_err(lost)?;
         let shaken = within(carrier::HANDSHAKE_SECS, async { Ok(self.acceptor.accept(stream).await) }).await?;
         if shaken.as_ref().is_err_and(tls::is_certificate_refused) {
-            let _ = self.tell(Admission::CertificateRefused { host: None }, from).await;
+            self.admissions.refused(Admission::CertificateRefused { host: None }, from).await;
         }
         let tls = shaken.map_err(lost)?;
         let certificate = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first());
@@ -211,7 +211,7 @@ impl Doorman {
             (Some(ALPN_AGENT), Some(certificate)) => {
                 let welcomed = self.welcome(tls, &tls::fingerprint(&certificate), stranger).await;
                 if welcomed.as_ref().is_err_and(|error| error.code == Code::LogonFailed) {
-                    let _ = self.tell(self.certificate_refused(&certificate), from).await;
+                    self.admissions.refused(self.certificate_refused(&certificate), from).await;
                 }
                 welcomed.map(Some)
             }
@@ -273,22 +273,22 @@ impl Doorman {
             }
             _ => None,
         };
-        // Begun before the answer, whatever becomes of that; waited for after it: the token is used up, and whoever used it
-        // must have its certificate though the audit log is slow.
-        let told = admission.map(|admission| self.tell(admission, from));
+        // Whoever used up a token must have its certificate though the audit log is slow, and is told of whatever becomes of
+        // the answer.
+        let (paired, refused) = match admission {
+            Some(paired @ Admission::Paired { .. }) => (Some(self.admissions.paired(paired, from)), None),
+            refused => (None, refused),
+        };
         let answer = certified.map_or_else(|error| PairAnswer::Error(error.to_string()), |(_, answer)| answer);
         let sent = pairing::send(&mut tls, &answer).await;
         let ended = tokio::io::AsyncWriteExt::shutdown(&mut tls).await.map_err(lost);
-        if let Some(told) = told {
-            let _ = told.await;
+        if let Some(paired) = paired {
+            let _ = paired.await;
+        }
+        if let Some(refused) = refused {
+            self.admissions.refused(refused, from).await;
         }
         sent.and(ended)
-    }
-
-    /// Tells of it on a thread that may wait. A stranger keeps its place until that is done, so few can be under way.
-    fn tell(&self, admission: Admission, from: IpAddr) -> JoinHandle<()> {
-        let on_admission = Arc::clone(&self.on_admission);
-        tokio::task::spawn_blocking(move || on_admission(&admission, from))
     }
 
     /// Of a certificate that our authority issued.
