@@ -18,6 +18,11 @@ pub enum Admission {
         /// What the machine calls itself.
         machine: String,
     },
+    /// Another agent with the identity of this host is connected already, and answers.
+    Cloned {
+        /// The host that both are.
+        host: String,
+    },
     /// A token that is wrong, was used already, or has expired.
     TokenRefused,
     /// A certificate that does not count: revoked, replaced, expired, or of somebody else's authority.

@@ -1,4 +1,8 @@
 //! Which agents are connected, by the names of their hosts.
+//!
+//! A host has one agent. A second one that connects with the same identity while the first still answers is another machine,
+//! cloned with its key, or another process, and no reconnect: then nobody can say which of them a job means. Both stay
+//! connected, so that they can be shown and neither throws the other out again and again; nothing is read until one is gone.
 
 use crate::link::Link;
 use octo_core::{Cancel, Code, Error};
@@ -10,55 +14,105 @@ use tokio::time::Instant;
 
 /// How soon the wish to stop is noticed.
 const NOTICE: Duration = Duration::from_millis(50);
+/// A connection that gives no sign of life for so long, when the same identity connects anew, is a dead one.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// One that is restarted may meet its end for so long.
+const TOGETHER: Duration = Duration::from_secs(5);
+/// So many agents with one identity are kept to be shown.
+const TOGETHER_MAX: usize = 4;
 
 /// The connected agents.
 #[derive(Default)]
 pub(crate) struct Board {
-    links: Mutex<HashMap<String, Arc<Link>>>,
+    /// Those of a host, in the order in which they came; more than one only if they have one identity.
+    links: Mutex<HashMap<String, Vec<Arc<Link>>>>,
     arrived: Notify,
 }
 
 impl Board {
-    fn links(&self) -> MutexGuard<'_, HashMap<String, Arc<Link>>> {
+    fn links(&self) -> MutexGuard<'_, HashMap<String, Vec<Arc<Link>>>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An agent has connected. A connection it had before is ended: an agent has one.
-    pub fn arrive(&self, host: &str, link: Arc<Link>) {
-        if let Some(before) = self.links().insert(host.to_owned(), link) {
-            before.end();
+    /// An agent has connected. Connections that this host had before are ended, unless an agent answers on them. Whether it is
+    /// the only one now.
+    pub async fn arrive(&self, host: &str, link: Arc<Link>) -> bool {
+        let mut known: Vec<Arc<Link>> = Vec::new();
+        loop {
+            let is_new = |link: &Arc<Link>| !known.iter().any(|it| Arc::ptr_eq(it, link));
+            let others = {
+                let mut links = self.links();
+                let of_host = links.entry(host.to_owned()).or_default();
+                of_host.retain(|link| !link.is_over());
+                let others: Vec<_> = of_host.iter().filter(|link| is_new(link)).cloned().collect();
+                if others.is_empty() {
+                    let is_alone = of_host.is_empty();
+                    if of_host.len() >= TOGETHER_MAX {
+                        of_host.remove(1).end();
+                    }
+                    if !is_alone {
+                        link.set_second();
+                    }
+                    of_host.push(link);
+                    drop(links);
+                    self.arrived.notify_waiters();
+                    return is_alone;
+                }
+                others
+            };
+            let asked: Vec<_> = others.iter().map(|link| link.ask_sign_of_life()).collect();
+            let until = Instant::now() + SIGN_OF_LIFE;
+            for (link, asked) in others.iter().zip(asked) {
+                if !link.answers(asked, until).await {
+                    link.end();
+                }
+            }
+            known.extend(others);
         }
-        self.arrived.notify_waiters();
     }
 
-    /// The connection of a host, if it has one.
-    pub fn connected(&self, host: &str) -> Option<Arc<Link>> {
-        self.links().get(host).filter(|link| !link.is_over()).cloned()
+    /// The agents that have the identity of this host and are connected, the first to come first.
+    pub fn all(&self, host: &str) -> Vec<Arc<Link>> {
+        let links = self.links();
+        links.get(host).into_iter().flatten().filter(|link| !link.is_over()).cloned().collect()
     }
 
-    /// Ends the connection of a host.
+    /// Ends the connections of a host.
     pub fn dismiss(&self, host: &str) {
-        if let Some(link) = self.links().remove(host) {
+        for link in self.links().remove(host).into_iter().flatten() {
             link.end();
         }
     }
 
-    /// Waits until the agent of `host` is connected.
+    /// Waits until the agent of `host` is connected, and no other with its identity.
     pub async fn wait(&self, host: &str, patience: Duration, cancel: &Cancel) -> Result<Arc<Link>, Error> {
         let until = Instant::now() + patience;
+        let mut together_since = None;
         loop {
             let arrived = self.arrived.notified();
-            if let Some(link) = self.connected(host) {
-                return Ok(link);
+            let there = self.all(host);
+            if let [link] = &there[..] {
+                return Ok(Arc::clone(link));
             }
             if cancel.is_cancelled() {
                 return Err(Error::new(Code::Cancelled, ""));
             }
-            if Instant::now() >= until {
-                let detail = format!("the agent of {host} is not connected (waited {} s)", patience.as_secs());
-                return Err(Error::new(Code::Unreachable, detail));
+            let now = Instant::now();
+            together_since = if there.is_empty() { None } else { together_since.or(Some(now)) };
+            if now >= until || together_since.is_some_and(|since| now - since >= TOGETHER) {
+                return Err(absent(host, patience, &there));
             }
             let _ = tokio::time::timeout(NOTICE, arrived).await;
         }
     }
+}
+
+fn absent(host: &str, patience: Duration, there: &[Arc<Link>]) -> Error {
+    if there.is_empty() {
+        let detail = format!("the agent of {host} is not connected (waited {} s)", patience.as_secs());
+        return Error::new(Code::Unreachable, detail);
+    }
+    let named = |link: &Arc<Link>| format!("{:?} at {}", link.introduction.host, link.from);
+    let named: Vec<String> = there.iter().map(named).collect();
+    Error::new(Code::AgentCloned, format!("{} are connected as {host}", named.join(" and ")))
 }

@@ -4,8 +4,11 @@
 
 use octo_core::{Code, Error};
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 /// Where a server listens for agents.
 pub const DEFAULT_PORT: u16 = 8735;
@@ -38,12 +41,43 @@ pub(crate) fn lost(why: impl std::fmt::Display) -> Error {
     Error::new(Code::ConnectionLost, why.to_string())
 }
 
+/// Pings of a connection, counted.
+#[derive(Debug)]
+pub(crate) struct Pings {
+    /// Somebody wants to know now.
+    wanted: Notify,
+    sent: AtomicU64,
+    answered: watch::Sender<u64>,
+}
+
+impl Default for Pings {
+    fn default() -> Pings {
+        Pings { wanted: Notify::new(), sent: AtomicU64::new(0), answered: watch::Sender::new(0) }
+    }
+}
+
+impl Pings {
+    /// Has another one sent at once. Its answer has a larger number than this.
+    pub fn ask(&self) -> u64 {
+        let sent = self.sent.load(Ordering::SeqCst);
+        self.wanted.notify_one();
+        sent
+    }
+
+    /// Whether one is answered until then that was sent after [`Pings::ask`] gave this number.
+    pub async fn answers(&self, after: u64, until: Instant) -> bool {
+        let mut answered = self.answered.subscribe();
+        tokio::time::timeout_at(until, answered.wait_for(|number| *number > after)).await.is_ok_and(|it| it.is_ok())
+    }
+}
+
 /// Ends when the other side does not answer any more.
-pub(crate) async fn keep_alive(mut pings: h2::PingPong) -> Error {
+pub(crate) async fn keep_alive(mut pings: h2::PingPong, counted: &Pings) -> Error {
     loop {
-        tokio::time::sleep(Duration::from_secs(PING_SECS)).await;
+        let _ = tokio::time::timeout(Duration::from_secs(PING_SECS), counted.wanted.notified()).await;
+        let number = counted.sent.fetch_add(1, Ordering::SeqCst) + 1;
         match tokio::time::timeout(Duration::from_secs(PONG_SECS), pings.ping(h2::Ping::opaque())).await {
-            Ok(Ok(_)) => {}
+            Ok(Ok(_)) => drop(counted.answered.send_replace(number)),
             Ok(Err(error)) => return lost(error),
             Err(_) => return lost(format!("no sign of life for {PONG_SECS} s")),
         }

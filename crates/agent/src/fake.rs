@@ -42,9 +42,10 @@ fn agent_that(walks: bool, cancel: Cancel, say: impl Fn(&str, &[u8]) -> Said + S
                 tokio::spawn(async move { answer(request, respond, walks, &*say).await });
             }
         });
-        Link::begin(ours).await
+        Link::begin(ours, std::net::Ipv4Addr::LOCALHOST.into()).await
     });
-    board.arrive("host", Arc::new(link.unwrap()));
+    let link = Arc::new(link.unwrap());
+    reactor.run(async { Ok(board.arrive("host", link).await) }).unwrap();
     AgentSource::open(reactor, board, "host", "/", Duration::from_millis(200), cancel).unwrap()
 }
 

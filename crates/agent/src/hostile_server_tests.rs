@@ -41,7 +41,7 @@ impl World {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let link = reactor.run(async {
             tokio::spawn(async move { serve(theirs, shelf, &AtomicBool::default()).await });
-            Link::begin(ours).await
+            Link::begin(ours, std::net::Ipv4Addr::LOCALHOST.into()).await
         });
         World { folder, reactor, link: link.unwrap() }
     }

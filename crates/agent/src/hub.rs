@@ -132,12 +132,13 @@ impl Hub {
 
     /// Whether the agent of a host is connected now.
     pub fn is_connected(&self, host: &str) -> bool {
-        self.doorman.board.connected(host).is_some()
+        !self.doorman.board.all(host).is_empty()
     }
 
-    /// What the connected agent of a host says of itself; none if it is not connected.
-    pub fn introduction(&self, host: &str) -> Option<Introduction> {
-        self.doorman.board.connected(host).map(|link| link.introduction.clone())
+    /// What the connected agent of a host says of itself, and the address that it came from; none if it is not connected, and
+    /// more than one if others have the same identity.
+    pub fn agents(&self, host: &str) -> Vec<(Introduction, IpAddr)> {
+        self.doorman.board.all(host).iter().map(|link| (link.introduction.clone(), link.from)).collect()
     }
 
     /// Ends the host's connection and refuses it from now on.
@@ -209,7 +210,7 @@ impl Doorman {
         let protocol = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
         match (protocol.as_deref(), certificate) {
             (Some(ALPN_AGENT), Some(certificate)) => {
-                let welcomed = self.welcome(tls, &tls::fingerprint(&certificate), stranger).await;
+                let welcomed = self.welcome(tls, &tls::fingerprint(&certificate), from, stranger).await;
                 if welcomed.as_ref().is_err_and(|error| error.code == Code::LogonFailed) {
                     self.admissions.refused(self.certificate_refused(&certificate), from).await;
                 }
@@ -224,6 +225,7 @@ impl Doorman {
         &self,
         tls: TlsStream<TcpStream>,
         certificate: &str,
+        from: IpAddr,
         stranger: &ConnectionPlace<IpAddr>,
     ) -> Result<(String, Gone), Error> {
         let host = self.hosts.admit(certificate)?;
@@ -232,11 +234,13 @@ impl Doorman {
         arriving.set_known(true);
         let _until_it_is_here = arriving.begin_work();
         stranger.leave();
-        let link = Arc::new(Link::begin(tls).await?);
+        let link = Arc::new(Link::begin(tls, from).await?);
         let said = &link.introduction;
         let now = crate::now();
         let skew_secs = said.clock_ticks.saturating_sub(now.0) / TICKS_PER_SEC;
-        self.board.arrive(&host, Arc::clone(&link));
+        if !self.board.arrive(&host, Arc::clone(&link)).await {
+            self.admissions.refused(Admission::Cloned { host: host.clone() }, from).await;
+        }
         // Asked again, now that it can be found and ended: it may have been revoked meanwhile.
         let counted = self.hosts.seen(certificate, &said.version, skew_secs, now);
         if counted.is_err() {

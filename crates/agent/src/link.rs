@@ -2,7 +2,7 @@
 //!
 //! An answer is read only as fast as it is used, so a slow disk here slows the agent, and nothing piles up.
 
-use crate::carrier::{self, lost, within};
+use crate::carrier::{self, First, Pings, lost, within};
 use crate::messages::{self, Hello, Introduction};
 use crate::wire::{Decoder, fault};
 use bytes::{Bytes, BytesMut};
@@ -11,6 +11,8 @@ use h2::client::SendRequest;
 use http::{Method, Request, StatusCode};
 use octo_core::{Error, Timestamp};
 use std::future::poll_fn;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,6 +34,9 @@ pub(crate) struct Link {
     send: SendRequest<Bytes>,
     driver: JoinHandle<()>,
     gone: Gone,
+    pings: Arc<Pings>,
+    /// It came while another with the same identity was here.
+    second: AtomicBool,
     /// Set before the driver notices.
     ended: AtomicBool,
     /// What the agent said of itself.
@@ -40,6 +45,8 @@ pub(crate) struct Link {
     introduced: Instant,
     /// How long the way there and back takes.
     pub round_trip: Duration,
+    /// The address that it came from.
+    pub from: IpAddr,
 }
 
 impl Drop for Link {
@@ -50,7 +57,7 @@ impl Drop for Link {
 
 impl Link {
     /// Takes over a connection on which an agent waits for requests.
-    pub async fn begin(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Link, Error> {
+    pub async fn begin(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, from: IpAddr) -> Result<Link, Error> {
         let (send, mut connection) = h2::client::Builder::new()
             .enable_push(false)
             .initial_window_size(carrier::STREAM_WINDOW_BYTES)
@@ -62,10 +69,12 @@ impl Link {
             .map_err(lost)?;
         let pings = connection.ping_pong().ok_or_else(|| lost("no pings"))?;
         let (alive, gone) = tokio::sync::watch::channel(());
+        let counted = Arc::<Pings>::default();
+        let asked = Arc::clone(&counted);
         let driver = tokio::spawn(async move {
             let _alive = alive;
             // Either way all requests under way end with an error of their own.
-            let _ = carrier::race(connection, carrier::keep_alive(pings)).await;
+            let _ = carrier::race(connection, carrier::keep_alive(pings, &asked)).await;
         });
         let nobody = Introduction {
             version: String::new(),
@@ -78,10 +87,13 @@ impl Link {
             send,
             driver,
             gone,
+            pings: counted,
+            second: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             introduction: nobody,
             introduced: Instant::now(),
             round_trip: Duration::ZERO,
+            from,
         };
         let hello = Hello { version: env!("CARGO_PKG_VERSION").to_owned(), clock_ticks: crate::now().0 };
         let mut begun = Instant::now();
@@ -112,6 +124,30 @@ impl Link {
     /// Whether the connection has ended.
     pub fn is_over(&self) -> bool {
         self.ended.load(Ordering::SeqCst) || self.driver.is_finished()
+    }
+
+    /// Another agent with the same identity was here when it came.
+    pub fn set_second(&self) {
+        self.second.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it came while another agent with the same identity was here.
+    pub fn is_second(&self) -> bool {
+        self.second.load(Ordering::SeqCst)
+    }
+
+    /// Asks for a sign of life; [`Link::answers`] waits for it.
+    pub fn ask_sign_of_life(&self) -> u64 {
+        self.pings.ask()
+    }
+
+    /// Whether the agent answers until then what [`Link::ask_sign_of_life`] asked.
+    pub async fn answers(&self, asked: u64, until: tokio::time::Instant) -> bool {
+        let mut gone = self.gone();
+        match carrier::race(self.pings.answers(asked, until), gone.changed()).await {
+            First::One(answered) => answered && !self.is_over(),
+            First::Other(_) => false,
+        }
     }
 
     /// To wait for its end.

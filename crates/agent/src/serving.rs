@@ -56,7 +56,8 @@ pub(crate) async fn serve(
         .await
         .map_err(lost)?;
     let pings = connection.ping_pong().ok_or_else(|| lost("no pings"))?;
-    let mut silent = std::pin::pin!(carrier::keep_alive(pings));
+    let unasked = carrier::Pings::default();
+    let mut silent = std::pin::pin!(carrier::keep_alive(pings, &unasked));
     loop {
         let next = match carrier::race(connection.accept(), &mut silent).await {
             First::One(next) => next,

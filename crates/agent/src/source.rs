@@ -74,10 +74,18 @@ impl AgentSource {
 
     /// The agent's connection, one that leads to the same folder.
     async fn link(&self) -> Result<Arc<Link>, Error> {
-        let link = self.board.wait(&self.host, self.patience, &self.cancel).await?;
         let proven = || self.proven.lock().unwrap_or_else(PoisonError::into_inner);
-        if proven().as_ref().is_some_and(|known| Arc::ptr_eq(known, &link)) {
-            return Ok(link);
+        // Whoever else comes, this connection leads where it led.
+        if let Some(known) = proven().clone().filter(|known| !known.is_over()) {
+            return Ok(known);
+        }
+        let link = self.board.wait(&self.host, self.patience, &self.cancel).await?;
+        if link.is_second() {
+            let what = format!(
+                "the agent of {} that was read is gone, and the one that is left came while it was here",
+                self.host
+            );
+            return Err(Error::new(Code::AgentCloned, what));
         }
         let shape = shape(&link, &self.root).await?;
         if (&shape.path, &shape.volume) != (&self.shape.path, &self.shape.volume) {

@@ -162,6 +162,9 @@ codes! {
     /// There is no such share.
     ShareNotFound, "share-not-found", Never, true, "the server has no such share",
         "Check the name of the share. Administrative shares (c$) need an administrator's or a backup operator's account.";
+    /// Two agents prove the same identity.
+    AgentCloned, "agent-cloned", NextRun, true, "two agents are connected with one identity",
+        "One of the machines is a copy of the other, made with the agent's key, or the agent runs there twice. Which of them is meant, nobody can say, so nothing was read. See which they are: octobackup host show HOST. Pair one of them anew, under a name of its own (octobackup host add NAME, then octobackup-agent enroll there), or stop the one that is not needed.";
     /// The account may not use the share at all.
     ShareDenied, "share-denied", Never, true, "the account may not use this share",
         "Check the permissions of the share itself, and the remote restrictions of local accounts (LocalAccountTokenFilterPolicy).";

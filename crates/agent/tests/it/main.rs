@@ -1,6 +1,7 @@
 //! Tests of the agent as a whole: a real hub, real agent processes, real TLS, real folders.
 #![expect(clippy::unwrap_used, reason = "a test that could not be set up has failed")]
 
+mod clones;
 mod kills;
 mod memory;
 mod mirrors;

@@ -5,6 +5,7 @@ use super::table::table;
 use super::{Ended, client, every, rows, said, show, text, time};
 use crate::exit;
 use crate::listeners::print;
+use octo_core::Code;
 use octo_server::api::escaped;
 use octo_server::units;
 use serde_json::{Value, json};
@@ -38,14 +39,23 @@ fn add(args: &HostAddArgs) -> Ended {
 }
 
 fn connection(host: &Value) -> String {
-    if host["is_connected"] == true { "connected".to_owned() } else { text(&host["state"]) }
+    match rows(&host["agents"]).len() {
+        0 => text(&host["state"]),
+        1 => "connected".to_owned(),
+        agents => format!("{agents} AGENTS"),
+    }
 }
 
 fn list(hosts: &Value) {
     let cells = rows(hosts).iter().map(|host| {
         vec![text(&host["name"]), connection(host), text(&host["version"]), time(&host["last_seen"]), skew(host)]
     });
+    let is_doubled = |host: &&Value| rows(&host["agents"]).len() > 1;
+    let doubled: Vec<String> = rows(hosts).iter().filter(is_doubled).map(|host| text(&host["name"])).collect();
     table(&["HOST", "STATE", "AGENT", "@LAST SEEN", "CLOCK"], &cells.collect::<Vec<_>>());
+    if !doubled.is_empty() {
+        print(&format!("\n{}: {}. {}", doubled.join(", "), Code::AgentCloned.title(), Code::AgentCloned.advice()));
+    }
 }
 
 /// How wrong its clock is, if that is worth a word.
@@ -60,10 +70,14 @@ fn skew(host: &Value) -> String {
 }
 
 fn details(host: &Value) {
+    let agents = rows(&host["agents"]);
+    let came = agents.iter().map(|agent| format!("{} at {}", text(&agent["machine"]), text(&agent["address"])));
+    let came = came.collect::<Vec<_>>().join(", ");
     let lines = |value: &Value| rows(value).iter().map(text).collect::<Vec<_>>().join(", ");
     for (name, value) in [
         ("Host", text(&host["name"])),
         ("State", connection(host)),
+        ("Connected", came),
         ("Last seen", time(&host["last_seen"])),
         ("Agent", text(&host["version"])),
         ("System", text(&host["system"])),
@@ -74,5 +88,8 @@ fn details(host: &Value) {
         if !value.is_empty() {
             print(&format!("{name:<12}{value}"));
         }
+    }
+    if agents.len() > 1 {
+        print(&format!("\n{}: {}", Code::AgentCloned.title(), Code::AgentCloned.advice()));
     }
 }

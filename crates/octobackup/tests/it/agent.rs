@@ -192,6 +192,39 @@ fn who_pairs_and_who_is_refused_is_in_the_audit_log_with_host_and_address() {
 }
 
 #[test]
+fn a_machine_that_was_cloned_with_its_key_is_shown_everywhere_and_not_read_until_it_is_paired_anew() {
+    let world = World::with_files();
+    let (server, address) = listening(&world);
+    let mut machine = Machine::new(&world, &world.src());
+    machine.join(&server, &address);
+    add(&server, &source(&world.src()), &[]);
+    server.ask(&["host", "list"]).ends(0).says("connected");
+    let mut clone = Machine { program: machine.program.clone(), agent: None };
+    clone.start();
+    until(|| server.json(&["host", "show", HOST])["agents"].as_array().unwrap().len() == 2);
+    let next_step = "Pair one of them anew";
+    server.ask(&["host", "list"]).ends(0).says("2 AGENTS").says(next_step);
+    server.ask(&["host", "show", HOST]).ends(0).says("at 127.0.0.1").says(next_step);
+    server.ask(&["self-check"]).ends(1).says("host files-1").says(next_step);
+    until(|| server.ask(&["audit"]).ends(0).stdout.contains("host.cloned"));
+    server.ask(&["run", "demo"]).ends(3).says("two agents are connected").says(next_step);
+    assert!(!world.dst().join("a.txt").exists());
+    // The clone gets an identity of its own.
+    fs::create_dir(world.path("second")).unwrap();
+    let text = fs::read_to_string(world.path("agent.toml")).unwrap().replace("/agent\"", "/second\"");
+    fs::write(world.path("second.toml"), text).unwrap();
+    drop(clone);
+    let mut clone = Machine { program: machine.program.clone(), agent: None };
+    *clone.program.last_mut().unwrap() = world.path("second.toml").into();
+    let token = server.ask(&["host", "add", "files-2"]).ends(0).stdout;
+    assert!(clone.enroll(&address, &token));
+    clone.start();
+    until(|| server.json(&["host", "show", "files-2"])["is_connected"] == true);
+    server.ask(&["run", "demo"]).ends(0);
+    server.ask(&["self-check", "--json"]).stdout.lines().for_each(|line| assert!(!line.contains("host files-1")));
+}
+
+#[test]
 fn a_server_that_does_not_listen_says_what_to_write_where() {
     let world = World::with_files();
     let server = Server::start_with(&world, "", &[]);

@@ -143,6 +143,7 @@ impl Service {
         }
         findings.push(finding("disk of the data directory", space(shared.store.folder())));
         findings.push(finding("copy of the server's own data", recent(last.as_deref(), shared.now())));
+        findings.extend(self.doubled_agents());
         let question = |job: Job| -> (String, Box<dyn FnOnce() -> Answer + Send>) {
             (format!("mirror of {}", job.spec.name), Box::new(move || mirror(&job)))
         };

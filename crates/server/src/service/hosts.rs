@@ -1,11 +1,11 @@
 //! Machines with agents: who may pair, who is paired, who is connected.
 
-use super::{ByName, Caller, Service, conflict};
+use super::{ByName, Caller, Finding, Service, conflict};
 use crate::moment::Moment;
 use crate::refusal::Refusal;
 use crate::store::{audit, jobs};
-use octo_agent::{Admission, Host, Hub, State, TOKEN_SECS};
-use octo_core::Timestamp;
+use octo_agent::{Admission, Host, Hub, Introduction, State, TOKEN_SECS};
+use octo_core::{Code, Timestamp};
 use serde::Serialize;
 use std::net::IpAddr;
 
@@ -30,8 +30,22 @@ pub struct HostView {
     pub system: Option<String>,
     /// What it lets be read; only while it is connected.
     pub roots: Option<Vec<String>>,
+    /// The agents that are connected with its identity, the first to come first: more than one if one of them is a copy. Then
+    /// nothing of this host is read.
+    pub agents: Vec<ConnectedAgent>,
     /// The jobs that read it.
     pub jobs: Vec<String>,
+}
+
+/// An agent that is connected.
+#[derive(Debug, Serialize)]
+pub struct ConnectedAgent {
+    /// What its machine calls itself.
+    pub machine: String,
+    /// The address that it came from.
+    pub address: String,
+    /// The version of its software.
+    pub version: String,
 }
 
 /// A token, shown once.
@@ -99,6 +113,19 @@ impl Service {
         })
     }
 
+    /// What is wrong with the agents that are connected.
+    pub(super) fn doubled_agents(&self) -> Vec<Finding> {
+        let Some(hub) = self.shared.hub.get() else { return Vec::new() };
+        let doubled = |host: Host| {
+            let agents = hub.agents(&host.name);
+            let named = |(said, from): &(Introduction, IpAddr)| format!("{:?} at {}", said.host, from.to_canonical());
+            let named = agents.iter().map(named).collect::<Vec<_>>().join(" and ");
+            let why = format!("{named} are connected with its identity. {}", Code::AgentCloned.advice());
+            (agents.len() > 1).then(|| Finding::of(&format!("host {}", host.name), Err(why)))
+        };
+        hub.hosts().into_iter().filter_map(doubled).collect()
+    }
+
     /// Who was paired, and who was refused as an agent, comes to the audit log.
     pub fn note_admission(&self, admission: &Admission, from: IpAddr) -> Result<(), Refusal> {
         match admission {
@@ -106,6 +133,7 @@ impl Service {
                 let (now, origin) = (self.shared.now(), format!("{}, calls itself {machine:?}", from.to_canonical()));
                 self.shared.store.change(|db| audit::add(db, now, &agent_of(host), "host.pair", host, &origin))
             }
+            Admission::Cloned { host } => self.refused("host.cloned", &agent_of(host), Some(from)),
             Admission::TokenRefused => self.refused("host.token.refused", "unknown", Some(from)),
             Admission::CertificateRefused { host } => {
                 let who = host.as_deref().map_or_else(|| "unknown".to_owned(), agent_of);
@@ -121,9 +149,15 @@ fn agent_of(host: &str) -> String {
 }
 
 fn view(hub: &Hub, host: &Host, jobs: Vec<String>, now: Timestamp) -> HostView {
-    let said = hub.introduction(&host.name);
-    let is_connected = said.is_some();
-    let (system, roots) = said.map(|said| (said.system, said.roots)).unzip();
+    let said = hub.agents(&host.name);
+    let is_connected = !said.is_empty();
+    let agent = |(said, from): &(Introduction, IpAddr)| ConnectedAgent {
+        machine: said.host.clone(),
+        address: from.to_canonical().to_string(),
+        version: said.version.clone(),
+    };
+    let agents = said.iter().map(agent).collect();
+    let (system, roots) = said.into_iter().next().map(|(said, _)| (said.system, said.roots)).unzip();
     HostView {
         name: host.name.clone(),
         agent: host.agent.clone(),
@@ -134,6 +168,7 @@ fn view(hub: &Hub, host: &Host, jobs: Vec<String>, now: Timestamp) -> HostView {
         clock_skew_secs: host.clock_skew_secs,
         system,
         roots,
+        agents,
         jobs,
     }
 }
