@@ -1,10 +1,14 @@
 //! What both sides know of one file, folder or link.
 
 use crate::path::Name;
-use crate::time::Timestamp;
+use crate::time::{TICKS_PER_SEC, Timestamp};
 
-/// What an entry is. Reparse points other than SYMLINK and MOUNT_POINT are ordinary files and folders
-/// (DESIGN section 5, "Links").
+/// The attributes of MS-FSCC 2.6 that matter here.
+const DIRECTORY: u32 = 0x10;
+const REPARSE_POINT: u32 = 0x400;
+
+/// What an entry is. Reparse points other than SYMLINK and MOUNT_POINT, and other than the links of DFS, are ordinary files
+/// and folders (DESIGN section 5, "Links").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -14,8 +18,25 @@ pub enum Kind {
     Folder,
     /// A symbolic link, junction or mount point; never followed.
     Link,
-    /// A device, socket or pipe; never mirrored.
+    /// A device, socket or pipe, or a link of DFS to a folder of another server; never mirrored.
     Other,
+}
+
+/// The kind of an entry of Windows, by its attributes (MS-FSCC 2.6) and, where it has a reparse point, by the tag of that
+/// (2.1.2.1). The tag is of no meaning without the attribute.
+pub fn windows_kind(attributes: u32, tag: u32) -> Kind {
+    const SYMLINK: u32 = 0xA000_000C;
+    const MOUNT_POINT: u32 = 0xA000_0003;
+    // A folder with one of these is a link of DFS (MS-DFSC): opening it leads to another server.
+    const DFS: u32 = 0x8000_000A;
+    const DFSR: u32 = 0x8000_0012;
+    let is_folder = attributes & DIRECTORY != 0;
+    match tag {
+        SYMLINK | MOUNT_POINT if attributes & REPARSE_POINT != 0 => Kind::Link,
+        DFS | DFSR if attributes & REPARSE_POINT != 0 && is_folder => Kind::Other,
+        _ if is_folder => Kind::Folder,
+        _ => Kind::File,
+    }
 }
 
 /// The identity of a file within its server: stable across renames.
@@ -73,11 +94,31 @@ impl Meta {
         }
     }
 
+    /// Whether it is a link of DFS: to whoever looks, a folder, but one of another server. Nothing else that is never mirrored
+    /// has a reparse point.
+    pub fn is_dfs_link(&self) -> bool {
+        self.kind == Kind::Other && self.attributes & REPARSE_POINT != 0
+    }
+
+    /// Whether patterns for folders are for it too.
+    pub fn looks_like_folder(&self) -> bool {
+        self.kind == Kind::Folder || (self.is_dfs_link() && self.attributes & DIRECTORY != 0)
+    }
+
     /// Whether the creation time may be made up of the last write time, as Samba does, which rounds one of them to
     /// microseconds.
     pub fn creation_may_be_made_up(&self) -> bool {
         const MICROSECOND_TICKS: u64 = 10;
         self.creation_time.is_some_and(|created| created.0.abs_diff(self.write_time.0) < MICROSECOND_TICKS)
+    }
+
+    /// Whether it says nothing that the creation time is another than before. Where none is stored, Samba tells the earliest of
+    /// a file's times, and reading moves one of those. It even puts together (4.17) the second of the last write with the
+    /// fraction of the change time, which it does not tell: so any moment within that second may be made up.
+    pub fn creation_may_have_moved(&self) -> bool {
+        let second = |time: Timestamp| time.0.div_euclid(TICKS_PER_SEC);
+        let in_that_second = |created: Timestamp| second(created) == second(self.write_time);
+        self.creation_may_be_made_up() || self.creation_time.is_some_and(in_that_second)
     }
 }
 
@@ -106,4 +147,31 @@ pub enum LinkType {
     Posix,
     /// A Windows reparse point with this tag (SYMLINK or MOUNT_POINT).
     Windows(u32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_windows_says_of_an_entry_makes_its_kind() {
+        for (attributes, tag, kind) in [
+            (0x20, 0, Kind::File),
+            (0x10, 0, Kind::Folder),
+            (0x420, 0xA000_000C, Kind::Link),
+            (0x410, 0xA000_0003, Kind::Link),
+            (0x20, 0xA000_000C, Kind::File),
+            (0x410, 0x8000_000A, Kind::Other),
+            (0x410, 0x8000_0012, Kind::Other),
+            (0x420, 0x8000_000A, Kind::File),
+            (0x10, 0x8000_000A, Kind::Folder),
+            (0x410, 0x9000_001A, Kind::Folder),
+            (0x420, 0x8000_0013, Kind::File),
+        ] {
+            assert_eq!(windows_kind(attributes, tag), kind, "{attributes:x} {tag:x}");
+            let meta = Meta { attributes, ..Meta::new(kind, 0, Timestamp::from_unix(0, 0)) };
+            assert_eq!(meta.is_dfs_link(), kind == Kind::Other, "{attributes:x} {tag:x}");
+            assert_eq!(meta.looks_like_folder(), attributes & DIRECTORY != 0 && kind != Kind::Link);
+        }
+    }
 }

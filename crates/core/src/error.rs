@@ -112,7 +112,10 @@ codes! {
         "Everything else was copied, and an older copy of it was kept. Free space on the target, use a larger disk, or exclude the file. A file larger than the target's filesystem can hold needs another filesystem.";
     /// A DFS link: the folder lies on another server.
     DfsLink, "dfs-link", Never, false, "a link to a folder of another server (DFS)",
-        "It is not followed. Make a job for the share that it leads to, or exclude it; nothing is said of an excluded one.";
+        "It is not followed, and what the mirror has there stays. Make a job of its own for the share that it leads to, or exclude it.";
+    /// A person knows of it, and has said so.
+    Acknowledged, "acknowledged", Never, false, "left out, and acknowledged",
+        "Nothing to do. It is a problem again if the acknowledgement is withdrawn, or if something else is wrong with it.";
     /// A path that is longer than the source can open.
     PathTooLong, "path-too-long", Never, false, "its path is too long to be opened",
         "Shorten the names of the folders above it, or make a job for a folder further down. An existing copy was kept, and nothing in this folder was deleted.";
@@ -206,7 +209,25 @@ codes! {
 impl Code {
     /// Worth a line in the report, but nothing went wrong: the outcome does not change.
     pub fn is_note(self) -> bool {
-        matches!(self, Code::NameEscaped | Code::TimeRecorded | Code::NotLocal | Code::FromSnapshot)
+        matches!(
+            self,
+            Code::NameEscaped | Code::TimeRecorded | Code::NotLocal | Code::FromSnapshot | Code::Acknowledged
+        )
+    }
+
+    /// A condition that lasts until somebody changes it, and that a person may acknowledge: it is listed as a note then. What
+    /// may be damage or a lie is not among them.
+    pub fn may_be_acknowledged(self) -> bool {
+        matches!(
+            self,
+            Code::AccessDenied
+                | Code::DfsLink
+                | Code::NestedMirror
+                | Code::NotMirrored
+                | Code::OtherDevice
+                | Code::PathTooLong
+                | Code::ReservedName
+        )
     }
 }
 

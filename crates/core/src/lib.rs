@@ -31,7 +31,7 @@ pub mod wide;
 
 pub use abilities::{Abilities, NameRules};
 pub use clock::{Cancel, Clock};
-pub use entry::{Entry, FileId, Kind, LinkTarget, LinkType, Meta};
+pub use entry::{Entry, FileId, Kind, LinkTarget, LinkType, Meta, windows_kind};
 pub use error::{Code, Error, Retry};
 pub use filter::{Filter, FilterBuilder};
 pub use metadata::{Kept, Metadata, Part, Piece};

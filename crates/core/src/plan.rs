@@ -45,13 +45,13 @@ impl Known {
     }
 
     /// Whether the metadata kept then is that of the source now. Attributes and creation time are looked at too, because
-    /// some servers (Samba) tell the last write time for the change time. A creation time that is the last write time says
-    /// nothing: Samba makes it up from the oldest time it knows, until reading the file moves that one.
+    /// some servers (Samba) tell the last write time for the change time; but a creation time that may be made up, only where it
+    /// cannot have moved by itself.
     pub fn metadata_is_fresh(&self, source: &Meta) -> bool {
         self.has_metadata
             && self.change_time == source.change_time
             && self.attributes == source.attributes
-            && (self.creation_time == source.creation_time || source.creation_may_be_made_up())
+            && (self.creation_time == source.creation_time || source.creation_may_have_moved())
     }
 }
 
@@ -303,6 +303,8 @@ mod tests {
         let rounded = Timestamp(source.write_time.0 + 4);
         assert_eq!(created(rounded, old), Action::Unchanged, "it is made up and rounded");
         assert_eq!(created(source.write_time, old), Action::Unchanged, "it is made up of the last write time");
+        let mixed = Timestamp(source.write_time.0 + TICKS_PER_SEC / 2);
+        assert_eq!(created(mixed, old), Action::Unchanged, "it is made up of two times");
         assert_eq!(plan(&unread, &full), Action::RefreshMetadata, "it was never read");
         assert_eq!(plan(&other, &full), Action::RefreshMetadata, "of another copy");
         assert_eq!(plan(&known, &by_change), Action::Replace { shifted: false });

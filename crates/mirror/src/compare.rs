@@ -153,7 +153,10 @@ impl<'a> Comparer<'a> {
         }
         let Listed::Incomplete(error) = &side.end else { return Ok(true) };
         self.saw_all = false;
-        self.unread.push(&frame.source, error.code);
+        // Nothing of this server can have been moved to another one.
+        if error.code != Code::DfsLink {
+            self.unread.push(&frame.source, error.code);
+        }
         self.cursor.protect(&frame.place)?;
         if frame.source.is_root() && side.count() == 0 && !error.code.stops_run() {
             self.context.fail(Error::new(Code::SourceMissing, error.to_string()));
@@ -265,7 +268,7 @@ impl<'a> Comparer<'a> {
                 found.map_or(Ok(()), |placed| self.cursor.keep(placed, found))
             }
             Action::NotMirrored => {
-                self.context.problem(&at.source, Error::new(Code::NotMirrored, ""));
+                self.note_not_mirrored(at);
                 Ok(())
             }
             // Without proof it is a lie perhaps, or one of two entries with this name. The listing's problem was told.

@@ -7,12 +7,15 @@ use octo_core::report::{Cause, Counts, Problem};
 use octo_core::{
     Cancel, Change, Clock, Code, Error, Event, Kind, Meta, Monitor, Part, Phase, RelPath, Source, Target, metadata,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Problems of one cause that the report shows by name; all of them are in the report file.
 const EXAMPLES_MAX: usize = 20;
+/// So many lasting problems are remembered, so that none of them is told twice, and so much may their paths take.
+const LASTING_MAX: usize = 10_000;
+const LASTING_BYTES_MAX: usize = 1 << 20;
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
@@ -61,6 +64,31 @@ struct Lost {
 struct Problems {
     causes: BTreeMap<Code, Cause>,
     all: LogBuffer,
+    lasting: Lasting,
+}
+
+/// The problems that last, as far as they were told: a folder that is closed is met when it is listed and when its metadata is
+/// read, and is one problem. Those beyond the bounds may be told twice.
+#[derive(Default)]
+struct Lasting {
+    told: HashSet<(Code, RelPath)>,
+    path_bytes: usize,
+}
+
+impl Lasting {
+    /// False if it was told before.
+    fn insert(&mut self, path: &RelPath, code: Code) -> bool {
+        let key = (code, path.clone());
+        if self.told.contains(&key) {
+            return false;
+        }
+        let path_bytes = self.path_bytes + path.as_bytes().len();
+        if self.told.len() < LASTING_MAX && path_bytes <= LASTING_BYTES_MAX {
+            self.path_bytes = path_bytes;
+            self.told.insert(key);
+        }
+        true
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -176,10 +204,21 @@ impl<'a> Context<'a> {
         self.monitor.event(&Event::Change(change));
     }
 
-    /// Something went wrong with one entry.
-    pub fn problem(&self, path: &RelPath, error: Error) {
+    /// Whether a person said to know that this entry cannot be copied, for a cause that lasts.
+    pub fn is_acknowledged(&self, path: &RelPath, code: Code) -> bool {
+        code.may_be_acknowledged() && self.options.acknowledged.contains(path)
+    }
+
+    /// Something went wrong with one entry. The same again is no second problem.
+    pub fn problem(&self, path: &RelPath, mut error: Error) {
         if error.code.stops_run() {
             return self.fail(error.within(path));
+        }
+        if error.code.may_be_acknowledged() && !lock(&self.problems).lasting.insert(path, error.code) {
+            return;
+        }
+        if self.is_acknowledged(path, error.code) {
+            error = Error::new(Code::Acknowledged, error.to_string());
         }
         let problem = Problem { code: error.code, path: path.clone(), detail: error.detail };
         if !problem.code.is_note() {

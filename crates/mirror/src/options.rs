@@ -5,13 +5,16 @@ use octo_core::guard::MaxDelete;
 use octo_core::metadata;
 use octo_core::plan::Compare;
 use octo_core::retention::KeepVersions;
-use octo_core::{Filter, Timestamp};
+use octo_core::{Filter, RelPath, Timestamp};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 /// What a run is asked to do. The default is a plain mirror with versions of 30 days.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
+    /// Entries of the source of which a person knows that they cannot be copied: where that lasts, it is a note.
+    pub acknowledged: BTreeSet<RelPath>,
     /// Say what would be done, and do nothing.
     pub dry_run: bool,
     /// What belongs to the job.
@@ -100,6 +103,7 @@ impl fmt::Debug for Bandwidth {
 impl Default for RunOptions {
     fn default() -> RunOptions {
         RunOptions {
+            acknowledged: BTreeSet::new(),
             dry_run: false,
             filter: Filter::everything(),
             no_delete: false,

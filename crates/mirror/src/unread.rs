@@ -2,7 +2,7 @@
 //! (DESIGN section 7, "Unread folders").
 //!
 //! A person who approves deletions that wait for such a folder accepts that it stays unread: it holds nothing any more,
-//! until a run has read it. Nothing else accepts a folder; a lost or damaged list accepts none.
+//! until a run has read it. So does a person who acknowledged the folder. Nothing else accepts one; a lost or damaged list accepts none.
 
 use crate::context::Context;
 use crate::{files, layout};
@@ -74,7 +74,10 @@ impl UnreadFolders {
             .filter(|folder| folder.accepted || approves)
             .map(|folder| folder.path)
             .collect();
-        self.folders.iter_mut().for_each(|folder| folder.accepted = accepted.contains(&folder.path));
+        for folder in &mut self.folders {
+            let is_known = context.is_acknowledged(&folder.path, folder.code);
+            folder.accepted = is_known || accepted.contains(&folder.path);
+        }
         let waiting = || self.folders.iter().filter(|folder| !folder.accepted);
         let example = |folder: &UnreadFolder| format!("{} ({})", folder.path, folder.code.title());
         guard::Unread {

@@ -151,6 +151,9 @@ pub struct SyncArgs {
     /// Do not leave out $RECYCLE.BIN, System Volume Information, pagefile.sys and the like
     #[arg(long, help_heading = "Which files")]
     pub no_default_excludes: bool,
+    /// An entry that cannot be copied, as is known (a closed folder, another server's): a note from now on, and no problem
+    #[arg(long, value_name = "PATH", help_heading = "Which files")]
+    pub acknowledge: Vec<String>,
     /// When a file counts as changed
     #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Which files")]
     pub compare: CompareBy,

@@ -83,6 +83,7 @@ fn as_line(entry: &Entry) -> String {
         Kind::File => thousands(meta.size_bytes),
         Kind::Folder => "<folder>".to_owned(),
         Kind::Link => "<link>".to_owned(),
+        Kind::Other if meta.is_dfs_link() => "<DFS link>".to_owned(),
         Kind::Other => "<device>".to_owned(),
     };
     let elsewhere = if meta.is_local { "" } else { "  (data is not on the server)" };

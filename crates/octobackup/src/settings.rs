@@ -5,7 +5,7 @@ use crate::password::PasswordFrom;
 use clap::ArgMatches;
 use octo_core::{Code, Error};
 use octo_server::Once;
-use octo_server::recipe::{Account, Connection, LogonBy, Origin, Recipe, Rule, is_address};
+use octo_server::recipe::{Account, Connection, LogonBy, Origin, Recipe, Rule, is_address, paths};
 use octo_server::units;
 use octo_smb::SmbAddress;
 use std::ffi::OsStr;
@@ -43,6 +43,8 @@ impl Settings {
         recipe.connection.check(&recipe.origin)?;
         recipe.backup_intent = args.backup_intent;
         recipe.default_excludes = !args.no_default_excludes;
+        paths(&args.acknowledge).map_err(|error| error.within("--acknowledge"))?;
+        recipe.acknowledged = args.acknowledge;
         recipe.compare = args.compare;
         recipe.metadata = args.metadata;
         recipe.no_delete = args.no_delete;

@@ -142,6 +142,7 @@ fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option
     Ok(RunOptions {
         dry_run: once.dry_run,
         filter: recipe.filter()?,
+        acknowledged: recipe.acknowledged()?,
         no_delete: recipe.no_delete,
         max_delete: recipe.max_delete,
         adopt: once.adopt,

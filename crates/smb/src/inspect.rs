@@ -112,15 +112,12 @@ impl Inspector {
         };
         // Not who asked to be a guest: where the account of that name is enabled, its session is like any other.
         let is_signed = self.session.protection != Protection::Nothing;
-        let greeting = self.session.greeting;
-        let ticks = i64::try_from(greeting.at.elapsed().as_nanos() / 100).unwrap_or(0);
-        let server_time = Timestamp::from_filetime(greeting.server_time);
         Ok(Security {
             dialect: logon::dialect(params.dialect),
             signing: is_signed.then(|| signing_name(params.dialect, params.gmac_negotiated)),
             signing_demanded: params.signing_required,
             encryption,
-            server_time: (greeting.server_time != 0).then(|| Timestamp(server_time.0.saturating_add(ticks))),
+            server_time: self.session.greeting.clock(),
             hides_unreadable: self.place.hides_unreadable,
             filesystem: self.place.filesystem.clone(),
         })

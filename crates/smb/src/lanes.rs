@@ -5,11 +5,11 @@
 
 use crate::address::SmbAddress;
 use crate::attempts::{self, Attempts};
-use crate::logon::{self, Protection, Session};
+use crate::logon::{self, Greeting, Protection, Session};
 use crate::open;
 use crate::options::{Credentials, SmbOptions};
 use octo_core::clock::GRACE;
-use octo_core::{Code, Error};
+use octo_core::{Code, Error, Timestamp};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
@@ -35,6 +35,8 @@ pub(crate) struct Lanes {
     place: OnceLock<open::Place>,
     /// How the worst protected connection was protected.
     protection: std::sync::Mutex<Protection>,
+    /// The first greeting that nobody in between can have altered.
+    greeting: OnceLock<Greeting>,
     /// Since when no connection can be made.
     gone_since: std::sync::Mutex<Option<Instant>>,
     /// Connections lost since something was brought home.
@@ -85,6 +87,7 @@ impl Lanes {
             alone: Default::default(),
             place: OnceLock::new(),
             protection: Protection::Encrypted.into(),
+            greeting: OnceLock::new(),
             gone_since: Default::default(),
             losses: AtomicU32::new(0),
         }
@@ -106,6 +109,11 @@ impl Lanes {
     /// How the worst protected connection so far was protected.
     pub fn protection(&self) -> Protection {
         *self.protection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the server's clock shows now, where it told and nobody in between can have altered that.
+    pub fn clock(&self) -> Option<Timestamp> {
+        self.greeting.get().and_then(Greeting::clock)
     }
 
     /// The least busy session for what was asked for so often, connecting if it does not stand (any more). Waits for a
@@ -264,6 +272,9 @@ impl Lanes {
             *worst = session.protection.min(*worst);
         }
         self.prove_place(&session).await?;
+        if session.proves_greeting() {
+            self.greeting.get_or_init(|| session.greeting);
+        }
         *self.gone_since() = None;
         *slot = Some(Arc::clone(&session));
         Ok(session)

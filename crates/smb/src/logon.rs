@@ -13,7 +13,7 @@ use crate::pulse::while_alive;
 use crate::status::{self, nt};
 use crate::transport::{Recorded, Tap};
 use crate::wire::{reply, request};
-use octo_core::{Code, Error};
+use octo_core::{Code, Error, Timestamp};
 use smb2::client::connection::{Connection, NegotiatedParams};
 use smb2::msg::ioctl::IoctlRequest;
 use smb2::msg::tree_connect::{ShareType, TreeConnectRequest, TreeConnectRequestFlags, TreeConnectResponse};
@@ -51,6 +51,13 @@ impl Session {
     pub fn is_lost(&self) -> bool {
         self.lost.load(Ordering::SeqCst) || self.conn.is_disconnected()
     }
+
+    /// Whether nobody in between can have altered the greeting: the keys of 3.1.1 come from all that was said, and a guest
+    /// has none. What older versions check afterwards (MS-SMB2 3.3.5.15.12) leaves the time out.
+    pub fn proves_greeting(&self) -> bool {
+        let is_newest = self.conn.params().is_some_and(|params| params.dialect >= WireDialect::Smb3_1_1);
+        is_newest && self.protection != Protection::Nothing
+    }
 }
 
 /// The server's clock when it negotiated (a FILETIME, 0 where it does not tell), and the moment that was here.
@@ -58,6 +65,15 @@ impl Session {
 pub(crate) struct Greeting {
     pub server_time: u64,
     pub at: Instant,
+}
+
+impl Greeting {
+    /// What the server's clock shows now; `None` where it does not tell. It may say anything.
+    pub fn clock(&self) -> Option<Timestamp> {
+        let since = i64::try_from(self.at.elapsed().as_nanos() / 100).unwrap_or(i64::MAX);
+        let then = Timestamp::from_filetime(self.server_time);
+        (self.server_time != 0).then(|| Timestamp(then.0.saturating_add(since)))
+    }
 }
 
 /// How a connection is protected, the weakest first.

@@ -13,11 +13,11 @@ use crate::open;
 use crate::options::{BackupIntent, Credentials, Encrypt, SmbOptions};
 use crate::snapshots;
 use crate::window::Window;
-use crate::wire::is_link_tag;
+use crate::wire::attribute;
 use futures_util::future::{Either, select};
 use octo_core::{
-    Code, Error, FetchRequest, FetchSink, LinkTarget, LinkType, ListSink, Listed, RelPath, Source, SourceFeatures,
-    SourcePin, Timestamp,
+    Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, LinkType, ListSink, Listed, RelPath, Source,
+    SourceFeatures, SourcePin, Timestamp, windows_kind,
 };
 use std::pin::pin;
 use std::sync::Arc;
@@ -200,7 +200,7 @@ impl Source for SmbSource {
                 .lanes
                 .persistently(async |session, _| metadata::reparse_point(session, &path, options, None).await);
             let (tag, data) = read.await?;
-            if !is_link_tag(tag) {
+            if windows_kind(attribute::REPARSE_POINT, tag) != Kind::Link {
                 return Err(Error::new(Code::KindMoved, "it is not a link any more"));
             }
             Ok(LinkTarget { kind: LinkType::Windows(tag), data })
@@ -212,6 +212,10 @@ impl Source for SmbSource {
         let folder = &self.lanes.address().path;
         let ask = self.lanes.persistently(async |session, _| snapshots::of(session, folder).await);
         Ok(self.run(ask)?.taken)
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        self.lanes.clock()
     }
 
     fn remarks(&self) -> Vec<String> {

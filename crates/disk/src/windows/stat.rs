@@ -3,10 +3,9 @@
 use crate::windows::Handle;
 use crate::windows::fault::{self, Fault};
 use crate::windows::nt::{self, Buffer, field};
-use octo_core::{FileId, Kind, Meta, Timestamp};
+use octo_core::{FileId, Kind, Meta, Timestamp, windows_kind};
 use windows_sys::Wdk::Storage::FileSystem as wdk;
 use windows_sys::Win32::Storage::FileSystem as fs;
-use windows_sys::Win32::System::SystemServices as tags;
 
 /// Attributes that say: the data is elsewhere and would be fetched by reading it.
 const NOT_LOCAL: u32 =
@@ -28,17 +27,10 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
-    /// What it is. Only symbolic links and mount points are links; everything else that carries a reparse point (deduplicated,
-    /// tiered, in the cloud) is an ordinary file or folder (DESIGN section 5). A reparse point that nobody names is
-    /// taken for a link, which is never followed.
+    /// What it is. A reparse point that nobody names is taken for a link, which is never followed.
     pub(crate) fn kind(&self) -> Kind {
         let is_reparse = self.attributes & fs::FILE_ATTRIBUTE_REPARSE_POINT != 0;
-        let is_link = matches!(self.tag, 0 | tags::IO_REPARSE_TAG_SYMLINK | tags::IO_REPARSE_TAG_MOUNT_POINT);
-        match (is_reparse && is_link, self.attributes & fs::FILE_ATTRIBUTE_DIRECTORY != 0) {
-            (true, _) => Kind::Link,
-            (false, true) => Kind::Folder,
-            (false, false) => Kind::File,
-        }
+        if is_reparse && self.tag == 0 { Kind::Link } else { windows_kind(self.attributes, self.tag) }
     }
 }
 
@@ -114,6 +106,7 @@ pub(crate) fn set_times(handle: &Handle, write: Timestamp, creation: Option<Time
 #[cfg(test)]
 mod tests {
     use super::*;
+    use windows_sys::Win32::System::SystemServices as tags;
 
     #[test]
     fn only_symbolic_links_and_mount_points_are_links() {
@@ -135,6 +128,7 @@ mod tests {
         assert_eq!(kind(reparse | fs::FILE_ATTRIBUTE_DIRECTORY, tags::IO_REPARSE_TAG_MOUNT_POINT), Kind::Link);
         assert_eq!(kind(reparse, tags::IO_REPARSE_TAG_DEDUP), Kind::File);
         assert_eq!(kind(reparse | fs::FILE_ATTRIBUTE_DIRECTORY, tags::IO_REPARSE_TAG_CLOUD), Kind::Folder);
+        assert_eq!(kind(reparse | fs::FILE_ATTRIBUTE_DIRECTORY, tags::IO_REPARSE_TAG_DFS), Kind::Other);
         assert_eq!(kind(reparse, 0), Kind::Link, "nobody says which");
         let recalled = stat(reparse | fs::FILE_ATTRIBUTE_RECALL_ON_DATA_ACCESS, tags::IO_REPARSE_TAG_CLOUD);
         assert!(!meta(&recalled, Side::Source, None).is_local);

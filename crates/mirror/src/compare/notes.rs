@@ -1,4 +1,5 @@
-//! What is worth a note in the report, though the copy is complete: names and times that are kept in another form. Decides nothing.
+//! What is worth a line in the report and needs nothing done: names and times that are kept in another form, and what is never
+//! mirrored. Decides nothing.
 
 use super::{At, Comparer};
 use octo_core::{Code, Error, Timestamp};
@@ -11,6 +12,12 @@ impl Comparer<'_> {
             let stored = at.place.name().map(|n| n.to_string()).unwrap_or_default();
             self.context.problem(&at.source, Error::new(Code::NameEscaped, format!("stored as {stored}")));
         }
+    }
+
+    /// What is never mirrored. What the mirror has in its place stays.
+    pub(super) fn note_not_mirrored(&self, at: &At) {
+        let code = if at.meta.is_dfs_link() { Code::DfsLink } else { Code::NotMirrored };
+        self.context.problem(&at.source, Error::new(code, ""));
     }
 
     /// A time that the target's filesystem cannot hold is listed too.

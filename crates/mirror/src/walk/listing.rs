@@ -7,7 +7,7 @@ use crate::spill::{Pool, Record, Sorted, Sorter};
 use octo_core::merge::{Pair, merge};
 use octo_core::naming::{Stored, store, store_twin, unescape};
 use octo_core::source::Listed;
-use octo_core::{Code, Entry, Error, Filter, Kind, ListSink, Meta, Name, NameRules, RelPath, Source, Target};
+use octo_core::{Code, Entry, Error, Filter, ListSink, Meta, Name, NameRules, RelPath, Source, Target};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -302,7 +302,7 @@ impl ListSink for Sink<'_> {
             return ControlFlow::Break(());
         }
         let Some((original, stored)) = self.names(&entry.name) else { return ControlFlow::Continue(()) };
-        if self.lister.filter.excludes_in(self.folder, &original, entry.meta.kind == Kind::Folder) {
+        if self.lister.filter.excludes_in(self.folder, &original, entry.meta.looks_like_folder()) {
             return ControlFlow::Continue(());
         }
         self.buffer.0.clear();

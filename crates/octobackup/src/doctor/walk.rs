@@ -171,8 +171,7 @@ impl Folder<'_, '_> {
 impl ListSink for Folder<'_, '_> {
     fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
         let path = self.path.join(&entry.name);
-        let is_folder = entry.meta.kind == Kind::Folder;
-        if self.walk.wish.filter.excludes(&path, is_folder) {
+        if self.walk.wish.filter.excludes(&path, entry.meta.looks_like_folder()) {
             return ControlFlow::Continue(());
         }
         if self.walk.seen.entries >= self.walk.wish.entries_max {

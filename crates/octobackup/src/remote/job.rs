@@ -92,6 +92,7 @@ fn edit(args: &EditArgs) -> Ended {
     }
     say(&mut spec, &args.what)?;
     change_rules(&mut spec, args)?;
+    acknowledge(&mut spec, &args.acknowledge);
     let answer = client.put(&path(&args.name, ""), &json!({"revision": job["revision"], "spec": spec}))?;
     show(&args.server, &answer, |answer| {
         changed(&job["spec"], &answer["spec"]);
@@ -123,6 +124,20 @@ fn change_rules(spec: &mut Value, args: &EditArgs) -> Result<(), Refusal> {
     }
     spec["policy"]["rules"] = rules.into();
     Ok(())
+}
+
+/// Adds paths to those that were acknowledged before.
+fn acknowledge(spec: &mut Value, paths: &[String]) {
+    let mut known = rows(&spec["policy"]["acknowledged"]).to_vec();
+    for path in paths {
+        let path = json!(path.trim_matches('/'));
+        if !known.contains(&path) {
+            known.push(path);
+        }
+    }
+    if !paths.is_empty() {
+        spec["policy"]["acknowledged"] = known.into();
+    }
 }
 
 /// What an edit changed, from what to what.

@@ -13,6 +13,7 @@ mod fair;
 mod held;
 mod hung;
 mod jobs;
+mod lasting;
 mod local;
 mod log;
 mod metadata;

@@ -129,6 +129,7 @@ impl JobSpec {
         recipe.backup_intent = holds.backup_intent.unwrap_or_default();
         recipe.rules = holds.rules.clone().unwrap_or_default();
         recipe.default_excludes = holds.default_excludes.unwrap_or(true);
+        recipe.acknowledged = holds.acknowledged.clone().unwrap_or_default();
         recipe.compare = holds.compare.unwrap_or_default();
         recipe.metadata = holds.metadata.unwrap_or_default();
         recipe.no_delete = holds.no_delete.unwrap_or(false);

@@ -3,7 +3,7 @@
 //! Three layers, each over the one before: what is built in, the server's defaults, the job's own. A layer says only what
 //! it changes. [`Policy::check`] refuses what makes no sense, with the name of the field.
 
-use crate::recipe::{CompareBy, EncryptWhen, Intent, LogonBy, MetadataKept, MinDialect, Rule, filter};
+use crate::recipe::{CompareBy, EncryptWhen, Intent, LogonBy, MetadataKept, MinDialect, Rule, filter, paths};
 use crate::refusal::Refusal;
 use crate::report::digest::MaxAge;
 use crate::schedule::{CatchUp, Hours, Overlap, Window, machine_zone, zone};
@@ -24,6 +24,9 @@ pub struct Policy {
     /// Leave out what Windows keeps for itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_excludes: Option<bool>,
+    /// Entries of the source that cannot be copied, as is known: closed folders, links of DFS, other filesystems.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Vec<String>>,
     /// When a file counts as changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compare: Option<CompareBy>,
@@ -115,6 +118,8 @@ pub struct Setting {
 
 /// More retries than this would only hide that something is wrong.
 const RETRIES_MAX: u32 = 20;
+/// More than anybody acknowledges one by one.
+const ACKNOWLEDGED_MAX: usize = 1000;
 /// More windows than anybody writes.
 const WINDOWS_MAX: usize = 100;
 /// A random delay or a wait that is longer was mistyped.
@@ -132,6 +137,7 @@ impl Policy {
         Policy {
             rules: Some(Vec::new()),
             default_excludes: Some(true),
+            acknowledged: Some(Vec::new()),
             compare: Some(CompareBy::default()),
             metadata: Some(MetadataKept::default()),
             no_delete: Some(false),
@@ -161,6 +167,11 @@ impl Policy {
     pub fn check(&self) -> Result<(), Refusal> {
         filter(self.rules.as_deref().unwrap_or_default(), FilterBuilder::new())
             .map_err(|e| Refusal::field("policy.rules", e.detail))?;
+        let acknowledged = self.acknowledged.as_deref().unwrap_or_default();
+        if acknowledged.len() > ACKNOWLEDGED_MAX {
+            return Err(Refusal::field("policy.acknowledged", format!("allowed are {ACKNOWLEDGED_MAX}: exclude more")));
+        }
+        paths(acknowledged).map_err(|e| Refusal::field("policy.acknowledged", e.detail))?;
         self.retention()?;
         self.max_delete()?;
         self.modes()?;

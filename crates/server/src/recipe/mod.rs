@@ -13,9 +13,10 @@ use octo_core::guard::MaxDelete;
 use octo_core::path::{bytes_to_text, os_bytes, os_path, text_to_bytes};
 use octo_core::plan::Compare;
 use octo_core::retention::KeepVersions;
-use octo_core::{Code, Error, Filter, FilterBuilder};
+use octo_core::{Code, Error, Filter, FilterBuilder, RelPath};
 use octo_smb::SmbAddress;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The format this version writes.
@@ -38,6 +39,9 @@ pub struct Recipe {
     pub rules: Vec<Rule>,
     /// Whether what Windows keeps for itself is left out.
     pub default_excludes: bool,
+    /// Entries that cannot be copied, as a person knows: paths below the source.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acknowledged: Vec<String>,
     /// When a file counts as changed.
     pub compare: CompareBy,
     /// What is kept besides data and last write times.
@@ -149,6 +153,21 @@ pub(crate) fn filter(rules: &[Rule], mut builder: FilterBuilder) -> Result<Filte
     builder.build()
 }
 
+/// Paths below a source, as reports name them; a slash before and behind them is of no meaning.
+pub fn paths(texts: &[String]) -> Result<BTreeSet<RelPath>, Error> {
+    let path = |text: &String| {
+        let text = text.trim_matches('/');
+        match RelPath::parse(&text_to_bytes(text).unwrap_or_else(|| text.as_bytes().to_vec())) {
+            Ok(path) if !path.is_root() => Ok(path),
+            _ => {
+                let allowed = "allowed is the path of an entry below the source, such as projects/old";
+                Err(Error::new(Code::Usage, format!("{text:?}: {allowed}")))
+            }
+        }
+    };
+    texts.iter().map(path).collect()
+}
+
 impl Recipe {
     /// A plain recipe, as if no option were given.
     pub fn new(origin: Origin) -> Recipe {
@@ -164,6 +183,7 @@ impl Recipe {
             backup_intent: Intent::default(),
             rules: Vec::new(),
             default_excludes: true,
+            acknowledged: Vec::new(),
             compare: CompareBy::default(),
             metadata: MetadataKept::default(),
             no_delete: false,
@@ -185,6 +205,11 @@ impl Recipe {
             Origin::Agent { address } => AgentAddress::parse(address).is_ok_and(|address| address.is_windows()),
         };
         filter(&self.rules, FilterBuilder::new().case_insensitive(folds_case).defaults(self.default_excludes))
+    }
+
+    /// The entries that cannot be copied, as a person knows.
+    pub fn acknowledged(&self) -> Result<BTreeSet<RelPath>, Error> {
+        paths(&self.acknowledged)
     }
 
     /// How long versions are kept.
@@ -227,6 +252,7 @@ impl Recipe {
             }
         }
         recipe.filter().map_err(|e| damaged(e.detail))?;
+        recipe.acknowledged().map_err(|e| damaged(e.detail))?;
         recipe.connection.check(&recipe.origin).map_err(|e| damaged(e.detail))?;
         Ok(recipe)
     }

@@ -8,8 +8,9 @@ use crate::schedule::TimeZone;
 use crate::units::{count, duration, size, speed, thousands};
 use octo_core::advice::{Place, SourceKind, advice};
 use octo_core::guard::{HoldKind, Way, with_kinds};
+use octo_core::path::bytes_to_text;
 use octo_core::report::{Cause, Counts};
-use octo_core::{Code, Outcome, RunReport};
+use octo_core::{Code, Outcome, RelPath, RunReport};
 use octo_mirror::HeldPlan;
 use std::fmt::Write;
 
@@ -208,6 +209,16 @@ fn approval(out: &mut String, target: &str, id: &str) {
     let _ = writeln!(out, "  To delete them:  octobackup held {target} --approve {id}");
 }
 
+/// The command that acknowledges what lasts, for the first entry of a cause.
+pub(crate) fn acknowledge(code: Code, first: &RelPath, by: MadeBy<'_>) -> Option<String> {
+    let path = quoted(&bytes_to_text(first.as_bytes()));
+    let command = match by {
+        MadeBy::Sync { .. } => format!("octobackup sync ... --acknowledge {path}"),
+        MadeBy::Job { job, .. } => format!("octobackup job edit {job} --acknowledge {path}"),
+    };
+    (code.may_be_acknowledged() && !first.is_root()).then_some(command)
+}
+
 /// What to do about a cause, as the source is, in the words of the side that made the run.
 fn advice_for(report: &RunReport, code: Code, by: MadeBy<'_>) -> &'static str {
     let place = if matches!(by, MadeBy::Job { .. }) { Place::Job } else { Place::Sync };
@@ -238,6 +249,10 @@ fn problems(out: &mut String, cause: &Cause, report: &RunReport, by: MadeBy<'_>)
     let command = (cause.code == Code::ReplacementsHeld).then(|| way(Way::ReleaseBrake, &report.target, by)).flatten();
     if let Some(command) = command {
         let _ = writeln!(out, "  To release the brake: {command}");
+    }
+    let first = cause.examples.first();
+    if let Some(command) = first.and_then(|first| acknowledge(cause.code, &first.path, by)) {
+        let _ = writeln!(out, "  If it is to stay so, it need not be a problem: {command}");
     }
 }
 

@@ -6,6 +6,7 @@ use crate::job::Job;
 use crate::launch::Once;
 use crate::live::Stop;
 use crate::refusal::{Kind, Refusal};
+use crate::report::text::{MadeBy, acknowledge};
 use crate::report::{EXAMPLES_MAX, Past, Told, ToldCause, unusual};
 use crate::run::{Ended, Reason, Run, State};
 use crate::run_log;
@@ -122,11 +123,17 @@ impl Service {
                 let code = cause.code.as_str();
                 let (new, still) =
                     news.iter().find(|(known, ..)| known == code).map_or((0, 0), |(_, new, still)| (*new, *still));
+                let by = MadeBy::Job { job: &run.job, run: id };
+                let mut advice =
+                    advice(cause.code, SourceKind::of_label(&report.source), Place::Job).replace("JOB", &run.job);
+                let first = cause.examples.first();
+                if let Some(command) = first.and_then(|first| acknowledge(cause.code, &first.path, by)) {
+                    advice = format!("{advice} If it is to stay so, it need not be a problem: {command}");
+                }
                 causes.push(ToldCause {
                     code: cause.code,
                     title: cause.code.title().to_owned(),
-                    advice: advice(cause.code, SourceKind::of_label(&report.source), Place::Job)
-                        .replace("JOB", &run.job),
+                    advice,
                     count: cause.count,
                     new,
                     still,

@@ -5,8 +5,8 @@
 //! has to compute. (The 128-bit ids of newer classes matter on ReFS only, whose ids we do not rely on.)
 
 use super::name::{self, WireName};
-use super::{Bytes, Malformed, attribute, is_link_tag};
-use octo_core::{FileId, Kind, Meta, Timestamp};
+use super::{Bytes, Malformed, attribute};
+use octo_core::{FileId, Kind, Meta, Timestamp, windows_kind};
 
 /// The information class's number.
 pub(crate) const CLASS: u8 = 0x26;
@@ -64,11 +64,7 @@ fn meta(bytes: Bytes<'_>, volume: u64) -> Result<Meta, Malformed> {
     let attributes = bytes.u32(56)?;
     // For reparse points the field of the extended attributes' size holds the tag instead.
     let tag = if attributes & attribute::REPARSE_POINT != 0 { bytes.u32(64)? } else { 0 };
-    let kind = match (is_link_tag(tag), attributes & attribute::DIRECTORY != 0) {
-        (true, _) => Kind::Link,
-        (false, true) => Kind::Folder,
-        (false, false) => Kind::File,
-    };
+    let kind = windows_kind(attributes, tag);
     Ok(Meta {
         id: Some(FileId { volume, id: bytes.u64(72)?.into() }),
         ..common(kind, Times::at(bytes, 8)?, size(bytes.u64(40)?)?, attributes)

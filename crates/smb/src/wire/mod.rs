@@ -25,10 +25,5 @@ pub(crate) mod attribute {
     pub const NOT_LOCAL: u32 = 0x1000 | 0x4_0000 | 0x40_0000;
 }
 
-/// Whether a reparse tag (MS-FSCC 2.1.2.1) makes a link: SYMLINK and MOUNT_POINT do.
-pub(crate) fn is_link_tag(tag: u32) -> bool {
-    matches!(tag, 0xA000_000C | 0xA000_0003)
-}
-
 #[cfg(test)]
 mod tests;

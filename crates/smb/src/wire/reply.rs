@@ -2,8 +2,8 @@
 //! is not part of a body.
 
 use super::listing::{Times, common, size};
-use super::{Bytes, Malformed, attribute, is_link_tag};
-use octo_core::{FileId, Kind, Meta};
+use super::{Bytes, Malformed, attribute};
+use octo_core::{FileId, Kind, Meta, windows_kind};
 
 /// Bytes of an SMB2 header, from whose start the wire's offsets count.
 const HEADER_BYTES: usize = 64;
@@ -116,11 +116,10 @@ pub(crate) fn reparse(output: &[u8]) -> Result<(u32, &[u8]), Malformed> {
     Ok((tag, bytes.slice(8, bytes.u16(4)?.into())?))
 }
 
-/// FileAttributeTagInformation (MS-FSCC 2.4.6): whether the open entry is a link.
+/// FileAttributeTagInformation (MS-FSCC 2.4.6): whether the open entry is a link, of DFS or other.
 pub(crate) fn is_link(info: &[u8]) -> Result<bool, Malformed> {
     let bytes = Bytes(info);
-    let (attributes, tag) = (bytes.u32(0)?, bytes.u32(4)?);
-    Ok(attributes & attribute::REPARSE_POINT != 0 && is_link_tag(tag))
+    Ok(matches!(windows_kind(bytes.u32(0)?, bytes.u32(4)?), Kind::Link | Kind::Other))
 }
 
 /// What VALIDATE_NEGOTIATE_INFO says was negotiated (MS-SMB2 2.2.32.6).

@@ -41,22 +41,24 @@ fn an_entry_gives_all_four_times_the_id_and_the_size() {
 }
 
 #[test]
-fn only_symlinks_and_mount_points_are_links() {
+fn only_symlinks_mount_points_and_links_of_dfs_are_links() {
     let buffer: Vec<u8> = [
         wire_entry("link", 0x400, 0xA000_000C, true),
         wire_entry("junction", 0x410, 0xA000_0003, true),
         wire_entry("deduplicated", 0x400, 0x8000_0013, true),
         wire_entry("cloud folder", 0x410, 0x9000_001A, true),
+        wire_entry("another server's", 0x410, 0x8000_000A, true),
+        wire_entry("another server's, replicated", 0x410, 0x8000_0012, true),
         wire_entry("not a reparse point", 0x20, 0xA000_000C, true),
         wire_entry("offline", 0x1020, 0, true),
         wire_entry("recall on open", 0x4_0000, 0, true),
         wire_entry("recall on access", 0x40_0000, 0, false),
     ]
     .concat();
-    use Kind::{File, Folder, Link};
-    let expected = [(Link, true), (Link, true), (File, true), (Folder, true), (File, true)];
-    assert_eq!(kinds(&buffer)[..5], expected);
-    assert_eq!(kinds(&buffer)[5..], [(File, false); 3]);
+    use Kind::{File, Folder, Link, Other};
+    let expected = [Link, Link, File, Folder, Other, Other, File].map(|kind| (kind, true));
+    assert_eq!(kinds(&buffer)[..7], expected);
+    assert_eq!(kinds(&buffer)[7..], [(File, false); 3]);
 }
 
 #[test]

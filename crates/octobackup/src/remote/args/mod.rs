@@ -112,6 +112,10 @@ pub struct EditArgs {
     /// Take a pattern out of the rules (may be repeated)
     #[arg(long, value_name = "PATTERN", conflicts_with = "exclude")]
     pub remove_exclude: Vec<String>,
+    /// An entry that cannot be copied, as is known (a closed folder, another server's): a note from now on, and no problem
+    /// (may be repeated; --unset acknowledged forgets all)
+    #[arg(long, value_name = "PATH")]
+    pub acknowledge: Vec<String>,
     #[command(flatten)]
     pub what: WhatArgs,
     #[command(flatten)]
