@@ -71,6 +71,16 @@ fn of_place(code: Code, place: Place) -> Option<&'static str> {
             "Look at some of the changed files on the source: is something encrypting them? If they are right: octobackup run \
              JOB --release-brake."
         }
+        (Code::NoSpace, Place::Sync) => {
+            "The remarks of the report say what holds the space. Older versions: octobackup sync with a shorter --keep-versions, \
+             such as 7d, first removes what is older, on a full disk too. Other data on that disk: move it away. Or use a larger \
+             disk. Nothing was deleted."
+        }
+        (Code::NoSpace, Place::Job) => {
+            "The remarks of the report say what holds the space. Older versions: octobackup job edit JOB --set \
+             keep_versions=7d, then octobackup run JOB, first removes what is older, on a full disk too. Other data on that \
+             disk: move it away. Or use a larger disk. Nothing was deleted."
+        }
         (Code::Usage, Place::Job) => "Look at the job's settings: octobackup job show JOB.",
         _ => return None,
     })

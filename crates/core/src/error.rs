@@ -125,7 +125,7 @@ codes! {
 
     /// The target has no space or no quota left, or less than the reserve.
     NoSpace, "no-space", Never, true, "the target is full",
-        "Free space on the target (the oldest folders in .octobackup/versions may be removed by hand), or use a larger disk. Nothing was deleted.";
+        "The remarks of the report say what holds the space. Older versions: a shorter time to keep them makes the next run remove what is older, on a full disk too. Other data on that disk: move it away. Or use a larger disk. Nothing was deleted.";
     /// The target cannot be used at all.
     TargetFailed, "target-failed", NextRun, true, "the target failed",
         "Check that the target's disk is mounted, writable and healthy.";

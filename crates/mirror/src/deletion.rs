@@ -4,12 +4,12 @@
 use crate::changes::Record;
 use crate::checkpoint::Checkpoints;
 use crate::context::Context;
-use crate::held;
 use crate::index::{Cursor, Generation, Journal};
 use crate::order::NameOrder;
 use crate::place::{Deleted, Placer};
 use crate::spill::{Log, LogWriter};
 use crate::vanished::Vanished;
+use crate::{ballast, held};
 use octo_core::guard::{self, GuardInput, Hold};
 use octo_core::merge::{Pair, merge};
 use octo_core::{Change, Code, Error, Kind, RelPath};
@@ -145,6 +145,7 @@ impl Deletion<'_> {
                 return Ok(());
             }
             let vanished = Vanished::decode(&record?)?;
+            self.keep_room()?;
             match self.delete_one(&vanished) {
                 Ok(Deleted::Yes) => {
                     let Vanished { place, meta } = vanished;
@@ -156,6 +157,17 @@ impl Deletion<'_> {
             }
             self.context.progress(None);
         }
+        Ok(())
+    }
+
+    /// On a full disk: what deletions make `meta.db` write takes space until the next checkpoint.
+    fn keep_room(&self) -> Result<(), Error> {
+        let target = self.context.target;
+        if self.context.options.dry_run || !ballast::is_short(target) {
+            return Ok(());
+        }
+        ballast::help(target, || self.checkpoints.make())?;
+        ballast::give_room(target);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Small helpers over the target's primitives: folders with their parents, truth files, whole subtrees of ours.
 
+use crate::ballast;
 use octo_core::source::{ListSink, Listed};
 use octo_core::target::Done;
 use octo_core::{Code, Entry, Error, Kind, Name, RelPath, Target};
@@ -55,14 +56,29 @@ pub fn write_durable(target: &dyn Target, path: &RelPath, bytes: &[u8]) -> Resul
     let mut name = path.name().map(|n| n.as_bytes().to_vec()).unwrap_or_default();
     name.extend_from_slice(b".new");
     let new = Name::new(name).map(|n| folder.join(&n)).map_err(|e| Error::new(Code::TargetEntry, e.reason()))?;
-    target.remove_file(&new)?;
-    let file = target.create_file(&new)?;
-    file.write_at(0, bytes)?;
-    file.sync()?;
-    drop(file);
+    write_new(target, &new, bytes)?;
     match target.rename_over(&new, path)? {
         Done::Yes => target.sync_folder(&folder),
         other => Err(Error::new(Code::TargetFailed, format!("{path} could not be replaced ({other:?})"))),
+    }
+}
+
+/// Writes a new file of ours, durably; on a full disk into a file of the ballast.
+pub fn write_new(target: &dyn Target, new: &RelPath, bytes: &[u8]) -> Result<(), Error> {
+    let write = || {
+        target.remove_file(new)?;
+        let file = target.create_file(new)?;
+        file.write_at(0, bytes)?;
+        file.sync()
+    };
+    match write() {
+        Err(error) if error.code == Code::NoSpace => {
+            let Some(file) = ballast::take(target, new, bytes.len() as u64)? else { return Err(error) };
+            file.write_at(0, bytes)?;
+            file.set_len(bytes.len() as u64)?;
+            file.sync()
+        }
+        done => done,
     }
 }
 

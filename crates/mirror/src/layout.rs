@@ -62,6 +62,16 @@ pub fn part_map(key: &str) -> RelPath {
     ours(&format!("tmp/part/{key}.map"))
 }
 
+/// Space that is held for a full disk.
+pub fn ballast_folder() -> RelPath {
+    ours("ballast")
+}
+
+/// One file of it.
+pub fn ballast(kind: &str, number: u64) -> RelPath {
+    ours(&format!("ballast/{kind}-{number}"))
+}
+
 /// The index's folder.
 pub fn index_folder() -> RelPath {
     ours("index")

@@ -4,6 +4,7 @@
 //! is DESIGN section 7; the modules below follow it: `prepare` and `recover`, then `walk` and `compare` with `copy`,
 //! then `moves`, `deletion`, `settle`. [`run`] ties them together.
 
+mod ballast;
 mod changes;
 mod checkpoint;
 mod codec;
@@ -13,6 +14,7 @@ mod copy;
 mod deletion;
 mod files;
 mod held;
+mod holders;
 mod index;
 mod layout;
 mod marker;

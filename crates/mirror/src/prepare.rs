@@ -9,7 +9,7 @@ use crate::marker::{Marker, RunOpen};
 use crate::order::NameOrder;
 use crate::settle::versioned_runs;
 use crate::spill::Pool;
-use crate::{files, layout, recover};
+use crate::{ballast, files, layout, recover};
 use octo_core::clock_trust::{self, ClockRecord, Doubt};
 use octo_core::source::{ListSink, Listed};
 use octo_core::{Abilities, Code, Entry, Error, SourcePin, Target, Timestamp};
@@ -49,13 +49,15 @@ pub fn prepare(context: &Context<'_>, order: NameOrder, pool: &Arc<Pool>) -> Res
     // Another run may have ended, or begun the mirror, between the first look and the lock.
     let seen = Marker::read(context.target)?;
     let was_empty = judge(context, seen.as_ref(), &pin)?;
+    ballast::give_room(context.target);
     let (marker, doubt) = renew(context, seen, pin, abilities, was_empty)?;
     let run = marker.next_run - 1;
     let open = RunOpen::read(context.target)?;
     let suspect_since = begin(context, run, open.as_ref())?;
-    recover::recover(context, &marker.abilities, open.as_ref().map(|open| open.run), doubt.is_some())?;
-    let index = recover::index(context, order, pool, run)?;
     let interrupted = open.map(|open| open.run);
+    ballast::help(context.target, || recover::recover(context, &marker.abilities, interrupted, doubt.is_some()))?;
+    ballast::lay_out(context.target);
+    let index = ballast::help(context.target, || recover::index(context, order, pool, run))?;
     Ok(Ready { marker, run, was_empty, suspect_since, interrupted, doubt, index, _lock: Some(lock) })
 }
 

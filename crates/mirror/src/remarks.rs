@@ -53,6 +53,7 @@ pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities, verdict: 
     if dry_run {
         remarks.extend(crate::copy::space_remark(context));
     }
+    remarks.extend(crate::holders::remark(context, ready.run));
     remarks.extend(abilities.losses());
     remarks.extend(context.remarks());
     remarks.extend(context.metadata_remarks());

@@ -1,5 +1,7 @@
 //! One run from its checks to its report.
 
+mod ending;
+
 use crate::changes::{ChangesLog, Record};
 use crate::checkpoint::Checkpoints;
 use crate::compare::{Comparer, Lists};
@@ -7,22 +9,22 @@ use crate::context::Context;
 use crate::copy::{Copier, Task};
 use crate::deletion::{Deletion, Verdict};
 use crate::index::{self, Journal, NewStream};
-use crate::marker::RunOpen;
 use crate::moves::{Left, Moves};
 use crate::order::NameOrder;
 use crate::place::Placer;
 use crate::prepare::{Ready, prepare};
 use crate::queue::Queue;
+use crate::settle::Overdue;
 use crate::spill::{Log, Pool};
 use crate::unread::UnreadFolders;
 use crate::walk::{Frame, Lister, Walk, list_folders, list_walked};
-use crate::{RunOptions, RunResult, files, held, layout, remarks, settle};
+use crate::{RunOptions, RunResult, ballast, files, held, layout, remarks, settle};
 use crossbeam_channel::bounded;
+use ending::report;
 use octo_core::guard::{self, GuardInput};
 use octo_core::plan::PlanRules;
-use octo_core::report::REPORT_FORMAT;
 use octo_core::retention::KeepVersions;
-use octo_core::{Cancel, Clock, Code, Error, Kind, Monitor, Outcome, Phase, RunReport, Source, Target, Timestamp};
+use octo_core::{Cancel, Clock, Code, Error, Kind, Monitor, Phase, RunReport, Source, Target, Timestamp};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,12 +120,17 @@ impl<'a> Run<'a> {
 
     fn work(&self, verdict: &mut Verdict) -> Result<(), Error> {
         let checkpoints = Checkpoints::new(self.context, &self.placer, &self.journal, self.ready.suspect_since);
-        let copier = Copier::new(self.context, &self.placer, &self.journal, &checkpoints);
+        let (doubt, is_braked) = (self.ready.doubt.as_ref(), self.ready.marker.braked_by.is_some());
+        let overdue = Overdue::new(self.context, &self.placer, doubt, is_braked);
+        let copier = Copier::new(self.context, &self.placer, &self.journal, &checkpoints, &overdue);
         if !self.context.options.dry_run {
             files::ensure_folder(self.context.target, &layout::staging(self.ready.run))?;
         }
         if self.ready.was_empty && !self.context.options.dry_run {
             self.placer.intend(&[Record::Began])?;
+        }
+        if !self.context.options.dry_run && !self.context.space.has_room(self.context.target) {
+            overdue.remove()?;
         }
         self.context.phase(Phase::Copy);
         let comparer = self.comparer();
@@ -140,6 +147,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         self.context.phase(Phase::Delete);
+        ballast::give_room(self.context.target);
         *verdict = self.delete(&checkpoints, vanished, walked.guard, walked.saw_all, walked.unread)?;
         if walked.lists.kind_changes.count() > 0 && !self.context.is_over() && !self.context.options.dry_run {
             // A record that such a name was created must not outlast, in a power loss, the deletion that made room for it:
@@ -408,92 +416,5 @@ impl<'a> Run<'a> {
         let journal = index::sorted_journal(self.context.target, &self.pool, self.order)?;
         let newer = index::journal_records(&journal)?;
         index::publish(self.context.target, &self.pool, self.order, self.ready.run, base, newer)
-    }
-
-    /// Whatever happened: what was done becomes durable, old versions go if the run ended well, the marker tells what
-    /// the next run has to know.
-    fn close(&mut self) -> Result<(), Error> {
-        if self.context.options.dry_run {
-            return Ok(());
-        }
-        let ended = !self.context.is_over();
-        let counts = self.context.counts();
-        let marker = &mut self.ready.marker;
-        let before = marker.clone();
-        let many = guard::replaces_too_many(counts.replaced, counts.mirror_files)
-            || self.context.count_of(Code::ReplacementsHeld).is_some();
-        if many && !self.context.options.release_brake {
-            marker.braked_by.get_or_insert(self.ready.run);
-        }
-        if ended && self.proven.get() {
-            marker.unproven = false;
-        }
-        if *marker != before {
-            marker.write(self.context.target)?;
-        }
-        if ended && marker.braked_by.is_none() && self.context.counts().held == 0 {
-            settle::prune(self.context, &self.placer, self.ready.doubt.as_ref())?;
-        }
-        Ok(())
-    }
-
-    /// Writes the report and ends the run on the disk.
-    fn end(&self, mut report: RunReport) -> RunReport {
-        if self.context.options.dry_run {
-            return report;
-        }
-        let target = self.context.target;
-        let problems = self.context.take_problems();
-        let finish = || {
-            let checkpoints = Checkpoints::new(self.context, &self.placer, &self.journal, self.ready.suspect_since);
-            files::remove_tree(target, &layout::staging(self.ready.run))?;
-            checkpoints.make()?;
-            // Only now: a report that says `succeeded` must not be there before what it speaks of is on the disk.
-            settle::write_report(target, &report, &problems)?;
-            // Suspect files that this run did not get to stay suspect.
-            let unfinished = matches!(report.outcome, Outcome::Failed | Outcome::Cancelled);
-            if unfinished && self.ready.suspect_since.is_some() { Ok(()) } else { RunOpen::remove(target) }
-        };
-        if let Err(error) = finish() {
-            report.outcome = report.outcome.worst(Outcome::Failed);
-            report.remarks.push(format!("the run could not be ended properly: {error}"));
-        }
-        report
-    }
-}
-
-fn report(
-    context: &Context<'_>,
-    begun: (Timestamp, Duration),
-    run: u64,
-    verdict: &Verdict,
-    remarks: Vec<String>,
-) -> RunReport {
-    let counts = context.counts();
-    let outcome = match context.fatal() {
-        _ if context.cancel.is_cancelled() => Outcome::Cancelled,
-        Some(_) => Outcome::Failed,
-        None if !verdict.because.is_empty() => Outcome::Held,
-        None if counts.problems > 0 => Outcome::Warnings,
-        None => Outcome::Succeeded,
-    };
-    let elapsed = context.clock.monotonic().saturating_sub(begun.1);
-    RunReport {
-        format: REPORT_FORMAT,
-        run,
-        outcome,
-        dry_run: context.options.dry_run,
-        source: context.options.source_label.clone(),
-        target: context.options.target_label.clone(),
-        started: begun.0,
-        duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-        counts,
-        held_because: verdict.because.iter().map(|hold| hold.words.clone()).collect(),
-        held_kinds: verdict.because.iter().map(|hold| hold.kind).collect(),
-        held_examples: verdict.examples.clone(),
-        held_plan: verdict.plan.clone(),
-        remarks,
-        causes: context.causes(),
-        free_bytes: context.target.space().ok().map(|space| space.free_bytes),
     }
 }

@@ -5,10 +5,11 @@ use crate::codec::Reader;
 use crate::context::Context;
 use crate::place::Placer;
 use crate::spill::Log;
-use crate::{files, layout};
+use crate::{ballast, files, held, layout};
 use octo_core::clock_trust::Doubt;
 use octo_core::retention::{KeepVersions, VersionedRun, to_prune};
-use octo_core::{Code, Done, Error, Kind, RunReport, Target};
+use octo_core::{Code, Done, Error, Kind, RelPath, RunReport, Target};
+use std::sync::{Mutex, PoisonError};
 
 /// Sets the times of folders, deepest first, now that nothing in them will change any more.
 pub fn folder_times(context: &Context<'_>, placer: &Placer<'_>, log: &Log) -> Result<(), Error> {
@@ -34,12 +35,12 @@ pub fn folder_times(context: &Context<'_>, placer: &Placer<'_>, log: &Log) -> Re
 }
 
 /// Removes the versions that are old enough, and says so. Each is first renamed away, so that none is ever half there. With a
-/// clock that is not believed none is.
-pub fn prune(context: &Context<'_>, placer: &Placer<'_>, doubt: Option<&Doubt>) -> Result<(), Error> {
-    let KeepVersions::Secs(keep_secs) = context.options.keep_versions else { return Ok(()) };
+/// clock that is not believed none is. Whether there were any.
+pub fn prune(context: &Context<'_>, placer: &Placer<'_>, doubt: Option<&Doubt>) -> Result<bool, Error> {
+    let KeepVersions::Secs(keep_secs) = context.options.keep_versions else { return Ok(false) };
     if let Some(doubt) = doubt {
         context.remark(format!("no older version was removed for its age: {doubt}"));
-        return Ok(());
+        return Ok(false);
     }
     let target = context.target;
     let runs = versioned_runs(target)?;
@@ -59,7 +60,44 @@ pub fn prune(context: &Context<'_>, placer: &Placer<'_>, doubt: Option<&Doubt>) 
             oldest.written
         ));
     }
-    Ok(())
+    Ok(!old.is_empty())
+}
+
+/// The versions that are old enough to go. On a full disk they go before the end: a run that fails for want of space would
+/// never get to it, and so neither would any later one.
+pub struct Overdue<'a> {
+    context: &'a Context<'a>,
+    placer: &'a Placer<'a>,
+    doubt: Option<&'a Doubt>,
+    /// Nothing is removed until a person has looked.
+    is_braked: bool,
+    /// What became of it, once somebody needed room.
+    removed: Mutex<Option<bool>>,
+}
+
+impl<'a> Overdue<'a> {
+    /// Of a run that has just begun.
+    pub fn new(
+        context: &'a Context<'a>,
+        placer: &'a Placer<'a>,
+        doubt: Option<&'a Doubt>,
+        is_braked: bool,
+    ) -> Overdue<'a> {
+        Overdue { context, placer, doubt, is_braked, removed: Mutex::default() }
+    }
+
+    /// Removes them, once in a run. Whether there were any.
+    pub fn remove(&self) -> Result<bool, Error> {
+        let mut removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(removed) = *removed {
+            return Ok(removed);
+        }
+        let target = self.context.target;
+        let may = !self.is_braked && !self.context.options.dry_run && held::held_plan(target, 0)?.is_none();
+        let done = may && ballast::help(target, || prune(self.context, self.placer, self.doubt))?;
+        *removed = Some(done);
+        Ok(done)
+    }
 }
 
 /// The runs that have versions, by their numbers.
@@ -75,18 +113,41 @@ pub fn versioned_runs(target: &dyn Target) -> Result<Vec<VersionedRun>, Error> {
     Ok(runs)
 }
 
-/// Writes the report with all problems beside the mirror: whole, or not at all.
+/// Writes the report with all problems beside the mirror: whole, or not at all. On a full disk without the list of problems,
+/// of which it then has only the examples.
 pub fn write_report(target: &dyn Target, report: &RunReport, problems: &Log) -> Result<(), Error> {
-    let failed = |e: serde_json::Error| Error::new(Code::TargetFailed, e.to_string());
     let path = layout::report(report.run);
     let folder = path.parent().unwrap_or_default();
     files::ensure_folder(target, &folder)?;
     let new = layout::new_report(report.run);
-    target.remove_file(&new)?;
-    let file = target.create_file(&new)?;
-    let mut out = serde_json::to_vec(report).map_err(failed)?;
+    match write_problems(target, &new, report, problems) {
+        Err(error) if error.code == Code::NoSpace => {
+            let mut report = report.clone();
+            report.remarks.push("there was no space for the list of all problems: only examples are kept".to_owned());
+            let mut out = head(&report)?;
+            out.extend_from_slice(b"]}\n");
+            files::write_new(target, &new, &out)?;
+        }
+        done => done?,
+    }
+    match target.rename_over(&new, &path)? {
+        Done::Yes => target.sync_folder(&folder),
+        other => Err(Error::new(Code::TargetFailed, format!("{path} could not be put in place ({other:?})"))),
+    }
+}
+
+/// The report up to where its problems follow.
+fn head(report: &RunReport) -> Result<Vec<u8>, Error> {
+    let mut out = serde_json::to_vec(report).map_err(|e| Error::new(Code::TargetFailed, e.to_string()))?;
     out.pop();
     out.extend_from_slice(b",\"problems\":[");
+    Ok(out)
+}
+
+fn write_problems(target: &dyn Target, new: &RelPath, report: &RunReport, problems: &Log) -> Result<(), Error> {
+    target.remove_file(new)?;
+    let file = target.create_file(new)?;
+    let mut out = head(report)?;
     let mut at = 0;
     for (i, problem) in problems.forward().enumerate() {
         out.extend_from_slice(if i == 0 { b"\n" } else { b",\n" });
@@ -99,10 +160,5 @@ pub fn write_report(target: &dyn Target, report: &RunReport, problems: &Log) -> 
     }
     out.extend_from_slice(b"]}\n");
     file.write_at(at, &out)?;
-    file.sync()?;
-    drop(file);
-    match target.rename_over(&new, &path)? {
-        Done::Yes => target.sync_folder(&folder),
-        other => Err(Error::new(Code::TargetFailed, format!("{path} could not be put in place ({other:?})"))),
-    }
+    file.sync()
 }

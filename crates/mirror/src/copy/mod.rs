@@ -22,6 +22,7 @@ use crate::checkpoint::Checkpoints;
 use crate::context::Context;
 use crate::index::{IndexRecord, Journal, Placed};
 use crate::place::Placer;
+use crate::settle::Overdue;
 use crate::spill::LogBuffer;
 use batch::Batch;
 use octo_core::clock::GRACE;
@@ -43,6 +44,7 @@ pub struct Copier<'a> {
     placer: &'a Placer<'a>,
     journal: &'a Journal<'a>,
     checkpoints: &'a Checkpoints<'a>,
+    overdue: &'a Overdue<'a>,
     throttle: Throttle,
     next_stage: AtomicU64,
     later: Mutex<LogBuffer>,
@@ -60,12 +62,14 @@ impl<'a> Copier<'a> {
         placer: &'a Placer<'a>,
         journal: &'a Journal<'a>,
         checkpoints: &'a Checkpoints<'a>,
+        overdue: &'a Overdue<'a>,
     ) -> Copier<'a> {
         Copier {
             context,
             placer,
             journal,
             checkpoints,
+            overdue,
             throttle: Throttle::new(context.options.bandwidth.clone()),
             next_stage: AtomicU64::new(0),
             later: Mutex::default(),
@@ -140,16 +144,18 @@ impl<'a> Copier<'a> {
     fn make_room(&self, stage: &mut Stage, size_bytes: u64, holes: &Ranges) -> Result<(), Error> {
         let free_bytes = if !holes.is_empty() && stage.file.can_have_holes() { holes.total_bytes() } else { 0 };
         let needed = size_bytes.saturating_sub(stage.got.total_bytes()).saturating_sub(free_bytes);
-        let promise = match self.context.space.promise(self.context.target, needed) {
-            Err(error) if matches!(error.code, Code::NoSpace | Code::DoesNotFit) => {
-                if !self.remove_idle_parts()? {
-                    return Err(error);
-                }
-                self.context.space.promise(self.context.target, needed)?
-            }
-            other => other?,
+        let ask = || self.context.space.promise(self.context.target, needed);
+        let refused = |asked: &Result<_, Error>| {
+            asked.as_ref().is_err_and(|error| matches!(error.code, Code::NoSpace | Code::DoesNotFit))
         };
-        stage.promise = Some(promise);
+        let mut asked = ask();
+        if refused(&asked) && self.remove_idle_parts()? {
+            asked = ask();
+        }
+        if refused(&asked) && self.overdue.remove()? {
+            asked = ask();
+        }
+        stage.promise = Some(asked?);
         stage.lay_out(size_bytes, holes)?;
         self.context.plan_hole(holes.total_bytes());
         Ok(())

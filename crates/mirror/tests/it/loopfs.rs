@@ -37,6 +37,15 @@ impl Mounted {
         Mounted::new(&["mkfs.exfat"], &["mount.exfat-fuse"], 64)
     }
 
+    /// In memory, with limits such as `size=16m` or `nr_inodes=200`.
+    pub fn tmpfs(limits: &str) -> Mounted {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("mounted")).unwrap();
+        let mounted = Mounted { folder, device: String::new() };
+        command(Command::new("mount").args(["-t", "tmpfs", "-o", limits, "none"]).arg(mounted.place()));
+        mounted
+    }
+
     pub fn place(&self) -> PathBuf {
         self.folder.path().join("mounted")
     }
@@ -45,7 +54,9 @@ impl Mounted {
 impl Drop for Mounted {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg(self.place()).output();
-        let _ = Command::new("losetup").arg("--detach").arg(&self.device).output();
+        if !self.device.is_empty() {
+            let _ = Command::new("losetup").arg("--detach").arg(&self.device).output();
+        }
     }
 }
 
