@@ -1,8 +1,29 @@
-//! The real clock, and one that a test sets.
+//! The real clock, one that a test sets, and one that is wrong for a whole program.
+
+#![cfg_attr(unix, expect(clippy::panic, reason = "a fixture fails its test in no other way"))]
 
 use octo_core::{Clock, Timestamp};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A library for LD_PRELOAD, in C: the wall clock of a program is ahead by what [`AHEAD_SECS`] says.
+#[cfg(unix)]
+pub const SHIM: &str = include_str!("clock_shim.c");
+/// The variable that says by how much.
+#[cfg(unix)]
+pub const AHEAD_SECS: &str = "OCTO_CLOCK_AHEAD_SECS";
+
+/// Compiles that library into a folder, and names it.
+#[cfg(unix)]
+pub fn shim(folder: &std::path::Path) -> std::path::PathBuf {
+    let (text, library) = (folder.join("clock_shim.c"), folder.join("clock_shim.so"));
+    std::fs::write(&text, SHIM).expect("the shim's source");
+    let cc = std::process::Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(&library).arg(&text).status();
+    match cc {
+        Ok(status) if status.success() => library,
+        failed => panic!("the clock's shim was not compiled (apt-get install gcc libc6-dev): {failed:?}"),
+    }
+}
 
 /// The real clock, or one whose wall time a test sets. Time that passes is real either way; a set clock never sleeps.
 pub struct TestClock {

@@ -7,6 +7,7 @@ mod admin;
 mod agent;
 mod backup;
 mod calls;
+mod clock;
 mod connection;
 mod doctor;
 mod fair;

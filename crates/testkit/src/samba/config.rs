@@ -24,6 +24,7 @@ pub struct SambaOptions {
     without_password: Vec<String>,
     kerberos: bool,
     reparse_points: bool,
+    clock_ahead_secs: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -97,6 +98,16 @@ impl SambaOptions {
     pub fn with_reparse_points(mut self) -> SambaOptions {
         self.reparse_points = true;
         self
+    }
+
+    /// Lets the server's clock be ahead by so much, or behind.
+    pub fn clock_ahead(mut self, secs: i64) -> SambaOptions {
+        self.clock_ahead_secs = secs;
+        self
+    }
+
+    pub(super) fn clock_ahead_secs(&self) -> i64 {
+        self.clock_ahead_secs
     }
 
     pub(super) fn shows_reparse_points(&self) -> bool {

@@ -40,6 +40,7 @@ const PROGRAMS: &[&str] = &["smbd", "smbpasswd", "net", "smbcacls", "smbcontrol"
 /// What Windows does and stock Samba does not, each with the name of its file.
 const BACKUP_INTENT_SHIM: (&str, &str) = ("backupintent_shim.c", include_str!("backupintent_shim.c"));
 const REPARSE_SHIM: (&str, &str) = ("reparse_shim.c", include_str!("reparse_shim.c"));
+const CLOCK_SHIM: (&str, &str) = ("clock_shim.c", crate::clock::SHIM);
 /// Found through the loader's path.
 const NSS_WRAPPER: &str = "libnss_wrapper.so";
 
@@ -159,6 +160,7 @@ impl Samba {
         let mut command = Command::new("smbd");
         command.arg("-s").arg(self.path("smb.conf")).args(["-F", "--no-process-group", "-l"]).arg(self.path("logs"));
         command.env("LD_PRELOAD", format!("{}:{NSS_WRAPPER}", self.path("shim.so").display()));
+        command.env(crate::clock::AHEAD_SECS, self.options.clock_ahead_secs().to_string());
         self.nss(&mut command);
         if self.options.kerberos() {
             kdc::environment(self.folder.path(), &mut command);
@@ -196,7 +198,8 @@ impl Samba {
         let mut cc = Command::new("cc");
         cc.args(["-O2", "-shared", "-fPIC", "-o"]).arg(self.path("shim.so"));
         let reparse = self.options.shows_reparse_points().then_some(REPARSE_SHIM);
-        for (name, text) in [Some(BACKUP_INTENT_SHIM), reparse].into_iter().flatten() {
+        let clock = (self.options.clock_ahead_secs() != 0).then_some(CLOCK_SHIM);
+        for (name, text) in [Some(BACKUP_INTENT_SHIM), reparse, clock].into_iter().flatten() {
             fs::write(self.path(name), text).expect("the shim's source");
             cc.arg(self.path(name));
         }
