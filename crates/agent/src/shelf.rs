@@ -21,6 +21,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct LocalShelf {
     allowed: Vec<PathBuf>,
+    /// What the agent keeps for itself: never read, though it lies in what is allowed.
+    own: Option<PathBuf>,
     open: Mutex<HashMap<String, Arc<LocalSource>>>,
     patience: Patience,
 }
@@ -28,7 +30,12 @@ pub struct LocalShelf {
 impl LocalShelf {
     /// Only these folders and what lies below them.
     pub fn new(allowed: Vec<PathBuf>) -> LocalShelf {
-        LocalShelf { allowed, open: Mutex::default(), patience: Patience::default() }
+        LocalShelf { allowed, own: None, open: Mutex::default(), patience: Patience::default() }
+    }
+
+    /// Nothing of this folder: the agent keeps its key there.
+    pub fn keeping_out_of(self, own: PathBuf) -> LocalShelf {
+        LocalShelf { own: Some(own), ..self }
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<String, Arc<LocalSource>>> {
@@ -43,9 +50,18 @@ impl LocalShelf {
         let mut failed = None;
         for allowed in first.iter().chain(&others) {
             let about = format!("{} (for {root})", allowed.display());
-            let (within, asked) = (PathBuf::from(allowed), PathBuf::from(root));
+            let (within, asked, own) = (PathBuf::from(allowed), PathBuf::from(root), self.own.clone());
+            let open = move || {
+                let opened = LocalSource::open_within(&within, &asked)?;
+                opened
+                    .map(|source| match &own {
+                        Some(own) => source.keeping_out_of(own),
+                        None => Ok(source),
+                    })
+                    .transpose()
+            };
             let about = if first.contains(allowed) { root } else { &about };
-            match self.patience.ask(about, ANSWERS_WITHIN, None, move || LocalSource::open_within(&within, &asked)) {
+            match self.patience.ask(about, ANSWERS_WITHIN, None, open) {
                 Ok(Some(source)) => return Ok(source),
                 Ok(None) => {}
                 // It hangs itself, whatever it is asked by way of.

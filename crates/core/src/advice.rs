@@ -119,6 +119,10 @@ fn of_kind(code: Code, kind: SourceKind) -> Option<&'static str> {
             "See whether the machine is on and its agent runs (systemctl status octobackup-agent there), and whether it reaches \
              this server's port for agents. When it was last seen: octobackup host list."
         }
+        (Code::OwnData, Agent) => {
+            "Choose another folder: the agent keeps its key and certificate in this one. They need no copy, because an agent that \
+             lost them is paired anew."
+        }
         (Code::LogonFailed, Smb) => "Check user, domain and password; check that the account is not locked or expired.",
         (Code::LogonFailed, Agent) => {
             "Pair the machine anew: octobackup host add HOST makes a token, octobackup-agent enroll uses it there."
@@ -161,10 +165,12 @@ mod tests {
                     SourceKind::LocalWindows => &["445", "agent", "systemctl"],
                 };
                 // What cannot happen at a source of this kind.
-                let elsewhere =
+                let of_shares =
                     matches!(code, Code::ShareNotFound | Code::ShareDenied | Code::DfsLink | Code::NegotiationAltered)
                         || code == Code::NoSmb;
-                for word in never.iter().filter(|_| !elsewhere || kind == SourceKind::Smb) {
+                let is_elsewhere =
+                    of_shares && kind != SourceKind::Smb || code == Code::AgentCloned && kind != SourceKind::Agent;
+                for word in never.iter().filter(|_| !is_elsewhere) {
                     assert!(!words.contains(word), "{code} {kind:?} {place:?} speaks of {word}: {words}");
                 }
                 let names_option = words.contains("--") && !words.contains("octobackup ");

@@ -95,6 +95,9 @@ codes! {
     /// Another filesystem is mounted inside the source or the target.
     OtherDevice, "other-device", Never, false, "another filesystem is mounted there",
         "Nothing below it was touched, in the source or in the mirror. Give it a job of its own, exclude it, or unmount it.";
+    /// A folder in which this program keeps keys.
+    OwnFolder, "own-folder", Never, false, "a folder that octoBackup keeps for itself",
+        "Keys lie in it: nothing of it is read, and nothing of it was deleted in the mirror. Exclude it to make this message disappear.";
     /// Another mirror lives below the target.
     NestedMirror, "nested-mirror", Never, false, "another mirror lies inside this mirror",
         "Nothing below it was touched. Move that mirror out of this one.";

@@ -8,8 +8,10 @@ use crate::os::listing::End;
 use crate::os::reading::{self, Reading};
 use crate::os::root::Root;
 use crate::os::{Fault, Handle, fault};
+use crate::place::Existing;
+use crate::protected::Lineage;
 use octo_core::{
-    Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, ListSink, Listed, Name, Ranges, RelPath, Source,
+    Code, Error, FetchRequest, FetchSink, FileId, Kind, LinkTarget, ListSink, Listed, Name, Ranges, RelPath, Source,
     SourceFeatures, SourcePin, Stop,
 };
 use std::ops::Range;
@@ -25,6 +27,8 @@ pub struct LocalSource {
     /// Absolute and without links.
     path: PathBuf,
     folds_case: bool,
+    /// Folders in it of which nothing is read.
+    own: Vec<FileId>,
 }
 
 impl LocalSource {
@@ -48,7 +52,56 @@ impl LocalSource {
     fn below(root: impl FnOnce() -> Result<Root, Fault>) -> Result<LocalSource, Fault> {
         let reading = Reading::open(root)?;
         let (path, folds_case) = (reading.path()?, reading.folds_case()?);
-        Ok(LocalSource { reading, path, folds_case })
+        Ok(LocalSource { reading, path, folds_case, own: Vec::new() })
+    }
+
+    /// Reads nothing of what is in `folder`, which the program keeps for itself, by whatever name it is found: listing it is
+    /// incomplete with [`Code::OwnFolder`]. Fails with [`Code::OwnData`] if the source is that folder or lies in it.
+    pub fn keeping_out_of(mut self, folder: &Path) -> Result<LocalSource, Error> {
+        // What is not there has nothing to keep.
+        if Existing::find(folder)?.is_none_or(|there| !there.whole) {
+            return Ok(self);
+        }
+        let own = LocalSource::open(folder)?;
+        let (ours, theirs) = (own.lineage()?, self.lineage()?);
+        let is_above = |one: &Lineage, other: &Lineage| one.first().is_some_and(|it| other.contains(it));
+        if is_above(&ours, &theirs) || self.path.starts_with(&own.path) {
+            let what = format!("{} lies in {}, which is kept for itself", self.path.display(), own.path.display());
+            return Err(Error::new(Code::OwnData, what));
+        }
+        if is_above(&theirs, &ours) || own.path.starts_with(&self.path) {
+            let failed = |fault: Fault| fault::source(fault, "looking where it is", &RelPath::root());
+            let handle = own.reading.open_folder(&RelPath::root()).map_err(failed)?;
+            self.own.extend(own.reading.meta(&handle).map_err(failed)?.id);
+        }
+        Ok(self)
+    }
+
+    /// Fails if an open folder is one of which nothing is read.
+    fn keep_out(&self, handle: &Handle, folder: &RelPath) -> Result<(), Error> {
+        if self.own.is_empty() {
+            return Ok(());
+        }
+        let meta = self.reading.meta(handle).map_err(|fault| fault::source(fault, "looking into", folder))?;
+        if meta.id.is_some_and(|id| self.own.contains(&id)) {
+            return Err(Error::new(Code::OwnFolder, folder.to_string()));
+        }
+        Ok(())
+    }
+
+    /// Fails if `path` lies in a folder of which nothing is read. `cleared` is a folder of which this is known not to be so.
+    fn keep_out_above(&self, path: &RelPath, cleared: &mut Option<RelPath>) -> Result<(), Error> {
+        if self.own.is_empty() || path.parent() == *cleared {
+            return Ok(());
+        }
+        let mut above = path.parent().filter(|folder| !folder.is_root());
+        while let Some(folder) = above {
+            let failed = |fault| fault::source(fault, "looking into", &folder);
+            self.keep_out(&self.reading.open_folder(&folder).map_err(failed)?, &folder)?;
+            above = folder.parent().filter(|folder| !folder.is_root());
+        }
+        *cleared = path.parent();
+        Ok(())
     }
 
     /// Absolute and without links.
@@ -70,6 +123,7 @@ impl LocalSource {
             other => fault::source(other, "listing", folder),
         };
         let handle = self.reading.open_folder(folder).map_err(failed)?;
+        self.keep_out(&handle, folder)?;
         let cut = |why: String| Error::new(Code::ListingCut, format!("listing {folder}: {why}"));
         match self.reading.list(&handle, sink) {
             Ok(End::All) => Ok(()),
@@ -216,9 +270,10 @@ impl Source for LocalSource {
     }
 
     fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
-        let mut buffer = Vec::new();
+        let (mut buffer, mut cleared) = (Vec::new(), None);
         for (file, request) in batch.iter().enumerate() {
-            let told = match self.fetch_file(file, request, &mut buffer, sink) {
+            let may = self.keep_out_above(&request.path, &mut cleared).map_err(Ended::Failed);
+            let told = match may.and_then(|()| self.fetch_file(file, request, &mut buffer, sink)) {
                 Ok(()) => Ok(()),
                 Err(Ended::Stopped(stop)) => Err(stop),
                 Err(Ended::Failed(error)) => sink.failed(file, error),
@@ -230,6 +285,7 @@ impl Source for LocalSource {
     }
 
     fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
+        self.keep_out_above(path, &mut None)?;
         self.reading.read_link(path).map_err(|fault| fault::source(fault, "reading the link", path))
     }
 

@@ -119,7 +119,7 @@ fn work(args: &Args) -> Result<(), Error> {
             Ok(())
         }
         Command::Run => {
-            let shelf = Arc::new(LocalShelf::new(config.roots));
+            let shelf = Arc::new(LocalShelf::new(config.roots).keeping_out_of(config.state));
             octo_agent::run(&identity, shelf, &Cancel::new(), &log)
         }
     }

@@ -15,9 +15,11 @@ const BELIEVED: &[Code] = &[
     Code::NotMirrored,
     Code::ListingCut,
     Code::OtherDevice,
+    Code::OwnFolder,
     Code::SourceEntry,
     Code::PathTooLong,
     Code::SourceMissing,
+    Code::OwnData,
     Code::PrivilegeMissing,
 ];
 

@@ -1,7 +1,8 @@
 //! Who may speak: one-time tokens, pinned servers, revoked agents, folders that are not allowed.
 
 use crate::world::{HOST, World, loopback, pin_text, text, until};
-use octo_core::{Cancel, Code, Source};
+use octo_core::{Cancel, Code, Listed, RelPath, Source};
+use octo_testkit::source_suite::{fetch, keep_list, request};
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
@@ -80,4 +81,28 @@ fn an_agent_that_is_not_paired_says_what_to_do() {
         .unwrap();
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(2) && words.contains("enroll"), "{words}");
+}
+
+#[test]
+fn an_agent_that_may_read_everything_gives_nothing_of_its_own_key() {
+    let world = World::new();
+    let top = world.folder.path().canonicalize().unwrap();
+    std::fs::write(world.data().join("file"), "content").unwrap();
+    let config = format!("roots = [{top:?}]\nstate = {:?}\n", world.at("agent"));
+    std::fs::write(world.at("agent.toml"), config).unwrap();
+    let hub = world.hub(loopback());
+    let _agent = world.join(&hub, hub.address());
+    for inside in [world.at("agent"), world.at("data/../agent")] {
+        let error = hub.source(HOST, text(&inside), Cancel::new()).err().unwrap();
+        assert_eq!(error.code, Code::OwnData, "{error}");
+    }
+    let source = hub.source(HOST, text(&top), Cancel::new()).unwrap();
+    let path = |text: &str| RelPath::parse(text.as_bytes()).unwrap();
+    assert_eq!(keep_list(&source, &RelPath::root(), usize::MAX).end, Listed::Complete);
+    assert_eq!(keep_list(&source, &path("data"), usize::MAX).entries.len(), 1);
+    let own = keep_list(&source, &path("agent"), usize::MAX);
+    assert!(own.entries.is_empty(), "{:?}", own.entries);
+    assert!(matches!(own.end, Listed::Incomplete(error) if error.code == Code::OwnFolder));
+    let key = fetch(&source, &[request("agent/identity.json")], None).remove(0);
+    assert!(key.pieces.is_empty() && key.error.is_some_and(|error| error.code == Code::OwnFolder));
 }

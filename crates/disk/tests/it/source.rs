@@ -188,3 +188,44 @@ fn the_pin_is_the_same_for_the_same_folder_however_it_is_written() {
     assert_eq!((pin("a").kind.as_str(), pin("a").server.as_str()), ("local", ""));
     assert!(!pin("a").volume.is_empty());
 }
+
+#[test]
+fn what_the_program_keeps_for_itself_is_never_read_by_whatever_name_and_its_neighbours_are() {
+    let temp = temp();
+    let at = |path: &str| temp.path().join(path);
+    std::fs::create_dir_all(at("lib/own/inner")).unwrap();
+    std::fs::create_dir(at("other")).unwrap();
+    for file in ["lib/own/key", "lib/own/inner/key", "lib/file", "other/file"] {
+        std::fs::write(at(file), "x").unwrap();
+    }
+    symlink(at("lib"), at("way")).unwrap();
+    // Named by way of a link, which is nothing else.
+    let keeping = |source: &str| LocalSource::open(&at(source)).unwrap().keeping_out_of(&at("way/own"));
+    for inside in ["lib/own", "lib/own/inner", "way/own"] {
+        assert_eq!(keeping(inside).unwrap_err().code, Code::OwnData, "{inside}");
+    }
+    for (root, below) in [("", "lib/"), ("lib", ""), ("way", "")] {
+        let source = keeping(root).unwrap();
+        let path = |name: &str| format!("{below}{name}");
+        let is_kept_out = |folder: &str| {
+            let (kept, listed) = list_source(&source, &path(folder));
+            kept.entries.is_empty() && matches!(listed, Listed::Incomplete(error) if error.code == Code::OwnFolder)
+        };
+        assert!(is_kept_out("own"), "{root:?}");
+        for file in ["own/key", "own/inner/key"] {
+            assert_eq!(fetch_one(&source, &path(file)).unwrap_err().code, Code::OwnFolder, "{root:?} {file}");
+        }
+        assert!(fetch_one(&source, &path("file")).is_ok());
+        let (kept, listed) = list_source(&source, below.trim_end_matches('/'));
+        assert!(listed == Listed::Complete && kept.entries.len() == 2, "{listed:?}");
+        // It is what it is, not what it is called.
+        std::fs::rename(at("lib/own"), at("lib/renamed")).unwrap();
+        assert!(is_kept_out("renamed"), "{root:?}");
+        assert_eq!(fetch_one(&source, &path("renamed/key")).unwrap_err().code, Code::OwnFolder);
+        std::fs::rename(at("lib/renamed"), at("lib/own")).unwrap();
+    }
+    let source = keeping("other").unwrap();
+    assert!(fetch_one(&source, "file").is_ok());
+    let source = LocalSource::open(temp.path()).unwrap().keeping_out_of(&at("not there")).unwrap();
+    assert!(fetch_one(&source, "lib/own/key").is_ok());
+}
