@@ -8,6 +8,7 @@ use octo_core::{
     Cancel, Change, Clock, Code, Error, Event, Kind, Meta, Monitor, Part, Phase, RelPath, Source, Target, metadata,
 };
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub struct Context<'a> {
     tally: Mutex<Tally>,
     problems: Mutex<Problems>,
     fatal: Mutex<Option<Error>>,
+    gave_up: AtomicBool,
     remarks: Mutex<Vec<String>>,
     lost: Mutex<BTreeMap<Part, Lost>>,
     /// Who may take how much of the target's space.
@@ -115,6 +117,7 @@ impl<'a> Context<'a> {
             tally: Mutex::default(),
             problems: Mutex::default(),
             fatal: Mutex::new(None),
+            gave_up: AtomicBool::new(false),
             remarks: Mutex::default(),
             lost: Mutex::default(),
             space: Ledger::default(),
@@ -302,6 +305,22 @@ impl<'a> Context<'a> {
             self.keep(&problem);
             self.monitor.event(&Event::Problem(&problem));
         }
+    }
+
+    /// The source gives nothing any more: the run has failed, and what waits for the source ends as if it were cancelled.
+    pub fn give_up_on_source(&self, waited: Duration) {
+        if self.is_over() {
+            return;
+        }
+        let what = format!("the source gave nothing for {} s, neither an entry nor data", waited.as_secs());
+        self.fail(Error::new(Code::TimedOut, what));
+        self.gave_up.store(true, Ordering::SeqCst);
+        self.cancel.cancel();
+    }
+
+    /// Whether the run ended because the source gave nothing any more.
+    pub fn gave_up(&self) -> bool {
+        self.gave_up.load(Ordering::SeqCst)
     }
 
     /// Why the run cannot go on.

@@ -30,6 +30,7 @@ mod run;
 mod settle;
 mod space;
 mod spill;
+mod stall;
 mod unread;
 mod vanished;
 mod walk;

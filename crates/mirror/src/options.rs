@@ -9,6 +9,7 @@ use octo_core::{Filter, RelPath, Timestamp};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a run is asked to do. The default is a plain mirror with versions of 30 days.
 #[derive(Debug, Clone)]
@@ -61,6 +62,8 @@ pub struct RunOptions {
     pub workers: Option<usize>,
     /// How large a folder of the source may be.
     pub folder_limits: FolderLimits,
+    /// A run whose source gives nothing for longer has failed; `None` for never.
+    pub idle_max: Option<Duration>,
 }
 
 type LimitAt = dyn Fn(Timestamp) -> Option<u64> + Send + Sync;
@@ -127,6 +130,7 @@ impl Default for RunOptions {
             clock_is_proven: false,
             workers: None,
             folder_limits: FolderLimits::default(),
+            idle_max: None,
         }
     }
 }

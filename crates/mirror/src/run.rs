@@ -16,6 +16,7 @@ use crate::prepare::{Ready, prepare};
 use crate::queue::Queue;
 use crate::settle::Overdue;
 use crate::spill::{Log, Pool};
+use crate::stall::Watched;
 use crate::unread::UnreadFolders;
 use crate::walk::{Frame, Lister, Walk, list_folders, list_walked};
 use crate::{RunOptions, RunResult, ballast, files, held, layout, remarks, settle};
@@ -41,22 +42,28 @@ pub fn run(
     clock: &dyn Clock,
     cancel: &Cancel,
 ) -> RunResult {
-    let context = Context::new(source, target, options, monitor, clock, cancel);
+    let watched = Watched::new(source, clock);
+    let context = Context::new(&watched, target, options, monitor, clock, cancel);
+    watched.watch(options.idle_max, |waited| context.give_up_on_source(waited), || run_in(&context))
+}
+
+fn run_in(context: &Context<'_>) -> RunResult {
+    let (target, options, clock) = (context.target, context.options, context.clock);
     let begun = (clock.now(), clock.monotonic());
     let pool = Pool::new(SORT_BYTES);
     let order = NameOrder { folds_case: target.abilities().names.folds_case };
     context.phase(Phase::Check);
-    let ready = match prepare(&context, order, &pool) {
+    let ready = match prepare(context, order, &pool) {
         Ok(ready) => ready,
         Err(error) => {
             context.fail(error);
-            return RunResult { report: report(&context, begun, 0, &Verdict::default(), Vec::new()), target_id: None };
+            return RunResult { report: report(context, begun, 0, &Verdict::default(), Vec::new()), target_id: None };
         }
     };
     // The marker's, because a dry run may not be able to find out.
     let order = NameOrder { folds_case: ready.marker.abilities.names.folds_case };
     let target_id = Some(ready.marker.target_id.clone()).filter(|_| !options.dry_run);
-    let report = Run::new(&context, ready, order, pool).mirror(begun);
+    let report = Run::new(context, ready, order, pool).mirror(begun);
     RunResult { report, target_id }
 }
 

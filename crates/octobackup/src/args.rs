@@ -199,6 +199,8 @@ pub struct SyncArgs {
     /// Wait so long for a server that was there and is gone before the run fails [default: 2m]
     #[arg(long, value_name = "TIME", help_heading = "How")]
     pub reconnect: Option<String>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// Open files with backup intent, which lets a backup operator read everything. require: fail if it does not work
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "How")]
     pub backup_intent: Intent,
@@ -206,6 +208,24 @@ pub struct SyncArgs {
     pub account: AccountArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// What ends a run whose source has no end.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// A folder of SRC that lists more entries is not listed to its end [default: 100000000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_folder_entries: Option<u64>,
+    /// The same for a folder that takes more while it is sorted, on DST's disk [default: 32GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub max_folder_bytes: Option<String>,
+    /// Wait at most so long for a share's server that puts its answer off [default: 15m]
+    #[arg(long, value_name = "TIME")]
+    pub max_answer: Option<String>,
+    /// Fail when SRC gives nothing for so long, neither an entry nor data, or "unlimited" [default: 2h]
+    #[arg(long, value_name = "TIME")]
+    pub max_idle: Option<String>,
 }
 
 /// `octobackup held`.

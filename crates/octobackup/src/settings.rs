@@ -1,11 +1,11 @@
 //! From raw arguments to settings that make sense. Every refusal names the option, what was given and what is allowed.
 
-use crate::args::{AccountArgs, HeldArgs, OutputArgs, SyncArgs};
+use crate::args::{AccountArgs, HeldArgs, LimitArgs, OutputArgs, SyncArgs};
 use crate::password::PasswordFrom;
 use clap::ArgMatches;
 use octo_core::{Code, Error};
 use octo_server::Once;
-use octo_server::recipe::{Account, Connection, LogonBy, Origin, Recipe, Rule, is_address, paths};
+use octo_server::recipe::{Account, Connection, Limits, LogonBy, Origin, Recipe, Rule, is_address, paths};
 use octo_server::units;
 use octo_smb::SmbAddress;
 use std::ffi::OsStr;
@@ -51,6 +51,7 @@ impl Settings {
         recipe.trust_listings = args.trust_listings;
         recipe.max_delete = option("--max-delete", args.max_delete.as_deref(), units::max_delete)?;
         recipe.bandwidth_bytes_per_sec = option("--bandwidth", args.bandwidth.as_deref(), units::bytes)?;
+        recipe.limits = limits(&args.limits)?;
         if let Some((file, folder)) = option("--mode", args.mode.as_deref(), units::modes)? {
             (recipe.file_mode, recipe.folder_mode) = (file, folder);
         }
@@ -84,6 +85,21 @@ impl Settings {
         let target = target(&args.target)?;
         Ok(Settings { recipe, target, once, password: password(&args.account), output: args.output })
     }
+}
+
+fn limits(args: &LimitArgs) -> Result<Limits, Error> {
+    let usual = Limits::default();
+    Ok(Limits {
+        folder_entries: args.max_folder_entries.unwrap_or(usual.folder_entries),
+        folder_bytes: option("--max-folder-bytes", args.max_folder_bytes.as_deref(), units::bytes)?
+            .unwrap_or(usual.folder_bytes),
+        answer_secs: option("--max-answer", args.max_answer.as_deref(), units::wait_secs)?.unwrap_or(usual.answer_secs),
+        idle_secs: match args.max_idle.as_deref() {
+            None => usual.idle_secs,
+            Some(units::UNLIMITED) => None,
+            text => option("--max-idle", text, units::wait_secs)?,
+        },
+    })
 }
 
 fn option<T>(name: &str, given: Option<&str>, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, Error> {

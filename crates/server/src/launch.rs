@@ -166,7 +166,8 @@ fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option
         job: Some(recipe.to_text()?),
         clock_is_proven: false,
         workers: None,
-        folder_limits: octo_mirror::FolderLimits::default(),
+        folder_limits: recipe.limits.folder(),
+        idle_max: recipe.limits.idle(),
     })
 }
 

@@ -47,6 +47,14 @@ pub fn duration_secs(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(|| "it is too long".to_owned())
 }
 
+/// The same for something that is waited for: not for no time at all.
+pub fn wait_secs(text: &str) -> Result<u64, String> {
+    match duration_secs(text)? {
+        0 => Err("it must be more than 0".to_owned()),
+        secs => Ok(secs),
+    }
+}
+
 /// `+1h`, `-2h`: seconds. A time zone's shift is whole quarters of an hour, and at most a day.
 pub fn shift_secs(text: &str) -> Result<i64, String> {
     let (sign, rest) = match (text.strip_prefix('+'), text.strip_prefix('-')) {

@@ -21,7 +21,7 @@ use smb2::pack::{ReadCursor, Unpack};
 use smb2::transport::{ConnectOptions, TcpTransport};
 use smb2::types::{Command, Dialect as WireDialect, FileId, TreeId};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const FSCTL_VALIDATE_NEGOTIATE_INFO: u32 = 0x0014_0204;
 const IOCTL_IS_FSCTL: u32 = 1;
@@ -42,6 +42,8 @@ pub(crate) struct Session {
     pub hides_unreadable: bool,
     pub protection: Protection,
     pub greeting: Greeting,
+    /// No request takes longer.
+    pub answered_within: Duration,
     /// Whether somebody found that it is of no more use.
     pub lost: AtomicBool,
 }
@@ -109,7 +111,8 @@ pub(crate) async fn open_as(
     // that is slow and alive.
     conn.set_credit_wait_timeout(options.timeouts.response * 6);
     conn.set_compression_requested(false);
-    while_alive(&conn.clone(), establish(conn, &tap, (address, share_type), who, options)).await
+    while_alive(&conn.clone(), options.timeouts.answer, establish(conn, &tap, (address, share_type), who, options))
+        .await
 }
 
 /// Everything from the first word on a connection to the share.
@@ -133,7 +136,9 @@ async fn establish(
     let handshake = tap.finish();
     let greeted = handshake.iter().find(|m| m.is_reply).and_then(|m| m.bytes.get(64..)).unwrap_or_default();
     let greeting = Greeting { server_time: reply::server_time(greeted).unwrap_or_default(), at };
-    let session = connect_share(&mut conn, tap, (address, share_type), &params, &admission, greeting).await?;
+    let session =
+        connect_share(&mut conn, tap, (address, share_type), &params, &admission, (greeting, options.timeouts.answer))
+            .await?;
     // A guest has no key to ask with.
     if params.dialect < WireDialect::Smb3_1_1 && session.protection != Protection::Nothing {
         validate(&session, &handshake).await?;
@@ -195,7 +200,7 @@ async fn connect_share(
     (address, share_type): (&SmbAddress, ShareType),
     params: &NegotiatedParams,
     admission: &Admission,
-    greeting: Greeting,
+    (greeting, answered_within): (Greeting, Duration),
 ) -> Result<Session, Error> {
     let request = TreeConnectRequest {
         flags: TreeConnectRequestFlags(0),
@@ -238,6 +243,7 @@ async fn connect_share(
         hides_unreadable: flags & SHARE_HIDES_UNREADABLE != 0,
         protection,
         greeting,
+        answered_within,
         lost: AtomicBool::new(false),
     })
 }

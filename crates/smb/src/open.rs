@@ -110,7 +110,7 @@ pub(crate) async fn compound(
     session: &Session,
     parts: &[Part<'_>],
 ) -> Result<Option<Vec<Result<Frame, Error>>>, Error> {
-    while_alive(&session.conn, send_compound(session, parts)).await
+    while_alive(&session.conn, session.answered_within, send_compound(session, parts)).await
 }
 
 async fn send_compound(session: &Session, parts: &[Part<'_>]) -> Result<Option<Vec<Result<Frame, Error>>>, Error> {
@@ -163,7 +163,7 @@ pub(crate) fn next(frames: &mut impl Iterator<Item = Result<Frame, Error>>) -> R
 
 /// Sends one request.
 pub(crate) async fn single(session: &Session, part: Part<'_>) -> Result<Frame, Error> {
-    while_alive(&session.conn, send_single(session, part)).await
+    while_alive(&session.conn, session.answered_within, send_single(session, part)).await
 }
 
 async fn send_single(session: &Session, (command, body, bytes): Part<'_>) -> Result<Frame, Error> {

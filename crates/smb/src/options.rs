@@ -116,11 +116,17 @@ impl fmt::Display for Dialect {
 pub struct Timeouts {
     /// For the TCP connection, the resolution of the name included.
     pub connect: Duration,
-    /// For the answer to one request. A server that says it is still at work, or answers an echo meanwhile, gets up to
-    /// six times as long.
+    /// For any word on one request. A server that answers an echo meanwhile gets up to six times as long.
     pub response: Duration,
+    /// For the final answer to one request of a server that says it is still at work, however often it says so.
+    pub answer: Duration,
     /// For a server that was there and is gone, until it is back. Zero: the first loss of a connection is final.
     pub reconnect: Duration,
+}
+
+impl Timeouts {
+    /// No page of a listing and no piece of a file takes so long, not even from a tape.
+    pub const ANSWER: Duration = Duration::from_secs(900);
 }
 
 impl Default for Timeouts {
@@ -128,6 +134,7 @@ impl Default for Timeouts {
         Timeouts {
             connect: Duration::from_secs(10),
             response: Duration::from_secs(30),
+            answer: Timeouts::ANSWER,
             reconnect: Duration::from_secs(120),
         }
     }

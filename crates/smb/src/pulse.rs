@@ -14,18 +14,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// So long after its death whoever waits should have been told.
 const TOLD_WITHIN: Duration = Duration::from_secs(3);
 
-/// A server may say that it is still at it (`STATUS_PENDING`), and the library then waits on; but no page of a listing and
-/// no piece of a file takes so long, not even from a tape. Only the final answer counts, so this ends what makes no
-/// progress and nothing else, however long a run takes.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(900);
-
 /// What `work` gives, or [`Code::ConnectionLost`] some seconds after the connection died, or [`Code::TimedOut`] if its answer
-/// does not come, whatever else the server says meanwhile.
+/// does not come in time, whatever else the server says meanwhile: it may say for ever that it is still at it
+/// (`STATUS_PENDING`), and the library then waits on. Only the final answer counts.
 pub(crate) async fn while_alive<T>(
     conn: &Connection,
+    answered_within: Duration,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    while_not(|| conn.is_disconnected(), (LOOK_EVERY, TOLD_WITHIN, ANSWERED_WITHIN), work).await
+    while_not(|| conn.is_disconnected(), (LOOK_EVERY, TOLD_WITHIN, answered_within), work).await
 }
 
 async fn while_not<T>(

@@ -77,7 +77,7 @@ pub(super) fn report(
 ) -> RunReport {
     let counts = context.counts();
     let outcome = match context.fatal() {
-        _ if context.cancel.is_cancelled() => Outcome::Cancelled,
+        _ if context.cancel.is_cancelled() && !context.gave_up() => Outcome::Cancelled,
         Some(_) => Outcome::Failed,
         None if !verdict.because.is_empty() => Outcome::Held,
         None if counts.problems > 0 => Outcome::Warnings,

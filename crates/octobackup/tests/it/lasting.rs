@@ -1,5 +1,6 @@
 //! Causes that last until somebody changes them: each is one problem, and a note once a person has acknowledged it.
 
+use crate::server::{Server, add};
 use crate::world::{Ran, World, finish};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
@@ -91,4 +92,21 @@ fn the_report_prints_the_command_that_acknowledges() {
     let args = ["sync".as_ref(), source.as_ref(), dst.as_os_str()];
     let ran = finish(world.program(&args).env("OCTOBACKUP_PASSWORD", "pw-backupop").spawn().unwrap()).ends(1);
     ran.says("1 problem: a link to a folder of another server").says("--acknowledge 'old projects'");
+}
+
+#[test]
+fn a_job_has_what_was_acknowledged_and_its_limits_as_settings() {
+    let world = World::with_files();
+    let server = Server::start(&world);
+    let socket = std::os::unix::net::UnixListener::bind(world.src().join("socket")).unwrap();
+    add(&server, &[]).ends(0);
+    server.ask(&["run", "demo"]).ends(1).says("job edit demo --acknowledge socket");
+    server.ask(&["job", "edit", "demo", "--acknowledge", "/socket"]).ends(0).says("acknowledged: (nothing)");
+    server.ask(&["run", "demo"]).ends(0).says("1 note: left out, and acknowledged").says("socket");
+    server.ask(&["job", "edit", "demo", "--acknowledge", "socket"]).ends(0).says("No changes");
+    server.ask(&["job", "edit", "demo", "--set", "max_folder_entries=2", "--set", "max_idle=unlimited"]).ends(0);
+    server.ask(&["run", "demo"]).ends(1).says("more than 2 entries");
+    server.ask(&["job", "edit", "demo", "--unset", "max_folder_entries", "--unset", "acknowledged"]).ends(0);
+    server.ask(&["run", "demo"]).ends(1).says("1 problem: devices, sockets and pipes");
+    drop(socket);
 }

@@ -10,6 +10,7 @@ mod calls;
 mod clock;
 mod connection;
 mod doctor;
+mod endless;
 mod fair;
 mod held;
 mod hung;

@@ -140,6 +140,7 @@ impl JobSpec {
             (recipe.file_mode, recipe.folder_mode) = (file, folder);
         }
         recipe.bandwidth_bytes_per_sec = holds.bandwidth_bytes_per_sec()?;
+        recipe.limits = holds.limits()?;
         recipe.filter().map_err(|e| Refusal::field("policy.rules", e.detail))?;
         recipe.connection.check(&recipe.origin).map_err(|e| Refusal::field("credential", e.detail))?;
         Ok(recipe)

@@ -3,7 +3,7 @@
 //! Three layers, each over the one before: what is built in, the server's defaults, the job's own. A layer says only what
 //! it changes. [`Policy::check`] refuses what makes no sense, with the name of the field.
 
-use crate::recipe::{CompareBy, EncryptWhen, Intent, LogonBy, MetadataKept, MinDialect, Rule, filter, paths};
+use crate::recipe::{CompareBy, EncryptWhen, Intent, Limits, LogonBy, MetadataKept, MinDialect, Rule, filter, paths};
 use crate::refusal::Refusal;
 use crate::report::digest::MaxAge;
 use crate::schedule::{CatchUp, Hours, Overlap, Window, machine_zone, zone};
@@ -90,6 +90,18 @@ pub struct Policy {
     /// `8h`: a run that takes longer is stopped; `unlimited`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_duration: Option<String>,
+    /// Entries that one folder of the source may list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_folder_entries: Option<u64>,
+    /// `32GiB`: what one folder of the source may take while it is sorted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_folder_bytes: Option<String>,
+    /// `15m`: how long a share's server may put off its answer to one request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_answer: Option<String>,
+    /// `2h`: a run whose source gives nothing for longer, neither an entry nor data, is stopped; `unlimited`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_idle: Option<String>,
     /// `3d`: how old the newest good backup may be before the job counts as overdue; `auto`; `unlimited`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age: Option<String>,
@@ -159,6 +171,10 @@ impl Policy {
             retries: Some(3),
             retry_wait: Some("5m".into()),
             max_duration: Some(UNLIMITED.into()),
+            max_folder_entries: Some(Limits::default().folder_entries),
+            max_folder_bytes: Some("32GiB".into()),
+            max_answer: Some("15m".into()),
+            max_idle: Some("2h".into()),
             max_age: Some(AUTO.into()),
         }
     }
@@ -182,6 +198,7 @@ impl Policy {
         self.random_delay_secs()?;
         self.retry_wait_secs()?;
         self.max_duration_secs()?;
+        self.limits()?;
         self.max_age()?;
         if self.retries.is_some_and(|retries| retries > RETRIES_MAX) {
             return Err(Refusal::field("policy.retries", format!("allowed are 0 to {RETRIES_MAX}")));
@@ -250,6 +267,32 @@ impl Policy {
     /// A run that takes longer is stopped.
     pub fn max_duration_secs(&self) -> Result<Option<u64>, Refusal> {
         limit("max_duration", self.max_duration.as_deref(), UNLIMITED, units::duration_secs)
+    }
+
+    /// What ends a run whose source has no end.
+    pub fn limits(&self) -> Result<Limits, Refusal> {
+        let usual = Limits::default();
+        let folder_entries = self.max_folder_entries.unwrap_or(usual.folder_entries);
+        if folder_entries == 0 {
+            return Err(Refusal::field("policy.max_folder_entries", "it must be more than 0".to_owned()));
+        }
+        let given = |field: &str, text: Option<&str>, parse: fn(&str) -> Result<u64, String>, usual: u64| {
+            text.map_or(Ok(usual), |text| parsed(field, text, parse))
+        };
+        Ok(Limits {
+            folder_entries,
+            folder_bytes: given(
+                "max_folder_bytes",
+                self.max_folder_bytes.as_deref(),
+                units::bytes,
+                usual.folder_bytes,
+            )?,
+            answer_secs: given("max_answer", self.max_answer.as_deref(), units::wait_secs, usual.answer_secs)?,
+            idle_secs: match self.max_idle.as_deref() {
+                None => usual.idle_secs,
+                text => limit("max_idle", text, UNLIMITED, units::wait_secs)?,
+            },
+        })
     }
 
     /// How old the newest good backup may be.
@@ -325,50 +368,5 @@ fn wait(field: &str, text: Option<&str>) -> Result<u64, Refusal> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_layers_are_over_each_other_and_say_where_a_value_came_from() {
-        let defaults = Policy { bandwidth: Some("10M".into()), retries: Some(1), ..Policy::default() };
-        let job = Policy { retries: Some(0), ..Policy::default() };
-        let holds = job.over(&defaults.over(&Policy::built_in()).unwrap()).unwrap();
-        assert_eq!((holds.bandwidth.as_deref(), holds.retries, holds.no_delete), (Some("10M"), Some(0), Some(false)));
-        let told = job.explained(&defaults).unwrap();
-        let from = |name: &str| told[name].from;
-        assert_eq!((from("bandwidth"), from("retries"), from("mode")), (From::Defaults, From::Job, From::BuiltIn));
-    }
-
-    #[test]
-    fn what_is_built_in_says_everything_and_is_right() {
-        let built_in = Policy::built_in();
-        built_in.check().unwrap();
-        let fields = serde_json::to_value(&built_in).unwrap();
-        // Whoever adds a field and forgets its built-in value would leave a job without one.
-        let debug = format!("{built_in:?}");
-        assert!(!debug.contains("None"), "{debug}");
-        assert_eq!(fields.as_object().unwrap().len(), built_in.explained(&Policy::default()).unwrap().len());
-    }
-
-    #[test]
-    fn bad_input_names_the_field_and_what_is_allowed() {
-        for (text, field, word) in [
-            (r#"{"bandwidth":"fast"}"#, "policy.bandwidth", "KiB"),
-            (r#"{"keep_versions":"30"}"#, "policy.keep_versions", "30d"),
-            (r#"{"max_delete":"110%"}"#, "policy.max_delete", "100%"),
-            (r#"{"mode":"777"}"#, "policy.mode", "0640"),
-            (r#"{"time_zone":"Mars"}"#, "policy.time_zone", "Europe/Berlin"),
-            (r#"{"bandwidth_hours":["08:00-18:00"]}"#, "policy.bandwidth_hours", "mon..fri 08:00-18:00 2M"),
-            (r#"{"blackouts":["always"]}"#, "policy.blackouts", "mon..fri 08:00-18:00"),
-            (r#"{"random_delay":"1y"}"#, "policy.random_delay", "a week"),
-            (r#"{"retries":100}"#, "policy.retries", "0 to 20"),
-            (r#"{"max_age":"old"}"#, "policy.max_age", "auto"),
-            (r#"{"max_duration":"long"}"#, "policy.max_duration", "unlimited"),
-        ] {
-            let refusal = serde_json::from_str::<Policy>(text).unwrap().check().unwrap_err();
-            assert_eq!(refusal.field.as_deref(), Some(field), "{refusal}");
-            assert!(refusal.detail.contains(word), "{text}: {refusal}");
-        }
-        assert!(serde_json::from_str::<Policy>(r#"{"bandwith":"1M"}"#).unwrap_err().to_string().contains("bandwith"));
-    }
-}
+#[path = "policy_tests.rs"]
+mod tests;

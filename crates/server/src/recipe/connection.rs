@@ -132,7 +132,8 @@ pub fn share_access(
         EncryptWhen::Require => Encrypt::Require,
         EncryptWhen::Off => Encrypt::Off,
     };
-    let mut timeouts = Timeouts::default();
+    let answer = Duration::from_secs(recipe.limits.answer_secs);
+    let mut timeouts = Timeouts { answer, ..Timeouts::default() };
     if let Some(secs) = recipe.connection.reconnect_secs {
         timeouts.reconnect = Duration::from_secs(secs);
     }

@@ -4,10 +4,12 @@
 mod agent;
 mod choices;
 mod connection;
+mod limits;
 
 pub use agent::{AgentAddress, is_agent_address};
 pub use choices::{CompareBy, EncryptWhen, Intent, MetadataKept, MinDialect};
 pub use connection::{Connection, LogonBy, share_access};
+pub use limits::Limits;
 
 use octo_core::guard::MaxDelete;
 use octo_core::path::{bytes_to_text, os_bytes, os_path, text_to_bytes};
@@ -61,6 +63,9 @@ pub struct Recipe {
     pub folder_mode: u32,
     /// The most bytes a second to read.
     pub bandwidth_bytes_per_sec: Option<u64>,
+    /// What ends a run whose source has no end.
+    #[serde(default, skip_serializing_if = "Limits::are_usual")]
+    pub limits: Limits,
 }
 
 /// Where the files come from.
@@ -193,6 +198,7 @@ impl Recipe {
             file_mode: modes.file,
             folder_mode: modes.folder,
             bandwidth_bytes_per_sec: None,
+            limits: Limits::default(),
         }
     }
 

@@ -41,7 +41,7 @@ fn use_all(source: &SmbSource) -> Result<(), Error> {
 }
 
 fn limits(response: Duration) -> Timeouts {
-    Timeouts { connect: Duration::from_secs(5), response, reconnect: Duration::from_secs(20) }
+    Timeouts { connect: Duration::from_secs(5), response, reconnect: Duration::from_secs(20), ..Timeouts::default() }
 }
 
 #[test]

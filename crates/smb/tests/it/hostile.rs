@@ -36,7 +36,7 @@ impl Bench {
         self.proxy.set(fault);
         let address = SmbAddress::parse(&format!("//{}/{}", self.proxy.addr, self.share)).unwrap().0;
         let limit = Duration::from_secs(2);
-        let timeouts = Timeouts { connect: limit, response: limit, reconnect: Duration::ZERO };
+        let timeouts = Timeouts { connect: limit, response: limit, reconnect: Duration::ZERO, ..Timeouts::default() };
         // What is not encrypted is easier to bend in a way that matters.
         let options = SmbOptions { timeouts, encrypt: Encrypt::Off, ..SmbOptions::default() };
         SmbSource::connect(address, credentials("plain"), options)

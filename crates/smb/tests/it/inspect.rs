@@ -160,7 +160,7 @@ fn ask_all(proxy: &Proxy, fault: Fault) -> Result<(Vec<octo_smb::Share>, Vec<Acc
     proxy.set(fault);
     let limit = Duration::from_secs(2);
     let options = SmbOptions {
-        timeouts: Timeouts { connect: limit, response: limit, reconnect: Duration::ZERO },
+        timeouts: Timeouts { connect: limit, response: limit, reconnect: Duration::ZERO, ..Timeouts::default() },
         ..SmbOptions::default()
     };
     let address = SmbAddress::parse(&format!("//{}/data", proxy.addr)).unwrap().0;

@@ -81,7 +81,7 @@ fn a_server_that_accepts_and_never_answers_times_out() {
     let address = SmbAddress::parse(&format!("//{}/data", listener.local_addr().unwrap())).unwrap().0;
     let second = Duration::from_secs(1);
     let options = SmbOptions {
-        timeouts: Timeouts { connect: second, response: second, reconnect: Duration::ZERO },
+        timeouts: Timeouts { connect: second, response: second, reconnect: Duration::ZERO, ..Timeouts::default() },
         ..SmbOptions::default()
     };
     let begun = Instant::now();

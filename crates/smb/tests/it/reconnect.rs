@@ -27,7 +27,7 @@ fn fill(share: &Path) {
 
 fn options(reconnect: Duration) -> SmbOptions {
     SmbOptions {
-        timeouts: Timeouts { connect: PATIENCE, response: PATIENCE, reconnect },
+        timeouts: Timeouts { connect: PATIENCE, response: PATIENCE, reconnect, ..Timeouts::default() },
         encrypt: Encrypt::Off,
         connections: 2,
         ..SmbOptions::default()

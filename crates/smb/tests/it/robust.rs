@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 fn options(reconnect_secs: u64) -> SmbOptions {
     let (limit, reconnect) = (Duration::from_secs(1), Duration::from_secs(reconnect_secs));
     SmbOptions {
-        timeouts: Timeouts { connect: limit, response: limit, reconnect },
+        timeouts: Timeouts { connect: limit, response: limit, reconnect, ..Timeouts::default() },
         // So that a proxy can read names.
         encrypt: Encrypt::Off,
         ..SmbOptions::default()

@@ -1,0 +1,50 @@
+//! What ends a run whose source has no end: folders that list more than any folder has, requests that are put off for ever, and
+//! a source that gives nothing any more. Far above what a right source needs; each can be set.
+
+use octo_mirror::FolderLimits;
+use octo_smb::Timeouts;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The limits of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Entries in one folder of the source.
+    pub folder_entries: u64,
+    /// Bytes that one folder takes while it is sorted.
+    pub folder_bytes: u64,
+    /// Seconds for the final answer of a share's server to one request.
+    pub answer_secs: u64,
+    /// Seconds in which the source gives nothing at all, neither an entry nor data; `None` for no limit.
+    pub idle_secs: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let folder = FolderLimits::default();
+        Limits {
+            folder_entries: folder.entries,
+            folder_bytes: folder.scratch_bytes,
+            answer_secs: Timeouts::ANSWER.as_secs(),
+            idle_secs: Some(2 * 3600),
+        }
+    }
+}
+
+impl Limits {
+    /// Whether nobody changed anything.
+    pub fn are_usual(&self) -> bool {
+        *self == Limits::default()
+    }
+
+    /// How large a folder of the source may be.
+    pub fn folder(&self) -> FolderLimits {
+        FolderLimits { entries: self.folder_entries, scratch_bytes: self.folder_bytes }
+    }
+
+    /// How long a source may give nothing.
+    pub fn idle(&self) -> Option<Duration> {
+        self.idle_secs.map(Duration::from_secs)
+    }
+}
