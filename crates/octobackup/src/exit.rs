@@ -1,5 +1,6 @@
 //! What the program ends with. Scripts rely on these numbers: they never change.
 
+use octo_core::advice::{Place, advice};
 use octo_core::{Code, Error, Outcome, RunReport};
 use std::io::Write;
 
@@ -37,13 +38,13 @@ pub fn of_report(report: &RunReport) -> u8 {
     }
 }
 
-/// For an error before any run. Says it.
-pub fn of_error(error: &Error) -> u8 {
+/// For an error before any run, with the source that was named. Says it.
+pub fn of_error(error: &Error, source: &str) -> u8 {
     if error.code == Code::Usage {
         complain(&error.detail);
         return USAGE;
     }
-    complain(&format!("{error}\n{}", error.code.advice()));
+    complain(&format!("{error}\n{}", advice(error.code, source, Place::Sync)));
     FAILED
 }
 

@@ -36,7 +36,22 @@ fn main() -> ExitCode {
     if cli.utc {
         zone::show_utc();
     }
-    ExitCode::from(run(cli, &matches).unwrap_or_else(|error| exit::of_error(&error)))
+    let source = source(&cli.command);
+    ExitCode::from(run(cli, &matches).unwrap_or_else(|error| exit::of_error(&error, &source)))
+}
+
+/// The source that a command names, as reports call it: advice differs.
+fn source(command: &Command) -> String {
+    let typed = match command {
+        Command::Sync(args) => &args.source,
+        Command::Ls(args) => &args.source,
+        Command::Doctor(args) => &args.source,
+        Command::Shares(args) => return format!("//{}", args.host),
+        _ => return String::new(),
+    };
+    let typed = typed.to_string_lossy();
+    // Here `\\HOST\SHARE` is a share that octoBackup opens by itself.
+    if cfg!(unix) && typed.starts_with(r"\\") { typed.replace('\\', "/") } else { typed.into_owned() }
 }
 
 fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {

@@ -42,7 +42,7 @@ const GROWTH_ROUNDS_MAX: u32 = 20;
 pub(crate) fn wire_path(path: &RelPath) -> Result<Vec<u16>, Error> {
     let units = name::to_utf16(path)?;
     if units.len() > PATH_UNITS_MAX {
-        return Err(Error::new(Code::SourceEntry, "the path is longer than the protocol can carry"));
+        return Err(Error::new(Code::PathTooLong, "the path is longer than the protocol can carry"));
     }
     Ok(units)
 }

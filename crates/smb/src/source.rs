@@ -25,6 +25,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Runtime;
 
 const WORKER_THREADS: usize = 2;
+/// From here on a path that cannot be opened is called too long: a server on Linux opens less than 4,096 bytes, its own path to
+/// the share included, and says of what is longer that it is not there.
+const LONG_PATH_BYTES: usize = 3_800;
 /// Filesystems whose ids change when a file is renamed, or do not fit into a listing.
 const UNSTABLE_IDS: &[&str] = &["FAT", "FAT32", "EXFAT", "REFS"];
 
@@ -94,6 +97,17 @@ impl SmbSource {
 
     fn volume(&self) -> Result<u64, Error> {
         Ok(self.lanes.place()?.volume.serial.into())
+    }
+
+    /// What became of an entry: [`SmbSource::refused`], and a path that the server can list and not open is called too long, not
+    /// gone.
+    fn refused_entry(&self, path: &RelPath, error: Error) -> Error {
+        let error = self.refused(error);
+        if !matches!(error.code, Code::NotFound | Code::SourceEntry) {
+            return error;
+        }
+        let bytes = self.lanes.address().path.join_path(path).to_text().len();
+        if bytes < LONG_PATH_BYTES { error } else { Error { code: Code::PathTooLong, ..error } }
     }
 
     /// Counts denials and, where backup intent is required, makes them end the run.
@@ -167,7 +181,7 @@ impl Source for SmbSource {
             });
             list.await
         });
-        match listed.map_err(|e| self.refused(e)) {
+        match listed.map_err(|e| self.refused_entry(folder, e)) {
             Ok(()) => Listed::Complete,
             Err(Error { code: Code::SourceEntry, detail }) => Listed::Incomplete(Error::new(Code::ListingCut, detail)),
             Err(error) => Listed::Incomplete(error),
@@ -181,7 +195,7 @@ impl Source for SmbSource {
         // What is under way may come to its end; the sink says what that is.
         let fetched = self.run_until(self.lanes.given_up(), async {
             let path = |file: usize| self.wire_path(&batch[file].path);
-            let refused = |error| self.refused(error);
+            let refused = |file: usize, error| self.refused_entry(&batch[file].path, error);
             let batch = Batch { requests: batch, path: &path, refused: &refused, sink: &mut *sink };
             fetch::fetch(&self.lanes, (&self.files, &self.budget), &self.asks, batch).await;
             Ok(())
@@ -205,7 +219,7 @@ impl Source for SmbSource {
             }
             Ok(LinkTarget { kind: LinkType::Windows(tag), data })
         });
-        read.map_err(|e| self.refused(e))
+        read.map_err(|e| self.refused_entry(path, e))
     }
 
     fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {

@@ -3,6 +3,7 @@
 
 use clap::{Parser, Subcommand};
 use octo_agent::{DEFAULT_PORT, Event, LocalShelf, Token};
+use octo_core::advice::{Place, advice};
 use octo_core::{Cancel, Code, Error};
 use serde::Deserialize;
 use std::io::Read;
@@ -125,25 +126,14 @@ fn work(args: &Args) -> Result<(), Error> {
     }
 }
 
-/// What went wrong and what to do, for those who sit at this machine: what codes advise is meant for those at the server.
+/// What went wrong and what to do, for those who sit at this machine.
 fn in_words(error: &Error) -> String {
+    let todo = advice(error.code, "agent://", Place::AgentMachine);
     match error.code {
-        Code::Usage => format!("{}\n  octobackup-agent --help tells how it is used.", error.detail),
-        Code::Unreachable => format!(
-            "{error}\n  Check the server's name, that it listens for agents ([agents] in octobackup.toml), the network and the \
-             firewall (TCP port {DEFAULT_PORT} of the server)."
-        ),
+        Code::Usage => format!("{}\n  {todo}", error.detail),
         // The code's own words are about a user and a password, and an agent has neither.
-        Code::LogonFailed => format!(
-            "the server refused: {}\n  A token works once, for one machine and for an hour. On the server, `octobackup host add NAME` makes a new \
-             one; here, `octobackup-agent enroll` uses it.",
-            error.detail
-        ),
-        Code::Insecure => format!(
-            "{error}\n  See that the address is the server's own. If it was set up anew, pair this machine again: `octobackup host \
-             add NAME` there makes a token."
-        ),
-        code => format!("{error}\n  {}", code.advice()),
+        Code::LogonFailed => format!("the server refused: {}\n  {todo}", error.detail),
+        _ => format!("{error}\n  {todo}"),
     }
 }
 

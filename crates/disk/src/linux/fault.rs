@@ -61,6 +61,7 @@ pub(crate) fn target_code(errno: Errno) -> Code {
         Errno::NOSPC | Errno::DQUOT => Code::NoSpace,
         Errno::FBIG => Code::DoesNotFit,
         Errno::MFILE | Errno::NFILE => Code::TooManyOpenFiles,
+        Errno::ACCESS | Errno::PERM => Code::TargetDenied,
         // The disk, or the machine's own resources: every other entry would fail the same way.
         Errno::ROFS
         | Errno::IO
@@ -113,5 +114,8 @@ mod tests {
             assert_eq!((source_code(errno), target_code(errno)), (Code::TooManyOpenFiles, Code::TooManyOpenFiles));
         }
         assert_eq!(source_code(Errno::NAMETOOLONG), Code::PathTooLong);
+        for errno in [Errno::ACCESS, Errno::PERM] {
+            assert_eq!((source_code(errno), target_code(errno)), (Code::AccessDenied, Code::TargetDenied));
+        }
     }
 }

@@ -136,6 +136,7 @@ pub(crate) fn target_code(fault: Fault) -> Code {
         | win::ERROR_OUTOFMEMORY
         | win::ERROR_NO_SYSTEM_RESOURCES => Code::TargetFailed,
         win::ERROR_TOO_MANY_OPEN_FILES => Code::TooManyOpenFiles,
+        win::ERROR_ACCESS_DENIED | win::ERROR_PRIVILEGE_NOT_HELD => Code::TargetDenied,
         _ => Code::TargetEntry,
     }
 }
@@ -201,6 +202,6 @@ mod tests {
             assert!(!target_code(odd).stops_run() && !source_code(odd).stops_run(), "{odd:?}");
         }
         assert_eq!(source_code(Fault(win::ERROR_SHARING_VIOLATION)), Code::Locked);
-        assert_eq!(source_code(DENIED), Code::AccessDenied);
+        assert_eq!((source_code(DENIED), target_code(DENIED)), (Code::AccessDenied, Code::TargetDenied));
     }
 }

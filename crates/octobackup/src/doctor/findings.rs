@@ -3,6 +3,7 @@
 use crate::doctor::facts::{Examples, Facts, Limit, Place, Privilege, Seen, ShareFacts};
 use crate::exit;
 use crate::text::plain;
+use octo_core::advice::{Place as Reader, advice};
 use octo_core::time::TICKS_PER_SEC;
 use octo_core::{Error, RelPath};
 use octo_server::units::{count, duration, size, thousands};
@@ -56,27 +57,27 @@ fn finding(topic: &'static str, verdict: Verdict, says: impl Into<String>, advic
     Finding { topic, verdict, says: plain(&says.into()), advice: advice.into() }
 }
 
-fn failed(topic: &'static str, error: &Error) -> Finding {
-    finding(topic, Verdict::Failed, error.to_string(), error.code.advice())
+fn failed(topic: &'static str, error: &Error, source: &str) -> Finding {
+    finding(topic, Verdict::Failed, error.to_string(), advice(error.code, source, Reader::Sync))
 }
 
 /// Everything there is to say, in a fixed order.
 pub fn findings(facts: &Facts) -> Vec<Finding> {
-    let mut all = Vec::new();
+    let (mut all, source) = (Vec::new(), facts.source.as_str());
     if let Some(share) = &facts.share {
         of_connection(&mut all, share);
         all.push(clock(facts, share));
-        all.push(privilege(&share.privilege, facts.seen.as_ref().is_ok_and(|seen| seen.limit.is_none())));
-        all.push(previous_versions(&share.previous_versions));
+        all.push(privilege((&share.privilege, source), facts.seen.as_ref().is_ok_and(|seen| seen.limit.is_none())));
+        all.push(previous_versions(&share.previous_versions, source));
         all.push(listings(share));
     }
     match &facts.seen {
-        Ok(seen) => of_source(&mut all, seen),
-        Err(error) => all.push(failed("source", error)),
+        Ok(seen) => of_source(&mut all, seen, source),
+        Err(error) => all.push(failed("source", error, source)),
     }
     match &facts.place {
-        Some(Ok(place)) => of_target(&mut all, place, facts.seen.as_ref().ok()),
-        Some(Err(error)) => all.push(failed("target", error)),
+        Some(Ok(place)) => of_target(&mut all, place, facts.seen.as_ref().ok(), source),
+        Some(Err(error)) => all.push(failed("target", error, source)),
         None => {}
     }
     all
@@ -142,11 +143,11 @@ fn clock(facts: &Facts, share: &ShareFacts) -> Finding {
     finding("clock", Verdict::Look, says, advice)
 }
 
-fn privilege(asked: &Result<Privilege, Error>, saw_all: bool) -> Finding {
+fn privilege((asked, source): (&Result<Privilege, Error>, &str), saw_all: bool) -> Finding {
     const TOPIC: &str = "backup-privilege";
     let found = match asked {
         Ok(found) => found,
-        Err(error) => return unasked(TOPIC, "whether the backup privilege works", error),
+        Err(error) => return unasked(TOPIC, "whether the backup privilege works", error, source),
     };
     let missing = "Make the account a member of Backup Operators on the server itself (on a domain controller: of the domain) \
                    and log it on anew. For a local account also set LocalAccountTokenFilterPolicy to 1 there: without it \
@@ -182,7 +183,7 @@ fn privilege(asked: &Result<Privilege, Error>, saw_all: bool) -> Finding {
     }
 }
 
-fn previous_versions(asked: &Result<Option<PreviousVersions>, Error>) -> Finding {
+fn previous_versions(asked: &Result<Option<PreviousVersions>, Error>, source: &str) -> Finding {
     const TOPIC: &str = "previous-versions";
     match asked {
         Ok(Some(PreviousVersions { count: number, newest })) => {
@@ -196,7 +197,7 @@ fn previous_versions(asked: &Result<Option<PreviousVersions>, Error>) -> Finding
             "A file that a program keeps open all the time, such as a database, can only be read from a previous version. \
              If there are such files, switch on shadow copies for the volume.",
         ),
-        Err(error) => unasked(TOPIC, "which previous versions there are", error),
+        Err(error) => unasked(TOPIC, "which previous versions there are", error, source),
     }
 }
 
@@ -214,11 +215,16 @@ fn listings(share: &ShareFacts) -> Finding {
     finding("listings", Verdict::Ok, "the share lists everything, readable or not", "")
 }
 
-fn unasked(topic: &'static str, what: &str, error: &Error) -> Finding {
-    finding(topic, Verdict::Look, format!("could not be found out: {what}: {error}"), error.code.advice())
+fn unasked(topic: &'static str, what: &str, error: &Error, source: &str) -> Finding {
+    finding(
+        topic,
+        Verdict::Look,
+        format!("could not be found out: {what}: {error}"),
+        advice(error.code, source, Reader::Sync),
+    )
 }
 
-fn of_source(all: &mut Vec<Finding>, seen: &Seen) {
+fn of_source(all: &mut Vec<Finding>, seen: &Seen, source: &str) {
     let what = format!("{} in {}, {}", entries(seen.entries), count(seen.folders, "folder"), size(seen.bytes));
     all.push(match seen.limit {
         None => finding("source", Verdict::Ok, format!("{what}: all of it was looked at"), ""),
@@ -235,12 +241,12 @@ fn of_source(all: &mut Vec<Finding>, seen: &Seen) {
     if let Some((_, first)) = seen.unlisted.first.first() {
         let paths = Examples { count: seen.unlisted.count, first: paths(&seen.unlisted) };
         let says = format!("could not be listed: {}: {first}", some(&paths));
-        all.push(finding("unlisted", Verdict::Look, says, first.code.advice()));
+        all.push(finding("unlisted", Verdict::Look, says, advice(first.code, source, Reader::Sync)));
     }
     if let Some((_, first)) = seen.bad_names.first.first() {
         let paths = Examples { count: seen.bad_names.count, first: paths(&seen.bad_names) };
         let says = format!("names that no file can have, in {}: {first}", some(&paths));
-        all.push(finding("bad-names", Verdict::Look, says, first.code.advice()));
+        all.push(finding("bad-names", Verdict::Look, says, advice(first.code, source, Reader::Sync)));
     }
     if seen.not_local > 0 {
         let says =
@@ -253,9 +259,9 @@ fn of_source(all: &mut Vec<Finding>, seen: &Seen) {
     }
 }
 
-fn of_target(all: &mut Vec<Finding>, place: &Place, seen: Option<&Seen>) {
-    all.push(state(place));
-    all.push(space(place, seen));
+fn of_target(all: &mut Vec<Finding>, place: &Place, seen: Option<&Seen>, source: &str) {
+    all.push(state(place, source));
+    all.push(space(place, seen, source));
     let losses = place.abilities.losses();
     if !losses.is_empty() {
         let says = format!("{} cannot do everything: {}", place.abilities.filesystem, losses.join("; "));
@@ -300,25 +306,25 @@ fn of_times(all: &mut Vec<Finding>, seen: &Seen) {
     all.push(finding("times", Verdict::Note, says, advice));
 }
 
-fn state(place: &Place) -> Finding {
+fn state(place: &Place, source: &str) -> Finding {
     const TOPIC: &str = "target";
     let filesystem = &place.abilities.filesystem;
     match (place.is_mirror, place.was_mirror) {
         (true, _) => finding(TOPIC, Verdict::Ok, format!("a mirror of octoBackup, on {filesystem}"), ""),
         (false, true) => {
             let error = Error::new(octo_core::Code::NotMounted, "a mirror was here before, and is gone");
-            failed(TOPIC, &error)
+            failed(TOPIC, &error, source)
         }
         (false, false) if !place.is_empty => {
             let error = Error::new(octo_core::Code::NotAdopted, "");
-            failed(TOPIC, &error)
+            failed(TOPIC, &error, source)
         }
         (false, false) if place.exists => finding(TOPIC, Verdict::Ok, format!("an empty folder, on {filesystem}"), ""),
         (false, false) => finding(TOPIC, Verdict::Ok, format!("will be made, on {filesystem}"), ""),
     }
 }
 
-fn space(place: &Place, seen: Option<&Seen>) -> Finding {
+fn space(place: &Place, seen: Option<&Seen>, source: &str) -> Finding {
     const TOPIC: &str = "space";
     let (free, total) = (place.space.free_bytes, place.space.total_bytes);
     let says = format!("{} free of {}", size(free), size(total));
@@ -327,7 +333,7 @@ fn space(place: &Place, seen: Option<&Seen>) -> Finding {
         let advice = format!(
             "Copying ends, and the run fails, below {} of free space. {}",
             size(reserve),
-            octo_core::Code::NoSpace.advice()
+            advice(octo_core::Code::NoSpace, source, Reader::Sync)
         );
         return finding(TOPIC, Verdict::Failed, says, advice);
     }

@@ -6,6 +6,7 @@ use super::{Ended, client, every, rows, said, show, text, time};
 use crate::exit;
 use crate::listeners::print;
 use octo_core::Code;
+use octo_core::advice::{Place, advice};
 use octo_server::api::escaped;
 use octo_server::units;
 use serde_json::{Value, json};
@@ -53,8 +54,8 @@ fn list(hosts: &Value) {
     let is_doubled = |host: &&Value| rows(&host["agents"]).len() > 1;
     let doubled: Vec<String> = rows(hosts).iter().filter(is_doubled).map(|host| text(&host["name"])).collect();
     table(&["HOST", "STATE", "AGENT", "@LAST SEEN", "CLOCK"], &cells.collect::<Vec<_>>());
-    if !doubled.is_empty() {
-        print(&format!("\n{}: {}. {}", doubled.join(", "), Code::AgentCloned.title(), Code::AgentCloned.advice()));
+    for host in doubled {
+        print(&format!("\n{host}: {}", said_of_doubled(&host)));
     }
 }
 
@@ -90,6 +91,12 @@ fn details(host: &Value) {
         }
     }
     if agents.len() > 1 {
-        print(&format!("\n{}: {}", Code::AgentCloned.title(), Code::AgentCloned.advice()));
+        print(&format!("\n{}", said_of_doubled(&text(&host["name"]))));
     }
+}
+
+/// Two agents have this host's identity.
+fn said_of_doubled(host: &str) -> String {
+    let code = Code::AgentCloned;
+    format!("{}. {}", code.title(), advice(code, &format!("agent://{host}"), Place::Sync))
 }

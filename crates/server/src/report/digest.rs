@@ -7,6 +7,7 @@ use crate::run::{Ended, Run};
 use crate::units::{count, duration, size};
 use jiff::tz::TimeZone;
 use octo_core::RunReport;
+use octo_core::advice::{Place, advice};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -122,7 +123,10 @@ pub fn cause_and_next_step(
             };
             let detail = cause.examples.first().map(|example| example.detail.as_str()).filter(|text| !text.is_empty());
             let detail = detail.map(|text| format!(" ({text})")).unwrap_or_default();
-            (format!("{}{detail}", cause.code.title()), format!("{} All of it: {look}", cause.code.advice()))
+            (
+                format!("{}{detail}", cause.code.title()),
+                format!("{} All of it: {look}", advice(cause.code, &report.source, Place::Job(job))),
+            )
         }
         (Some(Ended::Failed), None) => (String::new(), format!("see {look}")),
         (Some(Ended::Interrupted), _) => ("the server stopped while it ran".to_owned(), start().1),

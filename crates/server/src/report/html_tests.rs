@@ -49,12 +49,7 @@ fn told() -> Told {
     let cause = ToldCause {
         code: Code::Locked,
         title: Code::Locked.title().into(),
-        advice: octo_core::advice::advice(
-            Code::Locked,
-            octo_core::advice::SourceKind::Smb,
-            octo_core::advice::Place::Job,
-        )
-        .into(),
+        advice: octo_core::advice::advice(Code::Locked, "//fs1/data", octo_core::advice::Place::Job("fs1")),
         count: 2,
         new: 1,
         still: 1,

@@ -6,7 +6,7 @@
 use crate::moment::Moment;
 use crate::schedule::TimeZone;
 use crate::units::{count, duration, size, speed, thousands};
-use octo_core::advice::{Place, SourceKind, advice};
+use octo_core::advice::{Place, advice};
 use octo_core::guard::{HoldKind, Way, with_kinds};
 use octo_core::path::bytes_to_text;
 use octo_core::report::{Cause, Counts};
@@ -220,9 +220,12 @@ pub(crate) fn acknowledge(code: Code, first: &RelPath, by: MadeBy<'_>) -> Option
 }
 
 /// What to do about a cause, as the source is, in the words of the side that made the run.
-fn advice_for(report: &RunReport, code: Code, by: MadeBy<'_>) -> &'static str {
-    let place = if matches!(by, MadeBy::Job { .. }) { Place::Job } else { Place::Sync };
-    advice(code, SourceKind::of_label(&report.source), place)
+fn advice_for(report: &RunReport, code: Code, by: MadeBy<'_>) -> String {
+    let place = match by {
+        MadeBy::Job { job, .. } => Place::Job(job),
+        MadeBy::Sync { .. } => Place::Sync,
+    };
+    advice(code, &report.source, place)
 }
 
 fn problems(out: &mut String, cause: &Cause, report: &RunReport, by: MadeBy<'_>) {
@@ -246,7 +249,9 @@ fn problems(out: &mut String, cause: &Cause, report: &RunReport, by: MadeBy<'_>)
         let _ = writeln!(out, "  ... and {} more", thousands(cause.count - shown));
     }
     let _ = writeln!(out, "  What to do: {}", advice_for(report, cause.code, by));
-    let command = (cause.code == Code::ReplacementsHeld).then(|| way(Way::ReleaseBrake, &report.target, by)).flatten();
+    // What to do about it names a job's command already.
+    let is_new = cause.code == Code::ReplacementsHeld && matches!(by, MadeBy::Sync { .. });
+    let command = is_new.then(|| way(Way::ReleaseBrake, &report.target, by)).flatten();
     if let Some(command) = command {
         let _ = writeln!(out, "  To release the brake: {command}");
     }

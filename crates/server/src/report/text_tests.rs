@@ -136,6 +136,35 @@ fn every_reason_to_hold_is_printed_with_its_remedy_in_the_words_of_the_place() {
 }
 
 #[test]
+fn advice_in_a_jobs_report_names_the_job_and_its_host() {
+    let mut run = sample();
+    run.outcome = Outcome::Failed;
+    run.source = "agent://web1/srv".into();
+    run.causes = [
+        Code::SourceChanged,
+        Code::NotMounted,
+        Code::NotAdopted,
+        Code::Usage,
+        Code::ReplacementsHeld,
+        Code::LogonFailed,
+    ]
+    .map(|code| cause(code, 1, &[("", "why")]))
+    .into();
+    let text = report(&run, MadeBy::Job { job: "fs1", run: 7 }, &TimeZone::UTC);
+    for command in [
+        "octobackup run fs1 --accept-source",
+        "octobackup run fs1 --new-target",
+        "octobackup run fs1 --adopt",
+        "octobackup run fs1 --release-brake",
+        "octobackup job show fs1",
+        "octobackup host add web1 ",
+    ] {
+        assert!(text.contains(command), "{command}: {text}");
+    }
+    assert!(!text.contains("JOB") && !text.contains("HOST") && !text.contains('{'), "{text}");
+}
+
+#[test]
 fn reasons_of_older_and_newer_programs_are_read_and_have_a_remedy() {
     let mut run = sample();
     run.held_because = vec!["an old reason".into()];

@@ -5,6 +5,7 @@ use super::answers::Answer;
 use crate::job::{Job, JobSpec};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+use octo_core::advice::{Place, advice};
 use octo_core::{Code, Error};
 use octo_disk::Whereabouts;
 use std::collections::BTreeMap;
@@ -68,7 +69,10 @@ impl Apart {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (field, text) in [("source", &spec.source), ("target", &spec.target)] {
             if let Some(error) = found.own.get(text) {
-                return Err(Refusal::field(field, format!("{}. {}", error.detail, error.code.advice())));
+                return Err(Refusal::field(
+                    field,
+                    format!("{}. {}", error.detail, advice(error.code, &spec.source, Place::Job(&spec.name))),
+                ));
             }
         }
         let mine = spec.target_path()?;

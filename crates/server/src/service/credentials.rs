@@ -12,7 +12,7 @@ use crate::shared::Shared;
 use crate::store::credential_uses::{self, CredentialUse};
 use crate::store::credentials::{self, Credential};
 use crate::store::{audit, jobs, recipients, settings};
-use octo_core::advice::{Place, SourceKind, advice};
+use octo_core::advice::{Place, advice};
 use octo_core::{Cancel, Entry, Error, ListSink, Listed, RelPath};
 use octo_smb::Password;
 use serde::Serialize;
@@ -86,7 +86,7 @@ impl Service {
             let detail = tried
                 .as_ref()
                 .err()
-                .map(|error| format!("{error}. {}", advice(error.code, SourceKind::Smb, Place::Job)));
+                .map(|error| format!("{error}. {}", advice(error.code, &spec.source, Place::Job(&spec.name))));
             tested.push(Tested { source: spec.source, works: tried.is_ok(), detail: detail.unwrap_or_default() });
         }
         Ok(tested)

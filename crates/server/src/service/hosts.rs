@@ -5,6 +5,7 @@ use crate::moment::Moment;
 use crate::refusal::Refusal;
 use crate::store::{audit, jobs};
 use octo_agent::{Admission, Host, Hub, Introduction, State, TOKEN_SECS};
+use octo_core::advice::{Place, advice};
 use octo_core::{Code, Timestamp};
 use serde::Serialize;
 use std::net::IpAddr;
@@ -120,7 +121,8 @@ impl Service {
             let agents = hub.agents(&host.name);
             let named = |(said, from): &(Introduction, IpAddr)| format!("{:?} at {}", said.host, from.to_canonical());
             let named = agents.iter().map(named).collect::<Vec<_>>().join(" and ");
-            let why = format!("{named} are connected with its identity. {}", Code::AgentCloned.advice());
+            let todo = advice(Code::AgentCloned, &format!("agent://{}", host.name), Place::Sync);
+            let why = format!("{named} are connected with its identity. {todo}");
             (agents.len() > 1).then(|| Finding::of(&format!("host {}", host.name), Err(why)))
         };
         hub.hosts().into_iter().filter_map(doubled).collect()

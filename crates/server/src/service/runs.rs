@@ -14,7 +14,7 @@ use crate::runner::cancelled;
 use crate::store::runs::{self, NewRun, StoredProblem};
 use crate::store::{audit, failing, jobs, slots};
 use octo_core::RunReport;
-use octo_core::advice::{Place, SourceKind, advice};
+use octo_core::advice::{Place, advice};
 use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::Value;
@@ -124,8 +124,7 @@ impl Service {
                 let (new, still) =
                     news.iter().find(|(known, ..)| known == code).map_or((0, 0), |(_, new, still)| (*new, *still));
                 let by = MadeBy::Job { job: &run.job, run: id };
-                let mut advice =
-                    advice(cause.code, SourceKind::of_label(&report.source), Place::Job).replace("JOB", &run.job);
+                let mut advice = advice(cause.code, &report.source, Place::Job(&run.job));
                 let first = cause.examples.first();
                 if let Some(command) = first.and_then(|first| acknowledge(cause.code, &first.path, by)) {
                     advice = format!("{advice} If it is to stay so, it need not be a problem: {command}");

@@ -44,7 +44,7 @@ pub(crate) struct Batch<'a> {
     /// The path of one of its files for the wire.
     pub path: &'a dyn Fn(usize) -> WirePath,
     /// Sees every error before the sink does.
-    pub refused: &'a dyn Fn(Error) -> Error,
+    pub refused: &'a dyn Fn(usize, Error) -> Error,
     pub sink: &'a mut dyn FetchSink,
 }
 
@@ -123,7 +123,7 @@ pub(crate) async fn fetch(lanes: &Arc<Lanes>, (window, budget): (&Window, &Budge
             Ok(found) => found,
             Err(error) => {
                 // It concerns all that is left; saying so once ends the run.
-                let _ = batch.sink.failed(*file, (batch.refused)(error));
+                let _ = batch.sink.failed(*file, (batch.refused)(*file, error));
                 return;
             }
         };
@@ -215,7 +215,7 @@ impl Fetcher<'_> {
         } else {
             error
         };
-        let error = (batch.refused)(error);
+        let error = (batch.refused)(left.file, error);
         let stops = error.code.stops_run();
         match batch.sink.failed(left.file, error) {
             Err(Stop::Everything) => Err(Over),

@@ -98,3 +98,32 @@ fn separators_of_windows_in_a_name_never_lead_elsewhere() {
     let asked = fetch(&source, &[request_at(RelPath::parse(b"a\\b").unwrap())]);
     assert!(asked[0].failed.is_some() && asked[0].opened.is_none());
 }
+
+#[test]
+fn a_path_that_is_listed_and_too_long_to_be_opened_is_called_so_and_not_gone() {
+    let samba = samba();
+    let plain = samba.share_path("plainfs");
+    // No path may be so long when it is made: what is above is put on top of it afterwards.
+    let chain = |folders: usize| vec!["f".repeat(200); folders].join("/");
+    fs::create_dir_all(plain.join("top").join(chain(10))).unwrap();
+    fs::create_dir_all(plain.join("below").join(chain(15))).unwrap();
+    fs::write(plain.join("below").join(chain(15)).join("file"), b"deep").unwrap();
+    fs::rename(plain.join("below"), plain.join("top").join(chain(10)).join("below")).unwrap();
+    let source = connect(&samba, "plainfs", "plain");
+    let mut folder = path("top");
+    // The deepest folder that can be listed, and what is said of the one below.
+    let error = loop {
+        let mut kept = Kept::default();
+        match source.list(&folder, &mut kept) {
+            Listed::Complete => folder = folder.join(&kept.entries[0].name),
+            Listed::Incomplete(error) => break error,
+        }
+        assert!(folder.to_text().len() < 6_000, "the end is reached");
+    };
+    assert_eq!(error.code, Code::PathTooLong, "{error}");
+    let fetched = fetch(&source, &[request_at(folder.join(&Name::new(*b"file").unwrap()))]);
+    assert_eq!(fetched[0].failed.as_ref().map(|error| error.code), Some(Code::PathTooLong));
+    // What is short and gone is gone.
+    let (listed, _) = list(&source, "gone");
+    assert!(matches!(listed, Listed::Incomplete(error) if error.code == Code::NotFound));
+}
