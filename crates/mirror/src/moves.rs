@@ -191,6 +191,11 @@ impl Evidence<'_> {
         if then.creation_time == now.creation_time {
             return (now.creation_time.is_some() && !may_be_invented) || self.same_name;
         }
+        // Renaming a file moves its change time, and Samba makes up a part of it from that.
+        let both_say_nothing = then.creation_may_have_moved() && now.creation_may_have_moved();
+        if self.invents_creation_times && both_say_nothing {
+            return self.same_name;
+        }
         self.invents_creation_times && self.same_name && (self.same_folder)()
     }
 }
@@ -198,6 +203,7 @@ impl Evidence<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use octo_core::time::TICKS_PER_SEC;
     use octo_core::{Kind, Timestamp};
 
     #[test]
@@ -213,9 +219,12 @@ mod tests {
         assert!(is_same(3, 3, false, false, false) && is_same(3, 3, false, false, true), "renamed");
         assert!(is_same(90, 90, false, false, false), "the disk itself tells it");
         assert!(!is_same(3, 4, true, true, false), "another file with the same id, whatever else is alike");
-        assert!(is_same(3, 90, true, true, true), "the folder was moved, and reading moved what Samba makes up");
+        assert!(is_same(-3, 90, true, true, true), "the folder was moved, and reading moved what Samba makes up");
         assert!(is_same(90, 90, true, false, true), "moved to another folder");
-        assert!(!is_same(3, 90, true, false, true) && !is_same(3, 90, false, true, true), "in doubt");
+        let (now, next) = (90 + TICKS_PER_SEC / 2, 90 + TICKS_PER_SEC / 3);
+        assert!(is_same(90, now, true, false, true) && is_same(next, now, true, false, true), "mixed of two times");
+        assert!(!is_same(next, now, false, false, true) && !is_same(next, now, true, true, false));
+        assert!(!is_same(-3, 90, true, false, true) && !is_same(-3, 90, false, true, true), "in doubt");
         assert!(
             !is_same(90, 90, false, false, true) && !is_same(94, 94, false, false, true),
             "a new file may have the id and the time of a deleted one"

@@ -223,7 +223,8 @@ pub struct LimitArgs {
     /// Wait at most so long for a share's server that puts its answer off [default: 15m]
     #[arg(long, value_name = "TIME")]
     pub max_answer: Option<String>,
-    /// Fail when SRC gives nothing for so long, neither an entry nor data, or "unlimited" [default: 2h]
+    /// Fail when SRC gives nothing for so long, neither an entry nor data, or "unlimited" [default: 2h, or longer to fit --max-answer and
+    /// --reconnect]
     #[arg(long, value_name = "TIME")]
     pub max_idle: Option<String>,
 }

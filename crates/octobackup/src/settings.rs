@@ -51,7 +51,7 @@ impl Settings {
         recipe.trust_listings = args.trust_listings;
         recipe.max_delete = option("--max-delete", args.max_delete.as_deref(), units::max_delete)?;
         recipe.bandwidth_bytes_per_sec = option("--bandwidth", args.bandwidth.as_deref(), units::bytes)?;
-        recipe.limits = limits(&args.limits)?;
+        recipe.limits = limits(&args.limits, recipe.connection.reconnect_secs)?;
         if let Some((file, folder)) = option("--mode", args.mode.as_deref(), units::modes)? {
             (recipe.file_mode, recipe.folder_mode) = (file, folder);
         }
@@ -87,15 +87,17 @@ impl Settings {
     }
 }
 
-fn limits(args: &LimitArgs) -> Result<Limits, Error> {
+fn limits(args: &LimitArgs, reconnect_secs: Option<u64>) -> Result<Limits, Error> {
     let usual = Limits::default();
+    let answer = option("--max-answer", args.max_answer.as_deref(), units::wait_secs)?;
+    let answer_secs = answer.unwrap_or(usual.answer_secs);
     Ok(Limits {
         folder_entries: args.max_folder_entries.unwrap_or(usual.folder_entries),
         folder_bytes: option("--max-folder-bytes", args.max_folder_bytes.as_deref(), units::bytes)?
             .unwrap_or(usual.folder_bytes),
-        answer_secs: option("--max-answer", args.max_answer.as_deref(), units::wait_secs)?.unwrap_or(usual.answer_secs),
+        answer_secs,
         idle_secs: match args.max_idle.as_deref() {
-            None => usual.idle_secs,
+            None => Some(Limits::usual_idle_secs(answer_secs, reconnect_secs)),
             Some(units::UNLIMITED) => None,
             text => option("--max-idle", text, units::wait_secs)?,
         },

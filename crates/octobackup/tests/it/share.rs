@@ -3,9 +3,10 @@
 use crate::world::{Ran, World, finish};
 use octo_core::Timestamp;
 use octo_testkit::samba::{Samba, SambaOptions};
-use std::fs;
+use std::fs::{self, FileTimes};
+use std::io::Write;
 use std::net::TcpListener;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// A share with ordinary files, and some that only backup intent opens.
 pub fn samba() -> Samba {
@@ -174,4 +175,24 @@ fn what_a_share_has_moved_elsewhere_is_not_read() {
     let ran = sync(&world, &url, "pw-plain", &["--json"]);
     assert_eq!(ran.report()["counts"]["not_local"], 1, "{}", ran.stdout);
     assert_eq!(text(&world, "folder/on tape"), None);
+}
+
+#[test]
+fn files_that_a_share_has_moved_one_by_one_are_not_read_again() {
+    let (samba, world) = (samba(), World::new());
+    let share = samba.share_path("data");
+    // Of the second of this and the fraction of the change time, which renaming moves, Samba makes up a creation time.
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 999_999_600);
+    ["from", "to"].iter().for_each(|name| fs::create_dir(share.join(name)).unwrap());
+    for n in 0..20 {
+        let file = fs::File::create(share.join(format!("from/{n}"))).unwrap();
+        (&file).write_all(b"more").unwrap();
+        file.set_times(FileTimes::new().set_accessed(long_ago).set_modified(long_ago)).unwrap();
+    }
+    let source = format!("smb://backupop@{}/data", samba.addr());
+    let nightly = || sync(&world, &source, "pw-backupop", &["--json"]);
+    nightly().ends(0);
+    (0..20).for_each(|n| fs::rename(share.join(format!("from/{n}")), share.join(format!("to/{n}"))).unwrap());
+    let report = nightly().ends(0).report();
+    assert_eq!((&report["counts"]["moved"], &report["counts"]["copied_bytes"]), (&20.into(), &0.into()), "{report}");
 }

@@ -99,7 +99,7 @@ pub struct Policy {
     /// `15m`: how long a share's server may put off its answer to one request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_answer: Option<String>,
-    /// `2h`: a run whose source gives nothing for longer, neither an entry nor data, is stopped; `unlimited`.
+    /// `2h`: a run whose source gives nothing for longer, neither an entry nor data, is stopped; `auto`; `unlimited`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_idle: Option<String>,
     /// `3d`: how old the newest good backup may be before the job counts as overdue; `auto`; `unlimited`.
@@ -174,7 +174,7 @@ impl Policy {
             max_folder_entries: Some(Limits::default().folder_entries),
             max_folder_bytes: Some("32GiB".into()),
             max_answer: Some("15m".into()),
-            max_idle: Some("2h".into()),
+            max_idle: Some(AUTO.into()),
             max_age: Some(AUTO.into()),
         }
     }
@@ -279,6 +279,8 @@ impl Policy {
         let given = |field: &str, text: Option<&str>, parse: fn(&str) -> Result<u64, String>, usual: u64| {
             text.map_or(Ok(usual), |text| parsed(field, text, parse))
         };
+        let answer_secs = given("max_answer", self.max_answer.as_deref(), units::wait_secs, usual.answer_secs)?;
+        let parse_idle = |text: &str| units::wait_secs(text).map_err(|why| format!("{why}; or {AUTO:?}"));
         Ok(Limits {
             folder_entries,
             folder_bytes: given(
@@ -287,10 +289,10 @@ impl Policy {
                 units::bytes,
                 usual.folder_bytes,
             )?,
-            answer_secs: given("max_answer", self.max_answer.as_deref(), units::wait_secs, usual.answer_secs)?,
+            answer_secs,
             idle_secs: match self.max_idle.as_deref() {
-                None => usual.idle_secs,
-                text => limit("max_idle", text, UNLIMITED, units::wait_secs)?,
+                None | Some(AUTO) => Some(Limits::usual_idle_secs(answer_secs, None)),
+                text => limit("max_idle", text, UNLIMITED, parse_idle)?,
             },
         })
     }

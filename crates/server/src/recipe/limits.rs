@@ -6,6 +6,11 @@ use octo_smb::Timeouts;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// How long a source may give nothing.
+const IDLE_SECS: u64 = 2 * 3600;
+/// The same, in answers that each take as long as they may.
+const IDLE_ANSWERS: u64 = 8;
+
 /// The limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,12 +32,18 @@ impl Default for Limits {
             folder_entries: folder.entries,
             folder_bytes: folder.scratch_bytes,
             answer_secs: Timeouts::ANSWER.as_secs(),
-            idle_secs: Some(2 * 3600),
+            idle_secs: Some(IDLE_SECS),
         }
     }
 }
 
 impl Limits {
+    /// How long a source may give nothing, where nobody says it: whoever waits longer for an answer, or for a server that is gone,
+    /// does not want the run to fail before.
+    pub fn usual_idle_secs(answer_secs: u64, reconnect_secs: Option<u64>) -> u64 {
+        IDLE_SECS.max(answer_secs.saturating_mul(IDLE_ANSWERS)).max(reconnect_secs.unwrap_or(0).saturating_mul(2))
+    }
+
     /// Whether nobody changed anything.
     pub fn are_usual(&self) -> bool {
         *self == Limits::default()
