@@ -35,7 +35,7 @@ impl Progress {
 
     fn start() -> Progress {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}{wide_msg}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
@@ -64,6 +64,12 @@ impl Progress {
             }
             _ => {}
         }
+    }
+
+    /// Says a server's number of the run before all that is said of it. Short, so that the time left is seen on 80 columns.
+    #[cfg(unix)]
+    pub fn of_run(&self, run: i64) {
+        self.bar.set_prefix(format!("run {run}, "));
     }
 
     /// What is waited for, before there is progress.

@@ -7,10 +7,11 @@ use crate::exit;
 use crate::listeners::print;
 use crate::progress::Progress;
 use octo_server::api::{Client, escaped};
+use octo_server::moment::Moment;
 use octo_server::refusal::Kind;
 use octo_server::report::{Told, html, news};
 use octo_server::service::PAGE_MAX;
-use octo_server::{Once, Refusal, events, units};
+use octo_server::{Once, Refusal, SystemClock, events, units};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -39,7 +40,16 @@ pub fn run(args: &RunArgs) -> Ended {
         return show(&args.server, &started, |run| print(&format!("run {} waits to begin", text(&run["id"]))));
     }
     follow(&client, &started, args.server.json)?;
-    tell(&client, &id.to_string(), if args.server.json { Form::Json } else { Form::Text }, None)
+    if args.server.json {
+        return tell(&client, &id.to_string(), Form::Json, None);
+    }
+    let code = tell(&client, &id.to_string(), Form::Text, None)?;
+    let newest = client.get(&format!("/runs?limit=1&job={}", escaped(&args.name)))?;
+    for again in rows(&newest).iter().filter(|run| run["state"] == "queued" && run["reason"] == "retry") {
+        let (id, at) = (text(&again["id"]), time(&again["not_before"]));
+        print(&format!("\nRun {id} tries again at {at}. To cancel it: octobackup cancel {id}"));
+    }
+    Ok(code)
 }
 
 /// Shows a run as it happens, up to its end. Ctrl-C ends the showing only, and says so.
@@ -58,6 +68,7 @@ fn follow(client: &Client, run: &Value, as_json: bool) -> Result<(), Refusal> {
     })
     .map_err(|e| Refusal::new(Kind::Internal, format!("signals cannot be handled: {e}")))?;
     if let Some(progress) = &progress {
+        progress.of_run(run["id"].as_i64().unwrap_or(0));
         progress.waits(waits(client, run));
     }
     client.events(&format!("/runs/{id}/events"), |event| {
@@ -71,15 +82,30 @@ fn follow(client: &Client, run: &Value, as_json: bool) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Its number, and what it waits for.
+/// How people call a run.
+fn named(run: &Value) -> String {
+    format!("run {} of {}", text(&run["id"]), text(&run["job"]))
+}
+
+/// What a run that has not begun waits for.
 fn waits(client: &Client, run: &Value) -> String {
-    let (id, job) = (text(&run["id"]), text(&run["job"]));
+    if run["state"] == "running" {
+        return "begins".to_owned();
+    }
+    let not_before: Option<Moment> = serde_json::from_value(run["not_before"].clone()).ok();
+    if not_before.is_some_and(|at| at > Moment::now(&SystemClock::new())) {
+        let why = if run["attempt"].as_u64().unwrap_or(0) > 0 { "tried again at" } else { "queued until" };
+        return format!("{why} {}", time(&run["not_before"]));
+    }
     let others = client.get(&format!("/runs?limit={PAGE_MAX}")).unwrap_or_default();
     let busy = rows(&others).iter().filter(|other| other["state"] == "running" && other["id"] != run["id"]);
-    let busy: Vec<_> = busy.map(|other| format!("run {} of {}", text(&other["id"]), text(&other["job"]))).collect();
+    let busy: Vec<_> = busy.map(named).collect();
     match busy.as_slice() {
-        [] => format!("run {id} of {job} begins"),
-        _ => format!("run {id} of {job} is queued; under way: {}", busy.join(", ")),
+        [] if run["ignores_blackouts"] == false => {
+            "queued; if it does not begin at once, it waits for the end of a blackout or of the job's pause".to_owned()
+        }
+        [] => "begins".to_owned(),
+        _ => format!("queued; under way: {}", busy.join(", ")),
     }
 }
 
@@ -195,7 +221,12 @@ pub fn log(args: &LogArgs) -> Ended {
         after = part["next"].as_u64().unwrap_or(after);
         if lines.is_empty() {
             if let Some(progress) = progress.as_ref().filter(|_| part["is_over"] != true) {
-                progress.told(&client.get(&format!("/runs/{}", args.run))?["progress"]);
+                let run = client.get(&format!("/runs/{}", args.run))?;
+                progress.of_run(run["id"].as_i64().unwrap_or(0));
+                if run["state"] == "queued" {
+                    progress.waits(waits(&client, &run));
+                }
+                progress.told(&run["progress"]);
             }
             if part["is_over"] == true || !args.follow {
                 progress.iter().for_each(Progress::end);

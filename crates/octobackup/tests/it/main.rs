@@ -34,6 +34,7 @@ mod share;
 mod shown;
 mod stop;
 mod tampered;
+mod terminal;
 mod unmounted;
 mod unread;
 mod wine;
