@@ -17,6 +17,8 @@ pub enum Keep {
     Full,
     /// Data and last write times only.
     Basic,
+    /// All of it, read again for every entry: a source may change permissions without telling it in any time.
+    Refresh,
 }
 
 /// The parts that metadata has, for what is said of them.

@@ -58,7 +58,7 @@ impl Known {
 /// Whether the metadata of something that both sides have is to be read.
 pub fn wants_metadata(source: &Meta, target: &Meta, known: Option<&Known>, rules: &PlanRules) -> bool {
     let is_fresh = |known: &Known| known.holds_for(target) && known.metadata_is_fresh(source);
-    rules.metadata && !known.is_some_and(is_fresh)
+    rules.metadata && (rules.refresh_metadata || !known.is_some_and(is_fresh))
 }
 
 /// What the plan depends on besides the entries.
@@ -74,6 +74,8 @@ pub struct PlanRules {
     pub suspect_since: Option<Timestamp>,
     /// Metadata is read and kept.
     pub metadata: bool,
+    /// It is read again although nothing tells that it is newer.
+    pub refresh_metadata: bool,
 }
 
 /// Whether a copy may not be whole, since the machine crashed shortly after it was written.
@@ -199,6 +201,7 @@ mod tests {
         restamp_shift_secs: None,
         suspect_since: None,
         metadata: false,
+        refresh_metadata: false,
     };
 
     fn file(size_bytes: u64, secs: i64) -> Meta {
@@ -289,6 +292,10 @@ mod tests {
         assert_eq!(plan(&known, &full), Action::RefreshMetadata);
         let same = Known { change_time: source.change_time, ..known };
         assert_eq!(plan(&same, &full), Action::Unchanged);
+        let again = PlanRules { refresh_metadata: true, ..full };
+        assert_eq!(plan(&same, &again), Action::RefreshMetadata, "a person says so");
+        let basic = PlanRules { metadata: false, ..again };
+        assert_eq!(plan(&same, &basic), Action::Unchanged, "but it is not wanted");
         let (unread, other) = (Known { has_metadata: false, ..same }, Known { target_inode: 8, ..same });
         let hidden = Known { attributes: 2, ..same };
         assert_eq!(plan(&hidden, &full), Action::RefreshMetadata, "other attributes");

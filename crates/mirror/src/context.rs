@@ -269,7 +269,12 @@ impl<'a> Context<'a> {
 
     /// Whether metadata is read and kept.
     pub fn wants_metadata(&self) -> bool {
-        self.options.metadata == metadata::Keep::Full && self.source.features().has_metadata
+        self.options.metadata != metadata::Keep::Basic && self.source.features().has_metadata
+    }
+
+    /// Whether it is read for every entry, whatever the source's listings tell.
+    pub fn rereads_metadata(&self) -> bool {
+        self.options.metadata == metadata::Keep::Refresh && self.wants_metadata()
     }
 
     /// Some of the metadata of an entry could not be read or kept: counted, and said once.

@@ -178,6 +178,7 @@ impl<'a> Run<'a> {
             restamp_shift_secs: options.restamp_shift_secs,
             suspect_since: self.ready.suspect_since,
             metadata: self.context.wants_metadata(),
+            refresh_metadata: self.context.rereads_metadata(),
         };
         // A move takes the old name away, which `--no-delete` does not allow; without hard links moves become copies.
         let moves = !options.no_delete

@@ -5,7 +5,7 @@ use crate::password::PasswordFrom;
 use clap::ArgMatches;
 use octo_core::{Code, Error};
 use octo_server::Once;
-use octo_server::recipe::{Account, Connection, Limits, LogonBy, Origin, Recipe, Rule, is_address, paths};
+use octo_server::recipe::{Account, Connection, Limits, LogonBy, MetadataKept, Origin, Recipe, Rule, is_address, paths};
 use octo_server::units;
 use octo_smb::SmbAddress;
 use std::ffi::OsStr;
@@ -46,7 +46,11 @@ impl Settings {
         paths(&args.acknowledge).map_err(|error| error.within("--acknowledge"))?;
         recipe.acknowledged = args.acknowledge;
         recipe.compare = args.compare;
-        recipe.metadata = args.metadata;
+        // To read all of it again is a wish for one run.
+        recipe.metadata = match args.metadata {
+            MetadataKept::Refresh => MetadataKept::Full,
+            kept => kept,
+        };
         recipe.no_delete = args.no_delete;
         recipe.trust_listings = args.trust_listings;
         recipe.max_delete = option("--max-delete", args.max_delete.as_deref(), units::max_delete)?;
@@ -68,6 +72,7 @@ impl Settings {
             accept_source: args.accept_source,
             release_brake: args.release_brake,
             restamp_shift_secs: option("--restamp-shift", args.restamp_shift.as_deref(), units::shift_secs)?,
+            refresh_metadata: args.metadata == MetadataKept::Refresh,
             approve: None,
         };
         let target = target(&args.target)?;

@@ -60,6 +60,8 @@ pub struct Once {
     pub release_brake: bool,
     /// A shift of time zone.
     pub restamp_shift_secs: Option<i64>,
+    /// Metadata of all entries is read again.
+    pub refresh_metadata: bool,
     /// The plan whose deletions are approved.
     pub approve: Option<String>,
 }
@@ -74,6 +76,7 @@ impl Once {
             (self.accept_source, "another source is intended".to_owned()),
             (self.release_brake, "many changed files are right".to_owned()),
             (self.restamp_shift_secs.is_some(), "times have shifted by a time zone".to_owned()),
+            (self.refresh_metadata, "metadata of all entries is read again".to_owned()),
             (self.approve.is_some(), format!("the held plan {} is approved", self.approve.as_deref().unwrap_or("-"))),
         ];
         wishes.into_iter().filter(|(is_wished, _)| *is_wished).map(|(_, words)| words).collect()
@@ -151,8 +154,10 @@ fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option
         keep_versions: recipe.keep_versions(),
         compare: recipe.compare(),
         metadata: match recipe.metadata {
+            _ if once.refresh_metadata => octo_core::metadata::Keep::Refresh,
             MetadataKept::Full => octo_core::metadata::Keep::Full,
             MetadataKept::Basic => octo_core::metadata::Keep::Basic,
+            MetadataKept::Refresh => octo_core::metadata::Keep::Refresh,
         },
         restamp_shift_secs: once.restamp_shift_secs,
         bandwidth: Bandwidth::constant(recipe.bandwidth_bytes_per_sec),

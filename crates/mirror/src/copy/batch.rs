@@ -101,6 +101,15 @@ impl<'b, 'a> Batch<'b, 'a> {
         }
     }
 
+    /// The data is equal; what else came is kept where all of it is read again.
+    fn found_equal(&mut self, file: usize, task: &Task, opened: &Meta) -> Result<(), Error> {
+        self.copier.found_equal(task, opened)?;
+        match self.gathered[file].take().filter(|_| self.copier.context.rereads_metadata()) {
+            Some(gathered) => self.copier.refresh(task, gathered, opened),
+            None => Ok(()),
+        }
+    }
+
     fn begin(&mut self, file: usize, meta: Meta) -> Result<State, Error> {
         let (task, request) = (&self.tasks[file], &self.requests[file]);
         let whole = Ranges::new().missing(meta.size_bytes);
@@ -248,7 +257,7 @@ impl FetchSink for Batch<'_, '_> {
             State::Comparing(opened, _, same) => {
                 if not_whole(&task.source, &opened, &meta, same.total_bytes()).is_some() {
                     self.again.push(Task { verify: false, ..task });
-                } else if let Err(error) = self.copier.found_equal(&task, &opened) {
+                } else if let Err(error) = self.found_equal(file, &task, &opened) {
                     return Err(self.target_failed(file, error));
                 }
             }

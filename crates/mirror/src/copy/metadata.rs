@@ -231,12 +231,17 @@ impl Copier<'_> {
             self.context.problem(&task.source, error);
             return Ok(());
         };
-        if let Some(old) = &task.old {
-            self.placer.leave_metadata(&task.place, old)?;
-        }
-        keep(self.context, &task.source, &task.place, gathered.finish(opened))?;
-        if task.old.is_some() {
-            self.context.count(|c| c.metadata_refreshed += 1);
+        let (metadata, lost) = gathered.finish(opened);
+        // What is read because a person wants all of it is mostly what is there already.
+        let is_kept = self.context.rereads_metadata()
+            && lost.is_empty()
+            && target.metadata(&task.place)?.is_some_and(|kept| is_alike(&kept, &metadata));
+        if !is_kept {
+            if let Some(old) = &task.old {
+                self.placer.leave_metadata(&task.place, old)?;
+                self.context.count(|c| c.metadata_refreshed += 1);
+            }
+            keep(self.context, &task.source, &task.place, (metadata, lost))?;
         }
         if let Some(record) = IndexRecord::new(&as_listed(task, opened), &there, true) {
             self.journal.push(&Placed { place: task.place.clone(), record })?;

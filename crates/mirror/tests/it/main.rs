@@ -4,6 +4,8 @@
 
 #[cfg(target_os = "linux")]
 mod ballast;
+#[cfg(unix)]
+mod beside;
 mod crash;
 #[cfg(unix)]
 mod disk;

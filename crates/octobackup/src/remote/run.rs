@@ -32,6 +32,7 @@ pub fn run(args: &RunArgs) -> Ended {
         accept_source: args.accept_source,
         release_brake: args.release_brake,
         restamp_shift_secs,
+        refresh_metadata: args.metadata.is_some(),
         approve: args.approve.clone(),
     };
     let started = client.post(&format!("/jobs/{}/runs", escaped(&args.name)), &json!(once))?;

@@ -60,6 +60,8 @@ pub enum MetadataKept {
     Full,
     /// Data and last write times only
     Basic,
+    /// As full, and read again for every entry: for servers that tell no change time, as Samba does
+    Refresh,
 }
 
 /// `--backup-intent`.

@@ -210,6 +210,9 @@ pub struct RunArgs {
     /// Files whose source time is exactly so much later (+1h, -1h) get the new time without being read
     #[arg(long, value_name = "SHIFT", allow_hyphen_values = true)]
     pub restamp_shift: Option<String>,
+    /// Read permissions and other metadata of every entry again: some servers, such as Samba, tell no time of their change
+    #[arg(long, value_name = "refresh", value_parser = ["refresh"])]
+    pub metadata: Option<String>,
     /// Delete what the held plan lists
     #[arg(long, value_name = "PLAN", help_heading = "Safety")]
     pub approve: Option<String>,
