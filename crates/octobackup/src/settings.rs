@@ -5,7 +5,9 @@ use crate::password::PasswordFrom;
 use clap::ArgMatches;
 use octo_core::{Code, Error};
 use octo_server::Once;
-use octo_server::recipe::{Account, Connection, Limits, LogonBy, MetadataKept, Origin, Recipe, Rule, is_address, paths};
+use octo_server::recipe::{
+    Account, Connection, Limits, LogonBy, MetadataKept, Origin, Recipe, Rule, is_address, paths,
+};
 use octo_server::units;
 use octo_smb::SmbAddress;
 use std::ffi::OsStr;
