@@ -292,6 +292,7 @@ pub(crate) async fn place(session: &Arc<Session>, root: &RelPath, intent: Backup
         Code::NotFound | Code::KindMoved | Code::AccessDenied | Code::SourceEntry => {
             Error::new(Code::SourceMissing, e.detail).within(root)
         }
+        Code::DfsLink => Error::new(Code::SourceMissing, status::ELSEWHERE).within(root),
         _ => e,
     };
     let frame = single(session, (Command::Create, &create, 0)).await.and_then(success).map_err(missing)?;

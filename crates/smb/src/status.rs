@@ -55,6 +55,10 @@ pub(crate) mod nt {
     pub const CLOUD_FILE_UNAVAILABLE: u32 = 0xC000_CF11;
 }
 
+/// What is to be said of a place that a server has only as a link of DFS.
+pub(crate) const ELSEWHERE: &str =
+    "it is a link to a folder of another server (DFS), which is not followed: name that server and its share";
+
 /// A status as people look it up: its name where we know one, and its number.
 fn named(status: u32) -> String {
     let name = smb2::types::status::NtStatus(status).to_string();
@@ -140,6 +144,7 @@ pub(crate) fn share(status: u32, name: &str) -> Error {
         nt::BAD_NETWORK_NAME | nt::BAD_NETWORK_PATH | nt::OBJECT_NAME_NOT_FOUND => {
             with_words(Code::ShareNotFound, &format!("no share named {name:?}"), status)
         }
+        nt::PATH_NOT_COVERED => with_words(Code::ShareNotFound, &format!("share {name:?}: {ELSEWHERE}"), status),
         nt::ACCESS_DENIED => with_words(Code::ShareDenied, &format!("share {name:?}"), status),
         _ => entry(status).within(format!("share {name:?}")),
     }

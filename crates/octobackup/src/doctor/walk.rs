@@ -197,6 +197,10 @@ impl ListSink for Folder<'_, '_> {
                     self.walk.sample(&path);
                 }
             }
+            // To whoever looks it is a folder, and nothing of it will be in the mirror.
+            Kind::Other if entry.meta.is_dfs_link() => {
+                self.walk.seen.unlisted.add((path, Error::new(Code::DfsLink, "")));
+            }
             Kind::Link | Kind::Other => {}
         }
         ControlFlow::Continue(())

@@ -3,6 +3,7 @@
 use crate::server::{Server, add};
 use crate::world::{Ran, World, finish};
 use octo_testkit::samba::{Samba, SambaOptions};
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -89,9 +90,14 @@ fn the_report_prints_the_command_that_acknowledges() {
     let (samba, world) = (samba(), World::new());
     symlink(r"msdfs:other.example.org\share", samba.share_path("ns").join("old projects")).unwrap();
     let (source, dst) = (format!("smb://backupop@{}/ns", samba.addr()), world.dst());
-    let args = ["sync".as_ref(), source.as_ref(), dst.as_os_str()];
-    let ran = finish(world.program(&args).env("OCTOBACKUP_PASSWORD", "pw-backupop").spawn().unwrap()).ends(1);
+    let run = |args: &[&OsStr]| finish(world.program(args).env("OCTOBACKUP_PASSWORD", "pw-backupop").spawn().unwrap());
+    let ran = run(&["sync".as_ref(), source.as_ref(), dst.as_os_str()]).ends(1);
     ran.says("1 problem: a link to a folder of another server").says("--acknowledge 'old projects'");
+    run(&["doctor".as_ref(), source.as_ref()]).says("old projects: a link to a folder of another server");
+    // A source that is such a link itself.
+    let source = format!("{source}/old projects");
+    let ran = run(&["sync".as_ref(), source.as_ref(), world.path("other").as_os_str()]).ends(3);
+    ran.says("the source folder does not exist or cannot be listed").says("name that server and its share");
 }
 
 #[test]
