@@ -9,6 +9,7 @@
 //! doors, and the rest of the crate knows them as `os`. What the filesystem cannot hold is in `records`; how Samba keeps
 //! metadata, in `samba`.
 
+mod cancellable;
 mod detail;
 mod holes;
 mod options;
@@ -33,6 +34,7 @@ mod windows;
 #[cfg(windows)]
 use windows as os;
 
+pub use cancellable::CancellableSource;
 pub use options::{DiskOptions, Modes};
 pub use patience::Patience;
 pub use place::{marker_above, may_be_unmounted, overlap};

@@ -1,10 +1,11 @@
-//! Work on a folder whose disk or mount may hang: in a thread of its own, so that whoever wants it can give up. The kernel
+//! Work on a folder whose disk or mount may hang: on a thread of its own, so that whoever wants it can give up. The kernel
 //! lets nobody take back a question, so the thread stays until it is answered; a folder that owes answers is not asked for
 //! more of them, and other folders are not affected.
 
 use octo_core::{Cancel, Code, Error};
 use std::collections::HashMap;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,9 +15,68 @@ const OPEN_MAX: usize = 4;
 /// How soon the wish to stop is noticed.
 const NOTICE: Duration = Duration::from_millis(50);
 
+/// Threads that have nothing to do are kept, so many and for so long: a run asks a million times.
+const IDLE_MAX: usize = 16;
+const IDLE: Duration = Duration::from_secs(10);
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Those that wait for work, by the number of their thread.
+static WAITING: Mutex<Vec<(u64, Sender<Work>)>> = Mutex::new(Vec::new());
+
+/// Does `work` on a thread that nobody waits for.
+pub(crate) fn on_a_thread(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let waiting = || WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut work: Work = Box::new(work);
+    loop {
+        let Some((_, next)) = waiting().pop() else { break };
+        match next.send(work) {
+            Ok(()) => return Ok(()),
+            Err(back) => work = back.0,
+        }
+    }
+    static NUMBERS: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+    let live = move || {
+        work();
+        loop {
+            let (next, given) = channel::<Work>();
+            {
+                let mut waiting = waiting();
+                if waiting.len() >= IDLE_MAX {
+                    return;
+                }
+                waiting.push((number, next));
+            }
+            let work = given.recv_timeout(IDLE).or_else(|_| {
+                let mut waiting = waiting();
+                match waiting.iter().position(|(it, _)| *it == number) {
+                    Some(at) => drop(waiting.swap_remove(at)),
+                    // Somebody has chosen this thread just now.
+                    None => drop(waiting),
+                }
+                given.recv()
+            });
+            match work {
+                Ok(work) => work(),
+                Err(_) => return,
+            }
+        }
+    };
+    thread::Builder::new().name("disk".to_owned()).spawn(live).map(drop)
+}
+
 /// The questions that are open, by what they are about.
 #[derive(Debug, Clone, Default)]
 pub struct Patience(Arc<Mutex<HashMap<String, Vec<Instant>>>>);
+
+/// A question that was asked, and has not been answered yet.
+pub struct Question<T> {
+    about: String,
+    begun: Instant,
+    within: Duration,
+    told: Receiver<Result<T, Error>>,
+}
 
 impl Patience {
     /// Does `work`, and waits for it for so long, or until `cancel`. Fails with [`Code::TimedOut`], at once if `about` has
@@ -28,19 +88,24 @@ impl Patience {
         cancel: Option<&Cancel>,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        self.begin(about, within, work)?.answer(cancel)
+    }
+
+    /// Begins to do `work`; [`Question::answer`] waits for it, for so long from now.
+    pub fn begin<T: Send + 'static>(
+        &self,
+        about: &str,
+        within: Duration,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<Question<T>, Error> {
         let begun = Instant::now();
-        let hangs = |since: Instant| {
-            let secs = since.elapsed().as_secs();
-            let what = format!("{about} has not answered for {secs} s: does its disk or mount hang?");
-            Error::new(Code::TimedOut, what)
-        };
         {
             let mut open = self.lock();
             let asked = open.entry(about.to_owned()).or_default();
             if let Some(&oldest) = asked.iter().min()
                 && (asked.len() >= OPEN_MAX || oldest.elapsed() >= within)
             {
-                return Err(hangs(oldest));
+                return Err(hangs(about, oldest));
             }
             asked.push(begun);
         }
@@ -52,10 +117,20 @@ impl Patience {
             // Whoever asked may have lost patience.
             let _ = tell.send(done);
         };
-        thread::Builder::new()
-            .name("disk".to_owned())
-            .spawn(work)
+        on_a_thread(work)
             .map_err(|error| Error::new(Code::TimedOut, format!("{about}: no thread to ask it: {error}")))?;
+        Ok(Question { about: about.to_owned(), begun, within, told })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Instant>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Question<T> {
+    /// Waits for the answer, or until `cancel`.
+    pub fn answer(self, cancel: Option<&Cancel>) -> Result<T, Error> {
+        let Question { about, begun, within, told } = self;
         loop {
             match told.recv_timeout(NOTICE) {
                 Ok(done) => return done,
@@ -65,15 +140,16 @@ impl Patience {
                 Err(RecvTimeoutError::Timeout) if cancel.is_some_and(Cancel::is_cancelled) => {
                     return Err(Error::new(Code::Cancelled, ""));
                 }
-                Err(RecvTimeoutError::Timeout) if begun.elapsed() >= within => return Err(hangs(begun)),
+                Err(RecvTimeoutError::Timeout) if begun.elapsed() >= within => return Err(hangs(&about, begun)),
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Instant>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn hangs(about: &str, since: Instant) -> Error {
+    let secs = since.elapsed().as_secs();
+    Error::new(Code::TimedOut, format!("{about} has not answered for {secs} s: does its disk or mount hang?"))
 }
 
 /// A question, until it is answered or the thread is gone.

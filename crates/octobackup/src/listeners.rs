@@ -4,9 +4,11 @@
 
 use crate::progress::Progress;
 use crate::report_file::ReportFile;
+use crate::stop::SignsOfLife;
 use octo_core::{Event, Monitor, RunReport};
 use octo_server::events;
 use std::io::Write;
+use std::sync::Arc;
 
 /// Everybody who listens.
 #[derive(Default)]
@@ -19,10 +21,13 @@ pub struct Listeners {
     pub lists_changes: bool,
     /// `--json`.
     pub json: bool,
+    /// Whether anything happens, for who waits for the end.
+    pub alive: Arc<SignsOfLife>,
 }
 
 impl Monitor for Listeners {
     fn event(&self, event: &Event<'_>) {
+        self.alive.event(event);
         if let (Event::Problem(problem), Some(file)) = (event, &self.report_file) {
             file.problem(problem);
         }

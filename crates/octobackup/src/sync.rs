@@ -5,23 +5,27 @@ use crate::listeners::{self, Listeners};
 use crate::progress::Progress;
 use crate::report_file::ReportFile;
 use crate::settings::Settings;
+use crate::stop::SignsOfLife;
 use crate::{exit, password, stop, text, zone};
 use octo_core::{Code, Error, Outcome, RunReport};
 use octo_disk::Protected;
 use octo_mirror::RunResult;
 use octo_server::SystemClock;
 use octo_server::launch::{self, Launch};
+use std::sync::Arc;
 
 /// Makes the mirror. `Err` only for what makes no sense and was never begun; everything else is in the report.
 pub fn run(settings: &Settings) -> Result<u8, Error> {
     let password = password::ask_for(&settings.recipe, &settings.password)?;
-    let cancel = stop::on_signals()?;
+    let alive = Arc::new(SignsOfLife::default());
+    let cancel = stop::on_signals_of(&alive)?;
     let output = &settings.output;
     let mut listeners = Listeners {
         report_file: output.report.as_deref().map(|path| ReportFile::create(path, &settings.target)).transpose()?,
         progress: if output.quiet { None } else { Progress::on_terminal() },
         lists_changes: settings.once.dry_run && !output.quiet,
         json: output.json,
+        alive,
     };
     let clock = SystemClock::new();
     let mut remarks = Vec::new();

@@ -5,7 +5,7 @@ use crate::recipe::{AgentAddress, Intent, MetadataKept, Origin, Recipe, share_ac
 use octo_agent::Hub;
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
 use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source, Timestamp};
-use octo_disk::{DiskOptions, DiskTarget, LocalSource, Modes, Patience, Protected};
+use octo_disk::{CancellableSource, DiskOptions, DiskTarget, LocalSource, Modes, Patience, Protected};
 use octo_mirror::{Bandwidth, RunOptions, RunResult};
 use octo_smb::{Password, SmbSource};
 use serde::{Deserialize, Serialize};
@@ -117,10 +117,11 @@ impl Launch<'_> {
             (Origin::Agent { address }, _) => open_agent(self.hub, address, cancel)?,
             (_, Some(local)) => {
                 let (path, protected) = (local.clone(), self.protected.clone());
-                Box::new(answered(local, cancel, move || {
+                let source = answered(local, cancel, move || {
                     let source = LocalSource::open(&path)?;
                     protected.check_source(&source).map(|()| source)
-                })?)
+                })?;
+                Box::new(CancellableSource::new(source, cancel.clone()))
             }
             _ => open_source(recipe, self.password, cancel)?,
         };
@@ -179,7 +180,8 @@ fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option
 /// Opens the source of a recipe, of this machine or of a share. Once cancelled, it waits for nothing more.
 pub fn open_source(recipe: &Recipe, password: Option<Password>, cancel: &Cancel) -> Result<Box<dyn Source>, Error> {
     if let Some(path) = recipe.origin.local_path() {
-        return Ok(Box::new(answered(&path.clone(), cancel, move || LocalSource::open(&path))?));
+        let source = answered(&path.clone(), cancel, move || LocalSource::open(&path))?;
+        return Ok(Box::new(CancellableSource::new(source, cancel.clone())));
     }
     if let Origin::Agent { .. } = &recipe.origin {
         return Err(Error::new(Code::Usage, NO_HUB));

@@ -5,12 +5,11 @@ use crate::health::Health;
 use crate::journal::{Journal, Note};
 use crate::live::Live;
 use crate::moment::Moment;
-use crate::service::Asked;
 use crate::store::Store;
 use crate::vault::Vault;
 use octo_agent::Hub;
 use octo_core::Clock;
-use octo_disk::Protected;
+use octo_disk::{Patience, Protected};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -31,8 +30,8 @@ pub struct Shared {
     pub journal: OnceLock<Arc<dyn Journal>>,
     /// Where the link for the first administrator is, if one is offered.
     pub setup_link: OnceLock<PathBuf>,
-    /// Disks that a self-check has asked and that have not answered yet.
-    pub asked: Asked,
+    /// Disks that were asked something and have not answered yet.
+    pub disks: Patience,
     /// Who failed to log on, and how often.
     pub throttle: Throttle,
     /// What strangers were refused, for the audit log.
@@ -79,7 +78,7 @@ impl Shared {
             hub: OnceLock::new(),
             journal: OnceLock::new(),
             setup_link: OnceLock::new(),
-            asked: Asked::default(),
+            disks: Patience::default(),
             throttle: Throttle::default(),
             refusals: Refusals::default(),
             runner: Bell::default(),

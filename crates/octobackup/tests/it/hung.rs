@@ -1,12 +1,13 @@
 //! A source on a mount that does not answer: cancelling waits for none.
 
 use crate::server::PATIENCE;
+use crate::server::Server;
 use crate::world::{World, finish};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Instant;
 
@@ -50,6 +51,27 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
+/// A run that is in the middle of a file: much more is to come, slowly.
+fn begin_large(world: &World) {
+    for name in ["a", "b"] {
+        fs::write(world.src().join(name), vec![7; 4 << 20]).unwrap();
+    }
+}
+
+const SLOWLY: &str = "512KiB";
+
+/// Some of a file's content has come.
+fn has_begun(world: &World) -> bool {
+    fn is_in(folder: &Path) -> bool {
+        fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|entry| is_in(&entry.path()) || entry.metadata().is_ok_and(|meta| meta.is_file() && meta.blocks() > 0))
+    }
+    is_in(&world.dst().join(".octobackup/tmp"))
+}
+
 /// Whether the program waits in a thread that asks the disk.
 fn is_asking(child: &Child) -> bool {
     let threads = fs::read_dir(format!("/proc/{}/task", child.id())).into_iter().flatten().flatten();
@@ -70,5 +92,48 @@ fn a_source_that_hangs_from_the_beginning_keeps_nobody_from_cancelling() {
     assert!(!ran.stderr.contains("does not answer"), "it waited for the disk: {}", ran.stderr);
     mount.signal(Signal::CONT);
     world.sync(&[]).ends(0);
+    world.assert_mirrored();
+}
+
+#[test]
+fn a_source_that_hangs_in_the_middle_keeps_nobody_from_cancelling_and_the_report_is_there() {
+    let world = World::new();
+    let mount = Hanging::mount(&world);
+    begin_large(&world);
+    let (source, target) = (world.src(), world.dst());
+    let [sync, slowly, rate] = ["sync", "--bandwidth", SLOWLY].map(OsStr::new);
+    let child = world.program(&[sync, source.as_os_str(), target.as_os_str(), slowly, rate]).spawn().unwrap();
+    wait_until("a file that has begun", || has_begun(&world));
+    mount.signal(Signal::STOP);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ran = finish(child).ends(130);
+    assert!(
+        ran.stdout.contains("cancelled; the next run continues") && !ran.stderr.contains("does not answer"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    mount.signal(Signal::CONT);
+    world.sync(&[]).ends(0);
+    world.assert_mirrored();
+}
+
+#[test]
+fn a_job_whose_source_hangs_in_the_middle_is_cancelled_and_its_disk_runs_the_next() {
+    let world = World::new();
+    let mount = Hanging::mount(&world);
+    begin_large(&world);
+    let server = Server::start(&world);
+    let (source, target) = (world.src().display().to_string(), world.dst().display().to_string());
+    server.ask(&["job", "add", "demo", &source, &target, "--set", &format!("bandwidth={SLOWLY}")]).ends(0);
+    server.ask(&["run", "demo", "--no-wait"]).ends(0);
+    wait_until("a file that has begun", || has_begun(&world));
+    mount.signal(Signal::STOP);
+    server.ask(&["cancel", "1"]).ends(0);
+    let run = server.newest_run(|run| run["state"] == "finished");
+    assert_eq!(run["outcome"], "cancelled", "{run}");
+    mount.signal(Signal::CONT);
+    server.ask(&["job", "edit", "demo", "--unset", "bandwidth"]).ends(0);
+    server.ask(&["run", "demo"]).ends(0);
     world.assert_mirrored();
 }

@@ -1,7 +1,6 @@
 //! Whether jobs stay out of each other's mirrors and out of the server's own data, asked of the disks and not of the text of
 //! paths. A disk that hangs is not waited for: the run looks again.
 
-use super::answers::Answer;
 use crate::job::{Job, JobSpec};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -36,7 +35,7 @@ impl Apart {
         others: impl Iterator<Item = &'a JobSpec>,
     ) -> Apart {
         let found: Arc<Mutex<Found>> = Arc::default();
-        let mut questions: BTreeMap<String, Box<dyn FnOnce() -> Answer + Send>> = BTreeMap::new();
+        let mut asked = BTreeMap::new();
         for (spec, is_new) in new.map(|spec| (spec, true)).chain(others.map(|spec| (spec, false))) {
             let source = spec.local_source().filter(|_| is_new);
             for (text, path, is_target) in
@@ -44,22 +43,22 @@ impl Apart {
             {
                 let Some(path) = path else { continue };
                 let (text, protected, found) = (text.clone(), shared.protected.clone(), found.clone());
-                let key = format!("the place of {} {text}", if is_target { "the target" } else { "the source" });
-                questions.insert(
-                    key,
-                    Box::new(move || {
-                        let own = protected.check(&path).err().filter(|error| error.code == Code::OwnData);
-                        let place = if is_target { Whereabouts::of(&path).ok() } else { None };
-                        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                        own.map(|error| found.own.insert(text.clone(), error));
-                        place.map(|place| found.targets.insert(text, place));
-                        Ok(String::new())
-                    }),
-                );
+                let about = format!("the place of {} {text}", if is_target { "the target" } else { "the source" });
+                let look = move || {
+                    let own = protected.check(&path).err().filter(|error| error.code == Code::OwnData);
+                    let place = if is_target { Whereabouts::of(&path).ok() } else { None };
+                    let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                    own.map(|error| found.own.insert(text.clone(), error));
+                    place.map(|place| found.targets.insert(text, place));
+                    Ok(())
+                };
+                asked.entry(about).or_insert_with_key(|about| shared.disks.begin(about, ANSWER_WITHIN, look));
             }
         }
-        // Who has not answered is judged by text, and by the run.
-        shared.asked.all(questions.into_iter().collect(), ANSWER_WITHIN);
+        for question in asked.into_values().flatten() {
+            // Who does not answer is judged by text, and by the run.
+            let _ = question.answer(None);
+        }
         Apart(found)
     }
 

@@ -3,7 +3,6 @@
 //! A copy is a data directory: database, key, and what agents and browsers know this server by. It gets its name only when
 //! all of it is on the disk, so that what has the name is whole. Nothing that exists is ever written to.
 
-use super::answers::Answer;
 use super::{Caller, Service, conflict, unlocked};
 use crate::job::Job;
 use crate::moment::Moment;
@@ -17,6 +16,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// What was found: all is well, or what is wrong.
+type Answer = Result<String, String>;
 
 /// The setting that tells of the last copy.
 const LAST: &str = "last-backup";
@@ -144,11 +146,16 @@ impl Service {
         findings.push(finding("disk of the data directory", space(shared.store.folder())));
         findings.push(finding("copy of the server's own data", recent(last.as_deref(), shared.now())));
         findings.extend(self.doubled_agents());
-        let question = |job: Job| -> (String, Box<dyn FnOnce() -> Answer + Send>) {
-            (format!("mirror of {}", job.spec.name), Box::new(move || mirror(&job)))
+        let ask = |job: Job| {
+            let about = format!("mirror of {}", job.spec.name);
+            (shared.disks.begin(&about, ANSWER_WITHIN, move || Ok(mirror(&job))), about)
         };
-        let answers = shared.asked.all(jobs.into_iter().map(question).collect(), ANSWER_WITHIN);
-        findings.extend(answers.into_iter().map(|(about, answer)| finding(&about, answer)));
+        // All are asked before the first is waited for.
+        let asked: Vec<_> = jobs.into_iter().map(ask).collect();
+        findings.extend(asked.into_iter().map(|(asked, about)| {
+            let answer = asked.and_then(|question| question.answer(None));
+            finding(&about, answer.unwrap_or_else(|hangs| Err(hangs.detail)))
+        }));
         Ok(findings)
     }
 }

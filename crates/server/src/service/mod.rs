@@ -5,7 +5,6 @@
 //! transaction. Secrets go in and never come out.
 
 mod access;
-mod answers;
 mod apart;
 mod apply;
 mod backup;
@@ -19,7 +18,6 @@ mod page;
 mod runs;
 
 pub use access::{LoggedOn, NewToken, UserView};
-pub use answers::Asked;
 pub use apply::{Change, Field, What, Wish};
 pub use backup::{Backup, Finding};
 pub(crate) use credential_uses::{check as check_credential_use, use_of};

@@ -1,7 +1,7 @@
-//! A local folder passes the suite.
+//! A local folder passes the suite, and so it does read by threads that a run which is cancelled leaves alone.
 
-use octo_core::{RelPath, Source, Timestamp};
-use octo_disk::LocalSource;
+use octo_core::{Cancel, RelPath, Source, Timestamp};
+use octo_disk::{CancellableSource, LocalSource};
 use octo_testkit::source_suite;
 use octo_testkit::source_suite::Fixture;
 use std::fs;
@@ -10,13 +10,21 @@ use std::time::{Duration, UNIX_EPOCH};
 
 struct LocalFixture {
     temp: tempfile::TempDir,
-    source: LocalSource,
+    source: Box<dyn Source>,
 }
 
 impl LocalFixture {
     fn new() -> LocalFixture {
+        LocalFixture::read_by(|source| Box::new(source))
+    }
+
+    fn cancellable() -> LocalFixture {
+        LocalFixture::read_by(|source| Box::new(CancellableSource::new(source, Cancel::new())))
+    }
+
+    fn read_by(reader: impl FnOnce(LocalSource) -> Box<dyn Source>) -> LocalFixture {
         let temp = tempfile::tempdir().unwrap();
-        let source = LocalSource::open(temp.path()).unwrap();
+        let source = reader(LocalSource::open(temp.path()).unwrap());
         LocalFixture { temp, source }
     }
 
@@ -27,7 +35,7 @@ impl LocalFixture {
 
 impl Fixture for LocalFixture {
     fn source(&self) -> &dyn Source {
-        &self.source
+        &*self.source
     }
     fn make_folder(&self, path: &RelPath) {
         fs::create_dir(self.at(path)).unwrap();
@@ -58,3 +66,12 @@ source_suite!(LocalFixture::new(), ids, links);
 // Wine makes no links.
 #[cfg(windows)]
 source_suite!(LocalFixture::new(), ids);
+
+mod cancellable {
+    use super::*;
+
+    #[cfg(unix)]
+    source_suite!(LocalFixture::cancellable(), ids, links);
+    #[cfg(windows)]
+    source_suite!(LocalFixture::cancellable(), ids);
+}

@@ -1,0 +1,352 @@
+//! A source that may stop answering, read so that a run which is cancelled does not wait for it.
+//!
+//! Each question is asked on a thread of its own, and what comes of it is handed to the sink on the caller's. The kernel lets
+//! nobody take back a question to a mount that hangs, so once somebody wishes to stop and nothing comes any more, the thread
+//! is left alone. It must never call a sink after the call has returned.
+
+use crate::patience::on_a_thread;
+use octo_core::{
+    Cancel, Code, Entry, Error, FetchRequest, FetchSink, LinkTarget, ListSink, Listed, Meta, Piece, Ranges, RelPath,
+    Source, SourceFeatures, SourcePin, Stop, Timestamp,
+};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
+use std::time::{Duration, Instant};
+
+/// How soon the wish to stop is noticed.
+const NOTICE: Duration = Duration::from_millis(50);
+/// Once somebody wishes to stop, a source that says nothing for so long is not waited for.
+const SILENCE: Duration = Duration::from_secs(1);
+/// What travels together, unless it is older than [`TOGETHER`].
+const ENTRIES_TOGETHER: usize = 512;
+const BYTES_TOGETHER: usize = 256 << 10;
+const WORDS_TOGETHER: usize = 256;
+const TOGETHER: Duration = Duration::from_millis(50);
+/// Bundles that wait to be taken.
+const WAITING: usize = 2;
+
+/// Reads another source, and gives up when the run is cancelled.
+pub struct CancellableSource {
+    source: Arc<dyn Source>,
+    cancel: Cancel,
+}
+
+/// A part of a listing, and its end with the last one.
+struct Part {
+    entries: Vec<Result<Entry, (Vec<u8>, Error)>>,
+    restarts: bool,
+    end: Option<Listed>,
+}
+
+impl CancellableSource {
+    /// Over a source that is open.
+    pub fn new(source: impl Source + 'static, cancel: Cancel) -> CancellableSource {
+        CancellableSource { source: Arc::new(source), cancel }
+    }
+
+    /// The next of what is said; fails if it is not waited for, or if nobody is left to say it.
+    fn next<T>(&self, said: &Receiver<T>) -> Result<T, Error> {
+        let begun = Instant::now();
+        loop {
+            match said.recv_timeout(NOTICE) {
+                Ok(next) => return Ok(next),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::new(
+                        Code::SourceMissing,
+                        "the program has a defect: reading the source panicked",
+                    ));
+                }
+                Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() && begun.elapsed() >= SILENCE => {
+                    return Err(Error::new(Code::Cancelled, "the source does not answer"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Asks one question that has one answer.
+    fn ask<T: Send + 'static>(&self, work: impl FnOnce(&dyn Source) -> T + Send + 'static) -> Result<T, Error> {
+        let (tell, told) = channel();
+        let source = Arc::clone(&self.source);
+        on_a_thread(move || drop(tell.send(work(&*source)))).map_err(no_thread)?;
+        self.next(&told)
+    }
+
+    fn list_into(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<Listed, Error> {
+        let (tell, told) = sync_channel(WAITING);
+        let (source, folder) = (Arc::clone(&self.source), folder.clone());
+        let list = move || {
+            let mut parts = Parts { tell, entries: Vec::new(), restarts: false, sent: Instant::now() };
+            let end = source.list(&folder, &mut parts);
+            // Whoever asked may be gone.
+            let _ = parts.send(Some(end));
+        };
+        on_a_thread(list).map_err(no_thread)?;
+        loop {
+            let part: Part = self.next(&told)?;
+            if part.restarts {
+                sink.restart();
+            }
+            for entry in part.entries {
+                match entry {
+                    Ok(entry) => {
+                        if sink.entry(entry).is_break() {
+                            return Err(Error::new(Code::ListingCut, "no more was wanted"));
+                        }
+                    }
+                    Err((name, error)) => sink.problem(&name, error),
+                }
+            }
+            if let Some(end) = part.end {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Fails with the first file that has not ended, and why, if nothing more comes.
+    fn fetch_into(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) -> Result<(), (usize, Error)> {
+        let (tell, told) = sync_channel(WAITING);
+        let (source, asked) = (Arc::clone(&self.source), batch.to_vec());
+        let holes = (0..batch.len()).map(|file| sink.wants_holes(file)).collect();
+        let has_ended: Arc<[AtomicBool]> = batch.iter().map(|_| AtomicBool::new(false)).collect();
+        let unwanted = Arc::clone(&has_ended);
+        let fetch = move || {
+            let mut words = Words { tell, words: Vec::new(), bytes: 0, holes, unwanted, sent: Instant::now() };
+            source.fetch(&asked, &mut words);
+            // Whoever asked may be gone.
+            let _ = words.send(true);
+        };
+        on_a_thread(fetch).map_err(|error| (0, no_thread(error)))?;
+        loop {
+            let bundle: Bundle = self.next(&told).map_err(|error| {
+                let first = has_ended.iter().position(|ended| !ended.load(Ordering::SeqCst));
+                (first.unwrap_or(0), error)
+            })?;
+            for Said { file, word, is_last } in bundle.words {
+                if has_ended[file].load(Ordering::SeqCst) {
+                    continue;
+                }
+                let told = word(sink);
+                if is_last || told == Err(Stop::ThisFile) {
+                    has_ended[file].store(true, Ordering::SeqCst);
+                }
+                if told == Err(Stop::Everything) {
+                    return Ok(());
+                }
+            }
+            if bundle.is_all {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn no_thread(error: std::io::Error) -> Error {
+    Error::new(Code::SourceMissing, format!("no thread to read the source: {error}"))
+}
+
+/// Gathers a listing.
+struct Parts {
+    tell: SyncSender<Part>,
+    entries: Vec<Result<Entry, (Vec<u8>, Error)>>,
+    restarts: bool,
+    sent: Instant,
+}
+
+impl Parts {
+    fn send(&mut self, end: Option<Listed>) -> ControlFlow<()> {
+        let (entries, restarts) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.restarts));
+        let sent = self.tell.send(Part { entries, restarts, end });
+        self.sent = Instant::now();
+        if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    fn add(&mut self, entry: Result<Entry, (Vec<u8>, Error)>) -> ControlFlow<()> {
+        self.entries.push(entry);
+        let is_due = self.entries.len() >= ENTRIES_TOGETHER || self.sent.elapsed() >= TOGETHER;
+        if is_due { self.send(None) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl ListSink for Parts {
+    fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
+        self.add(Ok(entry))
+    }
+
+    fn problem(&mut self, name: &[u8], error: Error) {
+        // Who is gone is noticed with the next entry.
+        let _ = self.add(Err((name.to_vec(), error)));
+    }
+
+    fn restart(&mut self) {
+        self.entries.clear();
+        self.restarts = true;
+    }
+}
+
+type Word = Box<dyn FnOnce(&mut dyn FetchSink) -> Result<(), Stop> + Send>;
+
+/// Something for a [`FetchSink`] about the file at this place of the batch, and whether it is the file's last.
+struct Said {
+    file: usize,
+    word: Word,
+    is_last: bool,
+}
+
+struct Bundle {
+    words: Vec<Said>,
+    is_all: bool,
+}
+
+/// Gathers what comes of a batch.
+struct Words {
+    tell: SyncSender<Bundle>,
+    words: Vec<Said>,
+    bytes: usize,
+    holes: Vec<bool>,
+    /// Files of which nothing more is wanted.
+    unwanted: Arc<[AtomicBool]>,
+    sent: Instant,
+}
+
+impl Words {
+    fn send(&mut self, is_all: bool) -> Result<(), Stop> {
+        let words = std::mem::take(&mut self.words);
+        let sent = self.tell.send(Bundle { words, is_all });
+        (self.bytes, self.sent) = (0, Instant::now());
+        sent.map_err(|_| Stop::Everything)
+    }
+
+    fn say(
+        &mut self,
+        (file, bytes, is_last): (usize, usize, bool),
+        word: impl FnOnce(&mut dyn FetchSink) -> Result<(), Stop> + Send + 'static,
+    ) -> Result<(), Stop> {
+        if self.unwanted[file].load(Ordering::SeqCst) {
+            return Err(Stop::ThisFile);
+        }
+        self.words.push(Said { file, word: Box::new(word), is_last });
+        self.bytes += bytes;
+        let is_due = self.bytes >= BYTES_TOGETHER || self.words.len() >= WORDS_TOGETHER;
+        if is_due || self.sent.elapsed() >= TOGETHER { self.send(false) } else { Ok(()) }
+    }
+}
+
+impl FetchSink for Words {
+    fn wants_holes(&self, file: usize) -> bool {
+        self.holes[file]
+    }
+
+    fn holes(&mut self, file: usize, holes: &Ranges) {
+        let holes = holes.clone();
+        // Who is gone is noticed with the next word.
+        let _ = self.say((file, 0, false), move |sink| {
+            sink.holes(file, &holes);
+            Ok(())
+        });
+    }
+
+    fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
+        self.say((file, 0, false), move |sink| sink.opened(file, meta))
+    }
+
+    fn data(&mut self, file: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), Stop> {
+        let bytes = bytes.to_vec();
+        self.say((file, bytes.len(), false), move |sink| sink.data(file, offset_bytes, &bytes))
+    }
+
+    fn hashed(&mut self, file: usize, hash: [u8; 32]) {
+        let _ = self.say((file, 0, false), move |sink| {
+            sink.hashed(file, hash);
+            Ok(())
+        });
+    }
+
+    fn metadata(&mut self, file: usize, piece: Piece<'_>) -> Result<(), Stop> {
+        let about = |bytes: usize| (file, bytes, false);
+        match piece {
+            Piece::Security(bytes) => {
+                let bytes = bytes.to_vec();
+                self.say(about(bytes.len()), move |sink| sink.metadata(file, Piece::Security(&bytes)))
+            }
+            Piece::Extended { name, value } => {
+                let (name, value) = (name.to_vec(), value.to_vec());
+                self.say(about(name.len() + value.len()), move |sink| {
+                    sink.metadata(file, Piece::Extended { name: &name, value: &value })
+                })
+            }
+            Piece::Stream { name, size_bytes } => {
+                let name = name.to_vec();
+                self.say(about(name.len()), move |sink| sink.metadata(file, Piece::Stream { name: &name, size_bytes }))
+            }
+            Piece::StreamData(bytes) => {
+                let bytes = bytes.to_vec();
+                self.say(about(bytes.len()), move |sink| sink.metadata(file, Piece::StreamData(&bytes)))
+            }
+            Piece::Reparse { tag, data } => {
+                let data = data.to_vec();
+                self.say(about(data.len()), move |sink| sink.metadata(file, Piece::Reparse { tag, data: &data }))
+            }
+            Piece::Posix(posix) => self.say(about(0), move |sink| sink.metadata(file, Piece::Posix(posix))),
+            Piece::Xattr { name, value } => {
+                let (name, value) = (name.to_vec(), value.to_vec());
+                self.say(about(name.len() + value.len()), move |sink| {
+                    sink.metadata(file, Piece::Xattr { name: &name, value: &value })
+                })
+            }
+            Piece::Unknown(part, error) => {
+                self.say(about(0), move |sink| sink.metadata(file, Piece::Unknown(part, error)))
+            }
+        }
+    }
+
+    fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
+        self.say((file, 0, true), move |sink| sink.finished(file, meta))
+    }
+
+    fn failed(&mut self, file: usize, error: Error) -> Result<(), Stop> {
+        self.say((file, 0, true), move |sink| sink.failed(file, error))
+    }
+}
+
+impl Source for CancellableSource {
+    fn features(&self) -> SourceFeatures {
+        self.source.features()
+    }
+
+    fn pin(&self) -> Result<SourcePin, Error> {
+        self.ask(|source| source.pin())?
+    }
+
+    fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
+        self.list_into(folder, sink).unwrap_or_else(Listed::Incomplete)
+    }
+
+    fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
+        if let Err((file, error)) = self.fetch_into(batch, sink) {
+            let _ = sink.failed(file, error);
+        }
+    }
+
+    fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
+        let path = path.clone();
+        self.ask(move |source| source.read_link(&path))?
+    }
+
+    fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {
+        self.ask(|source| source.snapshots())?
+    }
+
+    fn clock(&self) -> Option<Timestamp> {
+        self.source.clock()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.source.remarks()
+    }
+}
+
+#[cfg(test)]
+mod tests;
