@@ -18,6 +18,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("python3-aiosmtpd", "the mail server that takes the tests' mail"),
     ("python3-venv", "a place for schemathesis, which comes from PyPI"),
     ("openssl", "makes certificates as administrators do"),
+    ("chromium", "shows reports and digests as wide as a phone's screen"),
     ("attr", "getfattr and setfattr"),
     ("sqlite3", "runs the manual's recipes for what is recorded, as they are printed"),
     ("strace", "lets the programs die, or find the disk full, at every single system call"),

@@ -137,6 +137,11 @@ pub fn cause_and_next_step(
             (report.held_because.join("; "), format!("see {look}{}", approve.unwrap_or_default()))
         }
         _ if light <= Light::NotRun => start(),
+        (Some(Ended::Warnings), Some(report)) if light <= Light::Attention => {
+            let problems = report.causes.iter().filter(|cause| !cause.code.is_note());
+            let problems: Vec<_> = problems.map(|cause| super::text::heading(cause.code, cause.count)).collect();
+            (problems.join("; "), format!("see {look}"))
+        }
         _ if light <= Light::Attention => (String::new(), format!("see {look}")),
         _ => (String::new(), String::new()),
     }
@@ -217,7 +222,7 @@ pub fn text(digest: &Digest, zone: &TimeZone) -> String {
 /// The page as HTML for a mail client; times by the clocks of `zone`.
 pub fn html(digest: &Digest, zone: &TimeZone) -> String {
     let mut body = format!(
-        "<h2 style=\"margin:0\">{}</h2><p style=\"margin:4px 0;color:#5a6875\">{} to {}</p><table cellspacing=\"0\">",
+        "<h2 style=\"margin:0\">{}</h2><p style=\"margin:4px 0;color:#5a6875\">{} to {}</p>",
         escaped(&digest.subject()),
         digest.since.local(zone),
         digest.until.local(zone)
@@ -225,8 +230,7 @@ pub fn html(digest: &Digest, zone: &TimeZone) -> String {
     for job in &digest.jobs {
         let _ = write!(
             body,
-            "<tr><td style=\"{CELL};border-left:6px solid {};padding-left:8px;white-space:nowrap\"><b>{}</b></td>\
-             <td style=\"{CELL};white-space:nowrap\">{}</td><td style=\"{CELL}\">{}",
+            "<div style=\"{JOB};border-left:6px solid {}\"><b>{}</b> &nbsp; {}<br>{}",
             colour(job.light),
             escaped(&job.name),
             heading(job.light),
@@ -242,13 +246,12 @@ pub fn html(digest: &Digest, zone: &TimeZone) -> String {
             let _ =
                 write!(body, "<br><span style=\"color:#5a6875\">{} did not run: {why}</span>", slot.due_at.local(zone));
         }
-        body.push_str("</td></tr>");
+        body.push_str("</div>");
     }
-    body.push_str("</table>");
     document(&digest.subject(), &body)
 }
 
-const CELL: &str = "padding:4px 14px 4px 0;vertical-align:top;border-bottom:1px solid #e4e9ee";
+const JOB: &str = "padding:4px 0 6px 10px;border-bottom:1px solid #e4e9ee";
 const LIGHTS: &[Light] =
     &[Light::Overdue, Light::Failed, Light::NotRun, Light::Attention, Light::Paused, Light::Idle, Light::Good];
 
@@ -257,7 +260,7 @@ fn heading(light: Light) -> &'static str {
         Light::Overdue => "NO GOOD BACKUP",
         Light::Failed => "FAILED",
         Light::NotRun => "DID NOT RUN",
-        Light::Attention => "Look at it",
+        Light::Attention => "Needs attention",
         Light::Paused => "Paused",
         Light::Idle => "Not due",
         Light::Good => "Complete",
@@ -311,4 +314,4 @@ fn sentence(job: &DigestJob, zone: &TimeZone) -> String {
 
 #[cfg(test)]
 #[path = "digest_tests.rs"]
-mod tests;
+pub(super) mod tests;

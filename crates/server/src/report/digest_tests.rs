@@ -6,7 +6,7 @@ fn slot() -> NotRun {
     NotRun { due_at: Moment(1_785_877_200), why: "the server was <down>".into() }
 }
 
-fn job(name: &str, light: Light) -> DigestJob {
+pub(in crate::report) fn job(name: &str, light: Light) -> DigestJob {
     DigestJob {
         name: name.into(),
         light,

@@ -1,7 +1,7 @@
 //! The report for a mail client: one page without scripts, pictures or anything from elsewhere. Bars are table cells,
 //! because mail clients show those and little else. Every text is escaped.
 
-use super::text::{MadeBy, remedy};
+use super::text::{MadeBy, heading, remedy};
 use super::{Past, Told, ToldCause};
 use crate::run::Ended;
 use crate::units::{count, duration, size, thousands};
@@ -9,17 +9,19 @@ use jiff::tz::TimeZone;
 use octo_core::guard::with_kinds;
 use std::fmt::Write;
 
-const STYLE: &str = "font-family:Segoe UI,Helvetica,Arial,sans-serif;font-size:14px;color:#1c2733;line-height:1.45";
+/// Names without a space may be longer than any screen: they are broken anywhere.
+const STYLE: &str = "font-family:Segoe UI,Helvetica,Arial,sans-serif;font-size:14px;color:#1c2733;line-height:1.45;\
+     overflow-wrap:anywhere;word-break:break-word";
 const CELL: &str = "padding:2px 14px 2px 0;vertical-align:top";
 /// For browsers: phones, and dark colours where they are preferred. Mail clients that ignore it have the inline styles.
 const HEAD: &str = "<meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
      <meta name=\"color-scheme\" content=\"light dark\"><style>@media (prefers-color-scheme:dark){\
      body{background:#161b21!important;color:#dde4ea!important}[style*=\"color:#5a6875\"]{color:#9fadba!important}\
-     td{border-bottom-color:#333d47!important}}</style>";
+     [style*=\"border-bottom\"]{border-bottom-color:#333d47!important}}</style>";
 /// Runs in the plot.
 const BARS_MAX: usize = 20;
 /// The longest bar.
-const BAR_PIXELS_MAX: u64 = 220;
+const BAR_PIXELS_MAX: u64 = 130;
 
 /// The whole page; times by the clocks of `zone`.
 pub fn page(told: &Told, zone: &TimeZone) -> String {
@@ -119,12 +121,8 @@ fn one_cause(out: &mut String, cause: &ToldCause, zone: &TimeZone) {
         (0, still) => format!(", {} as before", thousands(still)),
         (new, still) => format!(", {} new, {} as before", thousands(new), thousands(still)),
     };
-    let _ = write!(
-        out,
-        "<h3 style=\"margin:16px 0 2px\">{}: {}{news}</h3><table>",
-        thousands(cause.count),
-        escaped(&cause.title)
-    );
+    let title = heading(cause.code, cause.count);
+    let _ = write!(out, "<h3 style=\"margin:16px 0 2px\">{}{news}</h3>", escaped(&title));
     for example in &cause.examples {
         let since = match (example.is_new, example.since_at) {
             (true, _) => "new".to_owned(),
@@ -133,15 +131,23 @@ fn one_cause(out: &mut String, cause: &ToldCause, zone: &TimeZone) {
         };
         let good =
             example.last_good_at.map(|at| format!("; last run without it {}", at.local(zone))).unwrap_or_default();
-        let _ = write!(
-            out,
-            "<tr><td style=\"{CELL};font-family:Consolas,monospace\">{}</td><td style=\"{CELL}\">{}</td>\
-             <td style=\"{CELL};color:#5a6875\">{since}{good}</td></tr>",
-            escaped(&example.path),
-            escaped(&example.detail)
-        );
+        let parts = [
+            ("font-family:Consolas,monospace", escaped(&example.path)),
+            ("", escaped(&example.detail)),
+            ("color:#5a6875", format!("{since}{good}")),
+        ];
+        out.push_str("<div style=\"margin:4px 0\">");
+        // Below each other: beside each other they fit on no phone.
+        for (style, text) in parts.iter().filter(|(_, text)| !text.is_empty()) {
+            let _ = write!(out, "<div style=\"{style}\">{text}</div>");
+        }
+        out.push_str("</div>");
     }
-    let _ = write!(out, "</table><p style=\"margin:2px 0\"><b>What to do:</b> {}</p>", escaped(&cause.advice));
+    let more = cause.count.saturating_sub(cause.examples.len() as u64);
+    if more > 0 {
+        let _ = write!(out, "<div style=\"color:#5a6875\">... and {} more</div>", thousands(more));
+    }
+    let _ = write!(out, "<p style=\"margin:2px 0\"><b>What to do:</b> {}</p>", escaped(&cause.advice));
 }
 
 fn list(out: &mut String, title: &str, lines: &[String]) {
@@ -168,7 +174,8 @@ fn held(out: &mut String, told: &Told) {
     }
     out.push_str("</ul>");
     if !report.held_examples.is_empty() {
-        out.push_str("<p style=\"margin:6px 0 2px\">Held are, among others:</p><ul style=\"margin:2px 0\">");
+        let held = count(report.counts.held, "held file");
+        let _ = write!(out, "<p style=\"margin:6px 0 2px\">Among {held}:</p><ul style=\"margin:2px 0\">");
         for path in &report.held_examples {
             let _ = write!(out, "<li style=\"font-family:Consolas,monospace\">{}</li>", escaped(&path.to_string()));
         }
@@ -198,7 +205,7 @@ fn plot(out: &mut String, past: &[Past], zone: &TimeZone) {
     for run in past {
         let _ = write!(
             out,
-            "<tr><td style=\"{CELL};color:#5a6875\">{}</td><td style=\"{CELL}\">{}</td><td style=\"{CELL}\">{}</td></tr>",
+            "<tr><td style=\"{CELL};color:#5a6875\">{}</td><td style=\"padding:2px 0;white-space:nowrap\">{}{}</td></tr>",
             run.started_at.local(zone),
             bar("#4a90c2", run.duration_ms, millis_max, &duration(run.duration_ms)),
             bar("#8a6fc4", run.copied_bytes, bytes_max, &size(run.copied_bytes)),

@@ -118,3 +118,52 @@ fn a_hostile_name_is_only_text() {
     assert!(page.contains("a &amp; b/") && page.contains("&quot;ledger&quot;"));
     assert!(!page.contains("http"), "a report fetches nothing from elsewhere");
 }
+
+/// How wide a browser shows each page on a screen of 390 pixels.
+fn widths_on_a_phone(pages: &[String]) -> Vec<u64> {
+    let folder = tempfile::tempdir().unwrap();
+    let attribute = |page: &String| page.replace('&', "&amp;").replace('"', "&quot;");
+    let frame = |page| format!("<iframe style=\"width:390px;border:0\" srcdoc=\"{}\"></iframe>", attribute(page));
+    let measure = "<script>onload = () => document.body.textContent = [...document.querySelectorAll('iframe')]\
+                   .map(it => it.contentDocument.documentElement.scrollWidth).join(' ')</script>";
+    let all = folder.path().join("all.html");
+    let frames: String = pages.iter().map(frame).collect();
+    std::fs::write(&all, format!("<!doctype html><meta charset=\"utf-8\"><body>{measure}{frames}")).unwrap();
+    let mut browser = std::process::Command::new("chromium");
+    browser.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=10000"]);
+    browser.arg(format!("--user-data-dir={}", folder.path().join("profile").display())).env("HOME", folder.path());
+    let shown = browser.arg(format!("file://{}", all.display())).output().unwrap();
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let body = shown.split_once("<body>").and_then(|(_, rest)| rest.split_once('<')).expect(&shown).0;
+    body.split_whitespace().map(|width| width.parse().expect(&shown)).collect()
+}
+
+#[test]
+fn no_page_is_wider_than_a_phone() {
+    let name = "a_folder_whose_name_has_no_space_".repeat(7);
+    let path = format!("{name}/{name}/{name}/file");
+    let mut told = told();
+    told.run.job = "j".repeat(64);
+    (told.report.source, told.report.target) = (format!("//fs1/{path}"), format!("/srv/{path}"));
+    told.report.held_because = vec![path.clone()];
+    told.report.held_kinds = vec![octo_core::guard::HoldKind::ALL[0]];
+    told.report.held_examples = vec![octo_core::RelPath::parse(path.as_bytes()).unwrap()];
+    told.report.held_plan = Some("0123456789ab".into());
+    told.report.remarks = vec![path.clone()];
+    told.causes[0].examples[0].path.clone_from(&path);
+    told.causes[0].advice = format!("octobackup job edit fs1 --acknowledge {path}");
+    told.past[0].duration_ms = 400 * 3_600_000;
+    told.past[0].copied_bytes = 1_023 << 40;
+    let job = crate::report::digest::tests::job(&told.run.job, crate::report::digest::Light::Failed);
+    let digest = crate::report::digest::Digest {
+        since: Moment(AT),
+        until: Moment(AT),
+        jobs: vec![crate::report::digest::DigestJob { cause: path.clone(), next_step: path, ..job }],
+    };
+    let zone = crate::schedule::zone("America/New_York").unwrap();
+    let too_wide = document("too wide", "<p style=\"width:900px\">x</p>");
+    let pages = [page(&told, &zone), crate::report::digest::html(&digest, &zone), too_wide];
+    let widths = widths_on_a_phone(&pages);
+    let is_right = matches!(widths[..], [report, digest, wide] if report <= 390 && digest <= 390 && wide >= 900);
+    assert!(is_right, "the report, the digest, and a page that is too wide: {widths:?}");
+}

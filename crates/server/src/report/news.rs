@@ -47,6 +47,6 @@ fn since(example: &ToldExample, zone: &TimeZone) -> String {
     };
     match example.last_good_at {
         Some(at) => format!("{since}; the last run without it is of {}", at.local(zone)),
-        None => format!("{since}; no run was without it"),
+        None => format!("{since}; present since the first run"),
     }
 }

@@ -171,6 +171,10 @@ fn held_because(out: &mut String, report: &RunReport, by: MadeBy<'_>) {
     for path in &report.held_examples {
         let _ = writeln!(out, "    {path}");
     }
+    let shown = report.held_examples.len() as u64;
+    if shown > 0 && report.counts.held > shown {
+        let _ = writeln!(out, "    ... and {} more", thousands(report.counts.held - shown));
+    }
     if let (Some(id), MadeBy::Sync { .. }) = (&report.held_plan, by) {
         approval(out, &report.target, id);
     }
@@ -219,6 +223,16 @@ pub(crate) fn acknowledge(code: Code, first: &RelPath, by: MadeBy<'_>) -> Option
     (code.may_be_acknowledged() && !first.is_root()).then_some(command)
 }
 
+/// A cause in one line, and how often it was met.
+pub(crate) fn heading(code: Code, times: u64) -> String {
+    let title = code.title();
+    match (code.stops_run(), code.is_note()) {
+        (true, _) => format!("Why it ended: {title}"),
+        (false, true) => format!("{}: {title}", count(times, "note")),
+        (false, false) => format!("{}: {title}", count(times, "problem")),
+    }
+}
+
 /// What to do about a cause, as the source is, in the words of the side that made the run.
 fn advice_for(report: &RunReport, code: Code, by: MadeBy<'_>) -> String {
     let place = match by {
@@ -229,13 +243,7 @@ fn advice_for(report: &RunReport, code: Code, by: MadeBy<'_>) -> String {
 }
 
 fn problems(out: &mut String, cause: &Cause, report: &RunReport, by: MadeBy<'_>) {
-    let title = cause.code.title();
-    if cause.code.stops_run() {
-        let _ = writeln!(out, "\nWhy it ended: {title}");
-    } else {
-        let _ =
-            writeln!(out, "\n{}: {title}", count(cause.count, if cause.code.is_note() { "note" } else { "problem" }));
-    }
+    let _ = writeln!(out, "\n{}", heading(cause.code, cause.count));
     for example in cause.examples.iter().take(EXAMPLES_MAX) {
         match (example.path.is_root(), example.detail.is_empty()) {
             (true, true) => {}
