@@ -3,6 +3,7 @@
 //! What is safe at any time is done or queued at once: new folders, new and changed files. What needs the whole picture
 //! is written to lists: vanished entries, possible moves, kind changes, folder times.
 
+mod listed;
 mod metadata;
 mod notes;
 
@@ -22,7 +23,6 @@ use octo_core::guard::{GuardInput, replaces_too_many};
 use octo_core::merge::{Pair, merge};
 use octo_core::plan::{Action, PlanRules, plan};
 use octo_core::retention::KeepVersions;
-use octo_core::source::Listed;
 use octo_core::{Change, Code, Error, Kind, Meta, Name, RelPath};
 
 /// Replacements that are done at once although no versions are kept; beyond these the brake decides first.
@@ -143,45 +143,6 @@ impl<'a> Comparer<'a> {
         let dirty = step.dirty;
         self.note_folder_time(frame, dirty)?;
         Ok(children)
-    }
-
-    /// Tells the listing's problems. Only a complete listing proves that a name is gone.
-    fn source_proves_absence(&mut self, frame: &Frame, side: &Side) -> Result<bool, Error> {
-        for (name, error) in &side.problems {
-            let path = Name::new(name.as_slice()).map_or_else(|_| frame.source.clone(), |n| frame.source.join(&n));
-            self.context.problem(&path, error.clone());
-        }
-        let Listed::Incomplete(error) = &side.end else { return Ok(true) };
-        self.saw_all = false;
-        // Nothing of this server can have been moved to another one.
-        if error.code != Code::DfsLink {
-            self.unread.push(&frame.source, error.code);
-        }
-        self.cursor.protect(&frame.place)?;
-        if frame.source.is_root() && side.count() == 0 && !error.code.stops_run() {
-            self.context.fail(Error::new(Code::SourceMissing, error.to_string()));
-        } else if !side.problems.iter().any(|(_, told)| told.code == error.code) {
-            self.context.problem(&frame.source, error.clone());
-        }
-        Ok(false)
-    }
-
-    /// Whether what the mirror has in this folder is known; if not, nothing in it is touched.
-    fn target_is_known(&mut self, frame: &Frame, side: Option<&Side>) -> Result<bool, Error> {
-        let Some(side) = side else { return Ok(true) };
-        let error = match &side.end {
-            _ if side.nested_mirror => Error::new(Code::NestedMirror, ""),
-            Listed::Incomplete(error) => error.clone(),
-            Listed::Complete => return Ok(true),
-        };
-        self.saw_all = false;
-        if frame.meta.is_some() {
-            // What was moved into it has no copy there.
-            self.unread.push(&frame.source, error.code);
-        }
-        self.cursor.protect(&frame.place)?;
-        self.context.problem(&frame.place, error);
-        Ok(false)
     }
 
     fn name(
@@ -530,6 +491,7 @@ impl At {
             is_cut: self.is_cut,
             tries: 0,
             stand_in: None,
+            is_live: false,
         }
     }
 

@@ -49,12 +49,12 @@ pub(crate) fn for_each_name(
 }
 
 /// Streams the folder's entries into `sink`. `volume` is the id's volume for all of them. `each` sees before it what the
-/// kernel says of those on the folder's own filesystem.
+/// kernel says of those on the folder's own filesystem, and may have something to say of it.
 pub(crate) fn entries(
     folder: BorrowedFd<'_>,
     side: Side,
     volume: u64,
-    each: &mut dyn FnMut(&CStr, &Statx),
+    each: &mut dyn FnMut(&CStr, &Statx) -> Option<Error>,
     sink: &mut dyn ListSink,
 ) -> Result<End, Errno> {
     let device = stat::device(&stat::of_handle(folder.as_fd())?);
@@ -78,8 +78,10 @@ pub(crate) fn entries(
         };
         // Inode numbers of a mounted filesystem or a subvolume are another numbering.
         let volume = (stat::device(&stat) == device).then_some(volume);
-        if volume.is_some() {
-            each(raw, &stat);
+        if volume.is_some()
+            && let Some(problem) = each(raw, &stat)
+        {
+            sink.problem(raw.to_bytes(), problem);
         }
         sink.entry(Entry { name, meta: stat::meta(&stat, side, volume) })
     })?;

@@ -129,6 +129,16 @@ fn owners(root: &Root) -> Result<Option<(Owner, Owner)>, Errno> {
     }
 }
 
+/// The account that the mirror belongs to; `None` if this is no mirror yet, or that cannot be found out.
+pub(crate) fn of_mirror(root: &Root) -> Option<u32> {
+    owners(root).ok().flatten().map(|(ours, _)| ours.uid.as_raw())
+}
+
+/// What an account is called.
+pub(crate) fn called(uid: u32) -> String {
+    name(Uid::from_raw(uid)).unwrap_or_else(|| uid.to_string())
+}
+
 /// A reserved folder that somebody planted in a folder of others says nothing about whose the mirror is. And not every
 /// process that is called root may become somebody else.
 fn is_clear(ours: Owner, top: Owner) -> bool {

@@ -75,7 +75,7 @@ impl Reading {
     /// Streams the entries of an open folder into `sink`.
     pub(crate) fn list(&self, folder: &OwnedFd, sink: &mut dyn ListSink) -> Result<End, Errno> {
         let volume = self.volume_of(folder, stat::device(&stat::of_handle(folder)?))?;
-        listing::entries(folder.as_fd(), Side::Source, volume, &mut |_, _| (), sink)
+        listing::entries(folder.as_fd(), Side::Source, volume, &mut |_, _| None, sink)
     }
 
     /// Opens whatever is there to be read; a link fails, a pipe is not waited for.

@@ -61,6 +61,66 @@ fn what_is_listed_in_a_locked_mirror_gets_its_permissions_back_and_nothing_else_
 }
 
 #[test]
+fn what_belongs_to_others_is_told_and_a_planted_link_changes_nothing_outside() {
+    let yard = yard();
+    let at = |path: &str| yard.root.join(path);
+    drop(yard.target.lock().unwrap());
+    for name in ["theirs", "closed", "fine"] {
+        write_file(&yard.target, name, b"x");
+    }
+    yard.target.make_folder(&p("their folder")).unwrap();
+    for name in ["theirs", "closed", "their folder"] {
+        chown(at(name), Some(4321), Some(4321)).unwrap();
+    }
+    let canary = yard.outside.join("canary");
+    chown(&canary, Some(4321), Some(4321)).unwrap();
+    chmod(&canary, 0o644);
+    chmod(&at("theirs"), 0o644);
+    fs::hard_link(&canary, at("planted")).unwrap();
+
+    for locked in [false, true] {
+        let run = open_as(&yard.root, Modes::default());
+        let _lock = locked.then(|| run.lock().unwrap());
+        let listed = list_target(&run, "");
+        let told: Vec<_> = listed.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(listed.entries.len(), 6, "all are listed all the same");
+        assert!(listed.problems.iter().all(|problem| problem.code == Code::TargetDenied), "{told:?}");
+        let count = |words: &str| told.iter().filter(|told| told.contains(words)).count();
+        assert_eq!(
+            (count("belongs to 4321, and the mirror to root"), count("another name"), told.len()),
+            (3, 1, 4),
+            "{told:?}"
+        );
+        assert_eq!(mode(&canary), 0o644, "it is not ours to change");
+        assert_eq!(mode(&at("theirs")), if locked { 0o600 } else { 0o644 }, "strangers are kept out at least");
+    }
+    // Whoever only looks has nothing to say of it.
+    assert!(list_target(&yard.target, "").problems.is_empty());
+}
+
+#[test]
+fn what_cannot_be_changed_is_told() {
+    let yard = yard();
+    drop(yard.target.lock().unwrap());
+    write_file(&yard.target, "file", b"x");
+    let file = yard.root.join("file");
+    chmod(&file, 0o644);
+    let chattr = |flag: &str| {
+        std::process::Command::new("chattr").arg(flag).arg(&file).status().is_ok_and(|status| status.success())
+    };
+    if !chattr("+i") {
+        // The temporary folder's filesystem has no such attribute.
+        return;
+    }
+    let run = open_as(&yard.root, Modes::default());
+    let _lock = run.lock().unwrap();
+    let listed = list_target(&run, "");
+    assert!(chattr("-i"));
+    assert_eq!(listed.problems.len(), 1);
+    assert!(listed.problems[0].to_string().contains("cannot be changed to 0600"), "{:?}", listed.problems);
+}
+
+#[test]
 fn other_permissions_than_before_are_those_of_what_is_there_too() {
     let yard = yard();
     drop(yard.target.lock().unwrap());

@@ -327,6 +327,12 @@ impl ListSink for Sink<'_> {
 
     fn problem(&mut self, name: &[u8], error: Error) {
         self.entries += 1;
+        let is_excluded = |name: &Name| {
+            [true, false].into_iter().any(|is_folder| self.lister.filter.excludes_in(self.folder, name, is_folder))
+        };
+        if !self.is_source && Name::new(name).is_ok_and(|name| is_excluded(&name)) {
+            return;
+        }
         if error.code == Code::BadName && self.hostile.is_none() {
             self.hostile = Some(name.to_vec());
         }

@@ -2,11 +2,11 @@
 
 use crate::pair::Pair;
 use crate::support::mirror;
-use octo_core::{Outcome, RunReport};
+use octo_core::{Code, FilterBuilder, Outcome, RunReport};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_mirror::RunOptions;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 
 fn run(pair: &Pair, options: &RunOptions) -> RunReport {
     let source = LocalSource::open(&pair.source).unwrap();
@@ -44,4 +44,22 @@ fn a_loosened_mirror_is_repaired_and_no_file_is_copied_for_it() {
     let report = run(&pair, &RunOptions::default());
     assert_eq!((report.counts.unchanged, report.counts.replaced), (3, 0));
     assert!(!report.remarks.iter().any(|remark| remark.contains("permissions")), "{:?}", report.remarks);
+}
+
+#[test]
+fn what_belongs_to_another_account_is_named_in_the_report_but_not_what_is_excluded() {
+    let pair = Pair::new();
+    for file in ["a", "folder/b", "excluded.tmp"] {
+        pair.write(file, b"one", 1_000_000);
+    }
+    assert_eq!(run(&pair, &RunOptions::default()).outcome, Outcome::Succeeded);
+    for path in ["folder", "folder/b", "excluded.tmp"] {
+        chown(pair.target.join(path), Some(4321), Some(4321)).unwrap();
+    }
+    let filter = FilterBuilder::new().exclude("*.tmp").unwrap().build().unwrap();
+    let report = run(&pair, &RunOptions { filter, ..RunOptions::default() });
+    assert_eq!((report.outcome, report.counts.unchanged), (Outcome::Warnings, 2), "{report:#?}");
+    assert_eq!((report.causes.len(), report.causes[0].code), (1, Code::TargetDenied), "{report:#?}");
+    let named: Vec<_> = report.causes[0].examples.iter().map(|problem| problem.path.to_string()).collect();
+    assert_eq!(named, ["folder", "folder/b"]);
 }
