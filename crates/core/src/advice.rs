@@ -135,6 +135,7 @@ table! {
         LOCKED,
     );
     FromSnapshot => every("Nothing to do: the copy is whole, and as old as said here. The next run tries the file itself again.");
+    LiveCopy => every("Nothing to do: the copy is the file's beginning. It bears an earlier time, so the next run copies again.");
     NotFound => every("Nothing to do: it was deleted or renamed while the run was under way. The next run settles it.");
     NotLocal => every("What is offline or in the cloud is not fetched back for a backup. An existing copy was kept.");
     ChangedWhileRead => by_kind(
@@ -377,7 +378,8 @@ table! {
 }
 
 const LOCKED: &str = "Close the program that holds the file. An existing copy was kept; the next run tries again.";
-const WRITTEN: &str = "The file is written to all the time. An existing copy was kept; the next run tries again.";
+const WRITTEN: &str = "The file is written to all the time. An existing copy was kept; the next run tries again. \
+                       If it is only appended to, as logs are, live_files=copy copies its beginning.";
 const BAD_NAME: &str =
     "No file can have this name. Nothing in this folder was deleted. Check the source's disk for a damaged filesystem.";
 const DUPLICATE: &str =

@@ -51,6 +51,8 @@ codes! {
     Locked, "locked", AtEndOfRun, false, "in use by another program";
     /// It was in use, and a previous version was copied instead.
     FromSnapshot, "from-snapshot", Never, false, "in use, and read from a previous version instead";
+    /// It is written all the time, and its beginning was copied.
+    LiveCopy, "live-copy", Never, false, "written all the time, and copied as far as it went";
     /// It was listed and is gone.
     NotFound, "not-found", NextRun, false, "gone since it was listed";
     /// Its data is offline or would be recalled from the cloud or tape.
@@ -161,7 +163,12 @@ impl Code {
     pub fn is_note(self) -> bool {
         matches!(
             self,
-            Code::NameEscaped | Code::TimeRecorded | Code::NotLocal | Code::FromSnapshot | Code::Acknowledged
+            Code::NameEscaped
+                | Code::TimeRecorded
+                | Code::NotLocal
+                | Code::FromSnapshot
+                | Code::LiveCopy
+                | Code::Acknowledged
         )
     }
 

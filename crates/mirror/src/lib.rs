@@ -36,7 +36,7 @@ mod vanished;
 mod walk;
 
 pub use held::{HeldEntry, HeldPlan, held_plan};
-pub use options::{Bandwidth, RunOptions};
+pub use options::{Bandwidth, LiveFiles, RunOptions};
 pub use run::run;
 pub use walk::FolderLimits;
 

@@ -38,6 +38,8 @@ pub struct RunOptions {
     pub restamp_shift_secs: Option<i64>,
     /// Whether metadata is read and kept.
     pub metadata: metadata::Keep,
+    /// What becomes of files that are written all the time.
+    pub live_files: LiveFiles,
     /// The most bytes a second to read.
     pub bandwidth: Bandwidth,
     /// Any access denied makes the run fail.
@@ -64,6 +66,16 @@ pub struct RunOptions {
     pub folder_limits: FolderLimits,
     /// A run whose source gives nothing for longer has failed; `None` for never.
     pub idle_max: Option<Duration>,
+}
+
+/// What becomes of a file that is written all the time, and has no snapshot to be read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LiveFiles {
+    /// The last whole copy of it stays.
+    #[default]
+    Keep,
+    /// Its beginning is copied, as far as it went at one moment, if it is only appended to.
+    Copy,
 }
 
 type LimitAt = dyn Fn(Timestamp) -> Option<u64> + Send + Sync;
@@ -118,6 +130,7 @@ impl Default for RunOptions {
             compare: Compare::default(),
             restamp_shift_secs: None,
             metadata: metadata::Keep::default(),
+            live_files: LiveFiles::default(),
             bandwidth: Bandwidth::default(),
             require_privilege: false,
             trust_listings: false,

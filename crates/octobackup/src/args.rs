@@ -3,7 +3,7 @@
 #[cfg(unix)]
 use crate::remote::args::ServerCommand;
 use clap::{Args, Parser, Subcommand};
-use octo_server::recipe::{CompareBy, EncryptWhen, Intent, MetadataKept, MinDialect};
+use octo_server::recipe::{CompareBy, EncryptWhen, Intent, LiveFiles, MetadataKept, MinDialect};
 use std::path::PathBuf;
 
 /// How a run ends.
@@ -160,6 +160,9 @@ pub struct SyncArgs {
     /// What is kept besides data and last write times
     #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "How")]
     pub metadata: MetadataKept,
+    /// What becomes of files that are written all the time and have no snapshot to be read from
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "How")]
+    pub live_files: LiveFiles,
     /// Delete nothing
     #[arg(long, conflicts_with = "max_delete", help_heading = "Safety")]
     pub no_delete: bool,

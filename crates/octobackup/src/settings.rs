@@ -53,6 +53,7 @@ impl Settings {
             MetadataKept::Refresh => MetadataKept::Full,
             kept => kept,
         };
+        recipe.live_files = args.live_files;
         recipe.no_delete = args.no_delete;
         recipe.trust_listings = args.trust_listings;
         recipe.max_delete = option("--max-delete", args.max_delete.as_deref(), units::max_delete)?;

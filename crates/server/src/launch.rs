@@ -1,7 +1,7 @@
 //! One run of a recipe: opens both sides and starts the engine. The command line and the server start their runs here,
 //! so that they cannot differ. It must never swallow an error: what could not begin has a report too.
 
-use crate::recipe::{AgentAddress, Intent, MetadataKept, Origin, Recipe, share_access};
+use crate::recipe::{AgentAddress, Intent, LiveFiles, MetadataKept, Origin, Recipe, share_access};
 use octo_agent::Hub;
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
 use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source, Timestamp};
@@ -159,6 +159,10 @@ fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option
             MetadataKept::Full => octo_core::metadata::Keep::Full,
             MetadataKept::Basic => octo_core::metadata::Keep::Basic,
             MetadataKept::Refresh => octo_core::metadata::Keep::Refresh,
+        },
+        live_files: match recipe.live_files {
+            LiveFiles::Keep => octo_mirror::LiveFiles::Keep,
+            LiveFiles::Copy => octo_mirror::LiveFiles::Copy,
         },
         restamp_shift_secs: once.restamp_shift_secs,
         bandwidth: Bandwidth::constant(recipe.bandwidth_bytes_per_sec),

@@ -2,6 +2,7 @@
 //! source's snapshots, from the newest on, then named as a problem with the age of the copy that stays.
 
 use super::{Copier, StandIn, TRIES_AT_ONCE, Task};
+use crate::LiveFiles;
 use crate::spill::Log;
 use octo_core::snapshot::{self, Age};
 use octo_core::{Code, Error, Meta, Retry, Timestamp};
@@ -24,11 +25,20 @@ impl Copier<'_> {
             if let Some(taken) = snapshot::next(self.snapshots(), tried) {
                 return self.push_later(&Task { stand_in: Some(StandIn { taken, why }), ..task.clone() });
             }
+            if self.is_for_live(task, &why) {
+                return self.push_later(&Task { is_live: true, stand_in: None, ..task.clone() });
+            }
             if tried.is_some() {
                 return self.stays(task, why.and("the newest previous versions do not have it"));
             }
         }
         self.stays(task, why);
+    }
+
+    /// Whether nothing but its beginning can be had of it, and that is wanted.
+    fn is_for_live(&self, task: &Task, why: &Error) -> bool {
+        let is_wanted = self.context.options.live_files == LiveFiles::Copy;
+        is_wanted && why.code == Code::ChangedWhileRead && !task.refresh && !task.is_live
     }
 
     /// A problem; the copy in the mirror, if there is one, stays.
@@ -72,6 +82,9 @@ impl Copier<'_> {
         match snapshot::age(then, copy.as_ref(), &self.placer.abilities.times) {
             Age::Newer => return true,
             Age::Same => self.stood_in(task, stand_in, false),
+            Age::Older if self.is_for_live(task, &stand_in.why) => {
+                self.push_later(&Task { is_live: true, stand_in: None, ..task.clone() });
+            }
             Age::Older => {
                 let more = format!("the previous version of {} UTC is older than the copy", stand_in.taken);
                 self.stays(task, stand_in.why.clone().and(more));

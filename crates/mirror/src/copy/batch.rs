@@ -292,7 +292,7 @@ impl FetchSink for Batch<'_, '_> {
 }
 
 /// Of these ranges, which are zeros on the source, those that are zeros here too. What is a hole here is not read.
-fn same_holes(file: &dyn TargetFile, holes: &Ranges) -> Result<Ranges, Error> {
+pub(super) fn same_holes(file: &dyn TargetFile, holes: &Ranges) -> Result<Ranges, Error> {
     let mut same = Ranges::new();
     if holes.is_empty() {
         return Ok(same);
@@ -317,7 +317,8 @@ fn same_holes(file: &dyn TargetFile, holes: &Ranges) -> Result<Ranges, Error> {
     Ok(same)
 }
 
-fn compare(file: &dyn TargetFile, offset_bytes: u64, bytes: &[u8]) -> Result<bool, Error> {
+/// Whether these bytes are there.
+pub(super) fn compare(file: &dyn TargetFile, offset_bytes: u64, bytes: &[u8]) -> Result<bool, Error> {
     let mut there = vec![0; bytes.len()];
     let mut have = 0;
     while have < there.len() {

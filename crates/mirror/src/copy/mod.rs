@@ -6,6 +6,7 @@
 
 mod again;
 mod batch;
+mod live;
 mod metadata;
 mod needed;
 mod stage;
@@ -21,6 +22,7 @@ pub use throttle::Throttle;
 use crate::checkpoint::Checkpoints;
 use crate::context::Context;
 use crate::index::{IndexRecord, Journal, Placed};
+use crate::layout;
 use crate::place::Placer;
 use crate::settle::Overdue;
 use crate::spill::LogBuffer;
@@ -80,7 +82,11 @@ impl<'a> Copier<'a> {
     }
 
     /// Copies a batch; everything that happens to its files is told to the context.
-    pub fn copy(&self, mut tasks: Vec<Task>) {
+    pub fn copy(&self, tasks: Vec<Task>) {
+        let (live, mut tasks): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|task| task.is_live);
+        for task in live.iter().take_while(|_| !self.context.is_over()) {
+            self.copy_live(task);
+        }
         while !tasks.is_empty() && !self.context.is_over() {
             tasks = self.copy_once(tasks);
         }
@@ -125,7 +131,7 @@ impl<'a> Copier<'a> {
             }
             None => {
                 let number = self.next_stage.fetch_add(1, Ordering::Relaxed);
-                Stage::small(self.context.target, self.placer.run, number)
+                Stage::small(self.context.target, &layout::stage(self.placer.run, number))
             }
         }
     }
@@ -192,6 +198,10 @@ impl<'a> Copier<'a> {
             Some(old) => self.placer.replace(&stage.path, &task.place, old)?,
         }
         stage.forget_part(self.context.target)?;
+        if task.is_live {
+            self.tell_live(task, opened.size_bytes);
+            return self.placed(task, opened.size_bytes);
+        }
         if let Some(stand_in) = &task.stand_in {
             // The index stays without it: nothing must be concluded from it about the file as it is now.
             self.stood_in(task, stand_in, true);

@@ -90,10 +90,9 @@ pub fn remove_idle_parts(target: &dyn Target, in_use: impl Fn(&str) -> bool) -> 
 
 impl Stage {
     /// A stage for a small file.
-    pub fn small(target: &dyn Target, run: u64, number: u64) -> Result<Stage, Error> {
-        let path = layout::stage(run, number);
-        let file = target.create_file(&path)?;
-        Ok(Stage { path, file, got: Ranges::new(), hash: None, promise: None, part: None })
+    pub fn small(target: &dyn Target, path: &RelPath) -> Result<Stage, Error> {
+        let file = target.create_file(path)?;
+        Ok(Stage { path: path.clone(), file, got: Ranges::new(), hash: None, promise: None, part: None })
     }
 
     /// A stage for a large file that goes on where `there` ends.

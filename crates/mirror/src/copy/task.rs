@@ -25,6 +25,8 @@ pub struct Task {
     pub tries: u8,
     /// It is read from a snapshot, because it cannot be read as it is now.
     pub stand_in: Option<StandIn>,
+    /// It is written all the time: its beginning is copied.
+    pub is_live: bool,
 }
 
 /// A snapshot that stands in for the file.
@@ -53,7 +55,8 @@ impl Task {
             | u8::from(self.is_cut) << 1
             | u8::from(self.old.is_some()) << 2
             | u8::from(self.stand_in.is_some()) << 3
-            | u8::from(self.refresh) << 4);
+            | u8::from(self.refresh) << 4
+            | u8::from(self.is_live) << 5);
         w.u8(self.tries);
         if let Some(old) = &self.old {
             w.meta(old);
@@ -77,8 +80,8 @@ impl Task {
         let (flags, tries) = (r.u8()?, r.u8()?);
         let old = if flags & 4 != 0 { Some(r.meta()?) } else { None };
         let stand_in = if flags & 8 != 0 { Some(StandIn::decode(r)?) } else { None };
-        let (verify, is_cut, refresh) = (flags & 1 != 0, flags & 2 != 0, flags & 16 != 0);
-        Ok(Task { source, place, meta, old, verify, refresh, is_cut, tries, stand_in })
+        let (verify, is_cut, refresh, is_live) = (flags & 1 != 0, flags & 2 != 0, flags & 16 != 0, flags & 32 != 0);
+        Ok(Task { source, place, meta, old, verify, refresh, is_cut, tries, stand_in, is_live })
     }
 }
 

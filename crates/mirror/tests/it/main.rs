@@ -14,6 +14,8 @@ mod faults;
 #[cfg(unix)]
 mod kills;
 #[cfg(unix)]
+mod live;
+#[cfg(unix)]
 mod loopfs;
 #[cfg(unix)]
 mod memory;

@@ -16,6 +16,7 @@ mod held;
 mod hung;
 mod jobs;
 mod lasting;
+mod live;
 mod local;
 mod log;
 mod metadata;

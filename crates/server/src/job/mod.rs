@@ -132,6 +132,7 @@ impl JobSpec {
         recipe.acknowledged = holds.acknowledged.clone().unwrap_or_default();
         recipe.compare = holds.compare.unwrap_or_default();
         recipe.metadata = holds.metadata.unwrap_or_default();
+        recipe.live_files = holds.live_files.unwrap_or_default();
         recipe.no_delete = holds.no_delete.unwrap_or(false);
         recipe.max_delete = holds.max_delete()?;
         recipe.trust_listings = holds.trust_listings.unwrap_or(false);

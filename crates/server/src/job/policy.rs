@@ -3,7 +3,9 @@
 //! Three layers, each over the one before: what is built in, the server's defaults, the job's own. A layer says only what
 //! it changes. [`Policy::check`] refuses what makes no sense, with the name of the field.
 
-use crate::recipe::{CompareBy, EncryptWhen, Intent, Limits, LogonBy, MetadataKept, MinDialect, Rule, filter, paths};
+use crate::recipe::{
+    CompareBy, EncryptWhen, Intent, Limits, LiveFiles, LogonBy, MetadataKept, MinDialect, Rule, filter, paths,
+};
 use crate::refusal::Refusal;
 use crate::report::digest::MaxAge;
 use crate::schedule::{CatchUp, Hours, Overlap, Window, machine_zone, zone};
@@ -33,6 +35,9 @@ pub struct Policy {
     /// What is kept besides data and last write times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<MetadataKept>,
+    /// What becomes of files that are written all the time and have no snapshot to be read from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live_files: Option<LiveFiles>,
     /// Delete nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_delete: Option<bool>,
@@ -152,6 +157,7 @@ impl Policy {
             acknowledged: Some(Vec::new()),
             compare: Some(CompareBy::default()),
             metadata: Some(MetadataKept::default()),
+            live_files: Some(LiveFiles::default()),
             no_delete: Some(false),
             max_delete: Some(DEFAULT.into()),
             trust_listings: Some(false),

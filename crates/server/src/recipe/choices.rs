@@ -64,6 +64,17 @@ pub enum MetadataKept {
     Refresh,
 }
 
+/// `--live-files`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LiveFiles {
+    /// Keep the last whole copy
+    #[default]
+    Keep,
+    /// Copy the beginning, as far as it goes when it is read
+    Copy,
+}
+
 /// `--backup-intent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

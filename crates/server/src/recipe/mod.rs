@@ -7,7 +7,7 @@ mod connection;
 mod limits;
 
 pub use agent::{AgentAddress, is_agent_address};
-pub use choices::{CompareBy, EncryptWhen, Intent, MetadataKept, MinDialect};
+pub use choices::{CompareBy, EncryptWhen, Intent, LiveFiles, MetadataKept, MinDialect};
 pub use connection::{Connection, LogonBy, share_access};
 pub use limits::Limits;
 
@@ -49,6 +49,9 @@ pub struct Recipe {
     /// What is kept besides data and last write times.
     #[serde(default)]
     pub metadata: MetadataKept,
+    /// What becomes of files that are written all the time.
+    #[serde(default)]
+    pub live_files: LiveFiles,
     /// Delete nothing.
     pub no_delete: bool,
     /// Replaces the guard's numeric rules.
@@ -191,6 +194,7 @@ impl Recipe {
             acknowledged: Vec::new(),
             compare: CompareBy::default(),
             metadata: MetadataKept::default(),
+            live_files: LiveFiles::default(),
             no_delete: false,
             max_delete: None,
             trust_listings: false,

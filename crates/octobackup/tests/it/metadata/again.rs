@@ -2,7 +2,6 @@
 
 use super::{assert_served_alike, counts, prepare, samba, smbcacls, sync};
 use crate::world::World;
-use octo_testkit::samba::Samba;
 
 #[test]
 fn permissions_that_no_time_tells_of_are_read_again_when_a_person_wants_it() {
