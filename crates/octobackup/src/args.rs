@@ -16,6 +16,19 @@ Exit codes:
     4  everything was copied, deletions wait for approval (see: octobackup help held)
   130  cancelled (Ctrl-C); the next run continues";
 
+/// The same with those of commands for a server.
+pub const ALL_EXIT_CODES: &str = "\
+Exit codes:
+    0  complete
+    1  complete, except for entries that the report names
+    2  the command or its options make no sense; nothing was done
+    3  failed; the report says why. Commands for a server: it cannot be reached, or it failed itself
+    4  everything was copied, deletions wait for approval (see: octobackup help held)
+    5  commands for a server: what was named does not exist
+    6  commands for a server: refused as things are (it runs already, there is one of that name)
+    7  commands for a server: not allowed, or the token is not known
+  130  cancelled (Ctrl-C); the next run continues. Of \"run\": the run goes on at the server";
+
 const SYNC_EXAMPLES: &str = "\
 Examples:
   Mirror a share, asking for the password:
@@ -57,7 +70,7 @@ It changes nothing on the source. On the target it makes one small folder for a 
 
 /// Keeps complete, plain-file mirrors of the folders of your servers.
 #[derive(Debug, Parser)]
-#[command(name = "octobackup", version, max_term_width = 110, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(name = "octobackup", version, max_term_width = 110, after_help = ALL_EXIT_CODES, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

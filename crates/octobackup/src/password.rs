@@ -107,7 +107,10 @@ pub fn secret_file(option: &str, path: &Path) -> Result<Zeroizing<String>, Error
 fn one_line(from: impl Read, name: &str) -> Result<Zeroizing<String>, Error> {
     // Full size at once: growing would leave copies behind.
     let mut text = Zeroizing::new(String::with_capacity(PASSWORD_BYTES_MAX as usize + 1));
-    from.take(PASSWORD_BYTES_MAX + 1).read_to_string(&mut text).map_err(|e| usage(format!("{name}: {e}")))?;
+    from.take(PASSWORD_BYTES_MAX + 1).read_to_string(&mut text).map_err(|e| match e.kind() {
+        std::io::ErrorKind::InvalidData => usage(format!("{name}: it is not UTF-8 text; save it as UTF-8")),
+        _ => usage(format!("{name}: {e}")),
+    })?;
     if text.len() as u64 > PASSWORD_BYTES_MAX {
         return Err(usage(format!("{name}: it is longer than any password")));
     }

@@ -23,7 +23,9 @@ pub fn user(command: &UserCommand) -> Ended {
             table(&["USER", "ROLE", "@SET"], &cells.collect::<Vec<_>>());
         }),
         UserCommand::Role(args) => {
-            client(&args.server)?.put(&user_path(&args.name), &json!({"role": args.role}))?;
+            let client = client(&args.server)?;
+            find(&every(&client, "/users")?, &args.name).ok_or_else(|| Refusal::not_found("user", &args.name))?;
+            client.put(&user_path(&args.name), &json!({"role": args.role}))?;
             said(&args.server, &format!("User {} is {} now.", args.name, args.role))
         }
         UserCommand::Password(args) => set_password(args),

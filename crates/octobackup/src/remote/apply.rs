@@ -13,13 +13,11 @@ use serde_json::{Value, json};
 
 /// Tells what changes, then changes exactly that.
 pub fn apply(args: &ApplyArgs) -> Ended {
-    let path = args.file.display();
-    let failed = |why: String| Refusal::new(Kind::Invalid, format!("{path}: {why}"));
-    let read = if args.file.as_os_str() == "-" {
-        std::io::read_to_string(std::io::stdin().lock())
-    } else {
-        std::fs::read_to_string(&args.file)
-    };
+    let is_piped = args.file.as_os_str() == "-";
+    let name = if is_piped { "standard input".to_owned() } else { args.file.display().to_string() };
+    let failed = |why: String| Refusal::new(Kind::Invalid, format!("{name}: {why}"));
+    let read =
+        if is_piped { std::io::read_to_string(std::io::stdin().lock()) } else { std::fs::read_to_string(&args.file) };
     let written = read.map_err(|e| failed(e.to_string()))?;
     let file = JobsFile::parse(&written).map_err(|refusal| failed(refusal.detail))?;
     let client = client(&args.server)?;
@@ -31,9 +29,9 @@ pub fn apply(args: &ApplyArgs) -> Ended {
     }
     if !args.server.json {
         print(match (rows(&changes).is_empty(), args.dry_run) {
-            (true, _) => "all is as the file says",
-            (_, true) => "nothing was changed (--dry-run)",
-            _ => "done",
+            (true, _) => "No changes.",
+            (_, true) => "Nothing was changed (--dry-run).",
+            _ => "Done.",
         });
     }
     Ok(exit::COMPLETE)

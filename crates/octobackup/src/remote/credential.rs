@@ -3,7 +3,6 @@
 use super::args::{CredentialAllowArgs, CredentialCommand};
 use super::table::table;
 use super::{Ended, client, every, rows, said, show, text, time};
-use crate::args::AccountArgs;
 use crate::listeners::print;
 use crate::{exit, settings};
 use octo_server::Refusal;
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 pub fn credential(command: &CredentialCommand) -> Ended {
     match command {
         CredentialCommand::Set(args) => {
-            let secret = settings::password(&args.password_from()).read(&args.account)?;
+            let secret = settings::password(&args.password.password_from()).read(&args.account)?;
             let body = json!({"account": args.account, "secret": secret.as_str()});
             client(&args.server)?.put(&format!("/credentials/{}", escaped(&args.name)), &body)?;
             said(&args.server, &format!("Credential {} set.", args.name))
@@ -31,13 +30,9 @@ pub fn credential(command: &CredentialCommand) -> Ended {
         CredentialCommand::Test(args) => {
             let path = format!("/credentials/{}/test", escaped(&args.name));
             let mut body = json!({"source": args.source});
-            if args.password_file.is_some() || args.password_stdin {
-                let from = AccountArgs {
-                    password_file: args.password_file.clone(),
-                    password_stdin: args.password_stdin,
-                    ..AccountArgs::default()
-                };
-                body["secret"] = settings::password(&from).read(&args.name)?.as_str().into();
+            if args.password.is_given() {
+                let secret = settings::password(&args.password.password_from()).read(&args.name)?;
+                body["secret"] = secret.as_str().into();
             }
             let answer = client(&args.server)?.post(&path, &body)?;
             let all_work = rows(&answer).iter().all(|tried| tried["works"] == true);

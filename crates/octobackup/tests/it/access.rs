@@ -70,7 +70,7 @@ fn users_are_added_changed_and_removed_and_their_passwords_are_nowhere() {
     server.ask(&["user", "role", "ben", "viewer"]).ends(0);
     server.ask(&["user", "password", "ben", "--password-file", &file]).ends(0);
     assert_eq!(server.json(&["user", "list"])[0]["role"], "viewer");
-    server.ask(&["user", "role", "nobody", "viewer"]).ends(5).says("password");
+    server.ask(&["user", "role", "nobody", "viewer"]).ends(5).says("octobackup: there is no user nobody\n");
     server.ask(&["user", "remove", "ben"]).ends(0);
     server.ask(&["user", "remove", "ben"]).ends(5);
     for kept in fs::read_dir(world.path("data")).unwrap() {

@@ -69,14 +69,14 @@ fn jobs_are_exported_and_applied_on_another_server() {
     let file = first.path("jobs.toml");
     fs::write(&file, &exported).unwrap();
     let file = file.display().to_string();
-    server.ask(&["apply", "-f", &file]).ends(0).says("all is as the file says");
+    server.ask(&["apply", "-f", &file]).ends(0).says("No changes.");
 
     let other = Server::start(&second);
-    other.ask(&["apply", "-f", &file, "--dry-run"]).ends(0).says("+ job demo").says("nothing was changed");
+    other.ask(&["apply", "-f", &file, "--dry-run"]).ends(0).says("+ job demo").says("Nothing was changed");
     assert!(names(&other).is_empty());
-    other.ask(&["apply", "-f", &file]).ends(0).says("~ defaults").says("+ job demo").says("done");
+    other.ask(&["apply", "-f", &file]).ends(0).says("~ defaults").says("+ job demo").says("Done.");
     assert_eq!(other.ask(&["export"]).ends(0).stdout, exported);
-    other.ask(&["apply", "-f", &file]).ends(0).says("all is as the file says");
+    other.ask(&["apply", "-f", &file]).ends(0).says("No changes.");
     assert_eq!(other.json(&["job", "show", "demo"])["revision"], 1, "nothing changed, and yet there is a new revision");
 }
 

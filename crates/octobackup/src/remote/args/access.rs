@@ -23,7 +23,7 @@ pub enum UserCommand {
     Remove(NameArgs),
 }
 
-/// Where a new password comes from.
+/// Where a password that is given to the server comes from; without these options it is asked for where it is needed.
 #[derive(Debug, Args)]
 pub struct NewPasswordArgs {
     /// Read the password from a file that only its owner may read
@@ -35,6 +35,11 @@ pub struct NewPasswordArgs {
 }
 
 impl NewPasswordArgs {
+    /// Whether there is one without asking for it.
+    pub fn is_given(&self) -> bool {
+        self.password_file.is_some() || self.password_stdin
+    }
+
     /// As for any account.
     pub fn password_from(&self) -> AccountArgs {
         AccountArgs {

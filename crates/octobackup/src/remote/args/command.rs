@@ -6,7 +6,7 @@ use super::{
     RunIdArgs, RunsArgs, SELF_CHECK_EXIT_CODES, ScheduleArgs, ServeArgs, ServerArgs, TOKEN_EXAMPLES, TokenCommand,
     UserCommand,
 };
-use crate::args::EXIT_CODES;
+use crate::args::ALL_EXIT_CODES;
 use clap::Subcommand;
 
 /// The commands.
@@ -18,7 +18,7 @@ pub enum ServerCommand {
     #[command(subcommand)]
     Job(JobCommand),
     /// Start a job of the server now, and wait for its end
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = ALL_EXIT_CODES)]
     Run(RunArgs),
     /// List the server's runs, the newest first
     Runs(RunsArgs),

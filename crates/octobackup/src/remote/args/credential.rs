@@ -1,9 +1,8 @@
 //! The command line of credentials.
 
 use super::ServerArgs;
-use crate::args::AccountArgs;
+use super::access::NewPasswordArgs;
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
 
 /// `octobackup credential`.
 #[derive(Debug, Subcommand)]
@@ -12,7 +11,8 @@ pub enum CredentialCommand {
     Set(CredentialArgs),
     /// List all credentials; passwords are never shown
     List(ServerArgs),
-    /// Log on with a credential and list a folder: of a share, or of each job that uses it
+    /// Log on with a credential and list a folder: of a share, or of each job that uses it. At a host at which the stored
+    /// password may not be used, give it again
     Test(CredentialTestArgs),
     /// Let a credential be used at more hosts; it may be used where it was used first, and nowhere else
     Allow(CredentialAllowArgs),
@@ -31,25 +31,10 @@ pub struct CredentialArgs {
     /// The account
     #[arg(value_name = "[DOMAIN\\]USER")]
     pub account: String,
-    /// Read the password from a file that only its owner may read
-    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
-    pub password_file: Option<PathBuf>,
-    /// Read the password from standard input
-    #[arg(long)]
-    pub password_stdin: bool,
+    #[command(flatten)]
+    pub password: NewPasswordArgs,
     #[command(flatten)]
     pub server: ServerArgs,
-}
-
-impl CredentialArgs {
-    /// Where the password comes from.
-    pub fn password_from(&self) -> AccountArgs {
-        AccountArgs {
-            password_file: self.password_file.clone(),
-            password_stdin: self.password_stdin,
-            ..AccountArgs::default()
-        }
-    }
 }
 
 /// A credential, by its name.
@@ -71,12 +56,8 @@ pub struct CredentialTestArgs {
     /// Where: //HOST/SHARE[/PATH] [default: the sources of all jobs that use it]
     #[arg(value_name = "SRC")]
     pub source: Option<String>,
-    /// Try with the password in this file: needed at a host at which the stored one may not be used
-    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
-    pub password_file: Option<PathBuf>,
-    /// Try with the password from standard input
-    #[arg(long)]
-    pub password_stdin: bool,
+    #[command(flatten)]
+    pub password: NewPasswordArgs,
     #[command(flatten)]
     pub server: ServerArgs,
 }
