@@ -232,13 +232,12 @@ table! {
     // What ended a run at the target.
     NoSpace => every(
         "The remarks of the report say what holds the space. Older versions: octobackup sync with a shorter --keep-versions, such \
-         as 7d, first removes what is older, on a full disk too. Other data on that disk: move it away. Or use a larger disk. \
-         Nothing was deleted.",
+         as 7d, first removes what is older, on a full disk too. Other data on that disk: move it away. Or use a larger disk.",
     )
     .in_job(
         "The remarks of the report say what holds the space. Older versions: octobackup job edit {job} --set keep_versions=7d, \
          then octobackup run {job}, first removes what is older, on a full disk too. Other data on that disk: move it away. Or \
-         use a larger disk. Nothing was deleted.",
+         use a larger disk.",
     )
     .at_agent("Free space on the disk where the agent keeps its state.");
     TargetFailed => every(

@@ -9,7 +9,7 @@ mod notes;
 
 use crate::codec::Writer;
 use crate::context::Context;
-use crate::copy::Task;
+use crate::copy::{Task, may_wait};
 use crate::index::{Cursor, Generation, NewStream, Placed};
 use crate::moves;
 use crate::order::NameOrder;
@@ -292,7 +292,9 @@ impl<'a> Comparer<'a> {
     /// False if that failed: what is in it cannot be copied.
     fn make_folder(&mut self, at: &At) -> bool {
         if !self.context.options.dry_run {
-            let room = self.context.space.check_files(self.context.target);
+            // What deletions will free may be used before.
+            let is_kept = !may_wait(self.context.options);
+            let room = if is_kept { self.context.space.check_files(self.context.target) } else { Ok(()) };
             let name = || if at.is_cut { self.placer.record_name(&at.source, &at.place) } else { Ok(()) };
             if let Err(error) = room.and_then(|()| name()).and_then(|()| self.placer.make_folder(&at.place)) {
                 self.unread.push(&at.source, error.code);

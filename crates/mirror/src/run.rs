@@ -153,9 +153,13 @@ impl<'a> Run<'a> {
         if self.context.is_over() {
             return Ok(());
         }
+        let vanished = copier.deletable(vanished)?;
         self.context.phase(Phase::Delete);
         ballast::give_room(self.context.target);
         *verdict = self.delete(&checkpoints, vanished, walked.guard, walked.saw_all, walked.unread)?;
+        if copier.resume() {
+            self.copy_later(&copier)?;
+        }
         if walked.lists.kind_changes.count() > 0 && !self.context.is_over() && !self.context.options.dry_run {
             // A record that such a name was created must not outlast, in a power loss, the deletion that made room for it:
             // the versions would then take the old entry for one that never was.
@@ -296,7 +300,7 @@ impl<'a> Run<'a> {
 
     /// What could not be copied is tried once more, then from one snapshot after the other: a few rounds, and all is settled.
     fn copy_later(&self, copier: &Copier<'_>) -> Result<(), Error> {
-        while !self.context.is_over() {
+        while !self.context.is_over() && !copier.waits() {
             let later = copier.take_later();
             if later.count() == 0 {
                 break;

@@ -64,6 +64,9 @@ impl<'b, 'a> Batch<'b, 'a> {
     fn target_failed(&mut self, file: usize, error: Error) -> Stop {
         let (copier, task) = (self.copier, self.tasks[file].clone());
         self.give_up(file, error.code.stops_run() && error.code != Code::NoSpace);
+        if error.code == Code::NoSpace && !task.refresh && copier.postpone(&task) {
+            return Stop::ThisFile;
+        }
         // Without what there was of it, is there room? Then it was only too large.
         let is_large = task.meta.size_bytes > SMALL_BYTES;
         let is_own = error.code == Code::NoSpace && is_large && copier.context.space.has_room(copier.context.target);

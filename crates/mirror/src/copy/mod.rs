@@ -9,6 +9,7 @@ mod batch;
 mod live;
 mod metadata;
 mod needed;
+mod postponed;
 mod stage;
 mod task;
 mod throttle;
@@ -16,6 +17,7 @@ mod top;
 
 use metadata::{Gathering, as_listed};
 pub use needed::{note_needed, remark as space_remark};
+pub use postponed::may_wait;
 pub use task::{StandIn, Task};
 pub use throttle::Throttle;
 
@@ -29,6 +31,7 @@ use crate::spill::LogBuffer;
 use batch::Batch;
 use octo_core::clock::GRACE;
 use octo_core::{Change, Code, Error, FetchRequest, Kind, Meta, Ranges, RelPath, Timestamp};
+use postponed::Postponed;
 use stage::{Stage, part_key};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +53,7 @@ pub struct Copier<'a> {
     throttle: Throttle,
     next_stage: AtomicU64,
     later: Mutex<LogBuffer>,
+    postponed: Postponed,
     snapshots: OnceLock<Vec<Timestamp>>,
     /// When it was first noticed that the run is to stop, by the monotonic clock.
     stops_since: OnceLock<Duration>,
@@ -75,6 +79,7 @@ impl<'a> Copier<'a> {
             throttle: Throttle::new(context.options.bandwidth.clone()),
             next_stage: AtomicU64::new(0),
             later: Mutex::default(),
+            postponed: Postponed::new(context.options),
             snapshots: OnceLock::new(),
             stops_since: OnceLock::new(),
             parts_in_use: Mutex::default(),
@@ -88,6 +93,9 @@ impl<'a> Copier<'a> {
             self.copy_live(task);
         }
         while !tasks.is_empty() && !self.context.is_over() {
+            if self.waits() {
+                tasks.retain(|task| task.refresh || !self.postpone(task));
+            }
             tasks = self.copy_once(tasks);
         }
     }

@@ -170,3 +170,53 @@ fn what_a_killed_run_left_of_the_ballast_is_made_whole() {
     assert_eq!(pair.run(&RunOptions::default()).outcome, Outcome::Succeeded);
     assert_eq!((ballast(&pair).len(), sizes()), (whole, before));
 }
+
+#[test]
+fn without_versions_a_full_disk_is_freed_by_the_deletions_and_filled_by_the_copies() {
+    for limits in ["size=64m,nr_inodes=400", "size=24m"] {
+        let options = RunOptions {
+            keep_versions: KeepVersions::No,
+            max_delete: Some(MaxDelete::Percent(100)),
+            ..RunOptions::default()
+        };
+        let (_mounted, pair) = beside_others(limits);
+        for i in 0..450 {
+            pair.write(&format!("old {}/{i}", i % 3), &vec![7; 60_000], 1_000_000);
+        }
+        let full = pair.run(&options);
+        assert_eq!((full.outcome, full.causes[0].code), (Outcome::Failed, Code::NoSpace), "{limits}: {full:#?}");
+        assert!(full.counts.created > 100);
+        // Now the source has less, and nothing of the old.
+        (0..3).for_each(|i| fs::remove_dir_all(pair.source.join(format!("old {i}"))).unwrap());
+        for i in 0..120 {
+            pair.write(&format!("new {}/{i}", i % 3), &vec![8; 61_000], 2_000_000);
+        }
+        let next = pair.run(&options);
+        assert_eq!((next.outcome, next.counts.created), (Outcome::Succeeded, 120), "{limits}: {next:#?}");
+        pair.assert_equal();
+    }
+}
+
+#[test]
+fn what_may_have_been_renamed_is_not_deleted_before_it_is_copied() {
+    let (_mounted, pair) = beside_others("size=24m");
+    let options = RunOptions {
+        keep_versions: KeepVersions::No,
+        max_delete: Some(MaxDelete::Percent(100)),
+        ..RunOptions::default()
+    };
+    for i in 0..400 {
+        pair.write(&format!("old/{i}"), &vec![7; 70_000], 1_000_000);
+    }
+    assert_eq!(pair.run(&options).outcome, Outcome::Failed);
+    let before = fs::read_dir(pair.target.join("old")).unwrap().count();
+    // Copied to another place, so that no id tells of it.
+    fs::create_dir(pair.source.join("renamed")).unwrap();
+    for i in 0..400 {
+        pair.write(&format!("renamed/{i}"), &vec![7; 70_000], 1_000_000);
+    }
+    fs::remove_dir_all(pair.source.join("old")).unwrap();
+    let report = pair.run(&options);
+    assert_eq!((report.outcome, report.counts.deleted), (Outcome::Failed, 0), "{report:#?}");
+    assert_eq!(fs::read_dir(pair.target.join("old")).unwrap().count(), before);
+}

@@ -6,10 +6,10 @@ use crate::watched::Watched;
 use octo_core::{Code, Outcome, RunReport};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_mirror::RunOptions;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-fn dry(source: &PathBuf, target: &PathBuf) -> RunReport {
+fn dry(source: &Path, target: &Path) -> RunReport {
     let source = LocalSource::open(source).unwrap();
     let target = DiskTarget::open(target, DiskOptions::default()).unwrap();
     mirror(&source, &target, &RunOptions { dry_run: true, ..RunOptions::default() }).report
