@@ -30,6 +30,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("btrfs-progs", "with btrfs"),
     ("exfatprogs", "with exFAT, which folds case"),
     ("exfat-fuse", "mounts them"),
+    ("prometheus", "promtool, which judges the metrics"),
     ("ntfs-3g", "with NTFS, which has the rules of Windows for names"),
 ];
 

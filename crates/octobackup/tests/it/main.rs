@@ -20,6 +20,7 @@ mod live;
 mod local;
 mod log;
 mod metadata;
+mod metrics;
 mod night;
 mod notify;
 mod openapi;

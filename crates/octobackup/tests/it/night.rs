@@ -1,22 +1,15 @@
 //! A whole night, with nothing made up: the real server, a real share, a real mail server, a real clock, and the power switch.
 
 use crate::notify::{Sink, mail_server};
-use crate::server::{PATIENCE, Server, in_the_middle};
+use crate::server::{Server, in_the_middle, metrics};
 use crate::world::{World, assert_same, tree};
 use std::fs;
-use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// What a monitoring system reads: the value of one line.
 fn metric(world: &World, line: &str) -> Option<i64> {
-    let mut stream = UnixStream::connect(world.path("socket")).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-    let mut page = String::new();
-    stream.read_to_string(&mut page).unwrap();
-    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let page = metrics(world);
     let found = page.lines().find_map(|it| it.strip_prefix(line));
     found.map(|value| value.trim().parse().unwrap())
 }

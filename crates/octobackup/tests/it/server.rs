@@ -4,10 +4,23 @@ use crate::world::{Ran, World, assert_same, tree};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// The page that monitoring reads, of the server of this world.
+pub fn metrics(world: &World) -> String {
+    let mut stream = UnixStream::connect(world.path("socket")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, page) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(" 200 "), "{head}");
+    page.to_owned()
+}
 
 /// Nothing here takes longer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -80,6 +93,11 @@ impl<'a> Server<'a> {
             assert!(begun.elapsed() < PATIENCE, "still {runs}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// What monitoring reads.
+    pub fn metrics(&self) -> String {
+        metrics(self.world)
     }
 
     /// As the power switch does.

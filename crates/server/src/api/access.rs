@@ -27,6 +27,12 @@ pub(super) struct SetUp {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct SetUpCode {
+    code: Zeroizing<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct LogOn {
     user: String,
     password: Zeroizing<String>,
@@ -64,6 +70,18 @@ pub(super) async fn set_up(State(service): State<Service>, ConnectInfo(peer): Wh
         service.set_up(peer.address(), &given.code, &given.user, &given.password)
     };
     told(service, StatusCode::CREATED, set_up).await
+}
+
+pub(super) async fn check_setup(
+    State(service): State<Service>,
+    ConnectInfo(peer): Where,
+    Sent(bytes): Sent,
+) -> Response {
+    let check = move |service: &Service| {
+        let given: SetUpCode = secret_body(&bytes, r#"{"code": "octo_..."}"#)?;
+        service.check_setup(peer.address(), &given.code)
+    };
+    done(service, check).await
 }
 
 /// Who asks, and what they may do.

@@ -125,6 +125,7 @@ pub fn routes() -> Vec<Route> {
         post("/api/v1/backup", ADMINISTRATOR, to::back_up),
         get("/api/v1/self-check", ADMINISTRATOR, to::self_check),
         post("/api/v1/setup", ANYBODY, access::set_up),
+        post("/api/v1/setup/check", ANYBODY, access::check_setup),
         get("/api/v1/session", VIEWER, access::session),
         post("/api/v1/session", ANYBODY, access::log_on),
         delete("/api/v1/session", VIEWER, access::log_off),

@@ -294,38 +294,33 @@ impl Service {
         }
     }
 
+    /// Fails if the first administrator cannot be made with this code: it was used, or the server has made another since.
+    pub fn check_setup(&self, from: Option<IpAddr>, code: &str) -> Result<(), Refusal> {
+        self.throttled(from, "", ("setup.refused", "unknown"))?;
+        if !self.shared.store.read(|db| is_setup_code(db, code))? {
+            self.refused("setup.refused", "unknown", from)?;
+            return Err(wrong_setup_code());
+        }
+        self.shared.throttle.succeeded(from, "");
+        Ok(())
+    }
+
     /// Makes the first administrator, once.
     pub fn set_up(&self, from: Option<IpAddr>, code: &str, name: &str, password: &str) -> Result<UserView, Refusal> {
         check_name(name)?;
         check_password(password)?;
         let now = self.shared.now();
-        self.throttled(from, "", ("setup.refused", "unknown"))?;
-        let is_code = |db: &Connection| -> Result<bool, Refusal> {
-            let kept = settings::get(db, SETUP)?;
-            let sent = Secret::parse(code).map(|code| setup_hash(&code));
-            Ok(kept.is_some() && kept == sent && store::users(db)?.is_empty())
-        };
-        let wrong = || {
-            Refusal::new(
-                Kind::Forbidden,
-                "the setup code is wrong, was used, or the server was started anew; see: octobackup setup-link",
-            )
-        };
-        if !self.shared.store.read(is_code)? {
-            self.refused("setup.refused", "unknown", from)?;
-            return Err(wrong());
-        }
+        self.check_setup(from, code)?;
         let hash = hash_password(password)?;
         self.shared.store.change(|db| {
-            if !is_code(db)? {
-                return Err(wrong());
+            if !is_setup_code(db, code)? {
+                return Err(wrong_setup_code());
             }
             check_new_name(&[], name)?;
             store::put_user(db, name, Role::Administrator, &hash, now)?;
             settings::remove(db, SETUP)?;
             audit::add(db, now, name, "setup", name, &from.map(|it| it.to_string()).unwrap_or_default())
         })?;
-        self.shared.throttle.succeeded(from, "");
         self.end_setup();
         Ok(UserView { name: name.to_owned(), role: Role::Administrator, changed_at: now })
     }
@@ -350,6 +345,19 @@ fn note_ended(db: &Connection, now: Moment, caller: &Caller, tokens: &[String], 
 }
 
 /// Hashes are compared, so the time that it takes says nothing about the code.
+fn is_setup_code(db: &Connection, code: &str) -> Result<bool, Refusal> {
+    let kept = settings::get(db, SETUP)?;
+    let sent = Secret::parse(code).map(|code| setup_hash(&code));
+    Ok(kept.is_some() && kept == sent && store::users(db)?.is_empty())
+}
+
+fn wrong_setup_code() -> Refusal {
+    Refusal::new(
+        Kind::Forbidden,
+        "the setup code is wrong, was used, or the server was started anew; see: octobackup setup-link",
+    )
+}
+
 fn setup_hash(secret: &Secret) -> String {
     blake3::Hash::from_bytes(secret.hash()).to_hex().to_string()
 }

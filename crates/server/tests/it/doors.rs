@@ -68,6 +68,7 @@ administrator GET    /api/v1/audit
 administrator POST   /api/v1/backup
 administrator GET    /api/v1/self-check
 anybody       POST   /api/v1/setup
+anybody       POST   /api/v1/setup/check
 viewer        GET    /api/v1/session
 anybody       POST   /api/v1/session
 viewer        DELETE /api/v1/session
@@ -253,9 +254,20 @@ fn the_first_administrator_is_made_once_with_the_code() {
         server.ask("POST", "/api/v1/setup", &[], &body).0
     };
     assert_eq!(with(Secret::new().unwrap().reveal(), PASSWORD), 403);
+    // What the page asks when it is opened.
+    let stale = |code: &str| {
+        let (status, _, said) = server.ask("POST", "/api/v1/setup/check", &[], &json!({"code": code}).to_string());
+        (status, said.to_string().contains("octobackup setup-link"))
+    };
+    assert_eq!(stale(Secret::new().unwrap().reveal()), (403, true), "of another start");
+    assert_eq!(stale(""), (403, true));
+    for _ in 0..20 {
+        assert_eq!(stale(code.reveal()).0, 204, "looking is no try");
+    }
     assert_eq!(with(code.reveal(), "short"), 422);
     assert_eq!(with(code.reveal(), PASSWORD), 201);
     assert_eq!(with(code.reveal(), PASSWORD), 403, "once");
+    assert_eq!(stale(code.reveal()), (403, true), "used");
     assert!(server.world.service.setup_code().unwrap().is_none(), "there is somebody");
     let log_on = json!({"user": "anna", "password": PASSWORD}).to_string();
     let (_, _, said) = server.ask("POST", "/api/v1/session", &[], &log_on);

@@ -12,6 +12,7 @@ mod logon;
 mod middle_kdc;
 mod middleman;
 mod names;
+mod other_protocols;
 mod protection;
 mod proxy;
 mod reading;
