@@ -34,7 +34,7 @@ pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities, verdict: 
         };
         remarks.push(format!(
             "{} files of the same size differ in time by whole hours: most likely a time zone or daylight saving change. \
-             {how}. --restamp-shift=+1h (or what the shift is) sets the times without reading the files",
+             {how}. To set the times without reading the files: --restamp-shift=+1h (or what the shift is)",
             counts.shifted
         ));
     }
@@ -42,8 +42,8 @@ pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities, verdict: 
     let is_said = verdict.because.iter().any(|hold| hold.kind.way() == Way::ReleaseBrake);
     if let Some(run) = ready.marker.braked_by.filter(|_| !is_said) {
         remarks.push(format!(
-            "state {run} replaced suspiciously many files: until one run is told by --release-brake that they are right, \
-                 no older versions are removed, and deletions are held"
+            "state {run} replaced suspiciously many files: no older versions are removed, and deletions are held, until \
+                 somebody says that the files are right: --release-brake"
         ));
     }
     // Later runs know their rules; a pattern may be for what comes and goes.

@@ -184,7 +184,11 @@ pub fn runs(args: &RunsArgs) -> Ended {
                 text(&run["id"]),
                 text(&run["job"]),
                 format!("{}{}", text(if is_finished { &run["outcome"] } else { &run["state"] }), dry(run)),
-                time(if run["started_at"].is_null() { &run["not_before"] } else { &run["started_at"] }),
+                match (run["started_at"].is_null(), is_finished) {
+                    (false, _) => time(&run["started_at"]),
+                    (true, false) => time(&run["not_before"]),
+                    (true, true) => "never".to_owned(),
+                },
                 if is_finished { units::duration(number(&run["duration_ms"])) } else { String::new() },
                 files,
                 bytes,

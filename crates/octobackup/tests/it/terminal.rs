@@ -98,4 +98,8 @@ fn a_run_that_is_tried_again_says_when() {
     // Nothing listens there.
     server.ask(&["job", "add", "down", "//127.0.0.1:9/x", &target, "--credential", "c"]).ends(0);
     server.ask(&["run", "down"]).ends(3).says("Run 2 tries again at ").says("octobackup cancel 2");
+    // What was taken out of the queue never started, whenever it was due.
+    server.ask(&["cancel", "2"]).ends(0);
+    let runs = server.ask(&["runs"]).ends(0).stdout;
+    assert!(runs.lines().nth(1).is_some_and(|line| line.contains("cancelled  never")), "{runs}");
 }

@@ -1,7 +1,7 @@
 //! The report for a mail client: one page without scripts, pictures or anything from elsewhere. Bars are table cells,
 //! because mail clients show those and little else. Every text is escaped.
 
-use super::text::{MadeBy, heading, remedy};
+use super::text::{MadeBy, heading, remark, remedy};
 use super::{Past, Told, ToldCause};
 use crate::run::Ended;
 use crate::units::{count, duration, size, thousands};
@@ -47,7 +47,9 @@ pub fn page(told: &Told, zone: &TimeZone) -> String {
     if told.mended > 0 {
         let _ = write!(out, "<p>{} of the run before are gone.</p>", count(told.mended.unsigned_abs(), "problem"));
     }
-    list(&mut out, "Remarks", &told.report.remarks);
+    let by = MadeBy::Job { job: &run.job, run: run.id };
+    let remarks: Vec<_> = told.report.remarks.iter().map(|text| remark(text, &told.report.target, by)).collect();
+    list(&mut out, "Remarks", &remarks);
     plot(&mut out, &told.past, zone);
     document(&title, &out)
 }

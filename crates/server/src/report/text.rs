@@ -59,7 +59,7 @@ pub fn report(report: &RunReport, by: MadeBy<'_>, zone: &TimeZone) -> String {
     causes.into_iter().for_each(|cause| problems(&mut out, cause, report, by));
     if !report.remarks.is_empty() {
         out.push_str("\nRemarks\n");
-        report.remarks.iter().for_each(|remark| bullet(&mut out, remark));
+        report.remarks.iter().for_each(|text| bullet(&mut out, &remark(text, &report.target, by)));
     }
     out
 }
@@ -205,6 +205,17 @@ fn way(way: Way, target: &str, by: MadeBy<'_>) -> Option<String> {
             Some(format!("octobackup job edit {job} --set trust_listings=true"))
         }
     }
+}
+
+/// A remark, in which the engine names options: said with the command of the place that has them.
+pub(crate) fn remark(text: &str, target: &str, by: MadeBy<'_>) -> String {
+    let release = way(Way::ReleaseBrake, target, by).unwrap_or_default();
+    let restamp = match by {
+        MadeBy::Sync { .. } => "octobackup sync ... --restamp-shift".to_owned(),
+        MadeBy::Job { job, .. } => format!("octobackup run {job} --restamp-shift"),
+    };
+    let text = text.replace(": --release-brake", &format!(": {release}"));
+    text.replace(": --restamp-shift", &format!(": {restamp}"))
 }
 
 fn approval(out: &mut String, target: &str, id: &str) {

@@ -165,6 +165,18 @@ fn advice_in_a_jobs_report_names_the_job_and_its_host() {
 }
 
 #[test]
+fn options_that_a_remark_names_are_said_with_the_command_of_the_place() {
+    let mut run = sample();
+    run.remarks = vec!["they are right: --release-brake".into(), "the times: --restamp-shift=+1h (or more)".into()];
+    let of_sync = report(&run, BY_SYNC, &TimeZone::UTC);
+    assert!(of_sync.contains("right: octobackup held /srv/mirror --release-brake\n"), "{of_sync}");
+    assert!(of_sync.contains("times: octobackup sync ... --restamp-shift=+1h (or more)"), "{of_sync}");
+    let of_a_job = report(&run, MadeBy::Job { job: "fs1", run: 7 }, &TimeZone::UTC);
+    assert!(of_a_job.contains("right: octobackup run fs1 --release-brake\n"), "{of_a_job}");
+    assert!(of_a_job.contains("times: octobackup run fs1 --restamp-shift=+1h (or more)"), "{of_a_job}");
+}
+
+#[test]
 fn reasons_of_older_and_newer_programs_are_read_and_have_a_remedy() {
     let mut run = sample();
     run.held_because = vec!["an old reason".into()];
