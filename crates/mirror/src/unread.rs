@@ -74,11 +74,10 @@ impl UnreadFolders {
             .filter(|folder| folder.accepted || approves)
             .map(|folder| folder.path)
             .collect();
-        for folder in &mut self.folders {
-            let is_known = context.is_acknowledged(&folder.path, folder.code);
-            folder.accepted = is_known || accepted.contains(&folder.path);
-        }
-        let waiting = || self.folders.iter().filter(|folder| !folder.accepted);
+        self.folders.iter_mut().for_each(|folder| folder.accepted = accepted.contains(&folder.path));
+        // Not kept: it holds for as long as the acknowledgement does.
+        let is_known = |folder: &UnreadFolder| context.is_acknowledged(&folder.path, folder.code);
+        let waiting = || self.folders.iter().filter(|folder| !folder.accepted && !is_known(folder));
         let example = |folder: &UnreadFolder| format!("{} ({})", folder.path, folder.code.title());
         guard::Unread {
             folders: waiting().count() as u64 + self.more,

@@ -1,6 +1,7 @@
 //! Causes that last until somebody changes them: each is one problem, and a note once a person has acknowledged it.
 
 use crate::server::{Server, add};
+use crate::unmounted::Mount;
 use crate::world::{Ran, World, finish};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::ffi::OsStr;
@@ -83,6 +84,11 @@ fn a_closed_folder_is_one_problem_and_holds_no_deletion_once_it_is_acknowledged(
     assert_eq!(causes(&ran), [("acknowledged".to_owned(), 1)]);
     assert!(!world.dst().join("gone").exists());
     nightly(&["--acknowledge", "."]).ends(2);
+    // Withdrawn, it holds again what goes from then on.
+    fs::write(share.join("gone"), "again").unwrap();
+    nightly(&[]).ends(1);
+    fs::remove_file(share.join("gone")).unwrap();
+    nightly(&[]).ends(4);
 }
 
 #[test]
@@ -115,4 +121,19 @@ fn a_job_has_what_was_acknowledged_and_its_limits_as_settings() {
     server.ask(&["job", "edit", "demo", "--unset", "max_folder_entries", "--unset", "acknowledged"]).ends(0);
     server.ask(&["run", "demo"]).ends(1).says("1 problem: devices, sockets and pipes");
     drop(socket);
+}
+
+#[test]
+fn a_filesystem_mounted_in_the_source_is_one_problem_and_holds_nothing_once_it_is_acknowledged() {
+    let world = World::with_files();
+    let mounted = world.src().join("docs/mounted");
+    fs::create_dir(&mounted).unwrap();
+    let _mount = Mount::tmpfs(mounted.clone());
+    fs::write(mounted.join("file"), "elsewhere").unwrap();
+    assert_eq!(causes(&world.sync(&["--json"]).ends(1)), [("other-device".to_owned(), 1)]);
+    fs::remove_file(world.src().join("a.txt")).unwrap();
+    world.sync(&["--json"]).ends(4);
+    let ran = world.sync(&["--json", "--acknowledge", "docs/mounted"]).ends(0);
+    assert_eq!(causes(&ran), [("acknowledged".to_owned(), 1)]);
+    assert!(!world.dst().join("a.txt").exists());
 }

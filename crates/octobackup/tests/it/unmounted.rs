@@ -10,10 +10,10 @@ use std::process::Command;
 const NOWHERE: &str = "/dev/null/home";
 
 /// Unmounted with the test.
-struct Mount(PathBuf);
+pub struct Mount(PathBuf);
 
 impl Mount {
-    fn tmpfs(at: PathBuf) -> Mount {
+    pub fn tmpfs(at: PathBuf) -> Mount {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2g", "none"]).arg(&at).status();
         assert!(mounted.unwrap().success());
         Mount(at)
