@@ -39,6 +39,7 @@ pub use options::{DiskOptions, Modes};
 pub use patience::Patience;
 pub use place::{marker_above, may_be_unmounted, overlap};
 pub use protected::{Protected, Whereabouts};
+pub use records::is_want_of_room;
 pub use source::LocalSource;
 pub use target::DiskTarget;
 

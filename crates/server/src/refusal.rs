@@ -106,12 +106,23 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// The disk that the database is on has no room, or the quota there is used up.
+pub(crate) const NO_ROOM: &str = "the database: no room is left on its disk, or the quota there is used up";
+
 /// What is said when the database finds itself damaged.
 pub(crate) const DAMAGED: &str = "the database is damaged; octobackup self-check says where";
+
+/// Whether the database failed for want of room; asked at once.
+pub(crate) fn wants_room(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| octo_disk::is_want_of_room(error.extended_code))
+}
 
 impl From<rusqlite::Error> for Refusal {
     fn from(error: rusqlite::Error) -> Refusal {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        if wants_room(&error) {
+            return Refusal::new(Kind::Internal, NO_ROOM);
+        }
         if matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)) {
             return Refusal::new(Kind::Internal, DAMAGED);
         }

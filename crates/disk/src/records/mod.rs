@@ -12,7 +12,8 @@ pub(crate) use details::{Detail, ObjectWriter, Sort};
 
 use crate::os::database::connect;
 use octo_core::{Code, Error, LinkTarget, LinkType, Name, RelPath, Timestamp};
-use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row, params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row, ffi, params};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -59,7 +60,13 @@ impl Records {
     pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<Option<Records>, Error> {
         match purpose {
             Purpose::Looking => look::open(path),
-            Purpose::Changing => Records::prepare(path).map_err(|error| damage(&error))?.map(Some),
+            Purpose::Changing => {
+                let mut db = connect(path, WRITING).map_err(|error| damage(&error))?;
+                // Judged before the database is closed, which asks the disk again.
+                let prepared = Records::prepare(&mut db).map_err(|error| damage(&error));
+                prepared??;
+                Ok(Some(Records { db, purpose: Purpose::Changing, seen: None }))
+            }
         }
     }
 
@@ -74,8 +81,7 @@ impl Records {
         self.seen.as_ref().map_or(error.clone(), |seen| seen.judged(error))
     }
 
-    fn prepare(path: &Path) -> rusqlite::Result<Result<Records, Error>> {
-        let mut db = connect(path, WRITING)?;
+    fn prepare(db: &mut Connection) -> rusqlite::Result<Result<(), Error>> {
         // Who else has it open keeps it open: waiting would not help.
         db.busy_timeout(Duration::ZERO)?;
         // Exclusive before the first access: the log then needs no shared memory file.
@@ -86,7 +92,7 @@ impl Records {
         db.pragma_update(None, "cell_size_check", true)?;
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
-        let format = format_of(&db)?;
+        let format = format_of(db)?;
         if format > FORMAT {
             return Ok(Err(newer(format)));
         }
@@ -99,7 +105,7 @@ impl Records {
             change.pragma_update(None, "user_version", FORMAT)?;
             change.commit()?;
         }
-        Ok(Ok(Records { db, purpose: Purpose::Changing, seen: None }))
+        Ok(Ok(()))
     }
 
     /// The link recorded at `path`.
@@ -298,9 +304,24 @@ fn newer(format: i64) -> Error {
     Error::new(Code::NewerFormat, format!("meta.db has format {format}"))
 }
 
+/// Whether SQLite failed with this extended code for want of room. It knows a disk that is full, but calls a quota that is
+/// used up, or a file that cannot be made any more, a failure of the system. Asked at once, on the thread that met it: the
+/// system keeps only the cause of the last failure.
+pub fn is_want_of_room(extended_code: i32) -> bool {
+    let last = std::io::Error::last_os_error().kind();
+    let is_full = matches!(last, ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    match extended_code & 0xFF {
+        ffi::SQLITE_FULL => true,
+        ffi::SQLITE_IOERR => is_full && !matches!(extended_code, ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ),
+        ffi::SQLITE_CANTOPEN => is_full,
+        _ => false,
+    }
+}
+
 fn damage(error: &rusqlite::Error) -> Error {
+    let wants_room = error.sqlite_error().is_some_and(|error| is_want_of_room(error.extended_code));
     let code = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Code::NoSpace,
+        _ if wants_room => Code::NoSpace,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Code::TargetBusy,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Code::RecordsDamaged,
         // Rows of another type than ours, or tables of another shape.

@@ -115,13 +115,23 @@ fn killed_at_any_system_call_of_the_first_run_the_next_run_ends_well() {
 #[test]
 fn a_disk_that_is_full_from_any_write_on_is_called_full_and_the_next_run_ends_well() {
     let case = Case::new();
-    case.for_samples(&["pwrite64", "renameat2", "linkat"], false, |call, k| {
-        let (status, said) = strace::with_fate(&case.sync(), call, "error=ENOSPC", k, true);
-        let what = format!("full from {call} {k} on");
-        assert!(!said.contains("damaged"), "{what}: {said}");
-        assert!(status.success() || said.contains("full") || said.contains("No space"), "{what}: {said}");
-        case.assert_goes_on(&what);
-    });
+    case.for_samples(&["pwrite64", "renameat2", "linkat"], false, |call, k| called_full(&case, call, "ENOSPC", k));
+}
+
+#[test]
+fn a_quota_that_is_used_up_from_any_call_on_is_called_that_and_the_next_run_ends_well() {
+    let case = Case::new();
+    let calls = ["pwrite64", "renameat2", "linkat", "fdatasync", "ftruncate"];
+    case.for_samples(&calls, false, |call, k| called_full(&case, call, "EDQUOT", k));
+}
+
+/// The run says that there is no room from the k-th call on, whichever it is.
+fn called_full(case: &Case, call: &str, error: &str, k: u32) {
+    let (status, said) = strace::with_fate(&case.sync(), call, &format!("error={error}"), k, true);
+    let what = format!("{error} from {call} {k} on");
+    assert!(!said.contains("damaged") && !said.contains("the target failed"), "{what}: {said}");
+    assert!(["full", "No space", "quota"].iter().any(|it| said.contains(it)) || status.success(), "{what}: {said}");
+    case.assert_goes_on(&what);
 }
 
 #[test]

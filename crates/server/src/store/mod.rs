@@ -18,7 +18,7 @@ pub mod runs;
 pub mod settings;
 pub mod slots;
 
-use crate::refusal::{DAMAGED, Kind, Refusal};
+use crate::refusal::{DAMAGED, Kind, NO_ROOM, Refusal, wants_room};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,7 +59,8 @@ impl Store {
     /// Opens or makes the database. One from a newer version is refused, and not touched.
     pub fn open(path: &Path) -> Result<Store, Refusal> {
         let failed = |error: rusqlite::Error| {
-            Refusal::new(Kind::Internal, format!("the database {} cannot be opened: {error}", path.display()))
+            let why = if wants_room(&error) { NO_ROOM.to_owned() } else { error.to_string() };
+            Refusal::new(Kind::Internal, format!("the database {} cannot be opened: {why}", path.display()))
         };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut db = Connection::open_with_flags(path, flags).map_err(failed)?;

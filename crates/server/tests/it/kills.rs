@@ -24,10 +24,14 @@ fn value(n: usize) -> String {
 #[expect(clippy::print_stdout, reason = "a child process tells its parent")]
 fn child() {
     let Ok(place) = std::env::var(ORDER) else { return };
-    let Ok(store) = Store::open(Path::new(&place)) else { return };
+    let store = match Store::open(Path::new(&place)) {
+        Ok(store) => store,
+        Err(refusal) => return println!("\nrefused: {refusal}"),
+    };
     for n in 0..CHANGES {
-        if store.change(|db| settings::put(db, &name(n), &value(n))).is_ok() {
-            println!("\ncommitted {n}");
+        match store.change(|db| settings::put(db, &name(n), &value(n))) {
+            Ok(()) => println!("\ncommitted {n}"),
+            Err(refusal) => println!("\nrefused: {refusal}"),
         }
     }
 }
@@ -45,6 +49,10 @@ fn for_samples(calls: &[&str], fate: &str, and_all_after: bool) {
         for k in strace::samples(count, std::process::id()) {
             let place = folder.path().join(format!("{call}-{k}"));
             let (_, said) = strace::with_fate(&child_of(&place), &call, fate, k, and_all_after);
+            if fate != "signal=SIGKILL" && fate != "error=EIO" {
+                let refused: Vec<_> = said.lines().filter(|line| line.starts_with("refused: ")).collect();
+                assert!(refused.iter().all(|it| it.contains("no room is left")), "{fate} at {call} {k}: {refused:?}");
+            }
             let store = Store::open(&place);
             let store = store.map_err(|e| format!("{fate} at {call} {k}: {e:?}")).unwrap();
             assert_eq!(store.prove(), Ok(()), "{fate} at {call} {k}");
@@ -64,5 +72,6 @@ fn killed_at_any_system_call_the_database_has_all_that_was_committed() {
 #[test]
 fn a_disk_that_is_full_or_fails_costs_nothing_that_was_committed() {
     for_samples(&["pwrite64", "ftruncate"], "error=ENOSPC", true);
+    for_samples(&["pwrite64", "ftruncate", "fdatasync"], "error=EDQUOT", true);
     for_samples(&["pwrite64", "fdatasync", "ftruncate"], "error=EIO", false);
 }
