@@ -8,6 +8,7 @@ mod apt;
 mod bench;
 mod deb;
 mod demo;
+mod powercut;
 mod python;
 mod shell;
 mod suite;
@@ -26,6 +27,9 @@ usage: cargo xtask <chore>
   scale [FILES]
                ten million real files (or FILES) by way of the agent: copied, unchanged, 1% changed; takes 8 KiB of disk and two
                inodes for each
+  powercut [--filesystem ext4|xfs|btrfs] [--cuts N] [--files N] [--seed N] [--keep FOLDER]
+               cut the power of the real program on real filesystems, 10,000 times on each unless N says otherwise, and check what
+               the next run makes of it; --keep keeps the disks of cuts that failed
   windows [--release | --test]
                build the program for Windows; `--test` runs its tests under Wine
   deb [--test] build the Debian package; `--test` installs it in a fresh system that systemd booted
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         (Some("deb"), true) => deb::build(),
         (Some("deb"), false) if rest == ["--test"] => deb::test(),
         (Some("scale"), _) => bench::scale(&rest),
+        (Some("powercut"), _) => powercut::run(&rest),
         (Some("tidy"), true) => tidy::run(),
         (Some("windows"), true) => windows::build(false),
         (Some("windows"), false) if rest == ["--release"] => windows::build(true),

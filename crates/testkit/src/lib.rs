@@ -5,6 +5,8 @@ pub mod clock;
 pub mod effects;
 pub mod generated;
 pub mod memory;
+#[cfg(target_os = "linux")]
+pub mod powercut;
 pub mod proxy;
 pub mod recording;
 #[cfg(unix)]

@@ -27,6 +27,8 @@ mod openapi;
 mod outage;
 mod owner;
 mod posix;
+#[cfg(target_os = "linux")]
+mod powercut;
 mod reparse;
 mod restore;
 mod run_log;

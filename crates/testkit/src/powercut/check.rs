@@ -1,0 +1,172 @@
+//! What has to hold after a power cut, asked of the disk and of the real program.
+
+use super::filesystem::Filesystem;
+use super::scenario::Step;
+use super::shell::{Mount, attempt, end};
+use super::tree::{self, Tree};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The manual's way back to an earlier state.
+const MANUAL: &str = include_str!("../../../../docs/manual/restore.md");
+/// Deletions wait for approval.
+const HELD: i32 = 4;
+
+/// The program, on a machine that has just been started.
+pub(super) struct Machine<'a> {
+    pub program: &'a Path,
+    /// Home of the user and other things that no power cut loses here.
+    pub folder: PathBuf,
+}
+
+/// How the program ended.
+pub(super) struct Ran {
+    pub code: Option<i32>,
+    pub said: String,
+}
+
+impl Ran {
+    fn ends(&self, code: i32) -> Result<(), String> {
+        if self.code == Some(code) {
+            return Ok(());
+        }
+        Err(format!("the program ended with {:?} and not with {code}: {}", self.code, self.said))
+    }
+
+    /// The plan that waits, as the program names it.
+    fn plan(&self) -> Option<String> {
+        let (_, after) = self.said.split_once("--approve ")?;
+        Some(after.chars().take_while(char::is_ascii_hexdigit).collect())
+    }
+}
+
+impl Machine<'_> {
+    /// Runs the program with a boot id of its own: the real one is that of a machine that was never off.
+    pub fn run(&self, boot: usize, args: &[&std::ffi::OsStr]) -> Result<Ran, String> {
+        let boot_id = self.folder.join("boot_id");
+        fs::write(&boot_id, format!("00000000-0000-4000-8000-{boot:012x}\n")).map_err(|e| e.to_string())?;
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c"]);
+        command.args(["mount --bind \"$1\" /proc/sys/kernel/random/boot_id && shift && exec \"$@\"", "sh"]);
+        command.arg(&boot_id).arg(self.program).args(args);
+        command.env("OCTOBACKUP_TEST_HOME", self.folder.join("home")).env_remove("HOME").env("TZ", "UTC");
+        let output = command.output().map_err(|e| format!("{command:?}: {e}"))?;
+        let said = [output.stdout, output.stderr].concat();
+        Ok(Ran { code: output.status.code(), said: String::from_utf8_lossy(&said).into_owned() })
+    }
+
+    pub fn sync(&self, boot: usize, source: &Path, mirror: &Path, options: &[&str]) -> Result<Ran, String> {
+        let mut args: Vec<&std::ffi::OsStr> = vec!["sync".as_ref(), source.as_ref(), mirror.as_ref()];
+        args.extend(options.iter().map(|option| std::ffi::OsStr::new(*option)));
+        self.run(boot, &args)
+    }
+
+    pub fn approve(&self, boot: usize, mirror: &Path) -> Result<Ran, String> {
+        let shown = self.run(boot, &["held".as_ref(), mirror.as_ref()])?;
+        let plan = shown.plan().ok_or_else(|| format!("nothing is held: {}", shown.said))?;
+        self.run(boot, &["held".as_ref(), mirror.as_ref(), "--approve".as_ref(), plan.as_ref()])
+    }
+}
+
+/// One recorded step, as far as the cuts have to know it.
+pub(super) struct Recorded<'a> {
+    pub step: &'a Step,
+    pub filesystem: Filesystem,
+    pub source: &'a Path,
+    /// The mirror before the step and after it, and the source.
+    pub before: Tree,
+    pub after: Tree,
+    pub wanted: Tree,
+    /// The number of the step's run.
+    pub run: u64,
+    /// So many entries were in the log when the program said that it was done.
+    pub acknowledged: usize,
+}
+
+/// The disk of one cut.
+pub(super) struct Cut<'a> {
+    pub image: &'a Path,
+    pub mount: &'a Path,
+    /// Entries of the log before the cut.
+    pub entries: usize,
+}
+
+/// Checks everything; tells how many names were torn before the program put them right.
+pub(super) fn check(recorded: &Recorded<'_>, machine: &Machine<'_>, cut: &Cut<'_>) -> Result<usize, String> {
+    let options = format!("loop,{}", recorded.filesystem.mount_options());
+    let _mount = Mount::new(cut.image, &options, cut.mount)?;
+    let mirror = cut.mount.join("mirror");
+    let _ = fs::remove_dir_all(machine.folder.join("home"));
+
+    let found = tree::read(&mirror)?;
+    let torn = names_hold(recorded, &found)?;
+    if cut.entries >= recorded.acknowledged
+        && let Some(difference) = tree::difference(&found, &recorded.after)
+    {
+        return Err(format!("after the program said that it was done: {difference}"));
+    }
+    let options = recorded.step.options.unwrap_or(&[]);
+    let ran = machine.sync(1, recorded.source, &mirror, options)?;
+    if ran.code == Some(HELD) && (recorded.step.ends == HELD || recorded.step.options.is_none()) {
+        machine.approve(1, &mirror)?.ends(0)?;
+    } else {
+        ran.ends(0)?;
+    }
+    if let Some(difference) = tree::difference(&tree::read(&mirror)?, &recorded.wanted) {
+        return Err(format!("after the next run: {difference}"));
+    }
+    records_are_whole(&mirror)?;
+    earlier_state_comes_back(recorded, machine, &mirror)?;
+    Ok(torn)
+}
+
+/// Every name is there that was there before and after, and no name is there that was in neither state. Counts those whose
+/// content is neither: they were never synced, and the next run copies them again.
+fn names_hold(recorded: &Recorded<'_>, found: &Tree) -> Result<usize, String> {
+    let mut torn = 0;
+    for (path, node) in found {
+        let states = [recorded.before.get(path), recorded.after.get(path)];
+        if states.iter().all(Option::is_none) {
+            return Err(format!("{path:?} is in neither state"));
+        }
+        torn += usize::from(!states.iter().flatten().any(|state| state.content == node.content));
+    }
+    for (path, node) in &recorded.before {
+        let stays = recorded.after.get(path).is_some_and(|after| after.kind == node.kind);
+        if stays && !found.contains_key(path) {
+            return Err(format!("{path:?} disappeared"));
+        }
+        if stays && recorded.after[path] == *node && found[path].content != node.content {
+            return Err(format!("{path:?} was not to change and has other content"));
+        }
+    }
+    Ok(torn)
+}
+
+fn records_are_whole(mirror: &Path) -> Result<(), String> {
+    let records = mirror.join(".octobackup/meta/meta.db");
+    if !records.exists() {
+        return Ok(());
+    }
+    let output = attempt(Command::new("sqlite3").arg(&records).arg("PRAGMA integrity_check"))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if said.trim() == "ok" { Ok(()) } else { Err(format!("the records are damaged: {said}")) }
+}
+
+/// By the script that the manual prints, on a copy.
+fn earlier_state_comes_back(recorded: &Recorded<'_>, machine: &Machine<'_>, mirror: &Path) -> Result<(), String> {
+    let Some(script) = MANUAL.split("```").find(|block| block.contains("import json")) else {
+        end("the manual has no script");
+    };
+    let copy = machine.folder.join("restored");
+    let _ = fs::remove_dir_all(&copy);
+    attempt(Command::new("cp").arg("-a").args([mirror, &copy]))?;
+    fs::remove_dir_all(copy.join(".octobackup")).map_err(|e| e.to_string())?;
+    let mut python = Command::new("python3");
+    attempt(python.args(["-c", script]).arg(mirror).arg(recorded.run.to_string()).arg(&copy))?;
+    match tree::difference(&tree::read(&copy)?, &recorded.before) {
+        Some(difference) => Err(format!("the state before the run: {difference}")),
+        None => Ok(()),
+    }
+}
