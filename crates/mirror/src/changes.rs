@@ -1,4 +1,6 @@
-//! `versions/<run>/changes`: what a run changed, one JSON object a line, each written before its effect.
+//! `versions/<run>/changes`: what a run changed, one JSON object a line, each durable before its effect: a power cut may keep an
+//! effect and lose what was written before it, and then nothing would tell how it was. Records of many changes are synced at
+//! once, as each sync costs a turn of the disk. The metadata of a version alone may be lost.
 //!
 //! Together with `versions/<run>/tree` it takes the mirror back: the state before run k is the mirror, then for each run
 //! from the newest to k: remove what was created, put back what is in `tree`, set the old times. A record whose effect
@@ -6,9 +8,9 @@
 //! was not replaced or deleted is put back over itself.
 
 use crate::{files, layout};
-use octo_core::{Error, Kind, RelPath, Target, TargetFile, Timestamp};
+use octo_core::{Error, Kind, Meta, RelPath, Target, TargetFile, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,17 +74,43 @@ pub enum Record {
     },
 }
 
+impl Record {
+    /// A file gets its place: where nothing is, or in place of `old`.
+    pub fn of_copy(place: &RelPath, old: Option<&Meta>) -> Record {
+        let path = place.clone();
+        match old {
+            None => Record::Created { path, kind: Kind::File },
+            Some(old) => Record::Replaced { path, size_bytes: old.size_bytes, write_time: old.write_time },
+        }
+    }
+
+    /// The time of `old` will move.
+    pub fn of_time(place: &RelPath, old: &Meta) -> Record {
+        Record::Restamped { path: place.clone(), kind: old.kind, write_time: old.write_time }
+    }
+
+    /// Something is renamed.
+    pub fn of_move(from: &RelPath, to: &RelPath, meta: &Meta) -> Record {
+        let (from, to) = (from.clone(), to.clone());
+        Record::Moved { from, to, size_bytes: meta.size_bytes, write_time: meta.write_time }
+    }
+}
+
 /// Appends records; shared by all threads of a run. The file and its folder appear with the first record.
 pub struct ChangesLog<'a> {
     target: &'a dyn Target,
     run: u64,
     state: Mutex<State>,
+    /// Held while records are made durable, so that who comes meanwhile finds most of the work done.
+    syncing: Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
-    file: Option<Box<dyn TargetFile>>,
+    file: Option<Arc<dyn TargetFile>>,
     at: u64,
+    /// So many bytes are safe from a power cut.
+    durable: u64,
     /// The mirror was empty: creations need no record.
     began: bool,
 }
@@ -90,7 +118,7 @@ struct State {
 impl<'a> ChangesLog<'a> {
     /// The log of a run that has changed nothing yet.
     pub fn new(target: &'a dyn Target, run: u64) -> ChangesLog<'a> {
-        ChangesLog { target, run, state: Mutex::default() }
+        ChangesLog { target, run, state: Mutex::default(), syncing: Mutex::default() }
     }
 
     /// Writes one record.
@@ -100,7 +128,7 @@ impl<'a> ChangesLog<'a> {
 
     /// Writes several records at once.
     pub fn record_all(&self, records: &[Record]) -> Result<(), Error> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         let mut lines = Vec::new();
         for record in records {
             match record {
@@ -117,7 +145,7 @@ impl<'a> ChangesLog<'a> {
         }
         if state.file.is_none() {
             files::ensure_folder(self.target, &layout::versions_of(self.run))?;
-            state.file = Some(self.target.create_file(&layout::changes(self.run))?);
+            state.file = Some(self.target.create_file(&layout::changes(self.run))?.into());
         }
         if let Some(file) = &state.file {
             file.write_at(state.at, &lines)?;
@@ -126,10 +154,27 @@ impl<'a> ChangesLog<'a> {
         Ok(())
     }
 
-    /// Makes all records durable.
+    /// Makes all records durable. Costs nothing if they are.
     pub fn sync(&self) -> Result<(), Error> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.file.as_ref().map_or(Ok(()), |file| file.sync())
+        let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, at, is_first) = match &*self.state() {
+            State { file: Some(file), at, durable, .. } if durable < at => (Arc::clone(file), *at, *durable == 0),
+            _ => return Ok(()),
+        };
+        file.sync()?;
+        if is_first {
+            let mut folder = layout::versions_of(self.run);
+            while !folder.is_root() {
+                self.target.sync_folder(&folder)?;
+                folder = folder.parent().unwrap_or_default();
+            }
+        }
+        self.state().durable = at;
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

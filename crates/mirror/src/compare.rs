@@ -6,6 +6,7 @@
 mod listed;
 mod metadata;
 mod notes;
+mod restamps;
 
 use crate::codec::Writer;
 use crate::context::Context;
@@ -24,6 +25,7 @@ use octo_core::merge::{Pair, merge};
 use octo_core::plan::{Action, PlanRules, plan};
 use octo_core::retention::KeepVersions;
 use octo_core::{Change, Code, Error, Kind, Meta, Name, RelPath};
+use restamps::Restamps;
 
 /// Replacements that are done at once although no versions are kept; beyond these the brake decides first.
 const UNVERSIONED_AT_ONCE: u64 = 1000;
@@ -62,6 +64,7 @@ pub struct Comparer<'a> {
     pub saw_all: bool,
     /// Folders of the source into which something may have been moved that this run did not see.
     pub unread: UnreadFolders,
+    restamps: Restamps<'a>,
     /// All replacements wait until a person releases the brake.
     braked: bool,
 }
@@ -106,6 +109,7 @@ impl<'a> Comparer<'a> {
             planned_replacements: 0,
             saw_all: true,
             unread: UnreadFolders::default(),
+            restamps: Restamps::new(context, placer),
             braked,
         }
     }
@@ -113,6 +117,7 @@ impl<'a> Comparer<'a> {
     /// Ends the walk: what the new index holds besides the journal, the lists, and what the guard wants to know.
     pub fn finish(mut self) -> Result<(NewStream<'a>, Lists<'a>, GuardInput), Error> {
         self.leave_top();
+        self.restamps.flush();
         Ok((self.cursor.finish()?, self.lists, self.guard))
     }
 
@@ -201,7 +206,10 @@ impl<'a> Comparer<'a> {
                 self.keep_record(at, found)
             }
             Action::RefreshMetadata => self.refresh(queue, at, found),
-            Restamp => self.restamp(at),
+            Restamp => {
+                at.old.iter().for_each(|old| self.restamps.push(&at.source, &at.place, *old, at.meta));
+                Ok(())
+            }
             Action::Verify if self.context.options.dry_run => {
                 self.context.count(|c| c.unchanged += 1);
                 Ok(())
@@ -277,16 +285,6 @@ impl<'a> Comparer<'a> {
             return Ok(());
         }
         queue.push(at.task(true))
-    }
-
-    fn restamp(&mut self, at: &At) -> Result<(), Error> {
-        let Some(old) = at.old else { return Ok(()) };
-        let done = if self.context.options.dry_run { Ok(()) } else { self.placer.restamp(&at.place, &old, &at.meta) };
-        match done {
-            Ok(()) => self.context.changed(&Change::Restamped { path: at.place.clone() }),
-            Err(error) => self.context.problem(&at.source, error),
-        }
-        Ok(())
     }
 
     /// False if that failed: what is in it cannot be copied.

@@ -186,8 +186,7 @@ impl Deletion<'_> {
                 intents.clear();
             }
         }
-        self.placer.intend(&intents)?;
-        self.placer.changes.as_ref().map_or(Ok(()), |changes| changes.sync())
+        self.placer.intend(&intents)
     }
 
     fn delete_one(&self, vanished: &Vanished) -> Result<Deleted, Error> {

@@ -4,6 +4,7 @@
 //! both sides; the old place provably absent on the source; the old copy still as the index describes it; the new name
 //! free. Otherwise the file is copied.
 
+use crate::changes::Record;
 use crate::codec::{Reader, Writer};
 use crate::context::Context;
 use crate::copy::Task;
@@ -15,6 +16,9 @@ use crate::vanished::Vanished;
 use octo_core::merge::{Pair, merge};
 use octo_core::{Change, Error, FileId, Meta};
 use std::sync::Arc;
+
+/// So many renames are recorded together.
+const MOVES_AT_ONCE: usize = 256;
 
 /// What is needed to match moves.
 pub struct Moves<'a> {
@@ -28,6 +32,13 @@ pub struct Moves<'a> {
     pub order: NameOrder,
     /// Memory for sorting.
     pub pool: Arc<Pool>,
+}
+
+/// A new file that is one that vanished.
+struct Match {
+    vanished: Vanished,
+    old: Placed,
+    task: Task,
 }
 
 /// What matching leaves: entries that are to be deleted, files that are to be copied.
@@ -59,19 +70,45 @@ impl Moves<'_> {
         });
         type Gone = (Vec<u8>, Vanished);
         type Wanted = (Vec<u8>, (Placed, Task));
+        let mut matched = Vec::new();
         for pair in merge(gone, wanted, |a: &Gone, b: &Wanted| a.0.cmp(&b.0)) {
             match pair? {
-                Pair::Source((_, vanished)) => rest.push(&vanished.encode())?,
-                Pair::Target((_, (_, task))) => copies.push(&task.encode())?,
-                Pair::Both((_, vanished), (_, (old, task))) => {
-                    if !self.move_file(&vanished, &old, &task) {
-                        rest.push(&vanished.encode())?;
-                        copies.push(&task.encode())?;
-                    }
+                Pair::Source((_, vanished)) => {
+                    // What vanished stays in its order.
+                    self.move_all(&mut matched, &mut rest, &mut copies)?;
+                    rest.push(&vanished.encode())?;
                 }
+                Pair::Target((_, (_, task))) => copies.push(&task.encode())?,
+                Pair::Both((_, vanished), (_, (old, task))) => matched.push(Match { vanished, old, task }),
+            }
+            if matched.len() >= MOVES_AT_ONCE {
+                self.move_all(&mut matched, &mut rest, &mut copies)?;
             }
         }
+        self.move_all(&mut matched, &mut rest, &mut copies)?;
         Ok(Left { vanished: rest.finish(), copies: copies.finish() })
+    }
+
+    /// Renames in the mirror, after that was recorded for all at once. What cannot be is left.
+    fn move_all(
+        &self,
+        matched: &mut Vec<Match>,
+        rest: &mut LogWriter<'_>,
+        copies: &mut LogWriter<'_>,
+    ) -> Result<(), Error> {
+        let is_possible: Vec<bool> = matched.iter().map(|it| self.can_be_moved(it)).collect();
+        if !self.context.options.dry_run {
+            let possible = matched.iter().zip(&is_possible).filter(|(_, is_possible)| **is_possible);
+            let record = |it: &Match| Record::of_move(&it.vanished.place, &it.task.place, &it.vanished.meta);
+            self.placer.intend(&possible.map(|(it, _)| record(it)).collect::<Vec<_>>())?;
+        }
+        for (it, is_possible) in matched.drain(..).zip(is_possible) {
+            if !is_possible || !self.move_file(&it) {
+                rest.push(&it.vanished.encode())?;
+                copies.push(&it.task.encode())?;
+            }
+        }
+        Ok(())
     }
 
     /// Candidates whose id is unique on both sides and whose content did not change, sorted by where their copy is.
@@ -134,15 +171,17 @@ impl Moves<'_> {
         evidence.is_same_file(&old.record.source, &task.meta)
     }
 
+    /// Whether the copy is still as it was recorded.
+    fn can_be_moved(&self, Match { vanished, old, .. }: &Match) -> bool {
+        let look = || self.context.target.look(&vanished.place);
+        old.record.known().holds_for(&vanished.meta)
+            && (self.context.options.dry_run || matches!(look(), Ok(Some(now)) if vanished.is_still(&now)))
+    }
+
     /// Renames in the mirror; false if the file has to be copied after all.
-    fn move_file(&self, vanished: &Vanished, old: &Placed, task: &Task) -> bool {
-        if !old.record.known().holds_for(&vanished.meta) {
-            return false;
-        }
+    fn move_file(&self, Match { vanished, old, task }: &Match) -> bool {
         if !self.context.options.dry_run {
-            let look = self.context.target.look(&vanished.place);
-            let is_still = matches!(look, Ok(Some(now)) if vanished.is_still(&now));
-            if !is_still || !matches!(self.placer.rename(&vanished.place, &task.place, &vanished.meta), Ok(true)) {
+            if !matches!(self.placer.rename(&vanished.place, &task.place), Ok(true)) {
                 return false;
             }
             // Afterwards: the full name of the old place, if it had one, came along. The next run mends what fails.

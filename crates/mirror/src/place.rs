@@ -1,7 +1,8 @@
 //! The engine's own operations on the mirror, composed of the target's primitives (DESIGN section 7, "Primitives").
 //!
-//! Each is first recorded in `changes`, then done so that after a crash between any two primitives every name is whole
-//! (old or new) and the next run finishes. Where hard links exist no name ever disappears.
+//! Each is first recorded in `changes`, and the record made durable: where many are done at once, by the caller for all of them
+//! together ([`Placer::intend`]). Then it is done so that after a crash between any two primitives every name is whole (old or
+//! new) and the next run finishes. Where hard links exist no name ever disappears.
 
 use crate::changes::{ChangesLog, Record};
 use crate::{files, layout};
@@ -53,9 +54,8 @@ impl Placer<'_> {
         if self.target.recorded_name(place)? == full { Ok(()) } else { self.record_name(source, place) }
     }
 
-    /// Gives a staged file its place, where nothing is yet.
+    /// Gives a staged file its place, where nothing is yet. The caller has recorded the intent.
     pub fn create(&self, stage: &RelPath, place: &RelPath) -> Result<(), Error> {
-        self.record(&Record::Created { path: place.clone(), kind: Kind::File })?;
         match self.rename_new(stage, place)? {
             Done::Yes => Ok(()),
             Done::Exists => Err(moved(place, "something was put there")),
@@ -74,9 +74,8 @@ impl Placer<'_> {
         self.target.rename_over(from, to)
     }
 
-    /// Gives a staged file or link the place of `old`, which becomes a version.
-    pub fn replace(&self, stage: &RelPath, place: &RelPath, old: &Meta) -> Result<(), Error> {
-        self.record(&Record::Replaced { path: place.clone(), size_bytes: old.size_bytes, write_time: old.write_time })?;
+    /// Gives a staged file or link the place of what is there, which becomes a version. The caller has recorded the intent.
+    pub fn replace(&self, stage: &RelPath, place: &RelPath) -> Result<(), Error> {
         if self.changes.is_some() {
             self.keep_version(place)?;
         }
@@ -132,20 +131,13 @@ impl Placer<'_> {
         })
     }
 
-    /// Writes down all deletions that will be done, before the first of them.
+    /// Records what will be done, durably, before the first of it. So is all that was recorded before.
     pub fn intend(&self, intents: &[Record]) -> Result<(), Error> {
-        self.changes.as_ref().map_or(Ok(()), |changes| changes.record_all(intents))
+        self.changes.as_ref().map_or(Ok(()), |changes| changes.record_all(intents).and_then(|()| changes.sync()))
     }
 
-    /// Renames within the mirror. False if the new name is taken or the old one gone.
-    pub fn rename(&self, from: &RelPath, to: &RelPath, meta: &Meta) -> Result<bool, Error> {
-        let record = Record::Moved {
-            from: from.clone(),
-            to: to.clone(),
-            size_bytes: meta.size_bytes,
-            write_time: meta.write_time,
-        };
-        self.record(&record)?;
+    /// Renames within the mirror. False if the new name is taken or the old one gone. The caller has recorded the intent.
+    pub fn rename(&self, from: &RelPath, to: &RelPath) -> Result<bool, Error> {
         if self.changes.is_some() && self.abilities.hard_links {
             self.keep_version(from)?;
         }
@@ -155,6 +147,8 @@ impl Placer<'_> {
     /// Renames to a name that differs only in case, on a target that folds case. Some filesystems take the new name for
     /// taken; they need a step in between, beside it, where the next run finds it if this one dies.
     pub fn change_case(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
+        // It moves the folder's time, which was recorded.
+        self.intend(&[])?;
         if matches!(self.target.rename_over(from, to), Ok(Done::Yes)) {
             return Ok(());
         }
@@ -175,7 +169,7 @@ impl Placer<'_> {
 
     /// Makes a folder where nothing is yet.
     pub fn make_folder(&self, place: &RelPath) -> Result<(), Error> {
-        self.record(&Record::Created { path: place.clone(), kind: Kind::Folder })?;
+        self.intend(&[Record::Created { path: place.clone(), kind: Kind::Folder }])?;
         match self.target.make_folder(place)? {
             Done::Yes => Ok(()),
             // A run that died after making it, or a person: a folder is what was wanted.
@@ -187,7 +181,7 @@ impl Placer<'_> {
 
     /// Makes a link where nothing is yet.
     pub fn make_link(&self, place: &RelPath, link: &LinkTarget, write_time: Timestamp) -> Result<(), Error> {
-        self.record(&Record::Created { path: place.clone(), kind: Kind::Link })?;
+        self.intend(&[Record::Created { path: place.clone(), kind: Kind::Link }])?;
         match self.target.make_link(place, link, write_time)? {
             Done::Yes => Ok(()),
             _ => Err(moved(place, "something was put there, or its folder is gone")),
@@ -205,14 +199,17 @@ impl Placer<'_> {
         let stage = layout::link_stage(self.run);
         self.target.remove_file(&stage)?;
         match self.target.make_link(&stage, link, write_time)? {
-            Done::Yes => self.replace(&stage, place, old),
+            Done::Yes => {
+                self.intend(&[Record::of_copy(place, Some(old))])?;
+                self.replace(&stage, place)
+            }
             _ => Err(moved(&stage, "staging is gone")),
         }
     }
 
-    /// Records the time of something whose time will move.
+    /// Records the time of something whose time will move. It is durable with the next intent.
     pub fn note_time(&self, place: &RelPath, old: &Meta) -> Result<(), Error> {
-        self.record(&Record::Restamped { path: place.clone(), kind: old.kind, write_time: old.write_time })
+        self.record(&Record::of_time(place, old))
     }
 
     /// Leaves the metadata of something whose metadata will be set anew, as that of a version.
@@ -224,9 +221,8 @@ impl Placer<'_> {
         self.target.leave_metadata(place, &layout::version(self.run, place))
     }
 
-    /// Sets the time of something that is there.
-    pub fn restamp(&self, place: &RelPath, old: &Meta, new: &Meta) -> Result<(), Error> {
-        self.note_time(place, old)?;
+    /// Sets the time of something that is there. The caller has recorded the intent.
+    pub fn restamp(&self, place: &RelPath, new: &Meta) -> Result<(), Error> {
         self.target.set_times(place, new.write_time, new.creation_time)
     }
 }

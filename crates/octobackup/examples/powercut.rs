@@ -16,7 +16,8 @@ mod linux {
     use std::process::ExitCode;
     use std::time::Instant;
 
-    const USAGE: &str = "usage: cargo xtask powercut [--filesystem ext4|xfs|btrfs] [--cuts N] [--files N] [--seed N] [--keep FOLDER]";
+    const USAGE: &str =
+        "usage: cargo xtask powercut [--filesystem ext4|xfs|btrfs] [--cuts N] [--files N] [--seed N] [--keep FOLDER]";
 
     struct Asked {
         filesystems: Vec<Filesystem>,
@@ -56,7 +57,11 @@ mod linux {
             let tell = |line: &str| println!("  {line}");
             let proof = prove(Path::new(program), filesystem, asked.amount, asked.keep.as_deref(), &tell);
             let (entries, cuts, seconds) = (proof.entries, proof.cuts, begun.elapsed().as_secs());
-            println!("{}: {entries} entries, {cuts} cuts, {} failures, {seconds} s", filesystem.name(), proof.failures.len());
+            println!(
+                "{}: {entries} entries, {cuts} cuts, {} failures, {seconds} s",
+                filesystem.name(),
+                proof.failures.len()
+            );
             proof.failures.iter().for_each(|failure| println!("FAILED {failure}"));
             failures += proof.failures.len();
         }

@@ -3,6 +3,7 @@
 
 use super::{Copier, StandIn, TRIES_AT_ONCE, Task};
 use crate::LiveFiles;
+use crate::changes::Record;
 use crate::spill::Log;
 use octo_core::snapshot::{self, Age};
 use octo_core::{Code, Error, Meta, Retry, Timestamp};
@@ -55,7 +56,9 @@ impl Copier<'_> {
         let epoch = Timestamp(0);
         let is_epoch = old.write_time == self.placer.abilities.times.represent(epoch);
         let write_time = if is_epoch { epoch.plus_secs(86_400) } else { epoch };
-        if let Err(error) = self.placer.restamp(&task.place, old, &Meta { write_time, ..*old }) {
+        let done = self.placer.intend(&[Record::of_time(&task.place, old)]);
+        let done = done.and_then(|()| self.placer.restamp(&task.place, &Meta { write_time, ..*old }));
+        if let Err(error) = done {
             self.context.problem(&task.source, error);
         }
         let kept = "the copy in the mirror may not be whole, because the machine crashed after it was written";

@@ -1,6 +1,8 @@
-//! Takes the pieces of one fetch.
+//! Takes the pieces of one fetch. Files get their places together after it, because what they will change is recorded, and
+//! made durable, for all of them at once.
 
 use super::{Copier, Gathering, Stage, TRIES_AT_ONCE, Task, not_whole};
+use crate::changes::Record;
 use crate::space::SMALL_BYTES;
 use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Piece, Ranges, Stop, TargetFile};
 
@@ -28,6 +30,10 @@ enum State {
     Comparing(Meta, Box<dyn TargetFile>, Ranges),
     /// Its metadata is being gathered.
     Refreshing(Meta),
+    /// Gathered, and not yet in its place.
+    Whole(Meta, Stage),
+    /// What is in its place is equal.
+    Equal(Meta),
     Ended,
 }
 
@@ -39,8 +45,9 @@ impl<'b, 'a> Batch<'b, 'a> {
         Batch { copier, tasks, requests, files, gathered, holes, again: Vec::new() }
     }
 
-    /// After the fetch: what was not ended is given up. Returns what is to be read again.
+    /// After the fetch: what is whole gets its place, what was not ended is given up. Returns what is to be read again.
     pub fn finish(mut self) -> Vec<Task> {
+        self.settle();
         // On a full disk what would help the next run is in the way of this one's end.
         let keep = self.copier.context.fatal().is_none_or(|error| error.code != Code::NoSpace);
         for file in 0..self.tasks.len() {
@@ -54,8 +61,54 @@ impl<'b, 'a> Batch<'b, 'a> {
         self.again
     }
 
+    /// Records what will change, and then changes it.
+    fn settle(&mut self) {
+        let records: Vec<Record> =
+            self.files.iter().zip(&self.tasks).filter_map(|(file, task)| self.record(file, task)).collect();
+        let intended = self.copier.placer.intend(&records);
+        for file in 0..self.files.len() {
+            if !matches!(self.files[file], State::Whole(..) | State::Equal(_)) {
+                continue;
+            }
+            if let Err(error) = intended.clone().and_then(|()| self.settle_one(file)) {
+                self.target_failed(file, error);
+            }
+        }
+    }
+
+    /// What will be changed by giving this file its place, or its time.
+    fn record(&self, file: &State, task: &Task) -> Option<Record> {
+        match (file, &task.old) {
+            (State::Whole(..), old) => Some(Record::of_copy(&task.place, old.as_ref())),
+            (State::Equal(_), Some(old)) if self.copier.is_shifted(task) => Some(Record::of_time(&task.place, old)),
+            _ => None,
+        }
+    }
+
+    fn settle_one(&mut self, file: usize) -> Result<(), Error> {
+        let (copier, task) = (self.copier, &self.tasks[file]);
+        match std::mem::replace(&mut self.files[file], State::Ended) {
+            State::Whole(opened, stage) => {
+                let path = stage.path.clone();
+                copier.place(task, stage, &opened, self.gathered[file].take()).inspect_err(|_| {
+                    // Gone already if it got its place; else removed now or at the start of the next run.
+                    let _ = copier.context.target.remove_file(&path);
+                })
+            }
+            State::Equal(opened) => {
+                copier.found_equal(task, &opened)?;
+                // What else came is kept where all of it is read again.
+                let gathered = self.gathered[file].take().filter(|_| copier.context.rereads_metadata());
+                gathered.map_or(Ok(()), |gathered| copier.refresh(task, gathered, &opened))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn give_up(&mut self, file: usize, keep: bool) {
-        if let State::Copying(_, stage) = std::mem::replace(&mut self.files[file], State::Ended) {
+        if let State::Copying(_, stage) | State::Whole(_, stage) =
+            std::mem::replace(&mut self.files[file], State::Ended)
+        {
             stage.give_up(self.copier.context.target, keep);
         }
     }
@@ -101,15 +154,6 @@ impl<'b, 'a> Batch<'b, 'a> {
             self.again.push(Task { tries: task.tries + 1, ..task });
         } else {
             self.copier.failed(&task, error);
-        }
-    }
-
-    /// The data is equal; what else came is kept where all of it is read again.
-    fn found_equal(&mut self, file: usize, task: &Task, opened: &Meta) -> Result<(), Error> {
-        self.copier.found_equal(task, opened)?;
-        match self.gathered[file].take().filter(|_| self.copier.context.rereads_metadata()) {
-            Some(gathered) => self.copier.refresh(task, gathered, opened),
-            None => Ok(()),
         }
     }
 
@@ -249,19 +293,13 @@ impl FetchSink for Batch<'_, '_> {
                     self.again(file, task, error);
                     return Ok(());
                 }
-                let path = stage.path.clone();
-                let gathered = self.gathered[file].take();
-                if let Err(error) = self.copier.place(&task, stage, &opened, gathered) {
-                    // Gone already if it got its place; else removed now or at the start of the next run.
-                    let _ = self.copier.context.target.remove_file(&path);
-                    return Err(self.target_failed(file, error));
-                }
+                self.files[file] = State::Whole(opened, stage);
             }
             State::Comparing(opened, _, same) => {
                 if not_whole(&task.source, &opened, &meta, same.total_bytes()).is_some() {
                     self.again.push(Task { verify: false, ..task });
-                } else if let Err(error) = self.found_equal(file, &task, &opened) {
-                    return Err(self.target_failed(file, error));
+                } else {
+                    self.files[file] = State::Equal(opened);
                 }
             }
             State::Refreshing(opened) => {
@@ -274,13 +312,14 @@ impl FetchSink for Batch<'_, '_> {
                 let error = Error::new(Code::SourceEntry, "the source ended it without opening it");
                 self.copier.failed(&task, error);
             }
-            State::Ended => {}
+            // A second end of a file changes nothing.
+            settled => self.files[file] = settled,
         }
         Ok(())
     }
 
     fn failed(&mut self, file: usize, error: Error) -> Result<(), Stop> {
-        if self.files.get(file).is_none() || matches!(self.files[file], State::Ended) {
+        if self.files.get(file).is_none_or(|it| matches!(it, State::Ended | State::Whole(..) | State::Equal(_))) {
             return Err(Stop::ThisFile);
         }
         let stops = error.code.stops_run();

@@ -181,7 +181,7 @@ impl<'a> Copier<'a> {
         stage::remove_idle_parts(self.context.target, |key| in_use.contains(key))
     }
 
-    /// A file is whole: its time, its place, its record.
+    /// A file is whole: its time, its place, its record. That it gets its place was recorded.
     fn place(&self, task: &Task, stage: Stage, opened: &Meta, gathered: Option<Gathering>) -> Result<(), Error> {
         let has_metadata = gathered.is_some();
         self.keep_metadata(task, &stage.path, gathered, opened)?;
@@ -203,7 +203,7 @@ impl<'a> Copier<'a> {
         }
         match &task.old {
             None => self.placer.create(&stage.path, &task.place)?,
-            Some(old) => self.placer.replace(&stage.path, &task.place, old)?,
+            Some(_) => self.placer.replace(&stage.path, &task.place)?,
         }
         stage.forget_part(self.context.target)?;
         if task.is_live {
@@ -222,11 +222,11 @@ impl<'a> Copier<'a> {
         self.placed(task, opened.size_bytes)
     }
 
-    /// The copy has the same content as the file: it gets the file's time if that is another.
+    /// The copy has the same content as the file: it gets the file's time if that is another, which was recorded.
     fn found_equal(&self, task: &Task, opened: &Meta) -> Result<(), Error> {
         match &task.old {
-            Some(old) if self.is_shifted(task) => {
-                self.placer.restamp(&task.place, old, opened)?;
+            Some(_) if self.is_shifted(task) => {
+                self.placer.restamp(&task.place, opened)?;
                 self.context.changed(&Change::Restamped { path: task.place.clone() });
             }
             _ => self.context.count(|c| c.unchanged += 1),

@@ -154,6 +154,13 @@ fn records_are_whole(mirror: &Path) -> Result<(), String> {
     if said.trim() == "ok" { Ok(()) } else { Err(format!("the records are damaged: {said}")) }
 }
 
+/// The first run from `run` on that has a version: one that was cut before it changed anything has none.
+fn first_version(mirror: &Path, run: u64) -> u64 {
+    let Ok(versions) = fs::read_dir(mirror.join(".octobackup/versions")) else { return run };
+    let numbers = versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers.filter(|number| *number >= run).min().unwrap_or(run)
+}
+
 /// By the script that the manual prints, on a copy.
 fn earlier_state_comes_back(recorded: &Recorded<'_>, machine: &Machine<'_>, mirror: &Path) -> Result<(), String> {
     let Some(script) = MANUAL.split("```").find(|block| block.contains("import json")) else {
@@ -164,7 +171,9 @@ fn earlier_state_comes_back(recorded: &Recorded<'_>, machine: &Machine<'_>, mirr
     attempt(Command::new("cp").arg("-a").args([mirror, &copy]))?;
     fs::remove_dir_all(copy.join(".octobackup")).map_err(|e| e.to_string())?;
     let mut python = Command::new("python3");
-    attempt(python.args(["-c", script]).arg(mirror).arg(recorded.run.to_string()).arg(&copy))?;
+    let run = first_version(mirror, recorded.run).to_string();
+    attempt(python.args(["-c", script]).arg(mirror).arg(&run).arg(&copy))
+        .map_err(|e| e.replace(script, "(the script)"))?;
     match tree::difference(&tree::read(&copy)?, &recorded.before) {
         Some(difference) => Err(format!("the state before the run: {difference}")),
         None => Ok(()),

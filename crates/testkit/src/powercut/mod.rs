@@ -84,7 +84,13 @@ impl Drop for Memory {
 
 /// Lets `program` work on `filesystem` and cuts its power. `failed` keeps the disks of cuts that did not hold; `tell` hears
 /// of each step.
-pub fn prove(program: &Path, filesystem: Filesystem, amount: Amount, failed: Option<&Path>, tell: &dyn Fn(&str)) -> Proof {
+pub fn prove(
+    program: &Path,
+    filesystem: Filesystem,
+    amount: Amount,
+    failed: Option<&Path>,
+    tell: &dyn Fn(&str),
+) -> Proof {
     let memory = Memory::new();
     let image = memory.path("image");
     fs::File::create(&image)

@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 
 /// Runs it; what it said if it failed.
 pub(super) fn attempt(command: &mut Command) -> Result<Output, String> {
-    let output = command.output().map_err(|e| format!("{command:?}: {e}; `cargo xtask apt` installs what is needed"))?;
+    let output =
+        command.output().map_err(|e| format!("{command:?}: {e}; `cargo xtask apt` installs what is needed"))?;
     if output.status.success() {
         return Ok(output);
     }
