@@ -38,6 +38,13 @@ impl Abilities {
         }
     }
 
+    /// Whether changes of names reach the disk in the order in which they were made: after a power cut a later one is never there
+    /// without an earlier one. So it is with a journal of metadata. Btrfs may keep some of the changes since its last commit, and
+    /// others not, whenever any file is synced; of the rest it is not known.
+    pub fn keeps_order(&self) -> bool {
+        ["ext3", "ext4", "xfs", "NTFS"].contains(&self.filesystem.as_str())
+    }
+
     /// The missing features, in plain words, for the report.
     pub fn losses(&self) -> Vec<String> {
         let mut losses = Vec::new();

@@ -221,7 +221,7 @@ impl<'a> Comparer<'a> {
             Replace { shifted: true } => self.shifted(queue, at),
             Replace { shifted: false } => self.replace(queue, at),
             Copy => self.copy(queue, step, at),
-            MakeFolder if self.make_folder(at) => self.enter_new(queue, step, at),
+            MakeFolder if self.make_folder(at, is_new(step.frame)) => self.enter_new(queue, step, at),
             MakeFolder => Ok(()),
             Action::Enter { .. } => {
                 self.keep_folder(queue, at, found)?;
@@ -288,13 +288,14 @@ impl<'a> Comparer<'a> {
     }
 
     /// False if that failed: what is in it cannot be copied.
-    fn make_folder(&mut self, at: &At) -> bool {
+    fn make_folder(&mut self, at: &At, is_in_new: bool) -> bool {
         if !self.context.options.dry_run {
             // What deletions will free may be used before.
             let is_kept = !may_wait(self.context.options);
             let room = if is_kept { self.context.space.check_files(self.context.target) } else { Ok(()) };
             let name = || if at.is_cut { self.placer.record_name(&at.source, &at.place) } else { Ok(()) };
-            if let Err(error) = room.and_then(|()| name()).and_then(|()| self.placer.make_folder(&at.place)) {
+            let make = || self.placer.make_folder(&at.place, is_in_new);
+            if let Err(error) = room.and_then(|()| name()).and_then(|()| make()) {
                 self.unread.push(&at.source, error.code);
                 self.context.problem(&at.source, error);
                 return false;
@@ -420,7 +421,7 @@ impl<'a> Comparer<'a> {
     /// Makes a folder in the place of something of another kind that is deleted by now. The frame to walk, if that worked.
     pub fn make_late_folder(&mut self, task: &Task) -> Option<Frame> {
         let at = At::of_task(task);
-        self.make_folder(&at).then(|| at.frame(None))
+        self.make_folder(&at, false).then(|| at.frame(None))
     }
 
     /// Makes a link in the place of something of another kind that is deleted by now.
@@ -498,4 +499,9 @@ impl At {
     fn frame(&self, old: Option<Meta>) -> Frame {
         Frame { source: self.source.clone(), place: self.place.clone(), meta: Some(self.meta), old }
     }
+}
+
+/// Whether the folder was made in this run.
+fn is_new(frame: &Frame) -> bool {
+    frame.old.is_none() && !frame.place.is_root()
 }

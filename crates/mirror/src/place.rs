@@ -131,9 +131,23 @@ impl Placer<'_> {
         })
     }
 
-    /// Records what will be done, durably, before the first of it. So is all that was recorded before.
+    /// Records what will be done and keeps the old content, durably, before the first of it. So is all that was recorded before.
     pub fn intend(&self, intents: &[Record]) -> Result<(), Error> {
-        self.changes.as_ref().map_or(Ok(()), |changes| changes.record_all(intents).and_then(|()| changes.sync()))
+        let Some(changes) = &self.changes else { return Ok(()) };
+        changes.record_all(intents)?;
+        if self.abilities.keeps_order() || !self.abilities.whole_sync {
+            return changes.sync();
+        }
+        // The link to the old content must be there before the name has a new one.
+        if self.abilities.hard_links {
+            for intent in intents {
+                if let Record::Replaced { path, .. } | Record::Moved { from: path, .. } = intent {
+                    // What fails here fails again when it is done, and is told then.
+                    let _ = self.keep_version(path);
+                }
+            }
+        }
+        changes.sync_with_all()
     }
 
     /// Renames within the mirror. False if the new name is taken or the old one gone. The caller has recorded the intent.
@@ -167,9 +181,14 @@ impl Placer<'_> {
         }
     }
 
-    /// Makes a folder where nothing is yet.
-    pub fn make_folder(&self, place: &RelPath) -> Result<(), Error> {
-        self.intend(&[Record::Created { path: place.clone(), kind: Kind::Folder }])?;
+    /// Makes a folder where nothing is yet. With one that is new itself all goes that is in it: its own record may be lost.
+    pub fn make_folder(&self, place: &RelPath, is_in_new: bool) -> Result<(), Error> {
+        let record = Record::Created { path: place.clone(), kind: Kind::Folder };
+        if is_in_new {
+            self.record(&record)?
+        } else {
+            self.intend(&[record])?
+        }
         match self.target.make_folder(place)? {
             Done::Yes => Ok(()),
             // A run that died after making it, or a person: a folder is what was wanted.

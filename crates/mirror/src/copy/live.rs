@@ -8,6 +8,7 @@
 
 use super::batch::{compare, same_holes};
 use super::{Copier, Gathering, Stage, Task};
+use crate::changes::Record;
 use crate::layout;
 use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Piece, Ranges, Stop, Timestamp};
 use std::sync::atomic::Ordering;
@@ -145,6 +146,7 @@ impl Copier<'_> {
         }
         let copy = Meta { write_time: self.set_back(first.opened.write_time), ..first.opened };
         let gathered = self.context.wants_metadata().then_some(first.gathering);
+        self.placer.intend(&[Record::of_copy(&task.place, task.old.as_ref())])?;
         self.place(task, stage, &copy, gathered)
     }
 
