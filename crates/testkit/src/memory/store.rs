@@ -221,7 +221,8 @@ impl Store {
         }
         let is_recorded = self.inode(ino).is_recorded();
         if self.inode(ino).kind() == Kind::Folder || !(self.abilities.hard_links || is_recorded) {
-            return Err(Error::new(Code::TargetEntry, format!("{from}: cannot have a second name")));
+            // link(2) is not permitted then.
+            return Err(Error::new(Code::TargetDenied, format!("{from}: cannot have a second name")));
         }
         self.check_name(to)?;
         let Some(name) = to.name() else { return Ok(Done::Exists) };

@@ -3,8 +3,6 @@
 //!
 //! What a cut is: everything written before the last flush is there. Of what was written since, blocks of 4 KiB, any part.
 
-#![expect(clippy::missing_errors_doc, reason = "the errors are for the log of a test")]
-
 mod check;
 mod filesystem;
 mod recorder;
@@ -22,8 +20,8 @@ use shell::{end, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use write_log::{Replay, WriteLog};
 
 /// How much is proven.
@@ -186,7 +184,7 @@ impl Cuts<'_> {
                 scope.spawn(move || self.work(worker, wanted, next, proof));
             }
         });
-        proof.into_inner().unwrap_or_else(|e| e.into_inner())
+        proof.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn work(&self, worker: usize, wanted: usize, next: &AtomicUsize, proof: &Mutex<Proof>) {
@@ -210,7 +208,7 @@ impl Cuts<'_> {
             let copy = self.failed.map(|folder| (folder, fs::read(&image)));
             let checked = check::check(self.recorded, &machine, &cut);
             let _ = fs::remove_file(&image);
-            let mut proof = proof.lock().unwrap_or_else(|e| e.into_inner());
+            let mut proof = proof.lock().unwrap_or_else(PoisonError::into_inner);
             proof.cuts += 1;
             match checked {
                 Ok(torn) => proof.torn += torn,
