@@ -220,9 +220,11 @@ impl Store {
             return Ok(Done::Exists);
         }
         let is_recorded = self.inode(ino).is_recorded();
-        if self.inode(ino).kind() == Kind::Folder || !(self.abilities.hard_links || is_recorded) {
-            // link(2) is not permitted then.
-            return Err(Error::new(Code::TargetDenied, format!("{from}: cannot have a second name")));
+        let is_folder = self.inode(ino).kind() == Kind::Folder;
+        if is_folder || !(self.abilities.hard_links || is_recorded) {
+            // As link(2) says it of a folder.
+            let code = if is_folder { Code::TargetDenied } else { Code::TargetEntry };
+            return Err(Error::new(code, format!("{from}: cannot have a second name")));
         }
         self.check_name(to)?;
         let Some(name) = to.name() else { return Ok(Done::Exists) };

@@ -68,7 +68,15 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         let _ = attempt(Command::new("losetup").arg("--detach").arg(&self.device));
-        let _ = attempt(Command::new("umount").arg(self.folder.join("disk")));
+        // The loop device goes once nobody looks at it any more; others who want one look at all of them.
+        let disk = self.folder.join("disk");
+        let begun = Instant::now();
+        while attempt(Command::new("umount").arg(&disk)).is_err() && begun.elapsed() < START_TIME_MAX {
+            std::thread::sleep(POLL);
+        }
+        // Without effect if it has ended.
+        let _ = attempt(Command::new("umount").arg("--lazy").arg(&disk));
+        let _ = self.fuse.kill();
         let _ = self.fuse.wait();
         // Told by a signal, it flushes and writes the log's head.
         let _ = attempt(Command::new("kill").arg(self.nbd.id().to_string()));
