@@ -43,6 +43,7 @@ impl SignsOfLife {
 }
 
 /// From now on signals cancel what is returned. Who asked waits as long as it takes.
+#[cfg(unix)]
 pub fn on_signals() -> Result<Cancel, Error> {
     handle(|| ())
 }
