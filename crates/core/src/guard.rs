@@ -4,6 +4,7 @@
 //! never causes anything to be deleted.
 
 use crate::path::Name;
+use crate::printable::counted;
 use serde::{Deserialize, Serialize};
 
 mod hold;
@@ -66,7 +67,10 @@ pub fn holds(input: &GuardInput, max_delete: Option<MaxDelete>) -> Vec<Hold> {
     let mut because = Vec::new();
     let (files, total) = (input.delete_files, input.mirror_files);
     if input.source_entries == 0 && total > 0 {
-        because.push(HoldKind::SourceEmpty.because(format!("the source is empty, the mirror has {total} files")));
+        because.push(
+            HoldKind::SourceEmpty
+                .because(format!("the source is empty, the mirror has {}", counted(total, "file", "files"))),
+        );
     }
     because.extend(numeric(input, max_delete).map(|words| HoldKind::TooMany.because(words)));
     for (name, count) in &input.emptied_tops {
@@ -77,7 +81,7 @@ pub fn holds(input: &GuardInput, max_delete: Option<MaxDelete>) -> Vec<Hold> {
         }
     }
     if input.first_after_adoption {
-        let what = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+        let what = counted(files, "file", "files");
         let words = format!("{what} would be deleted in the first run after --adopt or --accept-source");
         because.push(HoldKind::NewSource.because(words));
     }
@@ -101,7 +105,7 @@ pub fn waits_for_unread(input: &GuardInput) -> Option<Hold> {
     if *folders == 0 || (input.delete_files == 0 && input.delete_others == 0) {
         return None;
     }
-    let what = if *folders == 1 { "1 folder".to_owned() } else { format!("{folders} folders") };
+    let what = counted(*folders, "folder", "folders");
     let more = match folders.saturating_sub(examples.len() as u64) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -130,7 +134,8 @@ fn numeric(input: &GuardInput, max_delete: Option<MaxDelete>) -> Option<String> 
         |percent: u64| u128::from(input.delete_bytes) * 100 > u128::from(input.mirror_bytes) * u128::from(percent);
     match max_delete {
         Some(MaxDelete::Files(limit)) => {
-            (files > limit).then(|| format!("{files} files would be deleted; --max-delete allows {limit}"))
+            let what = counted(files, "file", "files");
+            (files > limit).then(|| format!("{what} would be deleted; --max-delete allows {limit}"))
         }
         Some(MaxDelete::Percent(limit)) => over(u64::from(limit))
             .then(|| format!("{files} of {total} files would be deleted; --max-delete allows {limit}%")),

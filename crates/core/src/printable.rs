@@ -31,6 +31,11 @@ pub fn printable(text: &str) -> String {
     out
 }
 
+/// A number with its noun: `1 entry`, `2 entries`.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use crate::RunOptions;
 use crate::space::Ledger;
 use crate::spill::{Log, LogBuffer};
+use octo_core::printable::counted;
 use octo_core::report::{Cause, Counts, Problem};
 use octo_core::{
     Cancel, Change, Clock, Code, Error, Event, Kind, Meta, Monitor, Part, Phase, RelPath, Source, Target, metadata,
@@ -289,7 +290,7 @@ impl<'a> Context<'a> {
     /// What was lost of metadata, a line for each part.
     pub fn metadata_remarks(&self) -> Vec<String> {
         let line = |(part, lost): (&Part, &Lost)| {
-            let entries = if lost.count == 1 { "1 entry".to_owned() } else { format!("{} entries", lost.count) };
+            let entries = counted(lost.count, "entry", "entries");
             format!("{} of {entries} could not be read or kept; the first: {}: {}", part.words(), lost.path, lost.error)
         };
         lock(&self.lost).iter().map(line).collect()

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::settle::versioned_runs;
 use crate::space::size;
 use crate::{changes, files, layout};
+use octo_core::printable::counted;
 use octo_core::report::Counts;
 use octo_core::{Code, Error, Target};
 use serde::Deserialize;
@@ -39,7 +40,8 @@ pub fn remark(context: &Context<'_>, run: u64) -> Option<String> {
         }
     };
     let mirror = mirror_bytes(target, run).unwrap_or_default().max(context.counts().copied_bytes);
-    say(mirror, "the mirror".to_owned());
+    // What did not fit is of the source, too, and holes take nothing.
+    say(mirror.min(used), "the mirror".to_owned());
     if let Some(versions) = versions(target) {
         say(versions.bytes, versions.words);
     }
@@ -91,6 +93,6 @@ fn versions(target: &dyn Target) -> Option<Versions> {
             break;
         }
     }
-    let runs = if runs.len() == 1 { "1 run".to_owned() } else { format!("{} runs", runs.len()) };
+    let runs = counted(runs.len() as u64, "run", "runs");
     Some(Versions { bytes, words: format!("older versions of {runs} since {oldest} UTC") })
 }

@@ -24,6 +24,7 @@ use crossbeam_channel::bounded;
 use ending::report;
 use octo_core::guard::{self, GuardInput};
 use octo_core::plan::PlanRules;
+use octo_core::printable::counted;
 use octo_core::retention::KeepVersions;
 use octo_core::{Cancel, Clock, Code, Error, Kind, Monitor, Phase, RunReport, Source, Target, Timestamp};
 use std::cell::Cell;
@@ -325,7 +326,10 @@ impl<'a> Run<'a> {
         if self.context.options.require_privilege
             && let Some(count) = self.context.count_of(Code::AccessDenied)
         {
-            let detail = format!("{count} entries could not be read, and --backup-intent require was given");
+            let detail = format!(
+                "{} could not be read, and --backup-intent require was given",
+                counted(count, "entry", "entries")
+            );
             self.context.fail(Error::new(Code::PrivilegeMissing, detail));
         }
     }

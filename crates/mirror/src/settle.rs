@@ -7,6 +7,7 @@ use crate::place::Placer;
 use crate::spill::Log;
 use crate::{ballast, files, held, layout};
 use octo_core::clock_trust::Doubt;
+use octo_core::printable::counted;
 use octo_core::retention::{KeepVersions, VersionedRun, to_prune};
 use octo_core::{Code, Done, Error, Kind, RelPath, RunReport, Target};
 use std::sync::{Mutex, PoisonError};
@@ -55,7 +56,7 @@ pub fn prune(context: &Context<'_>, placer: &Placer<'_>, doubt: Option<&Doubt>) 
     if let Some(oldest) = runs.iter().find(|run| old.first() == Some(&run.run)) {
         context.remark(format!(
             "the older versions of {} were removed, {freed_bytes} bytes: they are kept for {} days, and the oldest were of {} UTC",
-            if old.len() == 1 { "1 run".to_owned() } else { format!("{} runs", old.len()) },
+            counted(old.len() as u64, "run", "runs"),
             keep_secs / 86_400,
             oldest.written
         ));

@@ -15,6 +15,7 @@ use crate::snapshots;
 use crate::window::Window;
 use crate::wire::attribute;
 use futures_util::future::{Either, select};
+use octo_core::printable::counted;
 use octo_core::{
     Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, LinkType, ListSink, Listed, RelPath, Source,
     SourceFeatures, SourcePin, Timestamp, windows_kind,
@@ -259,7 +260,7 @@ impl SmbSource {
         if denied == 0 {
             return None;
         }
-        let entries = if denied == 1 { "1 entry was".to_owned() } else { format!("{denied} entries were") };
+        let entries = counted(denied, "entry was", "entries were");
         Some(match self.intent() {
             BackupIntent::Off => format!("{entries} denied to the account, and backup intent is switched off"),
             BackupIntent::Auto | BackupIntent::Require => format!(

@@ -10,6 +10,7 @@ use crate::linux::root::{self, Root};
 use crate::linux::stat;
 use crate::linux::{filesystem, owner};
 use crate::options::Modes;
+use octo_core::printable::counted;
 use octo_core::{Code, Error, Kind, Name, RESERVED, RelPath};
 use rustix::fs::{Mode, OFlags, Statx, StatxAttributes};
 use rustix::io::Errno;
@@ -144,8 +145,9 @@ impl Permissions {
         let private = format!("{:04o}/{:04o}", self.modes.of_file(), self.modes.of_folder(&RelPath::root()));
         let (repaired, set) =
             if self.is_locked.load(Relaxed) { ("repaired", "were set") } else { ("would be repaired", "would be set") };
-        let looser = |n| format!("{n} entries of the mirror had looser permissions than {private}: {repaired}");
-        let other = |n| format!("{n} entries of the mirror had other permissions than {private}: they {set}");
+        let entries = |n| counted(n, "entry", "entries");
+        let looser = |n| format!("{} of the mirror had looser permissions than {private}: {repaired}", entries(n));
+        let other = |n| format!("{} of the mirror had other permissions than {private}: they {set}", entries(n));
         let counted = |count: &AtomicU64| Some(count.load(Relaxed)).filter(|n| *n > 0);
         counted(&self.looser).map(looser).into_iter().chain(counted(&self.other).map(other)).collect()
     }

@@ -69,6 +69,9 @@ pub fn remark(context: &Context<'_>) -> Option<String> {
     (bytes > space::usable(&there)).then(|| {
         let (needed, free, kept) =
             (space::size(bytes), space::size(there.free_bytes), space::size(there.reserve_bytes()));
-        format!("not everything will fit: {files} files need {needed}; {free} are free on the target, of which {kept} are kept free")
+        let need = if files == 1 { "1 file needs".to_owned() } else { format!("{files} files need") };
+        format!(
+            "not everything will fit: {need} {needed}; {free} are free on the target, of which {kept} are kept free"
+        )
     })
 }

@@ -41,16 +41,31 @@ impl Ran {
     }
 }
 
+/// Binds `$1` over `$2` and `$3` over `$4`, and becomes the rest.
+const BOUND: &str = r#"mount --bind "$1" "$2" && mount --bind "$3" "$4" && shift 4 && exec "$@""#;
+
 impl Machine<'_> {
-    /// Runs the program with a boot id of its own: the real one is that of a machine that was never off.
-    pub fn run(&self, boot: usize, args: &[&std::ffi::OsStr]) -> Result<Ran, String> {
+    /// The program with a boot id of its own: the real one is that of a machine that was never off. It sees the first of two
+    /// folders at the place of the second. It does not outlive who starts it.
+    pub fn command(
+        &self,
+        boot: usize,
+        disk: Option<(&Path, &Path)>,
+        args: &[&std::ffi::OsStr],
+    ) -> Result<Command, String> {
         let boot_id = self.folder.join("boot_id");
         fs::write(&boot_id, format!("00000000-0000-4000-8000-{boot:012x}\n")).map_err(|e| e.to_string())?;
+        let (from, to) = disk.unwrap_or((&self.folder, &self.folder));
         let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c"]);
-        command.args(["mount --bind \"$1\" /proc/sys/kernel/random/boot_id && shift && exec \"$@\"", "sh"]);
-        command.arg(&boot_id).arg(self.program).args(args);
+        command.args(["--mount", "setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", BOUND, "sh"]);
+        command.arg(&boot_id).arg("/proc/sys/kernel/random/boot_id").args([from, to]).arg(self.program).args(args);
         command.env("OCTOBACKUP_TEST_HOME", self.folder.join("home")).env_remove("HOME").env("TZ", "UTC");
+        Ok(command)
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self, boot: usize, args: &[&std::ffi::OsStr]) -> Result<Ran, String> {
+        let mut command = self.command(boot, None, args)?;
         let output = command.output().map_err(|e| format!("{command:?}: {e}"))?;
         let said = [output.stdout, output.stderr].concat();
         Ok(Ran { code: output.status.code(), said: String::from_utf8_lossy(&said).into_owned() })
@@ -146,12 +161,14 @@ fn names_hold(recorded: &Recorded<'_>, found: &Tree) -> Result<usize, String> {
 
 fn records_are_whole(mirror: &Path) -> Result<(), String> {
     let records = mirror.join(".octobackup/meta/meta.db");
-    if !records.exists() {
-        return Ok(());
-    }
-    let output = attempt(Command::new("sqlite3").arg(&records).arg("PRAGMA integrity_check"))?;
+    if records.exists() { integrity(&records) } else { Ok(()) }
+}
+
+/// What SQLite itself says of a database.
+pub(super) fn integrity(database: &Path) -> Result<(), String> {
+    let output = attempt(Command::new("sqlite3").arg(database).arg("PRAGMA integrity_check"))?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    if said.trim() == "ok" { Ok(()) } else { Err(format!("the records are damaged: {said}")) }
+    if said.trim() == "ok" { Ok(()) } else { Err(format!("{} is damaged: {said}", database.display())) }
 }
 
 /// The first run from `run` on that has a version: one that was cut before it changed anything has none.

@@ -7,6 +7,7 @@ mod check;
 mod filesystem;
 mod recorder;
 mod scenario;
+mod server;
 mod shell;
 mod tree;
 mod write_log;
@@ -16,6 +17,7 @@ pub use filesystem::Filesystem;
 use check::{Cut, Machine, Recorded};
 use recorder::Recorder;
 use scenario::{STEPS, Source, Step};
+use server::LIVES;
 use shell::{end, run};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +25,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use write_log::{Replay, WriteLog};
+
+/// Files in the source of the server's job.
+const SERVED_FILES: usize = 60;
 
 /// How much is proven.
 #[derive(Clone, Copy, Debug)]
@@ -97,62 +102,89 @@ pub fn prove(
     filesystem.make(&image);
     let source = Source::new(memory.folder("source"), amount.files);
     let mut proof = Proof::default();
+    let disk = Disk { program, filesystem, memory: &memory, image: &image, amount, failed };
     for step in STEPS {
         source.apply(step);
-        let base = fs::read(&image).unwrap_or_else(|e| end(&e.to_string()));
-        let (recorded, log) = record(program, filesystem, &memory, &image, &source.root, step);
-        let whole = Replay::new(&log, base.clone());
-        let written = fs::read(&image).map_err(|e| e.to_string());
-        written.and_then(|image| whole.ends_as(&image)).unwrap_or_else(|e| end(&e));
-        let cuts = Cuts { recorded: &recorded, log: &log, base: &base, amount, failed, program, memory: &memory };
-        let of_step = cuts.try_all();
-        tell(&format!(
-            "{}, {}: {} entries, {} cuts, {} torn names put right, {} failures",
-            filesystem.name(),
-            step.name,
-            of_step.entries,
-            of_step.cuts,
-            of_step.torn,
-            of_step.failures.len()
-        ));
-        proof.entries += of_step.entries;
-        proof.cuts += of_step.cuts;
-        proof.torn += of_step.torn;
-        proof.failures.extend(of_step.failures);
+        let (recorded, base, log) = disk.record(|recorder| disk.mirror(recorder, &source.root, step));
+        let check = |machine: &Machine<'_>, cut: &Cut<'_>| check::check(&recorded, machine, cut);
+        proof.add(Cuts { name: step.name, disk: &disk, base: &base, log: &log, check: &check }.try_all(), tell);
+    }
+    let served = Source::new(memory.folder("served"), SERVED_FILES);
+    for (life, step) in LIVES.iter().zip(STEPS) {
+        served.apply(step);
+        let (lived, base, log) = disk.record(|recorder| {
+            let place = memory.folder("recorded/mount");
+            server::record(&disk.machine(), recorder, filesystem, &place, &served.root, life)
+        });
+        let check = |machine: &Machine<'_>, cut: &Cut<'_>| lived.check(machine, cut);
+        proof.add(Cuts { name: life.name, disk: &disk, base: &base, log: &log, check: &check }.try_all(), tell);
     }
     proof
 }
 
-fn record<'a>(
-    program: &Path,
-    filesystem: Filesystem,
-    memory: &Memory,
-    image: &Path,
-    source: &'a Path,
-    step: &'a Step,
-) -> (Recorded<'a>, WriteLog) {
-    let machine = Machine { program, folder: memory.folder("recorded") };
-    let place = memory.folder("recorded/mount");
-    let mirror = place.join("mirror");
-    let read = |path: &Path| tree::read(path).unwrap_or_else(|e| end(&e));
-    let recorder = Recorder::start(&machine.folder, image);
-    let mount = recorder.mount(filesystem, &place);
-    let before = read(&mirror);
-    let run = next_run(&mirror);
-    let ran = match step.options {
-        Some(options) => machine.sync(0, source, &mirror, options),
-        None => machine.approve(0, &mirror),
-    };
-    let ran = ran.unwrap_or_else(|e| end(&e));
-    if ran.code != Some(step.ends) {
-        end(&format!("{}: the program ended with {:?}: {}", step.name, ran.code, ran.said));
+impl Proof {
+    /// Of one step more, which is told.
+    fn add(&mut self, (name, step): (String, Proof), tell: &dyn Fn(&str)) {
+        let Proof { entries, cuts, torn, failures } = step;
+        tell(&format!(
+            "{name}: {entries} entries, {cuts} cuts, {torn} torn names put right, {} failures",
+            failures.len()
+        ));
+        self.entries += entries;
+        self.cuts += cuts;
+        self.torn += torn;
+        self.failures.extend(failures);
     }
-    let acknowledged = recorder.entries();
-    let (after, wanted) = (read(&mirror), read(source));
-    drop(mount);
-    let log = recorder.finish();
-    let log = WriteLog::read(&log).unwrap_or_else(|e| end(&format!("the log of writes: {e}")));
-    (Recorded { step, filesystem, source, before, after, wanted, run, acknowledged }, log)
+}
+
+/// The disk on which everything happens, and what is to be proven on it.
+struct Disk<'a> {
+    program: &'a Path,
+    filesystem: Filesystem,
+    memory: &'a Memory,
+    image: &'a Path,
+    amount: Amount,
+    failed: Option<&'a Path>,
+}
+
+impl Disk<'_> {
+    fn machine(&self) -> Machine<'_> {
+        Machine { program: self.program, folder: self.memory.folder("recorded") }
+    }
+
+    /// Records what is done: what it came to, the disk before it, and the log.
+    fn record<T>(&self, work: impl FnOnce(&Recorder) -> T) -> (T, Vec<u8>, WriteLog) {
+        let read = || fs::read(self.image).unwrap_or_else(|e| end(&e.to_string()));
+        let base = read();
+        let recorder = Recorder::start(&self.machine().folder, self.image);
+        let done = work(&recorder);
+        let log = WriteLog::read(&recorder.finish()).unwrap_or_else(|e| end(&format!("the log of writes: {e}")));
+        Replay::new(&log, base.clone()).ends_as(&read()).unwrap_or_else(|e| end(&e));
+        (done, base, log)
+    }
+
+    /// One run of the program alone.
+    fn mirror<'a>(&self, recorder: &Recorder, source: &'a Path, step: &'a Step) -> Recorded<'a> {
+        let machine = self.machine();
+        let place = self.memory.folder("recorded/mount");
+        let mirror = place.join("mirror");
+        let read = |path: &Path| tree::read(path).unwrap_or_else(|e| end(&e));
+        let mount = recorder.mount(self.filesystem, &place);
+        let before = read(&mirror);
+        let run = next_run(&mirror);
+        let ran = match step.options {
+            Some(options) => machine.sync(0, source, &mirror, options),
+            None => machine.approve(0, &mirror),
+        };
+        let ran = ran.unwrap_or_else(|e| end(&e));
+        if ran.code != Some(step.ends) {
+            end(&format!("{}: the program ended with {:?}: {}", step.name, ran.code, ran.said));
+        }
+        let acknowledged = recorder.entries();
+        let (after, wanted) = (read(&mirror), read(source));
+        drop(mount);
+        Recorded { step, filesystem: self.filesystem, source, before, after, wanted, run, acknowledged }
+    }
 }
 
 /// The number of the next run, from the mirror's marker.
@@ -162,34 +194,38 @@ fn next_run(mirror: &Path) -> u64 {
     number.unwrap_or(1)
 }
 
+/// Checks one cut; tells how many names were torn before the program put them right.
+type Check<'a> = &'a (dyn Fn(&Machine<'_>, &Cut<'_>) -> Result<usize, String> + Sync);
+
 /// The cuts of one step.
 struct Cuts<'a> {
-    recorded: &'a Recorded<'a>,
+    name: &'a str,
+    disk: &'a Disk<'a>,
     log: &'a WriteLog,
     base: &'a [u8],
-    amount: Amount,
-    failed: Option<&'a Path>,
-    program: &'a Path,
-    memory: &'a Memory,
+    check: Check<'a>,
 }
 
 impl Cuts<'_> {
-    fn try_all(&self) -> Proof {
-        let wanted = self.amount.cuts.div_ceil(STEPS.len());
+    fn try_all(&self) -> (String, Proof) {
+        let amount = self.disk.amount;
+        let wanted = amount.cuts.div_ceil(STEPS.len() + LIVES.len());
         let next = AtomicUsize::new(0);
         let proof = Mutex::new(Proof { entries: self.log.len(), ..Proof::default() });
         std::thread::scope(|scope| {
-            for worker in 0..self.amount.workers {
+            for worker in 0..amount.workers {
                 let (next, proof) = (&next, &proof);
                 scope.spawn(move || self.work(worker, wanted, next, proof));
             }
         });
-        proof.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let name = format!("{}, {}", self.disk.filesystem.name(), self.name);
+        (name, proof.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn work(&self, worker: usize, wanted: usize, next: &AtomicUsize, proof: &Mutex<Proof>) {
-        let machine = Machine { program: self.program, folder: self.memory.folder(&format!("worker{worker}")) };
-        let mount = self.memory.folder(&format!("worker{worker}/mount"));
+        let memory = self.disk.memory;
+        let machine = Machine { program: self.disk.program, folder: memory.folder(&format!("worker{worker}")) };
+        let mount = memory.folder(&format!("worker{worker}/mount"));
         let mut replay = Replay::new(self.log, self.base.to_vec());
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -199,31 +235,28 @@ impl Cuts<'_> {
             // Spread over the log, in its order; the last is after its last entry.
             let entries = (number + 1) * self.log.len() / wanted;
             replay.advance(entries);
-            let part = self.amount.seed.wrapping_mul(1_000_003).wrapping_add(number as u64);
+            let part = self.disk.amount.seed.wrapping_mul(1_000_003).wrapping_add(number as u64);
             // A new file each time: the loop device of the last one may still be there, and remember its blocks.
             let image = machine.folder.join(format!("image{number}"));
             let written = replay.write_to(&image, |entry, block| is_kept(part, entry, block));
             written.unwrap_or_else(|e| end(&e.to_string()));
-            let cut = Cut { image: &image, mount: &mount, entries };
-            let copy = self.failed.map(|folder| (folder, fs::read(&image)));
-            let checked = check::check(self.recorded, &machine, &cut);
+            let copy = self.disk.failed.map(|folder| (folder, fs::read(&image)));
+            let checked = (self.check)(&machine, &Cut { image: &image, mount: &mount, entries });
             let _ = fs::remove_file(&image);
             let mut proof = proof.lock().unwrap_or_else(PoisonError::into_inner);
             proof.cuts += 1;
             match checked {
                 Ok(torn) => proof.torn += torn,
                 Err(error) => {
-                    let pending = replay.pending();
-                    let what = format!(
-                        "{}, {}: power cut after entry {entries} of {}, {pending} pending, part {part}: {error}",
-                        self.recorded.filesystem.name(),
-                        self.recorded.step.name,
-                        self.log.len()
-                    );
+                    let (of, pending) = (self.log.len(), replay.pending());
+                    proof.failures.push(format!(
+                        "{}, {}: power cut after entry {entries} of {of}, {pending} pending, part {part}: {error}",
+                        self.disk.filesystem.name(),
+                        self.name,
+                    ));
                     if let Some((folder, Ok(disk))) = copy {
-                        let _ = fs::write(folder.join(format!("{}-{number}.img", self.recorded.step.name)), disk);
+                        let _ = fs::write(folder.join(format!("{}-{number}.img", self.name)), disk);
                     }
-                    proof.failures.push(what);
                 }
             }
         }
