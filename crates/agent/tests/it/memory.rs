@@ -77,7 +77,11 @@ fn child_server() {
 
 /// The most memory that the server and the agent had resident, in KiB.
 fn resident_kib(folders: u64, files: u64) -> [u64; 2] {
-    let output = this_test("memory::child_server").env(ORDER, format!("{folders}x{files}")).output().unwrap();
+    let output = this_test("memory::child_server")
+        .env(ORDER, format!("{folders}x{files}"))
+        .env("MALLOC_ARENA_MAX", "1")
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let line = text.lines().find_map(|line| line.strip_prefix("resident KiB: ")).unwrap();

@@ -55,7 +55,8 @@ impl Machine<'_> {
     ) -> Result<Command, String> {
         let boot_id = self.folder.join("boot_id");
         fs::write(&boot_id, format!("00000000-0000-4000-8000-{boot:012x}\n")).map_err(|e| e.to_string())?;
-        let (from, to) = disk.unwrap_or((&self.folder, &self.folder));
+        // Without another place, a bind that changes nothing: one of a folder would hide what is mounted in it.
+        let (from, to) = disk.unwrap_or((&boot_id, &boot_id));
         let mut command = Command::new("unshare");
         command.args(["--mount", "setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", BOUND, "sh"]);
         command.arg(&boot_id).arg("/proc/sys/kernel/random/boot_id").args([from, to]).arg(self.program).args(args);

@@ -31,7 +31,7 @@ pub(super) const LIVES: &[Life] = &[
         name: "server, second start",
         commands: &[
             &["job", "edit", "demo", "--schedule", "daily 22:00"],
-            &["notify", "mail-server", "127.0.0.1:2525"],
+            &["notify", "mail-server", "127.0.0.1:2525", "--from", "backup@example.org"],
             &["run", "demo"],
             &["runs", "demo"],
         ],
