@@ -9,11 +9,11 @@ use std::path::Path;
 fn power_cuts_lose_nothing_on(filesystem: Filesystem) {
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
-    let amount = Amount { files: 300, cuts: 60, workers: 1, seed };
+    let amount = Amount { files: 300, cuts: 64, workers: 1, seed };
     let proof =
         prove(Path::new(env!("CARGO_BIN_EXE_octobackup")), filesystem, amount, None, &|line| println!("{line}"));
     assert!(proof.failures.is_empty(), "{:#?}", proof.failures);
-    assert!(proof.entries > 100 && proof.cuts == amount.cuts, "{proof:?}");
+    assert!(proof.entries > 100 && proof.cuts >= amount.cuts, "{proof:?}");
 }
 
 #[test]
