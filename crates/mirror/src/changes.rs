@@ -156,21 +156,12 @@ impl<'a> ChangesLog<'a> {
 
     /// Makes all records durable. Costs nothing if they are.
     pub fn sync(&self) -> Result<(), Error> {
-        self.sync_by(|file| file.sync())
-    }
-
-    /// The same with everything else on the target.
-    pub fn sync_with_all(&self) -> Result<(), Error> {
-        self.sync_by(|_| self.target.checkpoint())
-    }
-
-    fn sync_by(&self, sync: impl FnOnce(&dyn TargetFile) -> Result<(), Error>) -> Result<(), Error> {
         let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, at, is_first) = match &*self.state() {
             State { file: Some(file), at, durable, .. } if durable < at => (Arc::clone(file), *at, *durable == 0),
             _ => return Ok(()),
         };
-        sync(&*file)?;
+        file.sync()?;
         if is_first {
             let mut folder = layout::versions_of(self.run);
             while !folder.is_root() {

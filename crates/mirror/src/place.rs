@@ -135,19 +135,23 @@ impl Placer<'_> {
     pub fn intend(&self, intents: &[Record]) -> Result<(), Error> {
         let Some(changes) = &self.changes else { return Ok(()) };
         changes.record_all(intents)?;
-        if self.abilities.keeps_order() || !self.abilities.whole_sync {
+        let old = |intent: &Record| match intent {
+            Record::Replaced { path, .. } | Record::Moved { from: path, .. } => Some(path.clone()),
+            _ => None,
+        };
+        let old: Vec<RelPath> = intents.iter().filter_map(old).collect();
+        if old.is_empty() || self.abilities.keeps_order() || !self.abilities.whole_sync {
             return changes.sync();
         }
-        // The link to the old content must be there before the name has a new one.
+        // The link to the old content must be there before the name has a new one. That others made the records durable
+        // meanwhile says nothing of these links.
         if self.abilities.hard_links {
-            for intent in intents {
-                if let Record::Replaced { path, .. } | Record::Moved { from: path, .. } = intent {
-                    // What fails here fails again when it is done, and is told then.
-                    let _ = self.keep_version(path);
-                }
+            for path in &old {
+                // What fails here fails again when it is done, and is told then.
+                let _ = self.keep_version(path);
             }
         }
-        changes.sync_with_all()
+        self.target.checkpoint()
     }
 
     /// Renames within the mirror. False if the new name is taken or the old one gone. The caller has recorded the intent.

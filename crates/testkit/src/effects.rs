@@ -144,6 +144,12 @@ impl<T: Target, R: Trap + 'static> Effects<T, R> {
         self
     }
 
+    /// As if it were a filesystem of this name.
+    pub fn on_filesystem(mut self, name: &str) -> Effects<T, R> {
+        name.clone_into(&mut self.abilities.filesystem);
+        self
+    }
+
     /// How many effects there were.
     pub fn count(&self) -> u64 {
         self.state.number.load(Ordering::SeqCst)

@@ -264,3 +264,18 @@ fn hand_on(shared: &Shared, receiver: &Receiver<Chunk>, mut to: &TcpStream, way:
     }
     true
 }
+
+/// What a server of SMB says instead of this answer while it is at work on what it was asked (MS-SMB2 3.3.4.2): STATUS_PENDING.
+/// The answer must have a whole header, of 64 bytes.
+pub fn interim(answer: &[u8]) -> Vec<u8> {
+    let mut message = answer[..64].to_vec();
+    message[8..12].copy_from_slice(&0x103_u32.to_le_bytes());
+    // No credits; asynchronous, as number 77; alone; not signed.
+    message[14..16].fill(0);
+    message[16..20].copy_from_slice(&3_u32.to_le_bytes());
+    message[20..24].fill(0);
+    message[32..40].copy_from_slice(&77_u64.to_le_bytes());
+    message[48..64].fill(0);
+    message.extend([9, 0, 0, 0, 0, 0, 0, 0, 0]);
+    message
+}

@@ -142,3 +142,29 @@ fn files_that_lost_their_data_with_the_power_are_copied_again() {
     let (report, _) = run_with(&pair, octo_testkit::effects::Count, Some("another boot"));
     assert_eq!((report.outcome, report.counts.replaced), (Outcome::Succeeded, 0), "only once: {report:#?}");
 }
+
+/// Where changes of names reach the disk in any order. (On Windows every file is synced by itself.)
+#[cfg(unix)]
+#[test]
+fn on_a_filesystem_that_keeps_no_order_old_contents_are_durable_before_their_names_get_new_ones() {
+    let (pair, _, _) = prepared();
+    let source = LocalSource::open(&pair.source).unwrap();
+    let target = DiskTarget::open(&pair.target, DiskOptions::default()).unwrap();
+    let target = Effects::new(target, octo_testkit::effects::Count).on_filesystem("btrfs");
+    let options = octo_mirror::RunOptions { workers: Some(8), ..options() };
+    assert_eq!(mirror(&source, &target, &options).report.outcome, Outcome::Succeeded);
+    let log = target.log();
+    let mut replaced = 0;
+    for (renamed, effect) in log.iter().enumerate() {
+        let Some(place) = effect.strip_prefix("rename_over ").filter(|it| !it.starts_with(".octobackup")) else {
+            continue;
+        };
+        let link = format!("hard_link .octobackup/versions/2/tree/{place}");
+        let linked = log.iter().position(|it| *it == link).expect(place);
+        let is_durable =
+            log.get(linked..renamed).is_some_and(|between| between.iter().any(|it| it.trim() == "checkpoint"));
+        assert!(is_durable, "{place}: {:#?}", &log[..=renamed]);
+        replaced += 1;
+    }
+    assert!(replaced >= 2, "{log:#?}");
+}

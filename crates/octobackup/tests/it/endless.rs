@@ -3,6 +3,7 @@
 //! It is a real Samba behind a relay that reads its messages. Nobody signs a guest's, so the relay may say what it likes.
 
 use crate::world::{Ran, World, finish};
+use octo_testkit::proxy::interim;
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
 use std::io::{Read, Write};
@@ -12,7 +13,6 @@ use std::time::Duration;
 
 const READ: u8 = 8;
 const QUERY_DIRECTORY: u8 = 14;
-const PENDING: u32 = 0x103;
 const NO_MORE_FILES: u32 = 0x8000_0006;
 /// More than are listed by one message.
 const FILES: usize = 1_000;
@@ -46,20 +46,6 @@ fn message(from: &mut TcpStream) -> std::io::Result<Vec<u8>> {
 
 fn send(to: &mut TcpStream, message: &[u8]) -> std::io::Result<()> {
     to.write_all(&[&(message.len() as u32).to_be_bytes()[..], message].concat())
-}
-
-/// What a server says while it is at work on what it was asked (MS-SMB2 3.3.4.2).
-fn interim(answer: &[u8]) -> Vec<u8> {
-    let mut message = answer[..64].to_vec();
-    message[8..12].copy_from_slice(&PENDING.to_le_bytes());
-    // No credits; asynchronous, as number 77; alone; not signed.
-    message[14..16].fill(0);
-    message[16..20].copy_from_slice(&3_u32.to_le_bytes());
-    message[20..24].fill(0);
-    message[32..40].copy_from_slice(&77_u64.to_le_bytes());
-    message[48..64].fill(0);
-    message.extend([9, 0, 0, 0, 0, 0, 0, 0, 0]);
-    message
 }
 
 /// Hands the server's answers on, one by one.

@@ -1,6 +1,7 @@
 //! A TCP proxy in front of the server that cuts, bends or records what the server says, and may alter the first
 //! message, the negotiation, in either direction.
 
+use octo_testkit::proxy::interim;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -114,19 +115,6 @@ fn questions(mut from: TcpStream, mut to: TcpStream, fault: Fault) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// An answer to come: what the server says instead while it is at work (MS-SMB2 3.3.4.2). It is not signed.
-fn interim(answer: &[u8]) -> Vec<u8> {
-    let mut message = answer[..64].to_vec();
-    message[8..12].copy_from_slice(&0x103_u32.to_le_bytes());
-    message[14..16].fill(0);
-    message[16..20].copy_from_slice(&3_u32.to_le_bytes());
-    message[20..24].fill(0);
-    message[32..40].copy_from_slice(&77_u64.to_le_bytes());
-    message[48..64].fill(0);
-    message.extend([9, 0, 0, 0, 0, 0, 0, 0, 0]);
-    [&(message.len() as u32).to_be_bytes()[..], &message].concat()
-}
-
 /// Passes everything on, each read's answer late and announced.
 fn pending(from: &mut TcpStream, to: &mut TcpStream, time: Duration) -> std::io::Result<()> {
     loop {
@@ -136,7 +124,8 @@ fn pending(from: &mut TcpStream, to: &mut TcpStream, time: Duration) -> std::io:
         from.read_exact(&mut message)?;
         let begun = Instant::now();
         while message[12] == 8 && begun.elapsed() < time {
-            to.write_all(&interim(&message))?;
+            let interim = interim(&message);
+            to.write_all(&[&(interim.len() as u32).to_be_bytes()[..], &interim].concat())?;
             thread::sleep(Duration::from_millis(100));
         }
         to.write_all(&[&header[..], &message].concat())?;
