@@ -115,7 +115,8 @@ pub enum Stop {
 
 /// Takes the pieces of a batch. Files are named by their place in the batch; their pieces may interleave and come in
 /// any order within a file. For each file the order is: perhaps `holes`, `opened`, any number of `data` and `metadata`, then
-/// `finished`; or `failed` at any point. Exactly one of `finished` and `failed` comes for each file, unless the sink said [`Stop`].
+/// `finished`; or `failed` at any point. Exactly one of `finished` and `failed` comes for each file, unless the sink said [`Stop`],
+/// or one failed with what stops the run.
 pub trait FetchSink {
     /// Whether the file's holes may be told ([`FetchSink::holes`]) instead of handed over as zeros. A source that does not
     /// know holes need not ask.

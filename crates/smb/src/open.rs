@@ -137,7 +137,10 @@ async fn send_compound(session: &Session, parts: &[Part<'_>]) -> Result<Option<V
     match frames.first() {
         None => Err(Error::new(Code::Protocol, "an empty answer")),
         Some(Ok(first)) if first.header.status.0 == NOT_IN_A_COMPOUND => Ok(None),
-        Some(_) => Ok(Some(frames.into_iter().map(|frame| frame.map_err(status::connection)).collect())),
+        Some(_) => {
+            let answers = frames.into_iter().zip(parts);
+            Ok(Some(answers.map(|(frame, &(command, ..))| answer_to(command, frame)).collect()))
+        }
     }
 }
 
@@ -172,10 +175,18 @@ async fn send_single(session: &Session, (command, body, bytes): Part<'_>) -> Res
     while can_pay(session, charge.0) && rounds.next().is_some() {
         match session.conn.execute_with_credits(command, body, Some(session.tree), charge).await {
             Err(error) if may_grow(session, &error).await => {}
-            sent => return sent.map_err(status::connection),
+            sent => return answer_to(command, sent),
         }
     }
     Err(Error::new(Code::ConnectionLost, "the server grants too few credits"))
+}
+
+/// The answer to this command. One that says that it answers another is a fault: its fields would be read as what they are not.
+fn answer_to(command: Command, sent: smb2::Result<Frame>) -> Result<Frame, Error> {
+    match sent.map_err(status::connection)? {
+        frame if frame.header.command == command => Ok(frame),
+        _ => Err(Error::new(Code::Protocol, "the server answered another command than was sent")),
+    }
 }
 
 /// Sends one request at once; the answer may be waited for later.

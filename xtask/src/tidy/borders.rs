@@ -22,6 +22,8 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
 const TESTS_MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("octo-mirror", &["octo-disk"]),
     ("octo-agent", &["octo-mirror"]),
+    // Whole runs from a server that lies.
+    ("octo-smb", &["octo-disk", "octo-mirror"]),
     ("octo-testkit", &["octo-disk", "octo-mirror"]),
 ];
 

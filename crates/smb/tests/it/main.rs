@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod behind_logon;
 mod fixture;
 mod grudging;
 mod hostile;
@@ -17,6 +18,7 @@ mod protection;
 mod proxy;
 mod reading;
 mod reconnect;
+mod relay;
 mod robust;
 mod seeds;
 mod sparse;
