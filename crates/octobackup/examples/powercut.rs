@@ -11,13 +11,12 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use octo_testkit::powercut::{Amount, Filesystem, prove};
+    use octo_testkit::powercut::{Amount, CutsAt, Filesystem, prove};
     use std::path::{Path, PathBuf};
     use std::process::ExitCode;
     use std::time::Instant;
 
-    const USAGE: &str =
-        "usage: cargo xtask powercut [--filesystem ext4|xfs|btrfs] [--cuts N] [--files N] [--seed N] [--keep FOLDER]";
+    const USAGE: &str = "usage: cargo xtask powercut [--filesystem ext4|xfs|btrfs] [--cuts N | --each N] [--files N] [--seed N] [--keep FOLDER]";
 
     struct Asked {
         filesystems: Vec<Filesystem>,
@@ -27,13 +26,14 @@ mod linux {
 
     fn parse(args: &[String]) -> Option<Asked> {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let amount = Amount { files: 2000, cuts: 10_000, workers, seed: u64::from(std::process::id()) };
+        let amount = Amount { files: 2000, cuts: CutsAt::Spread(10_000), workers, seed: u64::from(std::process::id()) };
         let mut asked = Asked { filesystems: Filesystem::ALL.to_vec(), amount, keep: None };
         for pair in args.chunks(2) {
             let [option, value] = pair else { return None };
             match option.as_str() {
                 "--filesystem" => asked.filesystems.retain(|it| it.name() == value),
-                "--cuts" => asked.amount.cuts = value.parse().ok()?,
+                "--cuts" => asked.amount.cuts = CutsAt::Spread(value.parse().ok()?),
+                "--each" => asked.amount.cuts = CutsAt::Each(value.parse().ok()?),
                 "--files" => asked.amount.files = value.parse().ok()?,
                 "--seed" => asked.amount.seed = value.parse().ok()?,
                 "--keep" => asked.keep = Some(value.into()),

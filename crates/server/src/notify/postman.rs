@@ -38,6 +38,8 @@ pub struct Postman {
     service: Service,
     /// The ways on which letters are out.
     out: Mutex<BTreeSet<String>>,
+    /// The letters that are out: one whose way was changed meanwhile is due by another way too.
+    letters_out: Mutex<BTreeSet<i64>>,
     /// What went wrong with the store meanwhile.
     troubles: Mutex<Vec<Refusal>>,
 }
@@ -51,6 +53,18 @@ struct Out<'a> {
 impl Drop for Out<'_> {
     fn drop(&mut self) {
         self.postman.out.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.way);
+    }
+}
+
+/// Somebody is out with a letter until this is dropped.
+struct LetterOut<'a> {
+    postman: &'a Postman,
+    id: i64,
+}
+
+impl Drop for LetterOut<'_> {
+    fn drop(&mut self) {
+        self.postman.letters_out.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 
@@ -83,7 +97,13 @@ impl From<String> for Trouble {
 impl Postman {
     /// Does nothing yet.
     pub fn new(shared: Arc<Shared>) -> Postman {
-        Postman { service: Service::new(shared.clone()), shared, out: Mutex::default(), troubles: Mutex::default() }
+        Postman {
+            service: Service::new(shared.clone()),
+            shared,
+            out: Mutex::default(),
+            letters_out: Mutex::default(),
+            troubles: Mutex::default(),
+        }
     }
 
     /// Works until somebody wishes to stop; the letters under way are finished.
@@ -148,6 +168,16 @@ impl Postman {
         self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nothing, if somebody else is out with this letter, or has been since it was found due: it would be told twice.
+    fn goes_out_with(&self, letter: &Letter) -> Result<Option<LetterOut<'_>>, Refusal> {
+        if !self.letters_out.lock().unwrap_or_else(PoisonError::into_inner).insert(letter.id) {
+            return Ok(None);
+        }
+        let out = LetterOut { postman: self, id: letter.id };
+        let now = self.shared.store.read(|db| outbox::get(db, letter.id))?;
+        Ok(now.is_some_and(|now| now.next_try_at.is_some() && now.tries == letter.tries).then_some(out))
+    }
+
     /// Letters of one way, one after the other.
     fn take(&self, letters: Vec<Letter>, stop: &Cancel) -> Result<(), Refusal> {
         // One silent server costs its patience once, not once a letter.
@@ -156,6 +186,7 @@ impl Postman {
             if stop.is_cancelled() {
                 break;
             }
+            let Some(_out) = self.goes_out_with(&letter)? else { continue };
             let them = self.shared.store.read(|db| recipients::get(db, &letter.recipient))?;
             let is_heartbeat = them.as_ref().is_some_and(|them| them.heartbeat.is_some());
             let is_mail = them.as_ref().is_some_and(|them| them.mail.is_some());

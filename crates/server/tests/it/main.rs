@@ -12,6 +12,7 @@ mod health;
 mod held;
 #[cfg(target_os = "linux")]
 mod kills;
+mod letters;
 mod own_data;
 mod pages;
 mod recovery;

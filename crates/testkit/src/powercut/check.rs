@@ -27,7 +27,7 @@ pub(super) struct Ran {
 }
 
 impl Ran {
-    fn ends(&self, code: i32) -> Result<(), String> {
+    pub fn ends(&self, code: i32) -> Result<(), String> {
         if self.code == Some(code) {
             return Ok(());
         }
@@ -35,7 +35,7 @@ impl Ran {
     }
 
     /// The plan that waits, as the program names it.
-    fn plan(&self) -> Option<String> {
+    pub fn plan(&self) -> Option<String> {
         let (_, after) = self.said.split_once("--approve ")?;
         Some(after.chars().take_while(char::is_ascii_hexdigit).collect())
     }

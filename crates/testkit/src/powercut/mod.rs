@@ -6,9 +6,12 @@
 mod check;
 mod filesystem;
 mod recorder;
+mod rows;
 mod scenario;
 mod server;
+mod serving;
 mod shell;
+mod sink;
 mod tree;
 mod write_log;
 
@@ -17,7 +20,7 @@ pub use filesystem::Filesystem;
 use check::{Cut, Machine, Recorded};
 use recorder::Recorder;
 use scenario::{STEPS, Source, Step};
-use server::LIVES;
+use server::{LIVES, Tables};
 use shell::{end, run};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,13 +37,21 @@ const SERVED_FILES: usize = 60;
 pub struct Amount {
     /// Files in the source.
     pub files: usize,
-    /// Cuts on the filesystem, over all steps. With more cuts than entries every entry is tried, and the rest are other parts of
-    /// what was pending there.
-    pub cuts: usize,
+    /// Where the cuts are.
+    pub cuts: CutsAt,
     /// Disks checked at the same time.
     pub workers: usize,
     /// Which parts are lost.
     pub seed: u64,
+}
+
+/// Where the power is cut.
+#[derive(Clone, Copy, Debug)]
+pub enum CutsAt {
+    /// So many times, over all steps, spread over each step's log.
+    Spread(usize),
+    /// After every entry of every log, so many times; each time another part of what was pending there is lost.
+    Each(usize),
 }
 
 /// What was proven on one filesystem.
@@ -104,21 +115,24 @@ pub fn prove(
     let mut proof = Proof::default();
     let disk = Disk { program, filesystem, memory: &memory, image: &image, amount, failed };
     for step in STEPS {
-        source.apply(step);
+        source.apply(step.name, step.change);
         let (recorded, base, log) = disk.record(|recorder| disk.mirror(recorder, &source.root, step));
         let check = |machine: &Machine<'_>, cut: &Cut<'_>| check::check(&recorded, machine, cut);
         proof.add(Cuts { name: step.name, disk: &disk, base: &base, log: &log, check: &check }.try_all(), tell);
     }
     let served = Source::new(memory.folder("served"), SERVED_FILES);
-    for (life, step) in LIVES.iter().zip(STEPS) {
-        served.apply(step);
+    let mut tables = Tables::new();
+    for life in LIVES {
+        served.apply(life.name, life.change);
         let (lived, base, log) = disk.record(|recorder| {
             let place = memory.folder("recorded/mount");
             server::record(&disk.machine(), recorder, filesystem, &place, &served.root, life)
         });
+        tables.add(&lived);
         let check = |machine: &Machine<'_>, cut: &Cut<'_>| lived.check(machine, cut);
         proof.add(Cuts { name: life.name, disk: &disk, base: &base, log: &log, check: &check }.try_all(), tell);
     }
+    proof.failures.extend(tables.empty());
     proof
 }
 
@@ -209,7 +223,10 @@ struct Cuts<'a> {
 impl Cuts<'_> {
     fn try_all(&self) -> (String, Proof) {
         let amount = self.disk.amount;
-        let wanted = amount.cuts.div_ceil(STEPS.len() + LIVES.len());
+        let wanted = match amount.cuts {
+            CutsAt::Spread(cuts) => cuts.div_ceil(STEPS.len() + LIVES.len()),
+            CutsAt::Each(times) => times * self.log.len(),
+        };
         let next = AtomicUsize::new(0);
         let proof = Mutex::new(Proof { entries: self.log.len(), ..Proof::default() });
         std::thread::scope(|scope| {

@@ -6,13 +6,14 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// One step: the source changes, then the program runs once.
 pub(super) struct Step {
     pub name: &'static str,
-    change: fn(&Source) -> io::Result<()>,
+    pub change: fn(&Source) -> io::Result<()>,
     /// Options of `sync`; `None` approves what is held instead.
     pub options: Option<&'static [&'static str]>,
     /// The code the program ends with.
@@ -46,8 +47,8 @@ impl Source {
         Source { root, files }
     }
 
-    pub fn apply(&self, step: &Step) {
-        (step.change)(self).unwrap_or_else(|e| end(&format!("the source of {}: {e}", step.name)));
+    pub fn apply(&self, step: &str, change: fn(&Source) -> io::Result<()>) {
+        change(self).unwrap_or_else(|e| end(&format!("the source of {step}: {e}")));
     }
 
     fn file(&self, number: usize) -> PathBuf {
@@ -59,7 +60,7 @@ impl Source {
         (from..self.files).step_by(of).map(|number| self.file(number))
     }
 
-    fn fill(&self) -> io::Result<()> {
+    pub fn fill(&self) -> io::Result<()> {
         for number in 0..self.files {
             let size = match number % 100 {
                 0 => 0,
@@ -78,7 +79,7 @@ impl Source {
         symlink("large", self.root.join("link"))
     }
 
-    fn change(&self) -> io::Result<()> {
+    pub fn change(&self) -> io::Result<()> {
         for (number, path) in self.every(10, 3).enumerate() {
             write(&path, number + 5000, 30 + number % 5000)?;
         }
@@ -104,12 +105,23 @@ impl Source {
         symlink("new", self.root.join("link"))
     }
 
+    /// And something that is not copied, which is a problem.
+    pub fn change_and_hold_a_socket(&self) -> io::Result<()> {
+        self.change()?;
+        UnixListener::bind(self.root.join("socket")).map(drop)
+    }
+
+    pub fn lose_most_and_the_socket(&self) -> io::Result<()> {
+        fs::remove_file(self.root.join("socket"))?;
+        self.lose_most()
+    }
+
     fn lose_most(&self) -> io::Result<()> {
         (1..16).try_for_each(|number| fs::remove_dir_all(self.root.join(format!("folder{number:02}"))))?;
         write(&self.root.join("new/beside the loss"), 3, 1000)
     }
 
-    fn change_a_few(&self) -> io::Result<()> {
+    pub fn change_a_few(&self) -> io::Result<()> {
         let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         for number in 0..self.files / 40 {
             write(&self.root.join(format!("new/file{number}")), number + seconds as usize % 1000, 700 + number)?;

@@ -1,124 +1,183 @@
-//! A server whose data directory loses its power: its first start with the first job, and a day later in its life.
+//! A server whose data directory loses its power: its first start with the first job, days later in its life, and what must hold
+//! afterwards: nothing that it said it had is lost, and nobody is told anything twice but what they may not have taken.
 
 use super::check::{Cut, Machine, integrity};
 use super::filesystem::Filesystem;
 use super::recorder::Recorder;
+use super::rows::{self, Outbox, Rows};
+use super::scenario::Source;
+use super::serving::Running;
 use super::shell::{Mount, attempt, end};
+use super::sink::{Delivery, Sink};
 use super::tree;
-use std::ffi::OsStr;
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-/// Nothing here takes longer.
-const LONGEST: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_millis(50);
-/// Refused as things are: the job runs already, by the server's own doing.
-const CONFLICT: i32 = 6;
+/// Of the user who logs on, and of the account.
+const PASSWORD: &str = "correct horse battery";
+/// An address at which nobody is: a port below those that anybody is given.
+const NOBODY: &str = "http://127.0.0.1:1/";
 
-/// What a server does while it is recorded.
-pub(super) struct Life {
-    pub name: &'static str,
-    /// What is done, in order. Words that begin with `@` stand for a folder.
-    commands: &'static [&'static [&'static str]],
+/// What is done with a server, and the code that it ends with.
+enum Act {
+    /// A command. Words that begin with `@` stand for a folder or a file.
+    Does(&'static [&'static str], i32),
+    /// What is held is approved.
+    Approves,
+    /// As a browser.
+    LogsOn,
+    /// Whoever is told has an address at last, and what waited is taken.
+    IsTold,
 }
 
+/// One start of a server.
+pub(super) struct Life {
+    pub name: &'static str,
+    pub change: fn(&Source) -> io::Result<()>,
+    /// What time does to the database, before the server starts.
+    ages: Option<&'static str>,
+    acts: &'static [Act],
+    /// How a run of the job ends.
+    ends: i32,
+}
+
+use Act::{Approves, Does, IsTold, LogsOn};
+
+/// Makes all that lies back older than the server keeps it, and lets slots be missed.
+const AGES: &str = "
+    UPDATE run SET queued_at = queued_at - 8640000, started_at = started_at - 8640000, finished_at = finished_at - 8640000
+        WHERE id <= 2;
+    UPDATE outbox SET queued_at = queued_at - 8640000 WHERE id = 1 AND sent_at IS NOT NULL;
+    UPDATE job SET slots_until = slots_until - 259200;";
+
 pub(super) const LIVES: &[Life] = &[
-    Life { name: "server, first start", commands: &[&["job", "add", "demo", "@source", "@mirror"], &["run", "demo"]] },
     Life {
-        name: "server, second start",
-        commands: &[
-            &["job", "edit", "demo", "--schedule", "daily 22:00"],
-            &["notify", "mail-server", "127.0.0.1:2525", "--from", "backup@example.org"],
-            &["run", "demo"],
-            &["runs", "demo"],
+        name: "server, first start",
+        change: Source::fill,
+        ages: None,
+        acts: &[Does(&["job", "add", "demo", "@source", "@mirror"], 0), Does(&["run", "demo"], 0)],
+        ends: 0,
+    },
+    Life {
+        name: "server, settings",
+        change: Source::change_and_hold_a_socket,
+        ages: None,
+        acts: &[
+            Does(&["job", "edit", "demo", "--schedule", "daily 22:00", "--set", "catch_up=skip"], 0),
+            Does(&["credential", "set", "smtp", "backup@example.org", "--password-file", "@password"], 0),
+            Does(
+                &["notify", "mail-server", "127.0.0.1:2525", "--from", "backup@example.org", "--credential", "smtp"],
+                0,
+            ),
+            Does(&["notify", "set", "hook", "--webhook", NOBODY, "--when", "always"], 0),
+            Does(&["user", "add", "alice", "--role", "viewer", "--password-file", "@password"], 0),
+            LogsOn,
+            Does(&["token", "add", "grafana", "@token", "--role", "viewer"], 0),
+            Does(&["host", "add", "fileserver"], 0),
+            Does(&["run", "demo"], 1),
         ],
+        ends: 1,
+    },
+    Life {
+        name: "server, held deletions",
+        change: Source::lose_most_and_the_socket,
+        ages: None,
+        acts: &[Does(&["run", "demo"], 4), Approves],
+        ends: 0,
+    },
+    Life {
+        name: "server, letters and old history",
+        change: Source::change_a_few,
+        ages: None,
+        acts: &[
+            IsTold,
+            Does(&["job", "edit", "demo", "--set", "keep_versions=1s"], 0),
+            Does(&["run", "demo"], 0),
+            IsTold,
+        ],
+        ends: 0,
+    },
+    Life {
+        name: "server, prune of history",
+        change: Source::change_a_few,
+        ages: Some(AGES),
+        acts: &[Does(&["run", "demo"], 0), IsTold],
+        ends: 0,
     },
 ];
 
 /// What was recorded of it.
 pub(super) struct Served<'a> {
-    pub life: &'a Life,
-    pub filesystem: Filesystem,
+    life: &'a Life,
+    filesystem: Filesystem,
     /// Where the program believes its disk to be.
-    pub place: PathBuf,
-    pub source: PathBuf,
-    /// So many entries were in the log when each command had said that it was done.
-    pub acknowledged: Vec<usize>,
-    /// Whether the job was there before.
-    pub has_job: bool,
-}
-
-/// A server under way; it does not outlive the proof.
-struct Running<'a> {
-    machine: &'a Machine<'a>,
-    child: Child,
-}
-
-impl<'a> Running<'a> {
-    /// On the disk at `disk`, which the program sees at `place`.
-    fn start(machine: &'a Machine<'a>, boot: usize, disk: &Path, place: &Path) -> Result<Running<'a>, String> {
-        let (config, socket) = (machine.folder.join("octobackup.toml"), machine.folder.join("server.socket"));
-        let data = place.join("server");
-        let text = format!("data_dir = {data:?}\nsocket = {socket:?}\nhttp.listen = \"none\"\n");
-        fs::write(&config, text).map_err(|e| e.to_string())?;
-        let errors = fs::File::create(machine.folder.join("server.errors")).map_err(|e| e.to_string())?;
-        let args: [&OsStr; 3] = ["serve".as_ref(), "--config".as_ref(), config.as_ref()];
-        let mut command = machine.command(boot, Some((disk, place)), &args)?;
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
-        let mut child = command.spawn().map_err(|e| e.to_string())?;
-        let output = child.stdout.take().map(BufReader::new);
-        let mut running = Running { machine, child };
-        let mut line = String::new();
-        let mut output = output.ok_or("no output")?;
-        while !line.contains("octobackup serves at ") {
-            line.clear();
-            if output.read_line(&mut line).map_err(|e| e.to_string())? == 0 {
-                let _ = running.child.wait();
-                let said = fs::read_to_string(machine.folder.join("server.errors")).unwrap_or_default();
-                return Err(format!("the server does not start: {said}"));
-            }
-        }
-        // Somebody has to read its log.
-        std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(drop));
-        Ok(running)
-    }
-
-    fn ask(&self, args: &[&str]) -> Result<(Option<i32>, String), String> {
-        let mut command = Command::new(self.machine.program);
-        command.args(args).env("OCTOBACKUP_SOCKET", self.machine.folder.join("server.socket")).env("TZ", "UTC");
-        command.env("OCTOBACKUP_TEST_HOME", self.machine.folder.join("home")).env_remove("HOME");
-        let output = command.output().map_err(|e| e.to_string())?;
-        let said = [output.stdout, output.stderr].concat();
-        Ok((output.status.code(), String::from_utf8_lossy(&said).into_owned()))
-    }
-
-    fn does(&self, args: &[&str]) -> Result<String, String> {
-        match self.ask(args)? {
-            (Some(0), said) => Ok(said),
-            (code, said) => Err(format!("{args:?} ended with {code:?}: {said}")),
-        }
-    }
-
-    /// As an administrator stops it.
-    fn stop(mut self) -> Result<(), String> {
-        attempt(Command::new("kill").arg(self.child.id().to_string()))?;
-        let status = self.child.wait().map_err(|e| e.to_string())?;
-        if status.success() { Ok(()) } else { Err(format!("the server ended with {status}")) }
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    place: PathBuf,
+    source: PathBuf,
+    /// What the server knew, before it was started, when each act was done, and in the end; and so many entries were in the log
+    /// then.
+    moments: Vec<(usize, Rows)>,
+    /// Letters that were taken.
+    told: Vec<Delivery>,
 }
 
 fn mirror(place: &Path) -> PathBuf {
     place.join("served mirror")
+}
+
+/// Somebody who is told keeps an address for as long as the server lives.
+fn hook_is_at(server: &Running<'_>, sink: &Sink) -> Result<(), String> {
+    server.does(&["notify", "set", "hook", "--webhook", &sink.url, "--when", "always"], 0).map(drop)
+}
+
+/// Lets whoever is told take all that waits.
+fn is_told(server: &Running<'_>, sink: &Sink, data: &Path, scratch: &Path) -> Result<(), String> {
+    hook_is_at(server, sink)?;
+    let all = || Ok(rows::outbox(data, scratch)?.values().all(|letter| letter.is_taken));
+    server.wait_until(all, || hook_is_at(server, sink), "an empty outbox")
+}
+
+impl Life {
+    fn act(&self, act: &Act, server: &Running<'_>, sink: &Sink, work: &Work<'_>) -> Result<(), String> {
+        match act {
+            Does(words, ends) => {
+                let words: Vec<String> = words.iter().map(|word| work.word(word)).collect();
+                server.does(&words.iter().map(String::as_str).collect::<Vec<_>>(), *ends).map(drop)
+            }
+            Approves => server.mirrors("demo", 0),
+            LogsOn => server.log_on("alice", PASSWORD),
+            IsTold => is_told(server, sink, &work.place.join("server"), work.scratch),
+        }
+    }
+}
+
+/// The folders of a recording.
+struct Work<'a> {
+    place: &'a Path,
+    source: &'a Path,
+    scratch: &'a Path,
+}
+
+impl Work<'_> {
+    fn word(&self, word: &str) -> String {
+        let path = match word {
+            "@source" => self.source.to_owned(),
+            "@mirror" => mirror(self.place),
+            "@password" => self.scratch.join("password"),
+            "@token" => self.scratch.join("token"),
+            word => return word.to_owned(),
+        };
+        path.display().to_string()
+    }
+
+    fn write_password(&self) -> io::Result<()> {
+        let path = self.scratch.join("password");
+        fs::write(&path, PASSWORD)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+    }
 }
 
 /// Lets the server live on the recorded disk.
@@ -131,87 +190,121 @@ pub(super) fn record<'a>(
     life: &'a Life,
 ) -> Served<'a> {
     let mount = recorder.mount(filesystem, place);
-    let has_job = place.join("server").exists();
-    let (source_text, mirror_text) = (source.display().to_string(), mirror(place).display().to_string());
-    let word = |word: &&'static str| match *word {
-        "@source" => source_text.clone(),
-        "@mirror" => mirror_text.clone(),
-        word => word.to_owned(),
-    };
-    let lived = Running::start(machine, 0, place, place).and_then(|server| {
-        let mut acknowledged = Vec::new();
-        for command in life.commands {
-            let words: Vec<String> = command.iter().map(word).collect();
-            server.does(&words.iter().map(String::as_str).collect::<Vec<_>>())?;
-            acknowledged.push(recorder.entries());
+    let data = place.join("server");
+    let work = Work { place, source, scratch: &machine.folder };
+    // What is known is read first: it was on the disk when so many entries were in the log.
+    let moment = || rows::read(&data, &machine.folder).map(|rows| (recorder.entries(), rows));
+    let lived = || -> Result<(Vec<(usize, Rows)>, Vec<Delivery>), String> {
+        work.write_password().map_err(|e| e.to_string())?;
+        if let Some(sql) = life.ages {
+            for database in rows::databases(&data)? {
+                attempt(Command::new("sqlite3").arg(database).arg(sql))?;
+            }
         }
-        server.stop().map(|()| acknowledged)
-    });
-    let acknowledged = lived.unwrap_or_else(|error| end(&format!("{}: {error}", life.name)));
+        let mut moments = vec![moment()?];
+        let sink = Sink::start(recorder.clock()).map_err(|e| e.to_string())?;
+        let server = Running::start(machine, 0, place, place)?;
+        for act in life.acts {
+            life.act(act, &server, &sink, &work)?;
+            moments.push(moment()?);
+        }
+        server.stop()?;
+        let last = moment()?;
+        if life.ages.is_some() && last.1.has_row("run VALUES(1,") {
+            return Err("what is older than it is kept was not forgotten".to_owned());
+        }
+        moments.push(last);
+        Ok((moments, sink.taken()))
+    };
+    let (moments, told) = lived().unwrap_or_else(|error| end(&format!("{}: {error}", life.name)));
     drop(mount);
-    Served { life, filesystem, place: place.to_owned(), source: source.to_owned(), acknowledged, has_job }
+    Served { life, filesystem, place: place.to_owned(), source: source.to_owned(), moments, told }
+}
+
+/// What waited was told once, what was taken was not told again, and nothing was told that is not in the outbox.
+fn told_once(before: &Outbox, after: &Outbox, taken: &[Delivery]) -> Result<(), String> {
+    let times = |id: u64| taken.iter().filter(|told| told.id == id).count();
+    for (id, letter) in before {
+        if times(*id) != usize::from(!letter.is_taken) {
+            return Err(format!("letter {id} was told {} times, and taken before: {}", times(*id), letter.is_taken));
+        }
+    }
+    let is_in = |told: &Delivery| after.get(&told.id).is_some_and(|letter| letter.tells_of(told.run));
+    match taken.iter().find(|told| times(told.id) != 1 || !is_in(told)) {
+        Some(told) => Err(format!("it was told more than once, or what is not in the outbox: {told:?}")),
+        None => Ok(()),
+    }
+}
+
+/// Every table of the server's schema has had a row in one of its lives: a new one needs an act that fills it.
+pub(super) struct Tables {
+    all: BTreeSet<String>,
+    filled: BTreeSet<String>,
+}
+
+impl Tables {
+    pub fn new() -> Tables {
+        Tables { all: BTreeSet::new(), filled: BTreeSet::new() }
+    }
+
+    pub fn add(&mut self, served: &Served<'_>) {
+        for (_, rows) in &served.moments {
+            self.all.extend(rows.tables.iter().cloned());
+            self.filled.extend(rows.filled.iter().cloned());
+        }
+    }
+
+    /// Those that no life filled.
+    pub fn empty(&self) -> Option<String> {
+        let empty: Vec<&str> = self.all.difference(&self.filled).map(String::as_str).collect();
+        let what =
+            || format!("no life of the server fills {}: powercut/server.rs needs an act that does", empty.join(", "));
+        (!empty.is_empty()).then(what)
+    }
 }
 
 impl Served<'_> {
-    /// Checks everything: the server starts by itself, has what it said it has, and its job ends well.
+    /// Checks everything: the server starts by itself, has what it said it has, its job ends well, and who is to be told is.
     pub fn check(&self, machine: &Machine<'_>, cut: &Cut<'_>) -> Result<usize, String> {
         let options = format!("loop,{}", self.filesystem.mount_options());
         let _mount = Mount::new(cut.image, &options, cut.mount)?;
-        let server = Running::start(machine, 1, cut.mount, &self.place)?;
-        let is_done = |command: &str| {
-            let position = self.life.commands.iter().position(|words| words.join(" ").starts_with(command));
-            position.is_some_and(|n| cut.entries >= self.acknowledged[n])
-        };
-        let (code, said) = server.ask(&["job", "show", "demo"])?;
-        if code != Some(0) {
-            if self.has_job || is_done("job add") {
-                return Err(format!("the job is lost: {said}"));
+        let data = cut.mount.join("server");
+        self.nothing_is_lost(&data, machine, cut.entries)?;
+        let before = rows::outbox(&data, &machine.folder)?;
+        for told in self.told.iter().filter(|told| told.at <= cut.entries) {
+            if !before.get(&told.id).is_some_and(|letter| letter.tells_of(told.run)) {
+                return Err(format!("a letter was taken that is not in the outbox: {told:?}"));
             }
+        }
+        let sink = Sink::start(|| 0).map_err(|e| e.to_string())?;
+        let server = Running::start(machine, 1, cut.mount, &self.place)?;
+        if server.ask(&["job", "show", "demo"])?.code != Some(0) {
             let (source, mirror) = (self.source.display().to_string(), mirror(&self.place).display().to_string());
-            server.does(&["job", "add", "demo", &source, &mirror])?;
+            server.does(&["job", "add", "demo", &source, &mirror], 0)?;
         }
-        if is_done("job edit") && !said.contains("22:00") {
-            return Err(format!("the edit of the job is lost: {said}"));
-        }
-        if is_done("notify") && !server.does(&["notify", "mail-server"])?.contains("2525") {
-            return Err("the mail server is lost".to_owned());
-        }
-        if is_done("run demo") && !server.does(&["runs", "demo"])?.contains("succeeded") {
-            return Err("the run is lost".to_owned());
-        }
-        run_ends_well(&server)?;
-        let (_, said) = server.ask(&["self-check"])?;
+        server.mirrors("demo", self.life.ends)?;
+        is_told(&server, &sink, &data, &machine.folder)?;
+        let said = server.ask(&["self-check"])?.said;
         for part in ["database", "key", "data directory", "mirror of demo"] {
             if !said.lines().any(|line| line.starts_with("ok ") && line.contains(part)) {
                 return Err(format!("self-check does not find the {part} in order: {said}"));
             }
         }
         server.stop()?;
+        told_once(&before, &rows::outbox(&data, &machine.folder)?, &sink.taken())?;
         let (found, wanted) = (tree::read(&mirror(cut.mount))?, tree::read(&self.source)?);
         if let Some(difference) = tree::difference(&found, &wanted) {
             return Err(format!("after the server's run: {difference}"));
         }
-        for database in databases(&cut.mount.join("server"))? {
-            integrity(&database)?;
-        }
+        rows::databases(&data)?.iter().try_for_each(|database| integrity(database))?;
         Ok(0)
     }
-}
 
-/// The server may itself be at the run that the power interrupted.
-fn run_ends_well(server: &Running<'_>) -> Result<(), String> {
-    let begun = Instant::now();
-    loop {
-        match server.ask(&["run", "demo"])? {
-            (Some(0), _) => return Ok(()),
-            (Some(CONFLICT), _) if begun.elapsed() < LONGEST => std::thread::sleep(POLL),
-            (code, said) => return Err(format!("the job's run ended with {code:?}: {said}")),
-        }
+    /// All that the server had when it last said so, and that nothing has changed since.
+    fn nothing_is_lost(&self, data: &Path, machine: &Machine<'_>, entries: usize) -> Result<(), String> {
+        let Some(last) = self.moments.iter().rposition(|(at, _)| *at <= entries) else { return Ok(()) };
+        let found = rows::read(data, &machine.folder)?;
+        let later = self.moments.get(last + 1).unwrap_or(&self.moments[last]);
+        found.missing(&self.moments[last].1, &later.1).map_or(Ok(()), Err)
     }
-}
-
-fn databases(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    Ok(paths.filter(|path| path.extension().is_some_and(|it| it == "db")).collect())
 }

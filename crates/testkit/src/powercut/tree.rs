@@ -33,7 +33,7 @@ pub(super) fn read(root: &Path) -> Result<Tree, String> {
             if folder == root && path.ends_with(".octobackup") {
                 continue;
             }
-            let node = node(&path).map_err(|e| said(&path, &e))?;
+            let Some(node) = node(&path).map_err(|e| said(&path, &e))? else { continue };
             if node.kind == 'd' {
                 folders.push(path.clone());
             }
@@ -44,17 +44,20 @@ pub(super) fn read(root: &Path) -> Result<Tree, String> {
     Ok(tree)
 }
 
-fn node(path: &Path) -> io::Result<Node> {
+/// Nothing for what is no file, folder or link: a mirror has none of it.
+fn node(path: &Path) -> io::Result<Option<Node>> {
     let meta = fs::symlink_metadata(path)?;
     let ticks = meta.mtime() * 10_000_000 + meta.mtime_nsec() / 100;
     let (kind, content) = if meta.is_dir() {
         ('d', Vec::new())
     } else if meta.is_symlink() {
         ('l', fs::read_link(path)?.as_os_str().as_bytes().to_vec())
-    } else {
+    } else if meta.is_file() {
         ('f', fs::read(path)?)
+    } else {
+        return Ok(None);
     };
-    Ok(Node { kind, content, ticks })
+    Ok(Some(Node { kind, content, ticks }))
 }
 
 fn said(path: &Path, error: &io::Error) -> String {

@@ -1,0 +1,47 @@
+//! Letters on their way: each is told once, whatever is changed meanwhile.
+
+use crate::world::{World, me};
+use octo_core::Cancel;
+use octo_server::notify::Recipient;
+use octo_server::notify::postman::Postman;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+
+fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+fn hook(url: &str) -> Recipient {
+    Recipient { name: "hook".into(), webhook: Some(url.into()), ..Recipient::default() }
+}
+
+/// What is asked, up to its empty line.
+fn head(stream: &TcpStream) -> String {
+    let lines = BufReader::new(stream).lines().map(Result::unwrap);
+    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_letter_that_is_out_is_not_told_again_at_a_new_address() {
+    let world = World::at("2026-08-01 20:00");
+    let ((slow, old), (other, new)) = (listener(), listener());
+    other.set_nonblocking(true).unwrap();
+    world.service.set_recipient(&me(), &hook(&old)).unwrap();
+    let letter = world.service.test_recipient(&me(), "hook").unwrap();
+    let postman = Postman::new(world.shared.clone());
+    std::thread::scope(|threads| {
+        let out = threads.spawn(|| postman.activate(&Cancel::new()));
+        let (mut stream, _) = slow.accept().unwrap();
+        assert!(head(&stream).to_lowercase().contains(&format!("octobackup-delivery: {}", letter.id)));
+        // It is at the old address, which has not answered yet, and due at the new one.
+        world.service.set_recipient(&me(), &hook(&new)).unwrap();
+        postman.activate(&Cancel::new()).unwrap();
+        stream.write_all(b"HTTP/1.1 204 Taken\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+        out.join().unwrap().unwrap();
+    });
+    assert!(other.accept().is_err(), "it was told twice");
+    let letter = world.service.letter(letter.id).unwrap();
+    assert!(letter.sent_at.is_some() && letter.next_try_at.is_none() && letter.tries == 1, "{letter:?}");
+}
