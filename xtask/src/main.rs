@@ -11,6 +11,7 @@ mod demo;
 mod powercut;
 mod python;
 mod shell;
+mod simulate;
 mod suite;
 mod tidy;
 mod windows;
@@ -30,6 +31,9 @@ usage: cargo xtask <chore>
   powercut [--filesystem ext4|xfs|btrfs] [--cuts N] [--files N] [--seed N] [--keep FOLDER]
                cut the power of the real program on real filesystems, 10,000 times on each unless N says otherwise, and check what
                the next run makes of it; --keep keeps the disks of cuts that failed
+  simulate [--world mirror|server] [--seed N] [--runs M | --minutes K]
+               play worlds that follow from a seed, with several faults in one run, and check each against a model; a seed that
+               fails is shrunk and named, and played again by --seed N --runs 1
   windows [--release | --test]
                build the program for Windows; `--test` runs its tests under Wine
   deb [--test] build the Debian package; `--test` installs it in a fresh system that systemd booted
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         (Some("deb"), false) if rest == ["--test"] => deb::test(),
         (Some("scale"), _) => bench::scale(&rest),
         (Some("powercut"), _) => powercut::run(&rest),
+        (Some("simulate"), _) => simulate::run(&rest),
         (Some("tidy"), true) => tidy::run(),
         (Some("windows"), true) => windows::build(false),
         (Some("windows"), false) if rest == ["--release"] => windows::build(true),

@@ -11,8 +11,10 @@ pub mod proxy;
 pub mod recording;
 #[cfg(unix)]
 pub mod samba;
+pub mod simulate;
 pub mod source_faults;
 pub mod source_suite;
 #[cfg(target_os = "linux")]
 pub mod strace;
 pub mod tree;
+pub mod versions;

@@ -99,24 +99,9 @@ impl<S: Source> Source for FaultySource<S> {
         self.inner.pin()
     }
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
-        let Some(fault) = self.fault(folder, true) else { return self.inner.list(folder, sink) };
-        match fault {
-            Fault::ListingCut(entries, code) => {
-                let _ = self.inner.list(folder, &mut Lister { sink, twice: false, left: entries });
-                Listed::Incomplete(Error::new(code, "planned"))
-            }
-            Fault::ListedTwice => self.inner.list(folder, &mut Lister { sink, twice: true, left: usize::MAX }),
-            Fault::ListedAnew(entries) => {
-                let _ = self.inner.list(folder, &mut Lister { sink, twice: true, left: entries });
-                sink.problem(b"..", Error::new(Code::BadName, "planned"));
-                sink.restart();
-                self.inner.list(folder, sink)
-            }
-            Fault::HostileName(name) => {
-                sink.problem(name, Error::new(Code::BadName, "planned"));
-                self.inner.list(folder, sink)
-            }
-            _ => self.inner.list(folder, sink),
+        match self.fault(folder, true) {
+            Some(fault) => list_with(&fault, &self.inner, folder, sink),
+            None => self.inner.list(folder, sink),
         }
     }
     fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
@@ -138,6 +123,28 @@ impl<S: Source> Source for FaultySource<S> {
     }
     fn remarks(&self) -> Vec<String> {
         self.inner.remarks()
+    }
+}
+
+/// Lists with this fault.
+pub(crate) fn list_with(fault: &Fault, inner: &dyn Source, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
+    match *fault {
+        Fault::ListingCut(entries, code) => {
+            let _ = inner.list(folder, &mut Lister { sink, twice: false, left: entries });
+            Listed::Incomplete(Error::new(code, "planned"))
+        }
+        Fault::ListedTwice => inner.list(folder, &mut Lister { sink, twice: true, left: usize::MAX }),
+        Fault::ListedAnew(entries) => {
+            let _ = inner.list(folder, &mut Lister { sink, twice: true, left: entries });
+            sink.problem(b"..", Error::new(Code::BadName, "planned"));
+            sink.restart();
+            inner.list(folder, sink)
+        }
+        Fault::HostileName(name) => {
+            sink.problem(name, Error::new(Code::BadName, "planned"));
+            inner.list(folder, sink)
+        }
+        _ => inner.list(folder, sink),
     }
 }
 
@@ -164,9 +171,10 @@ impl ListSink for Lister<'_> {
     }
 }
 
-struct Fetcher<'a> {
-    sink: &'a mut dyn FetchSink,
-    faults: Vec<Option<Fault>>,
+/// Takes files with these faults, one for each file of the batch.
+pub(crate) struct Fetcher<'a> {
+    pub(crate) sink: &'a mut dyn FetchSink,
+    pub(crate) faults: Vec<Option<Fault>>,
 }
 
 impl Fetcher<'_> {

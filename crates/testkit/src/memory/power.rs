@@ -12,6 +12,8 @@ pub enum PowerLoss {
     Forgets,
     /// Only data: names, sizes and times are there, data that was not synced is zeros. So ext4 and xfs may leave it.
     LeavesZeros,
+    /// As [`PowerLoss::LeavesZeros`], but the data of some files, which this number chooses, is there too.
+    LeavesSome(u64),
 }
 
 /// What is on the disk for certain.
@@ -79,8 +81,11 @@ impl Durable {
                 after.inodes = self.inodes.clone();
                 after.inodes.entry(ROOT).or_insert_with(|| bare(store.inode(ROOT)));
             }
-            PowerLoss::LeavesZeros => {
+            PowerLoss::LeavesZeros | PowerLoss::LeavesSome(_) => {
                 for (ino, inode) in &mut after.inodes {
+                    if matches!(loss, PowerLoss::LeavesSome(chosen) if (chosen >> (ino % 64)) & 1 == 1) {
+                        continue;
+                    }
                     if let Content::File(data) = &mut inode.content {
                         *data = Arc::new(self.written(*ino, data.len()));
                     }

@@ -1,5 +1,6 @@
 //! A source in memory, whose tree can be changed while it is read.
 
+use crate::tree::{Node, Tree};
 use octo_core::{
     Code, Entry, Error, FetchRequest, FetchSink, FileId, Kind, LinkTarget, LinkType, ListSink, Listed, Meta, Name,
     Ranges, RelPath, Source, SourceFeatures, SourcePin, Stop, Timestamp,
@@ -138,6 +139,24 @@ impl MemTree {
                 nodes.nodes.insert(to.join_path(&rest), (content, meta));
             }
         }
+    }
+
+    /// What is at a path; nothing, or a file, a folder, a link.
+    pub fn kind_of(&self, path: &RelPath) -> Option<Kind> {
+        self.nodes().nodes.get(path).map(|(_, meta)| meta.kind)
+    }
+
+    /// Everything there is, as a plain value.
+    pub fn as_tree(&self) -> Tree {
+        let node = |(content, meta): &(Content, Meta)| {
+            let content = match content {
+                Content::Folder => Vec::new(),
+                Content::File(data) => data.as_ref().clone(),
+                Content::Link(text) => text.clone(),
+            };
+            Node { kind: meta.kind, content, write_time: meta.write_time }
+        };
+        self.nodes().nodes.iter().map(|(path, it)| (path.clone(), node(it))).collect()
     }
 
     /// Changes what is known of an entry behind its back: attributes, times, id, whether its data is there.

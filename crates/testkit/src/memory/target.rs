@@ -58,6 +58,11 @@ impl MemTarget {
         self.power_loss(PowerLoss::Forgets);
     }
 
+    /// From now on there is so much room for data.
+    pub fn set_capacity(&self, capacity_bytes: u64) {
+        self.state().store.capacity_bytes = capacity_bytes;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.disk.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.store.now = self.disk.clock.now();

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[cfg(unix)]
+mod engine;
+#[cfg(unix)]
 mod generated;
 mod local;
 #[cfg(unix)]
@@ -15,8 +17,8 @@ mod proxy;
 #[cfg(unix)]
 mod recording;
 #[cfg(unix)]
+mod simulate;
+#[cfg(unix)]
 mod source_faults;
 #[cfg(unix)]
 mod stop;
-#[cfg(unix)]
-mod versions;

@@ -1,7 +1,6 @@
 //! The power goes after any effect of a run, and takes what a disk would lose: nothing that was there before is lost,
 //! no run says that it succeeded when it did not, and the next one finishes the work.
 
-use crate::versions::before_run;
 use octo_core::guard::MaxDelete;
 use octo_core::{Cancel, Code, Kind, Outcome, RelPath, RunReport, Timestamp, monitor::Silent};
 use octo_mirror::{RunOptions, run};
@@ -10,6 +9,7 @@ use octo_testkit::effects::{Count, Effects, FailAt, TearAt, Trap};
 use octo_testkit::memory::{MemSource, MemTarget, MemTree, PowerLoss};
 use octo_testkit::source_suite::path;
 use octo_testkit::tree::{Tree, assert_same_tree, source_tree, target_tree};
+use octo_testkit::versions::before_run;
 use std::sync::Arc;
 
 const OLD: Timestamp = Timestamp(10_000_000_000_000);

@@ -1,0 +1,272 @@
+//! What must be true after each run, whatever happened in it: DESIGN sections 3 and 4, written naively. It never asks the engine.
+
+mod names;
+mod report;
+mod versions;
+
+use super::Asked;
+use super::scenario::{Fault, Power, Scenario};
+use super::source::Heard;
+use super::view::{Mirror, included};
+use crate::memory::MemTarget;
+use crate::tree::{Tree, read_file};
+use octo_core::{Abilities, Change, Clock, Filter, Kind, Outcome, Problem, RelPath, RunReport, Target, TimeRules};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// A rule that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// Which rule.
+    pub rule: &'static str,
+    /// After which run, from 1.
+    pub round: usize,
+    /// What is not as it should be.
+    pub detail: String,
+}
+
+impl Broken {
+    pub(super) fn new(rule: &'static str, detail: impl Into<String>) -> Broken {
+        Broken { rule, round: 0, detail: detail.into() }
+    }
+
+    pub(super) fn in_round(mut self, round: usize) -> Broken {
+        self.round = round;
+        self
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "after run {}: {}: {}", self.round, self.rule, self.detail)
+    }
+}
+
+/// One run, as the model sees it.
+pub(super) struct Ran<'a> {
+    pub(super) before: &'a Mirror,
+    pub(super) after: &'a Mirror,
+    pub(super) heard: Heard,
+    pub(super) changes: Vec<Change>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) report: &'a RunReport,
+    pub(super) asked: &'a Asked,
+    pub(super) faults: &'a [Fault],
+    pub(super) killed: bool,
+    pub(super) power: Option<Power>,
+}
+
+impl Ran<'_> {
+    /// The run came to its end, and its mirror is complete but for what it names.
+    fn is_complete(&self) -> bool {
+        let complete = matches!(self.report.outcome, Outcome::Succeeded | Outcome::Warnings | Outcome::Held);
+        complete && !self.killed && !self.asked.options.dry_run
+    }
+
+    /// The power took data of files.
+    fn lost_data(&self) -> bool {
+        matches!(self.power, Some(Power::LeavesZeros | Power::LeavesSome(_)))
+    }
+}
+
+/// A plan that waits for a person.
+#[derive(Debug, Default, Clone)]
+struct WaitingPlan {
+    until_read: bool,
+    paths: BTreeSet<RelPath>,
+}
+
+/// What the model remembers from run to run.
+pub(super) struct Model {
+    hard_links: bool,
+    times: TimeRules,
+    versions: versions::Versions,
+    /// Deletions were approved at some time: folders may have been accepted as unreadable.
+    approved: bool,
+    /// The mirrors since the last run that ended by itself.
+    older: Vec<Tree>,
+    /// Before this run.
+    plan: Option<WaitingPlan>,
+    runs_before: Vec<u64>,
+    /// The moment that the last run saw, and the one that this run began at.
+    last_moment: Option<i64>,
+    now: i64,
+    clock_jumped: bool,
+}
+
+const JUMP_TICKS: i64 = 14 * 86_400 * 10_000_000;
+
+fn ours(text: &str) -> RelPath {
+    RelPath::parse(format!("{}/{text}", octo_core::RESERVED).as_bytes()).unwrap_or_default()
+}
+
+impl Model {
+    pub(super) fn new(scenario: &Scenario) -> Model {
+        let times = match scenario.coarse_times {
+            true => TimeRules { granularity_ticks: 20_000_000, ..TimeRules::EXACT },
+            false => Abilities::full("").times,
+        };
+        Model {
+            hard_links: scenario.hard_links,
+            times,
+            versions: versions::Versions::default(),
+            approved: false,
+            older: Vec::new(),
+            plan: None,
+            runs_before: Vec::new(),
+            last_moment: None,
+            now: 0,
+            clock_jumped: false,
+        }
+    }
+
+    /// Somebody changed the mirror by hand: earlier states cannot be told from what is there any more.
+    pub(super) fn edited(&mut self) {
+        self.versions.forget();
+        self.older.clear();
+    }
+
+    /// Before a run.
+    pub(super) fn begins(&mut self, target: &MemTarget, clock: &dyn Clock) {
+        self.plan = waiting_plan(target);
+        self.runs_before = crate::versions::runs(target);
+        self.now = clock.now().0;
+        self.clock_jumped = self.last_moment.is_some_and(|last| self.now > last + JUMP_TICKS);
+    }
+
+    /// After a run.
+    pub(super) fn ended(&mut self, target: &MemTarget, clock: &dyn Clock, ran: &Ran<'_>) -> Result<(), Broken> {
+        self.approved |= ran.asked.approve.is_some();
+        self.older.push(ran.before.places.clone());
+        names::whole(ran, &self.older)?;
+        self.deletions(target, ran)?;
+        report::agrees(ran, self.older.len() > 1 && !self.hard_links)?;
+        if ran.is_complete() {
+            report::nothing_silent(ran, &self.times)?;
+            ended_on_disk(target, ran.report)?;
+        }
+        let clock = versions::Judged { jumped: self.clock_jumped, moved: clock.now().0 > self.now + JUMP_TICKS };
+        self.versions.ended(target, ran, &self.runs_before, &clock)?;
+        if !ran.killed && !ran.asked.options.dry_run {
+            self.last_moment = Some(self.now);
+        }
+        if ran.is_complete() {
+            self.older.clear();
+        }
+        Ok(())
+    }
+
+    fn deletions(&self, target: &MemTarget, ran: &Ran<'_>) -> Result<(), Broken> {
+        let kept = |place: &RelPath| {
+            let versions = ours(&format!("versions/{}/tree", ran.report.run));
+            !self.hard_links && target.look(&versions.join_path(place)).ok().flatten().is_some()
+        };
+        names::nothing_gone_without_proof(ran, kept)?;
+        let deleted: Vec<&RelPath> = ran
+            .changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Deleted { path, kind: Kind::File, .. } => Some(path),
+                _ => None,
+            })
+            .collect();
+        let options = &ran.asked.options;
+        if deleted.is_empty() || options.dry_run {
+            return Ok(());
+        }
+        let broken =
+            |why: &str| Err(Broken::new("deletions that have to wait are held", format!("{why}: {deleted:?}")));
+        if options.no_delete {
+            return broken("nothing may be deleted");
+        }
+        if ran.heard.states.iter().all(|state| included(state, &ran.asked.filter).is_empty()) {
+            return broken("the source is empty");
+        }
+        let in_plan = |path: &&&RelPath| self.plan.as_ref().is_some_and(|plan| plan.paths.contains(**path));
+        let approves = ran.asked.approve.is_some();
+        let free = deleted.iter().filter(|path| !(approves && in_plan(path))).count() as u64;
+        if options.max_delete.is_some_and(|limit| free > limit) {
+            return broken("more than --max-delete");
+        }
+        if !approves && self.plan.as_ref().is_some_and(|plan| !plan.until_read) {
+            return broken("a plan waits for a person");
+        }
+        if !self.approved && free > 0 && names::has_unread(ran) {
+            return broken("a folder could not be read");
+        }
+        Ok(())
+    }
+
+    /// After the last fault and two runs.
+    pub(super) fn settled(&self, mirror: &Mirror, source: &Tree, report: &RunReport) -> Result<(), Broken> {
+        let fails = |detail: String| Err(Broken::new("two runs after the last fault the mirror is equal", detail));
+        let reserved = source.keys().any(|path| {
+            path.top().is_some_and(|top| top.as_bytes().eq_ignore_ascii_case(octo_core::RESERVED.as_bytes()))
+        });
+        let fine = report.outcome == Outcome::Succeeded || (reserved && report.outcome == Outcome::Warnings);
+        if !fine {
+            return fails(format!("{report:#?}"));
+        }
+        let source = included(source, &Filter::everything());
+        let mirror = mirror.by_origin();
+        let paths: BTreeSet<&RelPath> = source.keys().chain(mirror.keys()).collect();
+        for path in paths {
+            let (should, is) = (source.get(path), mirror.get(path));
+            let same = match (should, is) {
+                (Some(should), Some(is)) => {
+                    should.kind == is.kind
+                        && should.content == is.content
+                        && self.times.represent(should.write_time) == is.write_time
+                }
+                _ => false,
+            };
+            if !same {
+                return fails(format!("{path}: is {is:?}, should be {should:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What `held/plan.jsonl` says.
+fn waiting_plan(target: &MemTarget) -> Option<WaitingPlan> {
+    let at = ours("held/plan.jsonl");
+    target.look(&at).ok().flatten()?;
+    let text = read_file(target, &at);
+    let mut lines =
+        text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+    let head = lines.next()?;
+    let paths = lines.filter_map(|line| RelPath::from_text(line["path"].as_str()?)).collect();
+    Some(WaitingPlan { until_read: head["until_read"] == true, paths })
+}
+
+/// A run that ended left nothing open, and its report.
+fn ended_on_disk(target: &MemTarget, report: &RunReport) -> Result<(), Broken> {
+    let there = |text: &str| target.look(&ours(text)).ok().flatten().is_some();
+    let broken = |what: String| Err(Broken::new("a run that ended is ended on the disk", what));
+    if there("run.open") {
+        return broken("run.open is still there".to_owned());
+    }
+    if there(&format!("tmp/{}", report.run)) {
+        return broken("its staging folder is still there".to_owned());
+    }
+    if !there(&format!("reports/{}.json", report.run)) {
+        return broken("its report is not there".to_owned());
+    }
+    Ok(())
+}
+
+/// By path on the source, for all states of it during a run.
+fn stable(states: &[Tree], filter: &Filter) -> Tree {
+    let mut states = states.iter().map(|state| included(state, filter));
+    let mut stable = states.next().unwrap_or_default();
+    for state in states {
+        stable.retain(|path, node| state.get(path) == Some(node));
+    }
+    stable
+}
+
+/// Everything that was on the source at any time during a run.
+fn ever(states: &[Tree], filter: &Filter) -> BTreeMap<RelPath, Kind> {
+    states.iter().flat_map(|state| included(state, filter)).map(|(path, node)| (path, node.kind)).collect()
+}

@@ -1,0 +1,111 @@
+//! Versions: every earlier state comes back, until it is removed for its age.
+
+use super::{Broken, Ran};
+use crate::memory::MemTarget;
+use crate::tree::Tree;
+use crate::versions::{before_each_run, runs};
+use octo_core::{Kind, Outcome};
+use std::collections::BTreeMap;
+
+/// Runs whose versions are never removed.
+const RUNS_KEPT_MIN: usize = 3;
+
+/// What the clock did.
+pub(super) struct Judged {
+    /// Before the run, so far that it is not to be believed.
+    pub(super) jumped: bool,
+    /// In the run.
+    pub(super) moved: bool,
+}
+
+/// The mirror before each run that can be taken back.
+#[derive(Default)]
+pub(super) struct Versions {
+    states: BTreeMap<u64, Tree>,
+    /// Of the runs up to this one, a power loss may have taken records.
+    doubtful_to: u64,
+}
+
+impl Versions {
+    /// Nothing can be taken back any more.
+    pub(super) fn forget(&mut self) {
+        self.states.clear();
+    }
+
+    pub(super) fn ended(
+        &mut self,
+        target: &MemTarget,
+        ran: &Ran<'_>,
+        before: &[u64],
+        clock: &Judged,
+    ) -> Result<(), Broken> {
+        let (options, run) = (&ran.asked.options, ran.report.run);
+        if options.dry_run {
+            return Ok(());
+        }
+        let after = runs(target);
+        let removed: Vec<u64> = before.iter().copied().filter(|run| !after.contains(run)).collect();
+        if let Some(newest) = removed.iter().max() {
+            self.removed(ran, *newest, &after, clock)?;
+        }
+        if options.no_versions {
+            if ran.before.places != ran.after.places {
+                self.forget();
+            }
+        } else if run > 0 {
+            self.states.insert(run, ran.before.places.clone());
+        }
+        if ran.lost_data() {
+            self.doubtful_to = run.max(self.states.keys().next_back().copied().unwrap_or(0));
+        }
+        self.come_back(target, &ran.after.places)
+    }
+
+    /// Versions went: only the oldest, never the last three, only after a good run, and not by a clock that jumped.
+    fn removed(&mut self, ran: &Ran<'_>, newest: u64, after: &[u64], clock: &Judged) -> Result<(), Broken> {
+        let broken = |why: &str| Err(Broken::new("versions go by their age only", format!("{why}; left: {after:?}")));
+        self.states.retain(|run, _| *run > newest);
+        let full = ran.faults.iter().any(|fault| fault.kind() == "disk full" || fault.kind() == "little room");
+        if after.first().is_some_and(|oldest| *oldest < newest) {
+            return broken("not the oldest ones went");
+        }
+        if after.len() < RUNS_KEPT_MIN {
+            return broken("fewer than three are left");
+        }
+        if clock.jumped || clock.moved {
+            return broken("the clock had jumped");
+        }
+        if !ran.killed
+            && !full
+            && !matches!(ran.report.outcome, Outcome::Succeeded | Outcome::Warnings | Outcome::Failed)
+        {
+            return broken("after a run that did not end well");
+        }
+        Ok(())
+    }
+
+    fn come_back(&self, target: &MemTarget, mirror: &Tree) -> Result<(), Broken> {
+        if self.states.is_empty() {
+            return Ok(());
+        }
+        let taken_back = before_each_run(target, mirror);
+        for (run, should) in &self.states {
+            let is = taken_back.range(run..).next().map_or(mirror, |(_, state)| state);
+            let doubtful = *run <= self.doubtful_to;
+            let paths = should.keys().chain(is.keys().filter(|_| !doubtful));
+            for path in paths {
+                let (was, now) = (should.get(path), is.get(path));
+                let same = match (was, now) {
+                    (Some(was), Some(now)) if was.kind == Kind::Folder && now.kind == Kind::Folder => true,
+                    (Some(was), _) if doubtful && was.kind == Kind::Folder => true,
+                    (was, now) => was == now,
+                };
+                if !same {
+                    let detail = format!("before run {run} {path} was {was:?}, and comes back as {now:?}");
+                    return Err(Broken::new("versions give back every earlier state", detail));
+                }
+            }
+        }
+        Ok(())
+    }
+}

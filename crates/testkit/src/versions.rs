@@ -1,0 +1,99 @@
+//! The documented rule that takes a mirror back to an earlier state (DESIGN section 7), for any target, written without the engine.
+
+#![expect(clippy::missing_panics_doc, reason = "a fixture fails its test in no other way")]
+
+use crate::tree::{Tree, read_file, target_tree};
+use octo_core::{Kind, RelPath, Target, Timestamp};
+use std::collections::BTreeMap;
+
+fn path(text: &str) -> RelPath {
+    RelPath::parse(text.as_bytes()).expect("our own paths are possible")
+}
+
+/// The mirror before run `k`: from the newest run to `k`, remove what was created, put back what is in `tree`, set the
+/// old times.
+pub fn before_run(target: &dyn Target, k: u64) -> Tree {
+    let mut state = target_tree(target, &RelPath::root());
+    for run in runs(target).into_iter().rev().filter(|run| *run >= k) {
+        take_back(target, run, &mut state);
+    }
+    state
+}
+
+/// The mirror before each run that has versions.
+pub fn before_each_run(target: &dyn Target, mirror: &Tree) -> BTreeMap<u64, Tree> {
+    let mut state = mirror.clone();
+    let mut states = BTreeMap::new();
+    for run in runs(target).into_iter().rev() {
+        take_back(target, run, &mut state);
+        states.insert(run, state.clone());
+    }
+    states
+}
+
+/// The runs that have versions, oldest first.
+pub fn runs(target: &dyn Target) -> Vec<u64> {
+    let versions = path(".octobackup/versions");
+    if target.look(&versions).expect("the store can be looked at").is_none() {
+        return Vec::new();
+    }
+    let runs = list_names(target, &versions);
+    let mut runs: Vec<u64> = runs.iter().filter_map(|name| std::str::from_utf8(name).ok()?.parse().ok()).collect();
+    runs.sort_unstable();
+    runs
+}
+
+/// The names in a folder of the mirror.
+pub fn list_names(target: &dyn Target, folder: &RelPath) -> Vec<Vec<u8>> {
+    struct Names(Vec<Vec<u8>>);
+    impl octo_core::ListSink for Names {
+        fn entry(&mut self, entry: octo_core::Entry) -> std::ops::ControlFlow<()> {
+            self.0.push(entry.name.as_bytes().to_vec());
+            std::ops::ControlFlow::Continue(())
+        }
+        fn problem(&mut self, _: &[u8], _: octo_core::Error) {}
+        fn restart(&mut self) {
+            self.0.clear();
+        }
+    }
+    let mut names = Names(Vec::new());
+    let _ = target.list(folder, &mut names);
+    names.0
+}
+
+fn take_back(target: &dyn Target, run: u64, state: &mut Tree) {
+    let version = path(&format!(".octobackup/versions/{run}"));
+    let there = |path: &RelPath| target.look(path).expect("the store can be looked at").is_some();
+    let changes = version.join_path(&path("changes"));
+    let changes = if there(&changes) { read_file(target, &changes) } else { Vec::new() };
+    let lines = changes.split(|b| *b == b'\n');
+    let records: Vec<serde_json::Value> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    let of = |record: &serde_json::Value, key: &str| {
+        RelPath::from_text(record[key].as_str().expect("a record names its path")).expect("a record's path is one")
+    };
+    for record in &records {
+        match record["do"].as_str().expect("a record says what was done") {
+            "began" => state.clear(),
+            "created" => state.retain(|path, _| !path.is_within(&of(record, "path"))),
+            "moved" => drop(state.remove(&of(record, "to"))),
+            _ => {}
+        }
+    }
+    let old = version.join_path(&path("tree"));
+    let old = if there(&old) { target_tree(target, &old) } else { Tree::new() };
+    for (path, node) in old {
+        // A folder in `tree` may only be there for what is in it.
+        if node.kind != Kind::Folder || !state.contains_key(&path) {
+            state.insert(path, node);
+        }
+    }
+    // The first record of a path tells its oldest time.
+    for record in records.iter().rev() {
+        let key = if record["do"] == "moved" { "from" } else { "path" };
+        if let (Some(ticks), true) = (record["write_time"].as_i64(), record[key].is_string())
+            && let Some(node) = state.get_mut(&of(record, key))
+        {
+            node.write_time = Timestamp(ticks);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The engine, as the simulated world asks for it.
+
+use octo_core::guard::MaxDelete;
+use octo_core::plan::Compare;
+use octo_core::retention::KeepVersions;
+use octo_core::{Cancel, Clock, Monitor, Source, Target};
+use octo_mirror::RunOptions;
+use octo_testkit::simulate::{Answer, Asked};
+
+/// One run.
+pub fn engine(
+    source: &dyn Source,
+    target: &dyn Target,
+    asked: &Asked,
+    monitor: &dyn Monitor,
+    clock: &dyn Clock,
+    cancel: &Cancel,
+) -> Answer {
+    let wanted = &asked.options;
+    let options = RunOptions {
+        filter: asked.filter.clone(),
+        workers: Some(asked.workers),
+        keep_versions: if wanted.no_versions {
+            KeepVersions::No
+        } else {
+            KeepVersions::Secs(wanted.keep_days * 86_400)
+        },
+        max_delete: wanted.max_delete.map(MaxDelete::Files),
+        no_delete: wanted.no_delete,
+        dry_run: wanted.dry_run,
+        compare: if wanted.compare_content { Compare::Content } else { Compare::default() },
+        approve: asked.approve.clone(),
+        release_brake: asked.release_brake,
+        known_target: asked.known_target.clone(),
+        idle_max: asked.idle_max,
+        ..RunOptions::default()
+    };
+    let result = octo_mirror::run(source, target, &options, monitor, clock, cancel);
+    (result.report, result.target_id)
+}
