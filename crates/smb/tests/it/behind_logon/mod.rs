@@ -2,6 +2,7 @@
 //! harmless, names the fault otherwise, and never calls anything whole that is not.
 
 mod lies;
+mod runs;
 mod turns;
 
 use crate::fixture::*;
