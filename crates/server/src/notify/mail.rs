@@ -1,5 +1,6 @@
 //! One letter to a mail server.
 
+use super::carrier::{Account, Text};
 use super::recipient::{MailServer, Security};
 use lettre::message::header::ContentTransferEncoding;
 use lettre::message::{Mailbox, MultiPart, SinglePart, header};
@@ -11,18 +12,6 @@ use std::time::Duration;
 
 /// A mail server that says nothing for so long is not there.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What is written.
-pub(super) struct Text {
-    /// The same for the same letter, however often it is sent.
-    pub id: String,
-    pub subject: String,
-    pub text: String,
-    pub html: String,
-}
-
-/// The name and the password for the mail server.
-pub(super) type Account = Option<(String, zeroize::Zeroizing<String>)>;
 
 /// Sends it. `Ok` means that the server has taken it.
 pub(super) fn send(server: &MailServer, account: Account, to: &[String], text: Text) -> Result<(), String> {

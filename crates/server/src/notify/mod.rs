@@ -7,6 +7,8 @@
 //! Never: a secret in a letter, in an error or in an address that is shown.
 
 #[cfg(unix)]
+pub mod carrier;
+#[cfg(unix)]
 mod mail;
 #[cfg(unix)]
 pub mod postman;

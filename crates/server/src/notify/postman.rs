@@ -3,8 +3,9 @@
 //! As every chore: [`Postman::activate`] may be called at any time, looks at what is there and does what is missing. A
 //! letter is done only when the other side has taken it.
 
+use super::carrier::{Carrier, Network, Text};
 use super::recipient::JOB;
-use super::{MailServer, Message, Recipient, WAIT_SECS_MAX, Way, mail, next_try, web};
+use super::{MailServer, Message, Recipient, WAIT_SECS_MAX, Way, next_try};
 use crate::notify;
 use crate::refusal::Refusal;
 use crate::report::{digest, html, letter};
@@ -36,6 +37,7 @@ pub(crate) const MAIL_SERVER: &str = "mail-server";
 pub struct Postman {
     shared: Arc<Shared>,
     service: Service,
+    carrier: Box<dyn Carrier>,
     /// The ways on which letters are out.
     out: Mutex<BTreeSet<String>>,
     /// The letters that are out: one whose way was changed meanwhile is due by another way too.
@@ -97,20 +99,19 @@ impl From<String> for Trouble {
 impl Postman {
     /// Does nothing yet.
     pub fn new(shared: Arc<Shared>) -> Postman {
-        Postman {
-            service: Service::new(shared.clone()),
-            shared,
-            out: Mutex::default(),
-            letters_out: Mutex::default(),
-            troubles: Mutex::default(),
-        }
+        Postman::with_carrier(shared, Box::new(Network))
+    }
+
+    /// The same, by other ways.
+    pub fn with_carrier(shared: Arc<Shared>, carrier: Box<dyn Carrier>) -> Postman {
+        let service = Service::new(shared.clone());
+        let (out, letters_out, troubles) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Postman { service, shared, carrier, out, letters_out, troubles }
     }
 
     /// Works until somebody wishes to stop; the letters under way are finished.
     pub fn work(&self, stop: &Cancel, complain: &dyn Fn(&Refusal)) {
-        let now = self.shared.now();
-        // Whoever starts the server anew may have mended something.
-        if let Err(refusal) = self.shared.store.change(|db| outbox::hurry(db, now)) {
+        if let Err(refusal) = self.hurry() {
             complain(&refusal);
         }
         std::thread::scope(|threads| {
@@ -128,27 +129,21 @@ impl Postman {
         });
     }
 
-    /// Takes away what is due.
+    /// What waits is due at once: whoever starts the server anew may have mended something.
+    pub fn hurry(&self) -> Result<(), Refusal> {
+        let now = self.shared.now();
+        self.shared.store.change(|db| outbox::hurry(db, now))
+    }
+
+    /// Takes away what is due, one way after the other.
     pub fn activate(&self, stop: &Cancel) -> Result<(), Refusal> {
-        std::thread::scope(|threads| self.begin(threads, stop))?;
-        self.troubles().pop().map_or(Ok(()), Err)
+        self.due()?.into_values().map(|letters| self.take(letters, stop)).fold(Ok(()), Result::and)
     }
 
     /// Begins to take away what is due, by all ways at once: letters of one way wait for each other, and for nobody else. A way
     /// on which somebody is out still is left to them.
     fn begin<'scope>(&'scope self, threads: &'scope Scope<'scope, '_>, stop: &'scope Cancel) -> Result<(), Refusal> {
-        let now = self.shared.now();
-        self.shared.store.change(|db| {
-            let zone = crate::service::defaults(db)?.zone()?;
-            notify::tell_digest(db, &zone, now)
-        })?;
-        let due = self.shared.store.read(|db| outbox::due(db, now, WAIT_SECS_MAX, LETTERS_MAX))?;
-        let mut ways: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
-        for letter in due {
-            let them = self.shared.store.read(|db| recipients::get(db, &letter.recipient))?;
-            ways.entry(way_of(them.as_ref())).or_default().push(letter);
-        }
-        for (way, letters) in ways {
+        for (way, letters) in self.due()? {
             let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
             if out.len() < WAYS_MAX && out.insert(way.clone()) {
                 drop(out);
@@ -164,18 +159,37 @@ impl Postman {
         Ok(())
     }
 
+    /// Writes the digest if it is time, and tells what is due, by way.
+    fn due(&self) -> Result<BTreeMap<String, Vec<Letter>>, Refusal> {
+        let now = self.shared.now();
+        self.shared.store.change(|db| {
+            let zone = crate::service::defaults(db)?.zone()?;
+            notify::tell_digest(db, &zone, now)
+        })?;
+        let due = self.shared.store.read(|db| outbox::due(db, now, WAIT_SECS_MAX, LETTERS_MAX))?;
+        let mut ways: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
+        for letter in due {
+            let them = self.shared.store.read(|db| recipients::get(db, &letter.recipient))?;
+            ways.entry(way_of(them.as_ref())).or_default().push(letter);
+        }
+        Ok(ways)
+    }
+
     fn troubles(&self) -> MutexGuard<'_, Vec<Refusal>> {
         self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing, if somebody else is out with this letter, or has been since it was found due: it would be told twice.
+    /// Nothing, if somebody else is out with this letter, or has been since it was found due: it would be told twice. The try is
+    /// written down before it is made: where nothing can be written, nobody is told the same again and again.
     fn goes_out_with(&self, letter: &Letter) -> Result<Option<LetterOut<'_>>, Refusal> {
         if !self.letters_out.lock().unwrap_or_else(PoisonError::into_inner).insert(letter.id) {
             return Ok(None);
         }
         let out = LetterOut { postman: self, id: letter.id };
-        let now = self.shared.store.read(|db| outbox::get(db, letter.id))?;
-        Ok(now.is_some_and(|now| now.next_try_at.is_some() && now.tries == letter.tries).then_some(out))
+        let now = self.shared.now();
+        let next = next_try(false, letter.queued_at, letter.tries + 1, now).unwrap_or(now);
+        let is_due = self.shared.store.change(|db| outbox::begin_try(db, letter, next))?;
+        Ok(is_due.then_some(out))
     }
 
     /// Letters of one way, one after the other.
@@ -218,13 +232,14 @@ impl Postman {
                     Message::Run(run) => self.service.run(run)?.run.job,
                     _ => "test".to_owned(),
                 };
-                Ok(web::call(&url.replace(JOB, &job))?)
+                Ok(self.carrier.heartbeat(&url.replace(JOB, &job))?)
             }
             Way::Webhook(url) => {
                 let body = self.as_json(letter)?;
                 let used_for = CredentialUse::webhook(url);
                 let secret = them.credential.as_deref().map(|name| self.account(name, &used_for)).transpose()?;
-                Ok(web::post(url, letter.id, &body, secret.as_ref().map(|(_, secret)| secret.as_str()))?)
+                let secret = secret.as_ref().map(|(_, secret)| secret.as_str());
+                Ok(self.carrier.webhook(url, letter.id, &body, secret)?)
             }
             Way::Mail(to) => {
                 let server = self.shared.store.read(|db| settings::get(db, MAIL_SERVER))?;
@@ -234,7 +249,7 @@ impl Postman {
                 let server: MailServer = serde_json::from_str(&server).map_err(Refusal::from)?;
                 let used_for = CredentialUse::new(Purpose::Mail, &server.host);
                 let account = server.credential.as_deref().map(|name| self.account(name, &used_for)).transpose()?;
-                Ok(mail::send(&server, account, to, self.as_mail(them, letter)?)?)
+                Ok(self.carrier.mail(&server, account, to, self.as_mail(them, letter)?)?)
             }
         }
     }
@@ -266,7 +281,7 @@ impl Postman {
         Ok(body.to_string())
     }
 
-    fn as_mail(&self, them: &Recipient, letter: &Letter) -> Result<mail::Text, Trouble> {
+    fn as_mail(&self, them: &Recipient, letter: &Letter) -> Result<Text, Trouble> {
         let defaults = self.shared.store.read(crate::service::defaults)?;
         let zone = match &them.time_zone {
             Some(name) => zone(name)?,
@@ -288,7 +303,7 @@ impl Postman {
                 (digest.subject(), digest::text(&digest, &zone), digest::html(&digest, &zone))
             }
         };
-        Ok(mail::Text { id, subject, text, html })
+        Ok(Text { id, subject, text, html })
     }
 }
 

@@ -1,4 +1,4 @@
-//! One run, from its claim to its end, in a thread of its own. Whatever happens, the row gets an outcome.
+//! One run, from its claim to its end. Whatever happens, the row gets an outcome.
 
 use super::recover;
 use crate::clock::SystemClock;
@@ -27,8 +27,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Problems of a run that are kept one by one; all are counted, and the mirror's own report has the rest.
 const PROBLEMS_KEPT_MAX: usize = 10_000;
 
-/// Everything that a run needs.
-pub(super) struct Task {
+/// A run that was claimed, with everything that it needs.
+pub struct Task {
     pub(super) shared: Arc<Shared>,
     pub(super) run: Run,
     pub(super) job: Job,
@@ -37,11 +37,31 @@ pub(super) struct Task {
 }
 
 impl Task {
+    /// The run.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Its job, as it was when the run was claimed.
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// Whether somebody wants it to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
     /// Runs, and writes down how it ended.
     pub(super) fn work(self) {
+        self.work_as(|task, watcher| task.make(watcher));
+    }
+
+    /// The same, where somebody else makes the mirror: tells the report, and the mirror's id if it has one.
+    pub fn work_as(self, make: impl FnOnce(&Task, &dyn Monitor) -> Result<(RunReport, Option<String>), Refusal>) {
         self.note_begin();
         let watcher = Watcher { task: &self, problems: Mutex::default(), log: self.begin_log() };
-        let (report, target_id) = catch_unwind(AssertUnwindSafe(|| self.make(&watcher)))
+        let (report, target_id) = catch_unwind(AssertUnwindSafe(|| make(&self, &watcher)))
             .unwrap_or_else(|_| Err(Refusal::new(Kind::Internal, "the program has a defect: a panic")))
             .unwrap_or_else(|refusal| (self.failed(&refusal), None));
         let Watcher { problems, log, .. } = watcher;
@@ -114,7 +134,7 @@ impl Task {
             .note(&note.with("copied_files", counts.created + counts.replaced).with("problems", counts.problems));
     }
 
-    fn make(&self, watcher: &Watcher<'_>) -> Result<(RunReport, Option<String>), Refusal> {
+    fn make(&self, watcher: &dyn Monitor) -> Result<(RunReport, Option<String>), Refusal> {
         let Task { shared, run, job, .. } = self;
         let account = job.spec.credential.as_deref().map(|name| crate::service::account(shared, name)).transpose()?;
         let recipe = job.spec.recipe(&self.policy, account.as_ref())?;

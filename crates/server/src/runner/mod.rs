@@ -8,11 +8,14 @@ mod execute;
 mod pick;
 mod recover;
 mod slots;
+mod threads;
 
+pub use execute::Task;
 pub use pick::Limits;
 pub(crate) use recover::cancelled;
 pub use recover::reap;
 pub(crate) use slots::next_slots;
+pub use threads::Workers;
 
 use crate::job::{Job, Policy};
 use crate::journal::{Level, Note};
@@ -28,8 +31,8 @@ use octo_core::Cancel;
 use pick::{Started, Waiting, pick};
 use slots::NextSlots;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
+use threads::Threads;
 
 /// The runner looks at least so often: clocks jump, machines sleep.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -41,7 +44,7 @@ pub struct Runner {
     shared: Arc<Shared>,
     limits: Limits,
     next_slots: NextSlots,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    workers: Box<dyn Workers>,
     next_prune: Mutex<Duration>,
     /// What was noted of the server's own health last.
     trouble: Mutex<Option<String>>,
@@ -50,11 +53,16 @@ pub struct Runner {
 impl Runner {
     /// Does nothing yet.
     pub fn new(shared: Arc<Shared>, limits: Limits) -> Runner {
+        Runner::with_workers(shared, limits, Box::new(Threads::default()))
+    }
+
+    /// The same, where somebody else works on the runs.
+    pub fn with_workers(shared: Arc<Shared>, limits: Limits, workers: Box<dyn Workers>) -> Runner {
         Runner {
             shared,
             limits,
             next_slots: NextSlots::default(),
-            threads: Mutex::default(),
+            workers,
             next_prune: Mutex::default(),
             trouble: Mutex::default(),
         }
@@ -125,11 +133,7 @@ impl Runner {
 
     /// Waits for the end of all runs that were started.
     pub fn join(&self) {
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            // What a thread of a run panics with has become its outcome.
-            let _ = thread.join();
-        }
+        self.workers.join();
     }
 
     fn start(&self) -> Result<(), Refusal> {
@@ -172,7 +176,9 @@ impl Runner {
     /// Whether it may start now.
     fn is_ready(&self, run: &Run, job: &Job, defaults: &Policy) -> Result<bool, Refusal> {
         let now = self.shared.now();
-        if run.not_before > now || job.spec.paused && run.reason != Reason::Manual {
+        // Where the clock shows less than when it was queued, somebody has put it back: the wait cannot be told by it any more.
+        let waits = run.not_before > now && run.queued_at <= now;
+        if waits || job.spec.paused && run.reason != Reason::Manual {
             return Ok(false);
         }
         if run.ignores_blackouts {
@@ -195,14 +201,8 @@ impl Runner {
                 return other.map(drop);
             }
         }
-        let task = execute::Task { shared: self.shared.clone(), run: run.clone(), job: job.clone(), policy, cancel };
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        threads.retain(|thread| !thread.is_finished());
-        match std::thread::Builder::new().name(format!("run-{}", run.id)).spawn(move || task.work()) {
-            Ok(thread) => threads.push(thread),
-            // The row says `running`, nobody works on it: the next look ends it.
-            Err(_) => self.shared.live.end(run.id),
-        }
+        let (shared, run, job) = (self.shared.clone(), run.clone(), job.clone());
+        self.workers.take(Task { shared, run, job, policy, cancel });
         Ok(())
     }
 }

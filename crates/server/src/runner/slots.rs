@@ -23,9 +23,15 @@ const SLOTS_MAX: usize = 90 * 24 * 60;
 const SCHEDULE: &str = "schedule";
 
 /// When each job is due next, so that the calendar is not searched at every look. A cache: an entry counts only for the
-/// revision and the moment that it was made for.
+/// defaults, the revision and the moment that it was made for.
 #[derive(Default)]
-pub(super) struct NextSlots(Mutex<HashMap<i64, Cached>>);
+pub(super) struct NextSlots(Mutex<Cache>);
+
+#[derive(Default)]
+struct Cache {
+    defaults: Policy,
+    jobs: HashMap<i64, Cached>,
+}
 
 struct Cached {
     revision: i64,
@@ -56,12 +62,15 @@ impl NextSlots {
 
     fn is_due(&self, job: &Job, defaults: &Policy, now: Moment) -> Result<bool, Refusal> {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.defaults != *defaults {
+            *cache = Cache { defaults: defaults.clone(), jobs: HashMap::new() };
+        }
         let fresh = |cached: &&Cached| cached.revision == job.revision && cached.slots_until == job.slots_until;
-        let next = match cache.get(&job.id).filter(fresh) {
+        let next = match cache.jobs.get(&job.id).filter(fresh) {
             Some(cached) => cached.next,
             None => {
                 let next = next_slots(job, defaults, job.slots_until, 1)?.first().copied();
-                cache.insert(job.id, Cached { revision: job.revision, slots_until: job.slots_until, next });
+                cache.jobs.insert(job.id, Cached { revision: job.revision, slots_until: job.slots_until, next });
                 next
             }
         };

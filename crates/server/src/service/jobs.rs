@@ -66,13 +66,13 @@ impl Service {
     /// One job.
     pub fn job(&self, name: &str) -> Result<JobView, Refusal> {
         let now = self.shared.now();
-        self.shared.store.read(|db| view(db, find(db, name)?, &Layers::read(db)?, now))
+        self.shared.store.read(|db| view_of(db, name, now))
     }
 
     /// Adds a job.
     pub fn add_job(&self, caller: &Caller, spec: &JobSpec) -> Result<JobView, Refusal> {
         let now = self.shared.now();
-        self.shared.store.change(|db| {
+        let added = self.shared.store.change(|db| {
             check(db, spec, &defaults(db)?)?;
             claim_credential(db, caller, spec, now)?;
             let all = jobs::list(db)?;
@@ -80,16 +80,18 @@ impl Service {
             let others = all.iter().map(|other| &other.spec);
             Apart::look(&self.shared, [spec].into_iter(), others).check(spec, &all, None)?;
             jobs::add(db, spec, now)?;
-            audit::add(db, now, &caller.name, "job.add", &spec.name, &serde_json::to_string(spec)?)
+            audit::add(db, now, &caller.name, "job.add", &spec.name, &serde_json::to_string(spec)?)?;
+            // Whoever is told that it failed may believe that nothing was done.
+            view_of(db, &spec.name, now)
         })?;
         self.shared.nudge();
-        self.job(&spec.name)
+        Ok(added)
     }
 
     /// Changes a job; what changes nothing makes no new revision. `revision` is the one that was looked at: somebody else's change is not overwritten unseen.
     pub fn change_job(&self, caller: &Caller, name: &str, revision: i64, spec: &JobSpec) -> Result<JobView, Refusal> {
         let now = self.shared.now();
-        self.shared.store.change(|db| {
+        let changed = self.shared.store.change(|db| {
             let job = find(db, name)?;
             if job.revision != revision {
                 let is = job.revision;
@@ -98,7 +100,7 @@ impl Service {
                 )));
             }
             if *spec == job.spec {
-                return Ok(());
+                return view_of(db, name, now);
             }
             check(db, spec, &defaults(db)?)?;
             claim_credential(db, caller, spec, now)?;
@@ -107,10 +109,11 @@ impl Service {
             let others = all.iter().filter(|other| other.id != job.id).map(|other| &other.spec);
             Apart::look(&self.shared, [spec].into_iter(), others).check(spec, &all, Some(job.id))?;
             jobs::change(db, &job, spec, now)?;
-            audit::add(db, now, &caller.name, "job.change", name, &serde_json::to_string(spec)?)
+            audit::add(db, now, &caller.name, "job.change", name, &serde_json::to_string(spec)?)?;
+            view_of(db, &spec.name, now)
         })?;
         self.shared.nudge();
-        self.job(&spec.name)
+        Ok(changed)
     }
 
     /// Pauses a job, or lets it go on.
@@ -258,6 +261,10 @@ impl Layers {
     fn read(db: &Connection) -> Result<Layers, Refusal> {
         Ok(Layers { own: own_defaults(db)?, whole: defaults(db)? })
     }
+}
+
+pub(super) fn view_of(db: &Connection, name: &str, now: Moment) -> Result<JobView, Refusal> {
+    view(db, find(db, name)?, &Layers::read(db)?, now)
 }
 
 fn view(db: &Connection, job: Job, layers: &Layers, now: Moment) -> Result<JobView, Refusal> {

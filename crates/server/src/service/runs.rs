@@ -1,6 +1,6 @@
 //! Runs: asked for, watched, cancelled, looked at afterwards.
 
-use super::jobs::find;
+use super::jobs::{find, view_of};
 use super::{Caller, JobView, PAGE_MAX, Service, conflict};
 use crate::job::Job;
 use crate::launch::Once;
@@ -47,7 +47,7 @@ impl Service {
     /// for keeps its place. A plan that no longer waits for approval is refused here: the run could only fail.
     pub fn start_run(&self, caller: &Caller, job: &str, once: &Once) -> Result<Run, Refusal> {
         let now = self.shared.now();
-        let id = self.shared.store.change(|db| {
+        let run = self.shared.store.change(|db| {
             let job = find(db, job)?;
             let name = &job.spec.name;
             if let Some(plan) = &once.approve {
@@ -77,10 +77,10 @@ impl Service {
                 slots::hand_over(db, waiting.id, id)?;
             }
             audit::add(db, now, &caller.name, "run.start", name, &serde_json::to_string(once)?)?;
-            Ok(id)
+            one(db, id)
         })?;
         self.shared.nudge();
-        self.run(id).map(|view| view.run)
+        Ok(run)
     }
 
     /// The newest first, of one job or of all; those before `before`.
@@ -97,7 +97,7 @@ impl Service {
 
     /// One run.
     pub fn run(&self, id: i64) -> Result<RunView, Refusal> {
-        let run = self.shared.store.read(|db| runs::get(db, id))?.ok_or_else(|| Refusal::not_found("run", id))?;
+        let run = self.shared.store.read(|db| one(db, id))?;
         let progress = self.shared.live.progress(id).filter(|progress| !progress.is_null());
         Ok(RunView { run, progress })
     }
@@ -178,30 +178,41 @@ impl Service {
             let name = &job.spec.name;
             waits_for_approval(db, &job, plan).map_err(|why| Refusal::field("plan", why))?;
             jobs::set_dismissed_plan(db, job.id, Some(plan))?;
-            audit::add(db, now, &caller.name, "job.dismiss", name, plan)
-        })?;
-        self.job(job)
+            audit::add(db, now, &caller.name, "job.dismiss", name, plan)?;
+            view_of(db, name, now)
+        })
     }
 
     /// Stops a run, or takes it out of the queue. The next run goes on from where it stopped.
     pub fn cancel_run(&self, caller: &Caller, id: i64) -> Result<Run, Refusal> {
         let now = self.shared.now();
-        let run = self.run(id)?.run;
-        self.shared.store.change(|db| {
-            let run = runs::get(db, id)?.ok_or_else(|| Refusal::not_found("run", id))?;
+        let run = self.shared.store.change(|db| {
+            let run = one(db, id)?;
             match run.state {
                 State::Finished => return Err(conflict(format!("run {id} has ended already"))),
-                State::Running => self.shared.live.stop(id, Stop::Person)?,
+                State::Running if !self.shared.live.has(id) => {
+                    return Err(conflict(format!("run {id} is not running")));
+                }
+                State::Running => {}
                 State::Queued => {
                     let report = cancelled(&self.shared, &run, "it was taken out of the queue");
                     runs::finish(db, id, Ended::Cancelled, &report, now)?;
                 }
             }
-            audit::add(db, now, &caller.name, "run.cancel", &run.job, &id.to_string())
+            audit::add(db, now, &caller.name, "run.cancel", &run.job, &id.to_string())?;
+            one(db, id)
         })?;
+        if run.state == State::Running {
+            // Only once that is written down: what is refused is not done. One that has ended meanwhile is stopped, too.
+            let _ = self.shared.live.stop(id, Stop::Person);
+        }
         self.shared.nudge();
-        self.run(run.id).map(|view| view.run)
+        Ok(run)
     }
+}
+
+fn one(db: &Connection, id: i64) -> Result<Run, Refusal> {
+    runs::get(db, id)?.ok_or_else(|| Refusal::not_found("run", id))
 }
 
 /// Why a plan cannot be approved or dismissed, if so: only the one that the newest complete run wrote can.

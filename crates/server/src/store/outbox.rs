@@ -90,16 +90,24 @@ pub fn hurry(db: &Connection, now: Moment) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Somebody begins to try, and will try again at `next_try_at` if nothing more is heard of that. `false` if somebody else has
+/// tried since, or it waits no more.
+pub fn begin_try(db: &Connection, letter: &Letter, next_try_at: Moment) -> Result<bool, Refusal> {
+    let sql = "UPDATE outbox SET tries = tries + 1, next_try_at = ?3
+               WHERE id = ?1 AND tries = ?2 AND next_try_at IS NOT NULL";
+    Ok(db.prepare_cached(sql)?.execute(params![letter.id, letter.tries, next_try_at])? > 0)
+}
+
 /// It was taken.
 pub fn sent(db: &Connection, id: i64, now: Moment) -> Result<(), Refusal> {
-    let sql = "UPDATE outbox SET sent_at = ?2, next_try_at = NULL, tries = tries + 1, last_error = NULL WHERE id = ?1";
+    let sql = "UPDATE outbox SET sent_at = ?2, next_try_at = NULL, last_error = NULL WHERE id = ?1";
     db.prepare_cached(sql)?.execute(params![id, now])?;
     Ok(())
 }
 
 /// It was not taken. Without a next try it is given up.
 pub fn failed(db: &Connection, id: i64, why: &str, next_try_at: Option<Moment>) -> Result<(), Refusal> {
-    let sql = "UPDATE outbox SET next_try_at = ?2, tries = tries + 1, last_error = ?3 WHERE id = ?1";
+    let sql = "UPDATE outbox SET next_try_at = ?2, last_error = ?3 WHERE id = ?1";
     db.prepare_cached(sql)?.execute(params![id, next_try_at, why])?;
     Ok(())
 }

@@ -101,7 +101,8 @@ pub fn prune(store: &Store, clock: Timestamp) -> Result<Pruned, Refusal> {
     }
     store.change(|db| {
         let slots = db.execute("DELETE FROM slot WHERE due_at < ?1", params![now.plus_secs(-KEEP_SLOTS_SECS)])?;
-        let messages = db.execute("DELETE FROM outbox WHERE queued_at < ?1", [before])?;
+        // One that waits is kept until somebody takes it, or there is nothing left to tell.
+        let messages = db.execute("DELETE FROM outbox WHERE queued_at < ?1 AND next_try_at IS NULL", [before])?;
         db.execute("DELETE FROM failing WHERE job NOT IN (SELECT id FROM job)", [])?;
         let oldest_run = old.iter().map(|(_, finished)| *finished).min();
         Ok(Pruned { runs: old.len(), slots, messages, oldest_run, doubt: None })
