@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// A world and the program that plays it: name, package, example. Each takes `--seed N`, `--runs M` or `--minutes K`, and fails
 /// with the seed of the world that went wrong.
-const WORLDS: &[(&str, &str, &str)] = &[("mirror", "octo-testkit", "simulate")];
+const WORLDS: &[(&str, &str, &str)] = &[("mirror", "octo-testkit", "simulate"), ("server", "octo-server", "simulate")];
 
 /// Plays one world, or each in turn.
 pub fn run(args: &[String]) -> Result<()> {

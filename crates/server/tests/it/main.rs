@@ -18,6 +18,8 @@ mod pages;
 mod recovery;
 mod report;
 mod requests;
+mod simulate;
 mod slots;
 mod strangers;
 mod world;
+mod worlds;

@@ -1,0 +1,158 @@
+//! Messages: who must be told of what, and that nothing that was to be told is lost.
+
+use super::carrier::Arrived;
+use super::model::{Between, Holds, must};
+use octo_core::RunReport;
+use octo_server::notify::{Message, Recipient, When};
+use octo_server::run::{Ended, Reason, Run, State};
+use octo_server::store::outbox::Letter;
+use std::collections::BTreeMap;
+
+/// An interrupted heartbeat is of no use after so long.
+const HEARTBEAT_SECS_MAX: i64 = 900;
+
+impl Between<'_> {
+    /// Everybody is told of each end exactly once, and nobody of anything else.
+    pub fn letters(&self, may_test: bool) -> Holds {
+        let new: Vec<&Letter> =
+            self.after.letters.values().filter(|letter| !self.before.letters.contains_key(&letter.id)).collect();
+        let mut wanted = Vec::new();
+        for run in self.before.runs.values().filter(|run| run.state == State::Running) {
+            let Some(is) = self.after.runs.get(&run.id) else { continue };
+            let (Some(outcome), Some(report)) = (is.outcome, self.after.reports.get(&run.id)) else { continue };
+            if outcome == Ended::Interrupted {
+                self.goes_on(run)?;
+            }
+            self.retried(is, report)?;
+            for them in self.before.recipients.values() {
+                if !run.once.dry_run
+                    && wants(them, self.told_as(run, outcome, report), self.is_tried_again(run, outcome))
+                {
+                    wanted.push((them.name.clone(), run.id));
+                }
+            }
+        }
+        let mut told = Vec::new();
+        for letter in &new {
+            match letter.message {
+                Message::Run(run) => told.push((letter.recipient.clone(), run)),
+                Message::Test => must!(may_test, "a test that nobody asked for"),
+                Message::Digest { since, until } => must!(since < until, "a digest of nothing: {letter:?}"),
+            }
+        }
+        told.sort();
+        wanted.sort();
+        must!(told == wanted, "of ends are told {told:?}, not {wanted:?}");
+        self.after.letters.values().try_for_each(|letter| self.letter(letter))
+    }
+
+    /// A letter waits until somebody took it. It is given up only where it cannot reach anybody any more.
+    fn letter(&self, is: &Letter) -> Holds {
+        let Some(was) = self.before.letters.get(&is.id) else { return Ok(()) };
+        must!(
+            was.message == is.message && was.recipient == is.recipient && was.queued_at == is.queued_at,
+            "{was:?} is {is:?}"
+        );
+        if was.next_try_at.is_none() {
+            must!(was == is, "a message that was done is another: {was:?} {is:?}");
+        } else if is.next_try_at.is_none() && is.sent_at.is_none() {
+            let them = self.before.recipients.get(&is.recipient);
+            let is_late = self.now - is.queued_at.0 > HEARTBEAT_SECS_MAX / 2;
+            let in_vain = match them {
+                None => true,
+                Some(them) if them.heartbeat.is_some() => is_late || is.tries > 4,
+                Some(_) => matches!(is.message, Message::Run(run) if !self.after.runs.contains_key(&run)),
+            };
+            must!(in_vain, "a message was given up: {is:?}");
+        }
+        Ok(())
+    }
+
+    fn is_tried_again(&self, run: &Run, outcome: Ended) -> bool {
+        let of_job = || self.after.of_job(run.job_id).filter(|other| !other.once.dry_run);
+        let is_new = |other: &Run| !self.before.runs.contains_key(&other.id);
+        of_job().any(|other| match outcome {
+            Ended::Interrupted => {
+                other.reason == Reason::Recovery && is_new(other)
+                    || self.before.runs.get(&other.id).is_some_and(|was| was.state == State::Queued)
+            }
+            _ => other.reason == Reason::Retry && is_new(other),
+        })
+    }
+
+    /// A run that failed for a cause that may pass is tried again as often as its job says, unless another one waits.
+    fn retried(&self, run: &Run, report: &RunReport) -> Holds {
+        let Some(job) = self.before.jobs.get(&run.job_id) else { return Ok(()) };
+        let mut queued = self.before.of_job(job.id);
+        let waits = queued.any(|other| other.state == State::Queued && !other.once.dry_run);
+        // One that took too long was cancelled, and goes on.
+        let passes = [octo_core::Code::Unreachable, octo_core::Code::Cancelled];
+        let may_pass = report.causes.first().is_some_and(|cause| passes.contains(&cause.code));
+        let by_itself = run.outcome == Some(Ended::Failed) && may_pass;
+        let next = self
+            .after
+            .runs
+            .values()
+            .filter(|other| {
+                other.job_id == job.id && !self.before.runs.contains_key(&other.id) && other.reason == Reason::Retry
+            })
+            .count();
+        must!(next == 0 || by_itself && !waits && !run.once.dry_run && next == 1, "{next} retries of run {}", run.id);
+        Ok(())
+    }
+
+    /// Held deletions that a person dismissed are no news.
+    fn told_as(&self, run: &Run, outcome: Ended, report: &RunReport) -> Ended {
+        let dismissed = self.before.jobs.get(&run.job_id).and_then(|job| job.dismissed_plan.as_ref());
+        if outcome == Ended::Held && dismissed.is_some() && report.held_plan.as_ref() == dismissed {
+            return if report.counts.problems > 0 { Ended::Warnings } else { Ended::Succeeded };
+        }
+        outcome
+    }
+}
+
+fn wants(them: &Recipient, outcome: Ended, goes_on: bool) -> bool {
+    let is_complete = matches!(outcome, Ended::Succeeded | Ended::Warnings | Ended::Held);
+    if them.heartbeat.is_some() {
+        return is_complete;
+    }
+    match (them.when, outcome) {
+        (When::Always, _) | (When::Problems, Ended::Warnings | Ended::Held) => true,
+        (When::Problems, Ended::Failed | Ended::Interrupted) => !goes_on,
+        _ => false,
+    }
+}
+
+/// What arrived: under one id as often as the answer was lost, and never after it was known to be taken.
+pub fn arrivals(
+    before: &BTreeMap<i64, Letter>,
+    after: &BTreeMap<i64, Letter>,
+    new: &[Arrived],
+    all: &[Arrived],
+) -> Holds {
+    for arrived in new {
+        let Some(id) = arrived.letter else { continue };
+        must!(before.get(&id).is_none_or(|letter| letter.sent_at.is_none()), "message {id} was taken, and came again");
+        must!(before.get(&id).is_none_or(|letter| letter.next_try_at.is_some()), "message {id} was given up, and came");
+        let mut same = all.iter().filter(|other| other.letter == Some(id));
+        let (times, tries) = (same.clone().count(), after.get(&id).map_or(0, |letter| letter.tries));
+        must!(times <= tries as usize, "message {id} came {times} times, of {tries} tries that are written down");
+        must!(same.all(|other| other.way != arrived.way || other.id == arrived.id), "message {id} came under two ids");
+    }
+    Ok(())
+}
+
+/// At the end everything that waited was taken, or there was a reason.
+pub fn delivered(letters: &BTreeMap<i64, Letter>, recipients: &BTreeMap<String, Recipient>, all: &[Arrived]) -> Holds {
+    for letter in letters.values() {
+        must!(letter.next_try_at.is_none(), "a message still waits: {letter:?}");
+        let is_heartbeat = recipients.get(&letter.recipient).is_some_and(|them| them.heartbeat.is_some());
+        let came = all.iter().any(|arrived| arrived.letter == Some(letter.id));
+        let was_heartbeat = all.iter().any(|arrived| arrived.letter.is_none());
+        must!(
+            letter.sent_at.is_none() || came || is_heartbeat || was_heartbeat,
+            "a message is said to be taken: {letter:?}"
+        );
+    }
+    Ok(())
+}
