@@ -8,6 +8,7 @@ mod apt;
 mod bench;
 mod deb;
 mod demo;
+mod fuzz;
 mod powercut;
 mod python;
 mod shell;
@@ -34,6 +35,9 @@ usage: cargo xtask <chore>
   simulate [--world mirror|server] [--seed N] [--runs M | --minutes K]
                play worlds that follow from a seed, with several faults in one run, and check each against a model; a seed that
                fails is shrunk and named, and played again by --seed N --runs 1
+  fuzz [--minutes N] [--target ROOM[/PARSER]] [--keep]
+               every parser of bytes that others may have written under libFuzzer; the minutes, 60 unless told otherwise, are
+               shared among the parsers; --keep adds what covers more to the checked-in corpus
   windows [--release | --test]
                build the program for Windows; `--test` runs its tests under Wine
   deb [--test] build the Debian package; `--test` installs it in a fresh system that systemd booted
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         (Some("scale"), _) => bench::scale(&rest),
         (Some("powercut"), _) => powercut::run(&rest),
         (Some("simulate"), _) => simulate::run(&rest),
+        (Some("fuzz"), _) => fuzz::run(&rest),
         (Some("tidy"), true) => tidy::run(),
         (Some("windows"), true) => windows::build(false),
         (Some("windows"), false) if rest == ["--release"] => windows::build(true),

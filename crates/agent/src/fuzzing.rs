@@ -1,12 +1,28 @@
-//! The decoders of network bytes, for the fuzz targets: they must neither panic nor grow.
+//! The decoders of what comes over the network, and of files that lie where others may have written, one name each, as the
+//! fuzz targets and the run over their corpus call them. Not an interface: only there in tests and with the feature `fuzzing`.
 
 use crate::wire::{Answer, Decoder, FetchOrder, Order};
 
 /// What the names of one frame can be together: a frame's entries take at least six bytes each, a name at most 4 KiB.
 const NAMES_BYTES_MAX: usize = (1 << 20) / 6 * (4 << 10);
 
-/// What a hostile agent sends.
-pub fn answers(bytes: &[u8]) {
+/// A parser that must take any bytes without panicking or growing.
+pub type Parser = fn(&[u8]);
+
+/// Every parser, by the name of its corpus.
+pub const PARSERS: &[(&str, Parser)] = &[
+    // What a hostile agent sends.
+    ("answers", answers),
+    // The same with a length that fits, so that the frame itself is read.
+    ("frame", |bytes| answers(&[&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes()[..], bytes].concat())),
+    // What a hostile server asks.
+    ("orders", |bytes| {
+        let _ = Order::decode(bytes);
+        let _ = FetchOrder::decode(bytes);
+    }),
+];
+
+fn answers(bytes: &[u8]) {
     let mut decoder = Decoder::default();
     decoder.push(bytes);
     while let Ok(Some(frame)) = decoder.next() {
@@ -20,12 +36,6 @@ pub fn answers(bytes: &[u8]) {
     }
 }
 
-/// What a hostile server asks.
-pub fn orders(bytes: &[u8]) {
-    let _ = Order::decode(bytes);
-    let _ = FetchOrder::decode(bytes);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +44,7 @@ mod tests {
         Entry, Error, FetchRequest, FileId, Kind, LinkTarget, LinkType, Listed, Meta, Name, Part, Piece, Ranges,
         RelPath, Timestamp, metadata::Posix,
     };
+    use octo_testkit::corpus;
 
     fn meta() -> Meta {
         let id = Some(FileId { volume: 7, id: 1 << 70 });
@@ -93,6 +104,16 @@ mod tests {
         vec![Order::encode("/srv", &path), writer.finish()]
     }
 
+    #[test]
+    fn no_parser_panics_or_grows_on_its_corpus_and_mutations_of_it() {
+        let frames = seeds();
+        let bare: Vec<Vec<u8>> = frames.iter().map(|frame| frame[4..].to_vec()).collect();
+        corpus::write_seeds("agent", "answers", &[&frames[..], &[frames.concat()]].concat());
+        corpus::write_seeds("agent", "frame", &bare);
+        corpus::write_seeds("agent", "orders", &requests());
+        corpus::replay("agent", PARSERS);
+    }
+
     /// Every byte at every place of interest, every cut, every two neighbours swapped, every piece repeated.
     fn mutations(seed: &[u8], mut show: impl FnMut(&[u8])) {
         for at in 0..seed.len() {
@@ -111,22 +132,9 @@ mod tests {
     }
 
     #[test]
-    fn no_mutation_of_an_answer_or_a_request_makes_a_decoder_panic_or_grow() {
-        for seed in seeds() {
-            mutations(&seed, |bytes| {
-                answers(bytes);
-                orders(bytes);
-                // With a length that fits, so that the frame itself is read.
-                if let Some(frame) = bytes.get(4..) {
-                    answers(&[&u32::try_from(frame.len()).unwrap().to_le_bytes()[..], frame].concat());
-                }
-            });
-        }
-        for seed in requests() {
-            mutations(&seed, |bytes| {
-                orders(bytes);
-                answers(bytes);
-            });
+    fn no_single_change_of_an_answer_or_a_request_makes_a_decoder_panic_or_grow() {
+        for seed in [seeds(), requests()].concat() {
+            mutations(&seed, |bytes| PARSERS.iter().for_each(|(_, parser)| parser(bytes)));
         }
     }
 }

@@ -13,6 +13,9 @@ mod context;
 mod copy;
 mod deletion;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod held;
 mod holders;
 mod index;

@@ -1,5 +1,5 @@
 //! The parsers of bytes from the network, and of the credential cache that other programs write, one name each, as the
-//! targets in `fuzz/` and the run over mutated seeds call them. Not an interface: only there in tests and with the feature `fuzzing`.
+//! fuzz targets and the run over their corpus call them. Not an interface: only there in tests and with the feature `fuzzing`.
 
 use crate::ccache;
 use crate::wire::{details, listing, name, reply, shares, snapshots, volume};
@@ -10,7 +10,7 @@ pub type Parser = fn(&[u8]);
 /// Only that it came is of interest.
 fn ignore<T>(_: T) {}
 
-/// Every parser, by the name of its fuzz target and of its seeds' folder.
+/// Every parser, by the name of its corpus.
 pub const PARSERS: &[(&str, Parser)] = &[
     ("listing", |data| {
         let Ok(buffer) = reply::query(data) else { return };
@@ -44,3 +44,11 @@ pub const PARSERS: &[(&str, Parser)] = &[
         assert!(cache.credentials.len() <= data.len() / 80, "tickets do not overlap");
     }),
 ];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_parser_panics_on_its_corpus_and_mutations_of_it() {
+        octo_testkit::corpus::replay("smb", super::PARSERS);
+    }
+}

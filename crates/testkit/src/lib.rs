@@ -2,6 +2,7 @@
 //! at the k-th effect, sources that fail and lie.
 
 pub mod clock;
+pub mod corpus;
 pub mod effects;
 pub mod generated;
 pub mod memory;

@@ -46,7 +46,8 @@ pub fn check(metadata: &Value) -> Result<Vec<String>> {
         };
         for dependency in package["dependencies"].as_array().context("a package without dependencies")? {
             let on = dependency["name"].as_str().unwrap_or_default();
-            let for_tests = dependency["kind"] == "dev";
+            // A crate's feature `fuzzing` is for tests, and so is what only it asks for.
+            let for_tests = dependency["kind"] == "dev" || (dependency["optional"] == true && on == "octo-testkit");
             if ours.contains(&on) && !may_lean(name, allowed, on, for_tests) {
                 complaints.push(format!("{name} must not lean on {on}"));
             } else if name == "octo-core" && !for_tests && !CORE_MAY_USE.contains(&on) {
@@ -91,6 +92,8 @@ mod tests {
         assert!(check(&json!({"packages": packages})).unwrap().is_empty());
         packages[0] = package("octo-mirror", &[("octo-testkit", None)]);
         assert_eq!(check(&json!({"packages": packages})).unwrap().len(), 1);
+        packages[0]["dependencies"][0]["optional"] = json!(true);
+        assert!(check(&json!({"packages": packages})).unwrap().is_empty());
     }
 
     #[test]

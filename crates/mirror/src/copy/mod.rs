@@ -18,6 +18,8 @@ mod top;
 use metadata::{Gathering, as_listed};
 pub use needed::{note_needed, remark as space_remark};
 pub use postponed::may_wait;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use stage::parts_there;
 pub use task::{StandIn, Task};
 pub use throttle::Throttle;
 

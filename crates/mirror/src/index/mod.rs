@@ -95,14 +95,16 @@ pub struct Placed {
 }
 
 impl Placed {
-    fn encode(&self) -> Vec<u8> {
+    /// For files of the index.
+    pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::default();
         w.bytes(self.place.as_bytes());
         self.record.encode(&mut w);
         w.0
     }
 
-    fn decode(bytes: &[u8]) -> Result<Placed, Error> {
+    /// Reads what [`Placed::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Placed, Error> {
         let mut r = Reader(bytes);
         Ok(Placed { place: r.path()?, record: IndexRecord::decode(&mut r)? })
     }

@@ -1,15 +1,15 @@
-//! Real answers of a real Samba, as seeds for the fuzz targets and for the run over mutated seeds.
+//! Real answers of a real Samba, as seeds of the parsers' corpora.
 //!
-//! With `OCTO_WRITE_SEEDS=1` the test writes what it captured into `tests/seeds`; without, it checks that the seeds
+//! With `OCTO_WRITE_SEEDS=1` the test writes what it captured into `fuzz/corpus/smb`; without, it checks that the seeds
 //! there are still of the kinds that the server sends.
 
 use crate::fixture::*;
 use crate::proxy::{Fault, Proxy};
 use octo_smb::{Encrypt, SmbAddress, SmbOptions, SmbSource, shares};
+use octo_testkit::corpus;
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 const SEEDS_OF_A_KIND_MAX: usize = 6;
 const SEED_BYTES_MAX: usize = 2_000;
@@ -87,25 +87,17 @@ fn seeds_are_what_a_real_server_says() {
     let mut captured = bodies(&proxy.seen());
     captured.insert("ccache", vec![tickets()]);
     captured.insert("name", vec!["\u{1F600} name".encode_utf16().flat_map(u16::to_le_bytes).collect()]);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds");
-    let write = std::env::var_os("OCTO_WRITE_SEEDS").is_some();
     for (kind, bodies) in &captured {
         let mut distinct = Vec::new();
         for body in bodies {
-            if !distinct.iter().any(|other: &&Vec<u8>| other.len() == body.len())
-                && distinct.len() < SEEDS_OF_A_KIND_MAX
+            if !distinct.iter().any(|other: &Vec<u8>| other.len() == body.len()) && distinct.len() < SEEDS_OF_A_KIND_MAX
             {
-                distinct.push(body);
+                distinct.push(body.clone());
             }
         }
-        if write {
-            fs::create_dir_all(folder.join(kind)).unwrap();
-            for (i, body) in distinct.iter().enumerate() {
-                fs::write(folder.join(kind).join(i.to_string()), body).unwrap();
-            }
-        }
-        let seed = fs::read(folder.join(kind).join("0")).unwrap_or_else(|e| panic!("seed {kind}/0: {e}"));
-        let alike = |body: &&Vec<u8>| *kind == "name" || body.get(..2) == seed.get(..2);
+        corpus::write_seeds("smb", kind, &distinct);
+        let seed = fs::read(corpus::folder("smb", kind).join("0")).unwrap_or_else(|e| panic!("seed {kind}/0: {e}"));
+        let alike = |body: &Vec<u8>| *kind == "name" || body.get(..2) == seed.get(..2);
         assert!(distinct.iter().any(alike), "{kind}: the seeds are of another kind");
     }
     assert_eq!(captured.len(), 10, "every parser has seeds: {:?}", captured.keys());

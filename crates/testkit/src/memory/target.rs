@@ -41,6 +41,17 @@ impl MemTarget {
         MemTarget { disk: Arc::new(Disk { state: Mutex::new(state), clock }) }
     }
 
+    /// A store of its own that holds the same, and has room for so many bytes altogether. Handles and locks stay behind.
+    pub fn fork(&self, capacity_bytes: u64) -> MemTarget {
+        let state = self.state();
+        let mut store = state.store.clone();
+        store.inodes.retain(|_, inode| inode.links > 0);
+        store.inodes.values_mut().for_each(|inode| inode.open = 0);
+        store.capacity_bytes = capacity_bytes;
+        let state = State { durable: Durable::of(&store), store, boots: state.boots, lock: Arc::default() };
+        MemTarget { disk: Arc::new(Disk { state: Mutex::new(state), clock: Arc::clone(&self.disk.clock) }) }
+    }
+
     /// The power is gone and comes back: of what was not durable, the rest of `loss` is left.
     pub fn power_loss(&self, loss: PowerLoss) {
         let mut state = self.state();
