@@ -39,6 +39,7 @@ mod vanished;
 mod walk;
 
 pub use held::{HeldEntry, HeldPlan, held_plan};
+pub use layout::NAMES as RESERVED_NAMES;
 pub use options::{Bandwidth, LiveFiles, RunOptions};
 pub use run::run;
 pub use walk::FolderLimits;

@@ -1,9 +1,11 @@
 //! Any target, with a number for each of its effects: to stop, to fail or to forget at exactly the k-th.
 
+use octo_core::ranges::Ranges;
 use octo_core::source::{ListSink, Listed};
 use octo_core::{
     Abilities, Code, Done, Error, Kept, LinkTarget, Meta, Metadata, Name, RelPath, Space, Target, TargetFile, Timestamp,
 };
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -175,13 +177,28 @@ impl<R: Trap> TargetFile for File<R> {
     fn write_at(&self, offset_bytes: u64, bytes: &[u8]) -> Result<(), Error> {
         let write = || self.inner.write_at(offset_bytes, bytes);
         let tear = || drop(self.inner.write_at(offset_bytes, &bytes[..bytes.len() / 2]));
-        self.state.effect_or("write", &self.path, write, tear)
+        self.state.effect_or("write_at", &self.path, write, tear)
     }
     fn read_at(&self, offset_bytes: u64, buffer: &mut [u8]) -> Result<usize, Error> {
         self.inner.read_at(offset_bytes, buffer)
     }
     fn set_len(&self, size_bytes: u64) -> Result<(), Error> {
         self.state.effect("set_len", &self.path, || self.inner.set_len(size_bytes))
+    }
+    fn can_have_holes(&self) -> bool {
+        self.inner.can_have_holes()
+    }
+    fn clear(&self, range: Range<u64>) -> Result<(), Error> {
+        self.state.effect("clear", &self.path, || self.inner.clear(range))
+    }
+    fn write_zeros(&self, range: Range<u64>) -> Result<(), Error> {
+        self.state.effect("write_zeros", &self.path, || self.inner.write_zeros(range))
+    }
+    fn holes(&self) -> Result<Ranges, Error> {
+        self.inner.holes()
+    }
+    fn sync_soon(&self) {
+        self.inner.sync_soon();
     }
     fn sync(&self) -> Result<(), Error> {
         self.state.effect("sync", &self.path, || self.inner.sync())

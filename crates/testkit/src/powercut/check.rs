@@ -2,7 +2,7 @@
 
 use super::filesystem::Filesystem;
 use super::scenario::Step;
-use super::shell::{Mount, attempt, end};
+use super::shell::{attempt, end};
 use super::tree::{self, Tree};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -110,8 +110,7 @@ pub(super) struct Cut<'a> {
 
 /// Checks everything; tells how many names were torn before the program put them right.
 pub(super) fn check(recorded: &Recorded<'_>, machine: &Machine<'_>, cut: &Cut<'_>) -> Result<usize, String> {
-    let options = format!("loop,{}", recorded.filesystem.mount_options());
-    let _mount = Mount::new(cut.image, &options, cut.mount)?;
+    let _mount = recorded.filesystem.mount_after_cut(cut.image, cut.mount)?;
     let mirror = cut.mount.join("mirror");
     let _ = fs::remove_dir_all(machine.folder.join("home"));
 

@@ -16,10 +16,10 @@ mod tree;
 mod write_log;
 
 pub use filesystem::Filesystem;
+pub use scenario::{STEPS, Source, Step};
 
 use check::{Cut, Machine, Recorded};
 use recorder::Recorder;
-use scenario::{STEPS, Source, Step};
 use server::{LIVES, Tables};
 use shell::{end, run};
 use std::fs;
@@ -132,7 +132,10 @@ pub fn prove(
         let check = |machine: &Machine<'_>, cut: &Cut<'_>| lived.check(machine, cut);
         proof.add(Cuts { name: life.name, disk: &disk, base: &base, log: &log, check: &check }.try_all(), tell);
     }
-    proof.failures.extend(tables.empty());
+    if let Some(empty) = tables.empty() {
+        tell(&format!("FAILED {empty}"));
+        proof.failures.push(empty);
+    }
     proof
 }
 
@@ -144,6 +147,7 @@ impl Proof {
             "{name}: {entries} entries, {cuts} cuts, {torn} torn names put right, {} failures",
             failures.len()
         ));
+        failures.iter().for_each(|failure| tell(&format!("FAILED {failure}")));
         self.entries += entries;
         self.cuts += cuts;
         self.torn += torn;

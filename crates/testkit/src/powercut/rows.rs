@@ -35,8 +35,21 @@ impl Letter {
 /// By the letters' numbers.
 pub(super) type Outbox = BTreeMap<u64, Letter>;
 
-/// Of a directory that a server works in, or that is left alone. Nothing is changed in it.
+/// Of a directory that a server works in: only what it has made durable, as everybody sees it who opens the database.
+pub(super) fn read_at_work(data: &Path, scratch: &Path) -> Result<Rows, String> {
+    match databases(data)?.first() {
+        // A log is there for as long as anybody works.
+        Some(database) if log(database).exists() => read_from(data, Some(database)),
+        _ => read(data, scratch),
+    }
+}
+
+/// Of a directory in which nobody works. Nothing is changed in it: what is read is a copy.
 pub(super) fn read(data: &Path, scratch: &Path) -> Result<Rows, String> {
+    read_from(data, copy_of_database(data, scratch)?.as_deref())
+}
+
+fn read_from(data: &Path, database: Option<&Path>) -> Result<Rows, String> {
     let mut rows = Rows { files: tree::read(data)?, ..Rows::default() };
     // Written while the server works, and never promised: logs, and the lock that says nothing.
     let is_small = |path: &Path| {
@@ -44,8 +57,8 @@ pub(super) fn read(data: &Path, scratch: &Path) -> Result<Rows, String> {
         !(name.starts_with("logs") || name.contains(".db") || name == "lock")
     };
     rows.files.retain(|path, node| node.kind == 'f' && is_small(path));
-    let Some(database) = copy_of_database(data, scratch)? else { return Ok(rows) };
-    let said = attempt(Command::new("sqlite3").arg(&database).arg(".dump"))?;
+    let Some(database) = database else { return Ok(rows) };
+    let said = attempt(Command::new("sqlite3").arg("-readonly").arg(database).arg(".dump"))?;
     for line in String::from_utf8_lossy(&said.stdout).lines() {
         let table_of = |after: &str| after.split([' ', '(']).next().unwrap_or_default().trim_matches('"').to_owned();
         if let Some(after) = line.strip_prefix("CREATE TABLE ") {
@@ -58,12 +71,16 @@ pub(super) fn read(data: &Path, scratch: &Path) -> Result<Rows, String> {
     Ok(rows)
 }
 
+/// What was written, and is perhaps not in the database yet.
+fn log(database: &Path) -> PathBuf {
+    PathBuf::from(format!("{}-wal", database.display()))
+}
+
 /// With its log, so that looking at it changes nothing.
 fn copy_of_database(data: &Path, scratch: &Path) -> Result<Option<PathBuf>, String> {
     let found = databases(data)?;
     let Some(database) = found.first() else { return Ok(None) };
     let copy = scratch.join("looked at.db");
-    let log = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
     let _ = fs::remove_file(log(&copy));
     let _ = fs::remove_file(format!("{}-shm", copy.display()));
     fs::copy(database, &copy).map_err(|e| e.to_string())?;

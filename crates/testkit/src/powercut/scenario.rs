@@ -5,14 +5,16 @@ use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// One step: the source changes, then the program runs once.
-pub(super) struct Step {
+pub struct Step {
+    /// In words.
     pub name: &'static str,
+    /// What becomes of the source.
     pub change: fn(&Source) -> io::Result<()>,
     /// Options of `sync`; `None` approves what is held instead.
     pub options: Option<&'static [&'static str]>,
@@ -21,7 +23,7 @@ pub(super) struct Step {
 }
 
 /// All steps, each on the disk that the one before left.
-pub(super) const STEPS: &[Step] = &[
+pub const STEPS: &[Step] = &[
     Step { name: "first run", change: Source::fill, options: Some(&[]), ends: 0 },
     Step { name: "changes of every kind", change: Source::change, options: Some(FREELY), ends: 0 },
     Step { name: "held deletions", change: Source::lose_most, options: Some(&[]), ends: 4 },
@@ -36,7 +38,8 @@ const PRUNING: &[&str] = &["--max-delete", "100%", "--keep-versions", "1s"];
 const ODD: &[&[u8]] = &[b"100%", b"two\nlines", b"\xff\xfe", b" spaces ", b"-rf"];
 
 /// The tree that is mirrored.
-pub(super) struct Source {
+pub struct Source {
+    /// Its folder.
     pub root: PathBuf,
     files: usize,
 }
@@ -47,6 +50,7 @@ impl Source {
         Source { root, files }
     }
 
+    /// Changes it as a step says.
     pub fn apply(&self, step: &str, change: fn(&Source) -> io::Result<()>) {
         change(self).unwrap_or_else(|e| end(&format!("the source of {step}: {e}")));
     }
@@ -60,7 +64,7 @@ impl Source {
         (from..self.files).step_by(of).map(|number| self.file(number))
     }
 
-    pub fn fill(&self) -> io::Result<()> {
+    pub(super) fn fill(&self) -> io::Result<()> {
         for number in 0..self.files {
             let size = match number % 100 {
                 0 => 0,
@@ -75,11 +79,12 @@ impl Source {
         }
         // Above the size from which each file is synced before its rename.
         write(&self.root.join("large"), 7, 9 << 20)?;
+        holed(&self.root.join("holes"), 1)?;
         fs::create_dir_all(self.root.join("empty/in/empty"))?;
         symlink("large", self.root.join("link"))
     }
 
-    pub fn change(&self) -> io::Result<()> {
+    pub(super) fn change(&self) -> io::Result<()> {
         for (number, path) in self.every(10, 3).enumerate() {
             write(&path, number + 5000, 30 + number % 5000)?;
         }
@@ -101,17 +106,18 @@ impl Source {
             write(&self.root.join(format!("new/file{number}")), number, 500 + number)?;
         }
         write(&self.root.join("large"), 8, 10 << 20)?;
+        holed(&self.root.join("holes"), 2)?;
         fs::remove_file(self.root.join("link"))?;
         symlink("new", self.root.join("link"))
     }
 
     /// And something that is not copied, which is a problem.
-    pub fn change_and_hold_a_socket(&self) -> io::Result<()> {
+    pub(super) fn change_and_hold_a_socket(&self) -> io::Result<()> {
         self.change()?;
         UnixListener::bind(self.root.join("socket")).map(drop)
     }
 
-    pub fn lose_most_and_the_socket(&self) -> io::Result<()> {
+    pub(super) fn lose_most_and_the_socket(&self) -> io::Result<()> {
         fs::remove_file(self.root.join("socket"))?;
         self.lose_most()
     }
@@ -121,7 +127,7 @@ impl Source {
         write(&self.root.join("new/beside the loss"), 3, 1000)
     }
 
-    pub fn change_a_few(&self) -> io::Result<()> {
+    pub(super) fn change_a_few(&self) -> io::Result<()> {
         let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         for number in 0..self.files / 40 {
             write(&self.root.join(format!("new/file{number}")), number + seconds as usize % 1000, 700 + number)?;
@@ -132,6 +138,14 @@ impl Source {
         }
         Ok(())
     }
+}
+
+/// A file of which most takes no space.
+fn holed(path: &Path, seed: usize) -> io::Result<()> {
+    let content = [u8::try_from(seed).unwrap_or(0); 4096];
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    file.set_len(3 << 20)?;
+    file.write_all_at(&content, (1 << 20) * seed as u64)
 }
 
 /// Content that tells file and state apart; each state of a file has a time of its own.

@@ -7,7 +7,7 @@ use super::recorder::Recorder;
 use super::rows::{self, Outbox, Rows};
 use super::scenario::Source;
 use super::serving::Running;
-use super::shell::{Mount, attempt, end};
+use super::shell::{attempt, end};
 use super::sink::{Delivery, Sink};
 use super::tree;
 use std::collections::BTreeSet;
@@ -193,7 +193,7 @@ pub(super) fn record<'a>(
     let data = place.join("server");
     let work = Work { place, source, scratch: &machine.folder };
     // What is known is read first: it was on the disk when so many entries were in the log.
-    let moment = || rows::read(&data, &machine.folder).map(|rows| (recorder.entries(), rows));
+    let moment = || rows::read_at_work(&data, &machine.folder).map(|rows| (recorder.entries(), rows));
     let lived = || -> Result<(Vec<(usize, Rows)>, Vec<Delivery>), String> {
         work.write_password().map_err(|e| e.to_string())?;
         if let Some(sql) = life.ages {
@@ -266,8 +266,7 @@ impl Tables {
 impl Served<'_> {
     /// Checks everything: the server starts by itself, has what it said it has, its job ends well, and who is to be told is.
     pub fn check(&self, machine: &Machine<'_>, cut: &Cut<'_>) -> Result<usize, String> {
-        let options = format!("loop,{}", self.filesystem.mount_options());
-        let _mount = Mount::new(cut.image, &options, cut.mount)?;
+        let _mount = self.filesystem.mount_after_cut(cut.image, cut.mount)?;
         let data = cut.mount.join("server");
         self.nothing_is_lost(&data, machine, cut.entries)?;
         let before = rows::outbox(&data, &machine.folder)?;

@@ -1,6 +1,8 @@
 //! The tools of the tests are tested too.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(target_os = "linux")]
+mod covered;
 #[cfg(unix)]
 mod engine;
 #[cfg(unix)]
