@@ -18,7 +18,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+/// What all requests under way may hold together. Honest ones are far smaller.
+const REQUESTS_BYTES: usize = 16 << 20;
+/// A request that has not come as a whole within this time is given up: it keeps others out.
+const REQUEST_SECS: u64 = 60;
 /// Frames of one answer that wait to be sent.
 const FRAMES_WAITING: usize = 2;
 /// Smaller frames wait for others until they are so much together, but no longer than this.
@@ -57,6 +62,7 @@ pub(crate) async fn serve(
         .map_err(lost)?;
     let pings = connection.ping_pong().ok_or_else(|| lost("no pings"))?;
     let unasked = carrier::Pings::default();
+    let room = Arc::new(Semaphore::new(REQUESTS_BYTES));
     let mut silent = std::pin::pin!(carrier::keep_alive(pings, &unasked));
     loop {
         let next = match carrier::race(connection.accept(), &mut silent).await {
@@ -66,10 +72,10 @@ pub(crate) async fn serve(
         let Some(next) = next else { return Ok(()) };
         let (request, respond) = next.map_err(lost)?;
         asked.store(true, Ordering::Relaxed);
-        let shelf = Arc::clone(&shelf);
+        let (shelf, room) = (Arc::clone(&shelf), Arc::clone(&room));
         tokio::spawn(async move {
             // Whoever asked sees the stream end too early.
-            let _ = answer(request, respond, shelf).await;
+            let _ = answer(request, respond, shelf, &room).await;
         });
     }
 }
@@ -118,9 +124,11 @@ async fn answer(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     shelf: Arc<dyn Shelf>,
+    room: &Semaphore,
 ) -> Result<(), Error> {
     let path = request.uri().path().to_owned();
-    let body = read_body(request.into_body()).await?;
+    // What it takes is held until it is answered.
+    let (body, _held) = carrier::within(REQUEST_SECS, read_body(request.into_body(), room)).await?;
     let work: Work = match path.as_str() {
         "/v1/hello" => Box::new(move |out| hello(&body, &*shelf, out)),
         "/v1/open" => Box::new(move |out| open(&body, &*shelf, out)),
@@ -152,17 +160,20 @@ async fn answer(
     }
 }
 
-async fn read_body(mut body: RecvStream) -> Result<Vec<u8>, Error> {
+/// Reads a request. A piece that finds no room waits, and with it the server, whose windows are small.
+async fn read_body(mut body: RecvStream, room: &Semaphore) -> Result<(Vec<u8>, SemaphorePermit<'_>), Error> {
+    let mut held = room.acquire_many(0).await.map_err(lost)?;
     let mut bytes = Vec::new();
     while let Some(piece) = body.data().await {
         let piece = piece.map_err(lost)?;
         if bytes.len() + piece.len() > REQUEST_BYTES_MAX {
             return Err(fault("a request is too long"));
         }
+        held.merge(room.acquire_many(u32::try_from(piece.len()).unwrap_or(u32::MAX)).await.map_err(lost)?);
         body.flow_control().release_capacity(piece.len()).map_err(lost)?;
         bytes.extend_from_slice(&piece);
     }
-    Ok(bytes)
+    Ok((bytes, held))
 }
 
 /// Waits until the other side can take it.
