@@ -303,3 +303,39 @@ fn requests_begun_and_left_by_the_thousand_take_bounded_memory() {
     assert!(peak_kib() <= KIB_MAX, "{} KiB", peak_kib());
     world.assert_still_honest();
 }
+
+#[test]
+fn whatever_comes_instead_of_the_protocol_ends_the_connection_and_nothing_else() {
+    let world = World::new();
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    // A frame of HTTP/2: its length, its kind, flags, the stream.
+    let frame = |len: u32, kind: u8, stream: u8| {
+        let head = [&len.to_be_bytes()[1..], &[kind, 0, 0, 0, 0, stream]].concat();
+        [&preface[..], &[0, 0, 0, 4, 0, 0, 0, 0, 0], &head].concat()
+    };
+    let said: Vec<Vec<u8>> = vec![
+        Vec::new(),
+        vec![0; 4096],
+        vec![0xFF; 4096],
+        b"GET / HTTP/1.1\r\nHost: agent\r\n\r\n".to_vec(),
+        preface[..10].to_vec(),
+        frame(0x00FF_FFFF, 0, 1),
+        frame(100, 0, 7),
+        frame(5, 1, 1),
+        frame(5, 5, 0),
+        frame(0, 9, 0),
+        frame(3, 4, 0),
+    ];
+    for said in said {
+        let shelf = Arc::new(LocalShelf::new(vec![world.folder.path().join("allowed")]));
+        let ended = world.reactor.run(async {
+            let (mut ours, theirs) = tokio::io::duplex(1 << 20);
+            let serving = tokio::spawn(async move { serve(theirs, shelf, &AtomicBool::default()).await });
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut ours, &said).await;
+            drop(ours);
+            tokio::time::timeout(std::time::Duration::from_secs(60), serving).await.map_err(crate::carrier::lost)
+        });
+        assert!(ended.unwrap().is_ok(), "a panic");
+    }
+    world.assert_still_honest();
+}

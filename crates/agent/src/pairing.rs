@@ -26,3 +26,35 @@ pub(crate) async fn receive<T: for<'de> Deserialize<'de>>(io: &mut (impl AsyncRe
     io.read_exact(&mut text).await.map_err(lost)?;
     parse(&text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use octo_core::Code;
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Text {
+        _text: String,
+    }
+
+    #[test]
+    fn an_answer_that_is_garbage_too_long_or_cut_short_is_a_fault_and_takes_no_memory() {
+        let with_length = |length: u32, rest: &[u8]| [&length.to_le_bytes()[..], rest].concat();
+        let cases = [
+            (with_length(u32::MAX, b""), Code::Protocol),
+            (with_length(65_537, &[b' '; 70_000]), Code::Protocol),
+            (with_length(0, b""), Code::Protocol),
+            (with_length(4, b"\xFF\xFE\0\0"), Code::Protocol),
+            (with_length(2, b"{}"), Code::Protocol),
+            (with_length(60_000, &[b'['; 60_000]), Code::Protocol),
+            (with_length(100, b"{\"_text\":"), Code::ConnectionLost),
+            (vec![1, 0], Code::ConnectionLost),
+            (Vec::new(), Code::ConnectionLost),
+        ];
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for (said, code) in cases {
+            let told = runtime.block_on(receive::<Text>(&mut said.as_slice()));
+            assert_eq!(told.err().map(|error| error.code), Some(code), "{:?}", &said[..said.len().min(16)]);
+        }
+    }
+}
