@@ -30,6 +30,7 @@ use crate::store;
 use octo_core::Cancel;
 use pick::{Started, Waiting, pick};
 use slots::NextSlots;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use threads::Threads;
@@ -45,6 +46,8 @@ pub struct Runner {
     limits: Limits,
     next_slots: NextSlots,
     workers: Box<dyn Workers>,
+    /// Where the runs under way take place: their jobs may have been changed since.
+    places: Mutex<BTreeMap<i64, Started>>,
     next_prune: Mutex<Duration>,
     /// What was noted of the server's own health last.
     trouble: Mutex<Option<String>>,
@@ -63,6 +66,7 @@ impl Runner {
             limits,
             next_slots: NextSlots::default(),
             workers,
+            places: Mutex::default(),
             next_prune: Mutex::default(),
             trouble: Mutex::default(),
         }
@@ -143,6 +147,8 @@ impl Runner {
             .read(|db| Ok((store::runs::unfinished(db)?, store::jobs::list(db)?, crate::service::defaults(db)?)))?;
         let mut waiting = Vec::new();
         let mut started = Vec::new();
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.retain(|run, _| self.shared.live.has(*run));
         let mut first_fault = Ok(());
         for run in &unfinished {
             let job = jobs.iter().find(|job| job.id == run.job_id);
@@ -152,7 +158,7 @@ impl Runner {
                 disk: job.and_then(|job| disk_of(&job.spec.target)),
             };
             match (run.state, job) {
-                (State::Running, _) => started.push(place),
+                (State::Running, _) => started.push(places.get(&run.id).cloned().unwrap_or(place)),
                 (_, None) => recover::job_is_gone(&self.shared, run)?,
                 (_, Some(job)) => match self.is_ready(run, job, &defaults) {
                     Ok(true) => waiting.push(Waiting { run: run.id, place }),
@@ -167,6 +173,7 @@ impl Runner {
                 unfinished.iter().find(|run| run.id == id).and_then(|run| jobs.iter().find(|job| job.id == run.job_id)),
             ) {
                 let begun = self.begin(run, job, &defaults);
+                places.extend(waiting.iter().find(|it| it.run == id).map(|it| (id, it.place.clone())));
                 first_fault = first_fault.and(begun.map_err(|refusal| refusal.of_job(&job.spec.name)));
             }
         }

@@ -34,7 +34,7 @@ use crate::moment::Moment;
 use crate::refusal::{Kind, Refusal};
 use crate::shared::Shared;
 use crate::store::audit::Entry;
-use crate::store::{audit, settings};
+use crate::store::{audit, jobs as stored_jobs, settings};
 use rusqlite::Connection;
 use std::sync::Arc;
 
@@ -106,7 +106,13 @@ fn own_defaults(db: &Connection) -> Result<Policy, Refusal> {
     Ok(settings::get(db, DEFAULTS)?.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default())
 }
 
+/// Where they name another zone, the slots of the jobs that follow it begin now, as those of a job that is given another zone.
 fn put_defaults(db: &Connection, caller: &Caller, policy: &Policy, now: Moment) -> Result<(), Refusal> {
+    if policy.over(&Policy::built_in())?.zone()? != defaults(db)?.zone()? {
+        for job in stored_jobs::list(db)?.iter().filter(|job| job.spec.policy.time_zone.is_none()) {
+            stored_jobs::set_slots_until(db, job.id, now)?;
+        }
+    }
     let text = serde_json::to_string(policy)?;
     settings::put(db, DEFAULTS, &text)?;
     audit::add(db, now, &caller.name, "defaults.set", "", &text)
