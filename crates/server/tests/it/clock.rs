@@ -48,3 +48,22 @@ fn a_clock_that_jumps_takes_no_history_away_and_one_that_goes_on_says_what_it_to
     assert_eq!((pruned.runs, runs(&store)), (1, 2), "the newest run of a job stays");
     assert!(pruned.in_words().unwrap().contains("1 runs, the oldest of"), "{pruned:?}");
 }
+
+#[test]
+fn a_message_that_nobody_took_yet_is_not_forgotten_for_its_age() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &[0]);
+    let add = |db: &rusqlite::Transaction<'_>| {
+        let sql = "INSERT INTO outbox (recipient, message, queued_at, next_try_at, tries) VALUES ('ops', '\"test\"', ?1, ?2, 0)";
+        db.execute(sql, rusqlite::params![START, START])?;
+        db.execute(sql, rusqlite::params![START, None::<i64>])?;
+        Ok(())
+    };
+    store.change(add).unwrap();
+    for n in (0..=80).step_by(10) {
+        assert_eq!(prune(&store, day(n)).unwrap().messages, 0);
+    }
+    assert_eq!(prune(&store, day(92)).unwrap().messages, 1);
+    let waiting = store.read(|db| octo_server::store::outbox::waiting(db)).unwrap();
+    assert_eq!(waiting, 1, "what waits is told, however late");
+}

@@ -43,8 +43,19 @@ pub fn all() -> Vec<(&'static str, Scenario)> {
         Step::End { nth: 0, how: How::MayPass },
         Step::Jump { secs: -80 * 86_400 },
     ];
+    let moved_while_it_runs = vec![
+        Step::Add(Wish { job: 2, schedule: 2, zone: 4, queues: true, host: 1, ..NOTHING }),
+        Step::Start { job: 2, dry: false, approve: false },
+        Step::Look { secs: 5 },
+        Step::Edit(Wish { job: 2, schedule: 1, zone: 4, disk: 1, ..NOTHING }),
+        Step::Add(Wish { schedule: 4, ..NOTHING }),
+        Step::Start { job: 0, dry: false, approve: false },
+        Step::Look { secs: 5 },
+    ];
     let at = |start: i64, steps: Vec<Step>| Scenario { start, steps, ..USUAL };
+    let one_to_a_disk = Scenario { runs_max: 2, per_disk_max: 1, steps: moved_while_it_runs, ..USUAL };
     vec![
+        ("a job gets another disk while it runs, and another run to the old disk begins", one_to_a_disk),
         (
             "the server's defaults name another time zone, and the slots of the old one are waited for",
             at(1_772_952_184, other_zone),

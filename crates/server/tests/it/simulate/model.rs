@@ -35,6 +35,8 @@ pub struct Between<'a> {
     pub held: &'a BTreeSet<i64>,
     /// What the clock shows now.
     pub now: i64,
+    /// Up to when all slots of a job are known to have been recorded.
+    pub until: &'a BTreeMap<i64, i64>,
     /// The runner looked, at this moment.
     pub looked_at: Option<i64>,
     /// All that was tried worked: nothing failed, nothing died.
@@ -177,7 +179,7 @@ impl Between<'_> {
         };
         let policy = self.before.policy(job);
         let zone = policy.time_zone.as_deref().unwrap_or(machine_zone());
-        let after = job.slots_until.0.min(now).max(now - KEEP);
+        let after = self.until[&job.id].min(now).max(now - KEEP);
         let mut due = calendar::due(schedule, zone, after, now);
         due.retain(|at| !known.contains_key(at));
         let noted: Vec<i64> = new.iter().map(|slot| slot.due_at.0).collect();
@@ -193,6 +195,24 @@ impl Between<'_> {
             must!(slot.run.is_some() == gets_run, "{name}: a slot without its run, or with one too many: {slot:?}");
         }
         Ok(())
+    }
+
+    /// Up to when all slots have been recorded, after this step. A job's slots begin when it is made, or its schedule becomes
+    /// another.
+    pub fn until_after(&self) -> BTreeMap<i64, i64> {
+        let rule = |seen: &Seen, job: &Job| (job.spec.schedule.clone(), seen.policy(job).time_zone);
+        let after = self.after.jobs.values().map(|job| {
+            let Some(was) = self.before.jobs.get(&job.id) else { return (job.id, self.now) };
+            let noted = self.after.slots[&job.id].len() > self.before.slots[&job.id].len();
+            let until = match self.looked_at {
+                // Where the look failed, somewhere, that may have been before this job or after it.
+                Some(at) if self.is_whole || noted || job.slots_until.0 == at => at,
+                _ if rule(self.before, was) != rule(self.after, job) => self.now,
+                _ => self.until[&job.id],
+            };
+            (job.id, until)
+        });
+        after.collect()
     }
 
     fn fate(&self, job: &Job, at: i64, is_last: bool, now: i64) -> &'static str {

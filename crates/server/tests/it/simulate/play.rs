@@ -10,8 +10,8 @@ use octo_server::run::{Reason, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Half of the time in which the queue must be drained, in rounds of six hours.
-const ROUNDS: usize = 4;
+/// Half of the time in which the queue must be drained, in rounds of eight hours.
+const ROUNDS: usize = 3;
 
 /// What became of a world.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +29,8 @@ pub struct Played {
 struct Play {
     world: World,
     seen: Seen,
+    /// Up to when the slots of each job have been recorded.
+    until: BTreeMap<i64, i64>,
     trace: blake3::Hasher,
     tally: BTreeMap<String, u64>,
     steps: u64,
@@ -63,7 +65,7 @@ impl Play {
     fn begin(scenario: &Scenario) -> Play {
         let world = World::new(scenario);
         let seen = Seen::look(world.store());
-        Play { world, seen, trace: blake3::Hasher::new(), tally: BTreeMap::new(), steps: 0 }
+        Play { world, seen, until: BTreeMap::new(), trace: blake3::Hasher::new(), tally: BTreeMap::new(), steps: 0 }
     }
 
     fn count(&mut self, what: &str) {
@@ -113,7 +115,8 @@ impl Play {
         self.trace.update(format!("{:?}", &arrived[came..]).as_bytes());
         let is_whole = happened.is_ok() && !died;
         let now = self.world.clock.wall();
-        let between = Between { before: &before, after, held: &held, now, looked_at, is_whole };
+        let until = &self.until;
+        let between = Between { before: &before, after, held: &held, until, now, looked_at, is_whole };
         between.check()?;
         between.letters(matches!(step, Step::Test { .. }))?;
         letters::arrivals(&before.letters, &after.letters, &arrived[came..], &arrived)?;
@@ -123,6 +126,7 @@ impl Play {
             Some(Ok(())) => answers::check(&self.world, step, Answer::Done, &before, after, &newly_stopped)?,
             Some(Err(_)) => answers::check(&self.world, step, Answer::Refused, &before, after, &newly_stopped)?,
         }
+        self.until = between.until_after();
         self.limits()
     }
 
@@ -174,16 +178,15 @@ impl Play {
 
     fn rounds(&mut self) -> Holds {
         for _ in 0..ROUNDS {
-            for secs in [6 * 3600, 60, 60] {
+            for secs in [8 * 3600, 60, 60] {
                 self.step(&Step::Look { secs })?;
                 self.step(&Step::EndAll)?;
             }
         }
-        // What was told of the last ends.
+        // Messages about the last ends.
         self.step(&Step::Look { secs: 5 })?;
         self.step(&Step::EndAll)?;
         self.step(&Step::Look { secs: 5 })?;
-        self.step(&Step::EndAll)?;
-        self.step(&Step::Look { secs: 5 }).and_then(|()| self.step(&Step::EndAll))
+        self.step(&Step::EndAll)
     }
 }
