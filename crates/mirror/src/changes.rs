@@ -178,7 +178,10 @@ impl<'a> ChangesLog<'a> {
     }
 }
 
-/// Reads the records of a run. A torn last line is left out; so is anything else that is not a record.
+/// No record is longer: two paths of 64 KiB, each byte of them escaped.
+const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// Reads the records of a run. A torn last line is left out; so is anything else that is not a record, a line without end too.
 pub fn read(target: &dyn Target, run: u64, mut each: impl FnMut(Record) -> Result<(), Error>) -> Result<(), Error> {
     let Some(file) = target.open_file(&layout::changes(run))? else { return Ok(()) };
     let mut pending = Vec::new();
@@ -198,5 +201,32 @@ pub fn read(target: &dyn Target, run: u64, mut each: impl FnMut(Record) -> Resul
             }
         }
         pending.drain(..whole);
+        if pending.len() > LINE_BYTES_MAX {
+            // What follows of this line is no record either.
+            pending.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use octo_testkit::clock::TestClock;
+    use octo_testkit::memory::MemTarget;
+
+    #[test]
+    fn a_line_without_end_is_no_record_and_those_after_it_are_read() {
+        let target = MemTarget::new(Arc::new(TestClock::real()));
+        files::ensure_folder(&target, &layout::versions_of(1)).unwrap();
+        let lines =
+            [b"{\"do\":\"began\"}\n".to_vec(), vec![b'x'; 3 << 20], b"\n{\"do\":\"began\"}\n".to_vec()].concat();
+        target.create_file(&layout::changes(1)).unwrap().write_at(0, &lines).unwrap();
+        let mut records = Vec::new();
+        read(&target, 1, |record| {
+            records.push(record);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(records, [Record::Began, Record::Began]);
     }
 }

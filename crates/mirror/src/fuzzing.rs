@@ -4,7 +4,7 @@
 //! Not an interface: only there in tests and with the feature `fuzzing`.
 
 use crate::copy::parts_there;
-use crate::index::{IndexRecord, Journal, Placed};
+use crate::index::{Journal, Placed};
 use crate::vanished::Vanished;
 use crate::{RunOptions, files, held_plan, layout, run, saved_job, target_id};
 use octo_core::guard::MaxDelete;
@@ -215,6 +215,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::IndexRecord;
     use octo_testkit::corpus;
 
     /// What a real mirror has in these files.
