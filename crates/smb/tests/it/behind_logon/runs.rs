@@ -1,7 +1,7 @@
 //! Whole runs of the engine from a server that alters its real answers as a seed says, and protects them as it should: every file
 //! of the mirror is one of the source's states, nothing is lost, and the next run with an honest server makes it equal.
 //!
-//! A few seeds are tried in each test run; `OCTO_SEEDS=FIRST..END` tries those instead.
+//! A few seeds are tried in each test run; `OCTO_SEEDS=FIRST..END` tries those instead. A failure names its seed.
 
 use super::*;
 use crate::relay::parts;
@@ -198,7 +198,6 @@ fn live_through_seeds(mode: Mode) {
     }));
     let bench = Arc::new(Bench::new(mode));
     for seed in seeds {
-        println!("{mode:?}: seed {seed}");
         let (done, waits) = mpsc::channel();
         let theirs = Arc::clone(&bench);
         let lives = std::thread::spawn(move || {
