@@ -56,6 +56,13 @@ mod tests {
         }
     }
 
+    fn holes() -> Ranges {
+        let mut holes = Ranges::new();
+        holes.insert(5..1000);
+        holes.insert(1 << 40..1 << 41);
+        holes
+    }
+
     /// One answer of each kind.
     fn seeds() -> Vec<Vec<u8>> {
         let mut batch = EntryBatch::default();
@@ -82,6 +89,7 @@ mod tests {
             Frame::metadata(3, &Piece::Reparse { tag: 0x9000_001A, data: b"data" }),
             Frame::metadata(3, &Piece::Posix(Posix { uid: 1, gid: 1 << 31, mode: 0o7777 })),
             Frame::metadata(3, &Piece::Unknown(Part::Streams, Some(cause.clone()))),
+            Frame::holes(3, &holes()),
         ]
         .map(Into::into)
         .to_vec()
@@ -89,14 +97,11 @@ mod tests {
 
     fn requests() -> Vec<Vec<u8>> {
         let path = RelPath::parse(b"folder/file").unwrap();
-        let mut parts = Ranges::new();
-        parts.insert(5..1000);
-        parts.insert(1 << 40..1 << 41);
         let mut writer = FetchOrder::writer("/srv", true, true);
         let wanted = FetchRequest {
             path: path.clone(),
             listed: meta(),
-            parts: Some(parts),
+            parts: Some(holes()),
             snapshot: Some(Timestamp(-9)),
             metadata: true,
         };
@@ -112,6 +117,17 @@ mod tests {
         corpus::write_seeds("agent", "frame", &bare);
         corpus::write_seeds("agent", "orders", &requests());
         corpus::replay("agent", PARSERS);
+    }
+
+    #[test]
+    fn each_kind_of_answer_that_is_read_has_a_seed() {
+        let is_read =
+            |kind: &u8| Answer::decode(&[*kind]).err().is_none_or(|error| !error.detail.contains("unknown frame"));
+        let read: Vec<u8> = (0..=255).filter(is_read).collect();
+        let mut seeded: Vec<u8> = seeds().iter().map(|frame| frame[4]).collect();
+        seeded.sort_unstable();
+        seeded.dedup();
+        assert_eq!(seeded, read);
     }
 
     /// Every byte at every place of interest, every cut, every two neighbours swapped, every piece repeated.
