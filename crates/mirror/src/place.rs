@@ -90,7 +90,7 @@ impl Placer<'_> {
         let version = layout::version(self.run, place);
         let keep = || match self.abilities.hard_links {
             true => self.target.hard_link(place, &version),
-            false => self.rename_new(place, &version),
+            false => self.move_to_version(place, &version),
         };
         if keep()? == Done::Missing {
             files::ensure_folder(self.target, &version.parent().unwrap_or_default())?;
@@ -98,6 +98,18 @@ impl Placer<'_> {
             keep()?;
         }
         Ok(())
+    }
+
+    /// Where there are no hard links the full name of a cut one goes with the old content, and is the new one's too.
+    fn move_to_version(&self, place: &RelPath, version: &RelPath) -> Result<Done, Error> {
+        let done = self.rename_new(place, version)?;
+        if done == Done::Yes
+            && place.name_bytes().ends_with(naming::SUFFIX)
+            && let Some(full) = self.target.recorded_name(version)?
+        {
+            self.target.record_name(place, &full)?;
+        }
+        Ok(done)
     }
 
     /// Deletes a file or link; its content becomes a version. The caller has recorded the intent and taken a last look.

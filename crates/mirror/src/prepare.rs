@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::index::{self, Generation};
 use crate::marker::{Marker, RunOpen};
 use crate::order::NameOrder;
-use crate::settle::versioned_runs;
+use crate::settle::{Moment, versioned_runs};
 use crate::spill::Pool;
 use crate::{ballast, files, layout, recover};
 use octo_core::clock_trust::{self, ClockRecord, Doubt};
@@ -34,6 +34,14 @@ pub struct Ready {
     pub index: Option<Generation>,
     /// Held until the run ends.
     _lock: Option<Box<dyn Send>>,
+}
+
+impl Ready {
+    /// When the run began, or why the clock was not believed then.
+    pub fn moment(&self) -> Moment<'_> {
+        let began = self.marker.clock.as_ref().map_or(Timestamp(i64::MIN), |clock| clock.believed);
+        self.doubt.as_ref().map_or(Ok(began), Err)
+    }
 }
 
 /// Checks everything and begins the run.

@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
             self.context.fail(error);
         }
         self.context.phase(Phase::Settle);
-        if let Err(error) = self.close() {
+        if let Err(error) = self.close(&verdict) {
             self.context.fail(error);
         }
         let report = report(
@@ -128,8 +128,8 @@ impl<'a> Run<'a> {
 
     fn work(&self, verdict: &mut Verdict) -> Result<(), Error> {
         let checkpoints = Checkpoints::new(self.context, &self.placer, &self.journal, self.ready.suspect_since);
-        let (doubt, is_braked) = (self.ready.doubt.as_ref(), self.ready.marker.braked_by.is_some());
-        let overdue = Overdue::new(self.context, &self.placer, doubt, is_braked);
+        let (now, is_braked) = (self.ready.moment(), self.ready.marker.braked_by.is_some());
+        let overdue = Overdue::new(self.context, &self.placer, now, is_braked);
         let copier = Copier::new(self.context, &self.placer, &self.journal, &checkpoints, &overdue);
         if !self.context.options.dry_run {
             files::ensure_folder(self.context.target, &layout::staging(self.ready.run))?;
@@ -157,16 +157,18 @@ impl<'a> Run<'a> {
         let vanished = copier.deletable(vanished)?;
         self.context.phase(Phase::Delete);
         ballast::give_room(self.context.target);
+        let kind_changes = walked.lists.kind_changes.finish();
+        self.look_into_late_folders(&kind_changes, &mut walked.unread)?;
         *verdict = self.delete(&checkpoints, vanished, walked.guard, walked.saw_all, walked.unread)?;
         if copier.resume() {
             self.copy_later(&copier)?;
         }
-        if walked.lists.kind_changes.count() > 0 && !self.context.is_over() && !self.context.options.dry_run {
+        if kind_changes.count() > 0 && !self.context.is_over() && !self.context.options.dry_run {
             // A record that such a name was created must not outlast, in a power loss, the deletion that made room for it:
             // the versions would then take the old entry for one that never was.
             checkpoints.make()?;
         }
-        self.make_changed_kinds(&copier, walked.lists.kind_changes.finish(), !verdict.because.is_empty())?;
+        self.make_changed_kinds(&copier, kind_changes, !verdict.because.is_empty())?;
         if self.context.is_over() || self.context.options.dry_run {
             return Ok(());
         }
@@ -369,6 +371,20 @@ impl<'a> Run<'a> {
         let looked = saw_all || options.approve.is_some();
         self.proven.set(looked && verdict.because.is_empty());
         Ok(verdict)
+    }
+
+    /// Folders that come in the place of something else are walked after the deletions; whether they can be read is asked before.
+    fn look_into_late_folders(&self, kind_changes: &Log, unread: &mut UnreadFolders) -> Result<(), Error> {
+        if self.context.options.no_delete {
+            return Ok(());
+        }
+        for task in kind_changes.forward() {
+            let task = Task::decode(&task?)?;
+            if task.meta.kind == Kind::Folder {
+                unread.look_into(self.context, &task.source)?;
+            }
+        }
+        Ok(())
     }
 
     /// What could not be made before something of another kind was deleted. What is held stays as it is.

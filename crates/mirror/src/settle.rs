@@ -9,7 +9,7 @@ use crate::{ballast, files, held, layout};
 use octo_core::clock_trust::Doubt;
 use octo_core::printable::counted;
 use octo_core::retention::{KeepVersions, VersionedRun, to_prune};
-use octo_core::{Code, Done, Error, Kind, RelPath, RunReport, Target};
+use octo_core::{Code, Done, Error, Kind, RelPath, RunReport, Target, Timestamp};
 use std::sync::{Mutex, PoisonError};
 
 /// Sets the times of folders, deepest first, now that nothing in them will change any more.
@@ -35,18 +35,24 @@ pub fn folder_times(context: &Context<'_>, placer: &Placer<'_>, log: &Log) -> Re
     Ok(())
 }
 
+/// When the run began, if its clock was believed then. What the clock shows later nobody has judged: it may have jumped since.
+pub type Moment<'a> = Result<Timestamp, &'a Doubt>;
+
 /// Removes the versions that are old enough, and says so. Each is first renamed away, so that none is ever half there. With a
 /// clock that is not believed none is. Whether there were any.
-pub fn prune(context: &Context<'_>, placer: &Placer<'_>, doubt: Option<&Doubt>) -> Result<bool, Error> {
+pub fn prune(context: &Context<'_>, placer: &Placer<'_>, now: Moment<'_>) -> Result<bool, Error> {
     let KeepVersions::Secs(keep_secs) = context.options.keep_versions else { return Ok(false) };
-    if let Some(doubt) = doubt {
-        context.remark(format!("no older version was removed for its age: {doubt}"));
-        return Ok(false);
-    }
+    let now = match now {
+        Ok(now) => now,
+        Err(doubt) => {
+            context.remark(format!("no older version was removed for its age: {doubt}"));
+            return Ok(false);
+        }
+    };
     let target = context.target;
     let runs = versioned_runs(target)?;
     files::ensure_folder(target, &layout::staging(placer.run))?;
-    let old = to_prune(&runs, context.options.keep_versions, context.clock.now());
+    let old = to_prune(&runs, context.options.keep_versions, now.min(context.clock.now()));
     let mut freed_bytes = 0;
     for run in &old {
         let away = layout::pruned(placer.run, *run);
@@ -69,7 +75,7 @@ pub fn prune(context: &Context<'_>, placer: &Placer<'_>, doubt: Option<&Doubt>) 
 pub struct Overdue<'a> {
     context: &'a Context<'a>,
     placer: &'a Placer<'a>,
-    doubt: Option<&'a Doubt>,
+    now: Moment<'a>,
     /// Nothing is removed until a person has looked.
     is_braked: bool,
     /// What became of it, once somebody needed room.
@@ -78,13 +84,8 @@ pub struct Overdue<'a> {
 
 impl<'a> Overdue<'a> {
     /// Of a run that has just begun.
-    pub fn new(
-        context: &'a Context<'a>,
-        placer: &'a Placer<'a>,
-        doubt: Option<&'a Doubt>,
-        is_braked: bool,
-    ) -> Overdue<'a> {
-        Overdue { context, placer, doubt, is_braked, removed: Mutex::default() }
+    pub fn new(context: &'a Context<'a>, placer: &'a Placer<'a>, now: Moment<'a>, is_braked: bool) -> Overdue<'a> {
+        Overdue { context, placer, now, is_braked, removed: Mutex::default() }
     }
 
     /// Removes them, once in a run. Whether there were any.
@@ -95,7 +96,7 @@ impl<'a> Overdue<'a> {
         }
         let target = self.context.target;
         let may = !self.is_braked && !self.context.options.dry_run && held::held_plan(target, 0)?.is_none();
-        let done = may && ballast::help(target, || prune(self.context, self.placer, self.doubt))?;
+        let done = may && ballast::help(target, || prune(self.context, self.placer, self.now))?;
         *removed = Some(done);
         Ok(done)
     }

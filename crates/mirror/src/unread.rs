@@ -5,6 +5,7 @@
 //! until a run has read it. So does a person who acknowledged the folder. Nothing else accepts one; a lost or damaged list accepts none.
 
 use crate::context::Context;
+use crate::spill::Stack;
 use crate::{files, layout};
 use octo_core::guard;
 use octo_core::source::{ListSink, Listed};
@@ -57,6 +58,33 @@ impl UnreadFolders {
         self.folders.push(UnreadFolder { path: path.clone(), code, accepted: false });
     }
 
+    /// Looks whether a folder that takes the place of something else can be read, with all that is in it. It is made and copied
+    /// after the deletions; but what is missing elsewhere may have been moved into it.
+    pub fn look_into(&mut self, context: &Context<'_>, folder: &RelPath) -> Result<(), Error> {
+        let mut folders = Stack::default();
+        folders.push(context.target, folder.as_bytes())?;
+        while let Some(path) = folders.pop()? {
+            let folder = RelPath::parse(&path).map_err(|e| Error::new(Code::RecordsDamaged, e.reason()))?;
+            let mut inside = Inside { context, folder: &folder, folders: &mut folders, failed: None, bad: None };
+            let listed = context.source.list(&folder, &mut inside);
+            let (failed, bad) = (inside.failed, inside.bad);
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            match (listed, bad) {
+                (Listed::Incomplete(error), _) if error.code.stops_run() => return Err(error),
+                (Listed::Incomplete(Error { code, .. }), _) | (Listed::Complete, Some(code)) => {
+                    self.push(&folder, code)
+                }
+                (Listed::Complete, None) => {}
+            }
+            if context.is_over() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Once all is listed: forgets the folders that were deleted or renamed while the run was under way, and looks up which
     /// of the others were accepted: an approval accepts those of the run that it is about. Tells those that nobody accepted.
     pub fn judge(&mut self, context: &Context<'_>) -> guard::Unread {
@@ -92,6 +120,34 @@ impl UnreadFolders {
         }
         let text = serde_json::to_vec(&self.folders).map_err(|e| Error::new(Code::TargetFailed, e.to_string()))?;
         files::write_durable(target, &layout::unread_folders(), &text)
+    }
+}
+
+/// Collects the folders in a folder.
+struct Inside<'a, 'c> {
+    context: &'a Context<'c>,
+    folder: &'a RelPath,
+    folders: &'a mut Stack,
+    failed: Option<Error>,
+    bad: Option<Code>,
+}
+
+impl ListSink for Inside<'_, '_> {
+    fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
+        let is_folder = entry.meta.kind == Kind::Folder;
+        if is_folder && !self.context.options.filter.excludes_in(self.folder, &entry.name, true) {
+            let pushed = self.folders.push(self.context.target, self.folder.join(&entry.name).as_bytes());
+            self.failed = pushed.err();
+        }
+        if self.failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+    fn problem(&mut self, _: &[u8], error: Error) {
+        if error.code == Code::BadName {
+            self.bad = Some(error.code);
+        }
+    }
+    fn restart(&mut self) {
+        self.bad = None;
     }
 }
 

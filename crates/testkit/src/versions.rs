@@ -15,17 +15,17 @@ fn path(text: &str) -> RelPath {
 pub fn before_run(target: &dyn Target, k: u64) -> Tree {
     let mut state = target_tree(target, &RelPath::root());
     for run in runs(target).into_iter().rev().filter(|run| *run >= k) {
-        take_back(target, run, &mut state);
+        take_back(target, run, &RelPath::clone, &mut state);
     }
     state
 }
 
-/// The mirror before each run that has versions.
-pub fn before_each_run(target: &dyn Target, mirror: &Tree) -> BTreeMap<u64, Tree> {
-    let mut state = mirror.clone();
+/// The mirror before each run that has versions. `same` makes one path of those that are the same name there.
+pub fn before_each_run(target: &dyn Target, mirror: &Tree, same: &dyn Fn(&RelPath) -> RelPath) -> BTreeMap<u64, Tree> {
+    let mut state: Tree = mirror.iter().map(|(path, node)| (same(path), node.clone())).collect();
     let mut states = BTreeMap::new();
     for run in runs(target).into_iter().rev() {
-        take_back(target, run, &mut state);
+        take_back(target, run, same, &mut state);
         states.insert(run, state.clone());
     }
     states
@@ -61,7 +61,7 @@ pub fn list_names(target: &dyn Target, folder: &RelPath) -> Vec<Vec<u8>> {
     names.0
 }
 
-fn take_back(target: &dyn Target, run: u64, state: &mut Tree) {
+fn take_back(target: &dyn Target, run: u64, same: &dyn Fn(&RelPath) -> RelPath, state: &mut Tree) {
     let version = path(&format!(".octobackup/versions/{run}"));
     let there = |path: &RelPath| target.look(path).expect("the store can be looked at").is_some();
     let changes = version.join_path(&path("changes"));
@@ -69,7 +69,8 @@ fn take_back(target: &dyn Target, run: u64, state: &mut Tree) {
     let lines = changes.split(|b| *b == b'\n');
     let records: Vec<serde_json::Value> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
     let of = |record: &serde_json::Value, key: &str| {
-        RelPath::from_text(record[key].as_str().expect("a record names its path")).expect("a record's path is one")
+        let text = record[key].as_str().expect("a record names its path");
+        same(&RelPath::from_text(text).expect("a record's path is one"))
     };
     for record in &records {
         match record["do"].as_str().expect("a record says what was done") {
@@ -82,6 +83,7 @@ fn take_back(target: &dyn Target, run: u64, state: &mut Tree) {
     let old = version.join_path(&path("tree"));
     let old = if there(&old) { target_tree(target, &old) } else { Tree::new() };
     for (path, node) in old {
+        let path = same(&path);
         // A folder in `tree` may only be there for what is in it.
         if node.kind != Kind::Folder || !state.contains_key(&path) {
             state.insert(path, node);

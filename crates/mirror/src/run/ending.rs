@@ -16,7 +16,7 @@ use std::time::Duration;
 impl Run<'_> {
     /// Whatever happened: what was done becomes durable, old versions go if the run ended well, the marker tells what
     /// the next run has to know.
-    pub(super) fn close(&mut self) -> Result<(), Error> {
+    pub(super) fn close(&mut self, verdict: &Verdict) -> Result<(), Error> {
         if self.context.options.dry_run {
             return Ok(());
         }
@@ -35,8 +35,8 @@ impl Run<'_> {
         if *marker != before {
             ballast::help(self.context.target, || marker.write(self.context.target))?;
         }
-        if ended && marker.braked_by.is_none() && self.context.counts().held == 0 {
-            let prune = || settle::prune(self.context, &self.placer, self.ready.doubt.as_ref());
+        if ended && marker.braked_by.is_none() && verdict.because.is_empty() {
+            let prune = || settle::prune(self.context, &self.placer, self.ready.moment());
             ballast::help(self.context.target, prune)?;
         }
         Ok(())

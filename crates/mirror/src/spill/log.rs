@@ -65,6 +65,7 @@ impl<'a> LogWriter<'a> {
     }
 
     /// How many records there are.
+    #[cfg(test)]
     pub fn count(&self) -> u64 {
         self.buffer.count
     }

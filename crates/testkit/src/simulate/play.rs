@@ -125,6 +125,10 @@ impl<'a> World<'a> {
 
     fn act(&mut self, act: &Act) {
         let target = &self.target;
+        if self.known_target.is_none() && matches!(act, Act::Write { .. } | Act::Rename { .. }) {
+            // A folder with something in it and no marker is not taken over.
+            return;
+        }
         match act {
             Act::Approve => self.approve = self.plan.clone(),
             Act::ApproveAnother => self.approve = Some("0123456789ab".to_owned()),
@@ -139,7 +143,7 @@ impl<'a> World<'a> {
                         let _ = file.write_at(0, &self.contents.content(20, 0));
                     }
                 }
-                self.model.edited();
+                self.model.edited(&self.target);
             }
             Act::Remove { path: at } => {
                 let Some(at) = path(at) else { return };
@@ -151,17 +155,17 @@ impl<'a> World<'a> {
                         _ => target.remove_file(place),
                     };
                 }
-                self.model.edited();
+                self.model.edited(&self.target);
             }
             Act::Rename { from, to } => {
                 if let (Some(from), Some(to)) = (path(from), path(to)) {
                     let _ = target.rename_new(&from, &to);
                 }
-                self.model.edited();
+                self.model.edited(&self.target);
             }
         }
         // What a person does is on the disk long before the next run.
-        let _ = target.checkpoint();
+        let _ = self.target.checkpoint();
     }
 
     /// One run, and what the model says of it. `None` if it was killed.

@@ -2,7 +2,7 @@
 
 use crate::memory::MemTarget;
 use crate::tree::{Node, Tree};
-use octo_core::{Filter, Kind, RelPath, Target, naming};
+use octo_core::{Filter, Kind, Name, RelPath, Target, naming};
 use std::collections::BTreeMap;
 
 /// What a mirror shows.
@@ -22,14 +22,21 @@ impl Mirror {
             let parent = place.parent().unwrap_or_default();
             let above = origins.get(&parent).cloned().unwrap_or_default();
             let Some(stored) = place.name() else { continue };
-            let recorded = target.recorded_name(place).ok().flatten();
-            let name = recorded
-                .and_then(|full| octo_core::Name::new(full).ok())
-                .or_else(|| naming::unescape(&stored))
-                .unwrap_or(stored);
+            let recorded = || target.recorded_name(place).ok().flatten().and_then(|full| Name::new(full).ok());
+            let name = match Mirror::is_cut(&RelPath::root().join(&stored)) {
+                true => recorded().unwrap_or(stored),
+                false => naming::unescape(&stored).unwrap_or(stored),
+            };
             origins.insert(place.clone(), above.join(&name));
         }
         Mirror { places, origins }
+    }
+
+    /// Stored under a name from which the full one cannot be read back.
+    pub(super) fn is_cut(place: &RelPath) -> bool {
+        place.names().any(|name| {
+            name.as_bytes().ends_with(naming::SUFFIX) && name.as_bytes().windows(2).any(|pair| pair == b"%~")
+        })
     }
 
     /// The path on the source.

@@ -1,8 +1,12 @@
 //! The simulated world: a time of new seeds, all kept ones, and that it can see.
 
 use crate::engine::engine;
-use octo_testkit::simulate::{Scenario, generate, play};
+use octo_testkit::simulate::{Plan, Scenario, generate, play, play_many};
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Every kind of fault occurs in so many worlds.
+const ALL_KINDS: u64 = 400;
 
 #[test]
 fn the_worlds_that_found_faults_are_right() {
@@ -18,8 +22,30 @@ fn the_worlds_that_found_faults_are_right() {
 }
 
 #[test]
+fn a_minute_of_new_worlds() {
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() * 1_000_000;
+    let plan = Plan { seed, worlds: u64::MAX, time: Some(Duration::from_secs(50)), threads: 2 };
+    let sum = play_many(&plan, engine);
+    assert!(sum.broken.is_none(), "seeds from {seed}: {sum}");
+    eprintln!("seeds from {seed}: {sum}");
+}
+
+#[test]
+fn every_kind_of_fault_occurs_and_several_in_one_run() {
+    let sum = play_many(&Plan { seed: 1, worlds: ALL_KINDS, time: None, threads: 2 }, engine);
+    assert!(sum.broken.is_none(), "{sum}");
+    let planned = (1..=ALL_KINDS).flat_map(|seed| generate(seed).rounds).flat_map(|round| round.faults);
+    let kinds: std::collections::BTreeSet<_> = planned.map(|fault| fault.kind()).collect();
+    assert!(kinds.len() >= 24, "{kinds:?}");
+    for kind in kinds {
+        assert!(sum.faults.contains_key(kind), "{kind} never happened: {sum}");
+    }
+    assert!(sum.runs_by_faults.get(&2) > Some(&20) && sum.runs_by_faults.get(&3) > Some(&0), "{sum}");
+}
+
+#[test]
 fn a_seed_is_the_same_world_each_time() {
-    for seed in (1..40).filter(|seed| generate(*seed).workers == 1) {
+    for seed in (1..60).filter(|seed| generate(*seed).workers == 1) {
         let first = play(&generate(seed), engine).unwrap();
         let second = play(&generate(seed), engine).unwrap();
         assert_eq!(first.digest, second.digest, "seed {seed}");

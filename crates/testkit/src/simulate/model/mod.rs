@@ -85,6 +85,8 @@ pub(super) struct Model {
     approved: bool,
     /// The mirrors since the last run that ended by itself.
     older: Vec<Tree>,
+    /// The last mirror that was on the disk for certain.
+    durable: Tree,
     /// Before this run.
     plan: Option<WaitingPlan>,
     runs_before: Vec<u64>,
@@ -92,8 +94,12 @@ pub(super) struct Model {
     last_moment: Option<i64>,
     now: i64,
     clock_jumped: bool,
+    /// Runs since the clock jumped.
+    steady: u32,
 }
 
+/// So many runs after a jump the next one is the first again.
+const STEADY_RUNS: u32 = 3;
 const JUMP_TICKS: i64 = 14 * 86_400 * 10_000_000;
 
 fn ours(text: &str) -> RelPath {
@@ -109,21 +115,23 @@ impl Model {
         Model {
             hard_links: scenario.hard_links,
             times,
-            versions: versions::Versions::default(),
+            versions: versions::Versions::new(scenario.folds_case),
             approved: false,
             older: Vec::new(),
+            durable: Tree::new(),
             plan: None,
             runs_before: Vec::new(),
             last_moment: None,
             now: 0,
             clock_jumped: false,
+            steady: 0,
         }
     }
 
     /// Somebody changed the mirror by hand: earlier states cannot be told from what is there any more.
-    pub(super) fn edited(&mut self) {
+    pub(super) fn edited(&mut self, target: &MemTarget) {
+        self.durable = Mirror::of(target).places;
         self.versions.forget();
-        self.older.clear();
     }
 
     /// Before a run.
@@ -131,7 +139,10 @@ impl Model {
         self.plan = waiting_plan(target);
         self.runs_before = crate::versions::runs(target);
         self.now = clock.now().0;
-        self.clock_jumped = self.last_moment.is_some_and(|last| self.now > last + JUMP_TICKS);
+        let jump = self.last_moment.map_or(0, |last| self.now.abs_diff(last));
+        // A clock that jumps again and again may be believed in the end.
+        self.clock_jumped = jump > JUMP_TICKS.unsigned_abs() && self.steady >= STEADY_RUNS;
+        self.steady = if jump > JUMP_TICKS.unsigned_abs() { 0 } else { self.steady + 1 };
     }
 
     /// After a run.
@@ -140,15 +151,23 @@ impl Model {
         self.older.push(ran.before.places.clone());
         names::whole(ran, &self.older)?;
         self.deletions(target, ran)?;
-        report::agrees(ran, self.older.len() > 1 && !self.hard_links)?;
+        let recovers = self.older.len() > 1 && !self.hard_links;
+        report::agrees(ran, recovers)?;
         if ran.is_complete() {
             report::nothing_silent(ran, &self.times)?;
             ended_on_disk(target, ran.report)?;
         }
-        let clock = versions::Judged { jumped: self.clock_jumped, moved: clock.now().0 > self.now + JUMP_TICKS };
-        self.versions.ended(target, ran, &self.runs_before, &clock)?;
-        if !ran.killed && !ran.asked.options.dry_run {
+        let moved = clock.now().0.abs_diff(self.now) > JUMP_TICKS.unsigned_abs();
+        if moved {
+            self.steady = 0;
+        }
+        let judged = versions::Judged { jumped: self.clock_jumped, moved, began: self.now, ends: clock.now().0 };
+        self.versions.ended(target, ran, &self.runs_before, &judged, recovers)?;
+        if !ran.asked.options.dry_run {
             self.last_moment = Some(self.now);
+        }
+        if ran.is_complete() || ran.power.is_some() {
+            self.durable = ran.after.places.clone();
         }
         if ran.is_complete() {
             self.older.clear();
@@ -161,7 +180,7 @@ impl Model {
             let versions = ours(&format!("versions/{}/tree", ran.report.run));
             !self.hard_links && target.look(&versions.join_path(place)).ok().flatten().is_some()
         };
-        names::nothing_gone_without_proof(ran, kept)?;
+        names::nothing_gone_without_proof(ran, &self.durable, kept)?;
         let deleted: Vec<&RelPath> = ran
             .changes
             .iter()
@@ -174,17 +193,17 @@ impl Model {
         if deleted.is_empty() || options.dry_run {
             return Ok(());
         }
+        let in_plan = |path: &&&RelPath| self.plan.as_ref().is_some_and(|plan| plan.paths.contains(**path));
+        let approves = ran.asked.approve.is_some();
+        let free = deleted.iter().filter(|path| !(approves && in_plan(path))).count() as u64;
         let broken =
             |why: &str| Err(Broken::new("deletions that have to wait are held", format!("{why}: {deleted:?}")));
         if options.no_delete {
             return broken("nothing may be deleted");
         }
-        if ran.heard.states.iter().all(|state| included(state, &ran.asked.filter).is_empty()) {
+        if free > 0 && ran.heard.states.iter().all(|state| included(state, &ran.asked.filter).is_empty()) {
             return broken("the source is empty");
         }
-        let in_plan = |path: &&&RelPath| self.plan.as_ref().is_some_and(|plan| plan.paths.contains(**path));
-        let approves = ran.asked.approve.is_some();
-        let free = deleted.iter().filter(|path| !(approves && in_plan(path))).count() as u64;
         if options.max_delete.is_some_and(|limit| free > limit) {
             return broken("more than --max-delete");
         }

@@ -2,7 +2,7 @@
 
 use super::{Broken, Ran, ever, stable};
 use crate::simulate::view::is_excluded;
-use octo_core::{Change, Code, Kind, Outcome, RelPath, TimeRules};
+use octo_core::{Change, Code, Kind, Outcome, Problem, RelPath, TimeRules, naming};
 use std::collections::BTreeSet;
 
 /// What a run tells agrees with what it did to the names. `recovers` if it may first bring back names that an earlier run, which
@@ -84,8 +84,14 @@ fn counts(ran: &Ran<'_>) -> Result<(), Broken> {
 /// After a run that is complete but for what it names, everything else is as on the source.
 pub(super) fn nothing_silent(ran: &Ran<'_>, times: &TimeRules) -> Result<(), Broken> {
     let broken = |what: String| Err(Broken::new("what is not as on the source is named", what));
+    // A listing that is not to be believed is named by one of its names.
+    let about = |problem: &Problem| match problem.code {
+        Code::DuplicateName | Code::BadName => problem.path.parent().unwrap_or_default(),
+        _ => problem.path.clone(),
+    };
+    let about: Vec<RelPath> = ran.problems.iter().map(about).collect();
     let named = |origin: &RelPath, place: &RelPath| {
-        ran.problems.iter().any(|problem| origin.is_within(&problem.path) || place.is_within(&problem.path))
+        about.iter().any(|path| origin.is_within(path) || place.is_within(path))
             || is_held(ran, place)
             || is_held(ran, origin)
     };
@@ -117,10 +123,18 @@ pub(super) fn nothing_silent(ran: &Ran<'_>, times: &TimeRules) -> Result<(), Bro
     Ok(())
 }
 
+/// On a mirror where upper and lower case are the same, it may have got the other case.
+fn fold(path: &RelPath) -> RelPath {
+    RelPath::parse(&naming::fold(path.as_bytes())).unwrap_or_default()
+}
+
 /// A deletion at this name, above it or below it waits for a person.
 fn is_held(ran: &Ran<'_>, place: &RelPath) -> bool {
     let held = ran.changes.iter().any(|change| match change {
-        Change::Held { path, .. } => path.is_within(place) || place.is_within(path),
+        Change::Held { path, .. } => {
+            let (path, place) = (fold(path), fold(place));
+            path.is_within(&place) || place.is_within(&path)
+        }
         _ => false,
     });
     // A plan of an earlier run waits on, and what it is about could not be seen again.

@@ -4,7 +4,7 @@ use super::{Broken, Ran};
 use crate::memory::MemTarget;
 use crate::tree::Tree;
 use crate::versions::{before_each_run, runs};
-use octo_core::{Kind, Outcome};
+use octo_core::{Kind, Outcome, RelPath, naming};
 use std::collections::BTreeMap;
 
 /// Runs whose versions are never removed.
@@ -16,17 +16,29 @@ pub(super) struct Judged {
     pub(super) jumped: bool,
     /// In the run.
     pub(super) moved: bool,
+    /// What it showed when the run began,
+    pub(super) began: i64,
+    /// and when it ended.
+    pub(super) ends: i64,
 }
 
 /// The mirror before each run that can be taken back.
 #[derive(Default)]
 pub(super) struct Versions {
+    folds_case: bool,
     states: BTreeMap<u64, Tree>,
+    /// When each run ended, by the clock.
+    ended: BTreeMap<u64, i64>,
     /// Of the runs up to this one, a power loss may have taken records.
     doubtful_to: u64,
 }
 
 impl Versions {
+    /// Of a mirror without runs.
+    pub(super) fn new(folds_case: bool) -> Versions {
+        Versions { folds_case, ..Versions::default() }
+    }
+
     /// Nothing can be taken back any more.
     pub(super) fn forget(&mut self) {
         self.states.clear();
@@ -38,6 +50,7 @@ impl Versions {
         ran: &Ran<'_>,
         before: &[u64],
         clock: &Judged,
+        recovers: bool,
     ) -> Result<(), Broken> {
         let (options, run) = (&ran.asked.options, ran.report.run);
         if options.dry_run {
@@ -48,12 +61,17 @@ impl Versions {
         if let Some(newest) = removed.iter().max() {
             self.removed(ran, *newest, &after, clock)?;
         }
+        self.ended.insert(run, clock.ends);
         if options.no_versions {
             if ran.before.places != ran.after.places {
                 self.forget();
             }
         } else if run > 0 {
             self.states.insert(run, ran.before.places.clone());
+            if recovers {
+                // First it brought back names that were missing for an instant.
+                self.states.remove(&run);
+            }
         }
         if ran.lost_data() {
             self.doubtful_to = run.max(self.states.keys().next_back().copied().unwrap_or(0));
@@ -72,7 +90,9 @@ impl Versions {
         if after.len() < RUNS_KEPT_MIN {
             return broken("fewer than three are left");
         }
-        if clock.jumped || clock.moved {
+        let keep_ticks = ran.asked.options.keep_days as i64 * 86_400 * 10_000_000;
+        let is_due = self.ended.get(&newest).is_none_or(|ended| ended + keep_ticks < clock.began);
+        if clock.jumped || (clock.moved && !is_due) {
             return broken("the clock had jumped");
         }
         if !ran.killed
@@ -88,10 +108,18 @@ impl Versions {
         if self.states.is_empty() {
             return Ok(());
         }
-        let taken_back = before_each_run(target, mirror);
+        // Where upper and lower case are the same, a name may come back in the other case.
+        let same = |path: &RelPath| match self.folds_case {
+            true => RelPath::parse(&naming::fold(path.as_bytes())).unwrap_or_default(),
+            false => path.clone(),
+        };
+        let folded = |tree: &Tree| -> Tree { tree.iter().map(|(path, node)| (same(path), node.clone())).collect() };
+        let taken_back = before_each_run(target, mirror, &same);
         for (run, should) in &self.states {
-            let is = taken_back.range(run..).next().map_or(mirror, |(_, state)| state);
+            let now = folded(mirror);
+            let is = taken_back.range(run..).next().map_or(&now, |(_, state)| state);
             let doubtful = *run <= self.doubtful_to;
+            let should = folded(should);
             let paths = should.keys().chain(is.keys().filter(|_| !doubtful));
             for path in paths {
                 let (was, now) = (should.get(path), is.get(path));
