@@ -271,6 +271,7 @@ impl<'a> Run<'a> {
                     journal: &self.journal,
                     order: self.order,
                     pool: Arc::clone(&self.pool),
+                    suspect_since: self.ready.suspect_since,
                 };
                 moves.settle(&candidates, vanished, index)?
             }

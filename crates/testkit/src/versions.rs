@@ -1,7 +1,5 @@
 //! The documented rule that takes a mirror back to an earlier state (DESIGN section 7), for any target, written without the engine.
 
-#![expect(clippy::missing_panics_doc, reason = "a fixture fails its test in no other way")]
-
 use crate::tree::{Tree, read_file, target_tree};
 use octo_core::{Kind, RelPath, Target, Timestamp};
 use std::collections::BTreeMap;
