@@ -203,8 +203,11 @@ impl World {
             assert!(after.contains_key(path), "{path} was deleted, and the source has it: {report:?}");
         }
         let of_old = |path: &RelPath| before.contains_key(path) || *path == self::path("a/changes");
-        for path in after.keys().filter(|path| !source.contains(path) && !of_old(path)) {
-            panic!("{path} is in neither the source nor the mirror: {report:?}");
+        for path in after.keys() {
+            assert!(
+                source.contains(path) || of_old(path),
+                "{path} is in neither the source nor the mirror: {report:?}"
+            );
         }
         if matches!(report.outcome, Outcome::Failed) {
             assert!(!report.causes.is_empty(), "a run that fails says why: {report:?}");

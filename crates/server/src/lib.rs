@@ -31,6 +31,9 @@ pub mod clock;
 #[cfg(unix)]
 pub mod config;
 pub mod events;
+#[cfg(all(unix, any(test, feature = "fuzzing")))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(unix)]
 pub mod health;
 pub mod job;

@@ -2,6 +2,8 @@
 //! among it. Each crate has a table of its parsers behind its feature `fuzzing`; the fuzz targets of `cargo xtask fuzz`
 //! and the tests call the same functions.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test that fails names the input")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -49,7 +51,7 @@ pub fn write_seeds(room: &str, parser: &str, seeds: &[Vec<u8>]) {
 /// If a parser does, after the input was kept in a file; if a parser has no corpus; if a corpus has no parser.
 pub fn replay(room: &str, parsers: &[(&str, Parser)]) {
     let names: BTreeSet<String> = parsers.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let there = fs::read_dir(folder(room, "")).unwrap_or_else(|e| panic!("fuzz/corpus/{room}: {e}"));
+    let there = fs::read_dir(folder(room, "")).expect("a folder of the room in fuzz/corpus");
     let corpora: BTreeSet<String> =
         there.flatten().map(|folder| folder.file_name().to_string_lossy().into_owned()).collect();
     assert_eq!(corpora, names, "each parser has a folder with seeds in fuzz/corpus/{room}, and each folder a parser");
