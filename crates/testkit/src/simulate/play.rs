@@ -11,8 +11,8 @@ use super::{Asked, Engine, Options};
 use crate::effects::Effects;
 use crate::memory::{MemTarget, MemTree, PowerLoss};
 use octo_core::{
-    Abilities, Cancel, Change as Done, Event, Filter, FilterBuilder, Kind, Monitor, Problem, RunReport, Target,
-    TimeRules,
+    Abilities, Cancel, Change as Done, Event, Filter, FilterBuilder, Kind, Monitor, Problem, RelPath, RunReport,
+    Target, TimeRules,
 };
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -136,7 +136,7 @@ impl<'a> World<'a> {
             Act::Restart => target.boot(),
             Act::FreeSpace => target.set_capacity(u64::MAX),
             Act::Write { path: at } => {
-                let Some(at) = path(at) else { return };
+                let Some(at) = by_hand(at) else { return };
                 if target.look(&at).ok().flatten().is_none_or(|meta| meta.kind != Kind::Folder) {
                     let _ = target.remove_file(&at);
                     if let Ok(file) = target.create_file(&at) {
@@ -146,7 +146,7 @@ impl<'a> World<'a> {
                 self.model.edited(&self.target);
             }
             Act::Remove { path: at } => {
-                let Some(at) = path(at) else { return };
+                let Some(at) = by_hand(at) else { return };
                 let places = Mirror::of(target).places;
                 // What is in a folder comes after it.
                 for (place, node) in places.iter().rev().filter(|(place, _)| place.is_within(&at)) {
@@ -158,7 +158,7 @@ impl<'a> World<'a> {
                 self.model.edited(&self.target);
             }
             Act::Rename { from, to } => {
-                if let (Some(from), Some(to)) = (path(from), path(to)) {
+                if let (Some(from), Some(to)) = (by_hand(from), by_hand(to)) {
                     let _ = target.rename_new(&from, &to);
                 }
                 self.model.edited(&self.target);
@@ -287,4 +287,10 @@ fn filter(options: &Options) -> Filter {
         }
         None => Filter::everything(),
     }
+}
+
+/// A path that a person may change by hand: not one that the mirror takes for the escape of another name.
+fn by_hand(text: &str) -> Option<RelPath> {
+    let looks_escaped = |at: &RelPath| at.names().any(|name| name.as_bytes().ends_with(octo_core::naming::SUFFIX));
+    path(text).filter(|at| !looks_escaped(at))
 }
