@@ -5,7 +5,7 @@
 //! to know that it is one. Metadata never makes the copy of a file's data fail: what is lost is counted and said.
 
 use crate::error::Error;
-use crate::target::TargetFile;
+use crate::target_file::TargetFile;
 use crate::time::Timestamp;
 
 /// Whether metadata is read and kept.

@@ -8,14 +8,14 @@
 //! Everything that comes out of a source is hostile. Adapters turn names into [`Name`](crate::Name)s and report those
 //! that cannot be one; order, duplicates and completeness are the engine's business.
 
-use crate::entry::{Entry, LinkTarget, Meta};
+use crate::entry::{LinkTarget, Meta};
 use crate::error::{Code, Error};
+use crate::listing::{ListSink, Listed};
 use crate::metadata::Piece;
 use crate::path::RelPath;
 use crate::ranges::Ranges;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::ops::ControlFlow;
 
 /// How to use a source well.
 #[derive(Debug, Clone, Copy)]
@@ -59,27 +59,6 @@ impl std::fmt::Display for SourcePin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}{} (volume {})", self.kind, self.server, self.path, self.volume)
     }
-}
-
-/// How a listing ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listed {
-    /// The source said that this was all of it. Only this permits deletions in the folder.
-    Complete,
-    /// It ended early, or was never begun. What was listed may be copied; nothing may be deleted.
-    Incomplete(Error),
-}
-
-/// Takes a listing as it arrives.
-pub trait ListSink {
-    /// One more entry, in any order. `Break` when no more is wanted; the call then returns at once.
-    fn entry(&mut self, entry: Entry) -> ControlFlow<()>;
-    /// One entry of the folder that cannot be handed over, with a printable form of its name. The engine counts the
-    /// listing as incomplete from then on if the code is [`Code::BadName`].
-    fn problem(&mut self, name: &[u8], error: Error);
-    /// Everything that came so far is void: the listing begins again. An adapter says so when a connection was lost in
-    /// the middle and it lists the folder anew.
-    fn restart(&mut self);
 }
 
 /// One file to fetch.

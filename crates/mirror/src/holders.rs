@@ -5,7 +5,7 @@ use crate::changes::Record;
 use crate::context::Context;
 use crate::settle::versioned_runs;
 use crate::space::size;
-use crate::{changes, files, layout};
+use crate::{changes, files, layout, small_files};
 use octo_core::printable::counted;
 use octo_core::report::Counts;
 use octo_core::{Code, Error, Target};
@@ -67,7 +67,7 @@ fn mirror_bytes(target: &dyn Target, run: u64) -> Option<u64> {
     }
     let ended = |seen: &Seen| !matches!(seen.outcome, octo_core::Outcome::Failed | octo_core::Outcome::Cancelled);
     (run.saturating_sub(REPORTS_MAX)..run).rev().find_map(|run| {
-        let bytes = files::read_small(target, &layout::report(run)).ok()??;
+        let bytes = small_files::read_small(target, &layout::report(run)).ok()??;
         serde_json::from_slice(&bytes).ok().filter(ended).map(|seen: Seen| seen.counts.source_bytes)
     })
 }

@@ -31,6 +31,7 @@ mod recover;
 mod remarks;
 mod run;
 mod settle;
+mod small_files;
 mod space;
 mod spill;
 mod stall;

@@ -1,6 +1,6 @@
 //! The marker: what makes a folder a mirror of ours, and the file that says whether a run is unfinished.
 
-use crate::{files, layout};
+use crate::{layout, small_files};
 use octo_core::clock_trust::ClockRecord;
 use octo_core::{Abilities, Code, Error, SourcePin, Target, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ impl Marker {
 
     /// The marker of a mirror; `None` if there is none.
     pub fn read(target: &dyn Target) -> Result<Option<Marker>, Error> {
-        let Some(bytes) = files::read_small(target, &layout::marker())? else { return Ok(None) };
+        let Some(bytes) = small_files::read_small(target, &layout::marker())? else { return Ok(None) };
         let damaged = |why: String| Error::new(Code::RecordsDamaged, format!("{}: {why}", layout::marker()));
         let text = String::from_utf8(bytes).map_err(|_| damaged("not UTF-8".into()))?;
         // The format is looked at first: a newer marker may have fields that this version cannot read.
@@ -76,7 +76,7 @@ impl Marker {
     /// Writes the marker, durably.
     pub fn write(&self, target: &dyn Target) -> Result<(), Error> {
         let text = toml::to_string(self).map_err(|e| Error::new(Code::RecordsDamaged, e.to_string()))?;
-        files::write_durable(target, &layout::marker(), text.as_bytes())
+        small_files::write_durable(target, &layout::marker(), text.as_bytes())
     }
 }
 
@@ -97,7 +97,7 @@ pub struct RunOpen {
 impl RunOpen {
     /// The unfinished run, if there is one. A file that cannot be read is taken for one about which nothing is known.
     pub fn read(target: &dyn Target) -> Result<Option<RunOpen>, Error> {
-        let Some(bytes) = files::read_small(target, &layout::run_open())? else { return Ok(None) };
+        let Some(bytes) = small_files::read_small(target, &layout::run_open())? else { return Ok(None) };
         let unknown =
             || RunOpen { run: 0, boot_id: String::new(), last_checkpoint: Timestamp(i64::MIN), suspect_since: None };
         Ok(Some(String::from_utf8(bytes).ok().and_then(|t| toml::from_str(&t).ok()).unwrap_or_else(unknown)))
@@ -112,7 +112,7 @@ impl RunOpen {
     /// Writes it, durably.
     pub fn write(&self, target: &dyn Target) -> Result<(), Error> {
         let text = toml::to_string(self).map_err(|e| Error::new(Code::RecordsDamaged, e.to_string()))?;
-        files::write_durable(target, &layout::run_open(), text.as_bytes())
+        small_files::write_durable(target, &layout::run_open(), text.as_bytes())
     }
 
     /// Removes it: the run is finished.

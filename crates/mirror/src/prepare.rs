@@ -11,7 +11,7 @@ use crate::settle::{Moment, versioned_runs};
 use crate::spill::Pool;
 use crate::{ballast, files, layout, recover};
 use octo_core::clock_trust::{self, ClockRecord, Doubt};
-use octo_core::source::{ListSink, Listed};
+use octo_core::listing::{ListSink, Listed};
 use octo_core::{Abilities, Code, Entry, Error, SourcePin, Target, Timestamp};
 use std::ops::ControlFlow;
 use std::sync::Arc;

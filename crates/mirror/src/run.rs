@@ -1,6 +1,7 @@
 //! One run from its checks to its report.
 
 mod ending;
+mod report;
 
 use crate::changes::{ChangesLog, Record};
 use crate::checkpoint::Checkpoints;
@@ -21,12 +22,12 @@ use crate::unread::UnreadFolders;
 use crate::walk::{Frame, Lister, Walk, list_folders, list_walked};
 use crate::{RunOptions, RunResult, ballast, files, held, layout, remarks, settle};
 use crossbeam_channel::bounded;
-use ending::report;
 use octo_core::guard::{self, GuardInput};
 use octo_core::plan::PlanRules;
 use octo_core::printable::counted;
 use octo_core::retention::KeepVersions;
 use octo_core::{Cancel, Clock, Code, Error, Kind, Monitor, Phase, RunReport, Source, Target, Timestamp};
+use report::report;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,13 +155,13 @@ impl<'a> Run<'a> {
         if self.context.is_over() {
             return Ok(());
         }
-        let vanished = copier.deletable(vanished)?;
+        let vanished = copier.postponed.deletable(self.context.target, vanished)?;
         self.context.phase(Phase::Delete);
         ballast::give_room(self.context.target);
         let kind_changes = walked.lists.kind_changes.finish();
         self.look_into_late_folders(&kind_changes, &mut walked.unread)?;
         *verdict = self.delete(&checkpoints, vanished, walked.guard, walked.saw_all, walked.unread)?;
-        if copier.resume() {
+        if copier.postponed.resume() {
             self.copy_later(&copier)?;
         }
         if kind_changes.count() > 0 && !self.context.is_over() && !self.context.options.dry_run {
@@ -304,7 +305,7 @@ impl<'a> Run<'a> {
 
     /// What could not be copied is tried once more, then from one snapshot after the other: a few rounds, and all is settled.
     fn copy_later(&self, copier: &Copier<'_>) -> Result<(), Error> {
-        while !self.context.is_over() && !copier.waits() {
+        while !self.context.is_over() && !copier.postponed.waits() {
             let later = copier.take_later();
             if later.count() == 0 {
                 break;

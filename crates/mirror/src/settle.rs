@@ -5,7 +5,7 @@ use crate::codec::Reader;
 use crate::context::Context;
 use crate::place::Placer;
 use crate::spill::Log;
-use crate::{ballast, files, held, layout};
+use crate::{ballast, files, held, layout, small_files};
 use octo_core::clock_trust::Doubt;
 use octo_core::printable::counted;
 use octo_core::retention::{KeepVersions, VersionedRun, to_prune};
@@ -128,7 +128,7 @@ pub fn write_report(target: &dyn Target, report: &RunReport, problems: &Log) -> 
             report.remarks.push("there was no space for the list of all problems: only examples are kept".to_owned());
             let mut out = head(&report)?;
             out.extend_from_slice(b"]}\n");
-            files::write_new(target, &new, &out)?;
+            small_files::write_new(target, &new, &out)?;
         }
         done => done?,
     }

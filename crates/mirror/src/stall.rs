@@ -5,8 +5,9 @@
 //! not count, and neither does the time that the engine needs for itself: a slow target, a limit on bandwidth, the removal of versions.
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
+use octo_core::listing::{ListSink, Listed};
 use octo_core::metadata::Piece;
-use octo_core::source::{FetchRequest, FetchSink, ListSink, Listed, Stop};
+use octo_core::source::{FetchRequest, FetchSink, Stop};
 use octo_core::{Clock, Entry, Error, LinkTarget, Meta, Ranges, RelPath, Source, SourceFeatures, SourcePin, Timestamp};
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -6,9 +6,9 @@
 
 use crate::context::Context;
 use crate::spill::Stack;
-use crate::{files, layout};
+use crate::{layout, small_files};
 use octo_core::guard;
-use octo_core::source::{ListSink, Listed};
+use octo_core::listing::{ListSink, Listed};
 use octo_core::{Code, Entry, Error, Kind, Name, RelPath, Source, Target};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -119,7 +119,7 @@ impl UnreadFolders {
             return target.remove_file(&layout::unread_folders()).map(drop);
         }
         let text = serde_json::to_vec(&self.folders).map_err(|e| Error::new(Code::TargetFailed, e.to_string()))?;
-        files::write_durable(target, &layout::unread_folders(), &text)
+        small_files::write_durable(target, &layout::unread_folders(), &text)
     }
 }
 
@@ -153,7 +153,7 @@ impl ListSink for Inside<'_, '_> {
 
 /// The folders of the last run. A list that cannot be read is none: then each folder holds deletions anew.
 fn read(target: &dyn Target) -> Vec<UnreadFolder> {
-    let bytes = files::read_small(target, &layout::unread_folders()).ok().flatten();
+    let bytes = small_files::read_small(target, &layout::unread_folders()).ok().flatten();
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 

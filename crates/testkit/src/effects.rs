@@ -1,7 +1,7 @@
 //! Any target, with a number for each of its effects: to stop, to fail or to forget at exactly the k-th.
 
+use octo_core::listing::{ListSink, Listed};
 use octo_core::ranges::Ranges;
-use octo_core::source::{ListSink, Listed};
 use octo_core::{
     Abilities, Code, Done, Error, Kept, LinkTarget, Meta, Metadata, Name, RelPath, Space, Target, TargetFile, Timestamp,
 };

@@ -1,6 +1,6 @@
 //! Any source, made to fail or to lie about planned entries. A plan that was never reached fails the test.
 
-use octo_core::source::{ListSink, Listed};
+use octo_core::listing::{ListSink, Listed};
 use octo_core::{
     Code, Entry, Error, FetchRequest, FetchSink, LinkTarget, Meta, RelPath, Source, SourceFeatures, SourcePin, Stop,
     Timestamp,

@@ -2,7 +2,7 @@
 
 use super::Comparer;
 use crate::walk::{Frame, Side};
-use octo_core::source::Listed;
+use octo_core::listing::Listed;
 use octo_core::{Code, Error, Name};
 
 impl Comparer<'_> {

@@ -1,7 +1,8 @@
 //! What becomes of a file that could not be copied now: it is tried again at the end of the run, then read from the
 //! source's snapshots, from the newest on, then named as a problem with the age of the copy that stays.
 
-use super::{Copier, StandIn, TRIES_AT_ONCE, Task};
+use super::copier::Copier;
+use super::task::{StandIn, TRIES_AT_ONCE, Task};
 use crate::LiveFiles;
 use crate::changes::Record;
 use crate::spill::Log;

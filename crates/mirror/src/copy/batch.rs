@@ -1,7 +1,10 @@
 //! Takes the pieces of one fetch. Files get their places together after it, because what they will change is recorded, and
 //! made durable, for all of them at once.
 
-use super::{Copier, Gathering, Stage, TRIES_AT_ONCE, Task, not_whole};
+use super::copier::Copier;
+use super::gathering::Gathering;
+use super::stage::Stage;
+use super::task::{TRIES_AT_ONCE, Task, not_whole};
 use crate::changes::Record;
 use crate::space::SMALL_BYTES;
 use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Piece, Ranges, Stop, TargetFile};

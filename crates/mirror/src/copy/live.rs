@@ -7,7 +7,10 @@
 //! know it.
 
 use super::batch::{compare, same_holes};
-use super::{Copier, Gathering, Stage, Task};
+use super::copier::Copier;
+use super::gathering::Gathering;
+use super::stage::Stage;
+use super::task::Task;
 use crate::changes::Record;
 use crate::layout;
 use octo_core::{Code, Error, FetchRequest, FetchSink, Kind, Meta, Piece, Ranges, Stop, Timestamp};

@@ -1,6 +1,6 @@
 //! What a dry run says of space: what the copies would take, and which file alone is too large.
 
-use super::Task;
+use super::task::Task;
 use crate::context::Context;
 use crate::space;
 use octo_core::{Code, Error, FetchRequest, FetchSink, Meta, Ranges, Stop};

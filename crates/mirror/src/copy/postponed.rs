@@ -3,12 +3,12 @@
 //!
 //! A deletion must never take the only copy of what was renamed: while copies wait, a file of the size of one of them stays.
 
-use super::{Copier, Task};
+use super::task::Task;
 use crate::RunOptions;
 use crate::spill::{Log, LogWriter};
 use crate::vanished::Vanished;
 use octo_core::retention::KeepVersions;
-use octo_core::{Error, Kind};
+use octo_core::{Error, Kind, Target};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 const SIZES_MAX: usize = 100_000;
 
 /// Whether copies may wait, and what is known of those that do.
-pub(super) struct Postponed(Mutex<State>);
+pub struct Postponed(Mutex<State>);
 
 struct State {
     /// Deletions are still to come, and would free space.
@@ -35,39 +35,28 @@ impl Postponed {
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
 
-/// Whether deletions of this run free space.
-pub fn may_wait(options: &RunOptions) -> bool {
-    options.keep_versions == KeepVersions::No && !options.no_delete && !options.dry_run
-}
-
-impl Copier<'_> {
     /// There is no space for this copy. Whether it waits for the deletions.
-    pub(super) fn postpone(&self, task: &Task) -> bool {
-        let waits = self.postponed.change(|state| {
+    pub(super) fn add(&self, task: &Task) -> bool {
+        self.change(|state| {
             state.waits |= state.may_wait;
             if state.may_wait && task.old.is_none() && state.sizes.len() <= SIZES_MAX {
                 state.sizes.insert(task.meta.size_bytes);
             }
             state.may_wait
-        });
-        if waits {
-            self.push_later(task);
-        }
-        waits
+        })
     }
 
     /// Whether copies wait for the deletions.
     pub fn waits(&self) -> bool {
-        self.postponed.change(|state| state.waits)
+        self.change(|state| state.waits)
     }
 
     /// What may be deleted although copies wait.
-    pub fn deletable(&self, vanished: Log) -> Result<Log, Error> {
-        let sizes = self.postponed.change(|state| state.waits.then(|| std::mem::take(&mut state.sizes)));
+    pub fn deletable(&self, target: &dyn Target, vanished: Log) -> Result<Log, Error> {
+        let sizes = self.change(|state| state.waits.then(|| std::mem::take(&mut state.sizes)));
         let Some(sizes) = sizes else { return Ok(vanished) };
-        let mut deletable = LogWriter::new(self.context.target);
+        let mut deletable = LogWriter::new(target);
         for record in vanished.forward() {
             let record = record?;
             let meta = Vanished::decode(&record)?.meta;
@@ -81,9 +70,14 @@ impl Copier<'_> {
 
     /// The deletions are done: what waits is copied now, or there truly is no space. Whether anything waits.
     pub fn resume(&self) -> bool {
-        self.postponed.change(|state| {
+        self.change(|state| {
             state.may_wait = false;
             std::mem::take(&mut state.waits)
         })
     }
+}
+
+/// Whether deletions of this run free space.
+pub fn may_wait(options: &RunOptions) -> bool {
+    options.keep_versions == KeepVersions::No && !options.no_delete && !options.dry_run
 }

@@ -4,7 +4,7 @@
 //! map was written. Anything that does not fit is thrown away and read again.
 
 use crate::space::Promise;
-use crate::{files, layout};
+use crate::{files, layout, small_files};
 use octo_core::{Code, Done, Error, Meta, Ranges, RelPath, Target, TargetFile, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +59,7 @@ pub fn part_key(source: &RelPath, meta: &Meta, invented: bool) -> String {
 
 /// What is there already of a large file.
 pub fn parts_there(target: &dyn Target, key: &str, size_bytes: u64) -> Ranges {
-    let map = files::read_small(target, &layout::part_map(key)).ok().flatten();
+    let map = small_files::read_small(target, &layout::part_map(key)).ok().flatten();
     let map: Option<Map> = map.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let data = target.look(&layout::part_data(key)).ok().flatten();
     match (map, data) {
@@ -151,7 +151,7 @@ impl Stage {
         self.file.sync()?;
         let map = Map { format: 1, size_bytes: part.size_bytes, ranges: self.got.clone() };
         let bytes = serde_json::to_vec(&map).map_err(|e| Error::new(Code::TargetFailed, e.to_string()))?;
-        files::write_durable(target, &part.map, &bytes)
+        small_files::write_durable(target, &part.map, &bytes)
     }
 
     /// The file got its place: the map has nothing to tell any more.

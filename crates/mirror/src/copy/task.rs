@@ -2,7 +2,10 @@
 
 use super::stage::PART_BYTES_MIN;
 use crate::codec::{Reader, Writer};
-use octo_core::{Code, Error, Meta, RelPath, Timestamp};
+use octo_core::{Code, Error, Kind, Meta, RelPath, Timestamp};
+
+/// A file that changes while it is read is read so often at once, and once more at the end of the run.
+pub const TRIES_AT_ONCE: u8 = 2;
 
 /// One file to copy, or to compare byte by byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,4 +95,20 @@ impl StandIn {
         let code = *code.ok_or_else(|| Error::new(Code::RecordsDamaged, "a record has no such code"))?;
         Ok(StandIn { taken, why: Error::new(code, String::from_utf8_lossy(detail)) })
     }
+}
+
+/// What an incomplete copy is called in the report.
+pub fn not_whole(path: &RelPath, opened: &Meta, after: &Meta, got_bytes: u64) -> Option<Error> {
+    let detail = if after.kind != Kind::File {
+        return Some(Error::new(Code::KindMoved, path.to_string()));
+    } else if after.size_bytes != opened.size_bytes {
+        format!("its size went from {} to {} bytes", opened.size_bytes, after.size_bytes)
+    } else if after.write_time != opened.write_time {
+        format!("its last write time went from {} to {}", opened.write_time, after.write_time)
+    } else if got_bytes != opened.size_bytes {
+        format!("{got_bytes} of {} bytes came", opened.size_bytes)
+    } else {
+        return None;
+    };
+    Some(Error::new(Code::ChangedWhileRead, detail))
 }

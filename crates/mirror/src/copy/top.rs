@@ -1,8 +1,9 @@
 //! The metadata of the root folder itself, which no listing tells of. It is read once in every run, in one request, and
 //! kept if it is another than what is there.
 
-use super::Copier;
-use super::metadata::{Gathering, is_alike, keep};
+use super::copier::Copier;
+use super::gathering::{Gathering, is_alike};
+use super::metadata::keep;
 use octo_core::{Error, FetchRequest, FetchSink, Kind, Meta, Part, Piece, Ranges, RelPath, Stop, Target, Timestamp};
 
 /// Takes the one entry of the fetch.

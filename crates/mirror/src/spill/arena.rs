@@ -3,7 +3,7 @@
 //! They lie in pages, each sorted by itself and merged when they are read. Large pages belong to a [`Pool`] for as long as
 //! it lives: freed and asked for again, they would lie scattered, and the process would hold far more than it uses.
 
-use super::Record;
+use super::record::Record;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;

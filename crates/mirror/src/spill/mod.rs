@@ -2,13 +2,15 @@
 
 mod arena;
 mod log;
+mod record;
 mod sorter;
 mod stack;
 
 pub use arena::Pool;
 pub use log::{Log, LogBuffer, LogWriter};
 
-pub use sorter::{Record, Sorted, Sorter};
+pub use record::Record;
+pub use sorter::{Sorted, Sorter};
 pub use stack::Stack;
 
 use octo_core::{Error, TargetFile};

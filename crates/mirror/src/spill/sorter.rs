@@ -1,6 +1,7 @@
 //! Sorts more records than fit into memory: sorted runs in a scratch file, merged when they are read.
 
 use super::arena::{Arena, Pool};
+use super::record::Record;
 use super::{READ_BYTES, read_exact};
 use octo_core::{Error, Target, TargetFile};
 use std::cmp::{Ordering as CmpOrdering, Reverse};
@@ -13,30 +14,6 @@ const RUNS_MAX: usize = 64;
 const MERGE_BYTES: usize = 512 << 10;
 /// Length of the record and of its key, before each record of a run.
 const HEAD_BYTES: usize = 8;
-
-/// A key and a value.
-#[derive(Debug, Clone)]
-pub struct Record {
-    bytes: Vec<u8>,
-    key_len: usize,
-}
-
-impl Record {
-    /// A record whose first `key_len` bytes are its key.
-    pub fn new(bytes: Vec<u8>, key_len: usize) -> Record {
-        let key_len = key_len.min(bytes.len());
-        Record { bytes, key_len }
-    }
-
-    /// What it is sorted by.
-    pub fn key(&self) -> &[u8] {
-        &self.bytes[..self.key_len]
-    }
-    /// What it carries.
-    pub fn value(&self) -> &[u8] {
-        &self.bytes[self.key_len..]
-    }
-}
 
 /// A record and the run it came from, in an order that only the key decides.
 struct Head(Record, usize);

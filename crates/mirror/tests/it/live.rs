@@ -2,8 +2,8 @@
 
 use crate::pair::Pair;
 use crate::support::mirror;
+use octo_core::listing::{ListSink, Listed};
 use octo_core::report::Problem;
-use octo_core::source::{ListSink, Listed};
 use octo_core::{
     Code, Error, FetchRequest, FetchSink, Meta, Outcome, Piece, RelPath, RunReport, Source, SourceFeatures, SourcePin,
     Stop,

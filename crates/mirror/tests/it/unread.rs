@@ -4,7 +4,7 @@
 use crate::pair::{Pair, tree};
 use crate::review::run_from;
 use octo_core::guard::MaxDelete;
-use octo_core::source::{ListSink, Listed};
+use octo_core::listing::{ListSink, Listed};
 use octo_core::{Code, FetchRequest, FetchSink, Outcome, RelPath, RunReport, Source, SourceFeatures, SourcePin};
 use octo_disk::LocalSource;
 use octo_mirror::RunOptions;

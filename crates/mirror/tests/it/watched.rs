@@ -1,6 +1,6 @@
 //! A source that counts what is read from it, tells lies about features and entries, and lets a test act in between.
 
-use octo_core::source::{ListSink, Listed};
+use octo_core::listing::{ListSink, Listed};
 use octo_core::{
     Entry, Error, FetchRequest, FetchSink, LinkTarget, Meta, RelPath, Source, SourceFeatures, SourcePin, Stop,
 };
