@@ -56,6 +56,9 @@ pub fn may_be_unmounted(target: &Path) -> bool {
     is_empty && !filesystem::is_mount_point(target)
 }
 
+/// Device and number of a folder, and then of each folder above it.
+pub(crate) type Lineage = Vec<(u64, u64)>;
+
 /// The part of a path that exists, without links.
 pub(crate) struct Existing {
     path: PathBuf,
@@ -98,7 +101,7 @@ impl Existing {
     }
 
     /// What the kernel calls it and each folder above it.
-    pub(crate) fn lineage(&self) -> Result<crate::protected::Lineage, Error> {
+    pub(crate) fn lineage(&self) -> Result<Lineage, Error> {
         self.path.ancestors().map(identity).collect()
     }
 

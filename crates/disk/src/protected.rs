@@ -5,13 +5,10 @@
 //! and [`Protected::check_target`] judge what was opened, whatever has its name by then.
 
 use crate::os::filesystem;
-use crate::place::Existing;
+use crate::place::{Existing, Lineage};
 use crate::{DiskTarget, LocalSource};
 use octo_core::{Code, Error};
 use std::path::{Path, PathBuf};
-
-/// Device and number of a folder, and then of each folder above it.
-pub(crate) type Lineage = Vec<(u64, u64)>;
 
 /// Where a folder is, or would be made, as the kernel sees it.
 #[derive(Debug, Clone)]

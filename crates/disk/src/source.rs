@@ -9,7 +9,7 @@ use crate::os::reading::{self, Reading};
 use crate::os::root::Root;
 use crate::os::{Fault, Handle, fault};
 use crate::place::Existing;
-use crate::protected::Lineage;
+use crate::place::Lineage;
 use octo_core::{
     Code, Error, FetchRequest, FetchSink, FileId, Kind, LinkTarget, ListSink, Listed, Name, Ranges, RelPath, Source,
     SourceFeatures, SourcePin, Stop,
@@ -110,7 +110,7 @@ impl LocalSource {
     }
 
     /// What the kernel calls the open folder and each one above it.
-    pub(crate) fn lineage(&self) -> Result<crate::protected::Lineage, Error> {
+    pub(crate) fn lineage(&self) -> Result<crate::place::Lineage, Error> {
         let failed = |fault: Fault| fault::source(fault, "looking where it is", &RelPath::root());
         self.reading.lineage().map_err(failed)
     }

@@ -103,7 +103,7 @@ impl DiskTarget {
     }
 
     /// What the kernel calls the open folder and each one above it; nothing if it does not exist.
-    pub(crate) fn lineage(&self) -> Result<Option<crate::protected::Lineage>, Error> {
+    pub(crate) fn lineage(&self) -> Result<Option<crate::place::Lineage>, Error> {
         if !self.root.exists() {
             return Ok(None);
         }

@@ -1,5 +1,6 @@
 //! Linux: system calls through `rustix`, all relative to a root handle.
 
+pub(crate) mod account;
 pub(crate) mod database;
 pub(crate) mod fault;
 pub(crate) mod file;
@@ -7,6 +8,7 @@ pub(crate) mod filesystem;
 pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod metadata;
+mod nameless;
 pub(crate) mod open;
 pub(crate) mod owner;
 pub(crate) mod permissions;

@@ -2,7 +2,7 @@
 //! from outside of itself.
 
 use crate::linux::root::Root;
-use crate::linux::{fault, probe, tree, way};
+use crate::linux::{fault, nameless, probe, way};
 use crate::reserved;
 use octo_core::{Abilities, Code, Error, RelPath};
 use rustix::fs::{Mode, OFlags};
@@ -69,9 +69,9 @@ pub(crate) fn find_abilities(root: &Root) -> Result<Abilities, Errno> {
 pub(crate) fn scratch(root: &Root, tmp: &RelPath) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY;
     // Not every filesystem has nameless files, and on FUSE a removed one stays visible while it is open.
-    root.open(tmp, flags, Mode::empty()).and_then(tree::nameless).or_else(|_| {
+    root.open(tmp, flags, Mode::empty()).and_then(nameless::nameless).or_else(|_| {
         let folder = system_temporary()?;
-        tree::nameless(&folder).or_else(|_| tree::unlinked(&folder))
+        nameless::nameless(&folder).or_else(|_| nameless::unlinked(&folder))
     })
 }
 

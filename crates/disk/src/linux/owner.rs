@@ -5,50 +5,17 @@
 //! in which it belongs to root, and what the owner planted in the mirror is met with the owner's rights only. It must
 //! never change who reads a source. Any other account is refused before it makes anything.
 
+use crate::linux::account::Account;
 use crate::linux::root::Root;
-use crate::linux::{fault, listing, stat, tree};
+use crate::linux::{fault, listing, nameless, stat};
 use octo_core::{Code, Error, RESERVED, RelPath};
-use rustix::fs::{Gid, Mode, OFlags, Uid};
+use rustix::fs::{Mode, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
-use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::linux::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-/// The account that a mirror belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Owner {
-    uid: Uid,
-    gid: Gid,
-}
-
-/// Puts the thread's ids back, whatever happens.
-struct Back(Gid);
-
-impl Drop for Back {
-    fn drop(&mut self) {
-        // The saved id is still root's, so neither can fail; were it otherwise, this thread could do less, never more.
-        let _ = set_thread_res_uid(None::<Uid>, Uid::ROOT, None::<Uid>);
-        let _ = set_thread_res_gid(None::<Gid>, self.0, None::<Gid>);
-    }
-}
-
-impl Owner {
-    fn of(handle: &OwnedFd) -> Result<Owner, Errno> {
-        let stat = stat::of_handle(handle)?;
-        Ok(Owner { uid: Uid::from_raw(stat.stx_uid), gid: Gid::from_raw(stat.stx_gid) })
-    }
-
-    /// Does something in this thread with the rights of this account, and with nobody else's.
-    pub(crate) fn act<T>(&self, work: impl FnOnce() -> T) -> Result<T, Errno> {
-        let _back = Back(getegid());
-        set_thread_res_gid(None::<Gid>, self.gid, None::<Gid>)?;
-        set_thread_res_uid(None::<Uid>, self.uid, None::<Uid>)?;
-        Ok(work())
-    }
-}
 
 /// For root: what is made below the root of a mirror belongs to the mirror's owner.
 pub(crate) fn keep(root: Root) -> Root {
@@ -120,12 +87,12 @@ pub(crate) fn refusal(errno: Errno, path: &Path) -> Option<Error> {
 }
 
 /// That of the reserved folder, and that of the root; `None` if this is no mirror yet.
-fn owners(root: &Root) -> Result<Option<(Owner, Owner)>, Errno> {
+fn owners(root: &Root) -> Result<Option<(Account, Account)>, Errno> {
     let open = |path: &RelPath| root.open(path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty());
     match open(&reserved_folder()) {
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(errno),
-        Ok(ours) => Ok(Some((Owner::of(&ours)?, Owner::of(&open(&RelPath::root())?)?))),
+        Ok(ours) => Ok(Some((Account::of(&ours)?, Account::of(&open(&RelPath::root())?)?))),
     }
 }
 
@@ -141,7 +108,7 @@ pub(crate) fn called(uid: u32) -> String {
 
 /// A reserved folder that somebody planted in a folder of others says nothing about whose the mirror is. And not every
 /// process that is called root may become somebody else.
-fn is_clear(ours: Owner, top: Owner) -> bool {
+fn is_clear(ours: Account, top: Account) -> bool {
     top.uid == ours.uid && ours.act(|| ()).is_ok()
 }
 
@@ -150,15 +117,15 @@ fn reserved_folder() -> RelPath {
 }
 
 /// Where the mount says whose everything is (FAT and its like, CIFS), what we make has the same owner.
-fn belongs_to_the_mount(root: &Root, owner: Owner) -> bool {
+fn belongs_to_the_mount(root: &Root, owner: Account) -> bool {
     made_in(root, &reserved_folder()).is_ok_and(|made| made == owner.uid)
 }
 
 /// Whose a file becomes that we make in this folder.
 fn made_in(root: &Root, folder: &RelPath) -> Result<Uid, Errno> {
     let folder = root.open(folder, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
-    let file = tree::nameless(&folder).or_else(|_| tree::unlinked(&folder))?;
-    Ok(Owner::of(&file)?.uid)
+    let file = nameless::nameless(&folder).or_else(|_| nameless::unlinked(&folder))?;
+    Ok(Account::of(&file)?.uid)
 }
 
 fn foreign(owner: Uid) -> Error {

@@ -2,12 +2,12 @@
 //!
 //! It must leave nothing behind, and never touches what it did not make.
 
+use crate::linux::nameless::private_name;
 use crate::linux::{fault, filesystem, listing, stat};
 use crate::times;
 use octo_core::{Abilities, NameRules, TimeRules, Timestamp};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
-use std::hash::{BuildHasher, Hasher};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -21,13 +21,6 @@ const NAME_BYTES: usize = 255;
 const PREFIX: &str = ".octobackup-probe-";
 /// Left-over probe folders removed at once.
 const LEFT_MAX: usize = 100;
-
-/// A name that nobody else has: unpredictable, so that nothing can wait there for us.
-pub(crate) fn private_name(prefix: &str) -> String {
-    // The standard library's hasher is keyed from the system's random numbers.
-    let random = std::hash::RandomState::new().build_hasher().finish();
-    format!("{prefix}{random:016x}")
-}
 
 /// Probes the filesystem in a private folder below `parent`, which is removed again; so are those that a killed process
 /// left there.

@@ -4,7 +4,7 @@
 //! mount (openat2(2)). There is no cache of folder handles: a handle kept from before a rename would lead to where the
 //! folder is now, not to what has its name. Resolving anew costs about a microsecond.
 
-use crate::linux::owner::Owner;
+use crate::linux::account::Account;
 use crate::linux::{stat, way};
 use octo_core::RelPath;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
@@ -27,7 +27,7 @@ const STEP_BYTES_MAX: usize = 4000;
 pub(crate) struct Root {
     handle: Option<OwnedFd>,
     /// Whose everything becomes that is made below; `None` for the account that runs.
-    owner: Option<Owner>,
+    owner: Option<Account>,
 }
 
 /// Where an entry is: the handle of its folder, and its name there.
@@ -89,7 +89,7 @@ impl Root {
     }
 
     /// The same root; what is made below it belongs to `owner`.
-    pub(crate) fn owned_by(self, owner: Option<Owner>) -> Root {
+    pub(crate) fn owned_by(self, owner: Option<Account>) -> Root {
         Root { owner, ..self }
     }
 

@@ -240,18 +240,3 @@ fn done(result: Result<(), Errno>) -> Result<Done, Errno> {
         Err(errno) => Err(errno),
     }
 }
-
-/// A file in `folder` that never has a name, gone when it is closed.
-pub(crate) fn nameless(folder: impl AsFd) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-    rustix::fs::openat(&folder, c".", flags, Mode::RUSR | Mode::WUSR)
-}
-
-/// A file in `folder` that has a name for an instant only.
-pub(crate) fn unlinked(folder: impl AsFd) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let name = crate::linux::probe::private_name("octobackup-");
-    let fd = rustix::fs::openat(&folder, name.as_str(), flags, Mode::RUSR | Mode::WUSR)?;
-    rustix::fs::unlinkat(&folder, name.as_str(), AtFlags::empty())?;
-    Ok(fd)
-}

@@ -1,12 +1,9 @@
 //! Last write times that the filesystem cannot hold: those before or after all that it knows. The entry then bears the nearest
 //! time that there is, and the true one is kept here by its path. A record counts only while the entry bears such a time.
 
-use super::{Records, below};
+use super::database::{Records, below};
 use octo_core::{Error, RelPath, Timestamp};
 use rusqlite::params;
-
-pub(super) const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS beyond (path BLOB NOT NULL PRIMARY KEY, write_time INTEGER NOT NULL) WITHOUT ROWID;";
 
 impl Records {
     /// The true last write time of an entry that bears the first or last time that its filesystem knows.

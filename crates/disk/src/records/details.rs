@@ -3,20 +3,10 @@
 //! They are kept as an object that is never changed once it is written; paths refer to it, as names refer to an inode. So
 //! a hard link costs one small row, and what a version refers to stays as it was. An object goes with its last path.
 
-use super::{Records, damage};
+use super::database::{Records, below};
+use super::fault::damage;
 use octo_core::{Error, RelPath};
 use rusqlite::{Transaction, params};
-
-pub(super) const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS detail (
-        path BLOB NOT NULL PRIMARY KEY, object INTEGER NOT NULL, is_whole INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS detail_object ON detail (object);
-    CREATE TABLE IF NOT EXISTS piece (
-        object INTEGER NOT NULL, part INTEGER NOT NULL, name BLOB NOT NULL, at INTEGER NOT NULL, data BLOB NOT NULL);
-    CREATE UNIQUE INDEX IF NOT EXISTS piece_place ON piece (object, part, name, at);
-    CREATE TRIGGER IF NOT EXISTS detail_gone AFTER DELETE ON detail
-        WHEN NOT EXISTS (SELECT 1 FROM detail WHERE object = OLD.object)
-        BEGIN DELETE FROM piece WHERE object = OLD.object; END;";
 
 /// What a piece is of. The numbers are kept in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +94,7 @@ impl Records {
 
     /// A folder is gone: so is what is recorded below it, also where nothing was.
     pub(crate) fn remove_details_in(&self, folder: &RelPath) -> Result<(), Error> {
-        let (low, high) = super::below(folder);
+        let (low, high) = below(folder);
         self.change("DELETE FROM detail WHERE path > ?1 AND path < ?2", params![low, high])?;
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use crate::holes;
 use crate::windows::fault::{self, Fault};
+use crate::windows::positioned::{self, within_reach, write_all_at};
 use crate::windows::stat::{self, Side};
 use crate::windows::{Handle, nt, sparse};
 use octo_core::{Error, Meta, Ranges, RelPath, TargetFile, TimeRules, Timestamp};
 use std::ops::Range;
-use std::os::windows::fs::FileExt;
 use std::sync::OnceLock;
 use windows_sys::Win32::System::Ioctl::{FSCTL_SET_SPARSE, FSCTL_SET_ZERO_DATA};
 
@@ -47,31 +47,6 @@ impl DiskFile {
     }
 }
 
-/// Reads up to `buffer.len()` bytes; 0 at the end.
-pub(crate) fn read_at(handle: &Handle, buffer: &mut [u8], offset_bytes: u64) -> Result<usize, Fault> {
-    within_reach(offset_bytes, buffer.len())?;
-    Ok(handle.seek_read(buffer, offset_bytes)?)
-}
-
-/// Writes all of it.
-pub(crate) fn write_all_at(handle: &Handle, bytes: &[u8], offset_bytes: u64) -> Result<(), Fault> {
-    within_reach(offset_bytes, bytes.len())?;
-    let mut at = 0usize;
-    while at < bytes.len() {
-        match handle.seek_write(&bytes[at..], offset_bytes + at as u64)? {
-            0 => return Err(fault::BAD_DATA),
-            written => at += written,
-        }
-    }
-    Ok(())
-}
-
-/// Windows takes some negative offsets for "at the end" and "where it is now".
-fn within_reach(offset_bytes: u64, len: usize) -> Result<(), Fault> {
-    let end = offset_bytes.checked_add(len as u64).and_then(|end| i64::try_from(end).ok());
-    end.map(|_| ()).ok_or(fault::BAD_ARGUMENT)
-}
-
 impl TargetFile for DiskFile {
     fn write_at(&self, offset_bytes: u64, bytes: &[u8]) -> Result<(), Error> {
         let hole = |offset_bytes, size_bytes| self.make_hole(offset_bytes, size_bytes).is_ok();
@@ -80,7 +55,8 @@ impl TargetFile for DiskFile {
     }
 
     fn read_at(&self, offset_bytes: u64, buffer: &mut [u8]) -> Result<usize, Error> {
-        read_at(&self.handle, buffer, offset_bytes).map_err(|fault| fault::target(fault, "reading", &self.path))
+        positioned::read_at(&self.handle, buffer, offset_bytes)
+            .map_err(|fault| fault::target(fault, "reading", &self.path))
     }
 
     fn set_len(&self, size_bytes: u64) -> Result<(), Error> {

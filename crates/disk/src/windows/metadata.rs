@@ -5,7 +5,8 @@
 //! while SeRestorePrivilege is on, which reaches everything; and never touch a file's data or last write time.
 
 use super::fault::{self, Fault};
-use super::nt::{self, How};
+use super::nt;
+use super::opened::Opened;
 use super::root::Root;
 use super::stat::{self, Stat};
 use super::{Handle, privilege, security, streams, tree};
@@ -26,23 +27,6 @@ const SETTABLE: u32 = fs::FILE_ATTRIBUTE_READONLY
     | fs::FILE_ATTRIBUTE_NOT_CONTENT_INDEXED;
 /// Attributes that say nothing about a file.
 const SAYING_NOTHING: u32 = fs::FILE_ATTRIBUTE_NORMAL | fs::FILE_ATTRIBUTE_DIRECTORY;
-
-/// Something whose metadata is wanted: the folder it is in, and its name there; no name for the root itself.
-pub(crate) struct Opened {
-    pub(crate) folder: Handle,
-    pub(crate) name: Vec<u16>,
-}
-
-impl Opened {
-    /// Opens it with these rights.
-    pub(crate) fn with(&self, access: u32) -> Result<Handle, Fault> {
-        nt::open(&self.folder, &self.name, How::open(access))
-    }
-
-    fn stat(&self) -> Result<Stat, Fault> {
-        stat::of_handle(&self.with(fs::FILE_READ_ATTRIBUTES)?)
-    }
-}
 
 /// A file or folder, for its metadata; `None` if nothing is there, or a link.
 pub(crate) fn open(root: &Root, path: &RelPath) -> Result<Option<Opened>, Fault> {

@@ -6,7 +6,7 @@ use crate::windows::nt::How;
 use crate::windows::privilege::{self, Raised};
 use crate::windows::root::Root;
 use crate::windows::stat::{self, Side};
-use crate::windows::{Handle, file, filesystem, metadata, sparse, tree};
+use crate::windows::{Handle, filesystem, metadata, positioned, sparse, tree};
 use octo_core::{LinkTarget, ListSink, Meta, Piece, Ranges, RelPath, Stop};
 use std::path::{Path, PathBuf};
 use windows_sys::Wdk::Storage::FileSystem::FILE_NON_DIRECTORY_FILE;
@@ -107,7 +107,7 @@ impl Reading {
 
     /// Reads up to `buffer.len()` bytes; 0 at the end.
     pub(crate) fn read_at(&self, handle: &Handle, buffer: &mut [u8], offset_bytes: u64) -> Result<usize, Fault> {
-        file::read_at(handle, buffer, offset_bytes)
+        positioned::read_at(handle, buffer, offset_bytes)
     }
 
     /// Where a link points to.

@@ -1,7 +1,7 @@
 //! Security descriptors on their way to a file and back, exactly as they are: nothing is inherited or computed anew.
 
 use super::fault::{self, Fault};
-use super::metadata::Opened;
+use super::opened::Opened;
 use super::{Handle, nt};
 use octo_core::metadata::is_security_descriptor;
 use windows_sys::Win32::Foundation as win;

@@ -3,7 +3,7 @@
 use crate::windows::Handle;
 use crate::windows::fault::{self, Fault};
 use crate::windows::nt::{self, Buffer, field};
-use crate::windows::{file, stat};
+use crate::windows::{positioned, stat};
 use octo_core::{Ranges, sparse};
 use windows_sys::Wdk::Storage::FileSystem as wdk;
 use windows_sys::Win32::Storage::FileSystem::FILE_ATTRIBUTE_SPARSE_FILE;
@@ -20,7 +20,7 @@ pub(crate) fn holes(handle: &Handle) -> Ranges {
     }
     let Ok(allocated) = allocated_bytes(handle) else { return Ranges::new() };
     let size = stat.size_bytes;
-    crate::sparse::holes(size, allocated, || data(handle, size), |buffer, at| file::read_at(handle, buffer, at))
+    crate::sparse::holes(size, allocated, || data(handle, size), |buffer, at| positioned::read_at(handle, buffer, at))
 }
 
 /// FILE_COMPRESSION_INFORMATION begins with what the file takes on the disk.

@@ -3,9 +3,9 @@
 //! It must never open the stream without a name, which is the file's data.
 
 use super::fault::{self, Fault};
-use super::metadata::Opened;
 use super::nt::{self, Buffer, How, field};
-use super::{Handle, file};
+use super::opened::Opened;
+use super::{Handle, positioned};
 use crate::detail::{Data, Leftover, PIECE_BYTES};
 use octo_core::{Metadata, wide};
 use windows_sys::Wdk::Storage::FileSystem as wdk;
@@ -92,7 +92,7 @@ pub(crate) fn read<E>(
         let wanted = left.min(buffer.len());
         let mut filled = 0;
         while filled < wanted {
-            match file::read_at(&handle, &mut buffer[filled..wanted], at + filled as u64)? {
+            match positioned::read_at(&handle, &mut buffer[filled..wanted], at + filled as u64)? {
                 0 => break,
                 read => filled += read,
             }
@@ -123,8 +123,8 @@ pub(crate) fn write(opened: &Opened, metadata: &Metadata, leftover: &Leftover<'_
 
 fn write_all(handle: &Handle, metadata: &Metadata, data: &Data<'_>) -> Result<(), Fault> {
     match data {
-        Data::Owned(bytes) => file::write_all_at(handle, bytes, 0),
-        Data::Bytes(bytes) => file::write_all_at(handle, bytes, 0),
+        Data::Owned(bytes) => positioned::write_all_at(handle, bytes, 0),
+        Data::Bytes(bytes) => positioned::write_all_at(handle, bytes, 0),
         Data::Bulk { offset_bytes, size_bytes } => {
             let bulk = metadata.bulk.as_ref().ok_or(fault::BAD_DATA)?;
             let mut buffer = vec![0; PIECE_BYTES];
@@ -135,7 +135,7 @@ fn write_all(handle: &Handle, metadata: &Metadata, data: &Data<'_>) -> Result<()
                 if read == 0 {
                     return Err(fault::BAD_DATA);
                 }
-                file::write_all_at(handle, &buffer[..read], at)?;
+                positioned::write_all_at(handle, &buffer[..read], at)?;
                 at += read as u64;
             }
             Ok(())

@@ -1,20 +1,23 @@
-//! The records for somebody who only looks: a dry run, or a medium that cannot be written.
+//! Opens the records: to change them, or only to look, as a dry run does, or on a medium that cannot be written.
 //!
-//! It must never write, nor make or remove a file beside the database, nor lock anybody out; and never judge a database
+//! Who only looks must never write, nor make or remove a file beside the database, nor lock anybody out; and never judge a database
 //! without its log. What a killed run left in the write-ahead log is part of the database (sqlite.org/wal.html): SQLite
 //! reads it into its own memory here, and leaves taking it in to the next run. A rollback journal is left only by whoever
 //! died while the database was made (sqlite.org/fileformat.html, 3): nothing was recorded then.
 
-use super::{FORMAT, Purpose, Records, damage, format_of, newer};
+use super::database::{Purpose, Records};
+use super::fault::damage;
+use super::schema::{FORMAT, format_of, newer, prepare};
+use super::seen::Seen;
 use crate::os::database;
 use octo_core::{Code, Error};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::Path;
 
+const WRITING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 const READING: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// What is asked of the database: its tables and their columns.
@@ -26,37 +29,25 @@ const TABLES: [(&str, &str); 5] = [
     ("beyond", "path, write_time"),
 ];
 
-/// Length and last write time of a file; `None` if it is not there.
-type Stamp = Option<(u64, Option<SystemTime>)>;
-
-/// The database and its log, as they were at some moment.
-#[derive(Debug)]
-pub(super) struct Seen {
-    path: PathBuf,
-    stamps: [Stamp; 2],
-}
-
-impl Seen {
-    fn at(path: &Path) -> io::Result<Seen> {
-        Ok(Seen { path: path.to_owned(), stamps: [stamp(path)?, stamp(&log(path))?] })
-    }
-
-    fn bytes(&self, of: usize) -> u64 {
-        self.stamps[of].map_or(0, |(bytes, _)| bytes)
-    }
-
-    /// See [`Records::judged`].
-    pub(super) fn judged(&self, error: Error) -> Error {
-        let is_as_before = Seen::at(&self.path).is_ok_and(|now| now.stamps == self.stamps);
-        if is_as_before || error.code != Code::RecordsDamaged {
-            return error;
+impl Records {
+    /// Opens the database at `path`, a file that exists and may be empty. What a killed run left in a log is taken in by
+    /// SQLite before anything is judged. Who only looks, as a dry run does, changes no file and locks nobody out; `None`
+    /// if nothing was ever recorded.
+    pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<Option<Records>, Error> {
+        match purpose {
+            Purpose::Looking => look(path),
+            Purpose::Changing => {
+                let mut db = database::connect(path, WRITING).map_err(|error| damage(&error))?;
+                // Judged before the database is closed, which asks the disk again.
+                let prepared = prepare(&mut db).map_err(|error| damage(&error));
+                prepared??;
+                Ok(Some(Records { db, purpose: Purpose::Changing, seen: None }))
+            }
         }
-        Error::new(Code::TargetBusy, "meta.db is being changed by a run that is under way")
     }
 }
 
-/// Opens the database; `None` if nothing was recorded yet.
-pub(super) fn open(path: &Path) -> Result<Option<Records>, Error> {
+fn look(path: &Path) -> Result<Option<Records>, Error> {
     let failed = |error: io::Error| Error::new(Code::TargetFailed, format!("looking at meta.db: {error}"));
     let seen = Seen::at(path).map_err(failed)?;
     if seen.bytes(0) == 0 {
@@ -116,17 +107,6 @@ fn pages_before(journal: &Path) -> io::Result<Option<u32>> {
         Err(error) => Err(error),
         Ok(()) if head[..8] != JOURNAL_MAGIC => Ok(None),
         Ok(()) => Ok(Some(u32::from_be_bytes([head[16], head[17], head[18], head[19]]))),
-    }
-}
-
-fn log(path: &Path) -> PathBuf {
-    path.with_extension("db-wal")
-}
-
-fn stamp(path: &Path) -> io::Result<Stamp> {
-    match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        meta => meta.map(|meta| Some((meta.len(), meta.modified().ok()))),
     }
 }
 
