@@ -70,7 +70,8 @@ mod tests {
     use super::*;
     use crate::authority::{Authority, private_key};
     use crate::carrier::{ALPN_AGENT, ALPN_PAIR};
-    use crate::hub::{Hub, Reactor};
+    use crate::hub::Hub;
+    use crate::reactor::Reactor;
     use crate::{identity, tls};
     use octo_core::Timestamp;
     use rcgen::KeyPair;

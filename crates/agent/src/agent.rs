@@ -4,8 +4,8 @@
 //! stops.
 
 use crate::carrier::{ALPN_AGENT, First, race};
-use crate::hub::Reactor;
 use crate::identity::{Identity, connect};
+use crate::reactor::Reactor;
 use crate::serving::{Shelf, serve};
 use crate::token::Token;
 use octo_core::{Cancel, Code, Error};

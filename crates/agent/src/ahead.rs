@@ -4,7 +4,7 @@
 //! mirror, some are new. Nothing depends on it but speed: what the walk does not bring next is asked for by itself.
 
 use crate::link::{Answers, Link};
-use crate::source::{Told, read_listing};
+use crate::listing_reader::{Told, read_listing};
 use crate::wire::{Answer, Order, fault};
 use octo_core::{Error, ListSink, RelPath};
 use std::cmp::Ordering;

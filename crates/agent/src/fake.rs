@@ -1,9 +1,9 @@
 //! An agent that says whatever a test wants, over the real carrier.
 
 use crate::board::Board;
-use crate::hub::Reactor;
 use crate::link::Link;
 use crate::messages::{Introduction, Opened, Shape, json};
+use crate::reactor::Reactor;
 use crate::serving;
 use crate::source::AgentSource;
 use bytes::Bytes;

@@ -1,8 +1,8 @@
 //! A hostile server: whatever it asks, the agent shows nothing outside its roots, changes nothing, runs nothing, and goes on
 //! answering.
 
-use crate::hub::Reactor;
 use crate::link::Link;
+use crate::reactor::Reactor;
 use crate::serving::serve;
 use crate::shelf::LocalShelf;
 use crate::wire::{FetchOrder, Order};

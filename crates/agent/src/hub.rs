@@ -10,6 +10,7 @@ use crate::connections::{ConnectionPlace, Connections, network};
 use crate::hosts::{Host, Hosts};
 use crate::link::{Gone, Link};
 use crate::messages::{Introduction, PairAnswer, PairRequest, printable};
+use crate::reactor::Reactor;
 use crate::source::AgentSource;
 use crate::token::{self, Token};
 use crate::wire::fault;
@@ -21,12 +22,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::server::TlsStream;
 
-const WORKER_THREADS: usize = 2;
 /// Connections that have not shown an agent's certificate yet: in all, and of one address. All agents of a branch office may come
 /// from one address at once.
 const STRANGERS_MAX: usize = 256;
@@ -38,38 +37,6 @@ const ARRIVING_SHARE_MAX: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is written down that a connected agent is here.
 const NOTED: Duration = Duration::from_secs(600);
-
-/// The runtime that drives all connections; gone with its last user.
-pub(crate) struct Reactor(Option<Runtime>);
-
-impl Reactor {
-    pub fn start(name: &str) -> Result<Reactor, Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKER_THREADS)
-            .thread_name(name)
-            .enable_all()
-            .build()
-            .map_err(|error| Error::new(Code::Unreachable, format!("no threads for the network: {error}")))?;
-        Ok(Reactor(Some(runtime)))
-    }
-
-    /// Waits for `work` on the caller's thread.
-    pub fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        match &self.0 {
-            Some(runtime) => runtime.block_on(work),
-            None => Err(lost("the runtime was stopped")),
-        }
-    }
-}
-
-impl Drop for Reactor {
-    fn drop(&mut self) {
-        // Waiting for it here would panic where the last owner is itself asynchronous.
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
 
 struct Doorman {
     authority: Authority,

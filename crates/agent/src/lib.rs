@@ -18,6 +18,7 @@ mod connections;
 #[cfg(test)]
 mod fake;
 mod fetching;
+mod frames;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -32,8 +33,10 @@ mod hub;
 mod identity;
 mod link;
 mod listing;
+mod listing_reader;
 mod messages;
 mod pairing;
+mod reactor;
 mod scouting;
 mod serving;
 mod shelf;

@@ -3,11 +3,12 @@
 //! It must never read what its [`Shelf`] does not hand out, and never holds more than a few frames of an answer.
 
 use crate::carrier::{self, First, lost};
+use crate::frames::Frames;
 use crate::listing::list_into;
 use crate::messages::{self, Hello, Introduction, Open, Opened};
 use crate::walking;
 use crate::wire::{FetchOrder, Frame, HASH_BYTES, Order, PLAIN_BYTES_MAX, Packing, REQUEST_BYTES_MAX, extent, fault};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::{Request, Response, StatusCode};
@@ -15,9 +16,8 @@ use octo_core::{Code, Error, FetchSink, Listed, Meta, Piece, Ranges, Source, Sto
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::mpsc::channel;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// What all requests under way may hold together. Honest ones are far smaller.
@@ -26,9 +26,6 @@ const REQUESTS_BYTES: usize = 16 << 20;
 const REQUEST_SECS: u64 = 60;
 /// Frames of one answer that wait to be sent.
 const FRAMES_WAITING: usize = 2;
-/// Smaller frames wait for others until they are so much together, but no longer than this.
-const TOGETHER_BYTES: usize = 64 << 10;
-const TOGETHER: Duration = Duration::from_millis(100);
 /// A piece of this size that does not become smaller by a sixteenth: so much after it is not compressed either.
 const WORTH_BYTES: usize = 64 << 10;
 const PLAIN_FOR_BYTES: usize = 8 << 20;
@@ -82,43 +79,6 @@ pub(crate) async fn serve(
 
 /// What reads folders and files, on a thread of its own.
 type Work = Box<dyn FnOnce(&mut Frames) -> Result<(), Error> + Send>;
-
-/// Frames on their way out. Small ones travel together: each alone would cost a frame of HTTP/2, and the other side
-/// suffers only so many small ones of those.
-pub(crate) struct Frames {
-    sender: Sender<Bytes>,
-    waiting: BytesMut,
-    sent: Instant,
-}
-
-impl Frames {
-    pub fn new(sender: Sender<Bytes>) -> Frames {
-        Frames { sender, waiting: BytesMut::new(), sent: Instant::now() }
-    }
-
-    pub fn hand(&mut self, frame: impl Into<Bytes>) -> Result<(), Error> {
-        let frame = frame.into();
-        if frame.len() >= TOGETHER_BYTES {
-            self.flush()?;
-            return self.send(frame);
-        }
-        self.waiting.extend_from_slice(&frame);
-        if self.waiting.len() >= TOGETHER_BYTES || self.sent.elapsed() >= TOGETHER { self.flush() } else { Ok(()) }
-    }
-
-    pub fn flush(&mut self) -> Result<(), Error> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let together = self.waiting.split().freeze();
-        self.send(together)
-    }
-
-    fn send(&mut self, bytes: Bytes) -> Result<(), Error> {
-        self.sent = Instant::now();
-        self.sender.blocking_send(bytes).map_err(|_| Error::new(Code::Cancelled, "nobody waits for it any more"))
-    }
-}
 
 async fn answer(
     request: Request<RecvStream>,

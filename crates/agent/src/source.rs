@@ -8,21 +8,19 @@ use crate::ahead::Ahead;
 use crate::board::Board;
 use crate::carrier::{self, First};
 use crate::fetching;
-use crate::hub::Reactor;
-use crate::link::{Answers, Link};
+use crate::link::Link;
+use crate::listing_reader::{Told, read_listing};
 use crate::messages::{Open, Opened, Shape};
+use crate::reactor::Reactor;
 use crate::wire::{Answer, Order, fault};
 use octo_core::clock::GRACE;
 use octo_core::{
     Cancel, Code, Error, FetchRequest, FetchSink, LinkTarget, ListSink, Listed, RelPath, Source, SourceFeatures,
     SourcePin, Timestamp,
 };
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A listing with more entries has no end: what was sorted of it would fill the disk.
-const ENTRIES_MAX: u64 = if cfg!(test) { 1_000_000 } else { 200_000_000 };
 /// How soon the wish to stop is noticed.
 const NOTICE: Duration = Duration::from_millis(50);
 /// A request that comes to nothing so often in a row ends the run.
@@ -147,23 +145,6 @@ async fn shape(link: &Link, root: &str) -> Result<Shape, Error> {
     opened.result()
 }
 
-/// How far the listing of a folder was read.
-pub(crate) enum Told {
-    /// To its end.
-    Listed(Listed),
-    /// As far as it was wanted.
-    Enough,
-}
-
-impl From<Told> for Listed {
-    fn from(told: Told) -> Listed {
-        match told {
-            Told::Listed(listed) => listed,
-            Told::Enough => Listed::Incomplete(Error::new(Code::ListingCut, "no more was wanted")),
-        }
-    }
-}
-
 /// Reads one listing. The flag says whether anything came.
 async fn list(link: &Link, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut bool) -> Result<Told, Error> {
     let mut answers = link.ask("list", order).await?;
@@ -172,45 +153,6 @@ async fn list(link: &Link, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut b
         answers.end().await?;
     }
     Ok(told)
-}
-
-/// Reads what is in one folder.
-pub(crate) async fn read_listing(
-    answers: &mut Answers,
-    sink: &mut dyn ListSink,
-    came: &mut bool,
-) -> Result<Told, Error> {
-    let mut count = 0;
-    let mut one_more = || {
-        count += 1;
-        if count > ENTRIES_MAX { Err(fault(format!("a folder with more than {ENTRIES_MAX} entries"))) } else { Ok(()) }
-    };
-    while let Some(frame) = answers.next().await? {
-        match Answer::decode(&frame)? {
-            Answer::Entries(mut entries) => {
-                while let Some(entry) = entries.next()? {
-                    *came = true;
-                    one_more()?;
-                    match entry {
-                        Ok(entry) => {
-                            if let ControlFlow::Break(()) = sink.entry(entry) {
-                                return Ok(Told::Enough);
-                            }
-                        }
-                        Err((name, why)) => sink.problem(&name, Error::new(Code::BadName, why)),
-                    }
-                }
-            }
-            Answer::Oddity { name, error } => {
-                *came = true;
-                one_more()?;
-                sink.problem(name, error);
-            }
-            Answer::Listed(listed) => return Ok(Told::Listed(listed)),
-            _ => return Err(fault("an answer to another question")),
-        }
-    }
-    Err(crate::carrier::lost("the listing ended without saying so"))
 }
 
 impl Source for AgentSource {

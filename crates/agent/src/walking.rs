@@ -3,9 +3,9 @@
 //! It never holds the tree: only the names of folders that it still has to enter, and of those no more than
 //! [`NAMES_BYTES_MAX`]. Where that is too little it ends early, and the server asks anew from where it is.
 
+use crate::frames::Frames;
 use crate::listing::list_into;
 use crate::scouting::{Scouts, with_scouts};
-use crate::serving::Frames;
 use crate::wire::{Frame, Order};
 use octo_core::{Error, Listed, Name, RelPath, Source};
 

@@ -6,7 +6,7 @@
 use crate::copy::parts_there;
 use crate::index::{Journal, Placed};
 use crate::vanished::Vanished;
-use crate::{RunOptions, files, held_plan, layout, run, saved_job, target_id};
+use crate::{RunOptions, files, held_plan, layout, run, saved_job, small_files, target_id};
 use octo_core::guard::MaxDelete;
 use octo_core::monitor::Silent;
 use octo_core::{Abilities, Cancel, Outcome, RelPath, RunReport, Target, Timestamp};
@@ -51,7 +51,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
             assert!(journal.push(&placed).and_then(|()| journal.sync()).is_ok());
             World::with(
                 &layout::journal(),
-                &files::read_small(&target, &layout::journal()).ok().flatten().unwrap_or_default(),
+                &small_files::read_small(&target, &layout::journal()).ok().flatten().unwrap_or_default(),
             )
             .is_run();
         }
@@ -127,7 +127,7 @@ impl Template {
     }
 
     fn file(&self, path: &RelPath) -> Vec<u8> {
-        files::read_small(&self.target, path).ok().flatten().unwrap_or_default()
+        small_files::read_small(&self.target, path).ok().flatten().unwrap_or_default()
     }
 
     /// The number of its index.
@@ -260,7 +260,7 @@ mod tests {
         let journal = Journal::new(&target);
         records.iter().for_each(|record| journal.push(record).unwrap());
         journal.sync().unwrap();
-        files::read_small(&target, &layout::journal()).unwrap().unwrap()
+        small_files::read_small(&target, &layout::journal()).unwrap().unwrap()
     }
 
     #[test]

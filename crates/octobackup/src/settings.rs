@@ -4,7 +4,7 @@ use crate::args::{AccountArgs, HeldArgs, LimitArgs, OutputArgs, SyncArgs};
 use crate::password::PasswordFrom;
 use clap::ArgMatches;
 use octo_core::{Code, Error};
-use octo_server::Once;
+use octo_server::RunOverrides;
 use octo_server::recipe::{
     Account, Connection, Limits, LogonBy, MetadataKept, Origin, Recipe, Rule, is_address, paths,
 };
@@ -25,7 +25,7 @@ pub struct Settings {
     /// The mirror, absolute.
     pub target: PathBuf,
     /// What is for this run only.
-    pub once: Once,
+    pub once: RunOverrides,
     /// Where the password comes from.
     pub password: PasswordFrom,
     /// What is said, and where.
@@ -68,7 +68,7 @@ impl Settings {
         if args.no_versions {
             recipe.keep_versions_secs = None;
         }
-        let once = Once {
+        let once = RunOverrides {
             dry_run: args.dry_run,
             adopt: args.adopt,
             new_target: args.new_target,
@@ -89,7 +89,7 @@ impl Settings {
         }
         update(&mut recipe.connection, &args.account);
         recipe.connection.check(&recipe.origin)?;
-        let once = Once { approve: args.approve, release_brake: args.release_brake, ..Once::default() };
+        let once = RunOverrides { approve: args.approve, release_brake: args.release_brake, ..RunOverrides::default() };
         let target = target(&args.target)?;
         Ok(Settings { recipe, target, once, password: password(&args.account), output: args.output })
     }

@@ -25,7 +25,7 @@ fn refused(args: &[&str], word: &str) {
 fn without_options_everything_has_its_default() {
     let settings = sync(&["/a", "/b"]).unwrap();
     assert_eq!(settings.recipe, Recipe::new(Origin::Local { path: "/a".into() }));
-    assert_eq!((settings.once, settings.target), (Once::default(), PathBuf::from("/b")));
+    assert_eq!((settings.once, settings.target), (RunOverrides::default(), PathBuf::from("/b")));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn options_become_settings() {
     assert_eq!((recipe.max_delete, recipe.bandwidth_bytes_per_sec), (Some(MaxDelete::Percent(10)), Some(10_000_000)));
     assert_eq!((recipe.file_mode, recipe.folder_mode, recipe.keep_versions_secs), (0o640, 0o750, Some(7 * 86_400)));
     assert!(!recipe.default_excludes);
-    let once = Once { dry_run: true, adopt: true, restamp_shift_secs: Some(-3600), ..Once::default() };
+    let once = RunOverrides { dry_run: true, adopt: true, restamp_shift_secs: Some(-3600), ..RunOverrides::default() };
     assert_eq!(settings.once, once);
     assert_eq!(sync(&["/a", "/b", "--no-versions"]).unwrap().recipe.keep_versions_secs, None);
 }

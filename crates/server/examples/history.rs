@@ -3,9 +3,10 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement for a person")]
 
 use octo_core::{Outcome, Timestamp};
+use octo_server::RunOverrides;
 use octo_server::api::{Client, Http};
 use octo_server::job::JobSpec;
-use octo_server::launch::{Once, blank_report};
+use octo_server::launch::blank_report;
 use octo_server::run::{Ended, Reason};
 use octo_server::runner::{Limits, Runner};
 use octo_server::service::{Caller, Service};
@@ -84,7 +85,7 @@ fn fill(opened: &Opened, folder: &Path) {
     let now = shared.now();
     let mut report = blank_report("//fileserver/data", "/srv/mirror", false, Timestamp(0));
     report.outcome = Outcome::Succeeded;
-    let once = Once::default();
+    let once = RunOverrides::default();
     let all = shared.store.read(jobs::list).unwrap();
     shared
         .store

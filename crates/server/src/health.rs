@@ -4,9 +4,11 @@
 //! Anybody may ask at any time, so what was found is told again for some seconds. It must never say that all is well because
 //! nothing was looked at.
 
-use crate::service::Finding;
-use crate::shared::Shared;
-use crate::store::settings;
+use crate::finding::Finding;
+use crate::moment::Moment;
+use crate::store::{Store, settings};
+use crate::vault::Vault;
+use octo_core::Clock;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -40,45 +42,44 @@ struct Known {
 
 impl Health {
     /// How things are, at most a few seconds ago.
-    pub fn findings(&self, shared: &Shared) -> Vec<Finding> {
+    pub fn findings(&self, store: &Store, vault: &Vault, clock: &dyn Clock) -> Vec<Finding> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = shared.clock.monotonic();
+        let now = clock.monotonic();
         if known.looked_at.is_none_or(|at| now.saturating_sub(at) >= FRESH) {
             if known.pages_due_at.is_none_or(|due| now >= due) {
                 // What it finds, the store keeps.
-                let _ = shared.store.look_through();
-                let end = shared.clock.monotonic();
+                let _ = store.look_through();
+                let end = clock.monotonic();
                 known.pages_due_at = Some(end + PAGES_EVERY + end.saturating_sub(now).saturating_mul(PAGES_SHARE));
             }
-            known.findings = look(shared);
-            known.looked_at = Some(shared.clock.monotonic());
+            known.findings = look(store, vault, clock);
+            known.looked_at = Some(clock.monotonic());
         }
         known.findings.clone()
     }
+}
 
-    /// Only what is wrong, in one sentence; nothing if all is well.
-    pub fn trouble(&self, shared: &Shared) -> Option<String> {
-        let findings = self.findings(shared);
-        let bad: Vec<String> =
-            findings.into_iter().filter(|it| !it.is_well).map(|it| format!("{}: {}", it.about, it.detail)).collect();
-        (!bad.is_empty()).then(|| bad.join("; "))
-    }
+/// Only what is wrong, in one sentence; nothing if all is well.
+pub fn trouble(findings: Vec<Finding>) -> Option<String> {
+    let bad: Vec<String> =
+        findings.into_iter().filter(|it| !it.is_well).map(|it| format!("{}: {}", it.about, it.detail)).collect();
+    (!bad.is_empty()).then(|| bad.join("; "))
 }
 
 /// Looks now, except through the pages of the database.
-fn look(shared: &Shared) -> Vec<Finding> {
-    let folder = shared.store.folder();
-    let key = shared.vault.check().map(|()| format!("{} is in place", shared.vault.file().display()));
+fn look(store: &Store, vault: &Vault, clock: &dyn Clock) -> Vec<Finding> {
+    let folder = store.folder();
+    let key = vault.check().map(|()| format!("{} is in place", vault.file().display()));
     let writes = writes(folder).map(|()| format!("{} can be written to", folder.display()));
     vec![
-        Finding::of("database", database(shared)),
+        Finding::of("database", database(store, clock)),
         Finding::of("key", key.map_err(|refusal| refusal.to_string())),
         Finding::of("data directory", writes),
     ]
 }
 
-fn database(shared: &Shared) -> Result<String, String> {
-    let (store, path) = (&shared.store, shared.store.path().display());
+fn database(store: &Store, clock: &dyn Clock) -> Result<String, String> {
+    let path = store.path().display();
     let how = "stop the server and put back a copy made by octobackup backup";
     if !store.is_in_place() {
         return Err(format!("{path} was moved away or replaced under the running server; {how}, or the file itself"));
@@ -86,7 +87,7 @@ fn database(shared: &Shared) -> Result<String, String> {
     if store.is_damaged() {
         return Err(format!("{path} is damaged; {how}. octobackup self-check says where it is damaged"));
     }
-    let now = shared.now().to_string();
+    let now = Moment::now(clock).to_string();
     store.change(|db| settings::put(db, LOOKED_AT, &now)).map_err(|why| {
         format!("{path} cannot be written ({why}): no run starts and nothing is recorded; make room on its disk")
     })?;

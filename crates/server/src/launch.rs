@@ -2,13 +2,14 @@
 //! so that they cannot differ. It must never swallow an error: what could not begin has a report too.
 
 use crate::recipe::{AgentAddress, Intent, LiveFiles, MetadataKept, Origin, Recipe, share_access};
+use crate::run::Run;
+use crate::run_overrides::RunOverrides;
 use octo_agent::Hub;
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
 use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source, Timestamp};
 use octo_disk::{CancellableSource, DiskOptions, DiskTarget, LocalSource, Modes, Patience, Protected};
 use octo_mirror::{Bandwidth, RunOptions, RunResult};
 use octo_smb::{Password, SmbSource};
-use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub struct Launch<'a> {
     /// The mirror, absolute.
     pub target: &'a Path,
     /// What is for this run only.
-    pub once: &'a Once,
+    pub once: &'a RunOverrides,
     /// The account's password, where one is needed.
     pub password: Option<Password>,
     /// Where agents are connected; `None` where there is no server.
@@ -42,45 +43,6 @@ pub struct Launch<'a> {
     /// Called with the mirror's id as soon as it has one, so that even a first run that is killed leaves a path that is
     /// known. Not called by a dry run.
     pub remember: &'a (dyn Fn(&str) + Sync),
-}
-
-/// What a person says for one run only; never kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Once {
-    /// Do nothing, say what would be done.
-    pub dry_run: bool,
-    /// Take over a folder that has files.
-    pub adopt: bool,
-    /// Begin anew at a known path.
-    pub new_target: bool,
-    /// Another source is intended.
-    pub accept_source: bool,
-    /// Many replacements are right.
-    pub release_brake: bool,
-    /// A shift of time zone.
-    pub restamp_shift_secs: Option<i64>,
-    /// Metadata of all entries is read again.
-    pub refresh_metadata: bool,
-    /// The plan whose deletions are approved.
-    pub approve: Option<String>,
-}
-
-impl Once {
-    /// Each wish in words.
-    pub fn in_words(&self) -> Vec<String> {
-        let wishes = [
-            (self.dry_run, "nothing is changed (dry run)".to_owned()),
-            (self.adopt, "the files that are there are taken over".to_owned()),
-            (self.new_target, "the mirror begins anew".to_owned()),
-            (self.accept_source, "another source is intended".to_owned()),
-            (self.release_brake, "many changed files are right".to_owned()),
-            (self.restamp_shift_secs.is_some(), "times have shifted by a time zone".to_owned()),
-            (self.refresh_metadata, "metadata of all entries is read again".to_owned()),
-            (self.approve.is_some(), format!("the held plan {} is approved", self.approve.as_deref().unwrap_or("-"))),
-        ];
-        wishes.into_iter().filter(|(is_wished, _)| *is_wished).map(|(_, words)| words).collect()
-    }
 }
 
 impl Launch<'_> {
@@ -142,7 +104,12 @@ struct Begun {
     options: RunOptions,
 }
 
-fn run_options(recipe: &Recipe, target: &Path, once: &Once, known_target: Option<String>) -> Result<RunOptions, Error> {
+fn run_options(
+    recipe: &Recipe,
+    target: &Path,
+    once: &RunOverrides,
+    known_target: Option<String>,
+) -> Result<RunOptions, Error> {
     Ok(RunOptions {
         dry_run: once.dry_run,
         filter: recipe.filter()?,
@@ -215,7 +182,7 @@ fn open_agent(hub: Option<&Hub>, address: &str, cancel: &Cancel) -> Result<Box<d
 pub fn never_begun(
     recipe: &Recipe,
     target: &Path,
-    once: &Once,
+    once: &RunOverrides,
     error: Error,
     monitor: &dyn Monitor,
     clock: &dyn Clock,
@@ -254,6 +221,14 @@ pub fn blank_report(source: &str, target: &str, dry_run: bool, started: Timestam
         causes: Vec::new(),
         free_bytes: None,
     }
+}
+
+/// The report of a run that was cancelled before it began.
+pub fn never_began(now: Timestamp, run: &Run, why: &str) -> RunReport {
+    let mut report = blank_report("", "", run.once.dry_run, now);
+    report.outcome = Outcome::Cancelled;
+    report.remarks.push(why.to_owned());
+    report
 }
 
 /// Tells the mirror's id once its marker is there: it is before the first file.

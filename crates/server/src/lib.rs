@@ -31,6 +31,7 @@ pub mod clock;
 #[cfg(unix)]
 pub mod config;
 pub mod events;
+pub mod finding;
 #[cfg(all(unix, any(test, feature = "fuzzing")))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -48,6 +49,7 @@ pub mod report;
 pub mod run;
 #[cfg(unix)]
 pub mod run_log;
+pub mod run_overrides;
 #[cfg(unix)]
 pub mod runner;
 pub mod schedule;
@@ -65,6 +67,7 @@ pub mod units;
 pub mod vault;
 
 pub use clock::SystemClock;
-pub use launch::{Launch, Once};
+pub use launch::Launch;
 pub use moment::Moment;
 pub use refusal::Refusal;
+pub use run_overrides::RunOverrides;

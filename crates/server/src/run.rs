@@ -1,7 +1,7 @@
 //! A run as the server knows it: from the queue to its outcome.
 
-use crate::launch::Once;
 use crate::moment::Moment;
+use crate::run_overrides::RunOverrides;
 use octo_core::Outcome;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -101,7 +101,7 @@ pub struct Run {
     /// Counts the tries, from 0.
     pub attempt: u32,
     /// What is for this run only.
-    pub once: Once,
+    pub once: RunOverrides,
     /// Who asked for it.
     pub asked_by: String,
     /// Where it stands.

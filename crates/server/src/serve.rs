@@ -42,7 +42,7 @@ pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn Journal>) -> Resul
     let http = Http::start(service.clone(), &config.socket(), config.http.listen(&config.data_dir)?)?;
     let url = http.address().map(|address| config.http.url(address));
     let link = shared.setup_link.get_or_init(|| config.setup_link());
-    let awaits_setup = setup::offer(&service, link, url.as_deref())?;
+    let awaits_setup = setup::offer(|| service.setup_code(), link, url.as_deref())?;
     let journal = shared.journal.get_or_init(|| journal);
     let socket = config.socket().display().to_string();
     journal.note(&Note::info(READY, format!("octobackup serves at {socket}")).with("socket", socket));

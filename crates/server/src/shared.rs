@@ -1,7 +1,8 @@
 //! What the rooms of one running server share.
 
 use crate::access::{Refusals, Throttle};
-use crate::health::Health;
+use crate::finding::Finding;
+use crate::health::{self, Health};
 use crate::journal::{Journal, Note};
 use crate::live::Live;
 use crate::moment::Moment;
@@ -89,6 +90,16 @@ impl Shared {
     /// The moment that the clock shows.
     pub fn now(&self) -> Moment {
         Moment::now(&*self.clock)
+    }
+
+    /// What was found about what the server depends on, at most a few seconds ago.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.health.findings(&self.store, &self.vault, &*self.clock)
+    }
+
+    /// Only what is wrong, in one sentence; nothing if the server can do its work.
+    pub fn trouble(&self) -> Option<String> {
+        health::trouble(self.findings())
     }
 
     /// Something happened.

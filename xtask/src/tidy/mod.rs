@@ -4,6 +4,7 @@
 //! a reason each, and an exception that is no longer needed is a complaint too.
 
 mod borders;
+mod circles;
 mod documents;
 mod packages;
 mod sizes;
@@ -26,6 +27,7 @@ pub fn run() -> Result<()> {
 fn complaints(root: &Path) -> Result<Vec<String>> {
     let metadata = shell::metadata()?;
     let mut complaints = borders::check(&metadata)?;
+    complaints.extend(circles::check(root)?);
     complaints.extend(documents::check(root, &metadata)?);
     complaints.extend(packages::check(root)?);
     complaints.extend(sizes::check(root)?);

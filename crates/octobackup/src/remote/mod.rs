@@ -2,6 +2,7 @@
 //! another program could not ask the API for.
 
 mod access;
+mod answer;
 mod apply;
 pub mod args;
 mod backup;
@@ -14,16 +15,9 @@ mod serve;
 mod table;
 
 use crate::exit;
-use crate::listeners::print;
-use args::{ServerArgs, ServerCommand as Command};
-use octo_server::api::{Client, escaped};
+use answer::Ended;
+use args::ServerCommand as Command;
 use octo_server::refusal::Kind;
-use octo_server::service::PAGE_MAX;
-use octo_server::{Moment, Refusal};
-use serde_json::Value;
-
-/// What a command ends with.
-pub type Ended = Result<u8, Refusal>;
 
 /// Does it; tells the exit code.
 pub fn run_command(command: &Command) -> u8 {
@@ -63,75 +57,4 @@ fn ended(command: &Command) -> Ended {
         Command::Backup(args) => backup::backup(args),
         Command::SelfCheck(server) => backup::self_check(server),
     }
-}
-
-fn client(server: &ServerArgs) -> Result<Client, Refusal> {
-    let (Some(url), Some(file)) = (&server.url, &server.token_file) else { return Client::local(&server.socket) };
-    let token = crate::password::secret_file("--token-file", file)?;
-    Client::remote(url, &token, server.ca_file.as_deref())
-}
-
-/// Every row of a list that is given in pages by name.
-fn every(client: &Client, path: &str) -> Result<Value, Refusal> {
-    let mut all: Vec<Value> = Vec::new();
-    loop {
-        // A job's name is part of what a person said of it.
-        let name = |row: &Value| text(if row["name"].is_null() { &row["spec"]["name"] } else { &row["name"] });
-        let after = all.last().map(|row| format!("&after={}", escaped(&name(row)))).unwrap_or_default();
-        let page = client.get(&format!("{path}?limit={PAGE_MAX}{after}"))?;
-        let is_last = rows(&page).len() < PAGE_MAX as usize;
-        all.extend_from_slice(rows(&page));
-        if is_last {
-            return Ok(all.into());
-        }
-    }
-}
-
-/// A zone as it was typed; the one that everything is shown in where nothing was.
-fn zone_named(name: Option<&str>) -> Result<octo_server::schedule::TimeZone, Refusal> {
-    let Some(name) = name else { return Ok(crate::zone::shown()) };
-    octo_server::schedule::zone(name).map_err(|why| Refusal::field("--time-zone", format!("{name:?}: {why}")))
-}
-
-/// Shows an answer: as JSON if that was asked for.
-fn show(server: &ServerArgs, answer: &Value, as_text: impl FnOnce(&Value)) -> Ended {
-    if server.json {
-        print(&answer.to_string());
-    } else {
-        as_text(answer);
-    }
-    Ok(exit::COMPLETE)
-}
-
-/// Says what was done, where a program did not ask for JSON.
-fn said(server: &ServerArgs, words: &str) -> Ended {
-    if !server.json {
-        print(&crate::text::plain(words));
-    }
-    Ok(exit::COMPLETE)
-}
-
-fn rows(answer: &Value) -> &[Value] {
-    answer.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// A text of an answer, safe for a terminal.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => crate::text::plain(text),
-        other => other.to_string(),
-    }
-}
-
-/// A moment of an answer, as `2026-08-04 23:00 CEST`.
-fn time(value: &Value) -> String {
-    let moment: Option<Moment> = serde_json::from_value(value.clone()).ok();
-    moment.map_or_else(|| text(value), |moment| moment.local(&crate::zone::shown()))
-}
-
-/// The same to the second.
-fn time_secs(value: &Value) -> String {
-    let moment: Option<Moment> = serde_json::from_value(value.clone()).ok();
-    moment.map_or_else(|| text(value), |moment| moment.local_secs(&crate::zone::shown()))
 }

@@ -1,8 +1,8 @@
 //! `octobackup notify`: who is told what, and whether it arrives.
 
+use super::answer::{Ended, client, every, rows, said, show, text, time};
 use super::args::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 use super::table::table;
-use super::{Ended, client, every, rows, said, show, text, time};
 use crate::exit;
 use crate::listeners::print;
 use octo_server::Refusal;
@@ -142,7 +142,7 @@ fn outbox(args: &OutboxArgs) -> Ended {
 
 /// All jobs on one page.
 pub fn digest(args: &DigestArgs) -> Ended {
-    let zone = super::zone_named(args.time_zone.as_deref())?;
+    let zone = super::answer::zone_named(args.time_zone.as_deref())?;
     let answer = client(&args.server)?.get(&format!("/digest?hours={}", args.hours))?;
     let digest: Digest = serde_json::from_value(answer.clone()).map_err(Refusal::from)?;
     let is_well = digest.bad() == 0;

@@ -1,8 +1,8 @@
 //! `octobackup run`, `runs`, `report`, `log` and `cancel`.
 
+use super::answer::{Ended, client, rows, show, text, time, time_secs, zone_named};
 use super::args::{LogArgs, ReportArgs, RunArgs, RunIdArgs, RunsArgs};
 use super::table::table;
-use super::{Ended, client, rows, show, text, time, time_secs, zone_named};
 use crate::exit;
 use crate::listeners::print;
 use crate::progress::Progress;
@@ -11,7 +11,7 @@ use octo_server::moment::Moment;
 use octo_server::refusal::Kind;
 use octo_server::report::{Told, html, news};
 use octo_server::service::PAGE_MAX;
-use octo_server::{Once, Refusal, SystemClock, events, units};
+use octo_server::{Refusal, RunOverrides, SystemClock, events, units};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub fn run(args: &RunArgs) -> Ended {
     let restamp_shift_secs = args.restamp_shift.as_deref().map(units::shift_secs).transpose();
     let restamp_shift_secs = restamp_shift_secs.map_err(|why| Refusal::field("--restamp-shift", why))?;
     let client = client(&args.server)?;
-    let once = Once {
+    let once = RunOverrides {
         dry_run: args.dry_run,
         adopt: args.adopt,
         new_target: args.new_target,

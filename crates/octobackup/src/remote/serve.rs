@@ -1,6 +1,6 @@
 //! `octobackup serve`: the server's log on standard output, and a word to systemd where it started us.
 
-use super::Ended;
+use super::answer::Ended;
 use super::args::ServeArgs;
 use crate::{exit, stop};
 use octo_server::config::{Config, LogForm};

@@ -1,6 +1,6 @@
 //! The other end of the API, for the command line: synchronous, over the local socket or with a token.
 
-use super::dial::{Way, unreachable};
+use super::connect::{Endpoint, unreachable};
 use super::problem::MEDIA_TYPE;
 use crate::access::Secret;
 use crate::refusal::{Kind, Refusal};
@@ -22,27 +22,27 @@ const EVENT_BYTES_MAX: usize = 1 << 20;
 /// A connection to a server, made anew for each request.
 pub struct Client {
     runtime: Runtime,
-    way: Way,
+    endpoint: Endpoint,
     token: Option<HeaderValue>,
 }
 
 impl Client {
     /// To the server that listens at this socket.
     pub fn local(socket: &Path) -> Result<Client, Refusal> {
-        Ok(Client { runtime: runtime()?, way: Way::Socket(socket.to_owned()), token: None })
+        Ok(Client { runtime: runtime()?, endpoint: Endpoint::Socket(socket.to_owned()), token: None })
     }
 
     /// To the server at `url`, as whoever the token is for. It is trusted if `ca_file` vouches for it; without one, if this
     /// machine's certificates do.
     pub fn remote(url: &str, token: &str, ca_file: Option<&Path>) -> Result<Client, Refusal> {
-        let way = Way::to_url(url, ca_file)?;
+        let endpoint = Endpoint::to_url(url, ca_file)?;
         // Not repeated: it is a secret.
         let wrong = || Refusal::field("--token-file", "it does not hold an API token; allowed is octo_ and 64 digits");
         let token = Secret::parse(token).ok_or_else(wrong)?;
         let header = Zeroizing::new(format!("Bearer {}", token.reveal()));
         let mut header = HeaderValue::from_str(&header).map_err(|_| wrong())?;
         header.set_sensitive(true);
-        Ok(Client { runtime: runtime()?, way, token: Some(header) })
+        Ok(Client { runtime: runtime()?, endpoint, token: Some(header) })
     }
 
     /// Looks something up; `path` begins after `/api/v1`.
@@ -100,7 +100,7 @@ impl Client {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response<Incoming>, Refusal> {
-        let stream = self.way.dial().await.map_err(|e| unreachable(&self.way, &e))?;
+        let stream = self.endpoint.dial().await.map_err(|e| unreachable(&self.endpoint, &e))?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(stream).await.map_err(|e| self.lost(&e))?;
         tokio::spawn(connection);
@@ -108,7 +108,7 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("/api/v1{path}"))
-            .header(HOST, self.way.host())
+            .header(HOST, self.endpoint.host())
             .header(CONTENT_TYPE, "application/json");
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token);

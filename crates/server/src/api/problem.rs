@@ -90,7 +90,7 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
             let kind = if is_large { Kind::TooLarge } else { Kind::Invalid };
             Refusal::new(kind, format!("the body: {}", rejection.body_text()))
         };
-        let read = tokio::time::timeout(super::BODY_WITHIN, Bytes::from_request(request, state)).await;
+        let read = tokio::time::timeout(super::limits::BODY_WITHIN, Bytes::from_request(request, state)).await;
         let late = |_| Err(Refusal::new(Kind::Invalid, "the body: it came too slowly"));
         read.map_or_else(late, |read| read.map(Sent).map_err(refused))
     }

@@ -12,7 +12,7 @@ pub use policy::{From, Policy, Setting};
 use crate::moment::Moment;
 use crate::recipe::{Account, AgentAddress, Connection, Origin, Recipe, is_agent_address};
 use crate::refusal::Refusal;
-use crate::schedule::Schedule;
+use crate::schedule::{self, Schedule};
 use octo_smb::SmbAddress;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -109,6 +109,17 @@ impl JobSpec {
     pub fn local_source(&self) -> Option<PathBuf> {
         let is_elsewhere = crate::recipe::is_address(&self.source) || is_agent_address(&self.source);
         Some(PathBuf::from(&self.source)).filter(|path| !is_elsewhere && path.is_absolute())
+    }
+
+    /// The whole policy: this job's own over the server's defaults.
+    pub fn effective_policy(&self, defaults: &Policy) -> Result<Policy, Refusal> {
+        self.policy.over(defaults)
+    }
+
+    /// The next slots after `after`, at most `count`.
+    pub fn next_slots(&self, defaults: &Policy, after: Moment, count: usize) -> Result<Vec<Moment>, Refusal> {
+        let Some(schedule) = self.schedule()? else { return Ok(Vec::new()) };
+        Ok(schedule::next_slots(&schedule, &self.effective_policy(defaults)?.zone()?, after, count))
     }
 
     /// What a run is made from. `holds` is the whole policy.

@@ -1,23 +1,7 @@
 //! The ways to recipients: what takes one message there.
 
-use super::{MailServer, mail, web};
-use zeroize::Zeroizing;
-
-/// What is mailed.
-#[derive(Debug, Clone)]
-pub struct Text {
-    /// The same for the same letter, however often it is sent.
-    pub id: String,
-    /// The subject.
-    pub subject: String,
-    /// For those who read text.
-    pub text: String,
-    /// For those who read HTML.
-    pub html: String,
-}
-
-/// The name and the password for the mail server.
-pub type Account = Option<(String, Zeroizing<String>)>;
+use super::mail::{self, Account, Text};
+use super::{MailServer, web};
 
 /// Takes messages away. `Ok` means that the other side has taken it; after an error it may have, too.
 pub trait Carrier: Send + Sync {

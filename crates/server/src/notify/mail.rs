@@ -1,6 +1,5 @@
 //! One letter to a mail server.
 
-use super::carrier::{Account, Text};
 use super::recipient::{MailServer, Security};
 use lettre::message::header::ContentTransferEncoding;
 use lettre::message::{Mailbox, MultiPart, SinglePart, header};
@@ -9,9 +8,26 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{Address, Message, SmtpTransport, Transport};
 use std::io::ErrorKind;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// A mail server that says nothing for so long is not there.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is mailed.
+#[derive(Debug, Clone)]
+pub struct Text {
+    /// The same for the same letter, however often it is sent.
+    pub id: String,
+    /// The subject.
+    pub subject: String,
+    /// For those who read text.
+    pub text: String,
+    /// For those who read HTML.
+    pub html: String,
+}
+
+/// The name and the password for the mail server.
+pub type Account = Option<(String, Zeroizing<String>)>;
 
 /// Sends it. `Ok` means that the server has taken it.
 pub(super) fn send(server: &MailServer, account: Account, to: &[String], text: Text) -> Result<(), String> {

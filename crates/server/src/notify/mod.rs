@@ -9,13 +9,17 @@
 #[cfg(unix)]
 pub mod carrier;
 #[cfg(unix)]
-mod mail;
+pub mod mail;
+mod message;
 #[cfg(unix)]
 pub mod postman;
 mod recipient;
 #[cfg(unix)]
 mod web;
 
+pub use message::Message;
+#[cfg(unix)]
+pub(crate) use recipient::MAIL_SERVER;
 pub use recipient::{MailServer, Recipient, Security, Way, When};
 
 use crate::moment::Moment;
@@ -24,7 +28,6 @@ use crate::run::{Ended, Run};
 use crate::schedule::{self, Schedule, TimeZone};
 use crate::store::{outbox, recipients, settings};
 use rusqlite::Connection;
-use serde::{Deserialize, Serialize};
 
 /// The wait after the first failure; each next one is twice as long.
 const WAIT_SECS: i64 = 30;
@@ -42,23 +45,6 @@ pub(crate) const DIGEST_UNTIL: &str = "digest-until";
 const DIGEST_SECS_MAX: i64 = 31 * 86_400;
 /// A heartbeat that comes later would say that something is alive which may be dead by now.
 const HEARTBEAT_SECS_MAX: i64 = 900;
-
-/// What is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Message {
-    /// That telling works.
-    Test,
-    /// How a run ended.
-    Run(i64),
-    /// How all jobs stand: what happened after `since`, up to `until`.
-    Digest {
-        /// After this moment,
-        since: Moment,
-        /// up to this one.
-        until: Moment,
-    },
-}
 
 /// Notes whether the digest is due, and writes its letters. Of several that were missed only the latest is written; it
 /// tells of the whole time.

@@ -3,9 +3,10 @@
 //! As every chore: [`Postman::activate`] may be called at any time, looks at what is there and does what is missing. A
 //! letter is done only when the other side has taken it.
 
-use super::carrier::{Carrier, Network, Text};
+use super::carrier::{Carrier, Network};
+use super::mail::Text;
 use super::recipient::JOB;
-use super::{MailServer, Message, Recipient, WAIT_SECS_MAX, Way, next_try};
+use super::{MAIL_SERVER, MailServer, Message, Recipient, WAIT_SECS_MAX, Way, next_try};
 use crate::notify;
 use crate::refusal::Refusal;
 use crate::report::{digest, html, letter};
@@ -30,9 +31,6 @@ const WAYS_MAX: usize = 16;
 /// The postman looks at least so often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(100);
-/// The setting that holds the mail server.
-pub(crate) const MAIL_SERVER: &str = "mail-server";
-
 /// Takes letters away.
 pub struct Postman {
     shared: Arc<Shared>,
@@ -163,7 +161,7 @@ impl Postman {
     fn due(&self) -> Result<BTreeMap<String, Vec<Letter>>, Refusal> {
         let now = self.shared.now();
         self.shared.store.change(|db| {
-            let zone = crate::service::defaults(db)?.zone()?;
+            let zone = crate::store::defaults::effective(db)?.zone()?;
             notify::tell_digest(db, &zone, now)
         })?;
         let due = self.shared.store.read(|db| outbox::due(db, now, WAIT_SECS_MAX, LETTERS_MAX))?;
@@ -282,7 +280,7 @@ impl Postman {
     }
 
     fn as_mail(&self, them: &Recipient, letter: &Letter) -> Result<Text, Trouble> {
-        let defaults = self.shared.store.read(crate::service::defaults)?;
+        let defaults = self.shared.store.read(crate::store::defaults::effective)?;
         let zone = match &them.time_zone {
             Some(name) => zone(name)?,
             None => defaults.zone()?,

@@ -5,6 +5,9 @@ use crate::refusal::Refusal;
 use crate::schedule::zone;
 use serde::{Deserialize, Serialize};
 
+/// The setting that holds the mail server.
+pub(crate) const MAIL_SERVER: &str = "mail-server";
+
 /// Mail addresses of one recipient.
 const ADDRESSES_MAX: usize = 50;
 /// The longest that a mail server takes.

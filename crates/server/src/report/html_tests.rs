@@ -1,10 +1,11 @@
 //! The page as a mail client gets it. The expected page is in `tests/expected`; UPDATE_EXPECTED=1 writes it anew.
 
 use super::*;
-use crate::launch::{Once, blank_report};
+use crate::launch::blank_report;
 use crate::moment::Moment;
 use crate::report::ToldExample;
 use crate::run::{Reason, Run, State};
+use crate::run_overrides::RunOverrides;
 use octo_core::{Code, Outcome, Timestamp};
 
 const AT: i64 = 1_785_877_205; // 4 August 2026, 21:00:05 UTC
@@ -24,7 +25,7 @@ fn told() -> Told {
         job: "fs1".into(),
         reason: Reason::Schedule,
         attempt: 0,
-        once: Once::default(),
+        once: RunOverrides::default(),
         asked_by: "schedule".into(),
         state: State::Finished,
         outcome: Some(Ended::Warnings),

@@ -12,9 +12,7 @@ mod threads;
 
 pub use execute::Task;
 pub use pick::Limits;
-pub(crate) use recover::cancelled;
 pub use recover::reap;
-pub(crate) use slots::next_slots;
 pub use threads::Workers;
 
 use crate::job::{Job, Policy};
@@ -24,7 +22,6 @@ use crate::refusal::Refusal;
 use crate::run::{Reason, Run, State};
 use crate::run_log;
 use crate::schedule::Window;
-use crate::service::holds;
 use crate::shared::Shared;
 use crate::store;
 use octo_core::Cancel;
@@ -106,7 +103,7 @@ impl Runner {
     /// Notes when the server cannot do its work any more, and when it can again.
     fn note_health(&self) {
         let mut noted = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let trouble = self.shared.health.trouble(&self.shared);
+        let trouble = self.shared.trouble();
         if *noted == trouble {
             return;
         }
@@ -141,10 +138,9 @@ impl Runner {
     }
 
     fn start(&self) -> Result<(), Refusal> {
-        let (unfinished, jobs, defaults) = self
-            .shared
-            .store
-            .read(|db| Ok((store::runs::unfinished(db)?, store::jobs::list(db)?, crate::service::defaults(db)?)))?;
+        let (unfinished, jobs, defaults) = self.shared.store.read(|db| {
+            Ok((store::runs::unfinished(db)?, store::jobs::list(db)?, crate::store::defaults::effective(db)?))
+        })?;
         let mut waiting = Vec::new();
         let mut started = Vec::new();
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,13 +187,13 @@ impl Runner {
         if run.ignores_blackouts {
             return Ok(true);
         }
-        let policy = holds(&job.spec, defaults)?;
+        let policy = job.spec.effective_policy(defaults)?;
         Ok(!Window::any_holds(&policy.blackouts()?, &policy.zone()?, now))
     }
 
     fn begin(&self, run: &Run, job: &Job, defaults: &Policy) -> Result<(), Refusal> {
         let now = self.shared.now();
-        let policy = holds(&job.spec, defaults)?;
+        let policy = job.spec.effective_policy(defaults)?;
         let duration_max = policy.max_duration_secs()?.map(Duration::from_secs);
         // Before the claim: a row that says `running` always has its place among the living.
         let cancel = self.shared.live.begin(run.id, self.shared.clock.monotonic(), duration_max);

@@ -1,14 +1,15 @@
 //! Runs that nobody works on get their end, and are picked up again.
 
 use crate::journal::Level;
-use crate::launch::{Once, blank_report};
+use crate::launch::{blank_report, never_began};
 use crate::notify;
 use crate::refusal::Refusal;
 use crate::run::{Ended, Reason, Run, State};
 use crate::run_log::RunLog;
+use crate::run_overrides::RunOverrides;
 use crate::shared::Shared;
 use crate::store::runs::{self, NewRun};
-use octo_core::{Outcome, RunReport};
+use octo_core::Outcome;
 use rusqlite::Connection;
 
 /// A job whose runs bring the server down again and again is not started by itself any more.
@@ -50,7 +51,7 @@ pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) ->
         return Ok(is_waiting);
     }
     // To begin anew and to restamp are wishes for one run, and it may have fulfilled them already.
-    let once = Once { new_target: false, restamp_shift_secs: None, ..run.once.clone() };
+    let once = RunOverrides { new_target: false, restamp_shift_secs: None, ..run.once.clone() };
     let next = NewRun {
         job: run.job_id,
         job_name: &run.job,
@@ -67,14 +68,6 @@ pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) ->
 
 /// A queued run whose job was removed.
 pub(super) fn job_is_gone(shared: &Shared, run: &Run) -> Result<(), Refusal> {
-    let report = cancelled(shared, run, "the job was removed before this run began");
+    let report = never_began(shared.clock.now(), run, "the job was removed before this run began");
     shared.store.change(|db| runs::finish(db, run.id, Ended::Cancelled, &report, shared.now())).map(drop)
-}
-
-/// The report of a run that never began.
-pub(crate) fn cancelled(shared: &Shared, run: &Run, why: &str) -> RunReport {
-    let mut report = blank_report("", "", run.once.dry_run, shared.clock.now());
-    report.outcome = Outcome::Cancelled;
-    report.remarks.push(why.to_owned());
-    report
 }

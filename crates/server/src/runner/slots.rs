@@ -1,13 +1,13 @@
 //! Writes down every slot that has come, with what becomes of it.
 
 use crate::job::{Job, Policy};
-use crate::launch::Once;
 use crate::moment::Moment;
 use crate::refusal::Refusal;
 use crate::run::Reason;
+use crate::run_overrides::RunOverrides;
 use crate::schedule::{self, Decision, Rules, Verdict};
-use crate::service::{defaults, holds};
 use crate::shared::Shared;
+use crate::store::defaults;
 use crate::store::jobs;
 use crate::store::runs::{self, NewRun};
 use crate::store::slots::{self, Slot};
@@ -42,7 +42,7 @@ struct Cached {
 impl NextSlots {
     /// Records what has come for all jobs.
     pub(super) fn record(&self, shared: &Shared) -> Result<(), Refusal> {
-        let (jobs, defaults) = shared.store.read(|db| Ok((jobs::list(db)?, defaults(db)?)))?;
+        let (jobs, defaults) = shared.store.read(|db| Ok((jobs::list(db)?, defaults::effective(db)?)))?;
         let now = shared.now();
         let mut first_fault = Ok(());
         for job in jobs.iter().filter(|job| job.spec.schedule.is_some()) {
@@ -69,7 +69,7 @@ impl NextSlots {
         let next = match cache.jobs.get(&job.id).filter(fresh) {
             Some(cached) => cached.next,
             None => {
-                let next = next_slots(job, defaults, job.slots_until, 1)?.first().copied();
+                let next = job.spec.next_slots(defaults, job.slots_until, 1)?.first().copied();
                 cache.jobs.insert(job.id, Cached { revision: job.revision, slots_until: job.slots_until, next });
                 next
             }
@@ -78,16 +78,10 @@ impl NextSlots {
     }
 }
 
-/// The next slots of a job after `after`.
-pub(crate) fn next_slots(job: &Job, defaults: &Policy, after: Moment, count: usize) -> Result<Vec<Moment>, Refusal> {
-    let Some(schedule) = job.spec.schedule()? else { return Ok(Vec::new()) };
-    Ok(schedule::next_slots(&schedule, &holds(&job.spec, defaults)?.zone()?, after, count))
-}
-
 /// One job. The records, the run and how far the records go are one transaction: a slot never runs twice and never gets lost.
 fn record(db: &Connection, job: &Job, defaults: &Policy, now: Moment) -> Result<(), Refusal> {
     let Some(schedule) = job.spec.schedule()? else { return Ok(()) };
-    let policy = holds(&job.spec, defaults)?;
+    let policy = job.spec.effective_policy(defaults)?;
     let zone = policy.zone()?;
     // A clock that was put back: what has its record keeps it, and nothing waits until the clock is there again.
     let after = job.slots_until.min(now).max(now.plus_secs(-LOOK_BACK_SECS_MAX));
@@ -121,7 +115,7 @@ fn slot(db: &Connection, job: &Job, verdict: &Verdict, now: Moment) -> Result<Sl
                 job_name: &job.spec.name,
                 reason: Reason::Schedule,
                 attempt: 0,
-                once: &Once::default(),
+                once: &RunOverrides::default(),
                 asked_by: SCHEDULE,
                 ignores_blackouts: *ignores_blackouts,
                 queued_at: now,

@@ -5,11 +5,11 @@
 
 use super::apart::Apart;
 use super::jobs::{check, claim_credentials, remove, unique};
-use super::{Caller, Service, conflict, defaults, own_defaults, put_defaults};
+use super::{Caller, Service, conflict};
 use crate::job::{JobSpec, JobsFile, Policy};
 use crate::moment::Moment;
 use crate::refusal::Refusal;
-use crate::store::{audit, jobs};
+use crate::store::{audit, defaults, jobs};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -71,7 +71,7 @@ impl Service {
     /// Everything that a jobs file can say, as it is now.
     pub fn export(&self) -> Result<JobsFile, Refusal> {
         self.shared.store.read(|db| {
-            let own = own_defaults(db)?;
+            let own = defaults::own(db)?;
             let jobs = jobs::list(db)?.into_iter().map(|job| job.spec.into()).collect();
             Ok(JobsFile { defaults: (own != Policy::default()).then_some(own), jobs })
         })
@@ -99,9 +99,9 @@ impl Service {
         let mut changes = Vec::new();
         if let Some(policy) = wished_defaults {
             policy.check()?;
-            let fields = differences(&own_defaults(db)?, policy)?;
+            let fields = differences(&defaults::own(db)?, policy)?;
             if !fields.is_empty() {
-                put_defaults(db, caller, policy, now)?;
+                defaults::put(db, &caller.name, policy, now)?;
                 changes.push(Change { what: What::Defaults, job: String::new(), fields });
             }
         }
@@ -143,7 +143,7 @@ impl Service {
 
     /// All jobs together, as they would be: only the end has to make sense, not each step on the way.
     fn makes_sense(&self, db: &Connection) -> Result<(), Refusal> {
-        let (all, holds) = (jobs::list(db)?, defaults(db)?);
+        let (all, holds) = (jobs::list(db)?, defaults::effective(db)?);
         let apart = Apart::look(&self.shared, all.iter().map(|job| &job.spec), std::iter::empty());
         for job in &all {
             let sense = check(db, &job.spec, &holds).and_then(|()| apart.check(&job.spec, &all, Some(job.id)));

@@ -4,6 +4,7 @@
 //! all of it is on the disk, so that what has the name is whole. Nothing that exists is ever written to.
 
 use super::{Caller, Service, conflict, unlocked};
+use crate::finding::Finding;
 use crate::job::Job;
 use crate::moment::Moment;
 use crate::refusal::{Kind, Refusal};
@@ -39,17 +40,6 @@ pub struct Backup {
     pub bytes: u64,
     /// The key is in it; not so where the server was handed the key.
     pub has_key: bool,
-}
-
-/// What was found about one thing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What was looked at.
-    pub about: String,
-    /// Nothing has to be done.
-    pub is_well: bool,
-    /// What was found, and what to do.
-    pub detail: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -127,7 +117,7 @@ impl Service {
         let pages = shared.store.prove().map(|()| "every page and row is whole".into());
         let mut findings = vec![finding("database", pages)];
         // That the pages can be read says nothing of what can be written.
-        findings.extend(shared.health.findings(shared).into_iter().filter(|it| !it.is_well || it.about != "database"));
+        findings.extend(shared.findings().into_iter().filter(|it| !it.is_well || it.about != "database"));
         let known = shared.store.read(|db| Ok((jobs::list(db)?, credentials::list(db)?, settings::get(db, LAST)?)));
         let (jobs, credentials, last) = match known {
             Ok(known) => known,
@@ -157,14 +147,6 @@ impl Service {
             finding(&about, answer.unwrap_or_else(|hangs| Err(hangs.detail)))
         }));
         Ok(findings)
-    }
-}
-
-impl Finding {
-    /// What was found about it: that all is well, or what is wrong.
-    pub fn of(about: &str, found: Result<String, String>) -> Finding {
-        let is_well = found.is_ok();
-        Finding { about: about.to_owned(), is_well, detail: found.unwrap_or_else(|why| why) }
     }
 }
 

@@ -1,17 +1,17 @@
 //! Named accounts. A secret goes in and never comes out.
 
 use super::credential_uses::{check, claim, use_of};
-use super::{ByName, Caller, Service, conflict, defaults, holds};
+use super::{ByName, Caller, Service, conflict};
 use crate::job::{JobSpec, check_name, parse_account};
 use crate::launch::open_source;
+use crate::notify::MAIL_SERVER;
 use crate::notify::MailServer;
-use crate::notify::postman::MAIL_SERVER;
 use crate::recipe::{Account, Recipe, is_address};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::store::credential_uses::{self, CredentialUse};
 use crate::store::credentials::{self, Credential};
-use crate::store::{audit, jobs, recipients, settings};
+use crate::store::{audit, defaults, jobs, recipients, settings};
 use octo_core::advice::{Place, advice};
 use octo_core::{Cancel, Entry, Error, ListSink, Listed, RelPath};
 use octo_smb::Password;
@@ -61,7 +61,7 @@ impl Service {
             audit::add(db, now, &caller.name, "credential.test", name, source.unwrap_or_default())?;
             let using = jobs::list(db)?.into_iter().map(|job| job.spec);
             let using = using.filter(|spec| spec.credential.as_deref() == Some(name)).collect();
-            Ok((defaults(db)?, using))
+            Ok((defaults::effective(db)?, using))
         })?;
         let one = |source: &str| JobSpec {
             source: source.to_owned(),
@@ -77,7 +77,7 @@ impl Service {
             if tested.iter().any(|done| done.source == spec.source) {
                 continue;
             }
-            let recipe = spec.recipe(&holds(&spec, &layer)?, Some(&account))?;
+            let recipe = spec.recipe(&spec.effective_policy(&layer)?, Some(&account))?;
             let password = match given {
                 Some(given) => Password::new(given.to_owned()),
                 None => self.password_for_test(caller, name, &recipe)?,

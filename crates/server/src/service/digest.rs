@@ -1,6 +1,6 @@
 //! All jobs on one page, and when it is sent.
 
-use super::{Caller, Service, defaults, holds};
+use super::{Caller, Service};
 use crate::job::Job;
 use crate::moment::Moment;
 use crate::notify::{self, DIGEST_SCHEDULE, DIGEST_USUAL};
@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 use crate::report::digest::{Digest, DigestJob, Light, NotRun, SLOTS_MAX, Standing, cause_and_next_step, is_overdue};
 use crate::schedule::{IN_BLACKOUT, Schedule};
 use crate::store::slots::{self, SKIPPED};
-use crate::store::{audit, failing, jobs, runs, settings};
+use crate::store::{audit, defaults, failing, jobs, runs, settings};
 use rusqlite::Connection;
 
 /// Runs of one job that are counted.
@@ -29,11 +29,11 @@ impl Service {
     /// Of what happened in `(since, until]`.
     pub fn digest(&self, since: Moment, until: Moment) -> Result<Digest, Refusal> {
         self.shared.store.read(|db| {
-            let defaults = defaults(db)?;
+            let defaults = defaults::effective(db)?;
             let all = jobs::list(db)?.into_iter().filter(|job| job.created_at <= until);
             let mut jobs = all
                 .map(|job| {
-                    let max_age = holds(&job.spec, &defaults)?.max_age()?;
+                    let max_age = job.spec.effective_policy(&defaults)?.max_age()?;
                     one_job(db, &job, max_age, since, until)
                 })
                 .collect::<Result<Vec<_>, Refusal>>()?;

@@ -1,6 +1,7 @@
 //! Machines with agents: who may pair, who is paired, who is connected.
 
-use super::{ByName, Caller, Finding, Service, conflict};
+use super::{ByName, Caller, Service, conflict};
+use crate::finding::Finding;
 use crate::moment::Moment;
 use crate::refusal::Refusal;
 use crate::store::{audit, jobs};

@@ -3,17 +3,17 @@
 use super::apart::Apart;
 use super::credential_uses::claim;
 use super::digest::overdue;
-use super::{ByName, Caller, PAGE_MAX, Service, conflict, defaults, holds, own_defaults};
+use super::{ByName, Caller, PAGE_MAX, Service, conflict};
 use crate::job::{Job, JobSpec, Policy, Setting, parse_account};
+use crate::launch::never_began;
 use crate::moment::Moment;
 use crate::refusal::Refusal;
 use crate::report::metrics::{self, JobStanding};
 use crate::run::{Ended, Run, State};
-use crate::runner::{cancelled, next_slots};
 use crate::shared::Shared;
 use crate::store::credential_uses::CredentialUse;
 use crate::store::slots::Slot;
-use crate::store::{audit, credentials, jobs, outbox, runs, slots};
+use crate::store::{audit, credentials, defaults, jobs, outbox, runs, slots};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ impl Service {
     pub fn add_job(&self, caller: &Caller, spec: &JobSpec) -> Result<JobView, Refusal> {
         let now = self.shared.now();
         let added = self.shared.store.change(|db| {
-            check(db, spec, &defaults(db)?)?;
+            check(db, spec, &defaults::effective(db)?)?;
             claim_credential(db, caller, spec, now)?;
             let all = jobs::list(db)?;
             unique(&all, spec, None)?;
@@ -102,7 +102,7 @@ impl Service {
             if *spec == job.spec {
                 return view_of(db, name, now);
             }
-            check(db, spec, &defaults(db)?)?;
+            check(db, spec, &defaults::effective(db)?)?;
             claim_credential(db, caller, spec, now)?;
             let all = jobs::list(db)?;
             unique(&all, spec, Some(job.id))?;
@@ -136,21 +136,21 @@ impl Service {
     /// For a monitoring system.
     pub fn metrics(&self) -> Result<String, Refusal> {
         let now = self.shared.now();
-        let health = metrics::health(&self.shared.health.findings(&self.shared));
+        let health = metrics::health(&self.shared.findings());
         let jobs = self.shared.store.read(|db| {
-            let defaults = defaults(db)?;
+            let defaults = defaults::effective(db)?;
             let unfinished = runs::unfinished(db)?;
             let mut standings = Vec::new();
             for job in jobs::list(db)? {
                 let is = |state| {
                     unfinished.iter().any(|run| run.job_id == job.id && run.state == state && !run.once.dry_run)
                 };
-                let max_age = holds(&job.spec, &defaults)?.max_age()?;
+                let max_age = job.spec.effective_policy(&defaults)?.max_age()?;
                 let (is_overdue, last_good_at) = overdue(db, &job, max_age, now)?;
                 standings.push(JobStanding {
                     name: job.spec.name.clone(),
                     paused: job.spec.paused,
-                    next_slot: next_slots(&job, &defaults, now, 1)?.pop(),
+                    next_slot: job.spec.next_slots(&defaults, now, 1)?.pop(),
                     last: runs::last_ended(db, job.id)?,
                     last_good_at,
                     is_overdue,
@@ -171,12 +171,12 @@ impl Service {
             return Err(Refusal::field("count", format!("allowed are 1 to {AHEAD_MAX}")));
         }
         self.shared.store.read(|db| {
-            let defaults = defaults(db)?;
+            let defaults = defaults::effective(db)?;
             let mut all = Vec::new();
             for job in jobs::list(db)? {
                 let expected_secs = runs::usual_duration_ms(db, job.id)?.map(|ms| ms / 1000);
                 let name = &job.spec.name;
-                all.extend(next_slots(&job, &defaults, now, count)?.into_iter().map(|due_at| Upcoming {
+                all.extend(job.spec.next_slots(&defaults, now, count)?.into_iter().map(|due_at| Upcoming {
                     job: name.clone(),
                     due_at,
                     expected_secs,
@@ -244,7 +244,7 @@ pub(super) fn remove(shared: &Shared, db: &Connection, caller: &Caller, job: &Jo
         if run.state == State::Running {
             return Err(conflict(format!("{name} is running (run {}); cancel it first", run.id)));
         }
-        let report = cancelled(shared, run, "the job was removed before this run began");
+        let report = never_began(shared.clock.now(), run, "the job was removed before this run began");
         runs::finish(db, run.id, Ended::Cancelled, &report, now)?;
     }
     jobs::remove(db, job.id)?;
@@ -259,7 +259,7 @@ struct Layers {
 
 impl Layers {
     fn read(db: &Connection) -> Result<Layers, Refusal> {
-        Ok(Layers { own: own_defaults(db)?, whole: defaults(db)? })
+        Ok(Layers { own: defaults::own(db)?, whole: defaults::effective(db)? })
     }
 }
 
@@ -271,6 +271,6 @@ fn view(db: &Connection, job: Job, layers: &Layers, now: Moment) -> Result<JobVi
     let settings = job.spec.policy.explained(&layers.own)?;
     let last_run = runs::last_ended(db, job.id)?;
     let current_run = runs::current(db, job.id)?.into_iter().next();
-    let next_slot = if job.spec.paused { None } else { next_slots(&job, &layers.whole, now, 1)?.pop() };
+    let next_slot = if job.spec.paused { None } else { job.spec.next_slots(&layers.whole, now, 1)?.pop() };
     Ok(JobView { job, settings, last_run, current_run, next_slot })
 }

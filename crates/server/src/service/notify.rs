@@ -2,7 +2,7 @@
 
 use super::credential_uses::claim;
 use super::{ByName, Caller, PAGE_MAX, Service};
-use crate::notify::postman::MAIL_SERVER;
+use crate::notify::MAIL_SERVER;
 use crate::notify::{MailServer, Message, Recipient};
 use crate::refusal::Refusal;
 use crate::store::credential_uses::{CredentialUse, Purpose};

@@ -3,14 +3,14 @@
 use super::jobs::{find, view_of};
 use super::{Caller, JobView, PAGE_MAX, Service, conflict};
 use crate::job::Job;
-use crate::launch::Once;
+use crate::launch::never_began;
 use crate::live::Stop;
 use crate::refusal::{Kind, Refusal};
 use crate::report::text::{MadeBy, acknowledge};
 use crate::report::{EXAMPLES_MAX, Past, Told, ToldCause, unusual};
 use crate::run::{Ended, Reason, Run, State};
 use crate::run_log;
-use crate::runner::cancelled;
+use crate::run_overrides::RunOverrides;
 use crate::store::runs::{self, NewRun, StoredProblem};
 use crate::store::{audit, failing, jobs, slots};
 use octo_core::RunReport;
@@ -45,7 +45,7 @@ pub struct LogPart {
 impl Service {
     /// Queues a run now. It takes the place of one that waits by itself, as an automatic retry does; one that a person asked
     /// for keeps its place. A plan that no longer waits for approval is refused here: the run could only fail.
-    pub fn start_run(&self, caller: &Caller, job: &str, once: &Once) -> Result<Run, Refusal> {
+    pub fn start_run(&self, caller: &Caller, job: &str, once: &RunOverrides) -> Result<Run, Refusal> {
         let now = self.shared.now();
         let run = self.shared.store.change(|db| {
             let job = find(db, job)?;
@@ -72,7 +72,11 @@ impl Service {
             let id = runs::queue(db, &run)?;
             // A dry run makes no backup: what waits keeps its place beside it.
             for waiting in current.iter().filter(|_| !once.dry_run) {
-                let report = cancelled(&self.shared, waiting, &format!("run {id}, started by hand, took its place"));
+                let report = never_began(
+                    self.shared.clock.now(),
+                    waiting,
+                    &format!("run {id}, started by hand, took its place"),
+                );
                 runs::finish(db, waiting.id, Ended::Cancelled, &report, now)?;
                 slots::hand_over(db, waiting.id, id)?;
             }
@@ -195,7 +199,7 @@ impl Service {
                 }
                 State::Running => {}
                 State::Queued => {
-                    let report = cancelled(&self.shared, &run, "it was taken out of the queue");
+                    let report = never_began(self.shared.clock.now(), &run, "it was taken out of the queue");
                     runs::finish(db, id, Ended::Cancelled, &report, now)?;
                 }
             }

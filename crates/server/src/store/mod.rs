@@ -9,6 +9,7 @@ pub mod access;
 pub mod audit;
 pub mod credential_uses;
 pub mod credentials;
+pub mod defaults;
 pub mod failing;
 pub mod jobs;
 pub mod outbox;

@@ -1,10 +1,10 @@
 //! Runs: queued, running, finished. A row that says `running` is the claim; whoever finds one that nobody works on ends it.
 
-use crate::launch::Once;
 use crate::moment::Moment;
 use crate::refusal::Refusal;
 use crate::report::{Past, ToldExample};
 use crate::run::{Ended, Reason, Run, State};
+use crate::run_overrides::RunOverrides;
 use octo_core::path::bytes_to_text;
 use octo_core::{Problem, RunReport};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -29,7 +29,7 @@ pub struct NewRun<'a> {
     /// Counts the tries, from 0.
     pub attempt: u32,
     /// What is for this run only.
-    pub once: &'a Once,
+    pub once: &'a RunOverrides,
     /// Who asked for it.
     pub asked_by: &'a str,
     /// It starts even in a blackout.

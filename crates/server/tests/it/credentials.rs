@@ -60,7 +60,7 @@ fn a_password_is_used_where_it_was_used_first_and_elsewhere_only_when_allowed() 
     assert_eq!(seen[0].uses.iter().map(ToString::to_string).collect::<Vec<_>>(), ["smb at 127.0.0.1", "smb at fs1"]);
     // What is taken away holds for what was there before, too.
     service.set_credential_uses(&me(), "corp", &uses[..1]).unwrap();
-    let run = service.start_run(&me(), "two", &octo_server::Once::default()).unwrap();
+    let run = service.start_run(&me(), "two", &octo_server::RunOverrides::default()).unwrap();
     world.look_at("2026-08-04 12:01");
     let report = service.report(run.id).unwrap();
     assert!(serde_json::to_string(&report).unwrap().contains("credential allow corp"), "{report:?}");

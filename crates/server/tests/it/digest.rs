@@ -2,7 +2,7 @@
 
 use crate::world::{World, me};
 use octo_core::Cancel;
-use octo_server::Once;
+use octo_server::RunOverrides;
 use octo_server::job::Policy;
 use octo_server::notify::postman::Postman;
 use octo_server::notify::{Message, Recipient};
@@ -63,7 +63,7 @@ fn what_ran_what_did_not_and_what_is_overdue_is_on_one_page() {
     assert!(good.not_run[0].why.contains("catch up"), "{good:?}");
     assert!(good.next_step.contains("octobackup run good"), "{good:?}");
     assert!(world.service.metrics().unwrap().contains("octobackup_job_overdue{job=\"good\"} 1"));
-    world.service.start_run(&me(), "good", &Once::default()).unwrap();
+    world.service.start_run(&me(), "good", &RunOverrides::default()).unwrap();
     world.look_at("2026-08-04 22:30");
     assert_eq!(light(&world.service.digest_of_last(24).unwrap(), "good"), Light::Good);
     assert!(world.service.digest_of_last(0).unwrap_err().to_string().contains("hours"));
@@ -102,7 +102,7 @@ fn what_failed_or_is_held_stays_so_until_a_run_ends_better_and_dry_runs_say_noth
     let by_hand = Policy { max_delete: Some("0".into()), ..quick() };
     for name in ["failed", "held", "paused"] {
         world.add(name, "", by_hand.clone());
-        world.service.start_run(&me(), name, &Once::default()).unwrap();
+        world.service.start_run(&me(), name, &RunOverrides::default()).unwrap();
     }
     world.look_at("2026-08-01 20:01");
     std::fs::remove_file(world.path("src/a")).unwrap();
@@ -110,13 +110,13 @@ fn what_failed_or_is_held_stays_so_until_a_run_ends_better_and_dry_runs_say_noth
         std::fs::rename(world.path(&format!("mirror-{name}")), world.path(&format!("away-{name}"))).unwrap();
     }
     for name in ["failed", "held", "paused"] {
-        world.service.start_run(&me(), name, &Once::default()).unwrap();
+        world.service.start_run(&me(), name, &RunOverrides::default()).unwrap();
     }
     world.look_at("2026-08-01 20:02");
     world.service.pause_job(&me(), "paused", true).unwrap();
     // Nothing happens for a week, but for dry runs that go well.
     std::fs::rename(world.path("away-failed"), world.path("mirror-failed")).unwrap();
-    world.service.start_run(&me(), "failed", &Once { dry_run: true, ..Once::default() }).unwrap();
+    world.service.start_run(&me(), "failed", &RunOverrides { dry_run: true, ..RunOverrides::default() }).unwrap();
     world.look_at("2026-08-08 20:00");
     let digest = world.service.digest_of_last(24).unwrap();
     let lights = ["failed", "held", "paused"].map(|name| light(&digest, name));
@@ -127,10 +127,10 @@ fn what_failed_or_is_held_stays_so_until_a_run_ends_better_and_dry_runs_say_noth
     let page = world.service.metrics().unwrap();
     assert!(page.contains("octobackup_job_last_run_outcome{job=\"failed\",outcome=\"failed\"} 1"), "{page}");
     // A run that is taken out of the queue never was one.
-    let queued = world.service.start_run(&me(), "held", &Once::default()).unwrap();
+    let queued = world.service.start_run(&me(), "held", &RunOverrides::default()).unwrap();
     world.service.cancel_run(&me(), queued.id).unwrap();
     assert_eq!(light(&world.service.digest_of_last(24).unwrap(), "held"), Light::Attention);
-    world.service.start_run(&me(), "failed", &Once { release_brake: true, ..Once::default() }).unwrap();
+    world.service.start_run(&me(), "failed", &RunOverrides { release_brake: true, ..RunOverrides::default() }).unwrap();
     world.look_at("2026-08-08 20:01");
     assert_ne!(light(&world.service.digest_of_last(24).unwrap(), "failed"), Light::Failed);
 }
@@ -139,7 +139,7 @@ fn what_failed_or_is_held_stays_so_until_a_run_ends_better_and_dry_runs_say_noth
 fn a_dry_run_under_way_costs_no_slot_and_a_slot_missed_after_a_good_run_is_told() {
     let world = World::at("2026-08-01 20:00");
     world.add("a", "daily 21:00", Policy { max_age: Some("unlimited".into()), ..quick() });
-    world.claimed("a", &Once { dry_run: true, ..Once::default() });
+    world.claimed("a", &RunOverrides { dry_run: true, ..RunOverrides::default() });
     world.tries_at("2026-08-01 21:00");
     assert_eq!(world.slots("a"), ["08-01T21:00 run"]);
     let world = world.restarted_at("2026-08-01 21:01");

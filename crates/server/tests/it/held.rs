@@ -1,7 +1,7 @@
 //! Held deletions that somebody dismisses: nobody is told of them again, until they are others.
 
 use crate::world::{World, me};
-use octo_server::Once;
+use octo_server::RunOverrides;
 use octo_server::job::Policy;
 use octo_server::notify::Recipient;
 use octo_server::report::digest::Light;
@@ -25,7 +25,7 @@ fn holding() -> World {
 impl World {
     /// Runs the job; tells its outcome.
     fn run(&self, time: &str) -> Ended {
-        self.service.start_run(&me(), "demo", &Once::default()).unwrap();
+        self.service.start_run(&me(), "demo", &RunOverrides::default()).unwrap();
         self.look_at(&format!("2026-08-01 {time}"));
         self.runs()[0].outcome.unwrap()
     }
@@ -78,7 +78,7 @@ fn a_dismissed_set_can_be_approved_and_then_there_is_nothing_to_dismiss() {
     world.run("20:02");
     let plan = world.held_plan().unwrap();
     world.service.dismiss(&me(), "demo", &plan).unwrap();
-    let once = Once { approve: Some(plan.clone()), ..Once::default() };
+    let once = RunOverrides { approve: Some(plan.clone()), ..RunOverrides::default() };
     world.service.start_run(&me(), "demo", &once).unwrap();
     world.look_at("2026-08-01 20:03");
     assert_eq!(world.runs()[0].outcome, Some(Ended::Succeeded));

@@ -2,7 +2,7 @@
 
 use crate::world::{World, me};
 use octo_core::Code;
-use octo_server::Once;
+use octo_server::RunOverrides;
 use octo_server::job::{JobSpec, Policy};
 use octo_server::run::Ended;
 use std::os::unix::fs::symlink;
@@ -47,7 +47,7 @@ fn a_link_that_leads_to_the_servers_data_later_stops_the_run() {
         world.service.add_job(&me(), &spec).unwrap();
         std::fs::remove_file(&link).unwrap();
         symlink(world.path("data"), &link).unwrap();
-        world.service.start_run(&me(), "j", &Once { adopt: true, ..Once::default() }).unwrap();
+        world.service.start_run(&me(), "j", &RunOverrides { adopt: true, ..RunOverrides::default() }).unwrap();
         world.look_at("2026-08-01 20:01");
         let run = world.runs().remove(0);
         assert_eq!(run.outcome, Some(Ended::Failed), "{side}");

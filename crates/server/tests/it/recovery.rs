@@ -1,7 +1,7 @@
 //! What a server finds that another one left behind, and what it makes of causes that may pass.
 
 use crate::world::{World, me};
-use octo_server::Once;
+use octo_server::RunOverrides;
 use octo_server::job::Policy;
 use octo_server::run::{Ended, Reason, State};
 
@@ -9,7 +9,7 @@ use octo_server::run::{Ended, Reason, State};
 fn a_run_without_a_thread_becomes_interrupted_and_is_picked_up() {
     let world = World::at("2026-08-04 20:00");
     world.add("a", "", Policy::default());
-    let id = world.claimed("a", &Once { accept_source: true, new_target: true, ..Once::default() });
+    let id = world.claimed("a", &RunOverrides { accept_source: true, new_target: true, ..RunOverrides::default() });
     let world = world.restarted_at("2026-08-04 20:10");
     world.look_at("2026-08-04 20:10");
     let runs = world.runs();
@@ -24,7 +24,7 @@ fn a_run_without_a_thread_becomes_interrupted_and_is_picked_up() {
 fn a_dry_run_is_not_picked_up() {
     let world = World::at("2026-08-04 20:00");
     world.add("a", "", Policy::default());
-    world.claimed("a", &Once { dry_run: true, ..Once::default() });
+    world.claimed("a", &RunOverrides { dry_run: true, ..RunOverrides::default() });
     let world = world.restarted_at("2026-08-04 20:10");
     world.look_at("2026-08-04 20:10");
     assert_eq!(world.runs().len(), 1);
@@ -35,7 +35,7 @@ fn a_dry_run_is_not_picked_up() {
 fn a_job_that_kills_the_server_again_and_again_is_not_started_for_ever() {
     let mut world = World::at("2026-08-04 20:00");
     world.add("a", "", Policy::default());
-    world.claimed("a", &Once::default());
+    world.claimed("a", &RunOverrides::default());
     for minute in 1..10 {
         let now = format!("2026-08-04 20:{minute:02}");
         world = world.restarted_at(&now);
@@ -49,7 +49,7 @@ fn a_job_that_kills_the_server_again_and_again_is_not_started_for_ever() {
     assert_eq!(world.runs().len(), 4, "the first, and three more");
     assert!(world.runs().iter().all(|run| run.outcome == Some(Ended::Interrupted)));
     // A person may start it all the same.
-    world.service.start_run(&me(), "a", &Once::default()).unwrap();
+    world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
     world.look_at("2026-08-04 21:00");
     assert_eq!(world.runs()[0].outcome, Some(Ended::Succeeded));
 }
@@ -58,11 +58,11 @@ fn a_job_that_kills_the_server_again_and_again_is_not_started_for_ever() {
 fn a_cause_that_may_pass_is_tried_again_ever_later_and_then_no_more() {
     let world = World::at("2026-08-04 20:00");
     world.add("a", "", Policy { retries: Some(2), retry_wait: Some("5m".into()), ..Policy::default() });
-    world.service.start_run(&me(), "a", &Once::default()).unwrap();
+    world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
     world.look_at("2026-08-04 20:00");
     // The mirror's disk is not mounted.
     std::fs::rename(world.path("mirror-a"), world.path("away")).unwrap();
-    world.service.start_run(&me(), "a", &Once::default()).unwrap();
+    world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
     world.look_at("2026-08-04 20:10");
     assert_eq!((world.runs()[0].attempt, world.runs()[0].state), (1, State::Queued));
     world.look_at("2026-08-04 20:14");
@@ -73,7 +73,7 @@ fn a_cause_that_may_pass_is_tried_again_ever_later_and_then_no_more() {
     assert_eq!((world.runs().len(), world.runs()[0].outcome), (4, Some(Ended::Failed)), "no more after two");
     // Mounted again, a run goes on as if nothing had been.
     std::fs::rename(world.path("away"), world.path("mirror-a")).unwrap();
-    world.service.start_run(&me(), "a", &Once::default()).unwrap();
+    world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
     world.look_at("2026-08-04 20:30");
     assert_eq!(world.runs()[0].outcome, Some(Ended::Succeeded));
 }
@@ -83,8 +83,8 @@ fn a_queued_run_survives_a_restart_and_one_of_a_removed_job_ends() {
     let world = World::at("2026-08-04 20:00");
     world.add("a", "", Policy::default());
     world.add("b", "", Policy::default());
-    world.service.start_run(&me(), "a", &Once::default()).unwrap();
-    world.service.start_run(&me(), "b", &Once::default()).unwrap();
+    world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
+    world.service.start_run(&me(), "b", &RunOverrides::default()).unwrap();
     world.service.remove_job(&me(), "b").unwrap();
     let world = world.restarted_at("2026-08-04 20:10");
     world.look_at("2026-08-04 20:10");

@@ -2,7 +2,7 @@
 
 use crate::world::{World, me};
 use octo_core::Code;
-use octo_server::Once;
+use octo_server::RunOverrides;
 use octo_server::job::Policy;
 use octo_server::report::Told;
 use octo_server::run::Ended;
@@ -17,7 +17,7 @@ impl World {
 
     fn run_at(&self, now: &str) -> Told {
         self.look_at(now);
-        self.service.start_run(&me(), "a", &Once::default()).unwrap();
+        self.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
         self.look_at(now);
         self.service.told(self.runs()[0].id).unwrap()
     }
@@ -74,7 +74,7 @@ fn a_dry_run_leaves_the_history_of_problems_alone() {
     let world = world();
     assert_eq!(news(&world.run_at("2026-08-01 21:00")), (0, 0, 0));
     world.pipe("one");
-    world.service.start_run(&me(), "a", &Once { dry_run: true, ..Once::default() }).unwrap();
+    world.service.start_run(&me(), "a", &RunOverrides { dry_run: true, ..RunOverrides::default() }).unwrap();
     world.look_at("2026-08-02 20:00");
     assert_eq!(news(&world.run_at("2026-08-02 21:00")), (1, 0, 0), "the real run is the first that met it");
 }
@@ -82,7 +82,7 @@ fn a_dry_run_leaves_the_history_of_problems_alone() {
 #[test]
 fn a_report_of_a_run_that_has_none_says_so() {
     let world = world();
-    let run = world.service.start_run(&me(), "a", &Once::default()).unwrap();
+    let run = world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
     assert!(world.service.told(run.id).unwrap_err().detail.contains("waiting"));
     assert!(world.service.told(99).unwrap_err().detail.contains("no run 99"));
 }

@@ -1,7 +1,7 @@
 //! What a person asks for: refused at the door if it can only fail, and not kept waiting by what the server does by itself.
 
 use crate::world::{World, me};
-use octo_server::Once;
+use octo_server::RunOverrides;
 use octo_server::job::Policy;
 use octo_server::notify::Recipient;
 use octo_server::run::{Ended, Reason, State};
@@ -14,7 +14,10 @@ fn a_plan_that_does_not_wait_any_more_is_refused_and_nothing_is_recorded() {
     let ops = Recipient { name: "ops".into(), mail: Some(vec!["a@example.com".into()]), ..Recipient::default() };
     world.service.set_recipient(&me(), &ops).unwrap();
     let approve = |plan: &str| {
-        world.service.start_run(&me(), "a", &Once { approve: Some(plan.into()), ..Once::default() }).map(|run| run.id)
+        world
+            .service
+            .start_run(&me(), "a", &RunOverrides { approve: Some(plan.into()), ..RunOverrides::default() })
+            .map(|run| run.id)
     };
     let refused = |at: &str, plan: &str, word: &str| {
         let (runs, letters) = (world.runs().len(), world.service.outbox(None, 500).unwrap().len());
@@ -25,7 +28,7 @@ fn a_plan_that_does_not_wait_any_more_is_refused_and_nothing_is_recorded() {
     };
     refused("2026-08-01 20:00", "0123456789ab", "no deletions of a wait");
     let run = |time: &str| {
-        world.service.start_run(&me(), "a", &Once::default()).unwrap();
+        world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
         world.look_at(time);
         world.service.report(world.runs()[0].id).unwrap().held_plan
     };
@@ -45,19 +48,19 @@ fn a_plan_that_does_not_wait_any_more_is_refused_and_nothing_is_recorded() {
 fn a_run_started_by_hand_takes_the_place_of_one_that_waits_by_itself() {
     let world = World::at("2026-08-01 20:00");
     world.add("a", "", Policy { retries: Some(3), retry_wait: Some("1h".into()), ..Policy::default() });
-    world.service.start_run(&me(), "a", &Once::default()).unwrap();
+    world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
     world.look_at("2026-08-01 20:01");
     // A cause that may pass: the disk is not mounted.
     std::fs::rename(world.path("mirror-a"), world.path("away")).unwrap();
-    world.service.start_run(&me(), "a", &Once::default()).unwrap();
+    world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
     world.look_at("2026-08-01 20:02");
     assert_eq!((world.runs()[0].reason, world.runs()[0].state), (Reason::Retry, State::Queued));
     std::fs::rename(world.path("away"), world.path("mirror-a")).unwrap();
     // A dry run makes no backup: the retry keeps its place beside it.
-    world.service.start_run(&me(), "a", &Once { dry_run: true, ..Once::default() }).unwrap();
+    world.service.start_run(&me(), "a", &RunOverrides { dry_run: true, ..RunOverrides::default() }).unwrap();
     world.look_at("2026-08-01 20:03");
     assert!(world.runs().iter().any(|run| run.reason == Reason::Retry && run.state == State::Queued));
-    let by_hand = world.service.start_run(&me(), "a", &Once::default()).unwrap();
+    let by_hand = world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
     world.look_at("2026-08-01 20:04");
     let runs = world.runs();
     let retry = runs.iter().find(|run| run.reason == Reason::Retry).unwrap();
@@ -76,12 +79,12 @@ fn a_run_that_waits_for_the_end_of_a_blackout_gives_way_and_its_slot_keeps_a_run
     let world = world.restarted_at("2026-08-05 09:00");
     world.look_at("2026-08-05 09:00");
     assert_eq!(world.runs()[0].state, State::Queued);
-    let run = world.service.start_run(&me(), "a", &Once::default()).unwrap();
+    let run = world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
     world.look_at("2026-08-05 09:01");
     assert_eq!(world.service.run(run.id).unwrap().run.outcome, Some(Ended::Succeeded));
     assert!(world.service.slots("a", None, 9).unwrap().iter().any(|slot| slot.run == Some(run.id)));
     // What a person asked for is kept.
-    let waits = world.service.start_run(&me(), "a", &Once::default()).unwrap();
-    let refusal = world.service.start_run(&me(), "a", &Once::default()).unwrap_err();
+    let waits = world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
+    let refusal = world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap_err();
     assert!(refusal.detail.contains(&format!("octobackup cancel {}", waits.id)), "{refusal}");
 }

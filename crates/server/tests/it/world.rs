@@ -9,7 +9,7 @@ use octo_server::shared::Shared;
 use octo_server::store::Store;
 use octo_server::store::slots::Slot;
 use octo_server::vault::Vault;
-use octo_server::{Moment, Once};
+use octo_server::{Moment, RunOverrides};
 use octo_testkit::clock::TestClock;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -135,7 +135,7 @@ impl World {
     }
 
     /// Queues a run and puts it into the state in which a server that dies leaves it.
-    pub fn claimed(&self, job: &str, once: &Once) -> i64 {
+    pub fn claimed(&self, job: &str, once: &RunOverrides) -> i64 {
         let run = self.service.start_run(&me(), job, once).unwrap();
         let now = self.shared.now();
         assert!(self.shared.store.change(|db| octo_server::store::runs::claim(db, run.id, now)).unwrap());

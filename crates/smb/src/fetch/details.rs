@@ -1,6 +1,6 @@
 //! The metadata of a file on the way: what does not come with the message that opens it, and large streams.
 
-use super::{Fetcher, Halt, READ_BYTES, read_request, shrunk};
+use super::fetcher::{Fetcher, Halt, READ_BYTES, read_request, shrunk};
 use crate::attempts;
 use crate::metadata::{self, Ask, Details};
 use crate::open::{self, NOT_IN_A_COMPOUND, Open};

@@ -1,6 +1,7 @@
 //! A large file: a window of reads, which goes on on another connection where it stopped.
 
-use super::{
+use super::begun::Begun;
+use super::fetcher::{
     CAREFUL_READ_BYTES, Fetcher, Halt, Left, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request,
     shrunk,
 };
@@ -8,7 +9,7 @@ use crate::attempts::is_loss;
 use crate::open;
 use crate::wire::reply::{self, Handle, Opened};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use octo_core::{Code, Error, FetchRequest, FetchSink, Meta, Ranges};
+use octo_core::{Error, FetchRequest, FetchSink, Ranges};
 use smb2::Frame;
 use smb2::types::Command;
 use std::ops::Range;
@@ -16,37 +17,6 @@ use tokio::sync::SemaphorePermit;
 
 /// Reads in flight for one large file.
 const READS_IN_FLIGHT: usize = 8;
-
-/// What the sink was given of a file that has not ended yet.
-#[derive(Debug, Clone)]
-pub(crate) struct Begun {
-    opened: Meta,
-    given: Ranges,
-}
-
-impl Begun {
-    /// Bytes that were handed over, and holes.
-    pub fn given_bytes(&self) -> u64 {
-        self.given.total_bytes()
-    }
-
-    /// What is still to be read.
-    fn left(&self, wanted: Option<&Ranges>) -> Vec<Range<u64>> {
-        let size = self.opened.size_bytes;
-        let mut there = wanted.map(|wanted| wanted.missing(size)).unwrap_or_default();
-        self.given.iter().for_each(|range| there.insert(range));
-        there.missing(size).iter().collect()
-    }
-
-    /// Whether what is open now is what was open before.
-    fn check_same(&self, opened: &Meta) -> Result<(), Error> {
-        let what = |meta: &Meta| (meta.id, meta.size_bytes, meta.write_time);
-        if what(&self.opened) == what(opened) {
-            return Ok(());
-        }
-        Err(Error::new(Code::ChangedWhileRead, "it changed while the connection was lost"))
-    }
-}
 
 impl Fetcher<'_> {
     /// Fetches a file by a window of reads. `left` tells what came over a connection that was lost, and is kept up to
@@ -174,6 +144,7 @@ impl Iterator for Chunks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use octo_core::Meta;
     use octo_core::{Kind, Timestamp};
 
     #[test]

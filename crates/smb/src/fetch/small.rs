@@ -1,6 +1,6 @@
 //! A small file: opened, read and closed in one message.
 
-use super::{Fetcher, Halt, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request};
+use super::fetcher::{Fetcher, Halt, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request};
 use crate::logon::CREDIT_BYTES;
 use crate::metadata::{self, Ask, Details};
 use crate::open::{self, NOT_IN_A_COMPOUND, Open};

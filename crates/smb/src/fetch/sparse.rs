@@ -1,7 +1,7 @@
 //! Finding the holes of a large file, so that they need not be read: what the server says of them, made sure of as core's
 //! `sparse` demands. Any trouble but a lost connection means that no holes are known, and the file is read whole.
 
-use super::Fetcher;
+use super::fetcher::Fetcher;
 use crate::attempts;
 use crate::open;
 use crate::status::nt;

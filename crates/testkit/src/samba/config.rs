@@ -120,7 +120,7 @@ impl SambaOptions {
 
     pub(super) fn password(&self, user: &str) -> String {
         let is_empty = self.without_password.iter().any(|name| name == user);
-        if is_empty { String::new() } else { super::Samba::password(user) }
+        if is_empty { String::new() } else { super::known::password(user) }
     }
 
     pub(super) fn users(&self) -> impl Iterator<Item = &str> {
@@ -216,11 +216,11 @@ fn smb_conf(root: &Path, address: &str, options: &SambaOptions, shares: &[Share]
    admin users = admin
    read only = no
 ",
-        super::Samba::OTHER_PORT
+        super::known::OTHER_PORT
     );
     if options.kerberos {
         let keytab = super::kdc::keytab(root);
-        let _ = writeln!(conf, "   realm = {}\n   kerberos method = dedicated keytab", super::Kdc::REALM);
+        let _ = writeln!(conf, "   realm = {}\n   kerberos method = dedicated keytab", super::known::REALM);
         let _ = writeln!(conf, "   dedicated keytab file = FILE:{}", keytab.display());
     }
     for line in &options.globals {

@@ -3,7 +3,7 @@
 //!
 //! Touches nothing outside its folder: every program gets its configuration by environment.
 
-use super::run_plain;
+use super::programs::{require_packages, run_plain};
 use super::server::Server;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,12 +22,12 @@ pub struct Kdc {
 
 impl Kdc {
     /// The realm.
-    pub const REALM: &str = "OCTO.TEST";
+    pub const REALM: &str = super::known::REALM;
     const PORT: u16 = 4488;
 
     /// Makes a realm below `root` and starts it on `ip`, with `users` and a key for the server on `ip`.
     pub(super) fn start<'a>(root: &Path, ip: &str, users: impl Iterator<Item = &'a str>) -> Kdc {
-        super::require_packages(PROGRAMS, &[], KERBEROS_PACKAGES);
+        require_packages(PROGRAMS, &[], KERBEROS_PACKAGES);
         let folder = root.join("kdc");
         fs::create_dir(&folder).expect("a new folder");
         let address = format!("{ip}:{}", Kdc::PORT);
@@ -36,7 +36,7 @@ impl Kdc {
         let service = format!("cifs/{ip}");
         let mut script = String::new();
         for user in users {
-            script += &format!("addprinc -pw {} {user}\n", super::Samba::password(user));
+            script += &format!("addprinc -pw {} {user}\n", super::known::password(user));
         }
         script += &format!("addprinc -randkey {service}\nktadd -k {} {service}\n", keytab(root).display());
         run_plain(program(&folder, "kadmin.local").args(["-r", Kdc::REALM]), &script);
@@ -55,7 +55,7 @@ impl Kdc {
     pub fn log_in(&self, user: &str) -> PathBuf {
         let cache = self.folder.join(format!("cache-{user}"));
         let mut kinit = program(&self.folder, "kinit");
-        run_plain(kinit.arg("-c").arg(&cache).arg(user), &format!("{}\n", super::Samba::password(user)));
+        run_plain(kinit.arg("-c").arg(&cache).arg(user), &format!("{}\n", super::known::password(user)));
         cache
     }
 

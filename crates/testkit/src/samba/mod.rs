@@ -14,6 +14,8 @@ mod address;
 mod config;
 mod held;
 mod kdc;
+mod known;
+mod programs;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -24,11 +26,12 @@ pub use kdc::{KERBEROS_PACKAGES, Kdc};
 
 use address::Address;
 use octo_core::Timestamp;
+use programs::{require_packages, run_plain};
 use server::Server;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// The Debian packages that the fixture needs.
@@ -56,7 +59,7 @@ pub struct Samba {
 
 impl Samba {
     /// The port besides 445 that the server listens on.
-    pub const OTHER_PORT: u16 = 4450;
+    pub const OTHER_PORT: u16 = known::OTHER_PORT;
 
     /// Sets a server up and starts it.
     pub fn start(options: SambaOptions) -> Samba {
@@ -82,7 +85,7 @@ impl Samba {
 
     /// The password of a user.
     pub fn password(user: &str) -> String {
-        format!("pw-{user}")
+        known::password(user)
     }
 
     /// The realm that the server belongs to, after [`SambaOptions::with_kerberos`].
@@ -226,39 +229,4 @@ impl Samba {
         self.nss(command);
         run_plain(command, input)
     }
-}
-
-/// Fails unless all programs and libraries are there.
-fn require_packages(programs: &[&str], libraries: &[&str], packages: &[&str]) {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs: Vec<_> = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).collect();
-    let found = |program: &str| dirs.iter().any(|dir| dir.join(program).is_file());
-    let present = |name: &str| ["/usr/lib", "/usr/lib64", "/lib"].iter().any(|dir| has_library(Path::new(dir), name));
-    let missing: Vec<_> = programs
-        .iter()
-        .filter(|program| !found(program))
-        .chain(libraries.iter().filter(|library| !present(library)))
-        .collect();
-    assert!(
-        missing.is_empty(),
-        "the tests against a real Samba need {missing:?}; run:\n  apt-get install --no-install-recommends {}",
-        packages.join(" ")
-    );
-}
-
-/// Whether a library lies in `dir` or in one folder below it, where Debian keeps one for each architecture.
-fn has_library(dir: &Path, name: &str) -> bool {
-    let below = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    dir.join(name).exists() || below.into_iter().any(|sub| sub.join(name).exists())
-}
-
-fn run_plain(command: &mut Command, input: &str) -> String {
-    use std::io::Write;
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap_or_else(|e| panic!("{:?}: {e}", command.get_program()));
-    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("the program reads its input");
-    let output = child.wait_with_output().expect("the program ends");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{:?} failed: {said}", command.get_program());
-    said
 }

@@ -1,7 +1,8 @@
 //! The API as an OpenAPI 3.1 document: made from the one list of routes, a line for each of them in `operations.txt`, and
 //! the shapes in `schemas.json`. docs/openapi.json is what comes out, and a test tells when it is another.
 
-use super::table::{Needs, Route, routes};
+use super::auth::Needs;
+use super::routes::{Route, routes};
 use serde_json::{Map, Value, json};
 
 /// A line: method, path, status, answer, and behind the bar what it does; `? ` begins its query, `< ` names its body.
@@ -59,7 +60,7 @@ pub fn document() -> Value {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "An API token (octobackup token add)"},
                 "session": {
-                    "type": "apiKey", "in": "cookie", "name": super::door::COOKIE,
+                    "type": "apiKey", "in": "cookie", "name": super::auth::COOKIE,
                     "description": "POST /api/v1/session sets it. Changes need the session's csrf token in the header X-CSRF-Token too",
                 },
             },
@@ -207,13 +208,13 @@ mod tests {
     #[test]
     fn what_is_sent_has_the_fields_that_the_document_says() {
         use crate::job::{JobSpec, Policy};
-        use crate::launch::Once;
         use crate::notify::{MailServer, Recipient};
+        use crate::run_overrides::RunOverrides;
         let document = document();
         for (shape, there) in [
             ("Policy", fields::<Policy>(json!({}))),
             ("JobSpec", fields::<JobSpec>(json!({"name": "", "source": "", "target": ""}))),
-            ("Once", fields::<Once>(json!({}))),
+            ("RunOverrides", fields::<RunOverrides>(json!({}))),
             ("Recipient", fields::<Recipient>(json!({}))),
             ("MailServer", fields::<MailServer>(json!({"host": "", "from": ""}))),
         ] {

@@ -7,7 +7,7 @@ use super::server::{World, me};
 use super::step::{How, Step, Wish};
 use octo_core::report::{Cause, Problem};
 use octo_core::{Code, Event, Monitor, Outcome, RelPath, RunReport};
-use octo_server::Once;
+use octo_server::RunOverrides;
 use octo_server::job::{JobSpec, Policy};
 use octo_server::launch::blank_report;
 use octo_server::live::Stop;
@@ -107,7 +107,7 @@ pub fn ask(world: &World, seen: &Seen, step: &Step) -> Option<Result<(), Refusal
         Step::Remove { job } => service.remove_job(me, &job_name(*job)),
         Step::Start { job, dry, approve } => {
             let held = seen.job(&job_name(*job)).and_then(|job| newest_plan(seen, job.id));
-            let once = Once { dry_run: *dry, approve: held.filter(|_| *approve), ..Once::default() };
+            let once = RunOverrides { dry_run: *dry, approve: held.filter(|_| *approve), ..RunOverrides::default() };
             service.start_run(me, &job_name(*job), &once).map(drop)
         }
         Step::Cancel { nth } => {

@@ -4,7 +4,8 @@ use super::fate::Fate;
 use super::server::WorldClock;
 use super::step::Way;
 use octo_server::notify::MailServer;
-use octo_server::notify::carrier::{Account, Carrier, Text};
+use octo_server::notify::carrier::Carrier;
+use octo_server::notify::mail::{Account, Text};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How long a mail server that hangs costs.

@@ -2,8 +2,8 @@
 
 use super::calendar;
 use super::seen::Seen;
+use octo_server::RunOverrides;
 use octo_server::job::Job;
-use octo_server::launch::Once;
 use octo_server::run::{Ended, Reason, Run, State};
 use octo_server::schedule::machine_zone;
 use octo_server::store::slots::Slot;
@@ -267,7 +267,7 @@ impl Between<'_> {
             }
         }
         must!(scheduled == of_slots, "runs of schedules {scheduled:?}, of slots {of_slots:?}");
-        let plain = |run: &Run| run.once == Once::default();
+        let plain = |run: &Run| run.once == RunOverrides::default();
         must!(self.new_runs().filter(|run| run.reason == Reason::Schedule).all(plain), "a slot has wishes for one run");
         Ok(())
     }

@@ -1,13 +1,12 @@
-//! The door of each route: who asks, and may they?
+//! Authentication and authorisation: who calls a route, and may they?
 //!
 //! Who comes over the local socket is known by the kernel, and was let in by its permissions: an administrator. Who comes
 //! over the network shows an API token, or the cookie of a session; with a cookie, changes need the session's CSRF token too,
 //! because other sites can make a browser send cookies. Nothing of the request's body is read before.
 
-use super::http::Peer;
-use super::remote::Place;
-use super::routes::ask;
-use super::table::Needs;
+use super::handlers::ask;
+use super::listener::Place;
+use super::peer::Peer;
 use crate::access::{Role, Secret};
 use crate::moment::Moment;
 use crate::refusal::{Kind, Refusal};
@@ -22,27 +21,36 @@ pub(super) const COOKIE: &str = "octobackup_session";
 /// Where a page sends the CSRF token.
 pub(super) const CSRF_HEADER: &str = "x-csrf-token";
 
-/// What a door knows.
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Anybody who reaches the server: there is nothing to learn or to change without a secret in the request.
+    Nobody,
+    /// Somebody known, with this role or one above.
+    Role(Role),
+}
+
+/// What one route needs to check who calls it.
 #[derive(Clone)]
-pub(super) struct Door {
+pub(super) struct Authorization {
     pub service: Service,
     pub needs: Needs,
 }
 
-/// Somebody who was let in.
+/// Who called, once that is known.
 #[derive(Clone)]
-pub(super) struct Guest {
+pub(super) struct Identity {
     /// For the audit log.
     pub caller: Caller,
     /// What they may do.
     pub role: Role,
     /// How they proved who they are.
-    pub by: By,
+    pub method: AuthMethod,
 }
 
 /// How somebody proved who they are.
 #[derive(Clone)]
-pub(super) enum By {
+pub(super) enum AuthMethod {
     /// The kernel says so.
     Socket,
     /// An API token.
@@ -51,21 +59,24 @@ pub(super) enum By {
     Session { user: String, secret: String, expires_at: Moment },
 }
 
-/// Lets in who may come in, and tells the handler who it is.
-pub(super) async fn admit(
-    State(door): State<Door>,
+/// Lets only those call a route who may, and tells the handler who it is.
+pub(super) async fn authorize(
+    State(route): State<Authorization>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let place = request.extensions().get::<Place>().cloned();
-    if let Needs::Role(needed) = door.needs {
+    if let Needs::Role(needed) = route.needs {
         let is_change = !request.method().is_safe();
-        match who(&door.service, &peer, request.headers(), is_change).await.and_then(|guest| enough(guest, needed)) {
-            Ok(guest) => {
+        match identify(&route.service, &peer, request.headers(), is_change)
+            .await
+            .and_then(|identity| enough(identity, needed))
+        {
+            Ok(identity) => {
                 place.inspect(|place| place.set_known(true));
-                request.extensions_mut().insert(guest.caller.clone());
-                request.extensions_mut().insert(guest);
+                request.extensions_mut().insert(identity.caller.clone());
+                request.extensions_mut().insert(identity);
             }
             Err(refusal) => {
                 place.inspect(|place| place.set_known(false));
@@ -76,21 +87,23 @@ pub(super) async fn admit(
     next.run(request).await
 }
 
-fn enough(guest: Guest, needed: Role) -> Result<Guest, Refusal> {
-    if guest.role >= needed {
-        return Ok(guest);
+fn enough(identity: Identity, needed: Role) -> Result<Identity, Refusal> {
+    if identity.role >= needed {
+        return Ok(identity);
     }
     Err(Refusal::new(
         Kind::Forbidden,
-        format!("this needs the role {needed}, and {} is {}", guest.caller.name, guest.role),
+        format!("this needs the role {needed}, and {} is {}", identity.caller.name, identity.role),
     ))
 }
 
-async fn who(service: &Service, peer: &Peer, headers: &HeaderMap, is_change: bool) -> Result<Guest, Refusal> {
+async fn identify(service: &Service, peer: &Peer, headers: &HeaderMap, is_change: bool) -> Result<Identity, Refusal> {
     match peer {
-        Peer::Local(Some(_)) => {
-            Ok(Guest { caller: Caller { name: peer.to_string() }, role: Role::Administrator, by: By::Socket })
-        }
+        Peer::Local(Some(_)) => Ok(Identity {
+            caller: Caller { name: peer.to_string() },
+            role: Role::Administrator,
+            method: AuthMethod::Socket,
+        }),
         Peer::Local(None) => Err(Refusal::new(Kind::Forbidden, "the system does not say who asks")),
         Peer::Remote { .. } => match bearer(headers) {
             Ok(Some(secret)) => of_token(service, peer, secret).await,
@@ -100,11 +113,15 @@ async fn who(service: &Service, peer: &Peer, headers: &HeaderMap, is_change: boo
     }
 }
 
-async fn of_token(service: &Service, peer: &Peer, secret: Secret) -> Result<Guest, Refusal> {
+async fn of_token(service: &Service, peer: &Peer, secret: Secret) -> Result<Identity, Refusal> {
     let Some(token) = ask(service.clone(), move |service| service.token(&secret)).await? else {
         return Err(token_refused(service, peer, unknown("the API token is not known, or has expired")).await);
     };
-    Ok(Guest { caller: Caller { name: format!("token {}", token.name) }, role: token.role, by: By::Token })
+    Ok(Identity {
+        caller: Caller { name: format!("token {}", token.name) },
+        role: token.role,
+        method: AuthMethod::Token,
+    })
 }
 
 /// It comes to the audit log; what was sent does not.
@@ -114,7 +131,7 @@ async fn token_refused(service: &Service, peer: &Peer, refusal: Refusal) -> Refu
     noted.err().unwrap_or(refusal)
 }
 
-async fn of_session(service: &Service, headers: &HeaderMap, is_change: bool) -> Result<Guest, Refusal> {
+async fn of_session(service: &Service, headers: &HeaderMap, is_change: bool) -> Result<Identity, Refusal> {
     let secret = cookie(headers).ok_or_else(|| unknown("log on, or send an API token: Authorization: Bearer TOKEN"))?;
     let sent = headers.get(CSRF_HEADER).map(|value| value.as_bytes());
     let is_ours = sent.and_then(|sent| std::str::from_utf8(sent).ok()).is_some_and(|sent| secret.is_csrf(sent));
@@ -127,8 +144,8 @@ async fn of_session(service: &Service, headers: &HeaderMap, is_change: bool) -> 
             "a change needs the session's csrf token in the header X-CSRF-Token",
         ));
     }
-    let by = By::Session { user: user.clone(), secret: text, expires_at };
-    Ok(Guest { caller: Caller { name: user }, role, by })
+    let method = AuthMethod::Session { user: user.clone(), secret: text, expires_at };
+    Ok(Identity { caller: Caller { name: user }, role, method })
 }
 
 fn unknown(why: &str) -> Refusal {

@@ -3,8 +3,8 @@
 //!
 //! Who does nothing gives way to who arrives ([`Connections`]); a connection whose last request was let in is a stranger's no longer.
 
-use super::http::Peer;
 use super::origin::Names;
+use super::peer::Peer;
 use super::stall::Stalled;
 use super::tls::Tls;
 use crate::config::Listen;
@@ -30,7 +30,7 @@ use tower::ServiceExt;
 const CONNECTIONS_MAX: usize = 256;
 const SHARE_MAX: usize = 128;
 /// A handshake, or the head of a request, that takes longer. Also how long a connection is kept that asks for nothing.
-const PATIENCE: Duration = Duration::from_secs(20);
+const HEAD_WITHIN: Duration = Duration::from_secs(20);
 /// An answer of which the other side takes nothing for so long.
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 /// What is read ahead of one connection, or waits to be sent: the longest head of a request.
@@ -38,7 +38,7 @@ const BUFFER_BYTES: usize = 32 << 10;
 /// Before the next try, when no connection can be taken (too many open files).
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The place of a connection, for the door: it knows who was let in.
+/// The place of a connection, for `auth`, which knows who was let in.
 pub(super) type Place = Arc<ConnectionPlace<IpAddr>>;
 
 /// An open port.
@@ -103,7 +103,7 @@ async fn greet(stream: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>,
     match tls {
         None => talk(stream, peer, entrance).await,
         Some(tls) => {
-            if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+            if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_WITHIN, tls.accept(stream)).await {
                 talk(stream, peer, entrance).await;
             }
         }
@@ -130,7 +130,7 @@ async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send, peer: Peer, en
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(BUFFER_BYTES);
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(BUFFER_BYTES);
     // What goes wrong on a stranger's connection concerns nobody else.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,7 +1,8 @@
 //! A run as it happens: server-sent events, until it ends.
 
-use super::problem::Name;
-use super::routes::{ask, id};
+use super::call::ask;
+use super::runs::id;
+use crate::api::problem::Name;
 use crate::live::LiveEvent;
 use crate::run::State as RunState;
 use crate::service::Service;
@@ -25,7 +26,7 @@ struct Watch {
 }
 
 /// The events of a run from now on; the last one is `end`.
-pub(super) async fn events(State(service): State<Service>, Name(run): Name) -> Response {
+pub(in crate::api) async fn events(State(service): State<Service>, Name(run): Name) -> Response {
     let run = match id(&run) {
         Ok(run) => run,
         Err(refusal) => return refusal.into_response(),

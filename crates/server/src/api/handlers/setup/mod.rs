@@ -1,6 +1,6 @@
 //! The page behind the setup link: a form for `POST /api/v1/setup`, and nothing else.
 
-use crate::api::routes::ask;
+use crate::api::handlers::ask;
 use crate::service::Service;
 use axum::extract::State;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The form; once there are users, what to do instead.
-pub(super) async fn page(State(service): State<Service>) -> Response {
+pub(in crate::api) async fn page(State(service): State<Service>) -> Response {
     let page = match ask(service, |service| service.awaits_setup()).await {
         Ok(true) => include_str!("page.html"),
         Ok(false) => include_str!("used.html"),
@@ -19,6 +19,6 @@ pub(super) async fn page(State(service): State<Service>) -> Response {
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response()
 }
 
-pub(super) async fn script() -> Response {
+pub(in crate::api) async fn script() -> Response {
     ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("page.js")).into_response()
 }

@@ -15,10 +15,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 /// A server that takes longer to be reached is not there.
-const PATIENCE: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where a server is.
-pub(super) enum Way {
+pub(super) enum Endpoint {
     /// At this socket of this machine.
     Socket(PathBuf),
     /// On the network.
@@ -39,9 +39,9 @@ pub(super) enum Way {
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
-impl Way {
+impl Endpoint {
     /// `https://HOST[:PORT]`, or `http://` on loopback: a token never crosses a network in the clear.
-    pub(super) fn to_url(url: &str, ca_file: Option<&Path>) -> Result<Way, Refusal> {
+    pub(super) fn to_url(url: &str, ca_file: Option<&Path>) -> Result<Endpoint, Refusal> {
         let wrong = |why: &str| Refusal::field("--url", format!("{url:?}: {why}; allowed is https://HOST:PORT"));
         let uri: Uri = url.parse().map_err(|_| wrong("it is no address"))?;
         let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
@@ -60,26 +60,26 @@ impl Way {
             _ => return Err(wrong("it is no address of the web")),
         };
         let port = authority.port_u16().unwrap_or(port);
-        Ok(Way::Tcp { url: url.to_owned(), host, port, authority: authority.to_string(), tls })
+        Ok(Endpoint::Tcp { url: url.to_owned(), host, port, authority: authority.to_string(), tls })
     }
 
     /// For the request's header.
     pub(super) fn host(&self) -> &str {
         match self {
-            Way::Socket(_) => "localhost",
-            Way::Tcp { authority, .. } => authority,
+            Endpoint::Socket(_) => "localhost",
+            Endpoint::Tcp { authority, .. } => authority,
         }
     }
 
     pub(super) async fn dial(&self) -> std::io::Result<TokioIo<Pin<Box<dyn Stream>>>> {
         let late = |_| Error::new(ErrorKind::TimedOut, "it does not answer");
-        tokio::time::timeout(PATIENCE, self.connect()).await.map_err(late)?.map(TokioIo::new)
+        tokio::time::timeout(CONNECT_TIMEOUT, self.connect()).await.map_err(late)?.map(TokioIo::new)
     }
 
     async fn connect(&self) -> std::io::Result<Pin<Box<dyn Stream>>> {
         match self {
-            Way::Socket(path) => Ok(Box::pin(UnixStream::connect(path).await?)),
-            Way::Tcp { host, port, tls, .. } => {
+            Endpoint::Socket(path) => Ok(Box::pin(UnixStream::connect(path).await?)),
+            Endpoint::Tcp { host, port, tls, .. } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 match tls {
                     None => Ok(Box::pin(stream)),
@@ -91,16 +91,16 @@ impl Way {
 }
 
 /// Says what could be done about it.
-pub(super) fn unreachable(way: &Way, why: &Error) -> Refusal {
-    let (at, hint) = match way {
-        Way::Socket(path) => {
+pub(super) fn unreachable(endpoint: &Endpoint, why: &Error) -> Refusal {
+    let (at, hint) = match endpoint {
+        Endpoint::Socket(path) => {
             let hint = match why.kind() {
                 ErrorKind::PermissionDenied => "you must be root, the service's user, or in the group octobackup",
                 _ => "is it running? Start it with: octobackup serve --config octobackup.toml",
             };
             (path.display().to_string(), hint)
         }
-        Way::Tcp { url, .. } => {
+        Endpoint::Tcp { url, .. } => {
             let hint = match why.kind() {
                 ErrorKind::InvalidData => {
                     "if the server made its certificate itself, copy DATA_DIR/tls/certificate.pem from it and name it with --ca-file"
@@ -128,11 +128,11 @@ mod tests {
             ("https://a/b", "more in it"),
             ("https://me@a", "more in it"),
         ] {
-            let refusal = Way::to_url(url, None).err().expect(url);
+            let refusal = Endpoint::to_url(url, None).err().expect(url);
             assert!(refusal.to_string().contains(why), "{url}: {refusal}");
         }
         for url in ["http://127.0.0.1:1", "http://[::1]:1/", "http://localhost:1"] {
-            assert!(Way::to_url(url, None).is_ok(), "{url}");
+            assert!(Endpoint::to_url(url, None).is_ok(), "{url}");
         }
     }
 }

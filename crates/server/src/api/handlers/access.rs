@@ -1,10 +1,10 @@
-//! The routes of who may ask: setup, sessions, users, API tokens.
+//! Handlers: setup, sessions, users, API tokens.
 
-use super::door::{By, COOKIE, Guest};
-use super::http::Peer;
-use super::problem::{Asked, Name, Sent, answer, secret_body};
-use super::routes::{From, ask, caller, done, told};
+use super::call::{From, ask, caller, done, told};
 use crate::access::{Role, Secret};
+use crate::api::auth::{AuthMethod, COOKIE, Identity};
+use crate::api::peer::Peer;
+use crate::api::problem::{Asked, Name, Sent, answer, secret_body};
 use crate::refusal::{Kind, Refusal};
 use crate::service::{ByName, Service};
 use axum::extract::{ConnectInfo, Extension, State};
@@ -19,7 +19,7 @@ const TOKEN_DAYS: u32 = 365;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SetUp {
+pub(in crate::api) struct SetUp {
     code: Zeroizing<String>,
     user: String,
     password: Zeroizing<String>,
@@ -33,21 +33,21 @@ struct SetUpCode {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LogOn {
+pub(in crate::api) struct LogOn {
     user: String,
     password: Zeroizing<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewPassword {
+pub(in crate::api) struct NewPassword {
     old: Zeroizing<String>,
     new: Zeroizing<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SetUser {
+pub(in crate::api) struct SetUser {
     role: Role,
     #[serde(default)]
     password: Option<Zeroizing<String>>,
@@ -55,7 +55,7 @@ pub(super) struct SetUser {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AddToken {
+pub(in crate::api) struct AddToken {
     name: String,
     role: Role,
     #[serde(default)]
@@ -64,7 +64,11 @@ pub(super) struct AddToken {
 
 type Where = ConnectInfo<Peer>;
 
-pub(super) async fn set_up(State(service): State<Service>, ConnectInfo(peer): Where, Sent(bytes): Sent) -> Response {
+pub(in crate::api) async fn set_up(
+    State(service): State<Service>,
+    ConnectInfo(peer): Where,
+    Sent(bytes): Sent,
+) -> Response {
     let set_up = move |service: &Service| {
         let given: SetUp = secret_body(&bytes, r#"{"code": "octo_...", "user": "NAME", "password": "..."}"#)?;
         service.set_up(peer.address(), &given.code, &given.user, &given.password)
@@ -72,7 +76,7 @@ pub(super) async fn set_up(State(service): State<Service>, ConnectInfo(peer): Wh
     told(service, StatusCode::CREATED, set_up).await
 }
 
-pub(super) async fn check_setup(
+pub(in crate::api) async fn check_setup(
     State(service): State<Service>,
     ConnectInfo(peer): Where,
     Sent(bytes): Sent,
@@ -85,18 +89,22 @@ pub(super) async fn check_setup(
 }
 
 /// Who asks, and what they may do.
-pub(super) async fn session(Extension(guest): Extension<Guest>) -> Response {
-    let (csrf, expires_at) = match &guest.by {
-        By::Session { secret, expires_at, .. } => {
+pub(in crate::api) async fn session(Extension(identity): Extension<Identity>) -> Response {
+    let (csrf, expires_at) = match &identity.method {
+        AuthMethod::Session { secret, expires_at, .. } => {
             (Secret::parse(secret).map(|secret| secret.csrf()), Some(*expires_at))
         }
-        By::Socket | By::Token => (None, None),
+        AuthMethod::Socket | AuthMethod::Token => (None, None),
     };
-    let said = json!({"user": guest.caller.name, "role": guest.role, "csrf": csrf, "expires_at": expires_at});
+    let said = json!({"user": identity.caller.name, "role": identity.role, "csrf": csrf, "expires_at": expires_at});
     answer(StatusCode::OK, &said)
 }
 
-pub(super) async fn log_on(State(service): State<Service>, ConnectInfo(peer): Where, Sent(bytes): Sent) -> Response {
+pub(in crate::api) async fn log_on(
+    State(service): State<Service>,
+    ConnectInfo(peer): Where,
+    Sent(bytes): Sent,
+) -> Response {
     let from = peer.clone();
     let log_on = move |service: &Service| {
         let given: LogOn = secret_body(&bytes, r#"{"user": "NAME", "password": "..."}"#)?;
@@ -114,40 +122,40 @@ pub(super) async fn log_on(State(service): State<Service>, ConnectInfo(peer): Wh
     }
 }
 
-pub(super) async fn log_off(
+pub(in crate::api) async fn log_off(
     State(service): State<Service>,
-    Extension(guest): Extension<Guest>,
+    Extension(identity): Extension<Identity>,
     ConnectInfo(peer): Where,
 ) -> Response {
-    let (_, secret) = match own_session(&guest) {
+    let (_, secret) = match own_session(&identity) {
         Ok(own) => own,
         Err(refusal) => return refusal.into_response(),
     };
-    match ask(service, move |service| service.log_off(&guest.caller, &secret)).await {
+    match ask(service, move |service| service.log_off(&identity.caller, &secret)).await {
         Ok(()) => with_cookie(StatusCode::NO_CONTENT.into_response(), "", 0, &peer),
         Err(refusal) => refusal.into_response(),
     }
 }
 
-pub(super) async fn change_password(
+pub(in crate::api) async fn change_password(
     State(service): State<Service>,
-    Extension(guest): Extension<Guest>,
+    Extension(identity): Extension<Identity>,
     ConnectInfo(peer): Where,
     Sent(bytes): Sent,
 ) -> Response {
     let change = move |service: &Service| {
         let given: NewPassword = secret_body(&bytes, r#"{"old": "...", "new": "..."}"#)?;
-        let (user, _) = own_session(&guest)?;
+        let (user, _) = own_session(&identity)?;
         service.change_password(peer.address(), &user, &given.old, &given.new)
     };
     done(service, change).await
 }
 
-fn own_session(guest: &Guest) -> Result<(String, Secret), Refusal> {
+fn own_session(identity: &Identity) -> Result<(String, Secret), Refusal> {
     let none = || Refusal::new(Kind::Conflict, "this is for users who logged on with a password");
-    match &guest.by {
-        By::Session { user, secret, .. } => Ok((user.clone(), Secret::parse(secret).ok_or_else(none)?)),
-        By::Socket | By::Token => Err(none()),
+    match &identity.method {
+        AuthMethod::Session { user, secret, .. } => Ok((user.clone(), Secret::parse(secret).ok_or_else(none)?)),
+        AuthMethod::Socket | AuthMethod::Token => Err(none()),
     }
 }
 
@@ -162,11 +170,11 @@ fn with_cookie(mut response: Response, secret: &str, lasts_secs: i64, peer: &Pee
     response
 }
 
-pub(super) async fn users(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
+pub(in crate::api) async fn users(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
     told(service, StatusCode::OK, move |service| service.users(&part)).await
 }
 
-pub(super) async fn set_user(
+pub(in crate::api) async fn set_user(
     State(service): State<Service>,
     from: From,
     Name(name): Name,
@@ -180,22 +188,22 @@ pub(super) async fn set_user(
     told(service, StatusCode::OK, set).await
 }
 
-pub(super) async fn remove_user(State(service): State<Service>, from: From, Name(name): Name) -> Response {
+pub(in crate::api) async fn remove_user(State(service): State<Service>, from: From, Name(name): Name) -> Response {
     done(service, move |service| service.remove_user(&caller(from), &name)).await
 }
 
-pub(super) async fn tokens(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
+pub(in crate::api) async fn tokens(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
     told(service, StatusCode::OK, move |service| service.tokens(&part)).await
 }
 
-pub(super) async fn add_token(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
+pub(in crate::api) async fn add_token(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
     let add = move |service: &Service| {
-        let given: AddToken = super::problem::body(&bytes)?;
+        let given: AddToken = crate::api::problem::body(&bytes)?;
         service.add_token(&caller(from), &given.name, given.role, given.days.unwrap_or(TOKEN_DAYS))
     };
     told(service, StatusCode::CREATED, add).await
 }
 
-pub(super) async fn remove_token(State(service): State<Service>, from: From, Name(name): Name) -> Response {
+pub(in crate::api) async fn remove_token(State(service): State<Service>, from: From, Name(name): Name) -> Response {
     done(service, move |service| service.remove_token(&caller(from), &name)).await
 }

@@ -1,7 +1,8 @@
-//! Routes: who is told what, and how it reaches them.
+//! Handlers: notifications, the digest, the mail server, the outbox.
 
-use super::problem::{Asked, Name, Sent, body};
-use super::routes::{From, Page, caller, done, told};
+use super::call::{From, caller, done, told};
+use crate::api::page::Page;
+use crate::api::problem::{Asked, Name, Sent, body};
 use crate::notify::{MailServer, Recipient};
 use crate::refusal::Refusal;
 use crate::service::{ByName, PAGE, Service};
@@ -15,7 +16,7 @@ const HOURS: u32 = 24;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Hours {
+pub(in crate::api) struct Hours {
     hours: Option<u32>,
 }
 
@@ -26,12 +27,12 @@ struct When {
     schedule: String,
 }
 
-pub(super) async fn recipients(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
+pub(in crate::api) async fn recipients(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
     told(service, StatusCode::OK, move |service| service.recipients(&part)).await
 }
 
 /// The name is that of the address, whatever the body says.
-pub(super) async fn set_recipient(
+pub(in crate::api) async fn set_recipient(
     State(service): State<Service>,
     from: From,
     Name(name): Name,
@@ -44,27 +45,27 @@ pub(super) async fn set_recipient(
     told(service, StatusCode::OK, set).await
 }
 
-pub(super) async fn remove_recipient(State(service): State<Service>, from: From, Name(name): Name) -> Response {
+pub(in crate::api) async fn remove_recipient(State(service): State<Service>, from: From, Name(name): Name) -> Response {
     done(service, move |service| service.remove_recipient(&caller(from), &name)).await
 }
 
-pub(super) async fn test_recipient(State(service): State<Service>, from: From, Name(name): Name) -> Response {
+pub(in crate::api) async fn test_recipient(State(service): State<Service>, from: From, Name(name): Name) -> Response {
     told(service, StatusCode::ACCEPTED, move |service| service.test_recipient(&caller(from), &name)).await
 }
 
-pub(super) async fn mail_server(State(service): State<Service>) -> Response {
+pub(in crate::api) async fn mail_server(State(service): State<Service>) -> Response {
     told(service, StatusCode::OK, Service::mail_server).await
 }
 
-pub(super) async fn set_mail_server(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
+pub(in crate::api) async fn set_mail_server(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
     done(service, move |service| service.set_mail_server(&caller(from), &body::<MailServer>(&bytes)?)).await
 }
 
-pub(super) async fn outbox(State(service): State<Service>, Asked(page): Asked<Page>) -> Response {
+pub(in crate::api) async fn outbox(State(service): State<Service>, Asked(page): Asked<Page>) -> Response {
     told(service, StatusCode::OK, move |service| service.outbox(page.before, page.limit.unwrap_or(PAGE))).await
 }
 
-pub(super) async fn letter(State(service): State<Service>, Name(id): Name) -> Response {
+pub(in crate::api) async fn letter(State(service): State<Service>, Name(id): Name) -> Response {
     let look = move |service: &Service| {
         let id = id.parse().map_err(|_| Refusal::not_found("letter", format!("{id:?}")))?;
         service.letter(id)
@@ -72,15 +73,19 @@ pub(super) async fn letter(State(service): State<Service>, Name(id): Name) -> Re
     told(service, StatusCode::OK, look).await
 }
 
-pub(super) async fn digest(State(service): State<Service>, Asked(asked): Asked<Hours>) -> Response {
+pub(in crate::api) async fn digest(State(service): State<Service>, Asked(asked): Asked<Hours>) -> Response {
     told(service, StatusCode::OK, move |service| service.digest_of_last(asked.hours.unwrap_or(HOURS))).await
 }
 
-pub(super) async fn digest_schedule(State(service): State<Service>) -> Response {
+pub(in crate::api) async fn digest_schedule(State(service): State<Service>) -> Response {
     told(service, StatusCode::OK, |service| Ok(When { schedule: service.digest_schedule()? })).await
 }
 
-pub(super) async fn set_digest_schedule(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
+pub(in crate::api) async fn set_digest_schedule(
+    State(service): State<Service>,
+    from: From,
+    Sent(bytes): Sent,
+) -> Response {
     let set = move |service: &Service| service.set_digest_schedule(&caller(from), &body::<When>(&bytes)?.schedule);
     done(service, set).await
 }

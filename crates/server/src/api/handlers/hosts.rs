@@ -1,7 +1,7 @@
-//! The routes of machines with agents.
+//! Handlers: machines with agents.
 
-use super::problem::{Asked, Name, Sent, body};
-use super::routes::{From, caller, done, told};
+use super::call::{From, caller, done, told};
+use crate::api::problem::{Asked, Name, Sent, body};
 use crate::service::{ByName, Service};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,19 +14,19 @@ struct NewHost {
     name: String,
 }
 
-pub(super) async fn hosts(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
+pub(in crate::api) async fn hosts(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
     told(service, StatusCode::OK, move |service| service.hosts(&part)).await
 }
 
-pub(super) async fn host(State(service): State<Service>, Name(name): Name) -> Response {
+pub(in crate::api) async fn host(State(service): State<Service>, Name(name): Name) -> Response {
     told(service, StatusCode::OK, move |service| service.host(&name)).await
 }
 
-pub(super) async fn add_host(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
+pub(in crate::api) async fn add_host(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
     let add = move |service: &Service| service.add_host(&caller(from), &body::<NewHost>(&bytes)?.name);
     told(service, StatusCode::CREATED, add).await
 }
 
-pub(super) async fn revoke_host(State(service): State<Service>, from: From, Name(name): Name) -> Response {
+pub(in crate::api) async fn revoke_host(State(service): State<Service>, from: From, Name(name): Name) -> Response {
     done(service, move |service| service.revoke_host(&caller(from), &name)).await
 }

@@ -1,0 +1,87 @@
+//! Handlers: credentials, and what they may be used for.
+
+use super::call::{From, caller, done, told};
+use crate::api::problem::{Asked, Name, Sent, body, secret_body};
+use crate::service::{ByName, Service};
+use crate::store::credential_uses::CredentialUse;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+/// Where a credential is tried; every job's share, if left out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tried {
+    #[serde(default)]
+    source: Option<String>,
+    /// The password, for a host at which the stored one may not be used.
+    #[serde(default)]
+    secret: Option<Zeroizing<String>>,
+}
+
+/// For what and where a credential may be used.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Uses {
+    uses: Vec<CredentialUse>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Secret {
+    account: String,
+    secret: Zeroizing<String>,
+}
+
+pub(in crate::api) async fn credentials(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
+    told(service, StatusCode::OK, move |service| service.credentials(&part)).await
+}
+
+pub(in crate::api) async fn set_credential(
+    State(service): State<Service>,
+    from: From,
+    Name(name): Name,
+    Sent(bytes): Sent,
+) -> Response {
+    let set = move |service: &Service| {
+        let given: Secret = secret_body(&bytes, r#"{"account": "[DOMAIN\\]NAME", "secret": "..."}"#)?;
+        service.set_credential(&caller(from), &name, &given.account, &given.secret)
+    };
+    told(service, StatusCode::OK, set).await
+}
+
+pub(in crate::api) async fn remove_credential(
+    State(service): State<Service>,
+    from: From,
+    Name(name): Name,
+) -> Response {
+    done(service, move |service| service.remove_credential(&caller(from), &name)).await
+}
+
+pub(in crate::api) async fn test_credential(
+    State(service): State<Service>,
+    from: From,
+    Name(name): Name,
+    Sent(bytes): Sent,
+) -> Response {
+    let test = move |service: &Service| {
+        let allowed = r#"{"source": "//HOST/SHARE", "secret": "..."}; both may be left out"#;
+        let empty = bytes.iter().all(u8::is_ascii_whitespace);
+        let tried: Tried = if empty { Tried { source: None, secret: None } } else { secret_body(&bytes, allowed)? };
+        let secret = tried.secret.as_ref().map(|secret| secret.as_str());
+        service.test_credential(&caller(from), &name, tried.source.as_deref(), secret)
+    };
+    told(service, StatusCode::OK, test).await
+}
+
+pub(in crate::api) async fn set_credential_uses(
+    State(service): State<Service>,
+    from: From,
+    Name(name): Name,
+    Sent(bytes): Sent,
+) -> Response {
+    let set = move |service: &Service| service.set_credential_uses(&caller(from), &name, &body::<Uses>(&bytes)?.uses);
+    told(service, StatusCode::OK, set).await
+}

@@ -1,0 +1,121 @@
+//! Handlers: jobs, their slots and schedule, and the jobs file.
+
+use super::call::{From, caller, done, told};
+use crate::api::problem::{Asked, Name, Sent, body};
+use crate::job::JobSpec;
+use crate::moment::Moment;
+use crate::run_overrides::RunOverrides;
+use crate::service::{ByName, PAGE, Service, Wish};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+/// A change of a job, and the revision that was looked at.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JobChange {
+    revision: i64,
+    spec: JobSpec,
+}
+
+/// Held deletions, by the id of their plan.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dismissed {
+    plan: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct SlotsPage {
+    before: Option<Moment>,
+    limit: Option<u32>,
+}
+
+pub(in crate::api) async fn jobs(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
+    told(service, StatusCode::OK, move |service| service.jobs(&part)).await
+}
+
+pub(in crate::api) async fn job(State(service): State<Service>, Name(name): Name) -> Response {
+    told(service, StatusCode::OK, move |service| service.job(&name)).await
+}
+
+pub(in crate::api) async fn add_job(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
+    let add = move |service: &Service| service.add_job(&caller(from), &body::<JobSpec>(&bytes)?);
+    told(service, StatusCode::CREATED, add).await
+}
+
+pub(in crate::api) async fn change_job(
+    State(service): State<Service>,
+    from: From,
+    Name(name): Name,
+    Sent(bytes): Sent,
+) -> Response {
+    let change = move |service: &Service| {
+        let change: JobChange = body(&bytes)?;
+        service.change_job(&caller(from), &name, change.revision, &change.spec)
+    };
+    told(service, StatusCode::OK, change).await
+}
+
+pub(in crate::api) async fn remove_job(State(service): State<Service>, from: From, Name(name): Name) -> Response {
+    done(service, move |service| service.remove_job(&caller(from), &name)).await
+}
+
+pub(in crate::api) async fn pause_job(State(service): State<Service>, from: From, Name(name): Name) -> Response {
+    told(service, StatusCode::OK, move |service| service.pause_job(&caller(from), &name, true)).await
+}
+
+pub(in crate::api) async fn resume_job(State(service): State<Service>, from: From, Name(name): Name) -> Response {
+    told(service, StatusCode::OK, move |service| service.pause_job(&caller(from), &name, false)).await
+}
+
+/// Of held deletions nobody is to be told again.
+pub(in crate::api) async fn dismiss(
+    State(service): State<Service>,
+    from: From,
+    Name(name): Name,
+    Sent(bytes): Sent,
+) -> Response {
+    let dismiss = move |service: &Service| service.dismiss(&caller(from), &name, &body::<Dismissed>(&bytes)?.plan);
+    told(service, StatusCode::OK, dismiss).await
+}
+
+pub(in crate::api) async fn start_run(
+    State(service): State<Service>,
+    from: From,
+    Name(name): Name,
+    Sent(bytes): Sent,
+) -> Response {
+    let start = move |service: &Service| service.start_run(&caller(from), &name, &body::<RunOverrides>(&bytes)?);
+    told(service, StatusCode::ACCEPTED, start).await
+}
+
+pub(in crate::api) async fn slots(
+    State(service): State<Service>,
+    Name(name): Name,
+    Asked(page): Asked<SlotsPage>,
+) -> Response {
+    told(service, StatusCode::OK, move |service| service.slots(&name, page.before, page.limit.unwrap_or(PAGE))).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct Count {
+    count: Option<usize>,
+}
+
+pub(in crate::api) async fn schedule(State(service): State<Service>, Asked(asked): Asked<Count>) -> Response {
+    told(service, StatusCode::OK, move |service| service.upcoming(asked.count.unwrap_or(20))).await
+}
+
+/// Everything that a jobs file can say, as it is now.
+pub(in crate::api) async fn export(State(service): State<Service>) -> Response {
+    told(service, StatusCode::OK, Service::export).await
+}
+
+/// Makes it as a jobs file says.
+pub(in crate::api) async fn apply(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
+    told(service, StatusCode::OK, move |service| service.apply(&caller(from), &body::<Wish>(&bytes)?)).await
+}
