@@ -4,6 +4,7 @@
 use super::Run;
 use crate::ballast;
 use crate::checkpoint::Checkpoints;
+use crate::deletion::Verdict;
 use crate::marker::RunOpen;
 use crate::{files, layout, settle};
 use octo_core::guard;

@@ -3,7 +3,7 @@
 
 use crate::api::{Peer, router, routes};
 use crate::clock::SystemClock;
-use crate::launch::{Once, blank_report};
+use crate::launch::{RunOverrides, blank_report};
 use crate::moment::Moment;
 use crate::run::{Ended, Reason};
 use crate::service::Service;
@@ -105,7 +105,7 @@ fn made() -> Result<(Vec<u8>, Vec<u8>), crate::Refusal> {
     store.change(|db| {
         db.execute_batch(include_str!("../store/migrations/some_rows.sql"))?;
         db.execute_batch(include_str!("some_more_rows.sql"))?;
-        let once = Once::default();
+        let once = RunOverrides::default();
         let run = runs::NewRun {
             job: 1,
             job_name: "fs1",

@@ -1,73 +1,19 @@
 //! What must be true after each run, whatever happened in it: DESIGN sections 3 and 4, written naively. It never asks the engine.
 
 mod names;
+mod ran;
 mod report;
 mod versions;
 
-use super::Asked;
-use super::scenario::{Fault, Power, Scenario};
-use super::source::Heard;
+pub use ran::Broken;
+pub(super) use ran::Ran;
+
+use super::scenario::Scenario;
 use super::view::{Mirror, included};
 use crate::memory::MemTarget;
 use crate::tree::{Tree, read_file};
-use octo_core::{Abilities, Change, Clock, Filter, Kind, Outcome, Problem, RelPath, RunReport, Target, TimeRules};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-
-/// A rule that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
-    /// Which rule.
-    pub rule: &'static str,
-    /// After which run, from 1.
-    pub round: usize,
-    /// What is not as it should be.
-    pub detail: String,
-}
-
-impl Broken {
-    pub(super) fn new(rule: &'static str, detail: impl Into<String>) -> Broken {
-        Broken { rule, round: 0, detail: detail.into() }
-    }
-
-    pub(super) fn in_round(mut self, round: usize) -> Broken {
-        self.round = round;
-        self
-    }
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "after run {}: {}: {}", self.round, self.rule, self.detail)
-    }
-}
-
-/// One run, as the model sees it.
-pub(super) struct Ran<'a> {
-    pub(super) before: &'a Mirror,
-    pub(super) after: &'a Mirror,
-    pub(super) heard: Heard,
-    pub(super) changes: Vec<Change>,
-    pub(super) problems: Vec<Problem>,
-    pub(super) report: &'a RunReport,
-    pub(super) asked: &'a Asked,
-    pub(super) faults: &'a [Fault],
-    pub(super) killed: bool,
-    pub(super) power: Option<Power>,
-}
-
-impl Ran<'_> {
-    /// The run came to its end, and its mirror is complete but for what it names.
-    fn is_complete(&self) -> bool {
-        let complete = matches!(self.report.outcome, Outcome::Succeeded | Outcome::Warnings | Outcome::Held);
-        complete && !self.killed && !self.asked.options.dry_run
-    }
-
-    /// The power took data of files.
-    fn lost_data(&self) -> bool {
-        matches!(self.power, Some(Power::LeavesZeros | Power::LeavesSome(_)))
-    }
-}
+use octo_core::{Abilities, Change, Clock, Filter, Kind, Outcome, RelPath, RunReport, Target, TimeRules};
+use std::collections::BTreeSet;
 
 /// A plan that waits for a person.
 #[derive(Debug, Default, Clone)]
@@ -273,19 +219,4 @@ fn ended_on_disk(target: &MemTarget, report: &RunReport) -> Result<(), Broken> {
         return broken("its report is not there".to_owned());
     }
     Ok(())
-}
-
-/// By path on the source, for all states of it during a run.
-fn stable(states: &[Tree], filter: &Filter) -> Tree {
-    let mut states = states.iter().map(|state| included(state, filter));
-    let mut stable = states.next().unwrap_or_default();
-    for state in states {
-        stable.retain(|path, node| state.get(path) == Some(node));
-    }
-    stable
-}
-
-/// Everything that was on the source at any time during a run.
-fn ever(states: &[Tree], filter: &Filter) -> BTreeMap<RelPath, Kind> {
-    states.iter().flat_map(|state| included(state, filter)).map(|(path, node)| (path, node.kind)).collect()
 }

@@ -1,6 +1,6 @@
 //! Names: each is whole, and none goes without proof.
 
-use super::{Broken, Ran};
+use super::ran::{Broken, Ran};
 use crate::simulate::scenario::Power;
 use crate::simulate::view::{Mirror, is_excluded};
 use crate::tree::{Node, Tree};

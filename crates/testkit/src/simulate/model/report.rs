@@ -1,6 +1,6 @@
 //! The report: what a run says of itself is so, and what is not as on the source is named.
 
-use super::{Broken, Ran, ever, stable};
+use super::ran::{Broken, Ran, ever, stable};
 use crate::simulate::view::is_excluded;
 use octo_core::{Change, Code, Kind, Outcome, Problem, RelPath, TimeRules, naming};
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! Versions: every earlier state comes back, until it is removed for its age.
 
-use super::{Broken, Ran};
+use super::ran::{Broken, Ran};
 use crate::memory::MemTarget;
 use crate::tree::Tree;
 use crate::versions::{before_each_run, runs};
