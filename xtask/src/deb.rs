@@ -12,7 +12,7 @@ const CARGO_DEB: &str = "3.8.0";
 /// The system that the package is for.
 const RELEASE: &str = "bookworm";
 /// A system or server that takes longer to start does not.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Builds the package as it is given to people.
@@ -155,7 +155,7 @@ impl Booted {
         let mut system = Booted { container, init: 0 };
         let begun = Instant::now();
         while system.init == 0 {
-            ensure!(begun.elapsed() < PATIENCE, "the fresh system does not boot");
+            ensure!(begun.elapsed() < WAIT_MAX, "the fresh system does not boot");
             std::thread::sleep(LOOK_EVERY);
             let ours = system.container.id();
             let children = std::fs::read_to_string(format!("/proc/{ours}/task/{ours}/children")).unwrap_or_default();
@@ -178,7 +178,7 @@ impl Booted {
     fn waits_for(&self, what: &str, words: &[&str]) -> Result<()> {
         let begun = Instant::now();
         while !self.command(words).stdout(Stdio::null()).stderr(Stdio::null()).status()?.success() {
-            ensure!(begun.elapsed() < PATIENCE, "not within {} s: {what}", PATIENCE.as_secs());
+            ensure!(begun.elapsed() < WAIT_MAX, "not within {} s: {what}", WAIT_MAX.as_secs());
             std::thread::sleep(LOOK_EVERY);
         }
         println!("{what}");

@@ -68,9 +68,9 @@ impl Admissions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authority::{Authority, private_key};
+    use crate::ca::{CertificateAuthority, private_key};
     use crate::carrier::{ALPN_AGENT, ALPN_PAIR};
-    use crate::hub::Hub;
+    use crate::listener::AgentListener;
     use crate::reactor::Reactor;
     use crate::{identity, tls};
     use octo_core::Timestamp;
@@ -83,20 +83,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (tell, told) = mpsc::channel();
         let on_admission: OnAdmission = Arc::new(move |admission, from| tell.send((admission.clone(), from)).unwrap());
-        let hub = Hub::open_with(folder.path(), ([127, 0, 0, 1], 0).into(), on_admission).unwrap();
+        let listener = AgentListener::open_with(folder.path(), ([127, 0, 0, 1], 0).into(), on_admission).unwrap();
         for name in ["files-0", "files-1"] {
-            hub.invite(name).unwrap();
+            listener.invite(name).unwrap();
         }
-        let id = hub.hosts()[1].agent.clone();
-        let ours = Authority::load_or_make(&folder.path().join("authority.json")).unwrap();
-        let foreign = Authority::load_or_make(&folder.path().join("other.json")).unwrap();
+        let id = listener.hosts()[1].agent.clone();
+        let ours = CertificateAuthority::load_or_make(&folder.path().join("authority.json")).unwrap();
+        let foreign = CertificateAuthority::load_or_make(&folder.path().join("other.json")).unwrap();
         let reactor = Reactor::start("test").unwrap();
-        let comes = |authority: &Authority, agent: &str, issued: Timestamp, protocol: &[u8]| {
+        let comes = |authority: &CertificateAuthority, agent: &str, issued: Timestamp, protocol: &[u8]| {
             let key = KeyPair::generate().unwrap();
             let certificate = authority.issue(agent, key.public_key_raw(), issued).unwrap();
             let proof = (vec![certificate.der().clone()], private_key(&key.serialize_pem()).unwrap());
             let config = tls::agent(&ours.certificate, proof, protocol).unwrap();
-            let stream = reactor.run(identity::connect(&hub.address().to_string(), config));
+            let stream = reactor.run(identity::connect(&listener.address().to_string(), config));
             let (admission, from) = told.recv_timeout(Duration::from_secs(60)).unwrap();
             assert_eq!(from, IpAddr::from([127, 0, 0, 1]));
             drop(stream);

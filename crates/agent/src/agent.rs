@@ -6,7 +6,7 @@
 use crate::carrier::{ALPN_AGENT, First, race};
 use crate::identity::{Identity, connect};
 use crate::reactor::Reactor;
-use crate::serving::{Shelf, serve};
+use crate::serving::{Roots, serve};
 use crate::token::Token;
 use octo_core::{Cancel, Code, Error};
 use std::path::Path;
@@ -36,7 +36,7 @@ pub enum Event {
 }
 
 /// Serves the server that this machine is paired with until `cancel`. Fails only if there is no identity.
-pub fn run(path: &Path, shelf: Arc<dyn Shelf>, cancel: &Cancel, log: &dyn Fn(Event)) -> Result<(), Error> {
+pub fn run(path: &Path, roots: Arc<dyn Roots>, cancel: &Cancel, log: &dyn Fn(Event)) -> Result<(), Error> {
     let mut identity = Identity::load(path)?.ok_or_else(|| {
         let advice = "this machine is not paired; run `octobackup-agent enroll` with a token from the server";
         Error::new(Code::Usage, advice)
@@ -46,7 +46,7 @@ pub fn run(path: &Path, shelf: Arc<dyn Shelf>, cancel: &Cancel, log: &dyn Fn(Eve
         while !cancel.is_cancelled() {
             // A server that has asked something wants this agent; one that hangs up at once may not.
             let asked = AtomicBool::new(false);
-            let ended = match race(once(&mut identity, path, &shelf, &asked, log), cancelled(cancel)).await {
+            let ended = match race(once(&mut identity, path, &roots, &asked, log), cancelled(cancel)).await {
                 First::One(ended) => ended,
                 First::Other(()) => return Ok(()),
             };
@@ -79,7 +79,7 @@ impl Pauses {
 async fn once(
     identity: &mut Identity,
     path: &Path,
-    shelf: &Arc<dyn Shelf>,
+    roots: &Arc<dyn Roots>,
     asked: &AtomicBool,
     log: &dyn Fn(Event),
 ) -> Result<(), Error> {
@@ -94,7 +94,7 @@ async fn once(
             }
         }
     };
-    match race(serve(tls, Arc::clone(shelf), asked), keep_valid).await {
+    match race(serve(tls, Arc::clone(roots), asked), keep_valid).await {
         First::One(ended) => ended,
         First::Other(error) => Err(error),
     }

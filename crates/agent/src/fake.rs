@@ -1,10 +1,10 @@
 //! An agent that says whatever a test wants, over the real carrier.
 
-use crate::board::Board;
-use crate::link::Link;
+use crate::connections::Connections;
 use crate::messages::{Introduction, Opened, Shape, json};
 use crate::reactor::Reactor;
 use crate::serving;
+use crate::session::Session;
 use crate::source::AgentSource;
 use bytes::Bytes;
 use octo_core::Cancel;
@@ -31,7 +31,7 @@ pub fn walker(say: impl Fn(&str, &[u8]) -> Said + Send + Sync + 'static) -> Agen
 
 fn agent_that(walks: bool, cancel: Cancel, say: impl Fn(&str, &[u8]) -> Said + Send + Sync + 'static) -> AgentSource {
     let reactor = Arc::new(Reactor::start("test").unwrap());
-    let board = Arc::new(Board::default());
+    let connections = Arc::new(Connections::default());
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let say = Arc::new(say);
     let link = reactor.run(async {
@@ -42,11 +42,11 @@ fn agent_that(walks: bool, cancel: Cancel, say: impl Fn(&str, &[u8]) -> Said + S
                 tokio::spawn(async move { answer(request, respond, walks, &*say).await });
             }
         });
-        Link::begin(ours, std::net::Ipv4Addr::LOCALHOST.into()).await
+        Session::begin(ours, std::net::Ipv4Addr::LOCALHOST.into()).await
     });
     let link = Arc::new(link.unwrap());
-    reactor.run(async { Ok(board.arrive("host", link).await) }).unwrap();
-    AgentSource::open(reactor, board, "host", "/", Duration::from_millis(200), cancel).unwrap()
+    reactor.run(async { Ok(connections.arrive("host", link).await) }).unwrap();
+    AgentSource::open(reactor, connections, "host", "/", Duration::from_millis(200), cancel).unwrap()
 }
 
 async fn answer(

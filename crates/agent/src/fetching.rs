@@ -4,7 +4,7 @@
 //! connection a file goes on where it stopped, if it is still the same.
 
 use crate::carrier::lost;
-use crate::link::Link;
+use crate::session::Session;
 use crate::wire::{Answer, FetchOrder, fault};
 use octo_core::{Code, Error, FetchRequest, FetchSink, Meta, Piece, Ranges, Stop};
 use std::time::Duration;
@@ -102,7 +102,7 @@ enum Flow {
 
 /// Asks for all that has not ended. Fails with what concerns the whole connection; `progress` keeps what came.
 pub(crate) async fn fetch(
-    link: &Link,
+    link: &Session,
     root: &str,
     progress: &mut Progress<'_>,
     sink: &mut dyn FetchSink,

@@ -1,10 +1,10 @@
 //! A hostile server: whatever it asks, the agent shows nothing outside its roots, changes nothing, runs nothing, and goes on
 //! answering.
 
-use crate::link::Link;
+use crate::allowed_roots::AllowedRoots;
 use crate::reactor::Reactor;
 use crate::serving::serve;
-use crate::shelf::LocalShelf;
+use crate::session::Session;
 use crate::wire::{FetchOrder, Order};
 use bytes::Bytes;
 use octo_core::{FetchRequest, Kind, Meta, RelPath, Timestamp};
@@ -20,7 +20,7 @@ const SECRETS: [&[u8]; 2] = [b"CONTENT-OUTSIDE", b"NAME-OUTSIDE"];
 struct World {
     folder: tempfile::TempDir,
     reactor: Reactor,
-    link: Link,
+    link: Session,
 }
 
 impl World {
@@ -37,12 +37,12 @@ impl World {
         std::os::unix::fs::symlink("../outside", at("allowed/way-out")).unwrap();
         std::os::unix::fs::symlink("../outside/NAME-OUTSIDE".replace("NAME-", "NAME_"), at("allowed/file-out"))
             .unwrap();
-        let shelf = Arc::new(LocalShelf::new(vec![at("allowed")]));
+        let roots = Arc::new(AllowedRoots::new(vec![at("allowed")]));
         let reactor = Reactor::start("test").unwrap();
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let link = reactor.run(async {
-            tokio::spawn(async move { serve(theirs, shelf, &AtomicBool::default()).await });
-            Link::begin(ours, std::net::Ipv4Addr::LOCALHOST.into()).await
+            tokio::spawn(async move { serve(theirs, roots, &AtomicBool::default()).await });
+            Session::begin(ours, std::net::Ipv4Addr::LOCALHOST.into()).await
         });
         World { folder, reactor, link: link.unwrap() }
     }
@@ -206,10 +206,10 @@ const KIB_MAX: u64 = 128 << 10;
 impl World {
     /// A second connection, for a server that keeps to no rule: nothing is read of what is not asked for here.
     fn raw(&self) -> h2::client::SendRequest<Bytes> {
-        let shelf = Arc::new(LocalShelf::new(vec![self.folder.path().join("allowed")]));
+        let roots = Arc::new(AllowedRoots::new(vec![self.folder.path().join("allowed")]));
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let send = self.reactor.run(async {
-            tokio::spawn(async move { serve(theirs, shelf, &AtomicBool::default()).await });
+            tokio::spawn(async move { serve(theirs, roots, &AtomicBool::default()).await });
             let (send, connection) = h2::client::handshake(ours).await.map_err(crate::carrier::lost)?;
             tokio::spawn(connection);
             Ok(send)
@@ -327,10 +327,10 @@ fn whatever_comes_instead_of_the_protocol_ends_the_connection_and_nothing_else()
         frame(3, 4, 0),
     ];
     for said in said {
-        let shelf = Arc::new(LocalShelf::new(vec![world.folder.path().join("allowed")]));
+        let roots = Arc::new(AllowedRoots::new(vec![world.folder.path().join("allowed")]));
         let ended = world.reactor.run(async {
             let (mut ours, theirs) = tokio::io::duplex(1 << 20);
-            let serving = tokio::spawn(async move { serve(theirs, shelf, &AtomicBool::default()).await });
+            let serving = tokio::spawn(async move { serve(theirs, roots, &AtomicBool::default()).await });
             let _ = tokio::io::AsyncWriteExt::write_all(&mut ours, &said).await;
             drop(ours);
             tokio::time::timeout(std::time::Duration::from_secs(60), serving).await.map_err(crate::carrier::lost)

@@ -1,6 +1,6 @@
 //! Who an agent is: its key, its certificate, its server. One file that only the agent may read.
 
-use crate::authority::{certificate, private_key};
+use crate::ca::{certificate, private_key};
 use crate::carrier::{self, ALPN_PAIR, SERVER_NAME, lost, within};
 use crate::messages::{PairAnswer, PairRequest, printable};
 use crate::token::{self, Token};

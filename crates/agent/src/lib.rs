@@ -4,16 +4,17 @@
 //! this crate.
 //!
 //! The rooms: `wire` is the protocol's bytes, without I/O, and `messages` its JSON; `carrier` what both ends agree on,
-//! `tls` and `authority` who is believed. The server's side: [`Hub`] with `hosts`, `board`, `link`, and [`AgentSource`]
-//! with `fetching` and `ahead`; `connections` bounds those of strangers, and `admission` says who was let in. The agent's: `agent` with `identity`, `serving` with `walking`, and the [`LocalShelf`] it
+//! `tls` and `authority` who is believed. The server's side: [`AgentListener`] with `hosts`, `connections`, `link`, and [`AgentSource`]
+//! with `fetching` and `ahead`; `connections` bounds those of strangers, and `admission` says who was let in. The agent's: `agent` with `identity`, `serving` with `walking`, and the [`AllowedRoots`] it
 //! serves from.
 
 mod admission;
 mod agent;
-mod ahead;
-mod authority;
-mod board;
+mod agent_registry;
+mod allowed_roots;
+mod ca;
 mod carrier;
+mod connection_limits;
 mod connections;
 #[cfg(test)]
 mod fake;
@@ -28,34 +29,33 @@ mod hostile_runs_tests;
 mod hostile_server_tests;
 #[cfg(test)]
 mod hostile_tests;
-mod hosts;
-mod hub;
 mod identity;
-mod link;
+mod listener;
 mod listing;
 mod listing_reader;
 mod messages;
 mod pairing;
+mod prefetch;
 mod reactor;
-mod scouting;
 mod serving;
-mod shelf;
+mod session;
 mod source;
 mod state;
 mod tls;
 mod token;
+mod walk_reader;
 mod walking;
 mod wire;
 
 pub use admission::{Admission, OnAdmission};
 pub use agent::{Event, enroll, run};
+pub use agent_registry::{Host, State, TOKEN_SECS, check_name};
+pub use allowed_roots::AllowedRoots;
 pub use carrier::DEFAULT_PORT;
-pub use connections::{AtWork, ConnectionPlace, Connections, network};
-pub use hosts::{Host, State, TOKEN_SECS, check_name};
-pub use hub::Hub;
+pub use connection_limits::{AtWork, ConnectionLimits, ConnectionPlace, network};
+pub use listener::AgentListener;
 pub use messages::Introduction;
-pub use serving::Shelf;
-pub use shelf::LocalShelf;
+pub use serving::Roots;
 pub use source::AgentSource;
 pub use token::Token;
 

@@ -1,6 +1,6 @@
 //! Reads the listing of one folder as the agent sends it. All of it is hostile input.
 
-use crate::link::Answers;
+use crate::session::Answers;
 use crate::wire::{Answer, fault};
 use octo_core::{Code, Error, ListSink, Listed};
 use std::ops::ControlFlow;
@@ -9,18 +9,18 @@ use std::ops::ControlFlow;
 const ENTRIES_MAX: u64 = if cfg!(test) { 1_000_000 } else { 200_000_000 };
 
 /// How far the listing of a folder was read.
-pub(crate) enum Told {
+pub(crate) enum ListingRead {
     /// To its end.
     Listed(Listed),
     /// As far as it was wanted.
     Enough,
 }
 
-impl From<Told> for Listed {
-    fn from(told: Told) -> Listed {
+impl From<ListingRead> for Listed {
+    fn from(told: ListingRead) -> Listed {
         match told {
-            Told::Listed(listed) => listed,
-            Told::Enough => Listed::Incomplete(Error::new(Code::ListingCut, "no more was wanted")),
+            ListingRead::Listed(listed) => listed,
+            ListingRead::Enough => Listed::Incomplete(Error::new(Code::ListingCut, "no more was wanted")),
         }
     }
 }
@@ -30,7 +30,7 @@ pub(crate) async fn read_listing(
     answers: &mut Answers,
     sink: &mut dyn ListSink,
     came: &mut bool,
-) -> Result<Told, Error> {
+) -> Result<ListingRead, Error> {
     let mut count = 0;
     let mut one_more = || {
         count += 1;
@@ -45,7 +45,7 @@ pub(crate) async fn read_listing(
                     match entry {
                         Ok(entry) => {
                             if let ControlFlow::Break(()) = sink.entry(entry) {
-                                return Ok(Told::Enough);
+                                return Ok(ListingRead::Enough);
                             }
                         }
                         Err((name, why)) => sink.problem(&name, Error::new(Code::BadName, why)),
@@ -57,7 +57,7 @@ pub(crate) async fn read_listing(
                 one_more()?;
                 sink.problem(name, error);
             }
-            Answer::Listed(listed) => return Ok(Told::Listed(listed)),
+            Answer::Listed(listed) => return Ok(ListingRead::Listed(listed)),
             _ => return Err(fault("an answer to another question")),
         }
     }

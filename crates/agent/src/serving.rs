@@ -1,6 +1,6 @@
 //! The agent's half of a connection: answers what the server asks, from the folders it may read.
 //!
-//! It must never read what its [`Shelf`] does not hand out, and never holds more than a few frames of an answer.
+//! It must never read what its [`Roots`] does not hand out, and never holds more than a few frames of an answer.
 
 use crate::carrier::{self, First, lost};
 use crate::frames::Frames;
@@ -33,7 +33,7 @@ const PLAIN_FOR_BYTES: usize = 8 << 20;
 const RESETS_MAX: usize = 4096;
 
 /// The folders an agent may read.
-pub trait Shelf: Send + Sync + 'static {
+pub trait Roots: Send + Sync + 'static {
     /// The folder as it is now, opened anew: a run begins. Fails if it may not be read.
     fn open(&self, root: &str) -> Result<Arc<dyn Source>, Error>;
     /// The folder as it was opened last.
@@ -45,7 +45,7 @@ pub trait Shelf: Send + Sync + 'static {
 /// Answers until the connection ends. `asked` tells whether there was anything to answer.
 pub(crate) async fn serve(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    shelf: Arc<dyn Shelf>,
+    roots: Arc<dyn Roots>,
     asked: &AtomicBool,
 ) -> Result<(), Error> {
     let mut connection = h2::server::Builder::new()
@@ -69,10 +69,10 @@ pub(crate) async fn serve(
         let Some(next) = next else { return Ok(()) };
         let (request, respond) = next.map_err(lost)?;
         asked.store(true, Ordering::Relaxed);
-        let (shelf, room) = (Arc::clone(&shelf), Arc::clone(&room));
+        let (roots, room) = (Arc::clone(&roots), Arc::clone(&room));
         tokio::spawn(async move {
             // Whoever asked sees the stream end too early.
-            let _ = answer(request, respond, shelf, &room).await;
+            let _ = answer(request, respond, roots, &room).await;
         });
     }
 }
@@ -83,19 +83,19 @@ type Work = Box<dyn FnOnce(&mut Frames) -> Result<(), Error> + Send>;
 async fn answer(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
-    shelf: Arc<dyn Shelf>,
+    roots: Arc<dyn Roots>,
     room: &Semaphore,
 ) -> Result<(), Error> {
     let path = request.uri().path().to_owned();
     // What it takes is held until it is answered.
     let (body, _held) = carrier::within(REQUEST_SECS, read_body(request.into_body(), room)).await?;
     let work: Work = match path.as_str() {
-        "/v1/hello" => Box::new(move |out| hello(&body, &*shelf, out)),
-        "/v1/open" => Box::new(move |out| open(&body, &*shelf, out)),
-        "/v1/list" => Box::new(move |out| list(&body, &*shelf, out)),
-        "/v1/walk" => Box::new(move |out| walk(&body, &*shelf, out)),
-        "/v1/fetch" => Box::new(move |out| fetch(&body, &*shelf, out)),
-        "/v1/link" => Box::new(move |out| link(&body, &*shelf, out)),
+        "/v1/hello" => Box::new(move |out| hello(&body, &*roots, out)),
+        "/v1/open" => Box::new(move |out| open(&body, &*roots, out)),
+        "/v1/list" => Box::new(move |out| list(&body, &*roots, out)),
+        "/v1/walk" => Box::new(move |out| walk(&body, &*roots, out)),
+        "/v1/fetch" => Box::new(move |out| fetch(&body, &*roots, out)),
+        "/v1/link" => Box::new(move |out| link(&body, &*roots, out)),
         _ => {
             let status = Response::builder().status(StatusCode::NOT_FOUND).body(()).map_err(lost)?;
             return respond.send_response(status, true).map(drop).map_err(lost);
@@ -147,43 +147,43 @@ pub(crate) async fn send(stream: &mut SendStream<Bytes>, mut bytes: Bytes) -> Re
     Ok(())
 }
 
-fn hello(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
+fn hello(body: &[u8], roots: &dyn Roots, out: &mut Frames) -> Result<(), Error> {
     let _: Hello = messages::parse(body)?;
     let introduction = Introduction {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: crate::host_name(),
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         clock_ticks: crate::now().0,
-        roots: shelf.roots(),
+        roots: roots.roots(),
     };
     out.hand(messages::json(&introduction))
 }
 
-fn open(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
+fn open(body: &[u8], roots: &dyn Roots, out: &mut Frames) -> Result<(), Error> {
     let wanted: Open = messages::parse(body)?;
-    let opened = shelf.open(&wanted.root).and_then(|source| Ok((source.pin()?, source.features())));
+    let opened = roots.open(&wanted.root).and_then(|source| Ok((source.pin()?, source.features())));
     out.hand(messages::json(&Opened::new(opened)))
 }
 
-fn list(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
+fn list(body: &[u8], roots: &dyn Roots, out: &mut Frames) -> Result<(), Error> {
     let order = Order::decode(body)?;
-    match shelf.get(&order.root) {
+    match roots.get(&order.root) {
         Ok(source) => list_into(&mut |frame| out.hand(frame), &*source, &order.path, &mut |_| {}),
         Err(error) => out.hand(Frame::listed(&Listed::Incomplete(error))),
     }
 }
 
-fn walk(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
+fn walk(body: &[u8], roots: &dyn Roots, out: &mut Frames) -> Result<(), Error> {
     let order = Order::decode(body)?;
-    let source = shelf.get(&order.root);
+    let source = roots.get(&order.root);
     walking::walk(&order, source.as_deref().map_err(Error::clone), out)
 }
 
-fn fetch(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
+fn fetch(body: &[u8], roots: &dyn Roots, out: &mut Frames) -> Result<(), Error> {
     let order = FetchOrder::decode(body)?;
     let packing = if order.may_pack { Packing::Zstd } else { Packing::Plain };
     let hashers = order.files.iter().map(|_| None).collect();
-    match shelf.get(&order.root) {
+    match roots.get(&order.root) {
         Ok(source) => source
             .fetch(&order.files, &mut FetchTo { out, packing, tell_holes: order.tell_holes, plain_bytes: 0, hashers }),
         Err(error) => out.hand(Frame::failed(0, &error))?,
@@ -264,9 +264,9 @@ impl FetchSink for FetchTo<'_> {
     }
 }
 
-fn link(body: &[u8], shelf: &dyn Shelf, out: &mut Frames) -> Result<(), Error> {
+fn link(body: &[u8], roots: &dyn Roots, out: &mut Frames) -> Result<(), Error> {
     let order = Order::decode(body)?;
-    let target = shelf.get(&order.root).and_then(|source| source.read_link(&order.path));
+    let target = roots.get(&order.root).and_then(|source| source.read_link(&order.path));
     out.hand(match target {
         Ok(target) => Frame::link(&target),
         Err(error) => Frame::failed(0, &error),

@@ -1,19 +1,19 @@
 //! The Source that an agent is: what the engine calls, from as many threads as it likes.
 //!
-//! The calls block; a small runtime of the hub drives the connections. A sink is always called on the caller's thread.
+//! The calls block; a small runtime of the listener drives the connections. A sink is always called on the caller's thread.
 //! When a connection is lost, the agent is waited for, must show the same folder of the same volume, and what had not
 //! ended is asked for again.
 
-use crate::ahead::Ahead;
-use crate::board::Board;
 use crate::carrier::{self, First};
+use crate::connections::Connections;
 use crate::fetching;
-use crate::link::Link;
-use crate::listing_reader::{Told, read_listing};
+use crate::listing_reader::{ListingRead, read_listing};
 use crate::messages::{Open, Opened, Shape};
 use crate::reactor::Reactor;
+use crate::session::Session;
+use crate::walk_reader::WalkReader;
 use crate::wire::{Answer, Order, fault};
-use octo_core::clock::GRACE;
+use octo_core::clock::SHUTDOWN_GRACE;
 use octo_core::{
     Cancel, Code, Error, FetchRequest, FetchSink, LinkTarget, ListSink, Listed, RelPath, Source, SourceFeatures,
     SourcePin, Timestamp,
@@ -22,14 +22,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How soon the wish to stop is noticed.
-const NOTICE: Duration = Duration::from_millis(50);
+const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// A request that comes to nothing so often in a row ends the run.
 const ATTEMPTS: u32 = 4;
 
 /// A folder of an agent's machine as a source.
 pub struct AgentSource {
     reactor: Arc<Reactor>,
-    board: Arc<Board>,
+    connections: Arc<Connections>,
     host: String,
     root: String,
     shape: Shape,
@@ -37,21 +37,21 @@ pub struct AgentSource {
     patience: Duration,
     cancel: Cancel,
     /// The connection that showed the same folder.
-    proven: Mutex<Option<Arc<Link>>>,
-    ahead: Mutex<Ahead>,
+    proven: Mutex<Option<Arc<Session>>>,
+    ahead: Mutex<WalkReader>,
 }
 
 impl AgentSource {
     pub(crate) fn open(
         reactor: Arc<Reactor>,
-        board: Arc<Board>,
+        connections: Arc<Connections>,
         host: &str,
         root: &str,
         patience: Duration,
         cancel: Cancel,
     ) -> Result<AgentSource, Error> {
         let opened = async {
-            let link = board.wait(host, patience, &cancel).await?;
+            let link = connections.wait(host, patience, &cancel).await?;
             let shape = shape(&link, root).await.map_err(|error| {
                 let detail = format!("the agent of {host}: {}", error.detail);
                 Error { detail, ..error }
@@ -67,17 +67,17 @@ impl AgentSource {
         let (host, root) = (host.to_owned(), root.to_owned());
         let proven = Mutex::new(Some(link));
         let ahead = Mutex::default();
-        Ok(AgentSource { reactor, board, host, root, shape, patience, cancel, proven, ahead })
+        Ok(AgentSource { reactor, connections, host, root, shape, patience, cancel, proven, ahead })
     }
 
     /// The agent's connection, one that leads to the same folder.
-    async fn link(&self) -> Result<Arc<Link>, Error> {
+    async fn link(&self) -> Result<Arc<Session>, Error> {
         let proven = || self.proven.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever else comes, this connection leads where it led.
         if let Some(known) = proven().clone().filter(|known| !known.is_over()) {
             return Ok(known);
         }
-        let link = self.board.wait(&self.host, self.patience, &self.cancel).await?;
+        let link = self.connections.wait(&self.host, self.patience, &self.cancel).await?;
         if link.is_second() {
             let what = format!(
                 "the agent of {} that was read is gone, and the one that is left came while it was here",
@@ -98,7 +98,7 @@ impl AgentSource {
     async fn persistently<T>(
         &self,
         grace: Duration,
-        mut attempt: impl AsyncFnMut(&Arc<Link>) -> (Result<T, Error>, bool),
+        mut attempt: impl AsyncFnMut(&Arc<Session>) -> (Result<T, Error>, bool),
     ) -> Result<T, Error> {
         let mut in_vain = 0;
         loop {
@@ -135,21 +135,21 @@ impl AgentSource {
 /// Returns when somebody wanted everything to stop, and what is under way has had its time.
 async fn given_up(cancel: &Cancel, grace: Duration) {
     while !cancel.is_cancelled() {
-        tokio::time::sleep(NOTICE).await;
+        tokio::time::sleep(CANCEL_POLL_INTERVAL).await;
     }
     tokio::time::sleep(grace).await;
 }
 
-async fn shape(link: &Link, root: &str) -> Result<Shape, Error> {
+async fn shape(link: &Session, root: &str) -> Result<Shape, Error> {
     let opened: Opened = link.ask_json("open", &Open { root: root.to_owned() }).await?;
     opened.result()
 }
 
 /// Reads one listing. The flag says whether anything came.
-async fn list(link: &Link, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut bool) -> Result<Told, Error> {
+async fn list(link: &Session, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut bool) -> Result<ListingRead, Error> {
     let mut answers = link.ask("list", order).await?;
     let told = read_listing(&mut answers, sink, came).await?;
-    if let Told::Listed(_) = told {
+    if let ListingRead::Listed(_) = told {
         answers.end().await?;
     }
     Ok(told)
@@ -207,7 +207,7 @@ impl Source for AgentSource {
     fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
         let mut progress = fetching::Progress::new(batch);
         // The sink says what may come to its end.
-        let fetched = self.reactor.run(self.persistently(GRACE, async |link| {
+        let fetched = self.reactor.run(self.persistently(SHUTDOWN_GRACE, async |link| {
             let before = progress.got_bytes();
             let result = fetching::fetch(link, &self.root, &mut progress, sink).await;
             (result, progress.got_bytes() > before)

@@ -5,7 +5,7 @@
 
 use crate::frames::Frames;
 use crate::listing::list_into;
-use crate::scouting::{Scouts, with_scouts};
+use crate::prefetch::{Prefetch, with_prefetch};
 use crate::wire::{Frame, Order};
 use octo_core::{Error, Listed, Name, RelPath, Source};
 
@@ -21,7 +21,9 @@ const NAME_COST_BYTES: usize = 32;
 /// Answers a request to walk.
 pub(crate) fn walk(order: &Order, source: Result<&dyn Source, Error>, out: &mut Frames) -> Result<(), Error> {
     match source {
-        Ok(source) => with_scouts(source, |scouts| Walker { source, scouts, out, kept_bytes: 0 }.walk(&order.path)),
+        Ok(source) => {
+            with_prefetch(source, |prefetch| Walker { source, prefetch, out, kept_bytes: 0 }.walk(&order.path))
+        }
         Err(error) => {
             out.hand(Frame::folder(&order.path))?;
             out.hand(Frame::listed(&Listed::Incomplete(error)))
@@ -31,7 +33,7 @@ pub(crate) fn walk(order: &Order, source: Result<&dyn Source, Error>, out: &mut 
 
 struct Walker<'a> {
     source: &'a dyn Source,
-    scouts: Scouts<'a>,
+    prefetch: Prefetch<'a>,
     out: &'a mut Frames,
     /// Of all levels together.
     kept_bytes: usize,
@@ -74,7 +76,7 @@ impl Walker<'_> {
     fn announce(&mut self, here: &RelPath, level: &Names) {
         let next = level.sorted.iter().rev().take(ANNOUNCED).map(|name| here.join(name));
         for folder in next.filter(is_asked_for) {
-            self.scouts.announce(folder);
+            self.prefetch.announce(folder);
         }
     }
 
@@ -82,7 +84,7 @@ impl Walker<'_> {
     fn enter(&mut self, folder: &RelPath) -> Result<Names, Error> {
         let mut names = Names::new(None, self.kept_bytes);
         self.out.hand(Frame::folder(folder))?;
-        match self.scouts.fetch(folder) {
+        match self.prefetch.fetch(folder) {
             Some(told) => {
                 told.folders.iter().for_each(|name| names.push(name));
                 self.out.hand(told.frames)?;
@@ -168,7 +170,7 @@ impl octo_core::ListSink for Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ahead::order;
+    use crate::walk_reader::order;
     use crate::wire::{Answer, Decoder};
     use octo_disk::LocalSource;
     use std::path::Path;

@@ -17,7 +17,7 @@ pub trait Clock: Send + Sync {
 
 /// What is under way when somebody wishes to stop may come to its end within this time: long enough for a file that is
 /// not large, short enough for whoever waits.
-pub const GRACE: Duration = Duration::from_secs(5);
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
 /// A wish to stop, shared by everything that works on one run. Once set it stays set.
 #[derive(Debug, Clone, Default)]

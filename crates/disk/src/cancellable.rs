@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_chan
 use std::time::{Duration, Instant};
 
 /// How soon the wish to stop is noticed.
-const NOTICE: Duration = Duration::from_millis(50);
+const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Once somebody wishes to stop, a source that says nothing for so long is not waited for.
 const SILENCE: Duration = Duration::from_secs(1);
 /// What travels together, unless it is older than [`TOGETHER`].
@@ -50,7 +50,7 @@ impl CancellableSource {
     fn next<T>(&self, said: &Receiver<T>) -> Result<T, Error> {
         let begun = Instant::now();
         loop {
-            match said.recv_timeout(NOTICE) {
+            match said.recv_timeout(CANCEL_POLL_INTERVAL) {
                 Ok(next) => return Ok(next),
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Error::new(

@@ -12,14 +12,14 @@
 mod cancellable;
 mod detail;
 mod holes;
+mod lazy_records;
 mod options;
+mod overlap;
 mod patience;
-mod place;
 mod protected;
 mod records;
 #[cfg(target_os = "linux")]
 mod samba;
-mod shelf;
 mod source;
 mod sparse;
 mod target;
@@ -36,8 +36,8 @@ use windows as os;
 
 pub use cancellable::CancellableSource;
 pub use options::{DiskOptions, Modes};
+pub use overlap::{marker_above, may_be_unmounted, overlap};
 pub use patience::Patience;
-pub use place::{marker_above, may_be_unmounted, overlap};
 pub use protected::{Protected, Whereabouts};
 pub use records::is_want_of_room;
 pub use source::LocalSource;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// So many questions about one folder may be open at once.
 const OPEN_MAX: usize = 4;
 /// How soon the wish to stop is noticed.
-const NOTICE: Duration = Duration::from_millis(50);
+const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Threads that have nothing to do are kept, so many and for so long: a run asks a million times.
 const IDLE_MAX: usize = 16;
@@ -132,7 +132,7 @@ impl<T> Question<T> {
     pub fn answer(self, cancel: Option<&Cancel>) -> Result<T, Error> {
         let Question { about, begun, within, told } = self;
         loop {
-            match told.recv_timeout(NOTICE) {
+            match told.recv_timeout(CANCEL_POLL_INTERVAL) {
                 Ok(done) => return done,
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Error::new(Code::SourceMissing, format!("{about}: the program has a defect: a panic")));

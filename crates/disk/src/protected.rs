@@ -5,7 +5,7 @@
 //! and [`Protected::check_target`] judge what was opened, whatever has its name by then.
 
 use crate::os::filesystem;
-use crate::place::{Existing, Lineage};
+use crate::overlap::{Existing, Lineage};
 use crate::{DiskTarget, LocalSource};
 use octo_core::{Code, Error};
 use std::path::{Path, PathBuf};
@@ -104,7 +104,7 @@ impl Item {
     /// Those of the folder and of the folders in it: one of them may be mounted elsewhere by itself.
     fn identities(&self, above: &[(u64, u64)]) -> Result<Lineage, Error> {
         let mut found: Lineage = above.first().copied().into_iter().collect();
-        let unclear = |error| crate::place::unclear(&self.path, &error);
+        let unclear = |error| crate::overlap::unclear(&self.path, &error);
         for entry in std::fs::read_dir(&self.path).map_err(unclear)? {
             let entry = entry.map_err(unclear)?;
             if entry.file_type().map_err(unclear)?.is_dir() {

@@ -8,8 +8,8 @@ use crate::os::listing::End;
 use crate::os::reading::{self, Reading};
 use crate::os::root::Root;
 use crate::os::{Fault, Handle, fault};
-use crate::place::Existing;
-use crate::place::Lineage;
+use crate::overlap::Existing;
+use crate::overlap::Lineage;
 use octo_core::{
     Code, Error, FetchRequest, FetchSink, FileId, Kind, LinkTarget, ListSink, Listed, Name, Ranges, RelPath, Source,
     SourceFeatures, SourcePin, Stop,
@@ -110,7 +110,7 @@ impl LocalSource {
     }
 
     /// What the kernel calls the open folder and each one above it.
-    pub(crate) fn lineage(&self) -> Result<crate::place::Lineage, Error> {
+    pub(crate) fn lineage(&self) -> Result<crate::overlap::Lineage, Error> {
         let failed = |fault: Fault| fault::source(fault, "looking where it is", &RelPath::root());
         self.reading.lineage().map_err(failed)
     }

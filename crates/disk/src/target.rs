@@ -6,6 +6,7 @@
 //! forgotten with it.
 
 use crate::detail;
+use crate::lazy_records::LazyRecords;
 use crate::options::{DiskOptions, Modes};
 use crate::os::file::DiskFile;
 use crate::os::listing::End;
@@ -16,7 +17,6 @@ use crate::os::stat::Side;
 use crate::os::tree::{self, Spot};
 use crate::os::{Fault, Handle, fault, filesystem, lock, open, owner, stat};
 use crate::records::Records;
-use crate::shelf::Shelf;
 use crate::times::TrueTimes;
 use octo_core::{
     Abilities, Code, Done, Entry, Error, Kept, Kind, LinkTarget, ListSink, Listed, Meta, Metadata, Name, RelPath,
@@ -42,7 +42,7 @@ pub struct DiskTarget {
     permissions: Permissions,
     abilities: Abilities,
     volume: u64,
-    shelf: Shelf,
+    records: LazyRecords,
     manner: Manner,
     /// Folders whose names changed since the last checkpoint; only where the filesystem cannot be synced as a whole.
     touched: Mutex<HashSet<RelPath>>,
@@ -86,7 +86,7 @@ impl DiskTarget {
                 foreign.unwrap_or_else(|| Error::new(open::open_code(fault), what))
             })?,
         };
-        let (shelf, manner, touched) = (Shelf::default(), Manner::default(), Mutex::default());
+        let (records, manner, touched) = (LazyRecords::default(), Manner::default(), Mutex::default());
         let permissions = Permissions::new(options.modes, options.repair);
         Ok(DiskTarget {
             root,
@@ -96,14 +96,14 @@ impl DiskTarget {
             permissions,
             abilities,
             volume,
-            shelf,
+            records,
             manner,
             touched,
         })
     }
 
     /// What the kernel calls the open folder and each one above it; nothing if it does not exist.
-    pub(crate) fn lineage(&self) -> Result<Option<crate::place::Lineage>, Error> {
+    pub(crate) fn lineage(&self) -> Result<Option<crate::overlap::Lineage>, Error> {
         if !self.root.exists() {
             return Ok(None);
         }
@@ -121,7 +121,7 @@ impl DiskTarget {
 
     /// Whether a link is recorded at `path`.
     fn is_recorded(&self, path: &RelPath) -> Result<bool, Error> {
-        Ok(self.shelf.read(&self.root, |records| records.link(path))?.flatten().is_some())
+        Ok(self.records.read(&self.root, |records| records.link(path))?.flatten().is_some())
     }
 
     /// Whether what is at `path` is a recorded link.
@@ -131,7 +131,7 @@ impl DiskTarget {
 
     /// An entry of the disk was renamed: what is recorded of it goes along.
     fn records_follow(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
-        self.shelf.change(&self.root, |records| {
+        self.records.change(&self.root, |records| {
             records.entry_renamed(from, to)?;
             match self.spot(to)? {
                 Spot::Taken(stat) if stat::kind(&stat) == Kind::Folder => records.move_folder(from, to),
@@ -193,7 +193,7 @@ impl DiskTarget {
     /// What the disk says, with the true time of what bears the first or last one that the filesystem knows.
     fn with_true_time(&self, path: &RelPath, mut meta: Meta) -> Result<Meta, Error> {
         if self.abilities.times.is_end(meta.write_time) {
-            let kept = self.shelf.read(&self.root, |records| records.time_beyond(path))?.flatten();
+            let kept = self.records.read(&self.root, |records| records.time_beyond(path))?.flatten();
             meta.write_time = kept.unwrap_or(meta.write_time);
         }
         Ok(meta)
@@ -203,10 +203,10 @@ impl DiskTarget {
     fn keep_true_time(&self, path: &RelPath, write: Timestamp) -> Result<(), Error> {
         let times = self.abilities.times;
         if !times.holds(write) {
-            return self.shelf.write(&self.root, |records| records.keep_time_beyond(path, Some(write)));
+            return self.records.write(&self.root, |records| records.keep_time_beyond(path, Some(write)));
         }
         if times.is_end(times.stored(write)) {
-            self.shelf.change(&self.root, |records| records.keep_time_beyond(path, None))?;
+            self.records.change(&self.root, |records| records.keep_time_beyond(path, None))?;
         }
         Ok(())
     }
@@ -214,7 +214,7 @@ impl DiskTarget {
     fn list_recorded(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<(), Error> {
         let mut after = Vec::new();
         loop {
-            let page = self.shelf.read(&self.root, |records| records.links_in(folder, &after, PAGE_ENTRIES))?;
+            let page = self.records.read(&self.root, |records| records.links_in(folder, &after, PAGE_ENTRIES))?;
             let page = page.unwrap_or_default();
             for (name, write) in &page {
                 after = name.as_bytes().to_vec();
@@ -246,7 +246,7 @@ impl DiskTarget {
             Spot::Taken(_) => Ok(Done::Exists),
             Spot::Free if self.is_recorded(to)? => Ok(Done::Exists),
             Spot::Free => {
-                self.shelf.write(&self.root, |records| {
+                self.records.write(&self.root, |records| {
                     // The full name first: should the process die in between, the next run takes the link after it.
                     if keep {
                         records.entry_linked(from, to)?;
@@ -272,7 +272,7 @@ impl Target for DiskTarget {
         owner::claim(&self.root)?;
         let lock = lock::take(&self.root)?;
         self.permissions.begin(&self.root);
-        self.shelf.look_again();
+        self.records.look_again();
         Ok(lock)
     }
 
@@ -307,7 +307,7 @@ impl Target for DiskTarget {
             }
             Spot::NoFolder => Ok(None),
             Spot::Free => {
-                let link = self.shelf.read(&self.root, |records| records.link(path))?.flatten();
+                let link = self.records.read(&self.root, |records| records.link(path))?.flatten();
                 Ok(link.map(|link| Meta::new(Kind::Link, 0, link.write)))
             }
         }
@@ -354,7 +354,7 @@ impl Target for DiskTarget {
             Spot::Taken(_) => Ok(Done::Exists),
             Spot::NoFolder => Ok(Done::Missing),
             Spot::Free => {
-                self.shelf.write(&self.root, |records| records.put_link(path, link, write))?;
+                self.records.write(&self.root, |records| records.put_link(path, link, write))?;
                 Ok(Done::Yes)
             }
         }
@@ -365,7 +365,7 @@ impl Target for DiskTarget {
         if made.is_some() {
             return Ok(made);
         }
-        let recorded = self.shelf.read(&self.root, |records| records.link(path))?.flatten();
+        let recorded = self.records.read(&self.root, |records| records.link(path))?.flatten();
         match recorded {
             Some(link) if matches!(self.spot(path)?, Spot::Free) => Ok(Some(link.target)),
             _ => Ok(None),
@@ -380,7 +380,7 @@ impl Target for DiskTarget {
         match linked {
             Done::Missing => self.recorded_to(from, to, true),
             Done::Yes => {
-                self.shelf.change(&self.root, |records| records.entry_linked(from, to))?;
+                self.records.change(&self.root, |records| records.entry_linked(from, to))?;
                 self.settled(linked, &[to])
             }
             other => Ok(other),
@@ -396,11 +396,11 @@ impl Target for DiskTarget {
         let covers_record = self.is_recorded(to)?;
         if covers_record {
             // The link's version is a record too, and has to be durable before the link disappears.
-            self.shelf.read(&self.root, |records| records.settle())?;
+            self.records.read(&self.root, |records| records.settle())?;
         }
         if tree::rename_over(&self.root, from, to).map_err(failed)? == Done::Yes {
             if covers_record && from != to {
-                self.shelf.change(&self.root, |records| records.remove_link(to))?;
+                self.records.change(&self.root, |records| records.remove_link(to))?;
             }
             self.records_follow(from, to)?;
             return self.settled(Done::Yes, &[from, to]);
@@ -411,7 +411,7 @@ impl Target for DiskTarget {
         if matches!(self.spot(to)?, Spot::NoFolder) {
             return Ok(Done::Missing);
         }
-        self.shelf.write(&self.root, |records| {
+        self.records.write(&self.root, |records| {
             records.entry_renamed(from, to)?;
             records.move_link(from, to)?;
             records.settle()
@@ -439,7 +439,7 @@ impl Target for DiskTarget {
     fn remove_file(&self, path: &RelPath) -> Result<Done, Error> {
         let removed = tree::remove_file(&self.root, path).map_err(|fault| fault::target(fault, "removing", path))?;
         let forget = || {
-            self.shelf.change(&self.root, |records| {
+            self.records.change(&self.root, |records| {
                 records.entry_removed(path)?;
                 records.remove_link(path)
             })
@@ -455,13 +455,13 @@ impl Target for DiskTarget {
     }
 
     fn remove_folder(&self, path: &RelPath) -> Result<Done, Error> {
-        if self.shelf.read(&self.root, |records| records.has_links_in(path))? == Some(true) {
+        if self.records.read(&self.root, |records| records.has_links_in(path))? == Some(true) {
             let exists = matches!(self.spot(path)?, Spot::Taken(_));
             return Ok(if exists { Done::NotEmpty } else { Done::Missing });
         }
         let removed = tree::remove_folder(&self.root, path).map_err(|fault| fault::target(fault, "removing", path))?;
         if removed == Done::Yes {
-            self.shelf.change(&self.root, |records| {
+            self.records.change(&self.root, |records| {
                 records.entry_removed(path)?;
                 records.remove_times_in(path)?;
                 records.remove_details_in(path)
@@ -478,13 +478,13 @@ impl Target for DiskTarget {
             return self.keep_true_time(path, write);
         }
         let set = self.is_only_recorded(path)?
-            && self.shelf.change(&self.root, |records| records.set_link_time(path, write))? == Some(true);
+            && self.records.change(&self.root, |records| records.set_link_time(path, write))? == Some(true);
         if set { Ok(()) } else { Err(failed(fault::MISSING)) }
     }
 
     fn checkpoint(&self) -> Result<(), Error> {
         let failed = |fault| fault::target(fault, "syncing", &RelPath::root());
-        self.shelf.read(&self.root, |records| records.settle())?;
+        self.records.read(&self.root, |records| records.settle())?;
         if self.abilities.whole_sync {
             return self.root.sync_whole().map_err(failed);
         }
@@ -505,17 +505,17 @@ impl Target for DiskTarget {
         let has_unseen = metadata.reparse.is_some() || metadata.posix.is_some() || !metadata.xattrs.is_empty();
         let in_records = if leftovers.is_empty() && !has_unseen {
             // Most mirrors record nothing; then there is nothing to be replaced either.
-            let there = self.shelf.read(&self.root, |records| records.detail(path))?.flatten();
+            let there = self.records.read(&self.root, |records| records.detail(path))?.flatten();
             let replace = |records: &mut Records| detail::record(records, path, metadata, &leftovers);
-            there.is_some() && self.shelf.change(&self.root, replace)? == Some(true)
+            there.is_some() && self.records.change(&self.root, replace)? == Some(true)
         } else {
-            self.shelf.write(&self.root, |records| detail::record(records, path, metadata, &leftovers))?
+            self.records.write(&self.root, |records| detail::record(records, path, metadata, &leftovers))?
         };
         Ok(Kept { in_records })
     }
 
     fn metadata(&self, path: &RelPath) -> Result<Option<Metadata>, Error> {
-        let recorded = self.shelf.read(&self.root, |records| records.detail(path))?.flatten();
+        let recorded = self.records.read(&self.root, |records| records.detail(path))?.flatten();
         let on_disk = match recorded {
             Some(detail) if detail.is_whole => None,
             _ => match self.open_for_metadata(path)? {
@@ -526,13 +526,13 @@ impl Target for DiskTarget {
         };
         let Some(detail) = recorded else { return Ok(on_disk) };
         let mut metadata = on_disk.unwrap_or_default();
-        self.shelf.read(&self.root, |records| detail::add(records, detail, &mut metadata, || self.scratch()))?;
+        self.records.read(&self.root, |records| detail::add(records, detail, &mut metadata, || self.scratch()))?;
         Ok(Some(metadata))
     }
 
     fn leave_metadata(&self, from: &RelPath, version: &RelPath) -> Result<(), Error> {
         let Some(metadata) = self.metadata(from)? else { return Ok(()) };
-        self.shelf.write(&self.root, |records| match records.detail(version)? {
+        self.records.write(&self.root, |records| match records.detail(version)? {
             Some(_) => Ok(()),
             None => detail::record_whole(records, version, &metadata),
         })
@@ -543,11 +543,11 @@ impl Target for DiskTarget {
     }
 
     fn record_name(&self, stored: &RelPath, original: &[u8]) -> Result<(), Error> {
-        self.shelf.write(&self.root, |records| records.put_name(stored, original))
+        self.records.write(&self.root, |records| records.put_name(stored, original))
     }
 
     fn recorded_name(&self, stored: &RelPath) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.shelf.read(&self.root, |records| records.name(stored))?.flatten())
+        Ok(self.records.read(&self.root, |records| records.name(stored))?.flatten())
     }
 
     fn scratch(&self) -> Result<Box<dyn TargetFile>, Error> {

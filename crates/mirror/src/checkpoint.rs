@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::index::Journal;
 use crate::marker::RunOpen;
-use crate::place::Placer;
+use crate::mirror_ops::MirrorOps;
 use octo_core::{Error, Meta, Timestamp, plan};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Decides when, and does it.
 pub struct Checkpoints<'a> {
     context: &'a Context<'a>,
-    placer: &'a Placer<'a>,
+    ops: &'a MirrorOps<'a>,
     journal: &'a Journal<'a>,
     suspect_since: Option<Timestamp>,
     state: Mutex<State>,
@@ -31,12 +31,12 @@ impl<'a> Checkpoints<'a> {
     /// At the start of a run, just after `run.open` was written.
     pub fn new(
         context: &'a Context<'a>,
-        placer: &'a Placer<'a>,
+        ops: &'a MirrorOps<'a>,
         journal: &'a Journal<'a>,
         suspect_since: Option<Timestamp>,
     ) -> Checkpoints<'a> {
         let state = Mutex::new(State { bytes: 0, last: context.clock.monotonic() });
-        Checkpoints { context, placer, journal, suspect_since, state }
+        Checkpoints { context, ops, journal, suspect_since, state }
     }
 
     /// Whether this copy, made before the machine crashed, may not be whole.
@@ -61,11 +61,11 @@ impl<'a> Checkpoints<'a> {
     /// Makes a checkpoint now. The moment is taken before: what is written meanwhile may not be covered.
     pub fn make(&self) -> Result<(), Error> {
         let moment = self.context.clock.now();
-        self.placer.changes.as_ref().map_or(Ok(()), |changes| changes.sync())?;
+        self.ops.changes.as_ref().map_or(Ok(()), |changes| changes.sync())?;
         self.journal.sync()?;
         self.context.target.checkpoint()?;
         let open = RunOpen {
-            run: self.placer.run,
+            run: self.ops.run,
             boot_id: self.context.target.boot_id(),
             last_checkpoint: moment,
             suspect_since: self.suspect_since,

@@ -12,14 +12,14 @@ use crate::codec::Writer;
 use crate::context::Context;
 use crate::copy::{Task, may_wait};
 use crate::index::{Cursor, Generation, NewStream, Placed};
+use crate::mirror_ops::MirrorOps;
 use crate::moves;
 use crate::order::NameOrder;
-use crate::place::Placer;
 use crate::queue::Queue;
 use crate::spill::LogWriter;
 use crate::unread::UnreadFolders;
 use crate::vanished::Vanished;
-use crate::walk::{Children, FolderPair, Frame, Listing, Side};
+use crate::walk::{Children, FolderPair, Frame, ListedEntry, Side};
 use octo_core::guard::{GuardInput, replaces_too_many};
 use octo_core::merge::{Pair, merge};
 use octo_core::plan::{Action, PlanRules, plan};
@@ -47,7 +47,7 @@ pub struct Lists<'a> {
 /// Compares folder by folder, in walk order.
 pub struct Comparer<'a> {
     context: &'a Context<'a>,
-    placer: &'a Placer<'a>,
+    ops: &'a MirrorOps<'a>,
     order: NameOrder,
     rules: PlanRules,
     /// The old index, if moves may be looked for.
@@ -82,7 +82,7 @@ impl<'a> Comparer<'a> {
     /// earlier run replaced suspiciously many files, and nobody has released it.
     pub fn new(
         context: &'a Context<'a>,
-        placer: &'a Placer<'a>,
+        ops: &'a MirrorOps<'a>,
         order: NameOrder,
         rules: PlanRules,
         index: Option<&'a Generation>,
@@ -92,7 +92,7 @@ impl<'a> Comparer<'a> {
         let log = || LogWriter::new(context.target);
         Comparer {
             context,
-            placer,
+            ops,
             order,
             rules,
             ids: index.filter(|_| moves),
@@ -109,7 +109,7 @@ impl<'a> Comparer<'a> {
             planned_replacements: 0,
             saw_all: true,
             unread: UnreadFolders::default(),
-            restamps: Restamps::new(context, placer),
+            restamps: Restamps::new(context, ops),
             braked,
         }
     }
@@ -132,13 +132,13 @@ impl<'a> Comparer<'a> {
         if self.context.is_over() || !self.target_is_known(frame, pair.target.as_ref())? {
             return Ok(children);
         }
-        let none = || Box::new(std::iter::empty()) as Box<dyn Iterator<Item = Result<Listing, Error>>>;
+        let none = || Box::new(std::iter::empty()) as Box<dyn Iterator<Item = Result<ListedEntry, Error>>>;
         let source = pair.source.as_ref().map_or_else(|| Ok(none()), Side::entries)?;
         let target = pair.target.as_ref().map_or_else(|| Ok(none()), Side::entries)?;
         let order = self.order;
         let mut step =
             Step { frame, folder_key: order.folder_key(&frame.place), proof, children: &mut children, dirty: false };
-        for names in merge(source, target, move |a: &Listing, b: &Listing| order.compare(a.key(), b.key())) {
+        for names in merge(source, target, move |a: &ListedEntry, b: &ListedEntry| order.compare(a.key(), b.key())) {
             match names? {
                 Pair::Source(s) => self.name(queue, &mut step, Some(s), None)?,
                 Pair::Target(t) => self.name(queue, &mut step, None, Some(t))?,
@@ -154,11 +154,11 @@ impl<'a> Comparer<'a> {
         &mut self,
         queue: &mut Queue<'_>,
         step: &mut Step<'_, 'a>,
-        s: Option<Listing>,
-        t: Option<Listing>,
+        s: Option<ListedEntry>,
+        t: Option<ListedEntry>,
     ) -> Result<(), Error> {
         self.count(s.as_ref(), t.as_ref());
-        let key = |l: &Listing| [step.folder_key.as_slice(), l.key()].concat();
+        let key = |l: &ListedEntry| [step.folder_key.as_slice(), l.key()].concat();
         let found = match (&s, &t) {
             (Some(_), Some(t)) if matches!(t.meta.kind, Kind::File | Kind::Folder) && self.cursor.may_know() => {
                 self.cursor.find(&key(t))?
@@ -177,7 +177,7 @@ impl<'a> Comparer<'a> {
                 if at.is_cut
                     && at.old.is_some()
                     && !self.context.options.dry_run
-                    && let Err(error) = self.placer.mend_name(&at.source, &at.place)
+                    && let Err(error) = self.ops.mend_name(&at.source, &at.place)
                 {
                     self.context.problem(&at.source, error);
                 }
@@ -198,7 +198,7 @@ impl<'a> Comparer<'a> {
     ) -> Result<(), Error> {
         use Action::{Copy, MakeFolder, MakeLink, Replace, ReplaceLink, Restamp};
         if matches!(action, Copy | MakeFolder | MakeLink | Replace { .. } | ReplaceLink | Restamp) {
-            self.soil(step)?;
+            self.record_folder_time(step)?;
         }
         match action {
             Action::Unchanged if at.meta.kind == Kind::File => {
@@ -293,8 +293,8 @@ impl<'a> Comparer<'a> {
             // What deletions will free may be used before.
             let is_kept = !may_wait(self.context.options);
             let room = if is_kept { self.context.space.check_files(self.context.target) } else { Ok(()) };
-            let name = || if at.is_cut { self.placer.record_name(&at.source, &at.place) } else { Ok(()) };
-            let make = || self.placer.make_folder(&at.place, is_in_new);
+            let name = || if at.is_cut { self.ops.record_name(&at.source, &at.place) } else { Ok(()) };
+            let make = || self.ops.make_folder(&at.place, is_in_new);
             if let Err(error) = room.and_then(|()| name()).and_then(|()| make()) {
                 self.unread.push(&at.source, error.code);
                 self.context.problem(&at.source, error);
@@ -316,11 +316,11 @@ impl<'a> Comparer<'a> {
         if !self.context.options.dry_run {
             let link = self.context.source.read_link(&at.source)?;
             if at.is_cut {
-                self.placer.record_name(&at.source, &at.place)?;
+                self.ops.record_name(&at.source, &at.place)?;
             }
             match at.old {
-                None => self.placer.make_link(&at.place, &link, at.meta.write_time)?,
-                Some(old) => self.placer.replace_link(&at.place, &link, at.meta.write_time, &old)?,
+                None => self.ops.make_link(&at.place, &link, at.meta.write_time)?,
+                Some(old) => self.ops.replace_link(&at.place, &link, at.meta.write_time, &old)?,
             }
         }
         let path = at.place.clone();
@@ -329,8 +329,8 @@ impl<'a> Comparer<'a> {
     }
 
     /// Notes an entry that the source does not have, and goes into it if it is a folder.
-    fn vanish(&mut self, step: &mut Step<'_, 'a>, old: &Listing) -> Result<(), Error> {
-        self.soil(step)?;
+    fn vanish(&mut self, step: &mut Step<'_, 'a>, old: &ListedEntry) -> Result<(), Error> {
+        self.record_folder_time(step)?;
         let place = step.frame.place.join(&old.stored);
         self.lists.vanished.push(&Vanished { place: place.clone(), meta: old.meta }.encode())?;
         if old.meta.kind != Kind::Folder {
@@ -346,9 +346,9 @@ impl<'a> Comparer<'a> {
             return Ok(());
         };
         let from = step.frame.place.join(&target.stored);
-        self.soil(step)?;
+        self.record_folder_time(step)?;
         if !self.context.options.dry_run
-            && let Err(error) = self.placer.change_case(&from, &at.place)
+            && let Err(error) = self.ops.change_case(&from, &at.place)
         {
             self.context.problem(&at.source, error);
             at.place = from;
@@ -359,10 +359,10 @@ impl<'a> Comparer<'a> {
     }
 
     /// Something in the folder will be changed, which moves its last write time: the old one is recorded first.
-    fn soil(&self, step: &mut Step<'_, 'a>) -> Result<(), Error> {
+    fn record_folder_time(&self, step: &mut Step<'_, 'a>) -> Result<(), Error> {
         let first = !std::mem::replace(&mut step.dirty, true);
         match step.frame.old {
-            Some(old) if first && !step.frame.place.is_root() => self.placer.note_time(&step.frame.place, &old),
+            Some(old) if first && !step.frame.place.is_root() => self.ops.note_time(&step.frame.place, &old),
             _ => Ok(()),
         }
     }
@@ -380,7 +380,7 @@ impl<'a> Comparer<'a> {
         self.lists.folder_times.push(&w.0)
     }
 
-    fn count(&mut self, s: Option<&Listing>, t: Option<&Listing>) {
+    fn count(&mut self, s: Option<&ListedEntry>, t: Option<&ListedEntry>) {
         if let Some(s) = s {
             self.guard.source_entries += 1;
             self.top.iter_mut().for_each(|top| top.source_entries += 1);
@@ -452,12 +452,12 @@ struct At {
     place: RelPath,
     meta: Meta,
     old: Option<Meta>,
-    target: Option<Listing>,
+    target: Option<ListedEntry>,
     is_cut: bool,
 }
 
 impl At {
-    fn new(frame: &Frame, s: Listing, t: Option<Listing>) -> At {
+    fn new(frame: &Frame, s: ListedEntry, t: Option<ListedEntry>) -> At {
         At {
             source: frame.source.join(s.name()),
             place: frame.place.join(&s.stored),

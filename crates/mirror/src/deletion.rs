@@ -5,8 +5,8 @@ use crate::changes::Record;
 use crate::checkpoint::Checkpoints;
 use crate::context::Context;
 use crate::index::{Cursor, Generation, Journal};
+use crate::mirror_ops::{Deleted, MirrorOps};
 use crate::order::NameOrder;
-use crate::place::{Deleted, Placer};
 use crate::spill::{Log, LogWriter};
 use crate::vanished::Vanished;
 use crate::{ballast, held};
@@ -24,7 +24,7 @@ pub struct Deletion<'a> {
     /// The run.
     pub context: &'a Context<'a>,
     /// The mirror's operations.
-    pub placer: &'a Placer<'a>,
+    pub ops: &'a MirrorOps<'a>,
     /// What the last run knew.
     pub index: Option<&'a Generation>,
     /// Where records are kept for the next run.
@@ -119,7 +119,7 @@ impl Deletion<'_> {
             return Ok(None);
         }
         self.keep_known(held)?;
-        held::write(self.context.target, self.placer.run, because, until_read, held).map(Some)
+        held::write(self.context.target, self.ops.run, because, until_read, held).map(Some)
     }
 
     /// The index goes on knowing what is held, so that a file that turns up elsewhere later is moved and not copied.
@@ -182,11 +182,11 @@ impl Deletion<'_> {
                 write_time: meta.write_time,
             });
             if intents.len() == INTENTS_AT_ONCE {
-                self.placer.intend(&intents)?;
+                self.ops.intend(&intents)?;
                 intents.clear();
             }
         }
-        self.placer.intend(&intents)
+        self.ops.intend(&intents)
     }
 
     fn delete_one(&self, vanished: &Vanished) -> Result<Deleted, Error> {
@@ -198,8 +198,8 @@ impl Deletion<'_> {
             Some(now) if !vanished.is_still(&now) => {
                 Err(Error::new(Code::TargetMoved, "it is not the entry that was listed any more"))
             }
-            Some(_) if vanished.meta.kind == Kind::Folder => self.placer.delete_folder(&vanished.place),
-            Some(_) => self.placer.delete(&vanished.place),
+            Some(_) if vanished.meta.kind == Kind::Folder => self.ops.delete_folder(&vanished.place),
+            Some(_) => self.ops.delete(&vanished.place),
         }
     }
 }

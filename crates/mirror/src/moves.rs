@@ -9,8 +9,8 @@ use crate::codec::{Reader, Writer};
 use crate::context::Context;
 use crate::copy::Task;
 use crate::index::{Generation, IndexRecord, Journal, Placed};
+use crate::mirror_ops::MirrorOps;
 use crate::order::NameOrder;
-use crate::place::Placer;
 use crate::spill::{Log, LogWriter, Pool, Sorted, Sorter};
 use crate::vanished::Vanished;
 use octo_core::merge::{Pair, merge};
@@ -25,7 +25,7 @@ pub struct Moves<'a> {
     /// The run.
     pub context: &'a Context<'a>,
     /// The mirror's operations.
-    pub placer: &'a Placer<'a>,
+    pub ops: &'a MirrorOps<'a>,
     /// Where moved files are recorded.
     pub journal: &'a Journal<'a>,
     /// The order of the walk.
@@ -44,7 +44,7 @@ struct Match {
 }
 
 /// What matching leaves: entries that are to be deleted, files that are to be copied.
-pub struct Left {
+pub struct Unmatched {
     /// Vanished entries that were not moved, in walk order.
     pub vanished: Log,
     /// Files that were not moved.
@@ -53,11 +53,11 @@ pub struct Left {
 
 impl Moves<'_> {
     /// Matches candidates with vanished entries.
-    pub fn settle(&self, candidates: &Log, vanished: Log, index: &Generation) -> Result<Left, Error> {
+    pub fn settle(&self, candidates: &Log, vanished: Log, index: &Generation) -> Result<Unmatched, Error> {
         let mut copies = LogWriter::new(self.context.target);
         let matches = self.by_old_place(candidates, index, &mut copies)?;
         if matches.count() == 0 {
-            return Ok(Left { vanished, copies: copies.finish() });
+            return Ok(Unmatched { vanished, copies: copies.finish() });
         }
         let mut rest = LogWriter::new(self.context.target);
         let gone = vanished.forward().map(|record| {
@@ -88,7 +88,7 @@ impl Moves<'_> {
             }
         }
         self.move_all(&mut matched, &mut rest, &mut copies)?;
-        Ok(Left { vanished: rest.finish(), copies: copies.finish() })
+        Ok(Unmatched { vanished: rest.finish(), copies: copies.finish() })
     }
 
     /// Renames in the mirror, after that was recorded for all at once. What cannot be is left.
@@ -102,7 +102,7 @@ impl Moves<'_> {
         if !self.context.options.dry_run {
             let possible = matched.iter().zip(&is_possible).filter(|(_, is_possible)| **is_possible);
             let record = |it: &Match| Record::of_move(&it.vanished.place, &it.task.place, &it.vanished.meta);
-            self.placer.intend(&possible.map(|(it, _)| record(it)).collect::<Vec<_>>())?;
+            self.ops.intend(&possible.map(|(it, _)| record(it)).collect::<Vec<_>>())?;
         }
         for (it, is_possible) in matched.drain(..).zip(is_possible) {
             if !is_possible || !self.move_file(&it) {
@@ -185,12 +185,12 @@ impl Moves<'_> {
     /// Renames in the mirror; false if the file has to be copied after all.
     fn move_file(&self, Match { vanished, old, task }: &Match) -> bool {
         if !self.context.options.dry_run {
-            if !matches!(self.placer.rename(&vanished.place, &task.place), Ok(true)) {
+            if !matches!(self.ops.rename(&vanished.place, &task.place), Ok(true)) {
                 return false;
             }
             // Afterwards: the full name of the old place, if it had one, came along. The next run mends what fails.
             if task.is_cut
-                && let Err(error) = self.placer.record_name(&task.source, &task.place)
+                && let Err(error) = self.ops.record_name(&task.source, &task.place)
             {
                 self.context.problem(&task.source, error);
             }

@@ -10,9 +10,9 @@ use crate::context::Context;
 use crate::copy::{Copier, Task};
 use crate::deletion::{Deletion, Verdict};
 use crate::index::{self, Journal, NewStream};
-use crate::moves::{Left, Moves};
+use crate::mirror_ops::MirrorOps;
+use crate::moves::{Moves, Unmatched};
 use crate::order::NameOrder;
-use crate::place::Placer;
 use crate::prepare::{Ready, prepare};
 use crate::queue::Queue;
 use crate::settle::Overdue;
@@ -75,7 +75,7 @@ struct Run<'a> {
     ready: Ready,
     order: NameOrder,
     pool: Arc<Pool>,
-    placer: Placer<'a>,
+    ops: MirrorOps<'a>,
     journal: Journal<'a>,
     /// What there is to delete was all seen, and nothing of it waits for a person.
     proven: Cell<bool>,
@@ -99,13 +99,13 @@ struct Walked<'r> {
 impl<'a> Run<'a> {
     fn new(context: &'a Context<'a>, ready: Ready, order: NameOrder, pool: Arc<Pool>) -> Run<'a> {
         let versions = context.options.keep_versions != KeepVersions::No && !context.options.dry_run;
-        let placer = Placer {
+        let ops = MirrorOps {
             target: context.target,
             run: ready.run,
             abilities: ready.marker.abilities.clone(),
             changes: versions.then(|| ChangesLog::new(context.target, ready.run)),
         };
-        Run { context, ready, order, pool, placer, journal: Journal::new(context.target), proven: Cell::new(false) }
+        Run { context, ready, order, pool, ops, journal: Journal::new(context.target), proven: Cell::new(false) }
     }
 
     fn mirror(mut self, begun: (Timestamp, Duration)) -> RunReport {
@@ -122,21 +122,21 @@ impl<'a> Run<'a> {
             begun,
             self.ready.run,
             &verdict,
-            remarks::of(self.context, &self.ready, &self.placer.abilities, &verdict),
+            remarks::of(self.context, &self.ready, &self.ops.abilities, &verdict),
         );
         self.end(report)
     }
 
     fn work(&self, verdict: &mut Verdict) -> Result<(), Error> {
-        let checkpoints = Checkpoints::new(self.context, &self.placer, &self.journal, self.ready.suspect_since);
+        let checkpoints = Checkpoints::new(self.context, &self.ops, &self.journal, self.ready.suspect_since);
         let (now, is_braked) = (self.ready.moment(), self.ready.marker.braked_by.is_some());
-        let overdue = Overdue::new(self.context, &self.placer, now, is_braked);
-        let copier = Copier::new(self.context, &self.placer, &self.journal, &checkpoints, &overdue);
+        let overdue = Overdue::new(self.context, &self.ops, now, is_braked);
+        let copier = Copier::new(self.context, &self.ops, &self.journal, &checkpoints, &overdue);
         if !self.context.options.dry_run {
             files::ensure_folder(self.context.target, &layout::staging(self.ready.run))?;
         }
         if self.ready.was_empty && !self.context.options.dry_run {
-            self.placer.intend(&[Record::Began])?;
+            self.ops.intend(&[Record::Began])?;
         }
         if !self.context.options.dry_run && !self.context.space.has_room(self.context.target) {
             overdue.remove()?;
@@ -173,7 +173,7 @@ impl<'a> Run<'a> {
         if self.context.is_over() || self.context.options.dry_run {
             return Ok(());
         }
-        settle::folder_times(self.context, &self.placer, &walked.lists.folder_times.finish())?;
+        settle::folder_times(self.context, &self.ops, &walked.lists.folder_times.finish())?;
         checkpoints.make()?;
         self.publish_index(walked.index)
     }
@@ -182,7 +182,7 @@ impl<'a> Run<'a> {
         let options = self.context.options;
         let rules = PlanRules {
             compare: options.compare,
-            times: self.placer.abilities.times,
+            times: self.ops.abilities.times,
             restamp_shift_secs: options.restamp_shift_secs,
             suspect_since: self.ready.suspect_since,
             metadata: self.context.wants_metadata(),
@@ -191,10 +191,10 @@ impl<'a> Run<'a> {
         // A move takes the old name away, which `--no-delete` does not allow; without hard links moves become copies.
         let moves = !options.no_delete
             && self.context.source.features().stable_ids
-            && self.placer.abilities.hard_links
+            && self.ops.abilities.hard_links
             && !self.ready.marker.unproven;
         let braked = self.ready.marker.braked_by.is_some();
-        Comparer::new(self.context, &self.placer, self.order, rules, self.ready.index.as_ref(), moves, braked)
+        Comparer::new(self.context, &self.ops, self.order, rules, self.ready.index.as_ref(), moves, braked)
     }
 
     /// Walks over both sides from `frames` down, and copies meanwhile.
@@ -209,7 +209,7 @@ impl<'a> Run<'a> {
             target: self.context.target,
             filter: &self.context.options.filter,
             order: self.order,
-            rules: self.placer.abilities.names.clone(),
+            rules: self.ops.abilities.names.clone(),
             pool: Arc::clone(&self.pool),
             limits: self.context.options.folder_limits,
         };
@@ -268,7 +268,7 @@ impl<'a> Run<'a> {
             (Some(index), false) => {
                 let moves = Moves {
                     context: self.context,
-                    placer: &self.placer,
+                    ops: &self.ops,
                     journal: &self.journal,
                     order: self.order,
                     pool: Arc::clone(&self.pool),
@@ -276,7 +276,7 @@ impl<'a> Run<'a> {
                 };
                 moves.settle(&candidates, vanished, index)?
             }
-            _ => Left { vanished, copies: candidates },
+            _ => Unmatched { vanished, copies: candidates },
         };
         self.copy_all(copier, &left.copies)?;
         let deferred = walked.lists.deferred.take();
@@ -362,9 +362,9 @@ impl<'a> Run<'a> {
         }
         // A set that could not be seen again is not an empty one.
         let unseen = waits.filter(|_| !saw_all).map(|plan| plan.id);
-        let (context, placer, journal, order) = (self.context, &self.placer, &self.journal, self.order);
+        let (context, ops, journal, order) = (self.context, &self.ops, &self.journal, self.order);
         let index = self.ready.index.as_ref();
-        let deletion = Deletion { context, placer, index, journal, checkpoints, order, standing, unseen };
+        let deletion = Deletion { context, ops, index, journal, checkpoints, order, standing, unseen };
         let verdict = deletion.settle(vanished, guard)?;
         if !options.dry_run && !self.context.is_over() {
             unread.write(self.context.target)?;
@@ -428,7 +428,7 @@ impl<'a> Run<'a> {
         if self.context.options.dry_run {
             return Ok(());
         }
-        settle::folder_times(self.context, &self.placer, &lists.folder_times.finish())
+        settle::folder_times(self.context, &self.ops, &lists.folder_times.finish())
     }
 
     /// Something of another kind is still there: what is in it was excluded or could not be deleted, or nothing may be.

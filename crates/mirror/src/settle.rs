@@ -3,7 +3,7 @@
 use crate::changes::Record;
 use crate::codec::Reader;
 use crate::context::Context;
-use crate::place::Placer;
+use crate::mirror_ops::MirrorOps;
 use crate::spill::Log;
 use crate::{ballast, files, held, layout, small_files};
 use octo_core::clock_trust::Doubt;
@@ -13,15 +13,15 @@ use octo_core::{Code, Done, Error, Kind, RelPath, RunReport, Target, Timestamp};
 use std::sync::{Mutex, PoisonError};
 
 /// Sets the times of folders, deepest first, now that nothing in them will change any more.
-pub fn folder_times(context: &Context<'_>, placer: &Placer<'_>, log: &Log) -> Result<(), Error> {
+pub fn folder_times(context: &Context<'_>, ops: &MirrorOps<'_>, log: &Log) -> Result<(), Error> {
     for record in log.backward() {
         let record = record?;
         let mut r = Reader(&record);
         let (place, meta, old) = (r.path()?, r.meta()?, r.maybe_time()?);
-        let wanted = placer.abilities.times.represent(meta.write_time);
+        let wanted = ops.abilities.times.represent(meta.write_time);
         match context.target.look(&place) {
             Ok(Some(now)) if now.kind == Kind::Folder && now.write_time != wanted => {
-                if let (Some(changes), Some(old)) = (&placer.changes, old.filter(|old| *old != wanted)) {
+                if let (Some(changes), Some(old)) = (&ops.changes, old.filter(|old| *old != wanted)) {
                     changes.record(&Record::Restamped { path: place.clone(), kind: Kind::Folder, write_time: old })?;
                 }
                 if let Err(error) = context.target.set_times(&place, meta.write_time, meta.creation_time) {
@@ -40,7 +40,7 @@ pub type Moment<'a> = Result<Timestamp, &'a Doubt>;
 
 /// Removes the versions that are old enough, and says so. Each is first renamed away, so that none is ever half there. With a
 /// clock that is not believed none is. Whether there were any.
-pub fn prune(context: &Context<'_>, placer: &Placer<'_>, now: Moment<'_>) -> Result<bool, Error> {
+pub fn prune(context: &Context<'_>, ops: &MirrorOps<'_>, now: Moment<'_>) -> Result<bool, Error> {
     let KeepVersions::Secs(keep_secs) = context.options.keep_versions else { return Ok(false) };
     let now = match now {
         Ok(now) => now,
@@ -51,12 +51,12 @@ pub fn prune(context: &Context<'_>, placer: &Placer<'_>, now: Moment<'_>) -> Res
     };
     let target = context.target;
     let runs = versioned_runs(target)?;
-    files::ensure_folder(target, &layout::staging(placer.run))?;
+    files::ensure_folder(target, &layout::staging(ops.run))?;
     let old = to_prune(&runs, context.options.keep_versions, now.min(context.clock.now()));
     let mut freed_bytes = 0;
     for run in &old {
-        let away = layout::pruned(placer.run, *run);
-        placer.rename_new(&layout::versions_of(*run), &away)?;
+        let away = layout::pruned(ops.run, *run);
+        ops.rename_new(&layout::versions_of(*run), &away)?;
         freed_bytes += files::remove_tree(target, &away)?;
     }
     if let Some(oldest) = runs.iter().find(|run| old.first() == Some(&run.run)) {
@@ -74,7 +74,7 @@ pub fn prune(context: &Context<'_>, placer: &Placer<'_>, now: Moment<'_>) -> Res
 /// never get to it, and so neither would any later one.
 pub struct Overdue<'a> {
     context: &'a Context<'a>,
-    placer: &'a Placer<'a>,
+    ops: &'a MirrorOps<'a>,
     now: Moment<'a>,
     /// Nothing is removed until a person has looked.
     is_braked: bool,
@@ -84,8 +84,8 @@ pub struct Overdue<'a> {
 
 impl<'a> Overdue<'a> {
     /// Of a run that has just begun.
-    pub fn new(context: &'a Context<'a>, placer: &'a Placer<'a>, now: Moment<'a>, is_braked: bool) -> Overdue<'a> {
-        Overdue { context, placer, now, is_braked, removed: Mutex::default() }
+    pub fn new(context: &'a Context<'a>, ops: &'a MirrorOps<'a>, now: Moment<'a>, is_braked: bool) -> Overdue<'a> {
+        Overdue { context, ops, now, is_braked, removed: Mutex::default() }
     }
 
     /// Removes them, once in a run. Whether there were any.
@@ -96,7 +96,7 @@ impl<'a> Overdue<'a> {
         }
         let target = self.context.target;
         let may = !self.is_braked && !self.context.options.dry_run && held::held_plan(target, 0)?.is_none();
-        let done = may && ballast::help(target, || prune(self.context, self.placer, self.now))?;
+        let done = may && ballast::help(target, || prune(self.context, self.ops, self.now))?;
         *removed = Some(done);
         Ok(done)
     }

@@ -3,7 +3,7 @@
 #[cfg(unix)]
 use crate::remote::args::ServerCommand;
 use clap::{Args, Parser, Subcommand};
-use octo_server::recipe::{CompareBy, EncryptWhen, Intent, LiveFiles, MetadataKept, MinDialect};
+use octo_server::mirror_spec::{CompareBy, EncryptWhen, Intent, LiveFiles, MetadataKept, MinDialect};
 use std::path::PathBuf;
 
 /// How a run ends.

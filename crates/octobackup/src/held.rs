@@ -6,7 +6,7 @@ use crate::{exit, listeners, sync, text, zone};
 use octo_core::{Code, Error};
 use octo_disk::{DiskOptions, DiskTarget};
 use octo_mirror::HeldPlan;
-use octo_server::recipe::Recipe;
+use octo_server::mirror_spec::MirrorSpec;
 use serde_json::json;
 
 /// Entries shown; the plan on the disk has all.
@@ -16,7 +16,7 @@ const SHOWN_MAX: usize = 200;
 pub fn run(args: HeldArgs) -> Result<u8, Error> {
     let path = settings::target(&args.target)?;
     let target = DiskTarget::open(&path, DiskOptions::default())?;
-    let Some(recipe) = octo_mirror::saved_job(&target)? else {
+    let Some(mirror_spec) = octo_mirror::saved_job(&target)? else {
         return Err(Error::new(Code::Usage, format!("DST {}: there is no mirror made by octobackup", path.display())));
     };
     let plan = octo_mirror::held_plan(&target, SHOWN_MAX)?;
@@ -25,7 +25,7 @@ pub fn run(args: HeldArgs) -> Result<u8, Error> {
     }
     if args.approve.is_some() || args.release_brake {
         drop(target);
-        return sync::run(&Settings::held(args, Recipe::from_text(&recipe)?)?);
+        return sync::run(&Settings::held(args, MirrorSpec::from_text(&mirror_spec)?)?);
     }
     if args.output.json {
         let value = plan.map(|plan| {

@@ -15,9 +15,9 @@ const SORTED_MAX: usize = 50_000;
 
 /// Lists.
 pub fn run(args: &LsArgs) -> Result<u8, Error> {
-    let recipe = settings::recipe(&args.source, &args.account)?;
-    let secret = password::ask_for(&recipe, &settings::password(&args.account))?;
-    let source = octo_server::launch::open_source(&recipe, secret, &Cancel::new())?;
+    let mirror_spec = settings::mirror_spec(&args.source, &args.account)?;
+    let secret = password::ask_for(&mirror_spec, &settings::password(&args.account))?;
+    let source = octo_server::launch::open_source(&mirror_spec, secret, &Cancel::new())?;
     let mut lines = Lines { json: args.json, waiting: Vec::new(), is_large: false, problems: 0 };
     let listed = source.list(&RelPath::root(), &mut lines);
     lines.flush();

@@ -3,7 +3,7 @@
 //! A password is never printed, not even its length, and buffers that held it are overwritten.
 
 use octo_core::{Code, Error};
-use octo_server::recipe::{LogonBy, Origin, Recipe};
+use octo_server::mirror_spec::{LogonBy, MirrorSpec, Origin};
 use octo_smb::Password;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -54,16 +54,16 @@ impl PasswordFrom {
     }
 }
 
-/// The password that a recipe needs; `None` if it needs none. Asked for before anything begins, so that a person need not
+/// The password that a mirror_spec needs; `None` if it needs none. Asked for before anything begins, so that a person need not
 /// wait for the question.
-pub fn ask_for(recipe: &Recipe, from: &PasswordFrom) -> Result<Option<Password>, Error> {
-    match &recipe.origin {
+pub fn ask_for(mirror_spec: &MirrorSpec, from: &PasswordFrom) -> Result<Option<Password>, Error> {
+    match &mirror_spec.origin {
         Origin::Local { .. } | Origin::Agent { .. } if from.is_explicit() => {
             Err(usage("--password-file and --password-stdin: only a share needs a password"))
         }
         Origin::Local { .. } | Origin::Agent { .. } => Ok(None),
         Origin::Smb { address, account } => {
-            let logon = recipe.connection.logon;
+            let logon = mirror_spec.connection.logon;
             if !needs_password(logon, from)? {
                 return Ok(None);
             }

@@ -5,8 +5,8 @@ use crate::password::PasswordFrom;
 use clap::ArgMatches;
 use octo_core::{Code, Error};
 use octo_server::RunOverrides;
-use octo_server::recipe::{
-    Account, Connection, Limits, LogonBy, MetadataKept, Origin, Recipe, Rule, is_address, paths,
+use octo_server::mirror_spec::{
+    Account, Connection, Limits, LogonBy, MetadataKept, MirrorSpec, Origin, Rule, is_address, paths,
 };
 use octo_server::units;
 use octo_smb::SmbAddress;
@@ -21,7 +21,7 @@ const PATTERN_FILE_BYTES_MAX: u64 = 4 << 20;
 #[derive(Debug)]
 pub struct Settings {
     /// What lasts from run to run.
-    pub recipe: Recipe,
+    pub mirror_spec: MirrorSpec,
     /// The mirror, absolute.
     pub target: PathBuf,
     /// What is for this run only.
@@ -39,34 +39,34 @@ fn usage(detail: impl Into<String>) -> Error {
 impl Settings {
     /// For `octobackup sync`. `matches` tells the order of the arguments.
     pub fn sync(args: SyncArgs, matches: &ArgMatches) -> Result<Settings, Error> {
-        let mut recipe = recipe(&args.source, &args.account)?;
-        recipe.rules = rules(&args, matches)?;
-        recipe.connection.reconnect_secs = option("--reconnect", args.reconnect.as_deref(), units::duration_secs)?;
-        recipe.connection.check(&recipe.origin)?;
-        recipe.backup_intent = args.backup_intent;
-        recipe.default_excludes = !args.no_default_excludes;
+        let mut mirror_spec = mirror_spec(&args.source, &args.account)?;
+        mirror_spec.rules = rules(&args, matches)?;
+        mirror_spec.connection.reconnect_secs = option("--reconnect", args.reconnect.as_deref(), units::duration_secs)?;
+        mirror_spec.connection.check(&mirror_spec.origin)?;
+        mirror_spec.backup_intent = args.backup_intent;
+        mirror_spec.default_excludes = !args.no_default_excludes;
         paths(&args.acknowledge).map_err(|error| error.within("--acknowledge"))?;
-        recipe.acknowledged = args.acknowledge;
-        recipe.compare = args.compare;
+        mirror_spec.acknowledged = args.acknowledge;
+        mirror_spec.compare = args.compare;
         // To read all of it again is a wish for one run.
-        recipe.metadata = match args.metadata {
+        mirror_spec.metadata = match args.metadata {
             MetadataKept::Refresh => MetadataKept::Full,
             kept => kept,
         };
-        recipe.live_files = args.live_files;
-        recipe.no_delete = args.no_delete;
-        recipe.trust_listings = args.trust_listings;
-        recipe.max_delete = option("--max-delete", args.max_delete.as_deref(), units::max_delete)?;
-        recipe.bandwidth_bytes_per_sec = option("--bandwidth", args.bandwidth.as_deref(), units::bytes)?;
-        recipe.limits = limits(&args.limits, recipe.connection.reconnect_secs)?;
+        mirror_spec.live_files = args.live_files;
+        mirror_spec.no_delete = args.no_delete;
+        mirror_spec.trust_listings = args.trust_listings;
+        mirror_spec.max_delete = option("--max-delete", args.max_delete.as_deref(), units::max_delete)?;
+        mirror_spec.bandwidth_bytes_per_sec = option("--bandwidth", args.bandwidth.as_deref(), units::bytes)?;
+        mirror_spec.limits = limits(&args.limits, mirror_spec.connection.reconnect_secs)?;
         if let Some((file, folder)) = option("--mode", args.mode.as_deref(), units::modes)? {
-            (recipe.file_mode, recipe.folder_mode) = (file, folder);
+            (mirror_spec.file_mode, mirror_spec.folder_mode) = (file, folder);
         }
         if let Some(secs) = option("--keep-versions", args.keep_versions.as_deref(), units::duration_secs)? {
-            recipe.keep_versions_secs = Some(secs);
+            mirror_spec.keep_versions_secs = Some(secs);
         }
         if args.no_versions {
-            recipe.keep_versions_secs = None;
+            mirror_spec.keep_versions_secs = None;
         }
         let once = RunOverrides {
             dry_run: args.dry_run,
@@ -79,19 +79,19 @@ impl Settings {
             approve: None,
         };
         let target = target(&args.target)?;
-        Ok(Settings { recipe, target, once, password: password(&args.account), output: args.output })
+        Ok(Settings { mirror_spec, target, once, password: password(&args.account), output: args.output })
     }
 
     /// For `octobackup held` with `--approve` or `--release-brake`: the job is the one that the mirror keeps.
-    pub fn held(args: HeldArgs, mut recipe: Recipe) -> Result<Settings, Error> {
-        if let (Origin::Smb { account, .. }, Some(text)) = (&mut recipe.origin, args.account.user.as_deref()) {
+    pub fn held(args: HeldArgs, mut mirror_spec: MirrorSpec) -> Result<Settings, Error> {
+        if let (Origin::Smb { account, .. }, Some(text)) = (&mut mirror_spec.origin, args.account.user.as_deref()) {
             *account = parse_account(text)?;
         }
-        update(&mut recipe.connection, &args.account);
-        recipe.connection.check(&recipe.origin)?;
+        update(&mut mirror_spec.connection, &args.account);
+        mirror_spec.connection.check(&mirror_spec.origin)?;
         let once = RunOverrides { approve: args.approve, release_brake: args.release_brake, ..RunOverrides::default() };
         let target = target(&args.target)?;
-        Ok(Settings { recipe, target, once, password: password(&args.account), output: args.output })
+        Ok(Settings { mirror_spec, target, once, password: password(&args.account), output: args.output })
     }
 }
 
@@ -140,7 +140,7 @@ pub fn password(args: &AccountArgs) -> PasswordFrom {
 }
 
 /// A plain job, as SRC and the options of the account say.
-pub fn recipe(source: &OsStr, account: &AccountArgs) -> Result<Recipe, Error> {
+pub fn mirror_spec(source: &OsStr, account: &AccountArgs) -> Result<MirrorSpec, Error> {
     if account.kdc.is_some() && !account.kerberos {
         return Err(usage("--kdc: only with --kerberos"));
     }
@@ -149,10 +149,10 @@ pub fn recipe(source: &OsStr, account: &AccountArgs) -> Result<Recipe, Error> {
     } else {
         origin(source, account.user.as_deref())?
     };
-    let mut recipe = Recipe::new(origin);
-    update(&mut recipe.connection, account);
-    recipe.connection.check(&recipe.origin)?;
-    Ok(recipe)
+    let mut mirror_spec = MirrorSpec::new(origin);
+    update(&mut mirror_spec.connection, account);
+    mirror_spec.connection.check(&mirror_spec.origin)?;
+    Ok(mirror_spec)
 }
 
 /// On Windows a share without an account is a folder that Windows itself opens, with the account that the program runs
@@ -167,7 +167,7 @@ fn is_for_windows(source: &str, account: &AccountArgs, on_windows: bool) -> bool
 fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
     let text = source.to_string_lossy();
     if !is_address(&text) {
-        if octo_server::recipe::is_agent_address(&text) {
+        if octo_server::mirror_spec::is_agent_address(&text) {
             return Err(usage("SRC: agents are connected to the server: make a job of it (octobackup job add)"));
         }
         if let Some((scheme, _)) = text.split_once("://") {

@@ -4,7 +4,7 @@ use super::*;
 use crate::args::{Cli, Command};
 use clap::{CommandFactory, FromArgMatches};
 use octo_core::guard::MaxDelete;
-use octo_server::recipe::{Connection, EncryptWhen, LogonBy, MinDialect};
+use octo_server::mirror_spec::{Connection, EncryptWhen, LogonBy, MinDialect};
 
 fn sync(args: &[&str]) -> Result<Settings, Error> {
     let line = ["octobackup", "sync"].iter().chain(args);
@@ -24,7 +24,7 @@ fn refused(args: &[&str], word: &str) {
 #[test]
 fn without_options_everything_has_its_default() {
     let settings = sync(&["/a", "/b"]).unwrap();
-    assert_eq!(settings.recipe, Recipe::new(Origin::Local { path: "/a".into() }));
+    assert_eq!(settings.mirror_spec, MirrorSpec::new(Origin::Local { path: "/a".into() }));
     assert_eq!((settings.once, settings.target), (RunOverrides::default(), PathBuf::from("/b")));
 }
 
@@ -32,9 +32,9 @@ fn without_options_everything_has_its_default() {
 fn all_forms_of_shares_are_understood() {
     let account = Account { domain: "CORP".into(), user: "me".into() };
     let wanted = Origin::Smb { address: "//fs/d$/x".into(), account };
-    assert_eq!(sync(&["smb://CORP;me@fs/d$/x", "/b"]).unwrap().recipe.origin, wanted);
-    assert_eq!(sync(&["//fs/d$/x", "/b", "--user", "CORP\\me"]).unwrap().recipe.origin, wanted);
-    assert_eq!(sync(&[r"\\fs\d$\x", "/b", "-u", "CORP\\me"]).unwrap().recipe.origin, wanted);
+    assert_eq!(sync(&["smb://CORP;me@fs/d$/x", "/b"]).unwrap().mirror_spec.origin, wanted);
+    assert_eq!(sync(&["//fs/d$/x", "/b", "--user", "CORP\\me"]).unwrap().mirror_spec.origin, wanted);
+    assert_eq!(sync(&[r"\\fs\d$\x", "/b", "-u", "CORP\\me"]).unwrap().mirror_spec.origin, wanted);
 }
 
 #[test]
@@ -57,29 +57,35 @@ fn options_become_settings() {
         "--adopt",
     ])
     .unwrap();
-    let recipe = settings.recipe;
-    assert_eq!((recipe.max_delete, recipe.bandwidth_bytes_per_sec), (Some(MaxDelete::Percent(10)), Some(10_000_000)));
-    assert_eq!((recipe.file_mode, recipe.folder_mode, recipe.keep_versions_secs), (0o640, 0o750, Some(7 * 86_400)));
-    assert!(!recipe.default_excludes);
+    let mirror_spec = settings.mirror_spec;
+    assert_eq!(
+        (mirror_spec.max_delete, mirror_spec.bandwidth_bytes_per_sec),
+        (Some(MaxDelete::Percent(10)), Some(10_000_000))
+    );
+    assert_eq!(
+        (mirror_spec.file_mode, mirror_spec.folder_mode, mirror_spec.keep_versions_secs),
+        (0o640, 0o750, Some(7 * 86_400))
+    );
+    assert!(!mirror_spec.default_excludes);
     let once = RunOverrides { dry_run: true, adopt: true, restamp_shift_secs: Some(-3600), ..RunOverrides::default() };
     assert_eq!(settings.once, once);
-    assert_eq!(sync(&["/a", "/b", "--no-versions"]).unwrap().recipe.keep_versions_secs, None);
+    assert_eq!(sync(&["/a", "/b", "--no-versions"]).unwrap().mirror_spec.keep_versions_secs, None);
 }
 
 #[test]
 fn a_connection_has_its_demands_and_not_everybody_needs_an_account() {
-    let recipe = |args: &[&str]| sync(&[&["//fs/d", "/b"], args].concat()).unwrap().recipe;
-    let plain = recipe(&["-u", "me"]).connection;
+    let mirror_spec = |args: &[&str]| sync(&[&["//fs/d", "/b"], args].concat()).unwrap().mirror_spec;
+    let plain = mirror_spec(&["-u", "me"]).connection;
     assert_eq!(plain, Connection::default());
     assert_eq!(
         (plain.min_dialect, plain.encrypt, plain.logon),
         (MinDialect::Smb30, EncryptWhen::Auto, LogonBy::Password)
     );
-    let strict = recipe(&["-u", "me", "--min-dialect", "3.1.1", "--encrypt", "require"]).connection;
+    let strict = mirror_spec(&["-u", "me", "--min-dialect", "3.1.1", "--encrypt", "require"]).connection;
     assert_eq!((strict.min_dialect, strict.encrypt), (MinDialect::Smb311, EncryptWhen::Require));
-    let kerberos = recipe(&["--kerberos", "--kdc", "dc:88"]).connection;
+    let kerberos = mirror_spec(&["--kerberos", "--kdc", "dc:88"]).connection;
     assert_eq!((kerberos.logon, kerberos.kdc.as_deref()), (LogonBy::Kerberos, Some("dc:88")));
-    assert_eq!(recipe(&["--guest"]).connection.logon, LogonBy::Guest);
+    assert_eq!(mirror_spec(&["--guest"]).connection.logon, LogonBy::Guest);
 }
 
 #[test]
@@ -124,11 +130,12 @@ fn rules_keep_the_order_in_which_they_were_typed() {
     let file = folder.path().join("patterns");
     std::fs::write(&file, "\u{feff}# comment\r\n\r\n*.iso\r\n!keep.iso\r\n").unwrap();
     let file = file.to_str().unwrap();
-    let recipe =
-        sync(&["--include", "a", "/a", "--exclude", "b", "--exclude-from", file, "/b", "--include=c"]).unwrap().recipe;
+    let mirror_spec = sync(&["--include", "a", "/a", "--exclude", "b", "--exclude-from", file, "/b", "--include=c"])
+        .unwrap()
+        .mirror_spec;
     let rule = |text: &str| Rule::Exclude(text.into());
     let wanted = [Rule::Include("a".into()), rule("b"), rule("*.iso"), rule("!keep.iso"), Rule::Include("c".into())];
-    assert_eq!(recipe.rules, wanted);
+    assert_eq!(mirror_spec.rules, wanted);
 }
 
 #[test]
@@ -159,7 +166,7 @@ fn a_password_in_an_address_is_refused_and_not_repeated() {
 #[test]
 fn a_typed_pattern_is_never_taken_for_a_comment() {
     let settings = sync(&["/a", "/b", "--exclude", "#recycle", "--exclude", "#x*", "--include", "#xy"]).unwrap();
-    let filter = settings.recipe.filter().unwrap();
+    let filter = settings.mirror_spec.filter().unwrap();
     let excludes = |name: &str| filter.excludes(&octo_core::RelPath::parse(name.as_bytes()).unwrap(), true);
     assert!(excludes("#recycle") && excludes("#xz") && !excludes("#xy"));
     refused(&["/a", "/b", "--exclude", " "], "--exclude");

@@ -6,8 +6,8 @@ use crate::password;
 use crate::text::plain;
 use crate::{exit, settings};
 use octo_core::{Code, Error};
-use octo_server::recipe::share_access;
-use octo_server::recipe::{Origin, Recipe};
+use octo_server::mirror_spec::share_access;
+use octo_server::mirror_spec::{MirrorSpec, Origin};
 use octo_smb::{Share, ShareKind};
 use serde_json::json;
 use std::ffi::OsStr;
@@ -17,9 +17,9 @@ const IPC: &str = "IPC$";
 
 /// Lists.
 pub fn run(args: &SharesArgs) -> Result<u8, Error> {
-    let recipe = server(&args.host, &args.account)?;
-    let secret = password::ask_for(&recipe, &settings::password(&args.account))?;
-    let (address, who, options) = share_access(&recipe, secret)?;
+    let mirror_spec = server(&args.host, &args.account)?;
+    let secret = password::ask_for(&mirror_spec, &settings::password(&args.account))?;
+    let (address, who, options) = share_access(&mirror_spec, secret)?;
     let mut shares = octo_smb::shares(&address.host, address.port, &who, &options)?;
     shares.sort_by_key(|share| (share.is_administrative, share.name.to_lowercase()));
     let width = shares.iter().map(|share| plain(&share.name).chars().count()).max().unwrap_or(0).min(40);
@@ -30,14 +30,14 @@ pub fn run(args: &SharesArgs) -> Result<u8, Error> {
 }
 
 /// `HOST`, `//HOST` or `smb://USER@HOST`, each with an optional port and nothing after it.
-fn server(host: &str, account: &AccountArgs) -> Result<Recipe, Error> {
+fn server(host: &str, account: &AccountArgs) -> Result<MirrorSpec, Error> {
     let bare = host.trim_end_matches(['/', '\\']);
     let address =
-        if octo_server::recipe::is_address(host) { format!("{bare}/{IPC}") } else { format!("//{bare}/{IPC}") };
+        if octo_server::mirror_spec::is_address(host) { format!("{bare}/{IPC}") } else { format!("//{bare}/{IPC}") };
     let wrong = |detail: String| Error::new(Code::Usage, format!("HOST: {}", detail.replace("SRC: ", "")));
-    let recipe = settings::recipe(OsStr::new(&address), account).map_err(|e| wrong(e.detail))?;
-    match &recipe.origin {
-        Origin::Smb { address, .. } if address.matches('/').count() == 3 => Ok(recipe),
+    let mirror_spec = settings::mirror_spec(OsStr::new(&address), account).map_err(|e| wrong(e.detail))?;
+    match &mirror_spec.origin {
+        Origin::Smb { address, .. } if address.matches('/').count() == 3 => Ok(mirror_spec),
         _ => Err(wrong(format!("{host:?} names more than a server; allowed are HOST, //HOST and smb://USER@HOST"))),
     }
 }
@@ -80,7 +80,7 @@ mod tests {
     fn server_of(host: &str, user: Option<&str>) -> Result<String, Error> {
         let line = ["octobackup", "shares", host].into_iter().chain(user.into_iter().flat_map(|user| ["--user", user]));
         let Command::Shares(args) = Cli::parse_from(line).command else { panic!("another command") };
-        server(&args.host, &args.account).map(|recipe| recipe.origin.label())
+        server(&args.host, &args.account).map(|mirror_spec| mirror_spec.origin.label())
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// Makes the mirror. `Err` only for what makes no sense and was never begun; everything else is in the report.
 pub fn run(settings: &Settings) -> Result<u8, Error> {
-    let password = password::ask_for(&settings.recipe, &settings.password)?;
+    let password = password::ask_for(&settings.mirror_spec, &settings.password)?;
     let alive = Arc::new(SignsOfLife::default());
     let cancel = stop::on_signals_of(&alive)?;
     let output = &settings.output;
@@ -35,13 +35,13 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
                 // If that fails, the end of the run says so.
                 let _ = Known::of_user().remember(&settings.target, id);
             };
-            let Settings { recipe, target, once, .. } = settings;
+            let Settings { mirror_spec, target, once, .. } = settings;
             let launch = Launch {
-                recipe,
+                mirror_spec,
                 target,
                 once,
                 password,
-                hub: None,
+                agents: None,
                 known_target,
                 pace: None,
                 clock_is_proven: false,
@@ -51,7 +51,7 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
             launch.run(&listeners, &clock, &cancel)?
         }
         Err(error) => {
-            launch::never_begun(&settings.recipe, &settings.target, &settings.once, error, &listeners, &clock)
+            launch::never_begun(&settings.mirror_spec, &settings.target, &settings.once, error, &listeners, &clock)
         }
     };
     remember(settings, &result, &mut remarks);
@@ -102,7 +102,7 @@ fn tell(settings: &Settings, report: &RunReport, listeners: Listeners) -> u8 {
     if output.json {
         listeners::print(&listeners::report_as_json(report));
     } else if !output.quiet || report.outcome != Outcome::Succeeded {
-        let keeps_versions = settings.recipe.keep_versions_secs.is_some();
+        let keeps_versions = settings.mirror_spec.keep_versions_secs.is_some();
         let by = text::MadeBy::Sync { keeps_versions };
         listeners::print(text::report(report, by, &zone::shown()).trim_end());
     }

@@ -5,12 +5,12 @@
 use octo_core::{Outcome, Timestamp};
 use octo_server::RunOverrides;
 use octo_server::api::{Client, Http};
+use octo_server::app_state::AppState;
 use octo_server::job::JobSpec;
 use octo_server::launch::blank_report;
 use octo_server::run::{Ended, Reason};
 use octo_server::runner::{Limits, Runner};
 use octo_server::service::{Caller, Service};
-use octo_server::shared::Shared;
 use octo_server::store::runs::{self, NewRun};
 use octo_server::store::slots::{self, Slot};
 use octo_server::store::{Store, jobs};
@@ -32,7 +32,7 @@ const ANSWERS: [(&str, &str); 11] = [
     ("100 runs, the oldest page", "/runs?before=101"),
     ("the next 20 slots", "/schedule"),
     ("100 slots of one job", "/jobs/job-100/slots"),
-    ("what is told of one run", "/runs/50000/told"),
+    ("what is told of one run", "/runs/50000/summary"),
     ("the digest of a day", "/digest"),
     ("100 lines of the audit log", "/audit"),
 ];
@@ -60,12 +60,12 @@ fn main() {
     http.stop();
 }
 
-struct Opened(Service, Arc<Shared>);
+struct Opened(Service, Arc<AppState>);
 
 fn open(folder: &Path) -> Opened {
     let store = Store::open(&folder.join("db")).unwrap();
     let vault = Vault::open(folder, &store).unwrap();
-    let shared = Arc::new(Shared::new(store, vault, Arc::new(SystemClock::new())));
+    let shared = Arc::new(AppState::new(store, vault, Arc::new(SystemClock::new())));
     Opened(Service::new(shared.clone()), shared)
 }
 

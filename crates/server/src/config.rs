@@ -1,8 +1,8 @@
 //! `octobackup.toml`: the few things that a server must know before it can open its database. Everything else is in there.
 
 use crate::api::Tls;
-use crate::refusal::{Kind, Refusal};
 use crate::runner::Limits;
+use crate::service_error::{Kind, ServiceError};
 use octo_disk::Protected;
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -112,24 +112,24 @@ impl TryFrom<String> for At {
 
 impl HttpSettings {
     /// What is wrong shall be known before anything is opened.
-    fn check(&self) -> Result<(), Refusal> {
+    fn check(&self) -> Result<(), ServiceError> {
         let is_own = self.certificate.is_some();
         if is_own != self.key.is_some() {
-            return Err(Refusal::field("http", "certificate and key belong together"));
+            return Err(ServiceError::field("http", "certificate and key belong together"));
         }
         if is_own && !self.generate_for.is_empty() {
-            return Err(Refusal::field("http", "either certificate and key, or generate_for"));
+            return Err(ServiceError::field("http", "either certificate and key, or generate_for"));
         }
         let At::Address(address) = self.listen else { return Ok(()) };
         if !is_own && self.generate_for.is_empty() && !address.ip().to_canonical().is_loopback() {
             let allowed = "elsewhere than on loopback TLS is needed: certificate and key, or generate_for = [\"NAME\"]";
-            return Err(Refusal::field("http.listen", format!("{address}: {allowed}")));
+            return Err(ServiceError::field("http.listen", format!("{address}: {allowed}")));
         }
         Ok(())
     }
 
     /// Ready to be opened, with what TLS needs; `None`: there is no such entrance.
-    pub fn listen(&self, data_dir: &Path) -> Result<Option<Listen>, Refusal> {
+    pub fn listen(&self, data_dir: &Path) -> Result<Option<Listen>, ServiceError> {
         let At::Address(address) = self.listen else { return Ok(None) };
         let tls = match (&self.certificate, &self.key) {
             (Some(certificate), Some(key)) => Some(Tls::read(certificate, key)?),
@@ -169,8 +169,8 @@ fn data_dir() -> PathBuf {
 
 impl Config {
     /// Reads the file. A refusal names the line.
-    pub fn read(path: &Path) -> Result<Config, Refusal> {
-        let failed = |why: String| Refusal::new(Kind::Invalid, format!("{}: {why}", path.display()));
+    pub fn read(path: &Path) -> Result<Config, ServiceError> {
+        let failed = |why: String| ServiceError::new(Kind::Invalid, format!("{}: {why}", path.display()));
         let meta = std::fs::metadata(path).map_err(|e| failed(e.to_string()))?;
         if meta.len() > FILE_BYTES_MAX {
             return Err(failed("it is larger than any settings".into()));
@@ -181,8 +181,9 @@ impl Config {
     }
 
     /// Reads the text.
-    pub fn parse(text: &str) -> Result<Config, Refusal> {
-        let config: Config = toml::from_str(text).map_err(|e| Refusal::new(Kind::Invalid, e.to_string().trim_end()))?;
+    pub fn parse(text: &str) -> Result<Config, ServiceError> {
+        let config: Config =
+            toml::from_str(text).map_err(|e| ServiceError::new(Kind::Invalid, e.to_string().trim_end()))?;
         for (field, path) in [
             ("data_dir", Some(&config.data_dir)),
             ("socket", config.socket.as_ref()),
@@ -190,13 +191,13 @@ impl Config {
             ("http.key", config.http.key.as_ref()),
         ] {
             if path.is_some_and(|path| !path.is_absolute()) {
-                return Err(Refusal::field(field, "it must be an absolute path"));
+                return Err(ServiceError::field(field, "it must be an absolute path"));
             }
         }
         config.http.check()?;
         let Limits { runs_max, runs_per_host_max, runs_per_disk_max } = config.limits;
         if [runs_max, runs_per_host_max, runs_per_disk_max].iter().any(|limit| !(1..=64).contains(limit)) {
-            return Err(Refusal::field("limits", "each limit is from 1 to 64"));
+            return Err(ServiceError::field("limits", "each limit is from 1 to 64"));
         }
         Ok(config)
     }

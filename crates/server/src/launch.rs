@@ -1,10 +1,10 @@
-//! One run of a recipe: opens both sides and starts the engine. The command line and the server start their runs here,
+//! One run of a mirror_spec: opens both sides and starts the engine. The command line and the server start their runs here,
 //! so that they cannot differ. It must never swallow an error: what could not begin has a report too.
 
-use crate::recipe::{AgentAddress, Intent, LiveFiles, MetadataKept, Origin, Recipe, share_access};
+use crate::mirror_spec::{AgentAddress, Intent, LiveFiles, MetadataKept, MirrorSpec, Origin, share_access};
 use crate::run::Run;
 use crate::run_overrides::RunOverrides;
-use octo_agent::Hub;
+use octo_agent::AgentListener;
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
 use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source, Timestamp};
 use octo_disk::{CancellableSource, DiskOptions, DiskTarget, LocalSource, Modes, Patience, Protected};
@@ -23,7 +23,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(300);
 /// One run, ready to begin.
 pub struct Launch<'a> {
     /// What the mirror is made from, and how.
-    pub recipe: &'a Recipe,
+    pub mirror_spec: &'a MirrorSpec,
     /// The mirror, absolute.
     pub target: &'a Path,
     /// What is for this run only.
@@ -31,10 +31,10 @@ pub struct Launch<'a> {
     /// The account's password, where one is needed.
     pub password: Option<Password>,
     /// Where agents are connected; `None` where there is no server.
-    pub hub: Option<&'a Hub>,
+    pub agents: Option<&'a AgentListener>,
     /// The id of the mirror that was last seen at this path: how a disk that is not mounted is noticed.
     pub known_target: Option<String>,
-    /// The most bytes a second to read, instead of what the recipe says.
+    /// The most bytes a second to read, instead of what the mirror_spec says.
     pub pace: Option<Bandwidth>,
     /// The server has watched the clock for long and believes it.
     pub clock_is_proven: bool,
@@ -48,20 +48,20 @@ pub struct Launch<'a> {
 impl Launch<'_> {
     /// Makes the mirror. `Err` only for what makes no sense and was never begun; everything else is in the report.
     pub fn run(self, monitor: &dyn Monitor, clock: &dyn Clock, cancel: &Cancel) -> Result<RunResult, Error> {
-        let (recipe, path, once, remember) = (self.recipe, self.target, self.once, self.remember);
+        let (mirror_spec, path, once, remember) = (self.mirror_spec, self.target, self.once, self.remember);
         let result = self.begin(cancel).map(|begun| {
             let monitor = RememberEarly { begun: &begun, remember, monitor };
             octo_mirror::run(&*begun.source, &begun.target, &begun.options, &monitor, clock, cancel)
         });
         match result {
-            Err(error) if error.code != Code::Usage => Ok(never_begun(recipe, path, once, error, monitor, clock)),
+            Err(error) if error.code != Code::Usage => Ok(never_begun(mirror_spec, path, once, error, monitor, clock)),
             result => result,
         }
     }
 
     fn begin(self, cancel: &Cancel) -> Result<Begun, Error> {
-        let Launch { recipe, target, once, .. } = self;
-        let local = recipe.origin.local_path();
+        let Launch { mirror_spec, target, once, .. } = self;
+        let local = mirror_spec.origin.local_path();
         if let Some(local) = local.clone() {
             let (name, place, protected) = (local.clone(), target.to_owned(), self.protected.clone());
             answered(&name, cancel, move || {
@@ -72,11 +72,11 @@ impl Launch<'_> {
         // Before anything is made there.
         self.protected.check(target)?;
         octo_disk::marker_above(target)?;
-        let mut options = run_options(recipe, target, once, self.known_target)?;
+        let mut options = run_options(mirror_spec, target, once, self.known_target)?;
         options.bandwidth = self.pace.unwrap_or(options.bandwidth);
         options.clock_is_proven = self.clock_is_proven;
-        let source = match (&recipe.origin, &local) {
-            (Origin::Agent { address }, _) => open_agent(self.hub, address, cancel)?,
+        let source = match (&mirror_spec.origin, &local) {
+            (Origin::Agent { address }, _) => open_agent(self.agents, address, cancel)?,
             (_, Some(local)) => {
                 let (path, protected) = (local.clone(), self.protected.clone());
                 let source = answered(local, cancel, move || {
@@ -85,11 +85,11 @@ impl Launch<'_> {
                 })?;
                 Box::new(CancellableSource::new(source, cancel.clone()))
             }
-            _ => open_source(recipe, self.password, cancel)?,
+            _ => open_source(mirror_spec, self.password, cancel)?,
         };
         // A mirror that was here before and is gone must not come into being again as an empty folder.
         let create = !once.dry_run && (options.known_target.is_none() || once.new_target);
-        let modes = Modes { file: recipe.file_mode, folder: recipe.folder_mode };
+        let modes = Modes { file: mirror_spec.file_mode, folder: mirror_spec.folder_mode };
         let opened = DiskTarget::open(target, DiskOptions { create, modes, repair: true })?;
         // Somebody may have put another folder there meanwhile.
         self.protected.check_target(&opened, target)?;
@@ -105,59 +105,63 @@ struct Begun {
 }
 
 fn run_options(
-    recipe: &Recipe,
+    mirror_spec: &MirrorSpec,
     target: &Path,
     once: &RunOverrides,
     known_target: Option<String>,
 ) -> Result<RunOptions, Error> {
     Ok(RunOptions {
         dry_run: once.dry_run,
-        filter: recipe.filter()?,
-        acknowledged: recipe.acknowledged()?,
-        no_delete: recipe.no_delete,
-        max_delete: recipe.max_delete,
+        filter: mirror_spec.filter()?,
+        acknowledged: mirror_spec.acknowledged()?,
+        no_delete: mirror_spec.no_delete,
+        max_delete: mirror_spec.max_delete,
         adopt: once.adopt,
         new_target: once.new_target,
         accept_source: once.accept_source,
-        keep_versions: recipe.keep_versions(),
-        compare: recipe.compare(),
-        metadata: match recipe.metadata {
+        keep_versions: mirror_spec.keep_versions(),
+        compare: mirror_spec.compare(),
+        metadata: match mirror_spec.metadata {
             _ if once.refresh_metadata => octo_core::metadata::Keep::Refresh,
             MetadataKept::Full => octo_core::metadata::Keep::Full,
             MetadataKept::Basic => octo_core::metadata::Keep::Basic,
             MetadataKept::Refresh => octo_core::metadata::Keep::Refresh,
         },
-        live_files: match recipe.live_files {
+        live_files: match mirror_spec.live_files {
             LiveFiles::Keep => octo_mirror::LiveFiles::Keep,
             LiveFiles::Copy => octo_mirror::LiveFiles::Copy,
         },
         restamp_shift_secs: once.restamp_shift_secs,
-        bandwidth: Bandwidth::constant(recipe.bandwidth_bytes_per_sec),
-        require_privilege: recipe.backup_intent == Intent::Require,
-        trust_listings: recipe.trust_listings,
+        bandwidth: Bandwidth::constant(mirror_spec.bandwidth_bytes_per_sec),
+        require_privilege: mirror_spec.backup_intent == Intent::Require,
+        trust_listings: mirror_spec.trust_listings,
         approve: once.approve.clone(),
         release_brake: once.release_brake,
         known_target,
-        source_label: recipe.origin.label(),
+        source_label: mirror_spec.origin.label(),
         target_label: target.display().to_string(),
-        job: Some(recipe.to_text()?),
+        job: Some(mirror_spec.to_text()?),
         clock_is_proven: false,
         workers: None,
-        folder_limits: recipe.limits.folder(),
-        idle_max: recipe.limits.idle(),
+        folder_limits: mirror_spec.limits.folder(),
+        idle_max: mirror_spec.limits.idle(),
     })
 }
 
-/// Opens the source of a recipe, of this machine or of a share. Once cancelled, it waits for nothing more.
-pub fn open_source(recipe: &Recipe, password: Option<Password>, cancel: &Cancel) -> Result<Box<dyn Source>, Error> {
-    if let Some(path) = recipe.origin.local_path() {
+/// Opens the source of a mirror_spec, of this machine or of a share. Once cancelled, it waits for nothing more.
+pub fn open_source(
+    mirror_spec: &MirrorSpec,
+    password: Option<Password>,
+    cancel: &Cancel,
+) -> Result<Box<dyn Source>, Error> {
+    if let Some(path) = mirror_spec.origin.local_path() {
         let source = answered(&path.clone(), cancel, move || LocalSource::open(&path))?;
         return Ok(Box::new(CancellableSource::new(source, cancel.clone())));
     }
-    if let Origin::Agent { .. } = &recipe.origin {
+    if let Origin::Agent { .. } = &mirror_spec.origin {
         return Err(Error::new(Code::Usage, NO_HUB));
     }
-    let (address, credentials, mut options) = share_access(recipe, password)?;
+    let (address, credentials, mut options) = share_access(mirror_spec, password)?;
     options.cancel = cancel.clone();
     Ok(Box::new(SmbSource::connect(address, credentials, options)?))
 }
@@ -172,15 +176,15 @@ fn answered<T: Send + 'static>(
     SOURCES.ask(&path.display().to_string(), ANSWERS_WITHIN, Some(cancel), work)
 }
 
-fn open_agent(hub: Option<&Hub>, address: &str, cancel: &Cancel) -> Result<Box<dyn Source>, Error> {
+fn open_agent(agents: Option<&AgentListener>, address: &str, cancel: &Cancel) -> Result<Box<dyn Source>, Error> {
     let AgentAddress { host, root } = AgentAddress::parse(address)?;
-    let hub = hub.ok_or_else(|| Error::new(Code::Usage, NO_HUB))?;
-    Ok(Box::new(hub.source(&host, &root, cancel.clone())?))
+    let agents = agents.ok_or_else(|| Error::new(Code::Usage, NO_HUB))?;
+    Ok(Box::new(agents.source(&host, &root, cancel.clone())?))
 }
 
 /// The report of a run that failed, or was cancelled, before the engine could begin: silence is never success.
 pub fn never_begun(
-    recipe: &Recipe,
+    mirror_spec: &MirrorSpec,
     target: &Path,
     once: &RunOverrides,
     error: Error,
@@ -191,7 +195,7 @@ pub fn never_begun(
     monitor.event(&Event::Problem(&problem));
     let took = clock.monotonic();
     let started = clock.now().plus_secs(-i64::try_from(took.as_secs()).unwrap_or(0));
-    let mut report = blank_report(&recipe.origin.label(), &target.display().to_string(), once.dry_run, started);
+    let mut report = blank_report(&mirror_spec.origin.label(), &target.display().to_string(), once.dry_run, started);
     report.duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     report.counts.problems = 1;
     if problem.code == Code::Cancelled {

@@ -2,7 +2,7 @@
 //!
 //! The rooms, and what goes where:
 //!
-//! - [`recipe`] and [`launch`]: what a run is made from, and the one place where source, target and engine meet. The command
+//! - [`mirror_spec`] and [`launch`]: what a run is made from, and the one place where source, target and engine meet. The command
 //!   line's `sync` uses these two and nothing else of this crate.
 //! - [`job`]: what a person says of a job, and the layers of policy. Words and checks; no effects.
 //! - [`schedule`]: when jobs are due. Pure functions; the policy in words is in docs/manual/schedule.md.
@@ -11,7 +11,7 @@
 //!   of this form: an `activate` without input that may be called at any time. [`live`] is what goes on at this moment.
 //! - [`service`]: everything that may be done with a server, with its checks and its line in the audit log. A new ability
 //!   begins here.
-//! - [`notify`]: who is told what, and the postman who takes it to them.
+//! - [`notify`]: who is told what, and the delivery who takes it to them.
 //! - [`access`]: roles, passwords, secrets that prove who asks, and how often one may try. Never decides what a route needs.
 //! - [`report`]: what is told of a run, as data, text and HTML; pure.
 //! - [`api`]: REST over the service, and its client; the only asynchronous room.
@@ -27,9 +27,12 @@
 pub mod access;
 #[cfg(unix)]
 pub mod api;
+#[cfg(unix)]
+pub mod app_state;
 pub mod clock;
 #[cfg(unix)]
 pub mod config;
+pub mod event_log;
 pub mod events;
 pub mod finding;
 #[cfg(all(unix, any(test, feature = "fuzzing")))]
@@ -38,13 +41,11 @@ pub mod fuzzing;
 #[cfg(unix)]
 pub mod health;
 pub mod job;
-pub mod journal;
 pub mod launch;
 pub mod live;
+pub mod mirror_spec;
 pub mod moment;
 pub mod notify;
-pub mod recipe;
-pub mod refusal;
 pub mod report;
 pub mod run;
 #[cfg(unix)]
@@ -57,10 +58,9 @@ pub mod schedule;
 pub mod serve;
 #[cfg(unix)]
 pub mod service;
+pub mod service_error;
 #[cfg(unix)]
 pub mod setup;
-#[cfg(unix)]
-pub mod shared;
 pub mod store;
 pub mod units;
 #[cfg(unix)]
@@ -69,5 +69,5 @@ pub mod vault;
 pub use clock::SystemClock;
 pub use launch::Launch;
 pub use moment::Moment;
-pub use refusal::Refusal;
 pub use run_overrides::RunOverrides;
+pub use service_error::ServiceError;

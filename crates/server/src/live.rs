@@ -2,7 +2,7 @@
 //!
 //! Nothing here is truth. The truth is the row of the run; what is here is lost with the process, and nothing is missed.
 
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use octo_core::Cancel;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -84,10 +84,10 @@ impl Live {
     }
 
     /// Asks a run to stop. The first reason counts.
-    pub fn stop(&self, run: i64, why: Stop) -> Result<(), Refusal> {
+    pub fn stop(&self, run: i64, why: Stop) -> Result<(), ServiceError> {
         let mut runs = self.runs();
         let live =
-            runs.get_mut(&run).ok_or_else(|| Refusal::new(Kind::Conflict, format!("run {run} is not running")))?;
+            runs.get_mut(&run).ok_or_else(|| ServiceError::new(Kind::Conflict, format!("run {run} is not running")))?;
         live.ask(why);
         Ok(())
     }

@@ -5,10 +5,10 @@
 //! and problems only the first are told one by one; the mirror's own records have every change, and the report counts every
 //! problem. It must never fail a run: what cannot be written is not told. It holds what monitors are told, so no secret.
 
+use crate::event_log::Level;
 use crate::events;
-use crate::journal::Level;
 use crate::moment::Moment;
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use crate::units::{count, size};
 use octo_core::report::Counts;
 use octo_core::{Clock, Event, Phase, Problem};
@@ -203,8 +203,11 @@ pub fn read(data: &Path, run: i64, after: u64, limit: usize) -> io::Result<Part>
 
 /// Removes the logs of runs that nobody remembers. `remembered` is asked after the logs were listed, so that one that begins
 /// meanwhile stays.
-pub fn forget(data: &Path, remembered: impl FnOnce() -> Result<BTreeSet<i64>, Refusal>) -> Result<(), Refusal> {
-    let failed = |error: io::Error| Refusal::new(Kind::Internal, format!("the logs of runs: {error}"));
+pub fn forget(
+    data: &Path,
+    remembered: impl FnOnce() -> Result<BTreeSet<i64>, ServiceError>,
+) -> Result<(), ServiceError> {
+    let failed = |error: io::Error| ServiceError::new(Kind::Internal, format!("the logs of runs: {error}"));
     let there = all(data).map_err(failed)?;
     if there.is_empty() {
         return Ok(());

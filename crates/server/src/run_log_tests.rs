@@ -74,7 +74,7 @@ fn a_log_goes_when_its_run_is_forgotten_and_nothing_else_does() {
     }
     let note = data.path().join(FOLDER).join("note.txt");
     std::fs::write(&note, "a person's").unwrap();
-    forget(data.path(), || Err(Refusal::new(Kind::Internal, "the database is away"))).unwrap_err();
+    forget(data.path(), || Err(ServiceError::new(Kind::Internal, "the database is away"))).unwrap_err();
     assert_eq!(all(data.path()).unwrap().len(), 3);
     forget(data.path(), || Ok(BTreeSet::from([8]))).unwrap();
     assert_eq!(all(data.path()).unwrap(), [8]);

@@ -1,18 +1,18 @@
 //! `octobackup serve`: puts the rooms of a server together, and takes them apart in order.
 
 use crate::api::Http;
+use crate::app_state::AppState;
 use crate::clock::SystemClock;
 use crate::config::{Agents, Config};
-use crate::journal::{Journal, Note};
-use crate::notify::postman::Postman;
-use crate::refusal::{Kind, Refusal};
+use crate::event_log::{EventLog, LogEvent};
+use crate::notify::delivery::Delivery;
 use crate::runner::Runner;
 use crate::service::Service;
+use crate::service_error::{Kind, ServiceError};
 use crate::setup;
-use crate::shared::Shared;
 use crate::store::{self, Store};
 use crate::vault::{self, Vault};
-use octo_agent::{Hub, OnAdmission};
+use octo_agent::{AgentListener, OnAdmission};
 use octo_core::Cancel;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -23,21 +23,22 @@ use std::sync::Arc;
 pub const READY: &str = "ready";
 
 /// Serves until somebody wishes to stop. Runs under way are stopped cleanly, and go on at the next start.
-pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn Journal>) -> Result<(), Refusal> {
+pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn EventLog>) -> Result<(), ServiceError> {
     make_private(&config.data_dir)?;
     let _lease = lease(&config.data_dir)?;
     keeps_its_database(&config.data_dir)?;
     let store = Store::open(&config.data_dir.join(store::FILE))?;
     let vault = Vault::open(&config.data_dir, &store)?;
-    let mut shared = Shared::new(store, vault, Arc::new(SystemClock::new()));
+    let mut shared = AppState::new(store, vault, Arc::new(SystemClock::new()));
     config.protect(&mut shared.protected);
     let shared = Arc::new(shared);
-    let open_hub =
-        |agents: Agents| Hub::open_with(&config.data_dir.join("agents"), agents.listen, note_admissions(&shared));
+    let open_hub = |agents: Agents| {
+        AgentListener::open_with(&config.data_dir.join("agents"), agents.listen, note_admissions(&shared))
+    };
     let heard = config.agents.map(open_hub).transpose()?;
-    let heard = heard.map(|hub| shared.hub.get_or_init(|| hub).address());
+    let heard = heard.map(|agents| shared.agents.get_or_init(|| agents).address());
     let runner = Runner::new(shared.clone(), config.limits);
-    let postman = Postman::new(shared.clone());
+    let delivery = Delivery::new(shared.clone());
     let service = Service::new(shared.clone());
     let http = Http::start(service.clone(), &config.socket(), config.http.listen(&config.data_dir)?)?;
     let url = http.address().map(|address| config.http.url(address));
@@ -45,44 +46,44 @@ pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn Journal>) -> Resul
     let awaits_setup = setup::offer(|| service.setup_code(), link, url.as_deref())?;
     let journal = shared.journal.get_or_init(|| journal);
     let socket = config.socket().display().to_string();
-    journal.note(&Note::info(READY, format!("octobackup serves at {socket}")).with("socket", socket));
+    journal.note(&LogEvent::info(READY, format!("octobackup serves at {socket}")).with("socket", socket));
     if let Some(address) = heard {
-        let note = Note::info("hears-agents", format!("listens for agents at {address}"));
+        let note = LogEvent::info("hears-agents", format!("listens for agents at {address}"));
         journal.note(&note.with("address", address.to_string()));
     }
     if let Some(url) = url {
-        journal.note(&Note::info("answers", format!("answers at {url}")).with("url", url));
+        journal.note(&LogEvent::info("answers", format!("answers at {url}")).with("url", url));
     }
     if awaits_setup {
         let link = link.display().to_string();
         let message = format!("nobody can log on yet; the link for the first administrator is in {link}");
-        journal.note(&Note::info("awaits-setup", message).with("file", link));
+        journal.note(&LogEvent::info("awaits-setup", message).with("file", link));
     }
-    let complain = |refusal: &Refusal| journal.note(&Note::trouble(refusal));
+    let complain = |refusal: &ServiceError| journal.note(&LogEvent::trouble(refusal));
     std::thread::scope(|threads| {
-        threads.spawn(|| postman.work(stop, &complain));
+        threads.spawn(|| delivery.work(stop, &complain));
         runner.work(stop, &complain);
     });
     http.stop();
-    journal.note(&Note::info("stopped", "octobackup has stopped"));
+    journal.note(&LogEvent::info("stopped", "octobackup has stopped"));
     Ok(())
 }
 
 /// Who pairs as an agent and who is refused comes to the audit log.
-fn note_admissions(shared: &Arc<Shared>) -> OnAdmission {
-    // What is shared has the hub, and that has this.
+fn note_admissions(shared: &Arc<AppState>) -> OnAdmission {
+    // What is shared has the agents, and that has this.
     let shared = Arc::downgrade(shared);
     Arc::new(move |admission, from| {
         let Some(shared) = shared.upgrade() else { return };
         let noted = Service::new(shared.clone()).note_admission(admission, from);
         if let (Err(refusal), Some(journal)) = (noted, shared.journal.get()) {
-            journal.note(&Note::trouble(&refusal));
+            journal.note(&LogEvent::trouble(&refusal));
         }
     })
 }
 
 /// A server that has lost its database must not start as a new one. Looked at before a database would be made.
-fn keeps_its_database(dir: &Path) -> Result<(), Refusal> {
+fn keeps_its_database(dir: &Path) -> Result<(), ServiceError> {
     let database = dir.join(store::FILE);
     if std::fs::metadata(&database).is_ok_and(|meta| meta.len() > 0) {
         return Ok(());
@@ -92,10 +93,10 @@ fn keeps_its_database(dir: &Path) -> Result<(), Refusal> {
 }
 
 /// Everything in it is private: the database tells what there is to steal.
-fn make_private(dir: &Path) -> Result<(), Refusal> {
-    let failed = |why: String| Refusal {
+fn make_private(dir: &Path) -> Result<(), ServiceError> {
+    let failed = |why: String| ServiceError {
         field: Some("data_dir".into()),
-        ..Refusal::new(Kind::Invalid, format!("{}: {why}", dir.display()))
+        ..ServiceError::new(Kind::Invalid, format!("{}: {why}", dir.display()))
     };
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| failed(e.to_string()))?;
     let mode = std::fs::metadata(dir).map_err(|e| failed(e.to_string()))?.permissions().mode() & 0o777;
@@ -106,9 +107,9 @@ fn make_private(dir: &Path) -> Result<(), Refusal> {
 }
 
 /// One server to a data directory: whoever holds the lock may believe that nobody else works on its runs.
-fn lease(dir: &Path) -> Result<File, Refusal> {
+fn lease(dir: &Path) -> Result<File, ServiceError> {
     let path = dir.join("lock");
-    let failed = |why: String| Refusal::new(Kind::Conflict, format!("{}: {why}", path.display()));
+    let failed = |why: String| ServiceError::new(Kind::Conflict, format!("{}: {why}", path.display()));
     let file = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path);
     let file = file.map_err(|e| failed(e.to_string()))?;
     match file.try_lock() {

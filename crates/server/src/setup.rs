@@ -1,7 +1,7 @@
 //! The link with which the first administrator is made: in a file that only the service's user can read, until there is one.
 
 use crate::access::Secret;
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use std::fs::{OpenOptions, remove_file, rename};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,11 +9,11 @@ use std::path::Path;
 
 /// Writes the link if there are no users and somebody could follow it; whether it did. A link of before works no longer.
 pub fn offer(
-    code: impl FnOnce() -> Result<Option<Secret>, Refusal>,
+    code: impl FnOnce() -> Result<Option<Secret>, ServiceError>,
     file: &Path,
     url: Option<&str>,
-) -> Result<bool, Refusal> {
-    let failed = |e: std::io::Error| Refusal::new(Kind::Internal, format!("{}: {e}", file.display()));
+) -> Result<bool, ServiceError> {
+    let failed = |e: std::io::Error| ServiceError::new(Kind::Internal, format!("{}: {e}", file.display()));
     let Some(url) = url else { return withdraw(file).map(|()| false).map_err(failed) };
     let Some(code) = code()? else { return withdraw(file).map(|()| false).map_err(failed) };
     let new = file.with_extension("new");

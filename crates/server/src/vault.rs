@@ -4,7 +4,7 @@
 //! exchanging two rows of the database exchanges nothing. A key that is not the one the database was made with is refused
 //! when the server starts. Nothing here is ever printed.
 
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use crate::store::{Store, settings};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
@@ -35,7 +35,7 @@ pub struct Vault {
 
 impl Vault {
     /// Reads the key, or makes one for a database that never had one.
-    pub fn open(data_dir: &Path, store: &Store) -> Result<Vault, Refusal> {
+    pub fn open(data_dir: &Path, store: &Store) -> Result<Vault, ServiceError> {
         let proof = store.read(|db| settings::get(db, PROOF))?;
         let handed_in = std::env::var_os(SYSTEMD_VARIABLE).map(|dir| PathBuf::from(dir).join(SYSTEMD_NAME));
         let path = handed_in.filter(|path| path.exists()).unwrap_or_else(|| data_dir.join(FILE));
@@ -70,7 +70,7 @@ impl Vault {
     }
 
     /// Whether the key is still where the next start looks for it.
-    pub fn check(&self) -> Result<(), Refusal> {
+    pub fn check(&self) -> Result<(), ServiceError> {
         let path = &self.file;
         let missing = || {
             broken(
@@ -92,18 +92,20 @@ impl Vault {
     }
 
     /// Seals `secret` for what is called `name`.
-    pub fn seal(&self, name: &str, secret: &str) -> Result<Vec<u8>, Refusal> {
+    pub fn seal(&self, name: &str, secret: &str) -> Result<Vec<u8>, ServiceError> {
         let mut nonce = [0; NONCE_BYTES];
-        getrandom::fill(&mut nonce).map_err(|e| Refusal::new(Kind::Internal, format!("no random numbers: {e}")))?;
+        getrandom::fill(&mut nonce)
+            .map_err(|e| ServiceError::new(Kind::Internal, format!("no random numbers: {e}")))?;
         let payload = Payload { msg: secret.as_bytes(), aad: name.as_bytes() };
         let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload);
-        let sealed = sealed.map_err(|_| Refusal::new(Kind::Internal, "the secret cannot be sealed"))?;
+        let sealed = sealed.map_err(|_| ServiceError::new(Kind::Internal, "the secret cannot be sealed"))?;
         Ok([&nonce[..], &sealed].concat())
     }
 
     /// Opens what was sealed for `name`.
-    pub fn unseal(&self, name: &str, sealed: &[u8]) -> Result<Zeroizing<String>, Refusal> {
-        let damaged = || Refusal::new(Kind::Internal, format!("the stored secret of {name} is damaged; set it again"));
+    pub fn unseal(&self, name: &str, sealed: &[u8]) -> Result<Zeroizing<String>, ServiceError> {
+        let damaged =
+            || ServiceError::new(Kind::Internal, format!("the stored secret of {name} is damaged; set it again"));
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or_else(damaged)?;
         let payload = Payload { msg: sealed, aad: name.as_bytes() };
         let secret = self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| damaged())?;
@@ -111,12 +113,12 @@ impl Vault {
     }
 }
 
-fn broken(path: &Path, why: &str) -> Refusal {
-    Refusal::new(Kind::Internal, format!("the key {}: {why}", path.display()))
+fn broken(path: &Path, why: &str) -> ServiceError {
+    ServiceError::new(Kind::Internal, format!("the key {}: {why}", path.display()))
 }
 
 /// `None` if there is no such file.
-fn read_key(path: &Path) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>, Refusal> {
+fn read_key(path: &Path) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>, ServiceError> {
     let mut file = match std::fs::File::open(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|e| broken(path, &e.to_string()))?,
@@ -140,17 +142,17 @@ fn opens(key: &[u8; KEY_BYTES], proof: &[u8]) -> bool {
 }
 
 /// What remains of a server whose database is gone: starting would make a new server of it, without jobs.
-pub fn lost_database(database: &Path, trace: &Path) -> Refusal {
+pub fn lost_database(database: &Path, trace: &Path) -> ServiceError {
     let (database, trace) = (database.display(), trace.display());
     let detail = format!(
         "the database {database} is missing or empty, but {trace} of a server is there. Put the database back from a copy made by \
          octobackup backup (docs: disaster recovery); to begin anew without jobs and history, move {trace} away"
     );
-    Refusal::new(Kind::Internal, detail)
+    ServiceError::new(Kind::Internal, detail)
 }
 
 /// The key is on the disk before anything is sealed with it; it has its name only after its proof is in the database.
-fn make_key(new: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, Refusal> {
+fn make_key(new: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, ServiceError> {
     let failed = |e: std::io::Error| broken(new, &format!("it cannot be made: {e}"));
     let mut key = Zeroizing::new([0; KEY_BYTES]);
     getrandom::fill(&mut *key).map_err(|e| broken(new, &format!("no random numbers: {e}")))?;
@@ -161,7 +163,7 @@ fn make_key(new: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, Refusal> {
     Ok(key)
 }
 
-fn put_in_place(new: &Path, path: &Path) -> Result<(), Refusal> {
+fn put_in_place(new: &Path, path: &Path) -> Result<(), ServiceError> {
     let placed = std::fs::rename(new, path).and_then(|()| sync_folder_of(path));
     placed.map_err(|e| broken(path, &format!("it cannot be made: {e}")))
 }

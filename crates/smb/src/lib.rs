@@ -6,14 +6,14 @@
 //! ourselves. The client library underneath is hidden: no type of it appears here.
 //!
 //! The rooms: [`address`] and [`options`] are what a person says; `wire` is bytes and no I/O; `transport`, `logon`
-//! with `admission`, `keys`, `kerberos` and `ccache`, and `lanes` make connections, `attempts` and `window` decide who is
+//! with `admission`, `keys`, `kerberos` and `ccache`, and `pool` make connections, `attempts` and `window` decide who is
 //! to blame for a lost one and how much may be on its way; `open`, `list`, `fetch` and `snapshots` use them; `source` is
 //! the port; `inspect` and `shares` answer questions before there is a job.
 
 mod address;
-mod admission;
 mod attempts;
 mod ccache;
+mod connection_pool;
 mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -21,13 +21,13 @@ pub mod fuzzing;
 mod inspect;
 mod kerberos;
 mod keys;
-mod lanes;
 mod list;
+mod liveness;
 mod logon;
 mod metadata;
 mod open;
 mod options;
-mod pulse;
+mod session_setup;
 mod shares;
 mod snapshots;
 mod source;

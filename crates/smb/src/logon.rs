@@ -6,10 +6,10 @@
 //! must be asked for, has none of this: there is no key.
 
 use crate::address::SmbAddress;
-use crate::admission::{self, Admission};
 use crate::keys;
+use crate::liveness::while_alive;
 use crate::options::{Credentials, Dialect, Encrypt, Logon, SmbOptions};
-use crate::pulse::while_alive;
+use crate::session_setup::{self, Admission};
 use crate::status::{self, nt};
 use crate::transport::{Recorded, Tap};
 use crate::wire::{reply, request};
@@ -126,7 +126,7 @@ async fn establish(
     let params = negotiate(&mut conn, tap, options.min_dialect).await?;
     demand_encryption(&params, options)?;
     let at = Instant::now();
-    let admission = admission::log_on(&mut conn, tap, &address.host, (who, &options.logon), &params).await?;
+    let admission = session_setup::log_on(&mut conn, tap, &address.host, (who, &options.logon), &params).await?;
     if let Admission::Account { keys, must_encrypt } = &admission {
         let wanted = options.encrypt != Encrypt::Off && keys::cipher(&params).is_some();
         if wanted || *must_encrypt {

@@ -124,13 +124,13 @@ async fn may_read_sacl(session: &Session, root: &[u16], options: u32) -> bool {
 /// The metadata of one entry, but for the data of its streams.
 #[derive(Debug, Default)]
 pub(crate) struct Details {
-    told: Vec<Told>,
+    told: Vec<PieceRead>,
     /// Streams whose data is still to be read.
     pub streams: Vec<StreamInfo>,
 }
 
 #[derive(Debug)]
-enum Told {
+enum PieceRead {
     Security(Vec<u8>),
     Extended(Vec<u8>, Vec<u8>),
     Reparse(u32, Vec<u8>),
@@ -151,21 +151,21 @@ impl Details {
         let mut next = || open::next(&mut answers);
         if ask.security {
             match next().and_then(open::success).and_then(|frame| Ok(reply::query(&frame.body)?.to_vec())) {
-                Ok(bytes) => details.told.push(Told::Security(bytes)),
+                Ok(bytes) => details.told.push(PieceRead::Security(bytes)),
                 Err(error) => details.unknown(Part::Security, error)?,
             }
         } else {
-            details.told.push(Told::Unknown(Part::Security, denied.cloned()));
+            details.told.push(PieceRead::Unknown(Part::Security, denied.cloned()));
         }
         if !ask.streams || !details.list_streams(next())? {
             asks.no_streams.store(true, Ordering::Relaxed);
-            details.told.push(Told::Unknown(Part::Streams, None));
+            details.told.push(PieceRead::Unknown(Part::Streams, None));
         }
         if ask.extended && !details.extended(next())? {
             asks.no_extended.store(true, Ordering::Relaxed);
-            details.told.push(Told::Unknown(Part::Extended, None));
+            details.told.push(PieceRead::Unknown(Part::Extended, None));
         } else if !ask.extended {
-            details.told.push(Told::Unknown(Part::Extended, None));
+            details.told.push(PieceRead::Unknown(Part::Extended, None));
         }
         Ok(details)
     }
@@ -175,7 +175,7 @@ impl Details {
         if attempts::is_loss(&why) {
             return Err(why);
         }
-        self.told.push(Told::Unknown(part, Some(why)));
+        self.told.push(PieceRead::Unknown(part, Some(why)));
         Ok(())
     }
 
@@ -201,7 +201,7 @@ impl Details {
             nt::SUCCESS => {
                 let all = details::extended(reply::query(&frame.body)?)?.into_iter();
                 let wanted = all.filter(|(name, _)| !name.eq_ignore_ascii_case(SAMBAS_ACL));
-                Ok(Some(wanted.map(|(name, value)| Told::Extended(name.to_vec(), value.to_vec())).collect()))
+                Ok(Some(wanted.map(|(name, value)| PieceRead::Extended(name.to_vec(), value.to_vec())).collect()))
             }
             status if is_not_there(status) => Ok(None),
             refused => Err(status::entry(refused)),
@@ -223,7 +223,7 @@ impl Details {
     /// The data of a stream was read, or could not be.
     pub fn stream(&mut self, stream: StreamInfo, data: Result<Vec<u8>, Error>) -> Result<(), Error> {
         match data {
-            Ok(data) => self.told.push(Told::Stream(stream.name, data)),
+            Ok(data) => self.told.push(PieceRead::Stream(stream.name, data)),
             Err(error) => self.unknown(Part::Streams, error)?,
         }
         Ok(())
@@ -232,7 +232,7 @@ impl Details {
     /// The reparse point was read, or could not be.
     pub fn reparse(&mut self, point: Result<(u32, Vec<u8>), Error>) -> Result<(), Error> {
         match point {
-            Ok((tag, data)) => self.told.push(Told::Reparse(tag, data)),
+            Ok((tag, data)) => self.told.push(PieceRead::Reparse(tag, data)),
             Err(error) => self.unknown(Part::Reparse, error)?,
         }
         Ok(())
@@ -242,11 +242,11 @@ impl Details {
     pub fn hand_over(&self, file: usize, sink: &mut dyn FetchSink) -> Result<(), Stop> {
         for told in &self.told {
             match told {
-                Told::Security(bytes) => sink.metadata(file, Piece::Security(bytes))?,
-                Told::Extended(name, value) => sink.metadata(file, Piece::Extended { name, value })?,
-                Told::Reparse(tag, data) => sink.metadata(file, Piece::Reparse { tag: *tag, data })?,
-                Told::Unknown(part, why) => sink.metadata(file, Piece::Unknown(*part, why.clone()))?,
-                Told::Stream(name, data) => {
+                PieceRead::Security(bytes) => sink.metadata(file, Piece::Security(bytes))?,
+                PieceRead::Extended(name, value) => sink.metadata(file, Piece::Extended { name, value })?,
+                PieceRead::Reparse(tag, data) => sink.metadata(file, Piece::Reparse { tag: *tag, data })?,
+                PieceRead::Unknown(part, why) => sink.metadata(file, Piece::Unknown(*part, why.clone()))?,
+                PieceRead::Stream(name, data) => {
                     sink.metadata(file, Piece::Stream { name, size_bytes: data.len() as u64 })?;
                     sink.metadata(file, Piece::StreamData(data))?;
                 }

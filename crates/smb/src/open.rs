@@ -1,8 +1,8 @@
 //! Opening things on the share, compounds, and handles that close themselves.
 
+use crate::liveness::while_alive;
 use crate::logon::{CREDIT_BYTES, Session};
 use crate::options::BackupIntent;
-use crate::pulse::while_alive;
 use crate::status::{self, nt};
 use crate::wire::reply::{self, Handle, Opened};
 use crate::wire::request::{self, Create, option};

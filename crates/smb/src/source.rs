@@ -4,8 +4,8 @@
 
 use crate::address::SmbAddress;
 use crate::attempts::Attempts;
+use crate::connection_pool::ConnectionPool;
 use crate::fetch::{self, Batch, Budget};
-use crate::lanes::Lanes;
 use crate::list::{self, Folder};
 use crate::logon::Protection;
 use crate::metadata::{self, Asks};
@@ -36,7 +36,7 @@ const UNSTABLE_IDS: &[&str] = &["FAT", "FAT32", "EXFAT", "REFS"];
 pub struct SmbSource {
     /// `None` only while it is being dropped.
     runtime: Option<Runtime>,
-    lanes: Arc<Lanes>,
+    pool: Arc<ConnectionPool>,
     budget: Budget,
     /// Small files and listings take different times, so each have a window of their own.
     files: Window,
@@ -56,19 +56,19 @@ impl SmbSource {
             .map_err(|e| Error::new(Code::Unreachable, format!("no threads for the network: {e}")))?;
         let source = SmbSource {
             runtime: Some(runtime),
-            lanes: Arc::new(Lanes::new(address, credentials, options)),
+            pool: Arc::new(ConnectionPool::new(address, credentials, options)),
             budget: Budget::new(),
             files: Window::new(),
             listings: Window::new(),
             denied: AtomicU64::new(0),
             asks: Asks::default(),
         };
-        source.run(async { source.lanes.lease(Attempts::default()).await.map(drop) })?;
+        source.run(async { source.pool.lease(Attempts::default()).await.map(drop) })?;
         Ok(source)
     }
 
     fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        self.run_until(self.lanes.cancelled(), work)
+        self.run_until(self.pool.cancelled(), work)
     }
 
     fn run_until<T>(
@@ -89,15 +89,15 @@ impl SmbSource {
 
     /// The path of an entry, from the share's root, for the wire.
     fn wire_path(&self, path: &RelPath) -> Result<Vec<u16>, Error> {
-        open::wire_path(&self.lanes.address().path.join_path(path))
+        open::wire_path(&self.pool.address().path.join_path(path))
     }
 
     fn intent(&self) -> BackupIntent {
-        self.lanes.options().backup_intent
+        self.pool.options().backup_intent
     }
 
     fn volume(&self) -> Result<u64, Error> {
-        Ok(self.lanes.place()?.volume.serial.into())
+        Ok(self.pool.place()?.volume.serial.into())
     }
 
     /// What became of an entry: [`SmbSource::refused`], and a path that the server can list and not open is called too long, not
@@ -107,7 +107,7 @@ impl SmbSource {
         if !matches!(error.code, Code::NotFound | Code::SourceEntry) {
             return error;
         }
-        let bytes = self.lanes.address().path.join_path(path).to_text().len();
+        let bytes = self.pool.address().path.join_path(path).to_text().len();
         if bytes < LONG_PATH_BYTES { error } else { Error { code: Code::PathTooLong, ..error } }
     }
 
@@ -135,7 +135,7 @@ impl Drop for SmbSource {
 
 impl Source for SmbSource {
     fn features(&self) -> SourceFeatures {
-        let place = self.lanes.place().ok();
+        let place = self.pool.place().ok();
         let unstable = place.is_none_or(|p| UNSTABLE_IDS.contains(&p.filesystem.to_ascii_uppercase().as_str()));
         SourceFeatures {
             walks_ahead: false,
@@ -152,7 +152,7 @@ impl Source for SmbSource {
     }
 
     fn pin(&self) -> Result<SourcePin, Error> {
-        let (address, place) = (self.lanes.address(), self.lanes.place()?);
+        let (address, place) = (self.pool.address(), self.pool.place()?);
         // Names of servers, shares and folders are the same in upper and lower case.
         let folder = address.path.to_text().to_lowercase();
         let slash = if folder.is_empty() { "" } else { "/" };
@@ -174,7 +174,7 @@ impl Source for SmbSource {
                 options: open::intent_option(self.intent()),
                 volume: self.volume()?,
             };
-            let list = self.lanes.persistently(async |session, attempts| {
+            let list = self.pool.persistently(async |session, attempts| {
                 if !attempts.is_first() {
                     sink.restart();
                 }
@@ -194,11 +194,11 @@ impl Source for SmbSource {
             return;
         }
         // What is under way may come to its end; the sink says what that is.
-        let fetched = self.run_until(self.lanes.given_up(), async {
+        let fetched = self.run_until(self.pool.given_up(), async {
             let path = |file: usize| self.wire_path(&batch[file].path);
             let refused = |file: usize, error| self.refused_entry(&batch[file].path, error);
             let batch = Batch { requests: batch, path: &path, refused: &refused, sink: &mut *sink };
-            fetch::fetch(&self.lanes, (&self.files, &self.budget), &self.asks, batch).await;
+            fetch::fetch(&self.pool, (&self.files, &self.budget), &self.asks, batch).await;
             Ok(())
         });
         if let Err(cancelled) = fetched {
@@ -211,9 +211,8 @@ impl Source for SmbSource {
         let read = self.run(async {
             let path = self.wire_path(path)?;
             let options = open::intent_option(self.intent());
-            let read = self
-                .lanes
-                .persistently(async |session, _| metadata::reparse_point(session, &path, options, None).await);
+            let read =
+                self.pool.persistently(async |session, _| metadata::reparse_point(session, &path, options, None).await);
             let (tag, data) = read.await?;
             if windows_kind(attribute::REPARSE_POINT, tag) != Kind::Link {
                 return Err(Error::new(Code::KindMoved, "it is not a link any more"));
@@ -224,13 +223,13 @@ impl Source for SmbSource {
     }
 
     fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {
-        let folder = &self.lanes.address().path;
-        let ask = self.lanes.persistently(async |session, _| snapshots::of(session, folder).await);
+        let folder = &self.pool.address().path;
+        let ask = self.pool.persistently(async |session, _| snapshots::of(session, folder).await);
         Ok(self.run(ask)?.taken)
     }
 
     fn clock(&self) -> Option<Timestamp> {
-        self.lanes.clock()
+        self.pool.clock()
     }
 
     fn remarks(&self) -> Vec<String> {
@@ -242,7 +241,7 @@ impl Source for SmbSource {
 impl SmbSource {
     /// Traffic that others can read is never silent, unless it was asked for.
     fn remark_on_protection(&self) -> Option<&'static str> {
-        match (self.lanes.protection(), self.lanes.options().encrypt) {
+        match (self.pool.protection(), self.pool.options().encrypt) {
             (Protection::Nothing, _) => Some(
                 "logged on as a guest: the connection is neither signed nor encrypted, and anybody in between can read \
                  and alter what is copied",

@@ -155,7 +155,7 @@ impl Proxy {
         self.shared.state().has_flipped
     }
 
-    /// Connections that were made so far.
+    /// ConnectionLimits that were made so far.
     pub fn connections(&self) -> u64 {
         self.shared.state().connections
     }

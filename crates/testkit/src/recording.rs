@@ -9,11 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a run was told to tell.
 #[derive(Debug, Default)]
-pub struct RecordingMonitor(Mutex<Told>);
+pub struct RecordingMonitor(Mutex<Observed>);
 
 /// All events but progress.
 #[derive(Debug, Clone, Default)]
-pub struct Told {
+pub struct Observed {
     /// Parts of the run, in order.
     pub phases: Vec<Phase>,
     /// Changes, in order.
@@ -31,7 +31,7 @@ impl RecordingMonitor {
     }
 
     /// What was told so far.
-    pub fn told(&self) -> Told {
+    pub fn told(&self) -> Observed {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

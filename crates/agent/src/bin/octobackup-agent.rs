@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to people")]
 
 use clap::{Parser, Subcommand};
-use octo_agent::{DEFAULT_PORT, Event, LocalShelf, Token};
+use octo_agent::{AllowedRoots, DEFAULT_PORT, Event, Token};
 use octo_core::advice::{Place, advice};
 use octo_core::{Cancel, Code, Error};
 use serde::Deserialize;
@@ -120,8 +120,8 @@ fn work(args: &Args) -> Result<(), Error> {
             Ok(())
         }
         Command::Run => {
-            let shelf = Arc::new(LocalShelf::new(config.roots).keeping_out_of(config.state));
-            octo_agent::run(&identity, shelf, &Cancel::new(), &log)
+            let roots = Arc::new(AllowedRoots::new(config.roots).keeping_out_of(config.state));
+            octo_agent::run(&identity, roots, &Cancel::new(), &log)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Two agents with one identity, as after cloning a machine with the agent's key: told from a reconnect, shown, and not read.
 
 use crate::world::{Agent, HOST, World, loopback, text, until};
-use octo_agent::{Admission, Hub};
+use octo_agent::{Admission, AgentListener};
 use octo_core::{Cancel, Code, Listed, RelPath};
 use octo_testkit::source_suite::keep_list;
 use std::process::Command;
@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 
 type Clones = Arc<Mutex<Vec<String>>>;
 
-/// A hub, and the hosts whose clones it told of.
-fn hub(world: &World) -> (Hub, Clones) {
+/// A listener, and the hosts whose clones it told of.
+fn listener(world: &World) -> (AgentListener, Clones) {
     let clones = Clones::default();
     let told = Arc::clone(&clones);
     let note = move |admission: &Admission, _| {
@@ -18,7 +18,7 @@ fn hub(world: &World) -> (Hub, Clones) {
             told.lock().unwrap().push(host.clone());
         }
     };
-    (Hub::open_with(&world.at("server"), loopback(), Arc::new(note)).unwrap(), clones)
+    (AgentListener::open_with(&world.at("server"), loopback(), Arc::new(note)).unwrap(), clones)
 }
 
 fn signal(agent: &Agent, signal: &str) {
@@ -30,37 +30,37 @@ fn signal(agent: &Agent, signal: &str) {
 fn a_clone_is_shown_and_nothing_is_read_until_one_is_gone() {
     let world = World::new();
     std::fs::write(world.data().join("file"), "content").unwrap();
-    let (hub, clones) = hub(&world);
-    let original = world.join(&hub, hub.address());
-    let source = world.source(&hub);
+    let (listener, clones) = listener(&world);
+    let original = world.join(&listener, listener.address());
+    let source = world.source(&listener);
     let clone = world.start();
-    until("the clone", || hub.agents(HOST).len() == 2);
+    until("the clone", || listener.agents(HOST).len() == 2);
     until("its note", || !clones.lock().unwrap().is_empty());
     assert_eq!(*clones.lock().unwrap(), [HOST]);
     // What was begun goes on with the machine that it began with, and with no other.
     assert_eq!(keep_list(&source, &RelPath::root(), usize::MAX).end, Listed::Complete);
-    let error = hub.source(HOST, text(&world.data()), Cancel::new()).err().unwrap();
+    let error = listener.source(HOST, text(&world.data()), Cancel::new()).err().unwrap();
     assert!(error.code == Code::AgentCloned && error.detail.contains("127."), "{error}");
     original.kill();
-    until("the end of one", || hub.agents(HOST).len() == 1);
+    until("the end of one", || listener.agents(HOST).len() == 1);
     let listed = keep_list(&source, &RelPath::root(), usize::MAX).end;
     assert!(matches!(&listed, Listed::Incomplete(error) if error.code == Code::AgentCloned), "{listed:?}");
     // A new run takes the one that is left.
-    assert_eq!(keep_list(&world.source(&hub), &RelPath::root(), usize::MAX).end, Listed::Complete);
+    assert_eq!(keep_list(&world.source(&listener), &RelPath::root(), usize::MAX).end, Listed::Complete);
     clone.kill();
 }
 
 #[test]
 fn an_agent_that_is_started_anew_is_no_clone() {
     let world = World::new();
-    let (hub, clones) = hub(&world);
-    let mut agent = world.join(&hub, hub.address());
+    let (listener, clones) = listener(&world);
+    let mut agent = world.join(&listener, listener.address());
     for _ in 0..3 {
-        let source = world.source(&hub);
+        let source = world.source(&listener);
         agent.kill();
         agent = world.start();
         assert_eq!(keep_list(&source, &RelPath::root(), usize::MAX).end, Listed::Complete);
-        assert_eq!(hub.agents(HOST).len(), 1);
+        assert_eq!(listener.agents(HOST).len(), 1);
     }
     assert!(clones.lock().unwrap().is_empty());
 }
@@ -68,20 +68,20 @@ fn an_agent_that_is_started_anew_is_no_clone() {
 #[test]
 fn an_agent_that_gave_no_sign_of_life_and_comes_back_is_shown_beside_the_one_that_took_its_place() {
     let world = World::new();
-    let (hub, clones) = hub(&world);
-    let first = world.join(&hub, hub.address());
-    until("the first", || hub.agents(HOST).len() == 1);
+    let (listener, clones) = listener(&world);
+    let first = world.join(&listener, listener.address());
+    until("the first", || listener.agents(HOST).len() == 1);
     signal(&first, "-STOP");
     let second = world.start();
     // Its connection is taken for a dead one.
     let mut source = None;
     until("the second", || {
-        source = hub.source(HOST, text(&world.data()), Cancel::new()).ok();
+        source = listener.source(HOST, text(&world.data()), Cancel::new()).ok();
         source.is_some()
     });
     let source = source.unwrap();
     signal(&first, "-CONT");
-    until("both", || hub.agents(HOST).len() == 2);
+    until("both", || listener.agents(HOST).len() == 2);
     assert_eq!(clones.lock().unwrap().len(), 1);
     assert_eq!(keep_list(&source, &RelPath::root(), usize::MAX).end, Listed::Complete);
     first.kill();

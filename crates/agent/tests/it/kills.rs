@@ -3,7 +3,7 @@
 
 use crate::mirrors::{fill, mirror, tree};
 use crate::world::{Agent, HOST, World, loopback, this_test, until};
-use octo_agent::Hub;
+use octo_agent::AgentListener;
 use octo_core::{Cancel, Outcome};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -23,14 +23,14 @@ fn child_server() {
     let Ok(order) = std::env::var(ORDER) else { return };
     let (folder, address) = order.split_once('|').unwrap();
     let (folder, address): (&Path, SocketAddr) = (Path::new(folder), address.parse().unwrap());
-    let mut hub = None;
+    let mut listener = None;
     // The port may be held for a moment by connections that are ending.
     until("the port", || {
-        hub = Hub::open(&folder.join("server"), address).ok();
-        hub.is_some()
+        listener = AgentListener::open(&folder.join("server"), address).ok();
+        listener.is_some()
     });
-    let hub = hub.unwrap();
-    let source = hub.source(HOST, folder.join("data").to_str().unwrap(), Cancel::new()).unwrap();
+    let listener = listener.unwrap();
+    let source = listener.source(HOST, folder.join("data").to_str().unwrap(), Cancel::new()).unwrap();
     println!("\nbegun");
     let report = mirror(&source, &folder.join("mirror"));
     println!("\nended: {:?} {}", report.outcome, report.counts.copied_bytes);
@@ -81,9 +81,9 @@ impl Server {
 /// A machine that is paired, its agent, and where its server is to be.
 fn paired() -> (World, Agent, SocketAddr) {
     let world = World::new();
-    let hub = world.hub(loopback());
-    let address = hub.address();
-    let agent = world.join(&hub, address);
+    let listener = world.listener(loopback());
+    let address = listener.address();
+    let agent = world.join(&listener, address);
     (world, agent, address)
 }
 

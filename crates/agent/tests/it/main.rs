@@ -1,4 +1,4 @@
-//! Tests of the agent as a whole: a real hub, real agent processes, real TLS, real folders.
+//! Tests of the agent as a whole: a real listener, real agent processes, real TLS, real folders.
 #![expect(clippy::unwrap_used, reason = "a test that could not be set up has failed")]
 
 mod clones;

@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a child process tells its parent")]
 
 use crate::world::{Agent, HOST, loopback, this_test};
-use octo_agent::{Hub, Shelf};
+use octo_agent::{AgentListener, Roots};
 use octo_core::{Cancel, Error, Outcome, Source};
 use octo_disk::{DiskOptions, DiskTarget};
 use octo_mirror::RunOptions;
@@ -22,7 +22,7 @@ const SMALL_KIB: u64 = 16 << 10;
 
 struct Generated(GeneratedTree);
 
-impl Shelf for Generated {
+impl Roots for Generated {
     fn open(&self, _: &str) -> Result<Arc<dyn Source>, Error> {
         Ok(Arc::new(GeneratedSource::new(self.0)))
     }
@@ -60,11 +60,11 @@ fn child_agent() {
 fn child_server() {
     let Some(tree) = ordered() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let hub = Hub::open(&folder.path().join("server"), loopback()).unwrap();
+    let listener = AgentListener::open(&folder.path().join("server"), loopback()).unwrap();
     let identity = folder.path().join("identity.json");
-    octo_agent::enroll(&hub.address().to_string(), &hub.invite(HOST).unwrap(), &identity).unwrap();
+    octo_agent::enroll(&listener.address().to_string(), &listener.invite(HOST).unwrap(), &identity).unwrap();
     let agent = Agent::from(this_test("memory::child_agent").env(IDENTITY, &identity).spawn().unwrap());
-    let source = hub.source(HOST, "/", Cancel::new()).unwrap();
+    let source = listener.source(HOST, "/", Cancel::new()).unwrap();
     let options = RunOptions { adopt: true, ..RunOptions::default() };
     let mirror = tempfile::tempdir().unwrap();
     let inner = DiskTarget::open(mirror.path(), DiskOptions::default()).unwrap();

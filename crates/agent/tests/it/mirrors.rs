@@ -51,9 +51,9 @@ fn a_run_makes_an_equal_mirror_the_next_copies_nothing_and_a_third_deletes_what_
     let world = World::new();
     fill(&world, 20, 30);
     std::fs::write(world.data().join("large"), vec![7; 70 << 20]).unwrap();
-    let hub = world.hub(loopback());
-    let _agent = world.join(&hub, hub.address());
-    let source = world.source(&hub);
+    let listener = world.listener(loopback());
+    let _agent = world.join(&listener, listener.address());
+    let source = world.source(&listener);
     let first = mirror(&source, &world.at("mirror"));
     assert_eq!(first.outcome, Outcome::Succeeded, "{first:#?}");
     assert!(tree(&world.data()) == tree(&world.at("mirror")));
@@ -76,9 +76,9 @@ fn the_holes_of_a_huge_file_do_not_travel() {
     let file = std::fs::File::create(world.data().join("huge")).unwrap();
     file.set_len(size).unwrap();
     file.write_all_at(b"in the middle", size / 2).unwrap();
-    let hub = world.hub(loopback());
-    let _agent = world.join(&hub, hub.address());
-    let source = world.source(&hub);
+    let listener = world.listener(loopback());
+    let _agent = world.join(&listener, listener.address());
+    let source = world.source(&listener);
     let first = mirror(&source, &world.at("mirror"));
     assert_eq!((first.outcome, first.counts.created), (Outcome::Succeeded, 121), "{first:#?}");
     assert!(first.counts.copied_bytes < 8 << 20, "{}", first.counts.copied_bytes);
@@ -108,9 +108,9 @@ fn an_agent_killed_again_and_again_leads_to_an_equal_mirror() {
     let world = World::new();
     fill(&world, 40, 40);
     std::fs::write(world.data().join("large"), vec![7; 100 << 20]).unwrap();
-    let hub = world.hub(loopback());
-    let mut agent = world.join(&hub, hub.address());
-    let source = world.source(&hub);
+    let listener = world.listener(loopback());
+    let mut agent = world.join(&listener, listener.address());
+    let source = world.source(&listener);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -1,7 +1,7 @@
 //! Certificates that are renewed by themselves, and many agents at once.
 
 use crate::world::{HOST, World, loopback, until};
-use octo_agent::{Hub, Shelf};
+use octo_agent::{AgentListener, Roots};
 use octo_core::{Cancel, Error, Listed, RelPath, Source};
 use octo_testkit::generated::{GeneratedSource, GeneratedTree};
 use octo_testkit::source_suite::keep_list;
@@ -17,13 +17,13 @@ fn kept(world: &World, file: &str) -> serde_json::Value {
 #[test]
 fn a_certificate_is_renewed_by_itself_when_it_is_due_and_the_one_before_does_not_count_any_more() {
     let world = World::new();
-    let hub = world.hub(loopback());
-    world.join(&hub, hub.address()).kill();
+    let listener = world.listener(loopback());
+    world.join(&listener, listener.address()).kill();
     let mut old = kept(&world, "agent/identity.json");
     old["issued"] = (old["issued"].as_i64().unwrap() - 61 * DAY_TICKS).into();
     std::fs::write(world.at("agent/identity.json"), old.to_string()).unwrap();
     let agent = world.start();
-    until("the agent", || hub.is_connected(HOST));
+    until("the agent", || listener.is_connected(HOST));
     let new = kept(&world, "agent/identity.json");
     assert!(new["certificate"] != old["certificate"] && new["key"] != old["key"]);
     assert_eq!((&new["authority"], &new["agent"]), (&old["authority"], &old["agent"]));
@@ -31,18 +31,18 @@ fn a_certificate_is_renewed_by_itself_when_it_is_due_and_the_one_before_does_not
     until("one certificate", || kept(&world, "server/hosts.json")[0]["certificates"].as_array().unwrap().len() == 1);
     // Whoever has the old one, from a backup of that machine perhaps, is a stranger.
     agent.kill();
-    until("the end", || !hub.is_connected(HOST));
+    until("the end", || !listener.is_connected(HOST));
     std::fs::write(world.at("agent/identity.json"), old.to_string()).unwrap();
     let stranger = world.start();
     std::thread::sleep(std::time::Duration::from_secs(2));
-    assert!(!hub.is_connected(HOST));
+    assert!(!listener.is_connected(HOST));
     stranger.kill();
 }
 
 /// An agent of its own for each number, with as many files.
 struct Numbered(u64);
 
-impl Shelf for Numbered {
+impl Roots for Numbered {
     fn open(&self, _: &str) -> Result<Arc<dyn Source>, Error> {
         Ok(Arc::new(GeneratedSource::new(GeneratedTree::new(self.0, 3))))
     }
@@ -58,21 +58,21 @@ impl Shelf for Numbered {
 fn many_agents_at_once_are_kept_apart_and_all_find_a_restarted_server() {
     let world = World::new();
     let name = |n: u64| format!("host-{n}");
-    let mut hub = world.hub(loopback());
-    let address = hub.address();
+    let mut listener = world.listener(loopback());
+    let address = listener.address();
     let stop = Cancel::new();
     std::thread::scope(|scope| {
         for n in 1..=AGENTS {
             let (identity, stop) = (world.at(&format!("{n}.json")), stop.clone());
-            let token = hub.invite(&name(n)).unwrap();
+            let token = listener.invite(&name(n)).unwrap();
             scope.spawn(move || {
                 octo_agent::enroll(&address.to_string(), &token, &identity).unwrap();
                 octo_agent::run(&identity, Arc::new(Numbered(n)), &stop, &|_| {}).unwrap();
             });
         }
         for _ in 0..2 {
-            until("all agents", || (1..=AGENTS).all(|n| hub.is_connected(&name(n))));
-            let here = &hub;
+            until("all agents", || (1..=AGENTS).all(|n| listener.is_connected(&name(n))));
+            let here = &listener;
             std::thread::scope(|scope| {
                 for n in 1..=AGENTS {
                     scope.spawn(move || {
@@ -82,14 +82,14 @@ fn many_agents_at_once_are_kept_apart_and_all_find_a_restarted_server() {
                     });
                 }
             });
-            drop(hub);
+            drop(listener);
             // The port may be held for a moment by connections that are ending.
             let mut again = None;
             until("the port", || {
-                again = Hub::open(&world.at("server"), address).ok();
+                again = AgentListener::open(&world.at("server"), address).ok();
                 again.is_some()
             });
-            hub = again.unwrap();
+            listener = again.unwrap();
         }
         stop.cancel();
     });

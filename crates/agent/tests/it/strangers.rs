@@ -7,22 +7,22 @@ use std::net::TcpStream;
 #[test]
 fn strangers_who_never_shake_hands_keep_no_agent_out() {
     let world = World::new();
-    let hub = world.hub(loopback());
+    let listener = world.listener(loopback());
     let besiege = |sent: &[u8]| {
         let stranger = |_| {
-            let mut stream = TcpStream::connect(hub.address()).unwrap();
+            let mut stream = TcpStream::connect(listener.address()).unwrap();
             let _ = stream.write(sent);
             stream
         };
         (0..300).map(stranger).collect::<Vec<_>>()
     };
     let mut strangers = besiege(b"");
-    let agent = world.join(&hub, hub.address());
-    until("the agent", || hub.is_connected(HOST));
+    let agent = world.join(&listener, listener.address());
+    until("the agent", || listener.is_connected(HOST));
     strangers.extend(besiege(&[0x16, 3, 1, 2, 0, 1]));
-    assert!(hub.is_connected(HOST), "it keeps its place");
+    assert!(listener.is_connected(HOST), "it keeps its place");
     agent.kill();
-    until("its end", || !hub.is_connected(HOST));
+    until("its end", || !listener.is_connected(HOST));
     let _agent = world.start();
-    until("the agent again", || hub.is_connected(HOST));
+    until("the agent again", || listener.is_connected(HOST));
 }

@@ -1,7 +1,7 @@
 //! The suite that every source must pass, against a real agent over real TLS.
 
 use crate::world::{Agent, World, loopback};
-use octo_agent::{AgentSource, Hub};
+use octo_agent::{AgentListener, AgentSource};
 use octo_core::{RelPath, Source, Timestamp};
 use octo_testkit::source_suite;
 use octo_testkit::source_suite::Fixture;
@@ -12,16 +12,16 @@ use std::time::{Duration, UNIX_EPOCH};
 struct AgentFixture {
     source: AgentSource,
     _agent: Agent,
-    _hub: Hub,
+    _hub: AgentListener,
     world: World,
 }
 
 impl AgentFixture {
     fn new() -> AgentFixture {
         let world = World::new();
-        let hub = world.hub(loopback());
-        let agent = world.join(&hub, hub.address());
-        AgentFixture { source: world.source(&hub), _agent: agent, _hub: hub, world }
+        let listener = world.listener(loopback());
+        let agent = world.join(&listener, listener.address());
+        AgentFixture { source: world.source(&listener), _agent: agent, _hub: listener, world }
     }
 
     fn at(&self, path: &RelPath) -> PathBuf {

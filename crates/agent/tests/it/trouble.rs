@@ -20,10 +20,10 @@ fn a_cut_connection_is_made_anew_and_a_large_file_goes_on_where_it_stopped() {
     let whole = content(6 << 20);
     std::fs::write(world.data().join("large"), &whole).unwrap();
     std::fs::write(world.data().join("small"), b"small").unwrap();
-    let hub = world.hub(loopback());
-    let proxy = Proxy::start(hub.address()).unwrap();
-    let _agent = world.join(&hub, proxy.addr());
-    let source = world.source(&hub);
+    let listener = world.listener(loopback());
+    let proxy = Proxy::start(listener.address()).unwrap();
+    let _agent = world.join(&listener, proxy.addr());
+    let source = world.source(&listener);
     let before = proxy.connections();
     // Each connection lives for 3 MiB of the agent's words: the file needs several.
     proxy.set(Trouble { cut_after_bytes: Some(3 << 20), ..Trouble::default() }, Trouble::default());
@@ -42,9 +42,9 @@ fn a_killed_agent_that_comes_back_goes_on_serving_the_same_source() {
     for n in 0..50 {
         std::fs::write(world.data().join(n.to_string()), n.to_string()).unwrap();
     }
-    let hub = world.hub(loopback());
-    let agent = world.join(&hub, hub.address());
-    let source = world.source(&hub);
+    let listener = world.listener(loopback());
+    let agent = world.join(&listener, listener.address());
+    let source = world.source(&listener);
     assert_eq!(keep_list(&source, &RelPath::root(), usize::MAX).entries.len(), 50);
     agent.kill();
     let _agent = world.start();
@@ -60,19 +60,19 @@ fn a_killed_agent_that_comes_back_goes_on_serving_the_same_source() {
 fn an_agent_finds_a_restarted_server_by_itself() {
     let world = World::new();
     std::fs::write(world.data().join("file"), b"content").unwrap();
-    let hub = world.hub(loopback());
-    let address = hub.address();
-    let _agent = world.join(&hub, address);
-    until("the agent", || hub.is_connected(HOST));
-    drop(hub);
+    let listener = world.listener(loopback());
+    let address = listener.address();
+    let _agent = world.join(&listener, address);
+    until("the agent", || listener.is_connected(HOST));
+    drop(listener);
     // The port may be held for a moment by connections that are ending.
     let mut again = None;
     until("the port", || {
-        again = octo_agent::Hub::open(&world.at("server"), address).ok();
+        again = octo_agent::AgentListener::open(&world.at("server"), address).ok();
         again.is_some()
     });
-    let hub = again.unwrap();
-    let source = world.source(&hub);
+    let listener = again.unwrap();
+    let source = world.source(&listener);
     assert_eq!(keep_list(&source, &RelPath::root(), usize::MAX).names(), [b"file"]);
 }
 
@@ -80,9 +80,9 @@ fn an_agent_finds_a_restarted_server_by_itself() {
 fn another_volume_behind_the_same_path_ends_the_run() {
     let world = World::new();
     std::fs::write(world.data().join("file"), b"content").unwrap();
-    let hub = world.hub(loopback());
-    let agent = world.join(&hub, hub.address());
-    let source = world.source(&hub);
+    let listener = world.listener(loopback());
+    let agent = world.join(&listener, listener.address());
+    let source = world.source(&listener);
     agent.kill();
     // The path leads elsewhere when the agent is back.
     std::fs::rename(world.data(), world.at("other")).unwrap();
@@ -99,10 +99,10 @@ fn another_volume_behind_the_same_path_ends_the_run() {
 fn thousands_of_listings_do_not_wear_out_the_connection() {
     let world = World::new();
     std::fs::write(world.data().join("file"), b"content").unwrap();
-    let hub = world.hub(loopback());
-    let proxy = Proxy::start(hub.address()).unwrap();
-    let _agent = world.join(&hub, proxy.addr());
-    let source = world.source(&hub);
+    let listener = world.listener(loopback());
+    let proxy = Proxy::start(listener.address()).unwrap();
+    let _agent = world.join(&listener, proxy.addr());
+    let source = world.source(&listener);
     let before = proxy.connections();
     std::thread::scope(|scope| {
         for _ in 0..8 {

@@ -1,6 +1,6 @@
-//! A hub and a machine with an agent, for tests.
+//! A listener and a machine with an agent, for tests.
 
-use octo_agent::{AgentSource, Hub};
+use octo_agent::{AgentListener, AgentSource};
 use octo_core::{Cancel, Source};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -65,9 +65,9 @@ impl World {
         self.at("data")
     }
 
-    /// A hub at this address, with what it remembers.
-    pub fn hub(&self, listen: SocketAddr) -> Hub {
-        Hub::open(&self.at("server"), listen).unwrap()
+    /// A listener at this address, with what it remembers.
+    pub fn listener(&self, listen: SocketAddr) -> AgentListener {
+        AgentListener::open(&self.at("server"), listen).unwrap()
     }
 
     fn program(&self) -> Command {
@@ -92,15 +92,15 @@ impl World {
     }
 
     /// Pairs and starts the agent, by way of `server`.
-    pub fn join(&self, hub: &Hub, server: SocketAddr) -> Agent {
-        let token = hub.invite(HOST).unwrap().reveal();
+    pub fn join(&self, listener: &AgentListener, server: SocketAddr) -> Agent {
+        let token = listener.invite(HOST).unwrap().reveal();
         let output = self.enroll(server, &token);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         self.start()
     }
 
-    pub fn source(&self, hub: &Hub) -> AgentSource {
-        hub.source(HOST, text(&self.data()), Cancel::new()).unwrap()
+    pub fn source(&self, listener: &AgentListener) -> AgentSource {
+        listener.source(HOST, text(&self.data()), Cancel::new()).unwrap()
     }
 }
 

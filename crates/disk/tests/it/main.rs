@@ -17,9 +17,9 @@ mod model;
 #[cfg(target_os = "linux")]
 mod mounts;
 #[cfg(target_os = "linux")]
-mod permissions;
+mod overlap;
 #[cfg(target_os = "linux")]
-mod place;
+mod permissions;
 mod primitives;
 #[cfg(target_os = "linux")]
 mod probes;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const STRANGER: u32 = 4321;
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Does `work` while the two names are exchanged again and again. `work` is given the number of exchanges so far.
 fn while_swapping<T>(a: &Path, b: &Path, work: impl FnOnce(&AtomicU64) -> T) -> T {
@@ -64,7 +64,7 @@ fn a_folder_swapped_for_a_link_to_a_secret_never_shows_the_secret() {
         }
         // However busy the machine: at least once each way.
         while opened == 0 || swaps.load(Ordering::Relaxed) < 2 {
-            assert!(begun.elapsed() < PATIENCE, "{opened} opened, {refused} refused");
+            assert!(begun.elapsed() < WAIT_MAX, "{opened} opened, {refused} refused");
             opened += u64::from(
                 LocalSource::open_within(&at("allowed"), &at("allowed/a/inner")).is_ok_and(|it| it.is_some()),
             );

@@ -98,7 +98,7 @@ fn the_mirrors_own_folder_is_left_alone() {
 
 /// What a source hands over.
 #[derive(Default)]
-struct Told {
+struct Shown {
     security: Vec<u8>,
     unknown: Vec<Part>,
     lost: usize,
@@ -106,7 +106,7 @@ struct Told {
     ended: usize,
 }
 
-impl FetchSink for Told {
+impl FetchSink for Shown {
     fn opened(&mut self, _: usize, _: Meta) -> Result<(), Stop> {
         Ok(())
     }
@@ -154,7 +154,7 @@ fn a_source_hands_over_security_of_files_and_folders() {
         let parts = (kind == Kind::Folder).then(Ranges::new);
         let listed = listed[path.as_bytes()];
         let request = FetchRequest { path: p(path), listed, parts, snapshot: None, metadata: true };
-        let mut told = Told::default();
+        let mut told = Shown::default();
         source.fetch(&[request], &mut told);
         assert!(is_security_descriptor(&told.security), "{path}");
         assert_eq!((told.ended, told.lost, told.data.as_slice()), (1, 0, data), "{path}: {:?}", told.unknown);

@@ -2,7 +2,7 @@
 
 use crate::changes::Record;
 use crate::context::Context;
-use crate::place::Placer;
+use crate::mirror_ops::MirrorOps;
 use octo_core::{Change, Error, Meta, RelPath};
 
 /// So many times are recorded together.
@@ -19,14 +19,14 @@ struct Restamp {
 /// Times that wait to be set.
 pub struct Restamps<'a> {
     context: &'a Context<'a>,
-    placer: &'a Placer<'a>,
+    ops: &'a MirrorOps<'a>,
     waiting: Vec<Restamp>,
 }
 
 impl<'a> Restamps<'a> {
     /// None yet.
-    pub fn new(context: &'a Context<'a>, placer: &'a Placer<'a>) -> Restamps<'a> {
-        Restamps { context, placer, waiting: Vec::new() }
+    pub fn new(context: &'a Context<'a>, ops: &'a MirrorOps<'a>) -> Restamps<'a> {
+        Restamps { context, ops, waiting: Vec::new() }
     }
 
     /// One more. In a dry run it is only told.
@@ -42,9 +42,9 @@ impl<'a> Restamps<'a> {
     pub fn flush(&mut self) {
         let is_dry = self.context.options.dry_run;
         let records: Vec<_> = self.waiting.iter().map(|it| Record::of_time(&it.place, &it.old)).collect();
-        let intended = if is_dry { Ok(()) } else { self.placer.intend(&records) };
+        let intended = if is_dry { Ok(()) } else { self.ops.intend(&records) };
         for it in self.waiting.drain(..) {
-            let set = || if is_dry { Ok(()) } else { self.placer.restamp(&it.place, &it.new) };
+            let set = || if is_dry { Ok(()) } else { self.ops.restamp(&it.place, &it.new) };
             match intended.clone().and_then(|()| set()) {
                 Ok::<(), Error>(()) => self.context.changed(&Change::Restamped { path: it.place }),
                 Err(error) => self.context.problem(&it.source, error),

@@ -55,10 +55,10 @@ impl Copier<'_> {
     /// the file: later runs, which know nothing of the crash, would take it for equal.
     fn disown(&self, task: &Task, old: &Meta, why: Error) {
         let epoch = Timestamp(0);
-        let is_epoch = old.write_time == self.placer.abilities.times.represent(epoch);
+        let is_epoch = old.write_time == self.ops.abilities.times.represent(epoch);
         let write_time = if is_epoch { epoch.plus_secs(86_400) } else { epoch };
-        let done = self.placer.intend(&[Record::of_time(&task.place, old)]);
-        let done = done.and_then(|()| self.placer.restamp(&task.place, &Meta { write_time, ..*old }));
+        let done = self.ops.intend(&[Record::of_time(&task.place, old)]);
+        let done = done.and_then(|()| self.ops.restamp(&task.place, &Meta { write_time, ..*old }));
         if let Err(error) = done {
             self.context.problem(&task.source, error);
         }
@@ -83,7 +83,7 @@ impl Copier<'_> {
     pub(super) fn wants(&self, task: &Task, stand_in: &StandIn, then: &Meta) -> bool {
         // A copy that may not be whole is none.
         let copy = task.old.filter(|old| !self.checkpoints.is_suspect(old));
-        match snapshot::age(then, copy.as_ref(), &self.placer.abilities.times) {
+        match snapshot::age(then, copy.as_ref(), &self.ops.abilities.times) {
             Age::Newer => return true,
             Age::Same => self.stood_in(task, stand_in, false),
             Age::Older if self.is_for_live(task, &stand_in.why) => {

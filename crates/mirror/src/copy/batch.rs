@@ -68,7 +68,7 @@ impl<'b, 'a> Batch<'b, 'a> {
     fn settle(&mut self) {
         let records: Vec<Record> =
             self.files.iter().zip(&self.tasks).filter_map(|(file, task)| self.record(file, task)).collect();
-        let intended = self.copier.placer.intend(&records);
+        let intended = self.copier.ops.intend(&records);
         for file in 0..self.files.len() {
             if !matches!(self.files[file], State::Whole(..) | State::Equal(_)) {
                 continue;

@@ -10,10 +10,10 @@ use super::throttle::Throttle;
 use crate::checkpoint::Checkpoints;
 use crate::context::Context;
 use crate::index::{IndexRecord, Journal, Placed};
-use crate::place::Placer;
+use crate::mirror_ops::MirrorOps;
 use crate::settle::Overdue;
 use crate::spill::LogBuffer;
-use octo_core::clock::GRACE;
+use octo_core::clock::SHUTDOWN_GRACE;
 use octo_core::{Change, Code, Error, Kind, Meta, Ranges, Timestamp};
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
@@ -25,7 +25,7 @@ const SYNC_BYTES_MIN: u64 = 8 << 20;
 /// Copies files. Shared by all threads that copy.
 pub struct Copier<'a> {
     pub(super) context: &'a Context<'a>,
-    pub(super) placer: &'a Placer<'a>,
+    pub(super) ops: &'a MirrorOps<'a>,
     pub(super) journal: &'a Journal<'a>,
     pub(super) checkpoints: &'a Checkpoints<'a>,
     pub(super) overdue: &'a Overdue<'a>,
@@ -45,14 +45,14 @@ impl<'a> Copier<'a> {
     /// At the start of a run.
     pub fn new(
         context: &'a Context<'a>,
-        placer: &'a Placer<'a>,
+        ops: &'a MirrorOps<'a>,
         journal: &'a Journal<'a>,
         checkpoints: &'a Checkpoints<'a>,
         overdue: &'a Overdue<'a>,
     ) -> Copier<'a> {
         Copier {
             context,
-            placer,
+            ops,
             journal,
             checkpoints,
             overdue,
@@ -72,7 +72,7 @@ impl<'a> Copier<'a> {
             return false;
         }
         let now = self.context.clock.monotonic();
-        let has_grace = now.saturating_sub(*self.stops_since.get_or_init(|| now)) < GRACE;
+        let has_grace = now.saturating_sub(*self.stops_since.get_or_init(|| now)) < SHUTDOWN_GRACE;
         self.context.fatal().is_some() || !has_grace
     }
 
@@ -114,24 +114,24 @@ impl<'a> Copier<'a> {
         let has_metadata = gathered.is_some();
         self.keep_metadata(task, &stage.path, gathered, opened)?;
         stage.file.set_times(opened.write_time, opened.creation_time)?;
-        let is_beyond = !self.placer.abilities.times.holds(opened.write_time);
+        let is_beyond = !self.ops.abilities.times.holds(opened.write_time);
         if is_beyond {
             // By its path the true time is kept too.
             self.context.target.set_times(&stage.path, opened.write_time, opened.creation_time)?;
         }
-        if opened.size_bytes >= SYNC_BYTES_MIN || !self.placer.abilities.whole_sync {
+        if opened.size_bytes >= SYNC_BYTES_MIN || !self.ops.abilities.whole_sync {
             stage.file.sync()?;
         }
         if task.is_cut {
-            self.placer.record_name(&task.source, &task.place)?;
+            self.ops.record_name(&task.source, &task.place)?;
         }
         let mut copy = stage.file.meta()?;
         if is_beyond {
             copy.write_time = opened.write_time;
         }
         match &task.old {
-            None => self.placer.create(&stage.path, &task.place)?,
-            Some(_) => self.placer.replace(&stage.path, &task.place)?,
+            None => self.ops.create(&stage.path, &task.place)?,
+            Some(_) => self.ops.replace(&stage.path, &task.place)?,
         }
         stage.forget_part(self.context.target)?;
         if task.is_live {
@@ -154,7 +154,7 @@ impl<'a> Copier<'a> {
     pub(super) fn found_equal(&self, task: &Task, opened: &Meta) -> Result<(), Error> {
         match &task.old {
             Some(_) if self.is_shifted(task) => {
-                self.placer.restamp(&task.place, opened)?;
+                self.ops.restamp(&task.place, opened)?;
                 self.context.changed(&Change::Restamped { path: task.place.clone() });
             }
             _ => self.context.count(|c| c.unchanged += 1),
@@ -164,7 +164,7 @@ impl<'a> Copier<'a> {
 
     /// Whether it is compared although its time is another: it is copied if it cannot be compared.
     pub(super) fn is_shifted(&self, task: &Task) -> bool {
-        let represent = |time| self.placer.abilities.times.represent(time);
+        let represent = |time| self.ops.abilities.times.represent(time);
         task.verify && task.old.is_some_and(|old| old.write_time != represent(task.meta.write_time))
     }
 

@@ -120,7 +120,7 @@ impl Copier<'_> {
     /// Copies the file's beginning, or tells why not.
     pub(super) fn copy_live(&self, task: &Task) {
         let target = self.context.target;
-        let path = layout::stage(self.placer.run, self.next_stage.fetch_add(1, Ordering::Relaxed));
+        let path = layout::stage(self.ops.run, self.next_stage.fetch_add(1, Ordering::Relaxed));
         let done = Stage::small(target, &path).and_then(|stage| self.read_twice(task, stage));
         if let Err(error) = done {
             // Gone already if it got its place.
@@ -149,7 +149,7 @@ impl Copier<'_> {
         }
         let copy = Meta { write_time: self.set_back(first.opened.write_time), ..first.opened };
         let gathered = self.context.wants_metadata().then_some(first.gathering);
-        self.placer.intend(&[Record::of_copy(&task.place, task.old.as_ref())])?;
+        self.ops.intend(&[Record::of_copy(&task.place, task.old.as_ref())])?;
         self.place(task, stage, &copy, gathered)
     }
 
@@ -181,7 +181,7 @@ impl Copier<'_> {
 
     /// An earlier time than this one, also as the target stores it.
     fn set_back(&self, time: Timestamp) -> Timestamp {
-        let represent = |time| self.placer.abilities.times.represent(time);
+        let represent = |time| self.ops.abilities.times.represent(time);
         let steps = (0..12).flat_map(|n| [-(1i64 << n), 1 << n]);
         steps.map(|secs| time.plus_secs(secs)).find(|other| represent(*other) != represent(time)).unwrap_or_default()
     }

@@ -59,7 +59,7 @@ impl Copier<'_> {
             && target.metadata(&task.place)?.is_some_and(|kept| is_alike(&kept, &metadata));
         if !is_kept {
             if let Some(old) = &task.old {
-                self.placer.leave_metadata(&task.place, old)?;
+                self.ops.leave_metadata(&task.place, old)?;
                 self.context.count(|c| c.metadata_refreshed += 1);
             }
             keep(self.context, &task.source, &task.place, (metadata, lost))?;

@@ -65,7 +65,7 @@ impl Copier<'_> {
             }
             None => {
                 let number = self.next_stage.fetch_add(1, Ordering::Relaxed);
-                Stage::small(self.context.target, &layout::stage(self.placer.run, number))
+                Stage::small(self.context.target, &layout::stage(self.ops.run, number))
             }
         }
     }

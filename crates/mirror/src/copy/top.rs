@@ -73,7 +73,7 @@ impl Copier<'_> {
         match &old {
             Some(old) if is_alike(old, &metadata) && lost.is_empty() => return Ok(()),
             Some(_) => {
-                self.placer.leave_metadata(&root, &listed)?;
+                self.ops.leave_metadata(&root, &listed)?;
                 context.count(|c| c.metadata_refreshed += 1);
             }
             None => {}

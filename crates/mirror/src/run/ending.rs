@@ -33,7 +33,7 @@ impl Run<'_> {
             ballast::help(self.context.target, || marker.write(self.context.target))?;
         }
         if ended && marker.braked_by.is_none() && verdict.because.is_empty() {
-            let prune = || settle::prune(self.context, &self.placer, self.ready.moment());
+            let prune = || settle::prune(self.context, &self.ops, self.ready.moment());
             ballast::help(self.context.target, prune)?;
         }
         Ok(())
@@ -47,7 +47,7 @@ impl Run<'_> {
         let target = self.context.target;
         let problems = self.context.take_problems();
         let finish = || {
-            let checkpoints = Checkpoints::new(self.context, &self.placer, &self.journal, self.ready.suspect_since);
+            let checkpoints = Checkpoints::new(self.context, &self.ops, &self.journal, self.ready.suspect_since);
             files::remove_tree(target, &layout::staging(self.ready.run))?;
             checkpoints.make()?;
             // Only now: a report that says `succeeded` must not be there before what it speaks of is on the disk.

@@ -53,7 +53,7 @@ pub struct Lister<'a> {
 
 /// One entry of a listing. On the target both names are the stored one.
 #[derive(Debug, Clone)]
-pub struct Listing {
+pub struct ListedEntry {
     /// As it was sorted.
     record: Record,
     /// The name on its own side, if it is another than in the mirror.
@@ -66,7 +66,7 @@ pub struct Listing {
     pub meta: Meta,
 }
 
-impl Listing {
+impl ListedEntry {
     /// Its sort key.
     pub fn key(&self) -> &[u8] {
         self.record.key()
@@ -176,7 +176,7 @@ impl Lister<'_> {
     }
 }
 
-type Entries<'a> = Box<dyn Iterator<Item = Result<Listing, Error>> + 'a>;
+type Entries<'a> = Box<dyn Iterator<Item = Result<ListedEntry, Error>> + 'a>;
 
 impl Side {
     /// The entries in order, each name once.
@@ -198,7 +198,7 @@ impl Side {
         });
         let Some(twins) = &self.twins else { return Ok(Box::new(main)) };
         let twins = twins.iter()?.map(move |record| record.and_then(|r| decode(order, r)));
-        let merged = merge(main, twins, move |a: &Listing, b: &Listing| order.compare(a.key(), b.key()));
+        let merged = merge(main, twins, move |a: &ListedEntry, b: &ListedEntry| order.compare(a.key(), b.key()));
         Ok(Box::new(merged.map(|pair| {
             pair.map(|pair| match pair {
                 Pair::Source(entry) | Pair::Target(entry) | Pair::Both(entry, _) => entry,
@@ -212,7 +212,7 @@ impl Side {
     }
 }
 
-fn decode(order: NameOrder, record: Record) -> Result<Listing, Error> {
+fn decode(order: NameOrder, record: Record) -> Result<ListedEntry, Error> {
     let bad = |_| Error::new(Code::RecordsDamaged, "a name in a temporary file");
     let stored = Name::new(order.name_of(record.key())).map_err(bad)?;
     let mut reader = Reader(record.value());
@@ -220,7 +220,7 @@ fn decode(order: NameOrder, record: Record) -> Result<Listing, Error> {
     let is_cut = reader.u8()? != 0;
     let original = reader.bytes()?;
     let original = if original.is_empty() { None } else { Some(Name::new(original).map_err(bad)?) };
-    Ok(Listing { record, original, stored, is_cut, meta })
+    Ok(ListedEntry { record, original, stored, is_cut, meta })
 }
 
 /// Takes a listing into a sorter.

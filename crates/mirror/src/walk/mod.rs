@@ -7,7 +7,7 @@
 
 mod listing;
 
-pub use listing::{FolderLimits, Lister, Listing, Side};
+pub use listing::{FolderLimits, ListedEntry, Lister, Side};
 
 use crate::codec::{Reader, Writer};
 use crate::spill::{LogWriter, Stack};
@@ -87,7 +87,7 @@ impl<'a> Children<'a> {
 pub type Job = (Frame, Sender<Result<FolderPair, Error>>);
 
 enum Item {
-    Listing(Box<Frame>, Receiver<Result<FolderPair, Error>>),
+    ListedEntry(Box<Frame>, Receiver<Result<FolderPair, Error>>),
     /// So many folders not looked at yet, which lie on the stack above those of the items that follow.
     More(u64),
 }
@@ -151,7 +151,7 @@ impl<'a> Walk<'a> {
     ) -> Result<Option<(Frame, FolderPair)>, Error> {
         self.look_ahead()?;
         match self.items.pop_front() {
-            Some(Item::Listing(frame, answer)) => {
+            Some(Item::ListedEntry(frame, answer)) => {
                 // Meanwhile a thread lists the mirror.
                 let walked = walked(&frame)?;
                 let pair = answer
@@ -181,7 +181,7 @@ impl<'a> Walk<'a> {
     /// Half of the room that is left, so that the folders inside the next one find some in turn, however deep the tree.
     /// Many at once, and then for a while none: the threads that list are not woken for each folder anew.
     fn look_ahead(&mut self) -> Result<(), Error> {
-        let is_listing = |item: &Item| matches!(item, Item::Listing(..));
+        let is_listing = |item: &Item| matches!(item, Item::ListedEntry(..));
         let listing = self.items.iter().filter(|item| is_listing(item)).count();
         let next = (AHEAD_FOLDERS.saturating_sub(listing) / 2).clamp(1, NEXT_FOLDERS);
         let begun = self.items.iter().take_while(|item| is_listing(item)).count();
@@ -191,7 +191,7 @@ impl<'a> Walk<'a> {
         let mut at = begun;
         while at < self.items.len().min(next) {
             match &mut self.items[at] {
-                Item::Listing(..) => at += 1,
+                Item::ListedEntry(..) => at += 1,
                 Item::More(0) => drop(self.items.remove(at)),
                 Item::More(left) => {
                     *left -= 1;
@@ -211,14 +211,14 @@ impl<'a> Walk<'a> {
         let (answer, receiver) = bounded(1);
         // Without a thread left to list, `next` finds the answer's sender gone.
         let _ = self.jobs.send((frame.clone(), answer));
-        Ok(Item::Listing(Box::new(frame), receiver))
+        Ok(Item::ListedEntry(Box::new(frame), receiver))
     }
 
     /// What is kept in memory of the folders that wait or are being listed.
     #[cfg(test)]
     fn memory_bytes(&self) -> usize {
         let of_item = |item: &Item| match item {
-            Item::Listing(frame, _) => {
+            Item::ListedEntry(frame, _) => {
                 size_of::<Frame>() + frame.source.as_bytes().len() + frame.place.as_bytes().len()
             }
             Item::More(_) => 0,

@@ -18,7 +18,7 @@ const ONLY_LARGE: &[&str] = &["agent-million"];
 /// What `cargo xtask scale` asks for, and nobody else gets.
 const SCALE: &str = "agent-scale";
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// One run, or the median of several.
 #[derive(Clone, Copy)]
@@ -111,7 +111,7 @@ impl<'a> Bench<'a> {
         let daemon = Helper(command.arg("--config").arg(folder.join("rsyncd.conf")).spawn()?);
         let begun = Instant::now();
         while TcpStream::connect(daemon_at).is_err() {
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > WAIT_MAX {
                 return Err("rsync's daemon does not answer".into());
             }
             std::thread::sleep(LOOK_EVERY);

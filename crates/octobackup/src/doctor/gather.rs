@@ -3,15 +3,15 @@
 
 use crate::args::DoctorArgs;
 use crate::doctor::facts::{Facts, Place, Privilege, Seen, ShareFacts};
-use crate::doctor::walk::{self, Walked, Wish};
+use crate::doctor::walk::{self, WalkOptions, Walked};
 use crate::known::Known;
 use crate::password;
 use crate::settings;
 use octo_core::{Clock, Code, Error, Listed, RelPath, Target};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_server::SystemClock;
-use octo_server::recipe::share_access;
-use octo_server::recipe::{Origin, Recipe};
+use octo_server::mirror_spec::share_access;
+use octo_server::mirror_spec::{MirrorSpec, Origin};
 use octo_smb::{Access, Inspector, Password, SmbSource};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -21,16 +21,16 @@ const LOT: usize = 250;
 
 /// Finds everything out. `Err` only for what makes no sense.
 pub fn gather(args: &DoctorArgs) -> Result<Facts, Error> {
-    let recipe = settings::recipe(&args.source, &args.account)?;
+    let mirror_spec = settings::mirror_spec(&args.source, &args.account)?;
     let target = args.target.as_deref().map(settings::target).transpose()?;
-    let secret = password::ask_for(&recipe, &settings::password(&args.account))?;
+    let secret = password::ask_for(&mirror_spec, &settings::password(&args.account))?;
     let clock = SystemClock::new();
-    let place = target.as_deref().map(|path| place(path, &recipe.origin));
+    let place = target.as_deref().map(|path| place(path, &mirror_spec.origin));
     let abilities = place.as_ref().and_then(|place| place.as_ref().ok()).map(|place| &place.abilities);
     let (names, times) = (abilities.map(|abilities| abilities.names.clone()), abilities.map(|it| it.times));
-    let filter = recipe.filter()?;
-    let wish = Wish { entries_max: args.entries, filter: &filter, names: names.as_ref(), times };
-    let source = source(&recipe, secret, &wish, &clock);
+    let filter = mirror_spec.filter()?;
+    let wish = WalkOptions { entries_max: args.entries, filter: &filter, names: names.as_ref(), times };
+    let source = source(&mirror_spec, secret, &wish, &clock);
     if let Err(error) = &source
         && error.code == Code::Usage
     {
@@ -41,19 +41,19 @@ pub fn gather(args: &DoctorArgs) -> Result<Facts, Error> {
         Err(error) => (None, Err(error)),
     };
     let target = target.map(|path| path.display().to_string());
-    Ok(Facts { source: recipe.origin.label(), target, now: clock.now(), share, seen, place })
+    Ok(Facts { source: mirror_spec.origin.label(), target, now: clock.now(), share, seen, place })
 }
 
 fn source(
-    recipe: &Recipe,
+    mirror_spec: &MirrorSpec,
     password: Option<Password>,
-    wish: &Wish<'_>,
+    wish: &WalkOptions<'_>,
     clock: &dyn Clock,
 ) -> Result<(Option<ShareFacts>, Seen), Error> {
-    if let Some(path) = recipe.origin.local_path() {
+    if let Some(path) = mirror_spec.origin.local_path() {
         return Ok((None, walk::walk(&LocalSource::open(&path)?, wish, clock)?.seen));
     }
-    let (address, who, options) = share_access(recipe, password)?;
+    let (address, who, options) = share_access(mirror_spec, password)?;
     let source = SmbSource::connect(address.clone(), who.clone(), options.clone())?;
     let walked = walk::walk(&source, wish, clock)?;
     drop(source);

@@ -22,7 +22,7 @@ const SAMPLES_BYTES_MAX: usize = 4 << 20;
 const SAMPLE_FILES_PER_FOLDER: usize = 50;
 
 /// What to look for.
-pub struct Wish<'a> {
+pub struct WalkOptions<'a> {
     /// The most entries.
     pub entries_max: u64,
     /// What a run would leave out.
@@ -40,7 +40,7 @@ pub struct Walked {
 }
 
 /// Looks. Fails only if the source itself does.
-pub fn walk(source: &dyn Source, wish: &Wish<'_>, clock: &dyn Clock) -> Result<Walked, Error> {
+pub fn walk(source: &dyn Source, wish: &WalkOptions<'_>, clock: &dyn Clock) -> Result<Walked, Error> {
     let begun = clock.monotonic();
     let seen = Seen { stable_ids: source.features().stable_ids, ..Seen::default() };
     let mut walk = Walk {
@@ -66,7 +66,7 @@ pub fn walk(source: &dyn Source, wish: &Wish<'_>, clock: &dyn Clock) -> Result<W
 }
 
 struct Walk<'a> {
-    wish: &'a Wish<'a>,
+    wish: &'a WalkOptions<'a>,
     seen: Seen,
     samples: Vec<RelPath>,
     sample_bytes: usize,

@@ -1,7 +1,7 @@
 //! A bounded look, on folders of this machine.
 
 use crate::doctor::facts::Limit;
-use crate::doctor::walk::{Walked, Wish, walk};
+use crate::doctor::walk::{WalkOptions, Walked, walk};
 use octo_core::{Clock, FilterBuilder, NameRules, RelPath, Timestamp};
 use octo_disk::LocalSource;
 use std::fs;
@@ -25,7 +25,7 @@ impl Clock for Slow {
 fn look(folder: &Path, entries_max: u64, names: Option<&NameRules>, secs: u64) -> Walked {
     let source = LocalSource::open(folder).unwrap();
     let filter = FilterBuilder::new().build().unwrap();
-    let wish = Wish { entries_max, filter: &filter, names, times: None };
+    let wish = WalkOptions { entries_max, filter: &filter, names, times: None };
     walk(&source, &wish, &Slow(AtomicU64::new(0), secs)).unwrap()
 }
 

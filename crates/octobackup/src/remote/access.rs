@@ -5,10 +5,10 @@ use super::args::{ServeArgs, TokenAddArgs, TokenCommand, UserAddArgs, UserComman
 use super::table::table;
 use crate::listeners::print;
 use crate::{exit, settings};
-use octo_server::Refusal;
+use octo_server::ServiceError;
 use octo_server::api::escaped;
 use octo_server::config::Config;
-use octo_server::refusal::Kind;
+use octo_server::service_error::Kind;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,7 +24,7 @@ pub fn user(command: &UserCommand) -> Ended {
         }),
         UserCommand::Role(args) => {
             let client = client(&args.server)?;
-            find(&every(&client, "/users")?, &args.name).ok_or_else(|| Refusal::not_found("user", &args.name))?;
+            find(&every(&client, "/users")?, &args.name).ok_or_else(|| ServiceError::not_found("user", &args.name))?;
             client.put(&user_path(&args.name), &json!({"role": args.role}))?;
             said(&args.server, &format!("User {} is {} now.", args.name, args.role))
         }
@@ -44,7 +44,7 @@ fn add_user(args: &UserAddArgs) -> Ended {
     let client = client(&args.server)?;
     if find(&every(&client, "/users")?, &args.name).is_some() {
         let why = format!("there is a user {} already; see: octobackup user --help", args.name);
-        return Err(Refusal::new(Kind::Conflict, why));
+        return Err(ServiceError::new(Kind::Conflict, why));
     }
     let password = settings::password(&args.password.password_from()).read(&args.name)?;
     client.put(&user_path(&args.name), &json!({"role": args.role, "password": password.as_str()}))?;
@@ -54,7 +54,7 @@ fn add_user(args: &UserAddArgs) -> Ended {
 fn set_password(args: &UserPasswordArgs) -> Ended {
     let client = client(&args.server)?;
     let users = every(&client, "/users")?;
-    let user = find(&users, &args.name).ok_or_else(|| Refusal::not_found("user", &args.name))?;
+    let user = find(&users, &args.name).ok_or_else(|| ServiceError::not_found("user", &args.name))?;
     let password = settings::password(&args.password.password_from()).read(&args.name)?;
     client.put(&user_path(&args.name), &json!({"role": user["role"], "password": password.as_str()}))?;
     said(&args.server, &format!("Password of {} set; sessions of before have ended.", args.name))
@@ -84,7 +84,7 @@ pub fn token(command: &TokenCommand) -> Ended {
 /// The file first: a secret that cannot be written is better never made.
 fn add_token(args: &TokenAddArgs) -> Ended {
     let client = client(&args.server)?;
-    let failed = |e: std::io::Error| Refusal::field("FILE", format!("{}: {e}", args.file.display()));
+    let failed = |e: std::io::Error| ServiceError::field("FILE", format!("{}: {e}", args.file.display()));
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&args.file).map_err(failed)?;
     let body = json!({"name": args.name, "role": args.role, "days": args.days});
@@ -108,9 +108,9 @@ pub fn setup_link(args: &ServeArgs) -> Ended {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let why = "there is none: the server was not started yet, does not listen ([http] in its settings), or has users \
                        already (octobackup user list)";
-            return Err(Refusal::new(Kind::NotFound, why));
+            return Err(ServiceError::new(Kind::NotFound, why));
         }
-        Err(e) => return Err(Refusal::new(Kind::Internal, format!("{}: {e}", file.display()))),
+        Err(e) => return Err(ServiceError::new(Kind::Internal, format!("{}: {e}", file.display()))),
     }
     Ok(exit::COMPLETE)
 }

@@ -5,20 +5,20 @@ use crate::exit;
 use crate::listeners::print;
 use octo_server::api::{Client, escaped};
 use octo_server::service::PAGE_MAX;
-use octo_server::{Moment, Refusal};
+use octo_server::{Moment, ServiceError};
 use serde_json::Value;
 
 /// What a command ends with.
-pub type Ended = Result<u8, Refusal>;
+pub type Ended = Result<u8, ServiceError>;
 
-pub(super) fn client(server: &ServerArgs) -> Result<Client, Refusal> {
+pub(super) fn client(server: &ServerArgs) -> Result<Client, ServiceError> {
     let (Some(url), Some(file)) = (&server.url, &server.token_file) else { return Client::local(&server.socket) };
     let token = crate::password::secret_file("--token-file", file)?;
     Client::remote(url, &token, server.ca_file.as_deref())
 }
 
 /// Every row of a list that is given in pages by name.
-pub(super) fn every(client: &Client, path: &str) -> Result<Value, Refusal> {
+pub(super) fn every(client: &Client, path: &str) -> Result<Value, ServiceError> {
     let mut all: Vec<Value> = Vec::new();
     loop {
         // A job's name is part of what a person said of it.
@@ -34,9 +34,9 @@ pub(super) fn every(client: &Client, path: &str) -> Result<Value, Refusal> {
 }
 
 /// A zone as it was typed; the one that everything is shown in where nothing was.
-pub(super) fn zone_named(name: Option<&str>) -> Result<octo_server::schedule::TimeZone, Refusal> {
+pub(super) fn zone_named(name: Option<&str>) -> Result<octo_server::schedule::TimeZone, ServiceError> {
     let Some(name) = name else { return Ok(crate::zone::shown()) };
-    octo_server::schedule::zone(name).map_err(|why| Refusal::field("--time-zone", format!("{name:?}: {why}")))
+    octo_server::schedule::zone(name).map_err(|why| ServiceError::field("--time-zone", format!("{name:?}: {why}")))
 }
 
 /// Shows an answer: as JSON if that was asked for.

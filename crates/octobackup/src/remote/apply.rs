@@ -6,22 +6,22 @@ use super::job::set;
 use super::table::table;
 use crate::exit;
 use crate::listeners::print;
-use octo_server::Refusal;
+use octo_server::ServiceError;
 use octo_server::job::JobsFile;
-use octo_server::refusal::Kind;
+use octo_server::service_error::Kind;
 use serde_json::{Value, json};
 
 /// Tells what changes, then changes exactly that.
 pub fn apply(args: &ApplyArgs) -> Ended {
     let is_piped = args.file.as_os_str() == "-";
     let name = if is_piped { "standard input".to_owned() } else { args.file.display().to_string() };
-    let failed = |why: String| Refusal::new(Kind::Invalid, format!("{name}: {why}"));
+    let failed = |why: String| ServiceError::new(Kind::Invalid, format!("{name}: {why}"));
     let read =
         if is_piped { std::io::read_to_string(std::io::stdin().lock()) } else { std::fs::read_to_string(&args.file) };
     let written = read.map_err(|e| failed(e.to_string()))?;
     let file = JobsFile::parse(&written).map_err(|refusal| failed(refusal.detail))?;
     let client = client(&args.server)?;
-    let wish = |rehearse: bool, expect: Option<&Value>| json!({"file": file, "remove": args.remove, "rehearse": rehearse, "expect": expect});
+    let wish = |dry_run: bool, expect: Option<&Value>| json!({"file": file, "remove": args.remove, "dry_run": dry_run, "expect": expect});
     let changes = client.post("/jobs-file", &wish(true, None))?;
     show(&args.server, &changes, tell)?;
     if !args.dry_run && !rows(&changes).is_empty() {
@@ -68,7 +68,7 @@ pub fn defaults(args: &DefaultsArgs) -> Ended {
     let mut policy = client.get("/defaults")?;
     for name in &args.unset {
         if policy.as_object_mut().and_then(|policy| policy.remove(name)).is_none() {
-            return Err(Refusal::field("--unset", format!("{name} is not set in the defaults")));
+            return Err(ServiceError::field("--unset", format!("{name} is not set in the defaults")));
         }
     }
     set(&mut policy, &args.set)?;

@@ -5,14 +5,14 @@ use super::args::{BackupArgs, ServerArgs};
 use super::table::table;
 use crate::exit;
 use crate::listeners::print;
-use octo_server::{Refusal, units};
+use octo_server::{ServiceError, units};
 use serde_json::json;
 
 /// Has the server copy what it knows.
 pub fn backup(args: &BackupArgs) -> Ended {
     // The server may work in another folder.
-    let folder = std::path::absolute(&args.folder).map_err(|e| Refusal::field("FOLDER", e))?;
-    let folder = folder.to_str().ok_or_else(|| Refusal::field("FOLDER", "its name must be UTF-8"))?;
+    let folder = std::path::absolute(&args.folder).map_err(|e| ServiceError::field("FOLDER", e))?;
+    let folder = folder.to_str().ok_or_else(|| ServiceError::field("FOLDER", "its name must be UTF-8"))?;
     let made = client(&args.server)?.post("/backup", &json!({"folder": folder}))?;
     show(&args.server, &made, |made| {
         let size = units::size(made["bytes"].as_u64().unwrap_or(0));

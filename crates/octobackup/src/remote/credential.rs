@@ -5,7 +5,7 @@ use super::args::{CredentialAllowArgs, CredentialCommand};
 use super::table::table;
 use crate::listeners::print;
 use crate::{exit, settings};
-use octo_server::Refusal;
+use octo_server::ServiceError;
 use octo_server::api::escaped;
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ fn change_uses(args: &CredentialAllowArgs, is_allowed: bool) -> Ended {
     let client = client(&args.server)?;
     let all = every(&client, "/credentials")?;
     let known = rows(&all).iter().find(|row| row["name"] == *args.name);
-    let known = known.ok_or_else(|| Refusal::not_found("credential", &args.name))?;
+    let known = known.ok_or_else(|| ServiceError::not_found("credential", &args.name))?;
     let named = |it: &Value| {
         let host = text(&it["host"]);
         it["purpose"] == *args.purpose && args.hosts.iter().any(|named| named.eq_ignore_ascii_case(&host))
@@ -74,7 +74,10 @@ fn change_uses(args: &CredentialAllowArgs, is_allowed: bool) -> Ended {
     }
     if uses.is_empty() {
         // An empty list would let the next use decide: that is not what "forbid" means.
-        return Err(Refusal::field("host", "these are its only hosts; allow another first, or remove the credential"));
+        return Err(ServiceError::field(
+            "host",
+            "these are its only hosts; allow another first, or remove the credential",
+        ));
     }
     let path = format!("/credentials/{}/uses", escaped(&args.name));
     let answer = client.put(&path, &json!({"uses": uses}))?;

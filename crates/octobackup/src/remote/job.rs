@@ -7,7 +7,7 @@ use crate::listeners::print;
 use octo_server::api::escaped;
 use octo_server::job::Policy;
 use octo_server::units;
-use octo_server::{Moment, Refusal};
+use octo_server::{Moment, ServiceError};
 use serde_json::{Map, Value, json};
 
 /// What may be unset besides the settings.
@@ -87,7 +87,7 @@ fn edit(args: &EditArgs) -> Ended {
         if name == CREDENTIAL {
             spec[CREDENTIAL] = Value::Null;
         } else if spec["policy"].as_object_mut().and_then(|policy| policy.remove(name)).is_none() {
-            return Err(Refusal::field("--unset", format!("{name} is not set for this job")));
+            return Err(ServiceError::field("--unset", format!("{name} is not set for this job")));
         }
     }
     say(&mut spec, &args.what)?;
@@ -101,7 +101,7 @@ fn edit(args: &EditArgs) -> Ended {
 }
 
 /// Adds patterns to the rules that there are, and takes some out.
-fn change_rules(spec: &mut Value, args: &EditArgs) -> Result<(), Refusal> {
+fn change_rules(spec: &mut Value, args: &EditArgs) -> Result<(), ServiceError> {
     if args.add_exclude.is_empty() && args.remove_exclude.is_empty() {
         return Ok(());
     }
@@ -110,7 +110,7 @@ fn change_rules(spec: &mut Value, args: &EditArgs) -> Result<(), Refusal> {
         let before = rules.len();
         rules.retain(|rule| rule["exclude"] != json!(pattern));
         if rules.len() == before {
-            return Err(Refusal::field(
+            return Err(ServiceError::field(
                 "--remove-exclude",
                 format!("{pattern:?} is no exclude pattern of {}", args.name),
             ));
@@ -166,7 +166,7 @@ fn changed(before: &Value, after: &Value) {
 }
 
 /// Puts what was typed into a job.
-fn say(spec: &mut Value, what: &WhatArgs) -> Result<(), Refusal> {
+fn say(spec: &mut Value, what: &WhatArgs) -> Result<(), ServiceError> {
     if let Some(credential) = &what.credential {
         spec["credential"] = json!(credential);
     }
@@ -180,18 +180,18 @@ fn say(spec: &mut Value, what: &WhatArgs) -> Result<(), Refusal> {
 }
 
 /// Puts `NAME=VALUE` into a policy.
-pub(super) fn set(policy: &mut Value, settings: &[String]) -> Result<(), Refusal> {
+pub(super) fn set(policy: &mut Value, settings: &[String]) -> Result<(), ServiceError> {
     for setting in settings {
         let (name, value) = setting
             .split_once('=')
-            .ok_or_else(|| Refusal::field("--set", format!("{setting:?}: allowed is NAME=VALUE")))?;
+            .ok_or_else(|| ServiceError::field("--set", format!("{setting:?}: allowed is NAME=VALUE")))?;
         policy[name] = typed(name, value)?;
     }
     Ok(())
 }
 
 /// The value as the setting wants it: `true` and `3` as they are, everything else as text.
-fn typed(name: &str, value: &str) -> Result<Value, Refusal> {
+fn typed(name: &str, value: &str) -> Result<Value, ServiceError> {
     let fits = |value: &Value| {
         let layer = Map::from_iter([(name.to_owned(), value.clone())]);
         serde_json::from_value::<Policy>(Value::Object(layer))
@@ -202,7 +202,7 @@ fn typed(name: &str, value: &str) -> Result<Value, Refusal> {
     }
     match fits(&text) {
         Ok(_) => Ok(text),
-        Err(why) => Err(Refusal::field("--set", format!("{name}={value}: {why}"))),
+        Err(why) => Err(ServiceError::field("--set", format!("{name}={value}: {why}"))),
     }
 }
 

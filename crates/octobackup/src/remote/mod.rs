@@ -17,7 +17,7 @@ mod table;
 use crate::exit;
 use answer::Ended;
 use args::ServerCommand as Command;
-use octo_server::refusal::Kind;
+use octo_server::service_error::Kind;
 
 /// Does it; tells the exit code.
 pub fn run_command(command: &Command) -> u8 {

@@ -5,15 +5,15 @@ use super::args::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyCommand, Noti
 use super::table::table;
 use crate::exit;
 use crate::listeners::print;
-use octo_server::Refusal;
+use octo_server::ServiceError;
 use octo_server::api::escaped;
-use octo_server::refusal::Kind;
 use octo_server::report::digest::{self, Digest};
+use octo_server::service_error::Kind;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// A mail server that takes longer is silent.
-const PATIENCE: Duration = Duration::from_secs(75);
+const TEST_TIMEOUT: Duration = Duration::from_secs(75);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Everything about telling.
@@ -76,12 +76,12 @@ fn mail_server(args: &MailServerArgs) -> Ended {
 }
 
 /// `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
-fn host_and_port(given: &str, option: Option<u16>) -> Result<(&str, Option<u16>), Refusal> {
+fn host_and_port(given: &str, option: Option<u16>) -> Result<(&str, Option<u16>), ServiceError> {
     let Some((host, port)) = given.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'))
     else {
         return Ok((given, option));
     };
-    let wrong = |why: &str| Refusal::field("HOST", format!("{given}: {why}"));
+    let wrong = |why: &str| ServiceError::field("HOST", format!("{given}: {why}"));
     let port = port.parse().map_err(|_| wrong("what follows the colon is not a port"))?;
     if option.is_some_and(|option| option != port) {
         return Err(wrong("--port names another port"));
@@ -109,14 +109,14 @@ fn test(args: &NotifyNameArgs) -> Ended {
     let client = client(&args.server)?;
     let mut letter = client.post(&format!("/recipients/{}/test", escaped(&args.name)), &json!({}))?;
     let begun = Instant::now();
-    while letter["tries"] == 0 && begun.elapsed() < PATIENCE {
+    while letter["tries"] == 0 && begun.elapsed() < TEST_TIMEOUT {
         std::thread::sleep(LOOK_EVERY);
         letter = client.get(&format!("/outbox/{}", letter["id"]))?;
     }
     if letter["sent_at"].is_null() {
         let why = if letter["tries"] == 0 { "nothing was heard yet".to_owned() } else { text(&letter["last_error"]) };
         let why = format!("it did not arrive: {why}; it is tried again (octobackup notify outbox)");
-        return Err(Refusal::new(Kind::Internal, why));
+        return Err(ServiceError::new(Kind::Internal, why));
     }
     show(&args.server, &letter, |_| print("it was taken"))
 }
@@ -144,7 +144,7 @@ fn outbox(args: &OutboxArgs) -> Ended {
 pub fn digest(args: &DigestArgs) -> Ended {
     let zone = super::answer::zone_named(args.time_zone.as_deref())?;
     let answer = client(&args.server)?.get(&format!("/digest?hours={}", args.hours))?;
-    let digest: Digest = serde_json::from_value(answer.clone()).map_err(Refusal::from)?;
+    let digest: Digest = serde_json::from_value(answer.clone()).map_err(ServiceError::from)?;
     let is_well = digest.bad() == 0;
     if args.html {
         print(digest::html(&digest, &zone).trim_end());

@@ -8,10 +8,10 @@ use crate::listeners::print;
 use crate::progress::Progress;
 use octo_server::api::{Client, escaped};
 use octo_server::moment::Moment;
-use octo_server::refusal::Kind;
-use octo_server::report::{Told, html, news};
+use octo_server::report::{RunSummary, html, news};
 use octo_server::service::PAGE_MAX;
-use octo_server::{Refusal, RunOverrides, SystemClock, events, units};
+use octo_server::service_error::Kind;
+use octo_server::{RunOverrides, ServiceError, SystemClock, events, units};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Starts a run, and waits for its end. Stopping the wait does not stop the run.
 pub fn run(args: &RunArgs) -> Ended {
     let restamp_shift_secs = args.restamp_shift.as_deref().map(units::shift_secs).transpose();
-    let restamp_shift_secs = restamp_shift_secs.map_err(|why| Refusal::field("--restamp-shift", why))?;
+    let restamp_shift_secs = restamp_shift_secs.map_err(|why| ServiceError::field("--restamp-shift", why))?;
     let client = client(&args.server)?;
     let once = RunOverrides {
         dry_run: args.dry_run,
@@ -54,7 +54,7 @@ pub fn run(args: &RunArgs) -> Ended {
 }
 
 /// Shows a run as it happens, up to its end. Ctrl-C ends the showing only, and says so.
-fn follow(client: &Client, run: &Value, as_json: bool) -> Result<(), Refusal> {
+fn follow(client: &Client, run: &Value, as_json: bool) -> Result<(), ServiceError> {
     let id = text(&run["id"]);
     let left = format!(
         "run {id} goes on at the server. To stop it: octobackup cancel {id}; to see it: octobackup log -f {id}"
@@ -67,7 +67,7 @@ fn follow(client: &Client, run: &Value, as_json: bool) -> Result<(), Refusal> {
         exit::complain(&left);
         std::process::exit(exit::CANCELLED.into());
     })
-    .map_err(|e| Refusal::new(Kind::Internal, format!("signals cannot be handled: {e}")))?;
+    .map_err(|e| ServiceError::new(Kind::Internal, format!("signals cannot be handled: {e}")))?;
     if let Some(progress) = &progress {
         progress.of_run(run["id"].as_i64().unwrap_or(0));
         progress.waits(waits(client, run));
@@ -130,8 +130,8 @@ enum Form {
 
 fn tell(client: &Client, id: &str, form: Form, zone: Option<&str>) -> Ended {
     let zone = zone_named(zone)?;
-    let told = client.get(&format!("/runs/{id}/told"))?;
-    let told: Told = serde_json::from_value(told).map_err(Refusal::from)?;
+    let told = client.get(&format!("/runs/{id}/summary"))?;
+    let told: RunSummary = serde_json::from_value(told).map_err(ServiceError::from)?;
     match form {
         // Scripts see the run's number too.
         Form::Json => {

@@ -4,7 +4,7 @@ use super::answer::Ended;
 use super::args::ServeArgs;
 use crate::{exit, stop};
 use octo_server::config::{Config, LogForm};
-use octo_server::journal::{Journal, Note};
+use octo_server::event_log::{EventLog, LogEvent};
 use octo_server::{Moment, SystemClock, serve};
 use sd_notify::NotifyState;
 use serde_json::{Value, json};
@@ -29,8 +29,8 @@ struct Log {
     clock: SystemClock,
 }
 
-impl Journal for Log {
-    fn note(&self, note: &Note) {
+impl EventLog for Log {
+    fn note(&self, note: &LogEvent) {
         let line = line(note, Moment::now(&self.clock), self.form, self.is_for_journald);
         // A log that nobody takes must not stop backups.
         let _ = writeln!(std::io::stdout().lock(), "{line}");
@@ -41,7 +41,7 @@ impl Journal for Log {
 }
 
 /// journald is told the priority, and knows the time by itself.
-fn line(note: &Note, at: Moment, form: LogForm, is_for_journald: bool) -> String {
+fn line(note: &LogEvent, at: Moment, form: LogForm, is_for_journald: bool) -> String {
     let text = match form {
         LogForm::Json => {
             let mut all = note.fields.clone();
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_note_is_one_line_in_each_form() {
-        let note = Note::info("run-ends", "run 7 of fs\n1 ended").with("run", 7);
+        let note = LogEvent::info("run-ends", "run 7 of fs\n1 ended").with("run", 7);
         let at = Moment(1_785_844_800);
         let text = line(&note, at, LogForm::Text, false);
         assert_eq!(text, "2026-08-04T12:00:00Z info run 7 of fs\\n1 ended");

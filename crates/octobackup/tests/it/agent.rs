@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub const HOST: &str = "files-1";
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 const LISTENING: &str = "[agents]\nlisten = \"127.0.0.1:0\"\n";
 
 /// A machine with an agent that may read one folder; the agent does not outlive the test.
@@ -83,7 +83,7 @@ impl Drop for Machine {
 fn until(holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < PATIENCE);
+        assert!(begun.elapsed() < WAIT_MAX);
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -1,7 +1,7 @@
 //! A source on a mount that does not answer: cancelling waits for none.
 
-use crate::server::PATIENCE;
 use crate::server::Server;
+use crate::server::WAIT_MAX;
 use crate::world::{Ran, World, finish};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
@@ -47,7 +47,7 @@ impl Drop for Hanging {
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what} did not come true");
+        assert!(begun.elapsed() < WAIT_MAX, "{what} did not come true");
         std::thread::yield_now();
     }
 }
@@ -86,7 +86,7 @@ fn ends_while_it_hangs(mut child: Child, mount: &Hanging) -> Ran {
     });
     let mut stdout = Vec::new();
     while !String::from_utf8_lossy(&stdout).contains("cancelled; the next run continues") {
-        stdout.extend(hears.recv_timeout(PATIENCE).expect("it says that it was cancelled"));
+        stdout.extend(hears.recv_timeout(WAIT_MAX).expect("it says that it was cancelled"));
     }
     mount.signal(Signal::CONT);
     let ran = finish(child).ends(130);

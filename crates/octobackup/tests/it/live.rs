@@ -1,7 +1,7 @@
 //! A log that is written all the time, on a share and at an agent: its beginning is copied if that is wanted.
 
 use crate::agent::{Machine, add, listening, source};
-use crate::server::PATIENCE;
+use crate::server::WAIT_MAX;
 use crate::world::{Ran, World, finish};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
@@ -59,7 +59,7 @@ fn until_it_says(words: &str, code: i32, mut run: impl FnMut() -> Ran) {
             ran.ends(code);
             return;
         }
-        assert!(begun.elapsed() < PATIENCE, "{}", ran.ends(0).stdout);
+        assert!(begun.elapsed() < WAIT_MAX, "{}", ran.ends(0).stdout);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who is told what: by mail to a real mail server, by webhook and by heartbeat.
 
-use crate::server::{PATIENCE, Server, add};
+use crate::server::{Server, WAIT_MAX, add};
 use crate::world::World;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -49,7 +49,7 @@ impl Sink {
     pub fn wait_for(&self, count: usize) -> Vec<String> {
         let begun = Instant::now();
         while self.mails().len() < count {
-            assert!(begun.elapsed() < PATIENCE, "only {} of {count} mails came", self.mails().len());
+            assert!(begun.elapsed() < WAIT_MAX, "only {} of {count} mails came", self.mails().len());
             std::thread::sleep(Duration::from_millis(20));
         }
         self.mails()
@@ -138,7 +138,7 @@ fn mail_waits_until_the_server_takes_it_and_outlives_a_kill() {
             assert!(outbox[0]["last_error"].as_str().unwrap().contains("not now"), "{outbox}");
             break;
         }
-        assert!(begun.elapsed() < PATIENCE, "{outbox}");
+        assert!(begun.elapsed() < WAIT_MAX, "{outbox}");
         std::thread::sleep(Duration::from_millis(20));
     }
     server.kill();
@@ -148,7 +148,7 @@ fn mail_waits_until_the_server_takes_it_and_outlives_a_kill() {
     assert!(sink.wait_for(1)[0].contains("demo: complete"));
     let begun = Instant::now();
     while server.json(&["notify", "outbox"])[0]["sent_at"].is_null() {
-        assert!(begun.elapsed() < PATIENCE);
+        assert!(begun.elapsed() < WAIT_MAX);
         std::thread::sleep(Duration::from_millis(20));
     }
     server.terminate();
@@ -198,7 +198,7 @@ fn a_mail_server_without_tls_is_not_sent_mail_that_wants_it() {
 /// One request, as it came.
 fn one_request(listener: &TcpListener, answer: &str) -> (String, String) {
     let (mut stream, _) = listener.accept().unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {

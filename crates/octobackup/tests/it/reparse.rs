@@ -61,11 +61,12 @@ fn link(tag: u32, name: &str) -> Option<LinkTarget> {
     Some(LinkTarget { kind: LinkType::Windows(tag), data: leads_to(tag, name) })
 }
 
-/// What the manual's recipe prints.
+/// What the manual's mirror_spec prints.
 fn listed(mirror: &Path) -> String {
     let section = MANUAL.split("## Links of Windows").nth(1).expect("a section about links");
-    let recipe = section.split("```").nth(1).expect("a block of code").replace("/srv/mirror", mirror.to_str().unwrap());
-    let output = Command::new("bash").args(["-euc", &recipe]).output().unwrap();
+    let mirror_spec =
+        section.split("```").nth(1).expect("a block of code").replace("/srv/mirror", mirror.to_str().unwrap());
+    let output = Command::new("bash").args(["-euc", &mirror_spec]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }

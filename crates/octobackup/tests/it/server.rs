@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// The page that monitoring reads, of the server of this world.
 pub fn metrics(world: &World) -> String {
     let mut stream = UnixStream::connect(world.path("socket")).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
     write!(stream, "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -23,7 +23,7 @@ pub fn metrics(world: &World) -> String {
 }
 
 /// Nothing here takes longer.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// A server of its own for one test; it does not outlive it.
 pub struct Server<'a> {
@@ -90,7 +90,7 @@ impl<'a> Server<'a> {
             if is_right(&runs[0]) {
                 return runs[0].clone();
             }
-            assert!(begun.elapsed() < PATIENCE, "still {runs}");
+            assert!(begun.elapsed() < WAIT_MAX, "still {runs}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -145,7 +145,7 @@ pub fn add_slow(server: &Server<'_>) {
 pub fn in_the_middle(server: &Server<'_>) {
     let begun = Instant::now();
     while !server.world.dst().join("f00").exists() {
-        assert!(begun.elapsed() < PATIENCE);
+        assert!(begun.elapsed() < WAIT_MAX);
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -55,7 +55,7 @@ fn what_is_under_way_from_a_share_comes_to_its_end_and_nothing_is_left_behind() 
         if under_way > 0 {
             break (placed, under_way);
         }
-        assert!(begun.elapsed() < crate::server::PATIENCE, "nothing was ever under way");
+        assert!(begun.elapsed() < crate::server::WAIT_MAX, "nothing was ever under way");
     };
     run.signal(Signal::TERM);
     let (code, report) = run.end();
@@ -97,7 +97,7 @@ fn a_cancelled_run_keeps_to_its_limit_and_ends_soon() {
     let run = world.sync_until(&["--bandwidth", "2MiB"], "\"phase\":\"copy\"");
     let begun = std::time::Instant::now();
     while placed_and_under_way(&world).1 == 0 {
-        assert!(begun.elapsed() < crate::server::PATIENCE);
+        assert!(begun.elapsed() < crate::server::WAIT_MAX);
     }
     run.signal(Signal::TERM);
     let (code, report) = run.end();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// A command on a terminal of its own, which writes down all that it shows.
 struct Terminal {
@@ -36,7 +36,7 @@ impl Terminal {
             if shown.contains(words) {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "{words}: {shown}");
+            assert!(begun.elapsed() < WAIT_MAX, "{words}: {shown}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

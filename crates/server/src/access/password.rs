@@ -1,6 +1,6 @@
 //! Passwords of users: Argon2id with the crate's parameters (19 MiB, 2 passes), which are those that OWASP names.
 
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use std::sync::{Mutex, PoisonError};
@@ -16,9 +16,9 @@ const NOBODY: &str =
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Refuses what is easily guessed.
-pub fn check_password(password: &str) -> Result<(), Refusal> {
+pub fn check_password(password: &str) -> Result<(), ServiceError> {
     if password.chars().count() < CHARS_MIN || password.len() > BYTES_MAX || password.contains(['\0', '\n', '\r']) {
-        return Err(Refusal::field(
+        return Err(ServiceError::field(
             "password",
             format!("allowed is one line of {CHARS_MIN} to {BYTES_MAX} characters"),
         ));
@@ -27,10 +27,10 @@ pub fn check_password(password: &str) -> Result<(), Refusal> {
 }
 
 /// For the database.
-pub fn hash_password(password: &str) -> Result<String, Refusal> {
+pub fn hash_password(password: &str) -> Result<String, ServiceError> {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let hash = Argon2::default().hash_password(password.as_bytes());
-    hash.map(|hash| hash.to_string()).map_err(|e| Refusal::new(Kind::Internal, format!("the password: {e}")))
+    hash.map(|hash| hash.to_string()).map_err(|e| ServiceError::new(Kind::Internal, format!("the password: {e}")))
 }
 
 /// Whether it is the password; `None` for a user who does not exist.

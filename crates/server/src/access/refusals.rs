@@ -5,7 +5,7 @@
 //! server that dies had not written yet makes a count less exact, and loses no row.
 
 use crate::moment::Moment;
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use octo_agent::network;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -60,8 +60,8 @@ impl Refusals {
         &self,
         (what, who, from): (&'static str, &str, Option<IpAddr>),
         now: Moment,
-        mut write: impl FnMut(&Row<'_>) -> Result<i64, Refusal>,
-    ) -> Result<(), Refusal> {
+        mut write: impl FnMut(&Row<'_>) -> Result<i64, ServiceError>,
+    ) -> Result<(), ServiceError> {
         let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_past = |it: &Tally| (now.0 - it.first.0).abs() >= ROW_SECS;
         for (key, tally) in tallies.iter_mut().filter(|(_, tally)| is_past(tally)) {
@@ -81,14 +81,18 @@ impl Refusals {
     }
 
     /// Writes every count that is not written yet.
-    pub fn write_out(&self, mut write: impl FnMut(&Row<'_>) -> Result<i64, Refusal>) -> Result<(), Refusal> {
+    pub fn write_out(&self, mut write: impl FnMut(&Row<'_>) -> Result<i64, ServiceError>) -> Result<(), ServiceError> {
         let mut tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tallies.iter_mut().try_for_each(|(key, tally)| tally.write(key, &mut write))
     }
 }
 
 impl Tally {
-    fn write(&mut self, key: &Key, write: &mut impl FnMut(&Row<'_>) -> Result<i64, Refusal>) -> Result<(), Refusal> {
+    fn write(
+        &mut self,
+        key: &Key,
+        write: &mut impl FnMut(&Row<'_>) -> Result<i64, ServiceError>,
+    ) -> Result<(), ServiceError> {
         if self.written == self.count {
             return Ok(());
         }

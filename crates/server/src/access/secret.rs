@@ -1,6 +1,6 @@
 //! Random secrets that prove who somebody is: sessions, API tokens, the setup code. Only their hash is kept.
 
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use zeroize::Zeroizing;
 
 const SECRET_BYTES: usize = 32;
@@ -14,9 +14,10 @@ pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// A new one.
-    pub fn new() -> Result<Secret, Refusal> {
+    pub fn new() -> Result<Secret, ServiceError> {
         let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
-        getrandom::fill(&mut *bytes).map_err(|e| Refusal::new(Kind::Internal, format!("no random numbers: {e}")))?;
+        getrandom::fill(&mut *bytes)
+            .map_err(|e| ServiceError::new(Kind::Internal, format!("no random numbers: {e}")))?;
         let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Secret(Zeroizing::new(format!("{PREFIX}{digits}"))))
     }

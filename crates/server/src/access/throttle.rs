@@ -3,7 +3,7 @@
 //! What strangers make it remember is bounded in bytes: of a name only the hash is kept.
 
 use crate::moment::Moment;
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use octo_agent::network;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -67,13 +67,13 @@ pub struct Throttle {
 impl Throttle {
     /// Before a password is looked at. The try counts as failed until [`succeeded`](Self::succeeded), so that many at once
     /// are as slow as many in a row.
-    pub fn begin(&self, from: Option<IpAddr>, name: &str, now: Moment) -> Result<(), Refusal> {
+    pub fn begin(&self, from: Option<IpAddr>, name: &str, now: Moment) -> Result<(), ServiceError> {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.retain(|_, it| (now.0 - it.last.0).abs() < FORGET_SECS);
         let keys = keys(from, name);
         let wait = keys.iter().filter_map(|key| failures.get(key).map(|it| it.still_waits_secs(now))).max();
         if let Some(secs) = wait.filter(|secs| *secs > 0) {
-            return Err(Refusal::new(Kind::TooOften, format!("too many wrong passwords; try again in {secs} s")));
+            return Err(ServiceError::new(Kind::TooOften, format!("too many wrong passwords; try again in {secs} s")));
         }
         if failures.len() >= KEPT_MAX {
             let oldest = failures.iter().min_by_key(|(_, it)| it.last).map(|(key, _)| *key);

@@ -9,8 +9,8 @@ use super::listener::Place;
 use super::peer::Peer;
 use crate::access::{Role, Secret};
 use crate::moment::Moment;
-use crate::refusal::{Kind, Refusal};
 use crate::service::{Caller, Service};
+use crate::service_error::{Kind, ServiceError};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -87,24 +87,29 @@ pub(super) async fn authorize(
     next.run(request).await
 }
 
-fn enough(identity: Identity, needed: Role) -> Result<Identity, Refusal> {
+fn enough(identity: Identity, needed: Role) -> Result<Identity, ServiceError> {
     if identity.role >= needed {
         return Ok(identity);
     }
-    Err(Refusal::new(
+    Err(ServiceError::new(
         Kind::Forbidden,
         format!("this needs the role {needed}, and {} is {}", identity.caller.name, identity.role),
     ))
 }
 
-async fn identify(service: &Service, peer: &Peer, headers: &HeaderMap, is_change: bool) -> Result<Identity, Refusal> {
+async fn identify(
+    service: &Service,
+    peer: &Peer,
+    headers: &HeaderMap,
+    is_change: bool,
+) -> Result<Identity, ServiceError> {
     match peer {
         Peer::Local(Some(_)) => Ok(Identity {
             caller: Caller { name: peer.to_string() },
             role: Role::Administrator,
             method: AuthMethod::Socket,
         }),
-        Peer::Local(None) => Err(Refusal::new(Kind::Forbidden, "the system does not say who asks")),
+        Peer::Local(None) => Err(ServiceError::new(Kind::Forbidden, "the system does not say who asks")),
         Peer::Remote { .. } => match bearer(headers) {
             Ok(Some(secret)) => of_token(service, peer, secret).await,
             Err(refusal) => Err(token_refused(service, peer, refusal).await),
@@ -113,7 +118,7 @@ async fn identify(service: &Service, peer: &Peer, headers: &HeaderMap, is_change
     }
 }
 
-async fn of_token(service: &Service, peer: &Peer, secret: Secret) -> Result<Identity, Refusal> {
+async fn of_token(service: &Service, peer: &Peer, secret: Secret) -> Result<Identity, ServiceError> {
     let Some(token) = ask(service.clone(), move |service| service.token(&secret)).await? else {
         return Err(token_refused(service, peer, unknown("the API token is not known, or has expired")).await);
     };
@@ -125,13 +130,13 @@ async fn of_token(service: &Service, peer: &Peer, secret: Secret) -> Result<Iden
 }
 
 /// It comes to the audit log; what was sent does not.
-async fn token_refused(service: &Service, peer: &Peer, refusal: Refusal) -> Refusal {
+async fn token_refused(service: &Service, peer: &Peer, refusal: ServiceError) -> ServiceError {
     let from = peer.address();
     let noted = ask(service.clone(), move |service| service.refused("token.refused", "unknown", from)).await;
     noted.err().unwrap_or(refusal)
 }
 
-async fn of_session(service: &Service, headers: &HeaderMap, is_change: bool) -> Result<Identity, Refusal> {
+async fn of_session(service: &Service, headers: &HeaderMap, is_change: bool) -> Result<Identity, ServiceError> {
     let secret = cookie(headers).ok_or_else(|| unknown("log on, or send an API token: Authorization: Bearer TOKEN"))?;
     let sent = headers.get(CSRF_HEADER).map(|value| value.as_bytes());
     let is_ours = sent.and_then(|sent| std::str::from_utf8(sent).ok()).is_some_and(|sent| secret.is_csrf(sent));
@@ -139,7 +144,7 @@ async fn of_session(service: &Service, headers: &HeaderMap, is_change: bool) -> 
     let session = ask(service.clone(), move |service| service.session(&secret)).await?;
     let (user, role, expires_at) = session.ok_or_else(|| unknown("the session has ended; log on again"))?;
     if is_change && !is_ours {
-        return Err(Refusal::new(
+        return Err(ServiceError::new(
             Kind::Forbidden,
             "a change needs the session's csrf token in the header X-CSRF-Token",
         ));
@@ -148,12 +153,12 @@ async fn of_session(service: &Service, headers: &HeaderMap, is_change: bool) -> 
     Ok(Identity { caller: Caller { name: user }, role, method })
 }
 
-fn unknown(why: &str) -> Refusal {
-    Refusal::new(Kind::Unauthenticated, why)
+fn unknown(why: &str) -> ServiceError {
+    ServiceError::new(Kind::Unauthenticated, why)
 }
 
 /// The API token that was sent; a refusal if something else was.
-fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, Refusal> {
+fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, ServiceError> {
     let Some(sent) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let sent = sent.to_str().ok().and_then(|sent| sent.split_once(' '));
     let token = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));

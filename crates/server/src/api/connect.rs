@@ -1,7 +1,7 @@
 //! How the client reaches a server: the local socket, or TCP; there with TLS, except on loopback.
 
 use super::tls::trusting;
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use hyper::Uri;
 use hyper_util::rt::TokioIo;
 use std::io::{Error, ErrorKind};
@@ -41,8 +41,8 @@ impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
 impl Endpoint {
     /// `https://HOST[:PORT]`, or `http://` on loopback: a token never crosses a network in the clear.
-    pub(super) fn to_url(url: &str, ca_file: Option<&Path>) -> Result<Endpoint, Refusal> {
-        let wrong = |why: &str| Refusal::field("--url", format!("{url:?}: {why}; allowed is https://HOST:PORT"));
+    pub(super) fn to_url(url: &str, ca_file: Option<&Path>) -> Result<Endpoint, ServiceError> {
+        let wrong = |why: &str| ServiceError::field("--url", format!("{url:?}: {why}; allowed is https://HOST:PORT"));
         let uri: Uri = url.parse().map_err(|_| wrong("it is no address"))?;
         let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@') {
@@ -91,7 +91,7 @@ impl Endpoint {
 }
 
 /// Says what could be done about it.
-pub(super) fn unreachable(endpoint: &Endpoint, why: &Error) -> Refusal {
+pub(super) fn unreachable(endpoint: &Endpoint, why: &Error) -> ServiceError {
     let (at, hint) = match endpoint {
         Endpoint::Socket(path) => {
             let hint = match why.kind() {
@@ -110,7 +110,7 @@ pub(super) fn unreachable(endpoint: &Endpoint, why: &Error) -> Refusal {
             (url.clone(), hint)
         }
     };
-    Refusal::new(Kind::Internal, format!("no server at {at}: {why}; {hint}"))
+    ServiceError::new(Kind::Internal, format!("no server at {at}: {why}; {hint}"))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use super::peer::Peer;
 use super::router::router;
 use super::socket;
 use crate::config::Listen;
-use crate::refusal::{Kind, Refusal};
 use crate::service::Service;
+use crate::service_error::{Kind, ServiceError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -24,8 +24,9 @@ pub struct Http {
 
 impl Http {
     /// Answers at `socket`, and over TCP if that is wished, from now on.
-    pub fn start(service: Service, socket: &Path, listen: Option<Listen>) -> Result<Http, Refusal> {
-        let failed = |why: std::io::Error| Refusal::new(Kind::Internal, format!("no threads for the network: {why}"));
+    pub fn start(service: Service, socket: &Path, listen: Option<Listen>) -> Result<Http, ServiceError> {
+        let failed =
+            |why: std::io::Error| ServiceError::new(Kind::Internal, format!("no threads for the network: {why}"));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(failed)?;
         let (local, socket) = runtime.block_on(socket::listen(socket))?;

@@ -1,14 +1,14 @@
 //! The entrance over TCP, with TLS or, on loopback, without. Strangers can connect, so everything about them is bounded: how
 //! many, how long a handshake takes, how long a request's head and body, how long an answer waits to be taken.
 //!
-//! Who does nothing gives way to who arrives ([`Connections`]); a connection whose last request was let in is a stranger's no longer.
+//! Who does nothing gives way to who arrives ([`ConnectionLimits`]); a connection whose last request was let in is a stranger's no longer.
 
 use super::origin::Names;
 use super::peer::Peer;
 use super::stall::Stalled;
 use super::tls::Tls;
 use crate::config::Listen;
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use octo_agent::{ConnectionPlace, Connections, network};
+use octo_agent::{ConnectionLimits, ConnectionPlace, network};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-/// Connections at once, and of one address; behind a proxy all have one.
+/// ConnectionLimits at once, and of one address; behind a proxy all have one.
 const CONNECTIONS_MAX: usize = 256;
 const SHARE_MAX: usize = 128;
 /// A handshake, or the head of a request, that takes longer. Also how long a connection is kept that asks for nothing.
@@ -51,11 +51,12 @@ pub(super) struct Listening {
 
 impl Listening {
     /// Opens it. Within a runtime.
-    pub(super) fn begin(listen: Listen) -> Result<Listening, Refusal> {
+    pub(super) fn begin(listen: Listen) -> Result<Listening, ServiceError> {
         let Listen { address, tls, names } = listen;
-        let failed = |e: std::io::Error| Refusal::new(Kind::Internal, format!("[http] listen = \"{address}\": {e}"));
+        let failed =
+            |e: std::io::Error| ServiceError::new(Kind::Internal, format!("[http] listen = \"{address}\": {e}"));
         if tls.is_none() && !address.ip().to_canonical().is_loopback() {
-            return Err(Refusal::field("http.tls", "without TLS only loopback is listened at"));
+            return Err(ServiceError::field("http.tls", "without TLS only loopback is listened at"));
         }
         let listener = std::net::TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -72,7 +73,7 @@ impl Listening {
 
 /// Answers for ever.
 pub(super) async fn answer(at: Listening, router: Router) {
-    let connections = Connections::new(CONNECTIONS_MAX, SHARE_MAX);
+    let connections = ConnectionLimits::new(CONNECTIONS_MAX, SHARE_MAX);
     loop {
         let (stream, address) = match at.listener.accept().await {
             Ok(arrived) => arrived,

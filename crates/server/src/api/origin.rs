@@ -5,7 +5,7 @@
 //! `localhost`, a name of our certificate or one of `[http] names` means us. The local socket is reached by no browser.
 
 use super::tls::Tls;
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use axum::http::{HeaderMap, Version, header, uri::Authority};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ impl Names {
     }
 
     /// Refuses what was sent to another name than ours, or by a page of another site.
-    pub(super) fn check(&self, version: Version, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(super) fn check(&self, version: Version, headers: &HeaderMap) -> Result<(), ServiceError> {
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = match (hosts.next(), hosts.next()) {
             // No browser asks so.
@@ -46,7 +46,7 @@ impl Names {
         Ok(())
     }
 
-    fn only_without_origin(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn only_without_origin(&self, headers: &HeaderMap) -> Result<(), ServiceError> {
         if headers.contains_key(header::ORIGIN) { Err(refused("the request must have one Host")) } else { Ok(()) }
     }
 
@@ -59,8 +59,8 @@ impl Names {
     }
 }
 
-fn refused(why: &str) -> Refusal {
-    Refusal::new(Kind::Forbidden, why)
+fn refused(why: &str) -> ServiceError {
+    ServiceError::new(Kind::Forbidden, why)
 }
 
 #[cfg(test)]

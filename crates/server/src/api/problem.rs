@@ -1,6 +1,6 @@
 //! Refusals as problem details (RFC 9457), and requests that are none.
 
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -14,7 +14,7 @@ use serde_json::json;
 /// The media type of problem details.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ServiceError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = respond(status, MEDIA_TYPE, &to_problem(&self));
@@ -26,7 +26,7 @@ impl IntoResponse for Refusal {
 }
 
 /// The object of RFC 9457; `kind` and `field` are ours.
-pub(super) fn to_problem(refusal: &Refusal) -> serde_json::Value {
+pub(super) fn to_problem(refusal: &ServiceError) -> serde_json::Value {
     json!({
         "type": "about:blank", "title": refusal.kind.title(), "status": refusal.kind.status(), "detail": refusal.detail,
         "kind": refusal.kind, "field": refusal.field,
@@ -37,7 +37,7 @@ pub(super) fn to_problem(refusal: &Refusal) -> serde_json::Value {
 pub(super) fn answer(status: StatusCode, value: &impl Serialize) -> Response {
     match serde_json::to_value(value) {
         Ok(value) => respond(status, "application/json", &value),
-        Err(error) => Refusal::new(Kind::Internal, format!("the answer: {error}")).into_response(),
+        Err(error) => ServiceError::new(Kind::Internal, format!("the answer: {error}")).into_response(),
     }
 }
 
@@ -47,15 +47,15 @@ fn respond(status: StatusCode, media_type: &'static str, value: &serde_json::Val
 }
 
 /// What the body says; nothing at all is an empty object.
-pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refusal> {
+pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, ServiceError> {
     let text: &[u8] = if bytes.iter().all(u8::is_ascii_whitespace) { b"{}" } else { bytes };
     let mut reader = serde_json::Deserializer::from_slice(text);
     // What serde says tells what is allowed, and repeats values only of the kinds that hold no secrets.
     let said = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let (path, why) = (error.path().to_string(), format!("the body: {}", error.inner()));
-        if path == "." { Refusal::new(Kind::Invalid, why) } else { Refusal::field(&path, why) }
+        if path == "." { ServiceError::new(Kind::Invalid, why) } else { ServiceError::field(&path, why) }
     })?;
-    reader.end().map_err(|error| Refusal::new(Kind::Invalid, format!("the body: {error}")))?;
+    reader.end().map_err(|error| ServiceError::new(Kind::Invalid, format!("the body: {error}")))?;
     Ok(said)
 }
 
@@ -63,35 +63,36 @@ pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Refusal> {
 pub(super) struct Asked<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
-    type Rejection = Refusal;
+    type Rejection = ServiceError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asked<T>, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asked<T>, ServiceError> {
         let query = Query::<T>::try_from_uri(&parts.uri);
         query
             .map(|Query(asked)| Asked(asked))
-            .map_err(|e| Refusal::new(Kind::Invalid, format!("the query: {}", e.body_text())))
+            .map_err(|e| ServiceError::new(Kind::Invalid, format!("the query: {}", e.body_text())))
     }
 }
 
 /// The same where what serde would say of a value could be a secret: only what is allowed is told.
-pub(super) fn secret_body<T: DeserializeOwned>(bytes: &Bytes, allowed: &str) -> Result<T, Refusal> {
-    serde_json::from_slice(bytes).map_err(|_| Refusal::new(Kind::Invalid, format!("the body: allowed is {allowed}")))
+pub(super) fn secret_body<T: DeserializeOwned>(bytes: &Bytes, allowed: &str) -> Result<T, ServiceError> {
+    serde_json::from_slice(bytes)
+        .map_err(|_| ServiceError::new(Kind::Invalid, format!("the body: allowed is {allowed}")))
 }
 
 /// The body as it was sent.
 pub(super) struct Sent(pub(super) Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Sent {
-    type Rejection = Refusal;
+    type Rejection = ServiceError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Sent, Refusal> {
+    async fn from_request(request: Request, state: &S) -> Result<Sent, ServiceError> {
         let refused = |rejection: BytesRejection| {
             let is_large = rejection.status() == StatusCode::PAYLOAD_TOO_LARGE;
             let kind = if is_large { Kind::TooLarge } else { Kind::Invalid };
-            Refusal::new(kind, format!("the body: {}", rejection.body_text()))
+            ServiceError::new(kind, format!("the body: {}", rejection.body_text()))
         };
         let read = tokio::time::timeout(super::limits::BODY_WITHIN, Bytes::from_request(request, state)).await;
-        let late = |_| Err(Refusal::new(Kind::Invalid, "the body: it came too slowly"));
+        let late = |_| Err(ServiceError::new(Kind::Invalid, "the body: it came too slowly"));
         read.map_or_else(late, |read| read.map(Sent).map_err(refused))
     }
 }
@@ -100,11 +101,11 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
 pub(super) struct Name(pub(super) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Name {
-    type Rejection = Refusal;
+    type Rejection = ServiceError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Name, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Name, ServiceError> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         path.map(|Path(name)| Name(name))
-            .map_err(|e| Refusal::new(Kind::NotFound, format!("the address: {}", e.body_text())))
+            .map_err(|e| ServiceError::new(Kind::NotFound, format!("the address: {}", e.body_text())))
     }
 }

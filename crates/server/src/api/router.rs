@@ -6,8 +6,8 @@ use super::openapi;
 use super::origin::Names;
 use super::peer::Peer;
 use super::routes::routes;
-use crate::refusal::{Kind, Refusal};
 use crate::service::Service;
+use crate::service_error::{Kind, ServiceError};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn};
@@ -30,7 +30,7 @@ pub fn router(service: Service) -> Router {
 
 /// What every answer says to a browser, and how long an answer may take.
 async fn guarded(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
-    let late = |_| Refusal::new(Kind::Internal, "it took too long").into_response();
+    let late = |_| ServiceError::new(Kind::Internal, "it took too long").into_response();
     let names = request.extensions().get::<Arc<Names>>();
     let mut response = match names.map_or(Ok(()), |names| names.check(request.version(), request.headers())) {
         Ok(()) => tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await.unwrap_or_else(late),

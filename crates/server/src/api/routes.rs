@@ -80,7 +80,7 @@ pub fn routes() -> Vec<Route> {
         get("/api/v1/runs", VIEWER, runs::runs),
         get("/api/v1/runs/{id}", VIEWER, runs::run),
         get("/api/v1/runs/{id}/report", VIEWER, runs::report),
-        get("/api/v1/runs/{id}/told", VIEWER, runs::told_run),
+        get("/api/v1/runs/{id}/summary", VIEWER, runs::run_summary),
         get("/api/v1/runs/{id}/page", VIEWER, runs::page),
         get("/api/v1/runs/{id}/problems", VIEWER, runs::problems),
         get("/api/v1/runs/{id}/log", VIEWER, runs::run_log),

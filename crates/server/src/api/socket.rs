@@ -6,7 +6,7 @@
 //! A socket at which somebody answers is never taken over, and only the socket that we made is removed at the end. A lock beside
 //! it, held while we listen, decides between servers that start at once; one without a lock is noticed by connecting.
 
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -25,8 +25,9 @@ pub(super) struct Socket {
 }
 
 /// Listens from now on; refuses a socket that another server uses.
-pub(super) async fn listen(path: &Path) -> Result<(UnixListener, Socket), Refusal> {
-    let failed = |why: std::io::Error| Refusal::new(Kind::Internal, format!("the socket {}: {why}", path.display()));
+pub(super) async fn listen(path: &Path) -> Result<(UnixListener, Socket), ServiceError> {
+    let failed =
+        |why: std::io::Error| ServiceError::new(Kind::Internal, format!("the socket {}: {why}", path.display()));
     let lock = lock(path)?;
     clear(path).await?;
     let listener = UnixListener::bind(path).map_err(failed)?;
@@ -48,17 +49,18 @@ fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
     std::fs::symlink_metadata(path).map(|meta| (meta.dev(), meta.ino()))
 }
 
-fn in_use(path: &Path) -> Refusal {
+fn in_use(path: &Path) -> ServiceError {
     let what = "another server answers there; stop it, or give this one another socket in octobackup.toml";
-    Refusal::new(Kind::Conflict, format!("the socket {}: {what}", path.display()))
+    ServiceError::new(Kind::Conflict, format!("the socket {}: {what}", path.display()))
 }
 
 /// Between servers that know of it. The file stays: who removed it could remove that of another.
-fn lock(path: &Path) -> Result<File, Refusal> {
+fn lock(path: &Path) -> Result<File, ServiceError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".lock");
-    let failed =
-        |e: std::io::Error| Refusal::new(Kind::Internal, format!("the lock {}: {e}", Path::new(&beside).display()));
+    let failed = |e: std::io::Error| {
+        ServiceError::new(Kind::Internal, format!("the lock {}: {e}", Path::new(&beside).display()))
+    };
     // Two users may take turns with one socket: reading it is enough to lock it.
     let file = match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&beside) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => File::open(&beside),
@@ -73,8 +75,9 @@ fn lock(path: &Path) -> Result<File, Refusal> {
 }
 
 /// Removes a socket at which nobody answers. Only ever a socket: a path that was mistyped is not a reason to lose a file.
-async fn clear(path: &Path) -> Result<(), Refusal> {
-    let failed = |why: std::io::Error| Refusal::new(Kind::Internal, format!("the socket {}: {why}", path.display()));
+async fn clear(path: &Path) -> Result<(), ServiceError> {
+    let failed =
+        |why: std::io::Error| ServiceError::new(Kind::Internal, format!("the socket {}: {why}", path.display()));
     match std::fs::symlink_metadata(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(failed(e)),

@@ -1,6 +1,6 @@
 //! TLS for the entrance over TCP: with a certificate of one's own, or a generated one.
 
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -25,8 +25,8 @@ pub struct Tls {
 
 impl Tls {
     /// From two files in PEM. Nobody else may read the key.
-    pub fn read(certificate: &Path, key: &Path) -> Result<Tls, Refusal> {
-        let wrong = |path: &Path, why: String| Refusal::field("http.tls", format!("{}: {why}", path.display()));
+    pub fn read(certificate: &Path, key: &Path) -> Result<Tls, ServiceError> {
+        let wrong = |path: &Path, why: String| ServiceError::field("http.tls", format!("{}: {why}", path.display()));
         let mode = std::fs::metadata(key).map_err(|e| wrong(key, e.to_string()))?.permissions().mode() & 0o777;
         // A group may: certbot and others give keys to the group of those who need them.
         if mode & 0o007 != 0 {
@@ -44,12 +44,12 @@ impl Tls {
     }
 
     /// A certificate that the server made for itself, for these names; made now if there is none, or not for all of them.
-    pub fn generated(data_dir: &Path, names: &[String]) -> Result<Tls, Refusal> {
+    pub fn generated(data_dir: &Path, names: &[String]) -> Result<Tls, ServiceError> {
         let (certificate, key) = generated_files(data_dir);
         let failed =
-            |e: String| Refusal::new(Kind::Internal, format!("the certificate {}: {e}", certificate.display()));
+            |e: String| ServiceError::new(Kind::Internal, format!("the certificate {}: {e}", certificate.display()));
         if let Some(name) = names.iter().find(|name| ServerName::try_from(name.as_str()).is_err()) {
-            return Err(Refusal::field("http.generate_for", format!("{name:?} is neither a name nor an address")));
+            return Err(ServiceError::field("http.generate_for", format!("{name:?} is neither a name nor an address")));
         }
         if !is_for(&certificate, names) {
             let made = rcgen::generate_simple_self_signed(names.to_vec()).map_err(|e| failed(e.to_string()))?;
@@ -90,9 +90,9 @@ pub(crate) fn generated_files(data_dir: &Path) -> (PathBuf, PathBuf) {
 }
 
 /// Trusts whom these certificates vouch for and nobody else, or whom the machine trusts.
-pub(super) fn trusting(certificates_file: Option<&Path>) -> Result<ClientConfig, Refusal> {
+pub(super) fn trusting(certificates_file: Option<&Path>) -> Result<ClientConfig, ServiceError> {
     let name = certificates_file.map_or("this machine's certificates".into(), |file| file.display().to_string());
-    let wrong = |why: String| Refusal::field("--ca-file", format!("{name}: {why}"));
+    let wrong = |why: String| ServiceError::field("--ca-file", format!("{name}: {why}"));
     let found = match certificates_file {
         Some(file) => certificates(file).map_err(wrong)?,
         None => rustls_native_certs::load_native_certs().certs,

@@ -6,9 +6,9 @@ mod world;
 
 use crate::config::Config;
 use crate::job::{JobSpec, JobsFile, Policy};
+use crate::mirror_spec::{MirrorSpec, is_address};
 use crate::moment::Moment;
 use crate::notify::{MailServer, Recipient};
-use crate::recipe::{Recipe, is_address};
 use crate::report::text::{self, MadeBy};
 use crate::schedule::{Hours, Schedule, TimeZone, Window, next_slots, zone};
 use crate::{run_log, units};
@@ -40,12 +40,16 @@ pub const PARSERS: &[(&str, Parser)] = &[
         check_job(&job);
     }),
     // What a job's run is made of, as the mirror keeps it.
-    ("recipe", |bytes| {
-        let Some(Ok(recipe)) = as_text(bytes, Recipe::from_text) else { return };
-        let _ =
-            (recipe.filter(), recipe.acknowledged(), recipe.connection.check(&recipe.origin), recipe.origin.label());
-        let again = recipe.to_text().and_then(|text| Recipe::from_text(&text));
-        assert_eq!(again.map_err(|e| e.to_string()), Ok(recipe), "what is kept is read again");
+    ("mirror_spec", |bytes| {
+        let Some(Ok(mirror_spec)) = as_text(bytes, MirrorSpec::from_text) else { return };
+        let _ = (
+            mirror_spec.filter(),
+            mirror_spec.acknowledged(),
+            mirror_spec.connection.check(&mirror_spec.origin),
+            mirror_spec.origin.label(),
+        );
+        let again = mirror_spec.to_text().and_then(|text| MirrorSpec::from_text(&text));
+        assert_eq!(again.map_err(|e| e.to_string()), Ok(mirror_spec), "what is kept is read again");
     }),
     // A line with a time zone, one with a moment, one with a schedule, windows, hours.
     ("schedule", |bytes| {
@@ -108,7 +112,7 @@ fn check_job(job: &JobSpec) {
     let _ = check_policy(&job.policy);
 }
 
-fn check_policy(policy: &Policy) -> Result<(), crate::Refusal> {
+fn check_policy(policy: &Policy) -> Result<(), crate::ServiceError> {
     policy.check()?;
     let whole = policy.over(&Policy::built_in())?;
     whole.explained(&Policy::built_in())?;
@@ -153,14 +157,15 @@ mod tests {
         let texts = |all: &[&str]| all.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>();
         let jobs = JobsFile::parse(JOBS).unwrap();
         let job = jobs.jobs[0].wished(None);
-        let recipe = Recipe::new(crate::recipe::Origin::local(std::path::Path::new("/data"))).to_text().unwrap();
+        let mirror_spec =
+            MirrorSpec::new(crate::mirror_spec::Origin::local(std::path::Path::new("/data"))).to_text().unwrap();
         let report = world::report();
         let line = "{\"at\":\"2026-08-04T21:00:05Z\",\"level\":\"info\",\"text\":\"looks\"}\n";
         vec![
             ("config", texts(&[CONFIG])),
             ("jobs_file", texts(&[JOBS])),
             ("job", vec![serde_json::to_vec(&job).unwrap()]),
-            ("recipe", vec![recipe.into_bytes()]),
+            ("mirror_spec", vec![mirror_spec.into_bytes()]),
             (
                 "schedule",
                 texts(&[

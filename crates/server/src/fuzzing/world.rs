@@ -2,12 +2,13 @@
 //! go to the real router. No mirror is touched and nobody is called: what would do that is left out.
 
 use crate::api::{Peer, router, routes};
+use crate::app_state::AppState;
 use crate::clock::SystemClock;
-use crate::launch::{RunOverrides, blank_report};
+use crate::launch::blank_report;
 use crate::moment::Moment;
 use crate::run::{Ended, Reason};
+use crate::run_overrides::RunOverrides;
 use crate::service::Service;
-use crate::shared::Shared;
 use crate::store::{Store, runs};
 use crate::vault::{self, Vault};
 use axum::body::Body;
@@ -72,10 +73,10 @@ impl World {
         self.0.path().join(crate::store::FILE)
     }
 
-    fn service(&self) -> Result<Service, crate::Refusal> {
+    fn service(&self) -> Result<Service, crate::ServiceError> {
         let store = Store::open(&self.database())?;
         let vault = Vault::open(self.0.path(), &store)?;
-        Ok(Service::new(Arc::new(Shared::new(store, vault, Arc::new(SystemClock::default())))))
+        Ok(Service::new(Arc::new(AppState::new(store, vault, Arc::new(SystemClock::default())))))
     }
 }
 
@@ -96,7 +97,7 @@ pub fn report() -> RunReport {
 }
 
 /// The database, in which no table is strict: who writes into the file need not heed that either.
-fn made() -> Result<(Vec<u8>, Vec<u8>), crate::Refusal> {
+fn made() -> Result<(Vec<u8>, Vec<u8>), crate::ServiceError> {
     let world = World::empty();
     let service = world.service()?;
     drop(service);
@@ -246,7 +247,7 @@ pub fn request_seeds() -> Vec<Vec<u8>> {
         ("PUT /api/v1/credentials/corp/uses", r#"{"uses":[{"purpose":"smb","host":"fs1"}]}"#.into()),
         (
             "POST /api/v1/jobs-file",
-            r#"{"file":{"job":[{"name":"a","source":"/a","target":"/b"}]},"rehearse":true}"#.into(),
+            r#"{"file":{"job":[{"name":"a","source":"/a","target":"/b"}]},"dry_run":true}"#.into(),
         ),
         ("POST /api/v1/hosts", r#"{"name":"host"}"#.into()),
         ("PUT /api/v1/recipients/ops", r#"{"mail":["a@example.com"],"when":"always"}"#.into()),

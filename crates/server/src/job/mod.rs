@@ -9,10 +9,10 @@ mod policy;
 pub use file::{FileJob, JobsFile};
 pub use policy::{From, Policy, Setting};
 
+use crate::mirror_spec::{Account, AgentAddress, Connection, MirrorSpec, Origin, is_agent_address};
 use crate::moment::Moment;
-use crate::recipe::{Account, AgentAddress, Connection, Origin, Recipe, is_agent_address};
-use crate::refusal::Refusal;
 use crate::schedule::{self, Schedule};
+use crate::service_error::ServiceError;
 use octo_smb::SmbAddress;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -69,31 +69,32 @@ pub struct Job {
 
 impl JobSpec {
     /// Refuses what makes no sense. `defaults` are the server's, over what is built in; `account` is the credential's.
-    pub fn check(&self, defaults: &Policy, account: Option<&Account>) -> Result<(), Refusal> {
+    pub fn check(&self, defaults: &Policy, account: Option<&Account>) -> Result<(), ServiceError> {
         check_name(&self.name)?;
         self.policy.check()?;
         self.schedule()?;
         let holds = self.policy.over(defaults)?;
-        let recipe = self.recipe(&holds, account)?;
+        let mirror_spec = self.mirror_spec(&holds, account)?;
         let target = self.target_path()?;
-        if let Some(local) = recipe.origin.local_path() {
-            octo_disk::overlap(&local, &target).map_err(|e| Refusal::field("target", e))?;
+        if let Some(local) = mirror_spec.origin.local_path() {
+            octo_disk::overlap(&local, &target).map_err(|e| ServiceError::field("target", e))?;
         }
         Ok(())
     }
 
     /// When it is due.
-    pub fn schedule(&self) -> Result<Option<Schedule>, Refusal> {
-        let parse =
-            |text: &String| Schedule::parse(text).map_err(|why| Refusal::field("schedule", format!("{text:?}: {why}")));
+    pub fn schedule(&self) -> Result<Option<Schedule>, ServiceError> {
+        let parse = |text: &String| {
+            Schedule::parse(text).map_err(|why| ServiceError::field("schedule", format!("{text:?}: {why}")))
+        };
         self.schedule.as_ref().map(parse).transpose()
     }
 
     /// The mirror.
-    pub fn target_path(&self) -> Result<PathBuf, Refusal> {
-        let wrong = |why: &str| Err(Refusal::field("target", format!("{:?}: {why}", self.target)));
+    pub fn target_path(&self) -> Result<PathBuf, ServiceError> {
+        let wrong = |why: &str| Err(ServiceError::field("target", format!("{:?}: {why}", self.target)));
         let path = Path::new(&self.target);
-        if crate::recipe::is_address(&self.target) {
+        if crate::mirror_spec::is_address(&self.target) {
             return wrong("the mirror must be a folder of this machine, not a share");
         }
         if !path.is_absolute() || self.target.contains('\0') || self.target.len() > PATH_BYTES_MAX {
@@ -107,55 +108,55 @@ impl JobSpec {
 
     /// The source, if it is a folder of this machine.
     pub fn local_source(&self) -> Option<PathBuf> {
-        let is_elsewhere = crate::recipe::is_address(&self.source) || is_agent_address(&self.source);
+        let is_elsewhere = crate::mirror_spec::is_address(&self.source) || is_agent_address(&self.source);
         Some(PathBuf::from(&self.source)).filter(|path| !is_elsewhere && path.is_absolute())
     }
 
     /// The whole policy: this job's own over the server's defaults.
-    pub fn effective_policy(&self, defaults: &Policy) -> Result<Policy, Refusal> {
+    pub fn effective_policy(&self, defaults: &Policy) -> Result<Policy, ServiceError> {
         self.policy.over(defaults)
     }
 
     /// The next slots after `after`, at most `count`.
-    pub fn next_slots(&self, defaults: &Policy, after: Moment, count: usize) -> Result<Vec<Moment>, Refusal> {
+    pub fn next_slots(&self, defaults: &Policy, after: Moment, count: usize) -> Result<Vec<Moment>, ServiceError> {
         let Some(schedule) = self.schedule()? else { return Ok(Vec::new()) };
         Ok(schedule::next_slots(&schedule, &self.effective_policy(defaults)?.zone()?, after, count))
     }
 
     /// What a run is made from. `holds` is the whole policy.
-    pub fn recipe(&self, holds: &Policy, account: Option<&Account>) -> Result<Recipe, Refusal> {
+    pub fn mirror_spec(&self, holds: &Policy, account: Option<&Account>) -> Result<MirrorSpec, ServiceError> {
         let origin = self.origin(account)?;
         let modes = holds.modes()?;
-        let mut recipe = Recipe::new(origin);
-        recipe.connection = Connection {
+        let mut mirror_spec = MirrorSpec::new(origin);
+        mirror_spec.connection = Connection {
             min_dialect: holds.min_dialect.unwrap_or_default(),
             encrypt: holds.encrypt.unwrap_or_default(),
             logon: holds.logon.unwrap_or_default(),
             ..Connection::default()
         };
-        if !matches!(recipe.origin, Origin::Smb { .. }) {
+        if !matches!(mirror_spec.origin, Origin::Smb { .. }) {
             // Defaults for shares concern nothing else.
-            recipe.connection = Connection::default();
+            mirror_spec.connection = Connection::default();
         }
-        recipe.backup_intent = holds.backup_intent.unwrap_or_default();
-        recipe.rules = holds.rules.clone().unwrap_or_default();
-        recipe.default_excludes = holds.default_excludes.unwrap_or(true);
-        recipe.acknowledged = holds.acknowledged.clone().unwrap_or_default();
-        recipe.compare = holds.compare.unwrap_or_default();
-        recipe.metadata = holds.metadata.unwrap_or_default();
-        recipe.live_files = holds.live_files.unwrap_or_default();
-        recipe.no_delete = holds.no_delete.unwrap_or(false);
-        recipe.max_delete = holds.max_delete()?;
-        recipe.trust_listings = holds.trust_listings.unwrap_or(false);
-        recipe.keep_versions_secs = holds.retention()?;
+        mirror_spec.backup_intent = holds.backup_intent.unwrap_or_default();
+        mirror_spec.rules = holds.rules.clone().unwrap_or_default();
+        mirror_spec.default_excludes = holds.default_excludes.unwrap_or(true);
+        mirror_spec.acknowledged = holds.acknowledged.clone().unwrap_or_default();
+        mirror_spec.compare = holds.compare.unwrap_or_default();
+        mirror_spec.metadata = holds.metadata.unwrap_or_default();
+        mirror_spec.live_files = holds.live_files.unwrap_or_default();
+        mirror_spec.no_delete = holds.no_delete.unwrap_or(false);
+        mirror_spec.max_delete = holds.max_delete()?;
+        mirror_spec.trust_listings = holds.trust_listings.unwrap_or(false);
+        mirror_spec.keep_versions_secs = holds.retention()?;
         if let Some((file, folder)) = modes {
-            (recipe.file_mode, recipe.folder_mode) = (file, folder);
+            (mirror_spec.file_mode, mirror_spec.folder_mode) = (file, folder);
         }
-        recipe.bandwidth_bytes_per_sec = holds.bandwidth_bytes_per_sec()?;
-        recipe.limits = holds.limits()?;
-        recipe.filter().map_err(|e| Refusal::field("policy.rules", e.detail))?;
-        recipe.connection.check(&recipe.origin).map_err(|e| Refusal::field("credential", e.detail))?;
-        Ok(recipe)
+        mirror_spec.bandwidth_bytes_per_sec = holds.bandwidth_bytes_per_sec()?;
+        mirror_spec.limits = holds.limits()?;
+        mirror_spec.filter().map_err(|e| ServiceError::field("policy.rules", e.detail))?;
+        mirror_spec.connection.check(&mirror_spec.origin).map_err(|e| ServiceError::field("credential", e.detail))?;
+        Ok(mirror_spec)
     }
 
     /// The machine with an agent; `None` for other sources.
@@ -168,17 +169,17 @@ impl JobSpec {
         if let Some(address) = self.agent() {
             return Some(address.host.to_lowercase());
         }
-        crate::recipe::is_address(&self.source)
+        crate::mirror_spec::is_address(&self.source)
             .then(|| SmbAddress::parse(&self.source).ok().map(|(address, _)| address.host.to_lowercase()))
             .flatten()
     }
 
-    fn origin(&self, account: Option<&Account>) -> Result<Origin, Refusal> {
-        let wrong = |why: String| Refusal::field("source", format!("{:?}: {why}", self.source));
+    fn origin(&self, account: Option<&Account>) -> Result<Origin, ServiceError> {
+        let wrong = |why: String| ServiceError::field("source", format!("{:?}: {why}", self.source));
         if self.source.len() > PATH_BYTES_MAX || self.source.contains('\0') {
             return Err(wrong("it is too long, or holds a NUL".into()));
         }
-        if crate::recipe::is_address(&self.source) {
+        if crate::mirror_spec::is_address(&self.source) {
             let (address, named) = SmbAddress::parse(&self.source).map_err(|e| wrong(e.detail))?;
             if named.is_some() {
                 return Err(wrong("the account belongs to the credential; leave USER@ out".into()));
@@ -186,7 +187,7 @@ impl JobSpec {
             return Ok(Origin::Smb { address: address.to_string(), account: account.cloned().unwrap_or_default() });
         }
         if self.credential.is_some() {
-            return Err(Refusal::field(
+            return Err(ServiceError::field(
                 "credential",
                 "only a share needs one, and the source is none (--unset credential)",
             ));
@@ -206,14 +207,14 @@ impl JobSpec {
 }
 
 /// Refuses names that would need quoting somewhere.
-pub fn check_name(name: &str) -> Result<(), Refusal> {
+pub fn check_name(name: &str) -> Result<(), ServiceError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     if name.is_empty()
         || name.len() > NAME_BYTES_MAX
         || !name.bytes().all(plain)
         || !name.as_bytes()[0].is_ascii_alphanumeric()
     {
-        return Err(Refusal::field(
+        return Err(ServiceError::field(
             "name",
             format!(
                 "{name:?}: allowed are 1 to {NAME_BYTES_MAX} letters, digits, - _ and ., and the first is a letter or digit"
@@ -224,8 +225,8 @@ pub fn check_name(name: &str) -> Result<(), Refusal> {
 }
 
 /// `[DOMAIN\]NAME`, or with `/` between them: no name of an account holds either.
-pub fn parse_account(text: &str) -> Result<Account, Refusal> {
-    let wrong = || Refusal::field("account", format!("{text:?}: allowed is [DOMAIN\\]NAME"));
+pub fn parse_account(text: &str) -> Result<Account, ServiceError> {
+    let wrong = || ServiceError::field("account", format!("{text:?}: allowed is [DOMAIN\\]NAME"));
     let (domain, user) = match text.split_once(['\\', '/']) {
         Some(("", _)) => return Err(wrong()),
         Some(parts) => parts,
@@ -286,14 +287,14 @@ mod tests {
         .unwrap();
         let holds = policy.over(&Policy::built_in()).unwrap();
         let account = Account { domain: "CORP".into(), user: "me".into() };
-        let recipe = spec().recipe(&holds, Some(&account)).unwrap();
-        assert_eq!(recipe.rules.len(), 1);
-        assert_eq!(recipe.max_delete, Some(octo_core::guard::MaxDelete::Percent(10)));
-        assert_eq!((recipe.keep_versions_secs, recipe.bandwidth_bytes_per_sec), (None, Some(1_000_000)));
-        assert_eq!((recipe.file_mode, recipe.folder_mode), (0o640, 0o750));
-        assert!(recipe.no_delete && recipe.trust_listings);
-        assert_eq!(recipe.metadata, crate::recipe::MetadataKept::Basic);
-        assert_eq!(recipe.connection.encrypt, crate::recipe::EncryptWhen::Off);
+        let mirror_spec = spec().mirror_spec(&holds, Some(&account)).unwrap();
+        assert_eq!(mirror_spec.rules.len(), 1);
+        assert_eq!(mirror_spec.max_delete, Some(octo_core::guard::MaxDelete::Percent(10)));
+        assert_eq!((mirror_spec.keep_versions_secs, mirror_spec.bandwidth_bytes_per_sec), (None, Some(1_000_000)));
+        assert_eq!((mirror_spec.file_mode, mirror_spec.folder_mode), (0o640, 0o750));
+        assert!(mirror_spec.no_delete && mirror_spec.trust_listings);
+        assert_eq!(mirror_spec.metadata, crate::mirror_spec::MetadataKept::Basic);
+        assert_eq!(mirror_spec.connection.encrypt, crate::mirror_spec::EncryptWhen::Off);
     }
 
     #[test]

@@ -3,12 +3,12 @@
 //! Three layers, each over the one before: what is built in, the server's defaults, the job's own. A layer says only what
 //! it changes. [`Policy::check`] refuses what makes no sense, with the name of the field.
 
-use crate::recipe::{
+use crate::mirror_spec::{
     CompareBy, EncryptWhen, Intent, Limits, LiveFiles, LogonBy, MetadataKept, MinDialect, Rule, filter, paths,
 };
-use crate::refusal::Refusal;
 use crate::report::digest::MaxAge;
 use crate::schedule::{CatchUp, Hours, Overlap, Window, machine_zone, zone};
+use crate::service_error::ServiceError;
 use crate::units::{self, UNLIMITED};
 use octo_core::FilterBuilder;
 use octo_mirror::Bandwidth;
@@ -186,14 +186,17 @@ impl Policy {
     }
 
     /// Refuses what makes no sense. Also for a single layer.
-    pub fn check(&self) -> Result<(), Refusal> {
+    pub fn check(&self) -> Result<(), ServiceError> {
         filter(self.rules.as_deref().unwrap_or_default(), FilterBuilder::new())
-            .map_err(|e| Refusal::field("policy.rules", e.detail))?;
+            .map_err(|e| ServiceError::field("policy.rules", e.detail))?;
         let acknowledged = self.acknowledged.as_deref().unwrap_or_default();
         if acknowledged.len() > ACKNOWLEDGED_MAX {
-            return Err(Refusal::field("policy.acknowledged", format!("allowed are {ACKNOWLEDGED_MAX}: exclude more")));
+            return Err(ServiceError::field(
+                "policy.acknowledged",
+                format!("allowed are {ACKNOWLEDGED_MAX}: exclude more"),
+            ));
         }
-        paths(acknowledged).map_err(|e| Refusal::field("policy.acknowledged", e.detail))?;
+        paths(acknowledged).map_err(|e| ServiceError::field("policy.acknowledged", e.detail))?;
         self.retention()?;
         self.max_delete()?;
         self.modes()?;
@@ -207,13 +210,13 @@ impl Policy {
         self.limits()?;
         self.max_age()?;
         if self.retries.is_some_and(|retries| retries > RETRIES_MAX) {
-            return Err(Refusal::field("policy.retries", format!("allowed are 0 to {RETRIES_MAX}")));
+            return Err(ServiceError::field("policy.retries", format!("allowed are 0 to {RETRIES_MAX}")));
         }
         Ok(())
     }
 
     /// How long versions are kept; `None` for no versions.
-    pub fn retention(&self) -> Result<Option<u64>, Refusal> {
+    pub fn retention(&self) -> Result<Option<u64>, ServiceError> {
         match self.keep_versions.as_deref() {
             Some(NONE) => Ok(None),
             Some(text) => parsed("keep_versions", text, units::duration_secs).map(Some),
@@ -222,27 +225,27 @@ impl Policy {
     }
 
     /// What replaces the numeric limits of deletions.
-    pub fn max_delete(&self) -> Result<Option<octo_core::guard::MaxDelete>, Refusal> {
+    pub fn max_delete(&self) -> Result<Option<octo_core::guard::MaxDelete>, ServiceError> {
         limit("max_delete", self.max_delete.as_deref(), DEFAULT, units::max_delete)
     }
 
     /// Permissions of files and of folders.
-    pub fn modes(&self) -> Result<Option<(u32, u32)>, Refusal> {
+    pub fn modes(&self) -> Result<Option<(u32, u32)>, ServiceError> {
         limit("mode", self.mode.as_deref(), DEFAULT, units::modes)
     }
 
     /// The most bytes a second to read.
-    pub fn bandwidth_bytes_per_sec(&self) -> Result<Option<u64>, Refusal> {
+    pub fn bandwidth_bytes_per_sec(&self) -> Result<Option<u64>, ServiceError> {
         limit("bandwidth", self.bandwidth.as_deref(), UNLIMITED, units::bytes)
     }
 
     /// When another limit holds.
-    pub fn bandwidth_hours(&self) -> Result<Vec<Hours>, Refusal> {
+    pub fn bandwidth_hours(&self) -> Result<Vec<Hours>, ServiceError> {
         windows("bandwidth_hours", self.bandwidth_hours.as_deref(), Hours::parse)
     }
 
     /// The most bytes a second to read, at each moment of a run.
-    pub fn pace(&self) -> Result<Bandwidth, Refusal> {
+    pub fn pace(&self) -> Result<Bandwidth, ServiceError> {
         let (hours, zone, otherwise) = (self.bandwidth_hours()?, self.zone()?, self.bandwidth_bytes_per_sec()?);
         if hours.is_empty() {
             return Ok(Bandwidth::constant(otherwise));
@@ -251,36 +254,36 @@ impl Policy {
     }
 
     /// The zone of the schedule.
-    pub fn zone(&self) -> Result<jiff::tz::TimeZone, Refusal> {
+    pub fn zone(&self) -> Result<jiff::tz::TimeZone, ServiceError> {
         parsed("time_zone", self.time_zone.as_deref().unwrap_or(machine_zone()), zone)
     }
 
     /// When no run may start.
-    pub fn blackouts(&self) -> Result<Vec<Window>, Refusal> {
+    pub fn blackouts(&self) -> Result<Vec<Window>, ServiceError> {
         windows("blackouts", self.blackouts.as_deref(), Window::parse)
     }
 
     /// A run starts up to so much after its slot.
-    pub fn random_delay_secs(&self) -> Result<u64, Refusal> {
+    pub fn random_delay_secs(&self) -> Result<u64, ServiceError> {
         wait("random_delay", self.random_delay.as_deref())
     }
 
     /// The wait before the first retry.
-    pub fn retry_wait_secs(&self) -> Result<u64, Refusal> {
+    pub fn retry_wait_secs(&self) -> Result<u64, ServiceError> {
         wait("retry_wait", self.retry_wait.as_deref())
     }
 
     /// A run that takes longer is stopped.
-    pub fn max_duration_secs(&self) -> Result<Option<u64>, Refusal> {
+    pub fn max_duration_secs(&self) -> Result<Option<u64>, ServiceError> {
         limit("max_duration", self.max_duration.as_deref(), UNLIMITED, units::duration_secs)
     }
 
     /// What ends a run whose source has no end.
-    pub fn limits(&self) -> Result<Limits, Refusal> {
+    pub fn limits(&self) -> Result<Limits, ServiceError> {
         let usual = Limits::default();
         let folder_entries = self.max_folder_entries.unwrap_or(usual.folder_entries);
         if folder_entries == 0 {
-            return Err(Refusal::field("policy.max_folder_entries", "it must be more than 0".to_owned()));
+            return Err(ServiceError::field("policy.max_folder_entries", "it must be more than 0".to_owned()));
         }
         let given = |field: &str, text: Option<&str>, parse: fn(&str) -> Result<u64, String>, usual: u64| {
             text.map_or(Ok(usual), |text| parsed(field, text, parse))
@@ -304,24 +307,24 @@ impl Policy {
     }
 
     /// How old the newest good backup may be.
-    pub fn max_age(&self) -> Result<MaxAge, Refusal> {
+    pub fn max_age(&self) -> Result<MaxAge, ServiceError> {
         match self.max_age.as_deref() {
             None | Some(AUTO) => Ok(MaxAge::Auto),
             text => Ok(limit("max_age", text, UNLIMITED, units::duration_secs)
-                .map_err(|refusal| Refusal { detail: format!("{}; or {AUTO:?}", refusal.detail), ..refusal })?
+                .map_err(|refusal| ServiceError { detail: format!("{}; or {AUTO:?}", refusal.detail), ..refusal })?
                 .map_or(MaxAge::Unlimited, MaxAge::Secs)),
         }
     }
 
     /// This layer over `below`.
-    pub fn over(&self, below: &Policy) -> Result<Policy, Refusal> {
+    pub fn over(&self, below: &Policy) -> Result<Policy, ServiceError> {
         let mut all = below.said()?;
         all.append(&mut self.said()?);
         Ok(serde_json::from_value(Value::Object(all))?)
     }
 
     /// What holds for a job with this layer, and where each value came from.
-    pub fn explained(&self, defaults: &Policy) -> Result<BTreeMap<String, Setting>, Refusal> {
+    pub fn explained(&self, defaults: &Policy) -> Result<BTreeMap<String, Setting>, ServiceError> {
         let mut settings = BTreeMap::new();
         for (layer, from) in [(&Policy::built_in(), From::BuiltIn), (defaults, From::Defaults), (self, From::Job)] {
             settings.extend(layer.said()?.into_iter().map(|(name, value)| (name, Setting { value, from })));
@@ -329,7 +332,7 @@ impl Policy {
         Ok(settings)
     }
 
-    fn said(&self) -> Result<Map<String, Value>, Refusal> {
+    fn said(&self) -> Result<Map<String, Value>, ServiceError> {
         match serde_json::to_value(self)? {
             Value::Object(fields) => Ok(fields),
             _ => Ok(Map::new()),
@@ -337,18 +340,18 @@ impl Policy {
     }
 }
 
-fn parsed<T>(field: &str, text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, Refusal> {
-    parse(text).map_err(|why| Refusal::field(&format!("policy.{field}"), format!("{text:?}: {why}")))
+fn parsed<T>(field: &str, text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ServiceError> {
+    parse(text).map_err(|why| ServiceError::field(&format!("policy.{field}"), format!("{text:?}: {why}")))
 }
 
 fn windows<T>(
     field: &str,
     texts: Option<&[String]>,
     parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Vec<T>, Refusal> {
+) -> Result<Vec<T>, ServiceError> {
     let texts = texts.unwrap_or_default();
     if texts.len() > WINDOWS_MAX {
-        return Err(Refusal::field(&format!("policy.{field}"), format!("allowed are {WINDOWS_MAX}")));
+        return Err(ServiceError::field(&format!("policy.{field}"), format!("allowed are {WINDOWS_MAX}")));
     }
     texts.iter().map(|text| parsed(field, text, &parse)).collect()
 }
@@ -358,7 +361,7 @@ fn limit<T>(
     text: Option<&str>,
     none: &str,
     parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, Refusal> {
+) -> Result<Option<T>, ServiceError> {
     match text {
         Some(text) if text != none => {
             parsed(field, text, |text| parse(text).map_err(|why| format!("{why}; or {none:?}"))).map(Some)
@@ -367,7 +370,7 @@ fn limit<T>(
     }
 }
 
-fn wait(field: &str, text: Option<&str>) -> Result<u64, Refusal> {
+fn wait(field: &str, text: Option<&str>) -> Result<u64, ServiceError> {
     let within = |text: &str| match units::duration_secs(text)? {
         secs if secs > WAIT_SECS_MAX => Err("allowed is at most a week".to_owned()),
         secs => Ok(secs),

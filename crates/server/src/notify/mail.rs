@@ -11,7 +11,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// A mail server that says nothing for so long is not there.
-const PATIENCE: Duration = Duration::from_secs(30);
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is mailed.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub(super) fn send(server: &MailServer, account: Account, to: &[String], text: T
     if let Some((name, secret)) = account {
         transport = transport.credentials(Credentials::new(name, secret.to_string()));
     }
-    match transport.timeout(Some(PATIENCE)).build().send(&message) {
+    match transport.timeout(Some(SEND_TIMEOUT)).build().send(&message) {
         Ok(_) => Ok(()),
         Err(error) => Err(said(&server.host, &error)),
     }
@@ -97,7 +97,7 @@ fn said(host: &str, error: &dyn std::error::Error) -> String {
         let kind = inner.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
         // A socket's time limit is told as "Resource temporarily unavailable (os error 11)".
         if let Some(ErrorKind::WouldBlock | ErrorKind::TimedOut) = kind {
-            return format!("the mail server {host} did not answer within {} s", PATIENCE.as_secs());
+            return format!("the mail server {host} did not answer within {} s", SEND_TIMEOUT.as_secs());
         }
         let inner_words = inner.to_string();
         if !words.contains(&inner_words) {

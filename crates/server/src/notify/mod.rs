@@ -1,6 +1,6 @@
 //! Who is told what, and how it reaches them.
 //!
-//! [`tell_run`] writes letters into the outbox, in the transaction that ends the run; the [`postman`] takes them to mail
+//! [`tell_run`] writes letters into the outbox, in the transaction that ends the run; the [`delivery`] takes them to mail
 //! servers and web addresses, and tries until they are taken. So a letter may come twice (the server died between the
 //! taking and its note of it) and is never lost; its id is the same both times. Words and decisions here are pure.
 //!
@@ -9,10 +9,10 @@
 #[cfg(unix)]
 pub mod carrier;
 #[cfg(unix)]
+pub mod delivery;
+#[cfg(unix)]
 pub mod mail;
 mod message;
-#[cfg(unix)]
-pub mod postman;
 mod recipient;
 #[cfg(unix)]
 mod web;
@@ -23,9 +23,9 @@ pub(crate) use recipient::MAIL_SERVER;
 pub use recipient::{MailServer, Recipient, Security, Way, When};
 
 use crate::moment::Moment;
-use crate::refusal::Refusal;
 use crate::run::{Ended, Run};
 use crate::schedule::{self, Schedule, TimeZone};
+use crate::service_error::ServiceError;
 use crate::store::{outbox, recipients, settings};
 use rusqlite::Connection;
 
@@ -48,7 +48,7 @@ const HEARTBEAT_SECS_MAX: i64 = 900;
 
 /// Notes whether the digest is due, and writes its letters. Of several that were missed only the latest is written; it
 /// tells of the whole time.
-pub fn tell_digest(db: &Connection, zone: &TimeZone, now: Moment) -> Result<bool, Refusal> {
+pub fn tell_digest(db: &Connection, zone: &TimeZone, now: Moment) -> Result<bool, ServiceError> {
     let text = settings::get(db, DIGEST_SCHEDULE)?.unwrap_or_else(|| DIGEST_USUAL.to_owned());
     let until: Option<i64> = settings::get(db, DIGEST_UNTIL)?.and_then(|text| text.parse().ok());
     // A clock that was put back: nothing is told twice, and nothing waits until the clock is there again.
@@ -84,7 +84,7 @@ pub fn wants(recipient: &Recipient, job: &str, outcome: Ended, goes_on: bool) ->
 }
 
 /// Writes the letters about a run that ended. In the transaction that ends it.
-pub fn tell_run(db: &Connection, run: &Run, outcome: Ended, goes_on: bool, now: Moment) -> Result<(), Refusal> {
+pub fn tell_run(db: &Connection, run: &Run, outcome: Ended, goes_on: bool, now: Moment) -> Result<(), ServiceError> {
     if run.once.dry_run {
         return Ok(());
     }

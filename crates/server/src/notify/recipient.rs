@@ -1,8 +1,8 @@
 //! Recipients and the mail server, as a person writes them.
 
 use crate::job::check_name;
-use crate::refusal::Refusal;
 use crate::schedule::zone;
+use crate::service_error::ServiceError;
 use serde::{Deserialize, Serialize};
 
 /// The setting that holds the mail server.
@@ -72,22 +72,22 @@ pub enum Way<'a> {
 
 impl Recipient {
     /// By which way. A refusal if none or several are given.
-    pub fn way(&self) -> Result<Way<'_>, Refusal> {
+    pub fn way(&self) -> Result<Way<'_>, ServiceError> {
         match (&self.mail, &self.webhook, &self.heartbeat) {
             (Some(addresses), None, None) => Ok(Way::Mail(addresses)),
             (None, Some(url), None) => Ok(Way::Webhook(url)),
             (None, None, Some(url)) => Ok(Way::Heartbeat(url)),
-            _ => Err(Refusal::field("recipient", "exactly one of mail, webhook and heartbeat must be given")),
+            _ => Err(ServiceError::field("recipient", "exactly one of mail, webhook and heartbeat must be given")),
         }
     }
 
     /// Refuses what makes no sense.
-    pub fn check(&self) -> Result<(), Refusal> {
+    pub fn check(&self) -> Result<(), ServiceError> {
         check_name(&self.name)?;
         match self.way()? {
             Way::Mail(addresses) => {
                 if addresses.is_empty() || addresses.len() > ADDRESSES_MAX {
-                    return Err(Refusal::field("mail", format!("allowed are 1 to {ADDRESSES_MAX} addresses")));
+                    return Err(ServiceError::field("mail", format!("allowed are 1 to {ADDRESSES_MAX} addresses")));
                 }
                 addresses.iter().try_for_each(|address| check_address("mail", address))?;
             }
@@ -95,15 +95,14 @@ impl Recipient {
             Way::Heartbeat(url) => check_url("heartbeat", &url.replace(JOB, "job"))?,
         }
         if self.credential.is_some() && self.webhook.is_none() {
-            return Err(Refusal::field("credential", "only a webhook is signed; the mail server has its own"));
+            return Err(ServiceError::field("credential", "only a webhook is signed; the mail server has its own"));
         }
         if let Some(name) = &self.time_zone {
-            zone(name).map_err(|why| Refusal::field("time_zone", format!("{name:?}: {why}")))?;
+            zone(name).map_err(|why| ServiceError::field("time_zone", format!("{name:?}: {why}")))?;
         }
-        self.jobs
-            .iter()
-            .flatten()
-            .try_for_each(|name| check_name(name).map_err(|refusal| Refusal { field: Some("jobs".into()), ..refusal }))
+        self.jobs.iter().flatten().try_for_each(|name| {
+            check_name(name).map_err(|refusal| ServiceError { field: Some("jobs".into()), ..refusal })
+        })
     }
 }
 
@@ -150,33 +149,33 @@ impl MailServer {
     }
 
     /// Refuses what makes no sense.
-    pub fn check(&self) -> Result<(), Refusal> {
+    pub fn check(&self) -> Result<(), ServiceError> {
         let is_part = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
         if self.host.is_empty() || self.host.len() > 253 || !self.host.chars().all(is_part) {
-            return Err(Refusal::field("host", format!("{:?}: allowed is a name or an address", self.host)));
+            return Err(ServiceError::field("host", format!("{:?}: allowed is a name or an address", self.host)));
         }
         if self.port == Some(0) {
-            return Err(Refusal::field("port", "allowed are 1 to 65535"));
+            return Err(ServiceError::field("port", "allowed are 1 to 65535"));
         }
         if self.security == Security::None && self.credential.is_some() {
-            return Err(Refusal::field("security", "without TLS a password would be read by anybody on the way"));
+            return Err(ServiceError::field("security", "without TLS a password would be read by anybody on the way"));
         }
         check_address("from", &self.from)
     }
 }
 
-fn check_address(field: &str, address: &str) -> Result<(), Refusal> {
+fn check_address(field: &str, address: &str) -> Result<(), ServiceError> {
     let is_right = address.len() <= ADDRESS_BYTES_MAX
         && address
             .split_once('@')
             .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
         && address.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>(),;:\\\"[]".contains(&byte));
-    if is_right { Ok(()) } else { Err(Refusal::field(field, format!("{address:?}: allowed is NAME@HOST"))) }
+    if is_right { Ok(()) } else { Err(ServiceError::field(field, format!("{address:?}: allowed is NAME@HOST"))) }
 }
 
-fn check_url(field: &str, url: &str) -> Result<(), Refusal> {
+fn check_url(field: &str, url: &str) -> Result<(), ServiceError> {
     let wrong =
-        |why: &str| Err(Refusal::field(field, format!("{why}; allowed is https://HOST/PATH or http://HOST/PATH")));
+        |why: &str| Err(ServiceError::field(field, format!("{why}; allowed is https://HOST/PATH or http://HOST/PATH")));
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
         return wrong("it is no web address");
     };

@@ -8,7 +8,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// A server that says nothing for so long is not there.
-const PATIENCE: Duration = Duration::from_secs(30);
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends JSON, signed if there is a secret. `Ok` means an answer of 200 to 299.
 pub(super) fn post(url: &str, id: i64, body: &str, secret: Option<&str>) -> Result<(), String> {
@@ -49,7 +49,7 @@ fn agent() -> &'static Agent {
         let roots: Vec<_> = found.iter().map(|cert| Certificate::from_der(cert).to_owned()).collect();
         let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(roots))).build();
         Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(SEND_TIMEOUT))
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)

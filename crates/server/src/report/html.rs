@@ -2,7 +2,7 @@
 //! because mail clients show those and little else. Every text is escaped.
 
 use super::text::{MadeBy, heading, remark, remedy};
-use super::{Past, Told, ToldCause};
+use super::{Past, RunSummary, SummaryCause};
 use crate::run::Ended;
 use crate::units::{count, duration, size, thousands};
 use jiff::tz::TimeZone;
@@ -24,7 +24,7 @@ const BARS_MAX: usize = 20;
 const BAR_PIXELS_MAX: u64 = 130;
 
 /// The whole page; times by the clocks of `zone`.
-pub fn page(told: &Told, zone: &TimeZone) -> String {
+pub fn page(told: &RunSummary, zone: &TimeZone) -> String {
     let run = &told.run;
     let mut out = String::new();
     let title = format!("{}: {}", run.job, verdict(told));
@@ -54,7 +54,7 @@ pub fn page(told: &Told, zone: &TimeZone) -> String {
     document(&title, &out)
 }
 
-pub(super) fn verdict(told: &Told) -> &'static str {
+pub(super) fn verdict(told: &RunSummary) -> &'static str {
     match (told.run.outcome, told.report.dry_run) {
         (_, true) => "dry run",
         (Some(Ended::Succeeded), _) => "complete",
@@ -76,7 +76,7 @@ pub fn document(title: &str, body: &str) -> String {
     )
 }
 
-fn colour(told: &Told) -> &'static str {
+fn colour(told: &RunSummary) -> &'static str {
     match told.run.outcome {
         Some(Ended::Succeeded) => "#2e9e5b",
         Some(Ended::Warnings | Ended::Held) => "#d99a1b",
@@ -85,7 +85,7 @@ fn colour(told: &Told) -> &'static str {
     }
 }
 
-fn numbers(out: &mut String, told: &Told) {
+fn numbers(out: &mut String, told: &RunSummary) {
     let counts = &told.report.counts;
     let rows = [
         (
@@ -116,7 +116,7 @@ fn numbers(out: &mut String, told: &Told) {
     out.push_str("</table>");
 }
 
-fn one_cause(out: &mut String, cause: &ToldCause, zone: &TimeZone) {
+fn one_cause(out: &mut String, cause: &SummaryCause, zone: &TimeZone) {
     let news = match (cause.new, cause.still) {
         (0, 0) => String::new(),
         (new, 0) => format!(", {} new", thousands(new)),
@@ -164,7 +164,7 @@ fn list(out: &mut String, title: &str, lines: &[String]) {
 }
 
 /// Why deletions are held, with what to do about each reason; the first entries; and the commands.
-fn held(out: &mut String, told: &Told) {
+fn held(out: &mut String, told: &RunSummary) {
     let (report, job) = (&told.report, &told.run.job);
     if report.held_because.is_empty() {
         return;

@@ -3,14 +3,14 @@
 use super::*;
 use crate::launch::blank_report;
 use crate::moment::Moment;
-use crate::report::ToldExample;
+use crate::report::SummaryExample;
 use crate::run::{Reason, Run, State};
 use crate::run_overrides::RunOverrides;
 use octo_core::{Code, Outcome, Timestamp};
 
 const AT: i64 = 1_785_877_205; // 4 August 2026, 21:00:05 UTC
 
-fn told() -> Told {
+fn told() -> RunSummary {
     let mut report = blank_report("//fs1/d$", "/srv/<fs1>", false, Timestamp::from_unix(AT, 0));
     report.outcome = Outcome::Warnings;
     report.duration_ms = 185_000;
@@ -40,14 +40,14 @@ fn told() -> Told {
         deleted_files: 0,
         problems: 2,
     };
-    let example = |path: &str, is_new| ToldExample {
+    let example = |path: &str, is_new| SummaryExample {
         path: path.into(),
         detail: "<script>alert('x')</script>".into(),
         is_new,
         since_at: Some(Moment(AT - if is_new { 0 } else { 9 * 86_400 })),
         last_good_at: Some(Moment(AT - 10 * 86_400)),
     };
-    let cause = ToldCause {
+    let cause = SummaryCause {
         code: Code::Locked,
         title: Code::Locked.title().into(),
         advice: octo_core::advice::advice(Code::Locked, "//fs1/data", octo_core::advice::Place::Job("fs1")),
@@ -61,7 +61,7 @@ fn told() -> Told {
         duration_ms: 60_000 * day.unsigned_abs(),
         copied_bytes: 1 << 30,
     });
-    Told {
+    RunSummary {
         run,
         report,
         causes: vec![cause],

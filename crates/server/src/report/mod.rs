@@ -1,14 +1,14 @@
 //! What is told of a run: grouped by cause, with what is new, what still fails since when, and what is unusual.
 //!
-//! [`Told`] is data; [`text`] and [`html`] are how it looks. Nothing here asks the clock or the store: the service gathers
+//! [`RunSummary`] is data; [`text`] and [`html`] are how it looks. Nothing here asks the clock or the store: the service gathers
 //! it. Everything that came from a network is escaped by whoever renders it.
 
 pub mod digest;
 pub mod html;
-#[cfg(unix)]
-pub(crate) mod letter;
 pub mod metrics;
 mod news;
+#[cfg(unix)]
+pub(crate) mod notification;
 pub mod text;
 mod unusual;
 
@@ -25,13 +25,13 @@ pub const EXAMPLES_MAX: u32 = 10;
 
 /// A finished run, as it is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Told {
+pub struct RunSummary {
     /// The run.
     pub run: Run,
     /// What the engine counted.
     pub report: RunReport,
     /// Problems of entries, grouped; the causes with new ones first.
-    pub causes: Vec<ToldCause>,
+    pub causes: Vec<SummaryCause>,
     /// Problems of the run before that are gone.
     pub mended: i64,
     /// When the job last ran to its end before this run.
@@ -44,7 +44,7 @@ pub struct Told {
 
 /// All problems of one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToldCause {
+pub struct SummaryCause {
     /// The cause.
     pub code: Code,
     /// In plain words.
@@ -58,12 +58,12 @@ pub struct ToldCause {
     /// Of those kept one by one: there before.
     pub still: u64,
     /// The new ones first.
-    pub examples: Vec<ToldExample>,
+    pub examples: Vec<SummaryExample>,
 }
 
 /// One entry that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToldExample {
+pub struct SummaryExample {
     /// The entry, in the reversible text form of paths.
     pub path: String,
     /// What happened.

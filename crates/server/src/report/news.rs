@@ -1,7 +1,7 @@
 //! What a run has to say beside its own numbers: what is new, what still fails since when, what is unusual.
 
 use super::text::plain;
-use super::{Told, ToldExample};
+use super::{RunSummary, SummaryExample};
 use crate::units::{count, thousands};
 use jiff::tz::TimeZone;
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use std::fmt::Write;
 const SHOWN_MAX: usize = 5;
 
 /// The news as text, to follow the report of the run; empty if there are none.
-pub fn news(told: &Told, zone: &TimeZone) -> String {
+pub fn news(told: &RunSummary, zone: &TimeZone) -> String {
     let mut out = String::new();
     for words in &told.unusual {
         let _ = writeln!(out, "  Unusual: {}", plain(words));
@@ -30,7 +30,7 @@ pub fn news(told: &Told, zone: &TimeZone) -> String {
 }
 
 /// What can be done about held deletions.
-fn held(told: &Told) -> String {
+fn held(told: &RunSummary) -> String {
     let Some(plan) = told.report.held_plan.as_ref().filter(|_| !told.report.dry_run) else { return String::new() };
     let job = &told.run.job;
     format!(
@@ -39,7 +39,7 @@ fn held(told: &Told) -> String {
     )
 }
 
-fn since(example: &ToldExample, zone: &TimeZone) -> String {
+fn since(example: &SummaryExample, zone: &TimeZone) -> String {
     let since = match (example.is_new, example.since_at) {
         (true, _) => "new".to_owned(),
         (false, Some(at)) => format!("since {}", at.local(zone)),

@@ -1,19 +1,19 @@
 //! One run, from its claim to its end. Whatever happens, the row gets an outcome.
 
 use super::recover;
+use crate::app_state::AppState;
 use crate::clock::SystemClock;
+use crate::event_log::{Level, LogEvent};
 use crate::events;
 use crate::job::{Job, Policy};
-use crate::journal::{Level, Note};
 use crate::launch::{Launch, blank_report};
 use crate::live::Stop;
 use crate::notify;
-use crate::refusal::{Kind, Refusal};
 use crate::report::text;
 use crate::run::{Ended, Reason, Run};
 use crate::run_log::RunLog;
 use crate::schedule::retry_after_secs;
-use crate::shared::Shared;
+use crate::service_error::{Kind, ServiceError};
 use crate::store::failing::{self, Met};
 use crate::store::runs::{self, NewRun};
 use crate::store::{self, jobs};
@@ -29,7 +29,7 @@ const PROBLEMS_KEPT_MAX: usize = 10_000;
 
 /// A run that was claimed, with everything that it needs.
 pub struct Task {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<AppState>,
     pub(super) run: Run,
     pub(super) job: Job,
     pub(super) policy: Policy,
@@ -58,18 +58,18 @@ impl Task {
     }
 
     /// The same, where somebody else makes the mirror: tells the report, and the mirror's id if it has one.
-    pub fn work_as(self, make: impl FnOnce(&Task, &dyn Monitor) -> Result<(RunReport, Option<String>), Refusal>) {
+    pub fn work_as(self, make: impl FnOnce(&Task, &dyn Monitor) -> Result<(RunReport, Option<String>), ServiceError>) {
         self.note_begin();
         let watcher = Watcher { task: &self, problems: Mutex::default(), log: self.begin_log() };
         let (report, target_id) = catch_unwind(AssertUnwindSafe(|| make(&self, &watcher)))
-            .unwrap_or_else(|_| Err(Refusal::new(Kind::Internal, "the program has a defect: a panic")))
+            .unwrap_or_else(|_| Err(ServiceError::new(Kind::Internal, "the program has a defect: a panic")))
             .unwrap_or_else(|refusal| (self.failed(&refusal), None));
         let Watcher { problems, log, .. } = watcher;
         let problems = problems.into_inner().unwrap_or_else(PoisonError::into_inner);
         // What cannot be written now (the disk is full) is noticed by the next look: a row without a thread gets its end.
         match self.finish(report, target_id.as_deref(), &problems) {
             Ok(ended) => log.iter().for_each(|log| self.log_end(log, &ended)),
-            Err(refusal) => self.shared.note(&Note::trouble(&refusal.of_job(&self.job.spec.name))),
+            Err(refusal) => self.shared.note(&LogEvent::trouble(&refusal.of_job(&self.job.spec.name))),
         }
         self.shared.live.end(self.run.id);
         self.shared.nudge();
@@ -77,7 +77,7 @@ impl Task {
 
     fn note_begin(&self) {
         let (run, job) = (self.run.id, &self.job.spec.name);
-        let note = Note::info("run-begins", format!("run {run} of {job} begins"));
+        let note = LogEvent::info("run-begins", format!("run {run} of {job} begins"));
         self.shared.note(&note.with("job", job.as_str()).with("run", run).with("reason", json!(self.run.reason)));
     }
 
@@ -86,8 +86,8 @@ impl Task {
         let (shared, run, spec) = (&self.shared, &self.run, &self.job.spec);
         let log = RunLog::open(shared.store.folder(), run.id, shared.clock.clone());
         if let Err(error) = &log {
-            let why = Refusal::new(Kind::Internal, format!("run {} has no log: {error}", run.id));
-            shared.note(&Note::trouble(&why.of_job(&spec.name)));
+            let why = ServiceError::new(Kind::Internal, format!("run {} has no log: {error}", run.id));
+            shared.note(&LogEvent::trouble(&why.of_job(&spec.name)));
         }
         let log = log.ok()?;
         let asked_by = if run.asked_by.is_empty() { String::new() } else { format!(", asked for by {}", run.asked_by) };
@@ -127,19 +127,21 @@ impl Task {
         let (run, job, counts) = (self.run.id, &self.job.spec.name, &report.counts);
         let message = format!("run {run} of {job} ended: {outcome}, {}", count(counts.problems, "problem"));
         let is_well = matches!(outcome, Ended::Succeeded);
-        let note =
-            Note { level: if is_well { Level::Info } else { Level::Warning }, ..Note::info("run-ends", message) };
+        let note = LogEvent {
+            level: if is_well { Level::Info } else { Level::Warning },
+            ..LogEvent::info("run-ends", message)
+        };
         let note = note.with("job", job.as_str()).with("run", run).with("outcome", outcome.to_string());
         self.shared
             .note(&note.with("copied_files", counts.created + counts.replaced).with("problems", counts.problems));
     }
 
-    fn make(&self, watcher: &dyn Monitor) -> Result<(RunReport, Option<String>), Refusal> {
+    fn make(&self, watcher: &dyn Monitor) -> Result<(RunReport, Option<String>), ServiceError> {
         let Task { shared, run, job, .. } = self;
         let account = job.spec.credential.as_deref().map(|name| crate::service::account(shared, name)).transpose()?;
-        let recipe = job.spec.recipe(&self.policy, account.as_ref())?;
-        let wanted = crate::service::use_of(&recipe);
-        let unlocked = |name: &str| Ok::<_, Refusal>(crate::service::unlocked(shared, name, wanted.as_ref())?.1);
+        let mirror_spec = job.spec.mirror_spec(&self.policy, account.as_ref())?;
+        let wanted = crate::service::use_of(&mirror_spec);
+        let unlocked = |name: &str| Ok::<_, ServiceError>(crate::service::unlocked(shared, name, wanted.as_ref())?.1);
         let password = job.spec.credential.as_deref().map(unlocked).transpose()?;
         let target = job.spec.target_path()?;
         let remember = |id: &str| {
@@ -147,11 +149,11 @@ impl Task {
             let _ = shared.store.change(|db| jobs::set_target_id(db, job.id, id));
         };
         let launch = Launch {
-            recipe: &recipe,
+            mirror_spec: &mirror_spec,
             target: &target,
             once: &run.once,
             password,
-            hub: shared.hub.get(),
+            agents: shared.agents.get(),
             known_target: job.target_id.clone(),
             pace: Some(self.policy.pace()?),
             clock_is_proven: shared.store.read(|db| store::prune::clock_is_proven(db, shared.clock.now()))?,
@@ -164,7 +166,7 @@ impl Task {
     }
 
     /// The report of a run that could not begin.
-    fn failed(&self, refusal: &Refusal) -> RunReport {
+    fn failed(&self, refusal: &ServiceError) -> RunReport {
         let spec = &self.job.spec;
         let mut report = blank_report(&spec.source, &spec.target, self.run.once.dry_run, self.shared.clock.now());
         let problem = Problem { code: Code::Usage, path: RelPath::root(), detail: refusal.to_string() };
@@ -179,7 +181,7 @@ impl Task {
         mut report: RunReport,
         target_id: Option<&str>,
         problems: &[Problem],
-    ) -> Result<(RunReport, Ended), Refusal> {
+    ) -> Result<(RunReport, Ended), ServiceError> {
         let (shared, run) = (&self.shared, &self.run);
         let now = shared.now();
         let was_stopped = if report.outcome == Outcome::Cancelled { shared.live.why_stopped(run.id) } else { None };
@@ -215,7 +217,7 @@ impl Task {
             notify::tell_run(db, run, told_as(db, run, outcome, &report)?, goes_on, now)
         })?;
         self.note_end(&report, outcome);
-        shared.nudge_postman();
+        shared.nudge_delivery();
         Ok((report, outcome))
     }
 
@@ -225,7 +227,7 @@ impl Task {
         db: &rusqlite::Connection,
         report: &RunReport,
         now: crate::moment::Moment,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, ServiceError> {
         let run = &self.run;
         let wait_secs = self.policy.retry_wait_secs()?;
         let retries = self.policy.retries.unwrap_or(0);
@@ -254,7 +256,7 @@ impl Task {
 }
 
 /// The outcome that people are told of: held deletions that somebody has dismissed are no news. Others end the dismissal.
-fn told_as(db: &rusqlite::Connection, run: &Run, outcome: Ended, report: &RunReport) -> Result<Ended, Refusal> {
+fn told_as(db: &rusqlite::Connection, run: &Run, outcome: Ended, report: &RunReport) -> Result<Ended, ServiceError> {
     let looked_everywhere = matches!(outcome, Ended::Succeeded | Ended::Warnings | Ended::Held);
     let dismissed = jobs::by_id(db, run.job_id)?.and_then(|job| job.dismissed_plan);
     if run.once.dry_run || !looked_everywhere || dismissed.is_none() {

@@ -15,14 +15,14 @@ pub use pick::Limits;
 pub use recover::reap;
 pub use threads::Workers;
 
+use crate::app_state::AppState;
+use crate::event_log::{Level, LogEvent};
 use crate::job::{Job, Policy};
-use crate::journal::{Level, Note};
 use crate::live::Stop;
-use crate::refusal::Refusal;
 use crate::run::{Reason, Run, State};
 use crate::run_log;
 use crate::schedule::Window;
-use crate::shared::Shared;
+use crate::service_error::ServiceError;
 use crate::store;
 use octo_core::Cancel;
 use pick::{Started, Waiting, pick};
@@ -39,7 +39,7 @@ const STEP: Duration = Duration::from_millis(100);
 
 /// Starts runs and sees that every one gets its end.
 pub struct Runner {
-    shared: Arc<Shared>,
+    shared: Arc<AppState>,
     limits: Limits,
     next_slots: NextSlots,
     workers: Box<dyn Workers>,
@@ -52,12 +52,12 @@ pub struct Runner {
 
 impl Runner {
     /// Does nothing yet.
-    pub fn new(shared: Arc<Shared>, limits: Limits) -> Runner {
+    pub fn new(shared: Arc<AppState>, limits: Limits) -> Runner {
         Runner::with_workers(shared, limits, Box::new(Threads::default()))
     }
 
     /// The same, where somebody else works on the runs.
-    pub fn with_workers(shared: Arc<Shared>, limits: Limits, workers: Box<dyn Workers>) -> Runner {
+    pub fn with_workers(shared: Arc<AppState>, limits: Limits, workers: Box<dyn Workers>) -> Runner {
         Runner {
             shared,
             limits,
@@ -71,7 +71,7 @@ impl Runner {
 
     /// Works until somebody wishes to stop, then stops all runs cleanly and waits for their ends.
     /// What goes wrong is told to `complain`, and tried again.
-    pub fn work(&self, stop: &Cancel, complain: &dyn Fn(&Refusal)) {
+    pub fn work(&self, stop: &Cancel, complain: &dyn Fn(&ServiceError)) {
         while !stop.is_cancelled() {
             if let Err(refusal) = self.activate() {
                 complain(&refusal);
@@ -88,7 +88,7 @@ impl Runner {
     }
 
     /// Does what is missing.
-    pub fn activate(&self) -> Result<(), Refusal> {
+    pub fn activate(&self) -> Result<(), ServiceError> {
         self.note_health();
         self.shared.live.stop_overdue(self.shared.clock.monotonic());
         // Before anything is written down by a clock that may have jumped.
@@ -108,14 +108,14 @@ impl Runner {
             return;
         }
         self.shared.note(&match &trouble {
-            Some(why) => Note { level: Level::Error, ..Note::info("unhealthy", why) },
-            None => Note::info("healthy", "the server can do its work again"),
+            Some(why) => LogEvent { level: Level::Error, ..LogEvent::info("unhealthy", why) },
+            None => LogEvent::info("healthy", "the server can do its work again"),
         });
         *noted = trouble;
     }
 
     /// Forgets old history, once an hour.
-    fn prune(&self) -> Result<(), Refusal> {
+    fn prune(&self) -> Result<(), ServiceError> {
         let now = self.shared.clock.monotonic();
         let mut next = self.next_prune.lock().unwrap_or_else(PoisonError::into_inner);
         if now < *next {
@@ -125,9 +125,9 @@ impl Runner {
         let store = &self.shared.store;
         let pruned = store::prune::prune(store, self.shared.clock.now())?;
         if let Some(words) = pruned.in_words() {
-            let note = Note::info("history-pruned", words);
+            let note = LogEvent::info("history-pruned", words);
             let level = if pruned.doubt.is_some() { Level::Warning } else { note.level };
-            self.shared.note(&Note { level, ..note });
+            self.shared.note(&LogEvent { level, ..note });
         }
         run_log::forget(store.folder(), || store.read(store::runs::ids))
     }
@@ -137,7 +137,7 @@ impl Runner {
         self.workers.join();
     }
 
-    fn start(&self) -> Result<(), Refusal> {
+    fn start(&self) -> Result<(), ServiceError> {
         let (unfinished, jobs, defaults) = self.shared.store.read(|db| {
             Ok((store::runs::unfinished(db)?, store::jobs::list(db)?, crate::store::defaults::effective(db)?))
         })?;
@@ -177,7 +177,7 @@ impl Runner {
     }
 
     /// Whether it may start now.
-    fn is_ready(&self, run: &Run, job: &Job, defaults: &Policy) -> Result<bool, Refusal> {
+    fn is_ready(&self, run: &Run, job: &Job, defaults: &Policy) -> Result<bool, ServiceError> {
         let now = self.shared.now();
         // Where the clock shows less than when it was queued, somebody has put it back: the wait cannot be told by it any more.
         let waits = run.not_before > now && run.queued_at <= now;
@@ -191,7 +191,7 @@ impl Runner {
         Ok(!Window::any_holds(&policy.blackouts()?, &policy.zone()?, now))
     }
 
-    fn begin(&self, run: &Run, job: &Job, defaults: &Policy) -> Result<(), Refusal> {
+    fn begin(&self, run: &Run, job: &Job, defaults: &Policy) -> Result<(), ServiceError> {
         let now = self.shared.now();
         let policy = job.spec.effective_policy(defaults)?;
         let duration_max = policy.max_duration_secs()?.map(Duration::from_secs);

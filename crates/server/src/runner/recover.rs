@@ -1,13 +1,13 @@
 //! Runs that nobody works on get their end, and are picked up again.
 
-use crate::journal::Level;
+use crate::app_state::AppState;
+use crate::event_log::Level;
 use crate::launch::{blank_report, never_began};
 use crate::notify;
-use crate::refusal::Refusal;
 use crate::run::{Ended, Reason, Run, State};
 use crate::run_log::RunLog;
 use crate::run_overrides::RunOverrides;
-use crate::shared::Shared;
+use crate::service_error::ServiceError;
 use crate::store::runs::{self, NewRun};
 use octo_core::Outcome;
 use rusqlite::Connection;
@@ -16,7 +16,7 @@ use rusqlite::Connection;
 const RECOVERIES_MAX: u32 = 3;
 
 /// Ends every run that says it is running and is not.
-pub fn reap(shared: &Shared) -> Result<(), Refusal> {
+pub fn reap(shared: &AppState) -> Result<(), ServiceError> {
     let dead: Vec<Run> = shared.store.read(runs::unfinished)?;
     for run in dead.iter().filter(|run| run.state == State::Running && !shared.live.has(run.id)) {
         let now = shared.now();
@@ -37,14 +37,14 @@ pub fn reap(shared: &Shared) -> Result<(), Refusal> {
         if let Ok(log) = RunLog::open(shared.store.folder(), run.id, shared.clock.clone()) {
             log.tell(Level::Error, "ended: interrupted; the server died or was killed, what was copied stays");
         }
-        shared.nudge_postman();
+        shared.nudge_delivery();
     }
     Ok(())
 }
 
 /// Queues the run that goes on where an interrupted one stopped. In the transaction that ends the interrupted one.
 /// Whether there is one.
-pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) -> Result<bool, Refusal> {
+pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) -> Result<bool, ServiceError> {
     let in_a_row = runs::interrupted_in_a_row(db, run.job_id, RECOVERIES_MAX + 1)?;
     let (_, is_waiting) = runs::standing(db, run.job_id)?;
     if run.once.dry_run || is_waiting || in_a_row > RECOVERIES_MAX {
@@ -67,7 +67,7 @@ pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) ->
 }
 
 /// A queued run whose job was removed.
-pub(super) fn job_is_gone(shared: &Shared, run: &Run) -> Result<(), Refusal> {
+pub(super) fn job_is_gone(shared: &AppState, run: &Run) -> Result<(), ServiceError> {
     let report = never_began(shared.clock.now(), run, "the job was removed before this run began");
     shared.store.change(|db| runs::finish(db, run.id, Ended::Cancelled, &report, shared.now())).map(drop)
 }

@@ -1,12 +1,12 @@
 //! Writes down every slot that has come, with what becomes of it.
 
+use crate::app_state::AppState;
 use crate::job::{Job, Policy};
 use crate::moment::Moment;
-use crate::refusal::Refusal;
 use crate::run::Reason;
 use crate::run_overrides::RunOverrides;
 use crate::schedule::{self, Decision, Rules, Verdict};
-use crate::shared::Shared;
+use crate::service_error::ServiceError;
 use crate::store::defaults;
 use crate::store::jobs;
 use crate::store::runs::{self, NewRun};
@@ -41,7 +41,7 @@ struct Cached {
 
 impl NextSlots {
     /// Records what has come for all jobs.
-    pub(super) fn record(&self, shared: &Shared) -> Result<(), Refusal> {
+    pub(super) fn record(&self, shared: &AppState) -> Result<(), ServiceError> {
         let (jobs, defaults) = shared.store.read(|db| Ok((jobs::list(db)?, defaults::effective(db)?)))?;
         let now = shared.now();
         let mut first_fault = Ok(());
@@ -53,14 +53,14 @@ impl NextSlots {
         first_fault
     }
 
-    fn record_one(&self, shared: &Shared, job: &Job, defaults: &Policy, now: Moment) -> Result<(), Refusal> {
+    fn record_one(&self, shared: &AppState, job: &Job, defaults: &Policy, now: Moment) -> Result<(), ServiceError> {
         if now < job.slots_until || self.is_due(job, defaults, now)? {
             shared.store.change(|db| record(db, job, defaults, now))?;
         }
         Ok(())
     }
 
-    fn is_due(&self, job: &Job, defaults: &Policy, now: Moment) -> Result<bool, Refusal> {
+    fn is_due(&self, job: &Job, defaults: &Policy, now: Moment) -> Result<bool, ServiceError> {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.defaults != *defaults {
             *cache = Cache { defaults: defaults.clone(), jobs: HashMap::new() };
@@ -79,7 +79,7 @@ impl NextSlots {
 }
 
 /// One job. The records, the run and how far the records go are one transaction: a slot never runs twice and never gets lost.
-fn record(db: &Connection, job: &Job, defaults: &Policy, now: Moment) -> Result<(), Refusal> {
+fn record(db: &Connection, job: &Job, defaults: &Policy, now: Moment) -> Result<(), ServiceError> {
     let Some(schedule) = job.spec.schedule()? else { return Ok(()) };
     let policy = job.spec.effective_policy(defaults)?;
     let zone = policy.zone()?;
@@ -105,7 +105,7 @@ fn record(db: &Connection, job: &Job, defaults: &Policy, now: Moment) -> Result<
     jobs::set_slots_until(db, job.id, now)
 }
 
-fn slot(db: &Connection, job: &Job, verdict: &Verdict, now: Moment) -> Result<Slot, Refusal> {
+fn slot(db: &Connection, job: &Job, verdict: &Verdict, now: Moment) -> Result<Slot, ServiceError> {
     let (fate, why, run) = match &verdict.decision {
         Decision::Skipped(why) => (slots::SKIPPED, *why, None),
         Decision::Missed(why) => ("missed", *why, None),

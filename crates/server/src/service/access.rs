@@ -4,7 +4,7 @@ use super::{ByName, Caller, Service, conflict};
 use crate::access::{Role, Row, Secret, check_password, hash_password, is_password};
 use crate::job::check_name;
 use crate::moment::Moment;
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use crate::store::access::{self as store, Token};
 use crate::store::{audit, settings};
 use rusqlite::Connection;
@@ -64,7 +64,7 @@ pub struct NewToken {
 
 impl Service {
     /// Users, by name.
-    pub fn users(&self, part: &ByName) -> Result<Vec<UserView>, Refusal> {
+    pub fn users(&self, part: &ByName) -> Result<Vec<UserView>, ServiceError> {
         let users = self.shared.store.read(store::users)?;
         let view = |user: store::User| UserView { name: user.name, role: user.role, changed_at: user.changed_at };
         Ok(part.of(users.into_iter().map(view).collect(), |user| &user.name))
@@ -77,7 +77,7 @@ impl Service {
         name: &str,
         role: Role,
         password: Option<&str>,
-    ) -> Result<UserView, Refusal> {
+    ) -> Result<UserView, ServiceError> {
         check_name(name)?;
         password.map_or(Ok(()), check_password)?;
         // Not inside the transaction: it takes a while.
@@ -95,7 +95,7 @@ impl Service {
             let hash = hash.or_else(|| known.map(|user| user.password.clone()));
             let hash = hash.ok_or_else(|| {
                 let why = format!("there is no user {name}, and a new one needs a password");
-                Refusal { field: Some("password".to_owned()), ..Refusal::new(Kind::NotFound, why) }
+                ServiceError { field: Some("password".to_owned()), ..ServiceError::new(Kind::NotFound, why) }
             })?;
             store::put_user(db, name, role, &hash, now)?;
             store::remove_sessions(db, name)?;
@@ -111,10 +111,10 @@ impl Service {
     }
 
     /// Removes a user and ends their sessions, and the tokens that they made.
-    pub fn remove_user(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
+    pub fn remove_user(&self, caller: &Caller, name: &str) -> Result<(), ServiceError> {
         self.shared.store.change(|db| {
             if !store::remove_user(db, name)? {
-                return Err(Refusal::not_found("user", name));
+                return Err(ServiceError::not_found("user", name));
             }
             let now = self.shared.now();
             audit::add(db, now, &caller.name, "user.remove", name, "")?;
@@ -124,7 +124,7 @@ impl Service {
     }
 
     /// A user logs on. Wrong passwords take longer and longer, and are in the audit log.
-    pub fn log_on(&self, from: Option<IpAddr>, name: &str, password: &str) -> Result<LoggedOn, Refusal> {
+    pub fn log_on(&self, from: Option<IpAddr>, name: &str, password: &str) -> Result<LoggedOn, ServiceError> {
         let now = self.shared.now();
         let user = self.shared.store.read(|db| store::user(db, name))?;
         // What was typed into the field of the name may be a password: only a name that is one is written down.
@@ -133,10 +133,10 @@ impl Service {
         let origin = from.map(|address| address.to_string()).unwrap_or_default();
         if !is_password(password, user.as_ref().map(|user| user.password.as_str())) {
             self.refused("session.refused", who, from)?;
-            return Err(Refusal::new(Kind::Unauthenticated, "user or password are wrong"));
+            return Err(ServiceError::new(Kind::Unauthenticated, "user or password are wrong"));
         }
         let Some(user) = user else {
-            return Err(Refusal::new(Kind::Unauthenticated, "user or password are wrong"));
+            return Err(ServiceError::new(Kind::Unauthenticated, "user or password are wrong"));
         };
         self.shared.throttle.succeeded(from, name);
         let secret = Secret::new()?;
@@ -153,7 +153,7 @@ impl Service {
     }
 
     /// Ends a session.
-    pub fn log_off(&self, caller: &Caller, secret: &Secret) -> Result<(), Refusal> {
+    pub fn log_off(&self, caller: &Caller, secret: &Secret) -> Result<(), ServiceError> {
         self.shared.store.change(|db| {
             store::remove_session(db, &secret.hash())?;
             audit::add(db, self.shared.now(), &caller.name, "session.end", "", "")
@@ -161,14 +161,14 @@ impl Service {
     }
 
     /// Another password for who is logged on; all sessions end.
-    pub fn change_password(&self, from: Option<IpAddr>, name: &str, old: &str, new: &str) -> Result<(), Refusal> {
+    pub fn change_password(&self, from: Option<IpAddr>, name: &str, old: &str, new: &str) -> Result<(), ServiceError> {
         check_password(new)?;
         let now = self.shared.now();
         self.throttled(from, name, ("user.password.refused", name))?;
         let user = self.shared.store.read(|db| store::user(db, name))?;
         let Some(user) = user.filter(|user| is_password(old, Some(&user.password))) else {
             self.refused("user.password.refused", name, from)?;
-            return Err(Refusal::field("old", "it is not the password"));
+            return Err(ServiceError::field("old", "it is not the password"));
         };
         self.shared.throttle.succeeded(from, name);
         let hash = hash_password(new)?;
@@ -183,12 +183,12 @@ impl Service {
     }
 
     /// Whose session this is: user, role and end.
-    pub fn session(&self, secret: &Secret) -> Result<Option<(String, Role, Moment)>, Refusal> {
+    pub fn session(&self, secret: &Secret) -> Result<Option<(String, Role, Moment)>, ServiceError> {
         self.shared.store.read(|db| store::session(db, &secret.hash(), self.shared.now()))
     }
 
     /// Whether one may try a password at all now. Who may not is counted as refused.
-    fn throttled(&self, from: Option<IpAddr>, name: &str, audit: (&'static str, &str)) -> Result<(), Refusal> {
+    fn throttled(&self, from: Option<IpAddr>, name: &str, audit: (&'static str, &str)) -> Result<(), ServiceError> {
         let begun = self.shared.throttle.begin(from, name, self.shared.now());
         if begun.is_err() {
             self.refused(audit.0, audit.1, from)?;
@@ -197,16 +197,16 @@ impl Service {
     }
 
     /// A stranger was refused: it comes to the audit log, but strangers cannot fill that.
-    pub fn refused(&self, what: &'static str, who: &str, from: Option<IpAddr>) -> Result<(), Refusal> {
+    pub fn refused(&self, what: &'static str, who: &str, from: Option<IpAddr>) -> Result<(), ServiceError> {
         self.shared.refusals.add((what, who, from), self.shared.now(), |row| self.write_refused(row))
     }
 
     /// Writes what was counted since it was last written.
-    pub(super) fn write_refusals(&self) -> Result<(), Refusal> {
+    pub(super) fn write_refusals(&self) -> Result<(), ServiceError> {
         self.shared.refusals.write_out(|row| self.write_refused(row))
     }
 
-    fn write_refused(&self, row: &Row<'_>) -> Result<i64, Refusal> {
+    fn write_refused(&self, row: &Row<'_>) -> Result<i64, ServiceError> {
         self.shared.store.change(|db| {
             if let Some(id) = row.id
                 && audit::count_up(db, id, &row.detail)?
@@ -219,20 +219,20 @@ impl Service {
     }
 
     /// The API token with this secret, if it still works.
-    pub fn token(&self, secret: &Secret) -> Result<Option<Token>, Refusal> {
+    pub fn token(&self, secret: &Secret) -> Result<Option<Token>, ServiceError> {
         self.shared.store.read(|db| store::token(db, &secret.hash(), self.shared.now()))
     }
 
     /// API tokens, by name.
-    pub fn tokens(&self, part: &ByName) -> Result<Vec<Token>, Refusal> {
+    pub fn tokens(&self, part: &ByName) -> Result<Vec<Token>, ServiceError> {
         Ok(part.of(self.shared.store.read(store::tokens)?, |token| &token.name))
     }
 
     /// Makes an API token.
-    pub fn add_token(&self, caller: &Caller, name: &str, role: Role, days: u32) -> Result<NewToken, Refusal> {
+    pub fn add_token(&self, caller: &Caller, name: &str, role: Role, days: u32) -> Result<NewToken, ServiceError> {
         check_name(name)?;
         if !(1..=TOKEN_DAYS_MAX).contains(&days) {
-            return Err(Refusal::field("days", format!("allowed are 1 to {TOKEN_DAYS_MAX}")));
+            return Err(ServiceError::field("days", format!("allowed are 1 to {TOKEN_DAYS_MAX}")));
         }
         let now = self.shared.now();
         let secret = Secret::new()?;
@@ -258,10 +258,10 @@ impl Service {
     }
 
     /// Removes an API token: it works no longer, nor do those that were made with it.
-    pub fn remove_token(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
+    pub fn remove_token(&self, caller: &Caller, name: &str) -> Result<(), ServiceError> {
         self.shared.store.change(|db| {
             if !store::remove_token(db, name)? {
-                return Err(Refusal::not_found("token", name));
+                return Err(ServiceError::not_found("token", name));
             }
             let now = self.shared.now();
             audit::add(db, now, &caller.name, "token.remove", name, "")?;
@@ -271,7 +271,7 @@ impl Service {
     }
 
     /// A code with which the first administrator is made; `None` once there are users. A code of before works no longer.
-    pub fn setup_code(&self) -> Result<Option<Secret>, Refusal> {
+    pub fn setup_code(&self) -> Result<Option<Secret>, ServiceError> {
         let secret = Secret::new()?;
         self.shared.store.change(|db| {
             if !store::users(db)?.is_empty() {
@@ -283,7 +283,7 @@ impl Service {
     }
 
     /// Whether the first administrator is still to be made.
-    pub fn awaits_setup(&self) -> Result<bool, Refusal> {
+    pub fn awaits_setup(&self) -> Result<bool, ServiceError> {
         self.shared.store.read(|db| Ok(store::users(db)?.is_empty()))
     }
 
@@ -295,7 +295,7 @@ impl Service {
     }
 
     /// Fails if the first administrator cannot be made with this code: it was used, or the server has made another since.
-    pub fn check_setup(&self, from: Option<IpAddr>, code: &str) -> Result<(), Refusal> {
+    pub fn check_setup(&self, from: Option<IpAddr>, code: &str) -> Result<(), ServiceError> {
         self.throttled(from, "", ("setup.refused", "unknown"))?;
         if !self.shared.store.read(|db| is_setup_code(db, code))? {
             self.refused("setup.refused", "unknown", from)?;
@@ -306,7 +306,13 @@ impl Service {
     }
 
     /// Makes the first administrator, once.
-    pub fn set_up(&self, from: Option<IpAddr>, code: &str, name: &str, password: &str) -> Result<UserView, Refusal> {
+    pub fn set_up(
+        &self,
+        from: Option<IpAddr>,
+        code: &str,
+        name: &str,
+        password: &str,
+    ) -> Result<UserView, ServiceError> {
         check_name(name)?;
         check_password(password)?;
         let now = self.shared.now();
@@ -327,32 +333,32 @@ impl Service {
 }
 
 /// Refuses the name of a new user that people could take for somebody else.
-fn check_new_name(users: &[store::User], name: &str) -> Result<(), Refusal> {
+fn check_new_name(users: &[store::User], name: &str) -> Result<(), ServiceError> {
     if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
-        return Err(Refusal::field(
+        return Err(ServiceError::field(
             "name",
             format!("{name:?} means somebody else in the audit log; choose another name"),
         ));
     }
     match users.iter().find(|user| user.name.eq_ignore_ascii_case(name)) {
-        Some(other) => Err(Refusal::field("name", format!("{name:?} is too much like the user {}", other.name))),
+        Some(other) => Err(ServiceError::field("name", format!("{name:?} is too much like the user {}", other.name))),
         None => Ok(()),
     }
 }
 
-fn note_ended(db: &Connection, now: Moment, caller: &Caller, tokens: &[String], why: &str) -> Result<(), Refusal> {
+fn note_ended(db: &Connection, now: Moment, caller: &Caller, tokens: &[String], why: &str) -> Result<(), ServiceError> {
     tokens.iter().try_for_each(|token| audit::add(db, now, &caller.name, "token.remove", token, why))
 }
 
 /// Hashes are compared, so the time that it takes says nothing about the code.
-fn is_setup_code(db: &Connection, code: &str) -> Result<bool, Refusal> {
+fn is_setup_code(db: &Connection, code: &str) -> Result<bool, ServiceError> {
     let kept = settings::get(db, SETUP)?;
     let sent = Secret::parse(code).map(|code| setup_hash(&code));
     Ok(kept.is_some() && kept == sent && store::users(db)?.is_empty())
 }
 
-fn wrong_setup_code() -> Refusal {
-    Refusal::new(
+fn wrong_setup_code() -> ServiceError {
+    ServiceError::new(
         Kind::Forbidden,
         "the setup code is wrong, was used, or the server was started anew; see: octobackup setup-link",
     )

@@ -1,9 +1,9 @@
 //! Whether jobs stay out of each other's mirrors and out of the server's own data, asked of the disks and not of the text of
 //! paths. A disk that hangs is not waited for: the run looks again.
 
+use crate::app_state::AppState;
 use crate::job::{Job, JobSpec};
-use crate::refusal::Refusal;
-use crate::shared::Shared;
+use crate::service_error::ServiceError;
 use octo_core::advice::{Place, advice};
 use octo_core::{Code, Error};
 use octo_disk::Whereabouts;
@@ -30,7 +30,7 @@ struct Found {
 impl Apart {
     /// Asks where everything of `new` is, and where the targets of `others` are.
     pub(super) fn look<'a>(
-        shared: &Shared,
+        shared: &AppState,
         new: impl Iterator<Item = &'a JobSpec>,
         others: impl Iterator<Item = &'a JobSpec>,
     ) -> Apart {
@@ -64,11 +64,11 @@ impl Apart {
 
     /// Two jobs with one target would delete each other's files; the engine refuses too, but only at night. `me` is the job's
     /// own id.
-    pub(super) fn check(&self, spec: &JobSpec, all: &[Job], me: Option<i64>) -> Result<(), Refusal> {
+    pub(super) fn check(&self, spec: &JobSpec, all: &[Job], me: Option<i64>) -> Result<(), ServiceError> {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (field, text) in [("source", &spec.source), ("target", &spec.target)] {
             if let Some(error) = found.own.get(text) {
-                return Err(Refusal::field(
+                return Err(ServiceError::field(
                     field,
                     format!("{}. {}", error.detail, advice(error.code, &spec.source, Place::Job(&spec.name))),
                 ));
@@ -81,7 +81,10 @@ impl Apart {
             let are_one = one.zip(another).is_some_and(|(one, another)| one.overlaps(another));
             if are_one || mine.starts_with(&theirs) || theirs.starts_with(&mine) {
                 let (name, target) = (&other.spec.name, &other.spec.target);
-                return Err(Refusal::field("target", format!("it overlaps with {target}, the target of job {name}")));
+                return Err(ServiceError::field(
+                    "target",
+                    format!("it overlaps with {target}, the target of job {name}"),
+                ));
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use super::jobs::{check, claim_credentials, remove, unique};
 use super::{Caller, Service, conflict};
 use crate::job::{JobSpec, JobsFile, Policy};
 use crate::moment::Moment;
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use crate::store::{audit, defaults, jobs};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 /// What is wished.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wish {
+pub struct ApplyRequest {
     /// What shall be there.
     pub file: JobsFile,
     /// Jobs that the file does not name are removed.
@@ -25,7 +25,7 @@ pub struct Wish {
     pub remove: bool,
     /// Tell what would change, and change nothing.
     #[serde(default)]
-    pub rehearse: bool,
+    pub dry_run: bool,
     /// What was told before; anything else is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Vec<Change>>,
@@ -69,7 +69,7 @@ pub struct Field {
 
 impl Service {
     /// Everything that a jobs file can say, as it is now.
-    pub fn export(&self) -> Result<JobsFile, Refusal> {
+    pub fn export(&self) -> Result<JobsFile, ServiceError> {
         self.shared.store.read(|db| {
             let own = defaults::own(db)?;
             let jobs = jobs::list(db)?.into_iter().map(|job| job.spec.into()).collect();
@@ -78,10 +78,10 @@ impl Service {
     }
 
     /// Makes it so, or only tells what that would change.
-    pub fn apply(&self, caller: &Caller, wish: &Wish) -> Result<Vec<Change>, Refusal> {
+    pub fn apply(&self, caller: &Caller, wish: &ApplyRequest) -> Result<Vec<Change>, ServiceError> {
         let now = self.shared.now();
-        if wish.rehearse {
-            return self.shared.store.rehearse(|db| self.carry_out(db, caller, wish, now));
+        if wish.dry_run {
+            return self.shared.store.dry_run(|db| self.carry_out(db, caller, wish, now));
         }
         let changes = self.shared.store.change(|db| {
             let changes = self.carry_out(db, caller, wish, now)?;
@@ -94,7 +94,13 @@ impl Service {
         Ok(changes)
     }
 
-    fn carry_out(&self, db: &Connection, caller: &Caller, wish: &Wish, now: Moment) -> Result<Vec<Change>, Refusal> {
+    fn carry_out(
+        &self,
+        db: &Connection,
+        caller: &Caller,
+        wish: &ApplyRequest,
+        now: Moment,
+    ) -> Result<Vec<Change>, ServiceError> {
         let JobsFile { defaults: wished_defaults, jobs: wished } = &wish.file;
         let mut changes = Vec::new();
         if let Some(policy) = wished_defaults {
@@ -114,7 +120,7 @@ impl Service {
         }
         for (place, written) in wished.iter().enumerate() {
             if wished.iter().take(place).any(|other| other.name == written.name) {
-                return Err(Refusal::field("job", format!("there are two with the name {}", written.name)));
+                return Err(ServiceError::field("job", format!("there are two with the name {}", written.name)));
             }
             let known = there.iter().find(|job| job.spec.name == written.name);
             let spec = &written.wished(known.map(|job| &job.spec));
@@ -142,7 +148,7 @@ impl Service {
     }
 
     /// All jobs together, as they would be: only the end has to make sense, not each step on the way.
-    fn makes_sense(&self, db: &Connection) -> Result<(), Refusal> {
+    fn makes_sense(&self, db: &Connection) -> Result<(), ServiceError> {
         let (all, holds) = (jobs::list(db)?, defaults::effective(db)?);
         let apart = Apart::look(&self.shared, all.iter().map(|job| &job.spec), std::iter::empty());
         for job in &all {
@@ -154,7 +160,7 @@ impl Service {
 }
 
 /// What is another, by name; inside the policy each setting by itself.
-fn differences(from: &impl Serialize, to: &impl Serialize) -> Result<Vec<Field>, Refusal> {
+fn differences(from: &impl Serialize, to: &impl Serialize) -> Result<Vec<Field>, ServiceError> {
     let (from, to) = (flat(from)?, flat(to)?);
     let mut names: Vec<&String> = from.keys().chain(to.keys()).collect();
     names.sort();
@@ -164,7 +170,7 @@ fn differences(from: &impl Serialize, to: &impl Serialize) -> Result<Vec<Field>,
     Ok(fields.filter(|field| field.from != field.to).collect())
 }
 
-fn flat(value: &impl Serialize) -> Result<Map<String, Value>, Refusal> {
+fn flat(value: &impl Serialize) -> Result<Map<String, Value>, ServiceError> {
     let Value::Object(mut fields) = serde_json::to_value(value)? else { return Ok(Map::new()) };
     if let Some(Value::Object(policy)) = fields.remove("policy") {
         fields.extend(policy.into_iter().map(|(name, value)| (format!("policy.{name}"), value)));

@@ -7,7 +7,7 @@ use super::{Caller, Service, conflict, unlocked};
 use crate::finding::Finding;
 use crate::job::Job;
 use crate::moment::Moment;
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use crate::store::{audit, credentials, jobs, prune, settings};
 use octo_core::Target;
 use octo_disk::{DiskOptions, DiskTarget};
@@ -50,9 +50,9 @@ struct Last {
 
 impl Service {
     /// Copies everything that the server knows to a folder that does not exist yet. The server goes on meanwhile.
-    pub fn back_up(&self, caller: &Caller, folder: &str) -> Result<Backup, Refusal> {
+    pub fn back_up(&self, caller: &Caller, folder: &str) -> Result<Backup, ServiceError> {
         let path = Path::new(folder);
-        let wrong = |why: &str| Refusal::field("folder", format!("{folder:?}: {why}"));
+        let wrong = |why: &str| ServiceError::field("folder", format!("{folder:?}: {why}"));
         let (Some(parent), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
             return Err(wrong("it must be an absolute path, such as /media/usb/octobackup-2026-08-04"));
         };
@@ -92,8 +92,8 @@ impl Service {
     }
 
     /// Everything into an empty folder, and on the disk. Tells its size, and whether the key is among it.
-    fn write_copy(&self, data: &Path, to: &Path) -> Result<(u64, bool), Refusal> {
-        let failed = |e: io::Error| Refusal::new(Kind::Internal, format!("{}: {e}", to.display()));
+    fn write_copy(&self, data: &Path, to: &Path) -> Result<(u64, bool), ServiceError> {
+        let failed = |e: io::Error| ServiceError::new(Kind::Internal, format!("{}: {e}", to.display()));
         let database = to.join(crate::store::FILE);
         // Made by us, so that it is private from its first byte.
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&database).map_err(failed)?;
@@ -112,7 +112,7 @@ impl Service {
     }
 
     /// Looks at what the server depends on. Changes nothing.
-    pub fn self_check(&self) -> Result<Vec<Finding>, Refusal> {
+    pub fn self_check(&self) -> Result<Vec<Finding>, ServiceError> {
         let shared = &self.shared;
         let pages = shared.store.prove().map(|()| "every page and row is whole".into());
         let mut findings = vec![finding("database", pages)];

@@ -6,9 +6,9 @@
 //! job is written.
 
 use super::{Caller, Service};
+use crate::mirror_spec::{MirrorSpec, Origin};
 use crate::moment::Moment;
-use crate::recipe::{Origin, Recipe};
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use crate::store::credential_uses::{self as store, CredentialUse, Purpose};
 use crate::store::{audit, credentials};
 use rusqlite::Connection;
@@ -25,7 +25,7 @@ impl Service {
         caller: &Caller,
         name: &str,
         uses: &[CredentialUse],
-    ) -> Result<Vec<CredentialUse>, Refusal> {
+    ) -> Result<Vec<CredentialUse>, ServiceError> {
         let mut uses: Vec<CredentialUse> = uses.iter().map(|it| CredentialUse::new(it.purpose, &it.host)).collect();
         uses.sort();
         uses.dedup();
@@ -34,13 +34,13 @@ impl Service {
             !it.host.is_empty() && it.host.len() <= HOST_BYTES_MAX && it.host.chars().all(is_part)
         };
         if let Some(wrong) = uses.iter().find(|it| !is_host(it)) {
-            return Err(Refusal::field("host", format!("{:?}: allowed is a name or an address", wrong.host)));
+            return Err(ServiceError::field("host", format!("{:?}: allowed is a name or an address", wrong.host)));
         }
         if uses.len() > USES_MAX {
-            return Err(Refusal::field("uses", format!("allowed are {USES_MAX} hosts")));
+            return Err(ServiceError::field("uses", format!("allowed are {USES_MAX} hosts")));
         }
         self.shared.store.change(|db| {
-            credentials::get(db, name)?.ok_or_else(|| Refusal::not_found("credential", name))?;
+            credentials::get(db, name)?.ok_or_else(|| ServiceError::not_found("credential", name))?;
             store::set(db, name, &uses)?;
             audit::add(db, self.shared.now(), &caller.name, "credential.allow", name, &in_words(&uses))
         })?;
@@ -48,16 +48,16 @@ impl Service {
     }
 }
 
-/// What the recipe of a job uses a password for.
-pub(crate) fn use_of(recipe: &Recipe) -> Option<CredentialUse> {
-    match &recipe.origin {
+/// What the mirror_spec of a job uses a password for.
+pub(crate) fn use_of(mirror_spec: &MirrorSpec) -> Option<CredentialUse> {
+    match &mirror_spec.origin {
         Origin::Smb { address, .. } => CredentialUse::of_share(address),
         Origin::Local { .. } | Origin::Agent { .. } => None,
     }
 }
 
 /// Refuses a use that is not on the list. Whether there is no list yet.
-pub(crate) fn check(db: &Connection, name: &str, wanted: Option<&CredentialUse>) -> Result<bool, Refusal> {
+pub(crate) fn check(db: &Connection, name: &str, wanted: Option<&CredentialUse>) -> Result<bool, ServiceError> {
     let known = store::list(db, name)?;
     match wanted.filter(|it| !known.contains(it)) {
         Some(other) if !known.is_empty() => Err(refused(name, other, &known)),
@@ -72,7 +72,7 @@ pub(crate) fn claim(
     name: &str,
     wanted: Option<&CredentialUse>,
     now: Moment,
-) -> Result<(), Refusal> {
+) -> Result<(), ServiceError> {
     match wanted {
         Some(it) if check(db, name, wanted)? => {
             store::add(db, name, it)?;
@@ -82,7 +82,7 @@ pub(crate) fn claim(
     }
 }
 
-fn refused(name: &str, other: &CredentialUse, known: &[CredentialUse]) -> Refusal {
+fn refused(name: &str, other: &CredentialUse, known: &[CredentialUse]) -> ServiceError {
     let for_what = if other.purpose == Purpose::Smb { String::new() } else { format!(" --for {}", other.purpose) };
     let detail = format!(
         "the password of {name} may be used for {}; not for {other} (a name and its address are two hosts). An administrator allows \
@@ -90,7 +90,7 @@ fn refused(name: &str, other: &CredentialUse, known: &[CredentialUse]) -> Refusa
         in_words(known),
         other.host
     );
-    Refusal { field: Some("credential".into()), ..Refusal::new(Kind::Conflict, detail) }
+    ServiceError { field: Some("credential".into()), ..ServiceError::new(Kind::Conflict, detail) }
 }
 
 fn in_words(uses: &[CredentialUse]) -> String {

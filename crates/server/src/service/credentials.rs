@@ -2,13 +2,13 @@
 
 use super::credential_uses::{check, claim, use_of};
 use super::{ByName, Caller, Service, conflict};
+use crate::app_state::AppState;
 use crate::job::{JobSpec, check_name, parse_account};
 use crate::launch::open_source;
+use crate::mirror_spec::{Account, MirrorSpec, is_address};
 use crate::notify::MAIL_SERVER;
 use crate::notify::MailServer;
-use crate::recipe::{Account, Recipe, is_address};
-use crate::refusal::Refusal;
-use crate::shared::Shared;
+use crate::service_error::ServiceError;
 use crate::store::credential_uses::{self, CredentialUse};
 use crate::store::credentials::{self, Credential};
 use crate::store::{audit, defaults, jobs, recipients, settings};
@@ -51,9 +51,9 @@ impl Service {
         name: &str,
         source: Option<&str>,
         given: Option<&str>,
-    ) -> Result<Vec<Tested>, Refusal> {
+    ) -> Result<Vec<Tested>, ServiceError> {
         if source.is_some_and(|source| !is_address(source)) {
-            return Err(Refusal::field("source", "only a share needs a credential: //HOST/SHARE[/PATH]"));
+            return Err(ServiceError::field("source", "only a share needs a credential: //HOST/SHARE[/PATH]"));
         }
         let account = account(&self.shared, name)?;
         let now = self.shared.now();
@@ -70,19 +70,19 @@ impl Service {
         };
         let specs: Vec<JobSpec> = source.map_or(specs, |source| vec![one(source)]);
         if specs.is_empty() {
-            return Err(Refusal::field("source", format!("no job uses {name}; name a share: //HOST/SHARE")));
+            return Err(ServiceError::field("source", format!("no job uses {name}; name a share: //HOST/SHARE")));
         }
         let mut tested: Vec<Tested> = Vec::new();
         for spec in specs {
             if tested.iter().any(|done| done.source == spec.source) {
                 continue;
             }
-            let recipe = spec.recipe(&spec.effective_policy(&layer)?, Some(&account))?;
+            let mirror_spec = spec.mirror_spec(&spec.effective_policy(&layer)?, Some(&account))?;
             let password = match given {
                 Some(given) => Password::new(given.to_owned()),
-                None => self.password_for_test(caller, name, &recipe)?,
+                None => self.password_for_test(caller, name, &mirror_spec)?,
             };
-            let tried = open_source(&recipe, Some(password), &Cancel::new()).and_then(|it| can_list(&*it));
+            let tried = open_source(&mirror_spec, Some(password), &Cancel::new()).and_then(|it| can_list(&*it));
             let detail = tried
                 .as_ref()
                 .err()
@@ -92,18 +92,25 @@ impl Service {
         Ok(tested)
     }
 
-    fn password_for_test(&self, caller: &Caller, name: &str, recipe: &Recipe) -> Result<Password, Refusal> {
-        let wanted = use_of(recipe);
+    fn password_for_test(
+        &self,
+        caller: &Caller,
+        name: &str,
+        mirror_spec: &MirrorSpec,
+    ) -> Result<Password, ServiceError> {
+        let wanted = use_of(mirror_spec);
         let now = self.shared.now();
-        self.shared.store.change(|db| claim(db, caller, name, wanted.as_ref(), now)).map_err(|refusal| Refusal {
-            detail: format!("{}; or give the password again for this test, with --password-file", refusal.detail),
-            ..refusal
+        self.shared.store.change(|db| claim(db, caller, name, wanted.as_ref(), now)).map_err(|refusal| {
+            ServiceError {
+                detail: format!("{}; or give the password again for this test, with --password-file", refusal.detail),
+                ..refusal
+            }
         })?;
         Ok(unlocked(&self.shared, name, wanted.as_ref())?.1)
     }
 
     /// Credentials, by name.
-    pub fn credentials(&self, part: &ByName) -> Result<Vec<CredentialView>, Refusal> {
+    pub fn credentials(&self, part: &ByName) -> Result<Vec<CredentialView>, ServiceError> {
         self.shared.store.read(|db| {
             let part = part.of(credentials::list(db)?, |credential| &credential.name);
             let view = |credential: Credential| {
@@ -120,11 +127,11 @@ impl Service {
         name: &str,
         account: &str,
         secret: &str,
-    ) -> Result<CredentialView, Refusal> {
+    ) -> Result<CredentialView, ServiceError> {
         check_name(name)?;
         parse_account(account)?;
         if secret.is_empty() || secret.len() > SECRET_BYTES_MAX || secret.contains(['\0', '\n', '\r']) {
-            return Err(Refusal::field("secret", format!("it must be one line of 1 to {SECRET_BYTES_MAX} bytes")));
+            return Err(ServiceError::field("secret", format!("it must be one line of 1 to {SECRET_BYTES_MAX} bytes")));
         }
         let sealed = self.shared.vault.seal(name, secret)?;
         let credential =
@@ -138,7 +145,7 @@ impl Service {
     }
 
     /// Removes one that no job uses.
-    pub fn remove_credential(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
+    pub fn remove_credential(&self, caller: &Caller, name: &str) -> Result<(), ServiceError> {
         self.shared.store.change(|db| {
             if let Some(job) = jobs::list(db)?.iter().find(|job| job.spec.credential.as_deref() == Some(name)) {
                 return Err(conflict(format!("the job {} uses {name}", job.spec.name)));
@@ -152,7 +159,7 @@ impl Service {
                 return Err(conflict(format!("the mail server uses {name}")));
             }
             if !credentials::remove(db, name)? {
-                return Err(Refusal::not_found("credential", name));
+                return Err(ServiceError::not_found("credential", name));
             }
             audit::add(db, self.shared.now(), &caller.name, "credential.remove", name, "")
         })
@@ -160,23 +167,23 @@ impl Service {
 }
 
 /// The account of a credential.
-pub(crate) fn account(shared: &Shared, name: &str) -> Result<Account, Refusal> {
+pub(crate) fn account(shared: &AppState, name: &str) -> Result<Account, ServiceError> {
     let known = shared.store.read(|db| credentials::get(db, name))?;
-    parse_account(&known.ok_or_else(|| Refusal::not_found("credential", name))?.account)
+    parse_account(&known.ok_or_else(|| ServiceError::not_found("credential", name))?.account)
 }
 
 /// The account and the password of a credential, for this use: refused if it is not allowed. There is no other way to a
-/// password than this and the postman's, which asks the same.
+/// password than this and the delivery's, which asks the same.
 pub(crate) fn unlocked(
-    shared: &Shared,
+    shared: &AppState,
     name: &str,
     wanted: Option<&CredentialUse>,
-) -> Result<(Account, Password), Refusal> {
+) -> Result<(Account, Password), ServiceError> {
     let stored = shared.store.read(|db| {
         check(db, name, wanted)?;
         Ok(credentials::get(db, name)?.zip(credentials::secret(db, name)?))
     })?;
-    let (credential, sealed) = stored.ok_or_else(|| Refusal::not_found("credential", name))?;
+    let (credential, sealed) = stored.ok_or_else(|| ServiceError::not_found("credential", name))?;
     let secret = shared.vault.unseal(name, &sealed)?;
     Ok((parse_account(&credential.account)?, Password::new(secret.as_str().to_owned())))
 }

@@ -4,9 +4,9 @@ use super::{Caller, Service};
 use crate::job::Job;
 use crate::moment::Moment;
 use crate::notify::{self, DIGEST_SCHEDULE, DIGEST_USUAL};
-use crate::refusal::Refusal;
 use crate::report::digest::{Digest, DigestJob, Light, NotRun, SLOTS_MAX, Standing, cause_and_next_step, is_overdue};
 use crate::schedule::{IN_BLACKOUT, Schedule};
+use crate::service_error::ServiceError;
 use crate::store::slots::{self, SKIPPED};
 use crate::store::{audit, defaults, failing, jobs, runs, settings};
 use rusqlite::Connection;
@@ -18,16 +18,16 @@ const HOURS_MAX: u32 = 24 * 31;
 
 impl Service {
     /// Of the last hours.
-    pub fn digest_of_last(&self, hours: u32) -> Result<Digest, Refusal> {
+    pub fn digest_of_last(&self, hours: u32) -> Result<Digest, ServiceError> {
         if !(1..=HOURS_MAX).contains(&hours) {
-            return Err(Refusal::field("hours", format!("allowed are 1 to {HOURS_MAX}")));
+            return Err(ServiceError::field("hours", format!("allowed are 1 to {HOURS_MAX}")));
         }
         let now = self.shared.now();
         self.digest(now.plus_secs(-i64::from(hours) * 3600), now)
     }
 
     /// Of what happened in `(since, until]`.
-    pub fn digest(&self, since: Moment, until: Moment) -> Result<Digest, Refusal> {
+    pub fn digest(&self, since: Moment, until: Moment) -> Result<Digest, ServiceError> {
         self.shared.store.read(|db| {
             let defaults = defaults::effective(db)?;
             let all = jobs::list(db)?.into_iter().filter(|job| job.created_at <= until);
@@ -36,22 +36,22 @@ impl Service {
                     let max_age = job.spec.effective_policy(&defaults)?.max_age()?;
                     one_job(db, &job, max_age, since, until)
                 })
-                .collect::<Result<Vec<_>, Refusal>>()?;
+                .collect::<Result<Vec<_>, ServiceError>>()?;
             jobs.sort_by(|a, b| (a.light, &a.name).cmp(&(b.light, &b.name)));
             Ok(Digest { since, until, jobs })
         })
     }
 
     /// When it is sent.
-    pub fn digest_schedule(&self) -> Result<String, Refusal> {
+    pub fn digest_schedule(&self) -> Result<String, ServiceError> {
         let text = self.shared.store.read(|db| settings::get(db, DIGEST_SCHEDULE))?;
         Ok(text.unwrap_or_else(|| DIGEST_USUAL.to_owned()))
     }
 
     /// Sets when it is sent; `never` for never.
-    pub fn set_digest_schedule(&self, caller: &Caller, text: &str) -> Result<(), Refusal> {
+    pub fn set_digest_schedule(&self, caller: &Caller, text: &str) -> Result<(), ServiceError> {
         if text != notify::DIGEST_NEVER {
-            Schedule::parse(text).map_err(|why| Refusal::field("schedule", format!("{text:?}: {why}")))?;
+            Schedule::parse(text).map_err(|why| ServiceError::field("schedule", format!("{text:?}: {why}")))?;
         }
         let now = self.shared.now();
         self.shared.store.change(|db| {
@@ -62,7 +62,7 @@ impl Service {
             settings::put(db, DIGEST_SCHEDULE, text)?;
             audit::add(db, now, &caller.name, "digest.schedule", "", text)
         })?;
-        self.shared.nudge_postman();
+        self.shared.nudge_delivery();
         Ok(())
     }
 }
@@ -73,7 +73,7 @@ pub(super) fn overdue(
     job: &Job,
     max_age: crate::report::digest::MaxAge,
     now: Moment,
-) -> Result<(bool, Option<Moment>), Refusal> {
+) -> Result<(bool, Option<Moment>), ServiceError> {
     let last_good_at = failing::last_good_at(db, job.id, i64::MAX)?;
     let since = last_good_at.unwrap_or(job.created_at);
     let slots = slots::count(db, job.id, since, now, 2)?;
@@ -86,7 +86,7 @@ fn one_job(
     max_age: crate::report::digest::MaxAge,
     since: Moment,
     until: Moment,
-) -> Result<DigestJob, Refusal> {
+) -> Result<DigestJob, ServiceError> {
     // Whenever it was: what failed a week ago and was not run since is still not backed up.
     let last = runs::last_ended(db, job.id)?;
     let runs = runs::count_ended(db, job.id, since, until, RUNS_MAX)?;

@@ -3,9 +3,9 @@
 use super::{ByName, Caller, Service, conflict};
 use crate::finding::Finding;
 use crate::moment::Moment;
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use crate::store::{audit, jobs};
-use octo_agent::{Admission, Host, Hub, Introduction, State, TOKEN_SECS};
+use octo_agent::{Admission, AgentListener, Host, Introduction, State, TOKEN_SECS};
 use octo_core::advice::{Place, advice};
 use octo_core::{Code, Timestamp};
 use serde::Serialize;
@@ -62,75 +62,75 @@ pub struct Invitation {
 }
 
 impl Service {
-    fn hub(&self) -> Result<&Hub, Refusal> {
-        self.shared.hub.get().ok_or_else(|| {
+    fn agents(&self) -> Result<&AgentListener, ServiceError> {
+        self.shared.agents.get().ok_or_else(|| {
             conflict("this server does not listen for agents; write [agents] listen = \"0.0.0.0:8735\" into its octobackup.toml")
         })
     }
 
     /// Machines, by name.
-    pub fn hosts(&self, part: &ByName) -> Result<Vec<HostView>, Refusal> {
-        let hub = self.hub()?;
-        self.views(hub, part.of(hub.hosts(), |host| &host.name))
+    pub fn hosts(&self, part: &ByName) -> Result<Vec<HostView>, ServiceError> {
+        let agents = self.agents()?;
+        self.views(agents, part.of(agents.hosts(), |host| &host.name))
     }
 
-    fn views(&self, hub: &Hub, hosts: Vec<Host>) -> Result<Vec<HostView>, Refusal> {
+    fn views(&self, agents: &AgentListener, hosts: Vec<Host>) -> Result<Vec<HostView>, ServiceError> {
         let jobs = self.shared.store.read(jobs::list)?;
         let now = self.shared.clock.now();
         let view = |host: Host| {
             let of_host = jobs.iter().filter(|job| job.spec.agent().is_some_and(|address| address.host == host.name));
-            view(hub, &host, of_host.map(|job| job.spec.name.clone()).collect(), now)
+            view(agents, &host, of_host.map(|job| job.spec.name.clone()).collect(), now)
         };
         Ok(hosts.into_iter().map(view).collect())
     }
 
     /// One of them.
-    pub fn host(&self, name: &str) -> Result<HostView, Refusal> {
-        let hub = self.hub()?;
-        let found = hub.hosts().into_iter().filter(|host| host.name == name).collect();
-        self.views(hub, found)?.pop().ok_or_else(|| Refusal::not_found("host", name))
+    pub fn host(&self, name: &str) -> Result<HostView, ServiceError> {
+        let agents = self.agents()?;
+        let found = agents.hosts().into_iter().filter(|host| host.name == name).collect();
+        self.views(agents, found)?.pop().ok_or_else(|| ServiceError::not_found("host", name))
     }
 
     /// Lets a machine pair, for the first time or anew.
-    pub fn add_host(&self, caller: &Caller, name: &str) -> Result<Invitation, Refusal> {
-        let hub = self.hub()?;
-        octo_agent::check_name(name).map_err(|e| Refusal::field("name", e.detail))?;
+    pub fn add_host(&self, caller: &Caller, name: &str) -> Result<Invitation, ServiceError> {
+        let agents = self.agents()?;
+        octo_agent::check_name(name).map_err(|e| ServiceError::field("name", e.detail))?;
         let now = self.shared.now();
         let token = self.shared.store.change(|db| {
             audit::add(db, now, &caller.name, "host.add", name, "")?;
-            Ok(hub.invite(name)?)
+            Ok(agents.invite(name)?)
         })?;
         Ok(Invitation { host: name.to_owned(), token: token.reveal(), expires_at: now.plus_secs(TOKEN_SECS) })
     }
 
     /// Ends a machine's connection and refuses it until it is paired anew.
-    pub fn revoke_host(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
-        let hub = self.hub()?;
-        if !hub.hosts().iter().any(|host| host.name == name) {
-            return Err(Refusal::not_found("host", name));
+    pub fn revoke_host(&self, caller: &Caller, name: &str) -> Result<(), ServiceError> {
+        let agents = self.agents()?;
+        if !agents.hosts().iter().any(|host| host.name == name) {
+            return Err(ServiceError::not_found("host", name));
         }
         self.shared.store.change(|db| {
             audit::add(db, self.shared.now(), &caller.name, "host.revoke", name, "")?;
-            Ok(hub.revoke(name)?)
+            Ok(agents.revoke(name)?)
         })
     }
 
     /// What is wrong with the agents that are connected.
     pub(super) fn doubled_agents(&self) -> Vec<Finding> {
-        let Some(hub) = self.shared.hub.get() else { return Vec::new() };
+        let Some(agents) = self.shared.agents.get() else { return Vec::new() };
         let doubled = |host: Host| {
-            let agents = hub.agents(&host.name);
+            let agents = agents.agents(&host.name);
             let named = |(said, from): &(Introduction, IpAddr)| format!("{:?} at {}", said.host, from.to_canonical());
             let named = agents.iter().map(named).collect::<Vec<_>>().join(" and ");
             let todo = advice(Code::AgentCloned, &format!("agent://{}", host.name), Place::Sync);
             let why = format!("{named} are connected with its identity. {todo}");
             (agents.len() > 1).then(|| Finding::of(&format!("host {}", host.name), Err(why)))
         };
-        hub.hosts().into_iter().filter_map(doubled).collect()
+        agents.hosts().into_iter().filter_map(doubled).collect()
     }
 
     /// Who was paired, and who was refused as an agent, comes to the audit log.
-    pub fn note_admission(&self, admission: &Admission, from: IpAddr) -> Result<(), Refusal> {
+    pub fn note_admission(&self, admission: &Admission, from: IpAddr) -> Result<(), ServiceError> {
         match admission {
             Admission::Paired { host, machine } => {
                 let (now, origin) = (self.shared.now(), format!("{}, calls itself {machine:?}", from.to_canonical()));
@@ -151,8 +151,8 @@ fn agent_of(host: &str) -> String {
     format!("agent {host}")
 }
 
-fn view(hub: &Hub, host: &Host, jobs: Vec<String>, now: Timestamp) -> HostView {
-    let said = hub.agents(&host.name);
+fn view(agents: &AgentListener, host: &Host, jobs: Vec<String>, now: Timestamp) -> HostView {
+    let said = agents.agents(&host.name);
     let is_connected = !said.is_empty();
     let agent = |(said, from): &(Introduction, IpAddr)| ConnectedAgent {
         machine: said.host.clone(),

@@ -4,13 +4,13 @@ use super::apart::Apart;
 use super::credential_uses::claim;
 use super::digest::overdue;
 use super::{ByName, Caller, PAGE_MAX, Service, conflict};
+use crate::app_state::AppState;
 use crate::job::{Job, JobSpec, Policy, Setting, parse_account};
 use crate::launch::never_began;
 use crate::moment::Moment;
-use crate::refusal::Refusal;
 use crate::report::metrics::{self, JobStanding};
 use crate::run::{Ended, Run, State};
-use crate::shared::Shared;
+use crate::service_error::ServiceError;
 use crate::store::credential_uses::CredentialUse;
 use crate::store::slots::Slot;
 use crate::store::{audit, credentials, defaults, jobs, outbox, runs, slots};
@@ -54,7 +54,7 @@ pub struct Upcoming {
 
 impl Service {
     /// Jobs, by name.
-    pub fn jobs(&self, part: &ByName) -> Result<Vec<JobView>, Refusal> {
+    pub fn jobs(&self, part: &ByName) -> Result<Vec<JobView>, ServiceError> {
         let now = self.shared.now();
         self.shared.store.read(|db| {
             let layers = Layers::read(db)?;
@@ -64,13 +64,13 @@ impl Service {
     }
 
     /// One job.
-    pub fn job(&self, name: &str) -> Result<JobView, Refusal> {
+    pub fn job(&self, name: &str) -> Result<JobView, ServiceError> {
         let now = self.shared.now();
         self.shared.store.read(|db| view_of(db, name, now))
     }
 
     /// Adds a job.
-    pub fn add_job(&self, caller: &Caller, spec: &JobSpec) -> Result<JobView, Refusal> {
+    pub fn add_job(&self, caller: &Caller, spec: &JobSpec) -> Result<JobView, ServiceError> {
         let now = self.shared.now();
         let added = self.shared.store.change(|db| {
             check(db, spec, &defaults::effective(db)?)?;
@@ -89,7 +89,13 @@ impl Service {
     }
 
     /// Changes a job; what changes nothing makes no new revision. `revision` is the one that was looked at: somebody else's change is not overwritten unseen.
-    pub fn change_job(&self, caller: &Caller, name: &str, revision: i64, spec: &JobSpec) -> Result<JobView, Refusal> {
+    pub fn change_job(
+        &self,
+        caller: &Caller,
+        name: &str,
+        revision: i64,
+        spec: &JobSpec,
+    ) -> Result<JobView, ServiceError> {
         let now = self.shared.now();
         let changed = self.shared.store.change(|db| {
             let job = find(db, name)?;
@@ -117,24 +123,24 @@ impl Service {
     }
 
     /// Pauses a job, or lets it go on.
-    pub fn pause_job(&self, caller: &Caller, name: &str, paused: bool) -> Result<JobView, Refusal> {
+    pub fn pause_job(&self, caller: &Caller, name: &str, paused: bool) -> Result<JobView, ServiceError> {
         let Job { revision, spec, .. } = self.job(name)?.job;
         self.change_job(caller, name, revision, &JobSpec { paused, ..spec })
     }
 
     /// Removes a job. Its mirror and its history stay.
-    pub fn remove_job(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
+    pub fn remove_job(&self, caller: &Caller, name: &str) -> Result<(), ServiceError> {
         let now = self.shared.now();
         self.shared.store.change(|db| remove(&self.shared, db, caller, &find(db, name)?, now))
     }
 
     /// What became of a job's slots, the newest first.
-    pub fn slots(&self, name: &str, before: Option<Moment>, limit: u32) -> Result<Vec<Slot>, Refusal> {
+    pub fn slots(&self, name: &str, before: Option<Moment>, limit: u32) -> Result<Vec<Slot>, ServiceError> {
         self.shared.store.read(|db| slots::list(db, find(db, name)?.id, before, limit.min(PAGE_MAX)))
     }
 
     /// For a monitoring system.
-    pub fn metrics(&self) -> Result<String, Refusal> {
+    pub fn metrics(&self) -> Result<String, ServiceError> {
         let now = self.shared.now();
         let health = metrics::health(&self.shared.findings());
         let jobs = self.shared.store.read(|db| {
@@ -165,10 +171,10 @@ impl Service {
     }
 
     /// The next slots of all jobs, the soonest first.
-    pub fn upcoming(&self, count: usize) -> Result<Vec<Upcoming>, Refusal> {
+    pub fn upcoming(&self, count: usize) -> Result<Vec<Upcoming>, ServiceError> {
         let now = self.shared.now();
         if !(1..=AHEAD_MAX).contains(&count) {
-            return Err(Refusal::field("count", format!("allowed are 1 to {AHEAD_MAX}")));
+            return Err(ServiceError::field("count", format!("allowed are 1 to {AHEAD_MAX}")));
         }
         self.shared.store.read(|db| {
             let defaults = defaults::effective(db)?;
@@ -190,18 +196,18 @@ impl Service {
     }
 }
 
-pub(super) fn find(db: &Connection, name: &str) -> Result<Job, Refusal> {
-    jobs::get(db, name)?.ok_or_else(|| Refusal::not_found("job", name))
+pub(super) fn find(db: &Connection, name: &str) -> Result<Job, ServiceError> {
+    jobs::get(db, name)?.ok_or_else(|| ServiceError::not_found("job", name))
 }
 
 /// Whether a job makes sense with these defaults (over what is built in), and with the credentials that there are.
-pub(super) fn check(db: &Connection, spec: &JobSpec, defaults: &Policy) -> Result<(), Refusal> {
+pub(super) fn check(db: &Connection, spec: &JobSpec, defaults: &Policy) -> Result<(), ServiceError> {
     let account = match &spec.credential {
         None => None,
         Some(name) => {
             let known = credentials::get(db, name)?;
             let known = known.ok_or_else(|| {
-                Refusal::field(
+                ServiceError::field(
                     "credential",
                     format!("there is no credential {name}; add it with: octobackup credential set"),
                 )
@@ -213,13 +219,18 @@ pub(super) fn check(db: &Connection, spec: &JobSpec, defaults: &Policy) -> Resul
 }
 
 /// Refuses a credential that may not be used at the job's host; its first use is noted.
-pub(super) fn claim_credential(db: &Connection, caller: &Caller, spec: &JobSpec, now: Moment) -> Result<(), Refusal> {
+pub(super) fn claim_credential(
+    db: &Connection,
+    caller: &Caller,
+    spec: &JobSpec,
+    now: Moment,
+) -> Result<(), ServiceError> {
     let Some(name) = &spec.credential else { return Ok(()) };
     claim(db, caller, name, CredentialUse::of_share(&spec.source).as_ref(), now)
 }
 
 /// The same for all jobs.
-pub(super) fn claim_credentials(db: &Connection, caller: &Caller, now: Moment) -> Result<(), Refusal> {
+pub(super) fn claim_credentials(db: &Connection, caller: &Caller, now: Moment) -> Result<(), ServiceError> {
     for job in jobs::list(db)? {
         claim_credential(db, caller, &job.spec, now).map_err(|refusal| refusal.of_job(&job.spec.name))?;
     }
@@ -227,7 +238,7 @@ pub(super) fn claim_credentials(db: &Connection, caller: &Caller, now: Moment) -
 }
 
 /// Refuses a job too many, and a second one of a name.
-pub(super) fn unique(all: &[Job], spec: &JobSpec, me: Option<i64>) -> Result<(), Refusal> {
+pub(super) fn unique(all: &[Job], spec: &JobSpec, me: Option<i64>) -> Result<(), ServiceError> {
     if me.is_none() && all.len() >= JOBS_MAX {
         return Err(conflict(format!("there are {JOBS_MAX} jobs already")));
     }
@@ -238,7 +249,13 @@ pub(super) fn unique(all: &[Job], spec: &JobSpec, me: Option<i64>) -> Result<(),
 }
 
 /// Removes a job that does not run, and what waits for it.
-pub(super) fn remove(shared: &Shared, db: &Connection, caller: &Caller, job: &Job, now: Moment) -> Result<(), Refusal> {
+pub(super) fn remove(
+    shared: &AppState,
+    db: &Connection,
+    caller: &Caller,
+    job: &Job,
+    now: Moment,
+) -> Result<(), ServiceError> {
     let name = &job.spec.name;
     for run in runs::unfinished(db)?.iter().filter(|run| run.job_id == job.id) {
         if run.state == State::Running {
@@ -258,16 +275,16 @@ struct Layers {
 }
 
 impl Layers {
-    fn read(db: &Connection) -> Result<Layers, Refusal> {
+    fn read(db: &Connection) -> Result<Layers, ServiceError> {
         Ok(Layers { own: defaults::own(db)?, whole: defaults::effective(db)? })
     }
 }
 
-pub(super) fn view_of(db: &Connection, name: &str, now: Moment) -> Result<JobView, Refusal> {
+pub(super) fn view_of(db: &Connection, name: &str, now: Moment) -> Result<JobView, ServiceError> {
     view(db, find(db, name)?, &Layers::read(db)?, now)
 }
 
-fn view(db: &Connection, job: Job, layers: &Layers, now: Moment) -> Result<JobView, Refusal> {
+fn view(db: &Connection, job: Job, layers: &Layers, now: Moment) -> Result<JobView, ServiceError> {
     let settings = job.spec.policy.explained(&layers.own)?;
     let last_run = runs::last_ended(db, job.id)?;
     let current_run = runs::current(db, job.id)?.into_iter().next();

@@ -21,7 +21,7 @@ mod server;
 mod service;
 
 pub use access::{LoggedOn, NewToken, UserView};
-pub use apply::{Change, Field, What, Wish};
+pub use apply::{ApplyRequest, Change, Field, What};
 pub use backup::Backup;
 pub(crate) use credential_uses::{check as check_credential_use, use_of};
 pub use credentials::CredentialView;

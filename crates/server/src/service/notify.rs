@@ -4,9 +4,9 @@ use super::credential_uses::claim;
 use super::{ByName, Caller, PAGE_MAX, Service};
 use crate::notify::MAIL_SERVER;
 use crate::notify::{MailServer, Message, Recipient};
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use crate::store::credential_uses::{CredentialUse, Purpose};
-use crate::store::outbox::Letter;
+use crate::store::outbox::QueuedMessage;
 use crate::store::{audit, credentials, jobs, outbox, recipients, settings};
 use rusqlite::Connection;
 
@@ -15,12 +15,12 @@ const RECIPIENTS_MAX: usize = 200;
 
 impl Service {
     /// Recipients, by name.
-    pub fn recipients(&self, part: &ByName) -> Result<Vec<Recipient>, Refusal> {
+    pub fn recipients(&self, part: &ByName) -> Result<Vec<Recipient>, ServiceError> {
         Ok(part.of(self.shared.store.read(recipients::list)?, |recipient| &recipient.name))
     }
 
     /// Sets one, replacing what was there.
-    pub fn set_recipient(&self, caller: &Caller, recipient: &Recipient) -> Result<Recipient, Refusal> {
+    pub fn set_recipient(&self, caller: &Caller, recipient: &Recipient) -> Result<Recipient, ServiceError> {
         recipient.check()?;
         let now = self.shared.now();
         self.shared.store.change(|db| {
@@ -30,7 +30,7 @@ impl Service {
             }
             for name in recipient.jobs.iter().flatten() {
                 if jobs::get(db, name)?.is_none() {
-                    return Err(Refusal::field("jobs", format!("there is no job {name}")));
+                    return Err(ServiceError::field("jobs", format!("there is no job {name}")));
                 }
             }
             let all = recipients::list(db)?;
@@ -42,41 +42,41 @@ impl Service {
             let detail = serde_json::to_string(recipient)?;
             audit::add(db, now, &caller.name, "recipient.set", &recipient.name, &detail)
         })?;
-        self.shared.nudge_postman();
+        self.shared.nudge_delivery();
         Ok(recipient.clone())
     }
 
     /// Removes one. What waits for them is given up.
-    pub fn remove_recipient(&self, caller: &Caller, name: &str) -> Result<(), Refusal> {
+    pub fn remove_recipient(&self, caller: &Caller, name: &str) -> Result<(), ServiceError> {
         self.shared.store.change(|db| {
             if !recipients::remove(db, name)? {
-                return Err(Refusal::not_found("recipient", name));
+                return Err(ServiceError::not_found("recipient", name));
             }
             audit::add(db, self.shared.now(), &caller.name, "recipient.remove", name, "")
         })
     }
 
     /// Writes a letter that says that it is a test.
-    pub fn test_recipient(&self, caller: &Caller, name: &str) -> Result<Letter, Refusal> {
+    pub fn test_recipient(&self, caller: &Caller, name: &str) -> Result<QueuedMessage, ServiceError> {
         let now = self.shared.now();
         let letter = self.shared.store.change(|db| {
-            recipients::get(db, name)?.ok_or_else(|| Refusal::not_found("recipient", name))?;
+            recipients::get(db, name)?.ok_or_else(|| ServiceError::not_found("recipient", name))?;
             let id = outbox::add(db, name, &Message::Test, now)?;
             audit::add(db, now, &caller.name, "recipient.test", name, "")?;
             outbox::get(db, id)
         })?;
-        self.shared.nudge_postman();
-        letter.ok_or_else(|| Refusal::not_found("letter", name))
+        self.shared.nudge_delivery();
+        letter.ok_or_else(|| ServiceError::not_found("letter", name))
     }
 
     /// The mail server, if there is one.
-    pub fn mail_server(&self) -> Result<Option<MailServer>, Refusal> {
+    pub fn mail_server(&self) -> Result<Option<MailServer>, ServiceError> {
         let text = self.shared.store.read(|db| settings::get(db, MAIL_SERVER))?;
         Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
     }
 
     /// Sets the mail server.
-    pub fn set_mail_server(&self, caller: &Caller, server: &MailServer) -> Result<(), Refusal> {
+    pub fn set_mail_server(&self, caller: &Caller, server: &MailServer) -> Result<(), ServiceError> {
         server.check()?;
         let text = serde_json::to_string(server)?;
         let now = self.shared.now();
@@ -89,24 +89,24 @@ impl Service {
             outbox::hurry(db, now)?;
             audit::add(db, now, &caller.name, "mail-server.set", "", &text)
         })?;
-        self.shared.nudge_postman();
+        self.shared.nudge_delivery();
         Ok(())
     }
 
     /// What was told and what waits to be told, the newest first.
-    pub fn outbox(&self, before: Option<i64>, limit: u32) -> Result<Vec<Letter>, Refusal> {
+    pub fn outbox(&self, before: Option<i64>, limit: u32) -> Result<Vec<QueuedMessage>, ServiceError> {
         self.shared.store.read(|db| outbox::list(db, before, limit.min(PAGE_MAX)))
     }
 
     /// One letter.
-    pub fn letter(&self, id: i64) -> Result<Letter, Refusal> {
-        self.shared.store.read(|db| outbox::get(db, id))?.ok_or_else(|| Refusal::not_found("letter", id))
+    pub fn letter(&self, id: i64) -> Result<QueuedMessage, ServiceError> {
+        self.shared.store.read(|db| outbox::get(db, id))?.ok_or_else(|| ServiceError::not_found("letter", id))
     }
 }
 
-fn known(db: &Connection, credential: Option<&str>) -> Result<(), Refusal> {
+fn known(db: &Connection, credential: Option<&str>) -> Result<(), ServiceError> {
     match credential {
-        Some(name) if credentials::get(db, name)?.is_none() => Err(Refusal::field(
+        Some(name) if credentials::get(db, name)?.is_none() => Err(ServiceError::field(
             "credential",
             format!("there is no credential {name}; add it with: octobackup credential set"),
         )),

@@ -5,12 +5,12 @@ use super::{Caller, JobView, PAGE_MAX, Service, conflict};
 use crate::job::Job;
 use crate::launch::never_began;
 use crate::live::Stop;
-use crate::refusal::{Kind, Refusal};
 use crate::report::text::{MadeBy, acknowledge};
-use crate::report::{EXAMPLES_MAX, Past, Told, ToldCause, unusual};
+use crate::report::{EXAMPLES_MAX, Past, RunSummary, SummaryCause, unusual};
 use crate::run::{Ended, Reason, Run, State};
 use crate::run_log;
 use crate::run_overrides::RunOverrides;
+use crate::service_error::{Kind, ServiceError};
 use crate::store::runs::{self, NewRun, StoredProblem};
 use crate::store::{audit, failing, jobs, slots};
 use octo_core::RunReport;
@@ -45,13 +45,13 @@ pub struct LogPart {
 impl Service {
     /// Queues a run now. It takes the place of one that waits by itself, as an automatic retry does; one that a person asked
     /// for keeps its place. A plan that no longer waits for approval is refused here: the run could only fail.
-    pub fn start_run(&self, caller: &Caller, job: &str, once: &RunOverrides) -> Result<Run, Refusal> {
+    pub fn start_run(&self, caller: &Caller, job: &str, once: &RunOverrides) -> Result<Run, ServiceError> {
         let now = self.shared.now();
         let run = self.shared.store.change(|db| {
             let job = find(db, job)?;
             let name = &job.spec.name;
             if let Some(plan) = &once.approve {
-                waits_for_approval(db, &job, plan).map_err(|why| Refusal::field("approve", why))?;
+                waits_for_approval(db, &job, plan).map_err(|why| ServiceError::field("approve", why))?;
             }
             let current = runs::current(db, job.id)?;
             let by_person = |run: &&Run| run.reason == Reason::Manual || run.state == State::Running;
@@ -88,7 +88,7 @@ impl Service {
     }
 
     /// The newest first, of one job or of all; those before `before`.
-    pub fn runs(&self, job: Option<&str>, before: Option<i64>, limit: u32) -> Result<Vec<Run>, Refusal> {
+    pub fn runs(&self, job: Option<&str>, before: Option<i64>, limit: u32) -> Result<Vec<Run>, ServiceError> {
         self.shared.store.read(|db| {
             let runs = runs::list(db, job, before, limit.min(PAGE_MAX))?;
             // The history of a job that was removed stays, so only who has none can be mistyped.
@@ -100,14 +100,14 @@ impl Service {
     }
 
     /// One run.
-    pub fn run(&self, id: i64) -> Result<RunView, Refusal> {
+    pub fn run(&self, id: i64) -> Result<RunView, ServiceError> {
         let run = self.shared.store.read(|db| one(db, id))?;
         let progress = self.shared.live.progress(id).filter(|progress| !progress.is_null());
         Ok(RunView { run, progress })
     }
 
     /// The report of a finished run.
-    pub fn report(&self, id: i64) -> Result<RunReport, Refusal> {
+    pub fn report(&self, id: i64) -> Result<RunReport, ServiceError> {
         let run = self.run(id)?.run;
         let report = self.shared.store.read(|db| runs::report(db, id))?;
         report.ok_or_else(|| {
@@ -117,7 +117,7 @@ impl Service {
     }
 
     /// A finished run as it is told: grouped by cause, with what is new and what is unusual.
-    pub fn told(&self, id: i64) -> Result<Told, Refusal> {
+    pub fn summary(&self, id: i64) -> Result<RunSummary, ServiceError> {
         let report = self.report(id)?;
         let run = self.run(id)?.run;
         self.shared.store.read(|db| {
@@ -133,7 +133,7 @@ impl Service {
                 if let Some(command) = first.and_then(|first| acknowledge(cause.code, &first.path, by)) {
                     advice = format!("{advice} If it is to stay so, it need not be a problem: {command}");
                 }
-                causes.push(ToldCause {
+                causes.push(SummaryCause {
                     code: cause.code,
                     title: cause.code.title().to_owned(),
                     advice,
@@ -154,33 +154,33 @@ impl Service {
             let is_whole = matches!(run.outcome, Some(Ended::Succeeded | Ended::Warnings | Ended::Held));
             let unusual = if is_whole && !report.dry_run { unusual(&past, this) } else { Vec::new() };
             let last_good_at = failing::last_good_at(db, run.job_id, id)?;
-            Ok(Told { mended: runs::mended(db, id)?, run, report, causes, last_good_at, unusual, past })
+            Ok(RunSummary { mended: runs::mended(db, id)?, run, report, causes, last_good_at, unusual, past })
         })
     }
 
     /// Lines of its log, from the offset `after` on. A run that waits has none yet.
-    pub fn run_log(&self, id: i64, after: u64, limit: u32) -> Result<LogPart, Refusal> {
+    pub fn run_log(&self, id: i64, after: u64, limit: u32) -> Result<LogPart, ServiceError> {
         // Asked before the file is read: what is over gets no more lines.
         let is_over = self.run(id)?.run.state == State::Finished && !self.shared.live.has(id);
         let limit = limit.clamp(1, PAGE_MAX) as usize;
         let part = run_log::read(self.shared.store.folder(), id, after, limit);
-        let part = part.map_err(|e| Refusal::new(Kind::Internal, format!("the log of run {id}: {e}")))?;
+        let part = part.map_err(|e| ServiceError::new(Kind::Internal, format!("the log of run {id}: {e}")))?;
         Ok(LogPart { part, is_over })
     }
 
     /// Problems of a run, from the `after`th on.
-    pub fn problems(&self, id: i64, after: i64, limit: u32) -> Result<Vec<StoredProblem>, Refusal> {
+    pub fn problems(&self, id: i64, after: i64, limit: u32) -> Result<Vec<StoredProblem>, ServiceError> {
         self.run(id)?;
         self.shared.store.read(|db| runs::problems(db, id, after, limit.min(PAGE_MAX)))
     }
 
     /// The deletions that a job holds stay held, and nobody is told of them again until they are others.
-    pub fn dismiss(&self, caller: &Caller, job: &str, plan: &str) -> Result<JobView, Refusal> {
+    pub fn dismiss(&self, caller: &Caller, job: &str, plan: &str) -> Result<JobView, ServiceError> {
         let now = self.shared.now();
         self.shared.store.change(|db| {
             let job = find(db, job)?;
             let name = &job.spec.name;
-            waits_for_approval(db, &job, plan).map_err(|why| Refusal::field("plan", why))?;
+            waits_for_approval(db, &job, plan).map_err(|why| ServiceError::field("plan", why))?;
             jobs::set_dismissed_plan(db, job.id, Some(plan))?;
             audit::add(db, now, &caller.name, "job.dismiss", name, plan)?;
             view_of(db, name, now)
@@ -188,7 +188,7 @@ impl Service {
     }
 
     /// Stops a run, or takes it out of the queue. The next run goes on from where it stopped.
-    pub fn cancel_run(&self, caller: &Caller, id: i64) -> Result<Run, Refusal> {
+    pub fn cancel_run(&self, caller: &Caller, id: i64) -> Result<Run, ServiceError> {
         let now = self.shared.now();
         let run = self.shared.store.change(|db| {
             let run = one(db, id)?;
@@ -215,8 +215,8 @@ impl Service {
     }
 }
 
-fn one(db: &Connection, id: i64) -> Result<Run, Refusal> {
-    runs::get(db, id)?.ok_or_else(|| Refusal::not_found("run", id))
+fn one(db: &Connection, id: i64) -> Result<Run, ServiceError> {
+    runs::get(db, id)?.ok_or_else(|| ServiceError::not_found("run", id))
 }
 
 /// Why a plan cannot be approved or dismissed, if so: only the one that the newest complete run wrote can.

@@ -3,23 +3,23 @@
 use super::jobs;
 use super::{Caller, PAGE_MAX, Service};
 use crate::job::Policy;
-use crate::refusal::{Kind, Refusal};
+use crate::service_error::{Kind, ServiceError};
 use crate::store::audit::Entry;
 use crate::store::{audit, defaults};
 
 impl Service {
     /// The server's defaults, without what is built in.
-    pub fn defaults(&self) -> Result<Policy, Refusal> {
+    pub fn defaults(&self) -> Result<Policy, ServiceError> {
         self.shared.store.read(defaults::own)
     }
 
     /// Sets the server's defaults. Refused if a job would make no sense with them.
-    pub fn set_defaults(&self, caller: &Caller, policy: &Policy) -> Result<(), Refusal> {
+    pub fn set_defaults(&self, caller: &Caller, policy: &Policy) -> Result<(), ServiceError> {
         policy.check()?;
         let holds = policy.over(&Policy::built_in())?;
         self.shared.store.change(|db| {
             for job in crate::store::jobs::list(db)? {
-                jobs::check(db, &job.spec, &holds).map_err(|refusal| Refusal {
+                jobs::check(db, &job.spec, &holds).map_err(|refusal| ServiceError {
                     detail: format!("the job {} would make no sense: {}", job.spec.name, refusal.detail),
                     ..refusal
                 })?;
@@ -31,13 +31,13 @@ impl Service {
     }
 
     /// Who changed what, the newest first.
-    pub fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<Entry>, Refusal> {
+    pub fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<Entry>, ServiceError> {
         self.write_refusals()?;
         self.shared.store.read(|db| audit::list(db, before, limit.min(PAGE_MAX)))
     }
 
     /// Fails, with what is wrong and what to do, if the server cannot do its work.
-    pub fn is_healthy(&self) -> Result<(), Refusal> {
-        self.shared.trouble().map_or(Ok(()), |why| Err(Refusal::new(Kind::Internal, why)))
+    pub fn is_healthy(&self) -> Result<(), ServiceError> {
+        self.shared.trouble().map_or(Ok(()), |why| Err(ServiceError::new(Kind::Internal, why)))
     }
 }

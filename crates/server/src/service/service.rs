@@ -1,7 +1,7 @@
 //! The service: what a server has, for those who may use it.
 
-use crate::refusal::{Kind, Refusal};
-use crate::shared::Shared;
+use crate::app_state::AppState;
+use crate::service_error::{Kind, ServiceError};
 use std::sync::Arc;
 
 /// Who asks. Whether they may ask at all was decided at the door.
@@ -14,12 +14,12 @@ pub struct Caller {
 /// The service.
 #[derive(Clone)]
 pub struct Service {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<AppState>,
 }
 
 impl Service {
     /// Over what a server has.
-    pub fn new(shared: Arc<Shared>) -> Service {
+    pub fn new(shared: Arc<AppState>) -> Service {
         Service { shared }
     }
 
@@ -30,6 +30,6 @@ impl Service {
 }
 
 /// Something else stands in the way.
-pub(super) fn conflict(detail: impl std::fmt::Display) -> Refusal {
-    Refusal::new(Kind::Conflict, detail)
+pub(super) fn conflict(detail: impl std::fmt::Display) -> ServiceError {
+    ServiceError::new(Kind::Conflict, detail)
 }

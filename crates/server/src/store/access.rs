@@ -2,7 +2,7 @@
 
 use crate::access::Role;
 use crate::moment::Moment;
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -65,18 +65,18 @@ fn user_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<User> {
 }
 
 /// All, by name.
-pub fn users(db: &Connection) -> Result<Vec<User>, Refusal> {
+pub fn users(db: &Connection) -> Result<Vec<User>, ServiceError> {
     let mut statement = db.prepare_cached(&format!("{USER} ORDER BY name"))?;
     Ok(statement.query_map([], user_of)?.collect::<Result<_, _>>()?)
 }
 
 /// One.
-pub fn user(db: &Connection, name: &str) -> Result<Option<User>, Refusal> {
+pub fn user(db: &Connection, name: &str) -> Result<Option<User>, ServiceError> {
     Ok(db.prepare_cached(&format!("{USER} WHERE name = ?1"))?.query_row([name], user_of).optional()?)
 }
 
 /// Sets one, replacing what was there.
-pub fn put_user(db: &Connection, name: &str, role: Role, password: &str, now: Moment) -> Result<(), Refusal> {
+pub fn put_user(db: &Connection, name: &str, role: Role, password: &str, now: Moment) -> Result<(), ServiceError> {
     let sql = "INSERT INTO user (name, role, password, changed_at) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (name) DO UPDATE SET role = ?2, password = ?3, changed_at = ?4";
     db.prepare_cached(sql)?.execute(params![name, role, password, now])?;
@@ -84,7 +84,7 @@ pub fn put_user(db: &Connection, name: &str, role: Role, password: &str, now: Mo
 }
 
 /// Removes one, and their sessions. Whether there was one.
-pub fn remove_user(db: &Connection, name: &str) -> Result<bool, Refusal> {
+pub fn remove_user(db: &Connection, name: &str) -> Result<bool, ServiceError> {
     Ok(db.prepare_cached("DELETE FROM user WHERE name = ?1")?.execute([name])? > 0)
 }
 
@@ -96,7 +96,7 @@ pub fn add_session(
     now: Moment,
     until: Moment,
     max: u32,
-) -> Result<(), Refusal> {
+) -> Result<(), ServiceError> {
     db.prepare_cached("DELETE FROM session WHERE expires_at <= ?1")?.execute([now])?;
     let sql = "INSERT INTO session (hash, user, expires_at) VALUES (?1, ?2, ?3)";
     db.prepare_cached(sql)?.execute(params![hash, user, until])?;
@@ -107,7 +107,7 @@ pub fn add_session(
 }
 
 /// Whose session this is, and until when.
-pub fn session(db: &Connection, hash: &Hash, now: Moment) -> Result<Option<(String, Role, Moment)>, Refusal> {
+pub fn session(db: &Connection, hash: &Hash, now: Moment) -> Result<Option<(String, Role, Moment)>, ServiceError> {
     let sql = "SELECT name, role, expires_at FROM session JOIN user ON user.id = session.user
                WHERE hash = ?1 AND expires_at > ?2";
     let mut statement = db.prepare_cached(sql)?;
@@ -115,13 +115,13 @@ pub fn session(db: &Connection, hash: &Hash, now: Moment) -> Result<Option<(Stri
 }
 
 /// Ends one session.
-pub fn remove_session(db: &Connection, hash: &Hash) -> Result<(), Refusal> {
+pub fn remove_session(db: &Connection, hash: &Hash) -> Result<(), ServiceError> {
     db.prepare_cached("DELETE FROM session WHERE hash = ?1")?.execute([hash])?;
     Ok(())
 }
 
 /// Ends all sessions of a user.
-pub fn remove_sessions(db: &Connection, name: &str) -> Result<(), Refusal> {
+pub fn remove_sessions(db: &Connection, name: &str) -> Result<(), ServiceError> {
     let sql = "DELETE FROM session WHERE user = (SELECT id FROM user WHERE name = ?1)";
     db.prepare_cached(sql)?.execute([name])?;
     Ok(())
@@ -135,19 +135,19 @@ fn token_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Token> {
 }
 
 /// All, by name, the expired ones too.
-pub fn tokens(db: &Connection) -> Result<Vec<Token>, Refusal> {
+pub fn tokens(db: &Connection) -> Result<Vec<Token>, ServiceError> {
     let mut statement = db.prepare_cached(&format!("{TOKEN} ORDER BY name"))?;
     Ok(statement.query_map([], token_of)?.collect::<Result<_, _>>()?)
 }
 
 /// The token with this secret, if it still works.
-pub fn token(db: &Connection, hash: &Hash, now: Moment) -> Result<Option<Token>, Refusal> {
+pub fn token(db: &Connection, hash: &Hash, now: Moment) -> Result<Option<Token>, ServiceError> {
     let mut statement = db.prepare_cached(&format!("{TOKEN} WHERE hash = ?1 AND expires_at > ?2"))?;
     Ok(statement.query_row(params![hash, now], token_of).optional()?)
 }
 
 /// Adds one.
-pub fn add_token(db: &Connection, token: &Token, hash: &Hash) -> Result<(), Refusal> {
+pub fn add_token(db: &Connection, token: &Token, hash: &Hash) -> Result<(), ServiceError> {
     let sql = "INSERT INTO token (name, role, hash, made_by, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let Token { name, role, made_by, created_at, expires_at } = token;
     db.prepare_cached(sql)?.execute(params![name, role, hash, made_by, created_at, expires_at])?;
@@ -155,13 +155,13 @@ pub fn add_token(db: &Connection, token: &Token, hash: &Hash) -> Result<(), Refu
 }
 
 /// Removes one. Whether there was one.
-pub fn remove_token(db: &Connection, name: &str) -> Result<bool, Refusal> {
+pub fn remove_token(db: &Connection, name: &str) -> Result<bool, ServiceError> {
     Ok(db.prepare_cached("DELETE FROM token WHERE name = ?1")?.execute([name])? > 0)
 }
 
 /// Removes the tokens that `maker` made, as the audit log calls them: those whose role is above `keep`, and all that were made
 /// with these. Their names.
-pub fn remove_tokens_of(db: &Connection, maker: &str, keep: Option<Role>) -> Result<Vec<String>, Refusal> {
+pub fn remove_tokens_of(db: &Connection, maker: &str, keep: Option<Role>) -> Result<Vec<String>, ServiceError> {
     let mut removed: Vec<String> = Vec::new();
     let mut makers = vec![(maker.to_owned(), keep)];
     while let Some((maker, keep)) = makers.pop() {

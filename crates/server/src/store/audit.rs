@@ -1,7 +1,7 @@
 //! Who changed what, and when. Rows are only ever added; only how often a stranger was refused is counted up.
 
 use crate::moment::Moment;
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ pub struct Entry {
 }
 
 /// The newest first; those before `before`.
-pub fn list(db: &Connection, before: Option<i64>, limit: u32) -> Result<Vec<Entry>, Refusal> {
+pub fn list(db: &Connection, before: Option<i64>, limit: u32) -> Result<Vec<Entry>, ServiceError> {
     let sql = "SELECT id, at, who, what, about, detail FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(params![before.unwrap_or(i64::MAX), limit], |row| {
@@ -40,13 +40,13 @@ pub fn list(db: &Connection, before: Option<i64>, limit: u32) -> Result<Vec<Entr
 }
 
 /// Adds a change. `detail` holds no secret.
-pub fn add(db: &Connection, at: Moment, who: &str, what: &str, about: &str, detail: &str) -> Result<(), Refusal> {
+pub fn add(db: &Connection, at: Moment, who: &str, what: &str, about: &str, detail: &str) -> Result<(), ServiceError> {
     let sql = "INSERT INTO audit (at, who, what, about, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
     db.prepare_cached(sql)?.execute(params![at, who, what, about, detail])?;
     Ok(())
 }
 
 /// How often a stranger was refused, anew in the same row. Whether it is there.
-pub fn count_up(db: &Connection, id: i64, detail: &str) -> Result<bool, Refusal> {
+pub fn count_up(db: &Connection, id: i64, detail: &str) -> Result<bool, ServiceError> {
     Ok(db.prepare_cached("UPDATE audit SET detail = ?2 WHERE id = ?1")?.execute(params![id, detail])? > 0)
 }

@@ -2,7 +2,7 @@
 
 use crate::job::JobSpec;
 use crate::notify::{MailServer, Recipient};
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ impl FromSql for Purpose {
 }
 
 /// What a credential may be used for.
-pub fn list(db: &Connection, name: &str) -> Result<Vec<CredentialUse>, Refusal> {
+pub fn list(db: &Connection, name: &str) -> Result<Vec<CredentialUse>, ServiceError> {
     let sql = "SELECT purpose, host FROM credential_use JOIN credential ON credential.id = credential_use.credential
                WHERE name = ?1 ORDER BY purpose, host";
     let mut statement = db.prepare_cached(sql)?;
@@ -95,7 +95,7 @@ pub fn list(db: &Connection, name: &str) -> Result<Vec<CredentialUse>, Refusal> 
 }
 
 /// Adds one; what is there already stays.
-pub fn add(db: &Connection, name: &str, it: &CredentialUse) -> Result<(), Refusal> {
+pub fn add(db: &Connection, name: &str, it: &CredentialUse) -> Result<(), ServiceError> {
     let sql = "INSERT OR IGNORE INTO credential_use (credential, purpose, host)
                SELECT id, ?2, ?3 FROM credential WHERE name = ?1";
     db.prepare_cached(sql)?.execute(params![name, it.purpose, it.host])?;
@@ -103,7 +103,7 @@ pub fn add(db: &Connection, name: &str, it: &CredentialUse) -> Result<(), Refusa
 }
 
 /// Makes it these and no others.
-pub fn set(db: &Connection, name: &str, uses: &[CredentialUse]) -> Result<(), Refusal> {
+pub fn set(db: &Connection, name: &str, uses: &[CredentialUse]) -> Result<(), ServiceError> {
     let sql = "DELETE FROM credential_use WHERE credential = (SELECT id FROM credential WHERE name = ?1)";
     db.prepare_cached(sql)?.execute([name])?;
     uses.iter().try_for_each(|it| add(db, name, it))
@@ -111,8 +111,8 @@ pub fn set(db: &Connection, name: &str, uses: &[CredentialUse]) -> Result<(), Re
 
 /// In the migration that brought uses: everything that a credential was used for until then. It reads the rows as they were
 /// then, and skips what it does not understand.
-pub(super) fn fill(db: &Connection) -> Result<(), Refusal> {
-    let texts = |sql: &str| -> Result<Vec<String>, Refusal> {
+pub(super) fn fill(db: &Connection) -> Result<(), ServiceError> {
+    let texts = |sql: &str| -> Result<Vec<String>, ServiceError> {
         let mut statement = db.prepare(sql)?;
         Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     };

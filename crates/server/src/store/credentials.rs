@@ -1,7 +1,7 @@
 //! Named accounts. The secret is sealed before it comes here.
 
 use crate::moment::Moment;
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -21,25 +21,25 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Credential> {
 }
 
 /// All, by name.
-pub fn list(db: &Connection) -> Result<Vec<Credential>, Refusal> {
+pub fn list(db: &Connection) -> Result<Vec<Credential>, ServiceError> {
     let mut statement = db.prepare_cached("SELECT name, account, changed_at FROM credential ORDER BY name")?;
     Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
 }
 
 /// One.
-pub fn get(db: &Connection, name: &str) -> Result<Option<Credential>, Refusal> {
+pub fn get(db: &Connection, name: &str) -> Result<Option<Credential>, ServiceError> {
     let mut statement = db.prepare_cached("SELECT name, account, changed_at FROM credential WHERE name = ?1")?;
     Ok(statement.query_row([name], read).optional()?)
 }
 
 /// Its sealed secret.
-pub fn secret(db: &Connection, name: &str) -> Result<Option<Vec<u8>>, Refusal> {
+pub fn secret(db: &Connection, name: &str) -> Result<Option<Vec<u8>>, ServiceError> {
     let mut statement = db.prepare_cached("SELECT secret FROM credential WHERE name = ?1")?;
     Ok(statement.query_row([name], |row| row.get(0)).optional()?)
 }
 
 /// Sets one, replacing what was there.
-pub fn put(db: &Connection, credential: &Credential, secret: &[u8]) -> Result<(), Refusal> {
+pub fn put(db: &Connection, credential: &Credential, secret: &[u8]) -> Result<(), ServiceError> {
     let sql = "INSERT INTO credential (name, account, secret, changed_at) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (name) DO UPDATE SET account = ?2, secret = ?3, changed_at = ?4";
     let Credential { name, account, changed_at } = credential;
@@ -48,6 +48,6 @@ pub fn put(db: &Connection, credential: &Credential, secret: &[u8]) -> Result<()
 }
 
 /// Removes one. Whether there was one.
-pub fn remove(db: &Connection, name: &str) -> Result<bool, Refusal> {
+pub fn remove(db: &Connection, name: &str) -> Result<bool, ServiceError> {
     Ok(db.prepare_cached("DELETE FROM credential WHERE name = ?1")?.execute([name])? > 0)
 }

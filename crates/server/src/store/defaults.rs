@@ -3,19 +3,19 @@
 use super::{audit, jobs, settings};
 use crate::job::Policy;
 use crate::moment::Moment;
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use rusqlite::Connection;
 
 /// The setting that holds the server's defaults.
 const DEFAULTS: &str = "defaults";
 
 /// The server's own defaults, without what is built in.
-pub fn own(db: &Connection) -> Result<Policy, Refusal> {
+pub fn own(db: &Connection) -> Result<Policy, ServiceError> {
     Ok(settings::get(db, DEFAULTS)?.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default())
 }
 
 /// Sets the server's defaults. Where they name another zone, the slots of the jobs that follow it begin now, as those of a job that is given another zone.
-pub fn put(db: &Connection, caller: &str, policy: &Policy, now: Moment) -> Result<(), Refusal> {
+pub fn put(db: &Connection, caller: &str, policy: &Policy, now: Moment) -> Result<(), ServiceError> {
     if policy.over(&Policy::built_in())?.zone()? != effective(db)?.zone()? {
         for job in jobs::list(db)?.iter().filter(|job| job.spec.policy.time_zone.is_none()) {
             jobs::set_slots_until(db, job.id, now)?;
@@ -27,6 +27,6 @@ pub fn put(db: &Connection, caller: &str, policy: &Policy, now: Moment) -> Resul
 }
 
 /// The server's defaults over what is built in.
-pub fn effective(db: &Connection) -> Result<Policy, Refusal> {
+pub fn effective(db: &Connection) -> Result<Policy, ServiceError> {
     own(db)?.over(&Policy::built_in())
 }

@@ -4,7 +4,7 @@
 //! what it met, and mends nothing.
 
 use crate::moment::Moment;
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use octo_core::Problem;
 use octo_core::path::bytes_to_text;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -25,7 +25,7 @@ pub struct Met<'a> {
 }
 
 /// Writes down since when each problem is there; tells how many of before are gone.
-pub fn update(db: &Connection, met: &Met<'_>) -> Result<i64, Refusal> {
+pub fn update(db: &Connection, met: &Met<'_>) -> Result<i64, ServiceError> {
     let last_good = last_good_at(db, met.job, met.run)?;
     let mut add = db.prepare_cached(
         "INSERT INTO failing (job, path, code, since_run, since_at, last_good_at, seen_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?4)
@@ -51,7 +51,7 @@ pub fn update(db: &Connection, met: &Met<'_>) -> Result<i64, Refusal> {
 }
 
 /// When the job last ran to its end, before this run.
-pub fn last_good_at(db: &Connection, job: i64, before: i64) -> Result<Option<Moment>, Refusal> {
+pub fn last_good_at(db: &Connection, job: i64, before: i64) -> Result<Option<Moment>, ServiceError> {
     let sql = "SELECT started_at FROM run WHERE job = ?1 AND id < ?2 AND outcome IN ('succeeded', 'warnings', 'held')
                AND dry_run = 0 ORDER BY id DESC LIMIT 1";
     let found: Option<Option<Moment>> =
@@ -59,7 +59,7 @@ pub fn last_good_at(db: &Connection, job: i64, before: i64) -> Result<Option<Mom
     Ok(found.flatten())
 }
 
-fn mend(db: &Connection, met: &Met<'_>, paths: &HashSet<String>) -> Result<i64, Refusal> {
+fn mend(db: &Connection, met: &Met<'_>, paths: &HashSet<String>) -> Result<i64, ServiceError> {
     let mut statement = db.prepare_cached("SELECT path, code FROM failing WHERE job = ?1 AND seen_run != ?2")?;
     let gone: Vec<(String, String)> = statement
         .query_map(params![met.job, met.run], |row| Ok((row.get(0)?, row.get(1)?)))?

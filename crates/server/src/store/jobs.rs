@@ -2,7 +2,7 @@
 
 use crate::job::{Job, JobSpec};
 use crate::moment::Moment;
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const COLUMNS: &str = "id, revision, spec, target_id, slots_until, created_at, changed_at, dismissed_plan";
@@ -21,31 +21,31 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(Job, String)> {
     Ok((job, row.get(2)?))
 }
 
-fn whole((job, spec): (Job, String)) -> Result<Job, Refusal> {
+fn whole((job, spec): (Job, String)) -> Result<Job, ServiceError> {
     Ok(Job { spec: serde_json::from_str(&spec)?, ..job })
 }
 
 /// All, by name.
-pub fn list(db: &Connection) -> Result<Vec<Job>, Refusal> {
+pub fn list(db: &Connection) -> Result<Vec<Job>, ServiceError> {
     let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM job ORDER BY name"))?;
     let rows = statement.query_map([], read)?;
     rows.map(|row| whole(row?)).collect()
 }
 
 /// One.
-pub fn get(db: &Connection, name: &str) -> Result<Option<Job>, Refusal> {
+pub fn get(db: &Connection, name: &str) -> Result<Option<Job>, ServiceError> {
     let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM job WHERE name = ?1"))?;
     statement.query_row([name], read).optional()?.map(whole).transpose()
 }
 
 /// One.
-pub fn by_id(db: &Connection, id: i64) -> Result<Option<Job>, Refusal> {
+pub fn by_id(db: &Connection, id: i64) -> Result<Option<Job>, ServiceError> {
     let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM job WHERE id = ?1"))?;
     statement.query_row([id], read).optional()?.map(whole).transpose()
 }
 
 /// Adds one. Its slots begin now.
-pub fn add(db: &Connection, spec: &JobSpec, now: Moment) -> Result<(), Refusal> {
+pub fn add(db: &Connection, spec: &JobSpec, now: Moment) -> Result<(), ServiceError> {
     let sql =
         "INSERT INTO job (name, revision, spec, slots_until, created_at, changed_at) VALUES (?1, 1, ?2, ?3, ?3, ?3)";
     db.prepare_cached(sql)?.execute(params![spec.name, serde_json::to_string(spec)?, now])?;
@@ -53,7 +53,7 @@ pub fn add(db: &Connection, spec: &JobSpec, now: Moment) -> Result<(), Refusal> 
 }
 
 /// Changes one. Where its schedule is another, its slots begin now; where its target is another, no mirror is known there.
-pub fn change(db: &Connection, job: &Job, spec: &JobSpec, now: Moment) -> Result<(), Refusal> {
+pub fn change(db: &Connection, job: &Job, spec: &JobSpec, now: Moment) -> Result<(), ServiceError> {
     let same_target = job.spec.target == spec.target;
     let same_slots = job.spec.schedule == spec.schedule && job.spec.policy.time_zone == spec.policy.time_zone;
     let target_id = job.target_id.as_ref().filter(|_| same_target);
@@ -75,25 +75,25 @@ pub fn change(db: &Connection, job: &Job, spec: &JobSpec, now: Moment) -> Result
 }
 
 /// Every slot up to this moment has its record.
-pub fn set_slots_until(db: &Connection, id: i64, until: Moment) -> Result<(), Refusal> {
+pub fn set_slots_until(db: &Connection, id: i64, until: Moment) -> Result<(), ServiceError> {
     db.prepare_cached("UPDATE job SET slots_until = ?2 WHERE id = ?1")?.execute(params![id, until])?;
     Ok(())
 }
 
 /// The mirror that is at the job's target.
-pub fn set_target_id(db: &Connection, id: i64, target_id: &str) -> Result<(), Refusal> {
+pub fn set_target_id(db: &Connection, id: i64, target_id: &str) -> Result<(), ServiceError> {
     db.prepare_cached("UPDATE job SET target_id = ?2 WHERE id = ?1")?.execute(params![id, target_id])?;
     Ok(())
 }
 
 /// The held deletions of which nobody is to be told again.
-pub fn set_dismissed_plan(db: &Connection, id: i64, plan: Option<&str>) -> Result<(), Refusal> {
+pub fn set_dismissed_plan(db: &Connection, id: i64, plan: Option<&str>) -> Result<(), ServiceError> {
     db.prepare_cached("UPDATE job SET dismissed_plan = ?2 WHERE id = ?1")?.execute(params![id, plan])?;
     Ok(())
 }
 
 /// Removes one; its runs stay.
-pub fn remove(db: &Connection, id: i64) -> Result<(), Refusal> {
+pub fn remove(db: &Connection, id: i64) -> Result<(), ServiceError> {
     db.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([id])?;
     Ok(())
 }

@@ -19,7 +19,7 @@ pub mod runs;
 pub mod settings;
 pub mod slots;
 
-use crate::refusal::{DAMAGED, Kind, NO_ROOM, Refusal, wants_room};
+use crate::service_error::{DAMAGED, Kind, NO_ROOM, ServiceError, wants_room};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,10 +58,10 @@ pub struct Store {
 
 impl Store {
     /// Opens or makes the database. One from a newer version is refused, and not touched.
-    pub fn open(path: &Path) -> Result<Store, Refusal> {
+    pub fn open(path: &Path) -> Result<Store, ServiceError> {
         let failed = |error: rusqlite::Error| {
             let why = if wants_room(&error) { NO_ROOM.to_owned() } else { error.to_string() };
-            Refusal::new(Kind::Internal, format!("the database {} cannot be opened: {why}", path.display()))
+            ServiceError::new(Kind::Internal, format!("the database {} cannot be opened: {why}", path.display()))
         };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut db = Connection::open_with_flags(path, flags).map_err(failed)?;
@@ -70,7 +70,8 @@ impl Store {
         Ok(Store {
             db: Mutex::new(db),
             #[cfg(unix)]
-            identity: identity(path).map_err(|e| Refusal::new(Kind::Internal, format!("{}: {e}", path.display())))?,
+            identity: identity(path)
+                .map_err(|e| ServiceError::new(Kind::Internal, format!("{}: {e}", path.display())))?,
             path: path.to_owned(),
             is_damaged: AtomicBool::new(false),
         })
@@ -97,7 +98,7 @@ impl Store {
         self.examine(&["quick_check"])
     }
 
-    fn met<T>(&self, result: Result<T, Refusal>) -> Result<T, Refusal> {
+    fn met<T>(&self, result: Result<T, ServiceError>) -> Result<T, ServiceError> {
         if result.as_ref().is_err_and(|refusal| refusal.detail == DAMAGED) {
             self.is_damaged.store(true, Ordering::Relaxed);
         }
@@ -105,14 +106,17 @@ impl Store {
     }
 
     /// Looks something up.
-    pub fn read<T>(&self, look: impl FnOnce(&Connection) -> Result<T, Refusal>) -> Result<T, Refusal> {
+    pub fn read<T>(&self, look: impl FnOnce(&Connection) -> Result<T, ServiceError>) -> Result<T, ServiceError> {
         let found = look(&self.lock());
         self.met(found)
     }
 
     /// Changes something: all of it, on the disk when this returns, or nothing.
-    pub fn change<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        let whole = || -> Result<T, Refusal> {
+    pub fn change<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        let whole = || -> Result<T, ServiceError> {
             let mut db = self.lock();
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = change(&transaction)?;
@@ -123,7 +127,10 @@ impl Store {
     }
 
     /// Does a change and takes it back: what it would come to.
-    pub fn rehearse<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
+    pub fn dry_run<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
         let mut db = self.lock();
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = change(&transaction)?;
@@ -137,8 +144,8 @@ impl Store {
     }
 
     /// Copies all of it, as it is at one moment, into an empty file. Nobody waits for that.
-    pub fn copy_to(&self, file: &Path) -> Result<(), Refusal> {
-        let name = file.to_str().ok_or_else(|| Refusal::new(Kind::Invalid, "the path must be UTF-8"))?;
+    pub fn copy_to(&self, file: &Path) -> Result<(), ServiceError> {
+        let name = file.to_str().ok_or_else(|| ServiceError::new(Kind::Invalid, "the path must be UTF-8"))?;
         self.beside()?.execute("VACUUM INTO ?1", [name])?;
         Ok(())
     }
@@ -149,7 +156,7 @@ impl Store {
     }
 
     fn examine(&self, checks: &[&str]) -> Result<(), String> {
-        let look = || -> Result<Vec<String>, Refusal> {
+        let look = || -> Result<Vec<String>, ServiceError> {
             let db = self.beside()?;
             let mut found = Vec::new();
             for check in checks {
@@ -175,7 +182,7 @@ impl Store {
     }
 
     /// Another look into the same file.
-    fn beside(&self) -> Result<Connection, Refusal> {
+    fn beside(&self) -> Result<Connection, ServiceError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&self.path, flags)?;
         db.busy_timeout(BUSY)?;
@@ -204,10 +211,10 @@ fn prepare(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "foreign_keys", true)
 }
 
-fn migrate(db: &mut Connection, path: &Path) -> Result<(), Refusal> {
+fn migrate(db: &mut Connection, path: &Path) -> Result<(), ServiceError> {
     let done = db.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))? as usize;
     if done > MIGRATIONS.len() {
-        return Err(Refusal::new(
+        return Err(ServiceError::new(
             Kind::Internal,
             format!(
                 "the database {} was written by a newer octobackup (schema {done}, this version knows {}); use that version",
@@ -279,7 +286,7 @@ mod tests {
         let store = Store::open(&folder.path().join("db")).unwrap();
         let refused = store.change(|db| {
             settings::put(db, "a", "1")?;
-            Err::<(), _>(Refusal::new(Kind::Conflict, "no"))
+            Err::<(), _>(ServiceError::new(Kind::Conflict, "no"))
         });
         assert!(refused.is_err());
         assert_eq!(store.read(|db| settings::get(db, "a")), Ok(None));

@@ -2,13 +2,13 @@
 
 use crate::moment::Moment;
 use crate::notify::Message;
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 /// One message to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Letter {
+pub struct QueuedMessage {
     /// Counts up.
     pub id: i64,
     /// The recipient's name.
@@ -29,8 +29,8 @@ pub struct Letter {
 
 const COLUMNS: &str = "id, recipient, message, queued_at, next_try_at, tries, last_error, sent_at";
 
-fn read(row: &Row<'_>) -> rusqlite::Result<(Letter, String)> {
-    let letter = Letter {
+fn read(row: &Row<'_>) -> rusqlite::Result<(QueuedMessage, String)> {
+    let letter = QueuedMessage {
         id: row.get(0)?,
         recipient: row.get(1)?,
         message: Message::Test,
@@ -43,25 +43,25 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(Letter, String)> {
     Ok((letter, row.get(2)?))
 }
 
-fn whole((letter, message): (Letter, String)) -> Result<Letter, Refusal> {
-    Ok(Letter { message: serde_json::from_str(&message)?, ..letter })
+fn whole((letter, message): (QueuedMessage, String)) -> Result<QueuedMessage, ServiceError> {
+    Ok(QueuedMessage { message: serde_json::from_str(&message)?, ..letter })
 }
 
 /// Adds one, to be sent at once; tells its id.
-pub fn add(db: &Connection, recipient: &str, message: &Message, now: Moment) -> Result<i64, Refusal> {
+pub fn add(db: &Connection, recipient: &str, message: &Message, now: Moment) -> Result<i64, ServiceError> {
     let sql = "INSERT INTO outbox (recipient, message, queued_at, next_try_at) VALUES (?1, ?2, ?3, ?3)";
     db.prepare_cached(sql)?.execute(params![recipient, serde_json::to_string(message)?, now])?;
     Ok(db.last_insert_rowid())
 }
 
 /// One.
-pub fn get(db: &Connection, id: i64) -> Result<Option<Letter>, Refusal> {
+pub fn get(db: &Connection, id: i64) -> Result<Option<QueuedMessage>, ServiceError> {
     let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM outbox WHERE id = ?1"))?;
     statement.query_row([id], read).optional()?.map(whole).transpose()
 }
 
 /// Those whose time has come, and those that a clock which was wrong put off for longer than `wait_secs_max`.
-pub fn due(db: &Connection, now: Moment, wait_secs_max: i64, limit: u32) -> Result<Vec<Letter>, Refusal> {
+pub fn due(db: &Connection, now: Moment, wait_secs_max: i64, limit: u32) -> Result<Vec<QueuedMessage>, ServiceError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM outbox WHERE next_try_at <= ?1 OR next_try_at > ?2 ORDER BY next_try_at, id LIMIT ?3"
     );
@@ -71,7 +71,7 @@ pub fn due(db: &Connection, now: Moment, wait_secs_max: i64, limit: u32) -> Resu
 }
 
 /// The newest first; those before `before`.
-pub fn list(db: &Connection, before: Option<i64>, limit: u32) -> Result<Vec<Letter>, Refusal> {
+pub fn list(db: &Connection, before: Option<i64>, limit: u32) -> Result<Vec<QueuedMessage>, ServiceError> {
     let sql = format!("SELECT {COLUMNS} FROM outbox WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map(params![before.unwrap_or(i64::MAX), limit], read)?;
@@ -79,34 +79,34 @@ pub fn list(db: &Connection, before: Option<i64>, limit: u32) -> Result<Vec<Lett
 }
 
 /// How many wait.
-pub fn waiting(db: &Connection) -> Result<i64, Refusal> {
+pub fn waiting(db: &Connection) -> Result<i64, ServiceError> {
     let sql = "SELECT COUNT(*) FROM outbox WHERE next_try_at IS NOT NULL";
     Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }
 
 /// What waits is due at once: something was changed that may help.
-pub fn hurry(db: &Connection, now: Moment) -> Result<(), Refusal> {
+pub fn hurry(db: &Connection, now: Moment) -> Result<(), ServiceError> {
     db.prepare_cached("UPDATE outbox SET next_try_at = ?1 WHERE next_try_at IS NOT NULL")?.execute([now])?;
     Ok(())
 }
 
 /// Somebody begins to try, and will try again at `next_try_at` if nothing more is heard of that. `false` if somebody else has
 /// tried since, or it waits no more.
-pub fn begin_try(db: &Connection, letter: &Letter, next_try_at: Moment) -> Result<bool, Refusal> {
+pub fn begin_try(db: &Connection, letter: &QueuedMessage, next_try_at: Moment) -> Result<bool, ServiceError> {
     let sql = "UPDATE outbox SET tries = tries + 1, next_try_at = ?3
                WHERE id = ?1 AND tries = ?2 AND next_try_at IS NOT NULL";
     Ok(db.prepare_cached(sql)?.execute(params![letter.id, letter.tries, next_try_at])? > 0)
 }
 
 /// It was taken.
-pub fn sent(db: &Connection, id: i64, now: Moment) -> Result<(), Refusal> {
+pub fn sent(db: &Connection, id: i64, now: Moment) -> Result<(), ServiceError> {
     let sql = "UPDATE outbox SET sent_at = ?2, next_try_at = NULL, last_error = NULL WHERE id = ?1";
     db.prepare_cached(sql)?.execute(params![id, now])?;
     Ok(())
 }
 
 /// It was not taken. Without a next try it is given up.
-pub fn failed(db: &Connection, id: i64, why: &str, next_try_at: Option<Moment>) -> Result<(), Refusal> {
+pub fn failed(db: &Connection, id: i64, why: &str, next_try_at: Option<Moment>) -> Result<(), ServiceError> {
     let sql = "UPDATE outbox SET next_try_at = ?2, last_error = ?3 WHERE id = ?1";
     db.prepare_cached(sql)?.execute(params![id, next_try_at, why])?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::{Store, settings};
 use crate::moment::Moment;
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use octo_core::Timestamp;
 use octo_core::clock_trust::{ClockRecord, Doubt, judge};
 use rusqlite::{Connection, params};
@@ -45,22 +45,22 @@ impl Pruned {
 }
 
 /// Whether the clock has been watched long enough to vouch for the clock of a mirror.
-pub fn clock_is_proven(db: &Connection, now: Timestamp) -> Result<bool, Refusal> {
+pub fn clock_is_proven(db: &Connection, now: Timestamp) -> Result<bool, ServiceError> {
     Ok(record(db)?.is_some_and(|record| record.vouches(now)))
 }
 
 /// What the clock showed. One that cannot be read is none.
-fn record(db: &Connection) -> Result<Option<ClockRecord>, Refusal> {
+fn record(db: &Connection) -> Result<Option<ClockRecord>, ServiceError> {
     Ok(settings::get(db, CLOCK)?.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
 /// Why the clock is not believed, if it is not.
-pub fn clock_doubt(db: &Connection, now: Timestamp) -> Result<Option<Doubt>, Refusal> {
+pub fn clock_doubt(db: &Connection, now: Timestamp) -> Result<Option<Doubt>, ServiceError> {
     Ok(look_at_clock(db, now)?.1)
 }
 
 /// A database of an older program says by its newest run when it was last worked on.
-fn look_at_clock(db: &Connection, now: Timestamp) -> Result<(ClockRecord, Option<Doubt>), Refusal> {
+fn look_at_clock(db: &Connection, now: Timestamp) -> Result<(ClockRecord, Option<Doubt>), ServiceError> {
     let mut seen = record(db)?;
     if seen.is_none() {
         let newest: Option<i64> =
@@ -71,7 +71,7 @@ fn look_at_clock(db: &Connection, now: Timestamp) -> Result<(ClockRecord, Option
 }
 
 /// Forgets. The newest run of each job, and its newest one that ended well, are kept however old they are.
-pub fn prune(store: &Store, clock: Timestamp) -> Result<Pruned, Refusal> {
+pub fn prune(store: &Store, clock: Timestamp) -> Result<Pruned, ServiceError> {
     let doubt = store.change(|db| {
         let (record, doubt) = look_at_clock(db, clock)?;
         settings::put(db, CLOCK, &serde_json::to_string(&record)?)?;

@@ -1,10 +1,10 @@
 //! Runs: queued, running, finished. A row that says `running` is the claim; whoever finds one that nobody works on ends it.
 
 use crate::moment::Moment;
-use crate::refusal::Refusal;
-use crate::report::{Past, ToldExample};
+use crate::report::{Past, SummaryExample};
 use crate::run::{Ended, Reason, Run, State};
 use crate::run_overrides::RunOverrides;
+use crate::service_error::ServiceError;
 use octo_core::path::bytes_to_text;
 use octo_core::{Problem, RunReport};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -89,13 +89,13 @@ fn optional_text<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -
     }
 }
 
-fn word(value: impl Serialize) -> Result<String, Refusal> {
+fn word(value: impl Serialize) -> Result<String, ServiceError> {
     let value = serde_json::to_value(value)?;
     Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 /// Queues a run; tells its id.
-pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, Refusal> {
+pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, ServiceError> {
     let sql = "INSERT INTO run (job, job_name, reason, attempt, once, asked_by, state, ignores_blackouts, queued_at, not_before,
                                 dry_run)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9, ?10)";
@@ -115,24 +115,24 @@ pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, Refusal> {
 }
 
 /// One run.
-pub fn get(db: &Connection, id: i64) -> Result<Option<Run>, Refusal> {
+pub fn get(db: &Connection, id: i64) -> Result<Option<Run>, ServiceError> {
     Ok(db.prepare_cached(&format!("SELECT {COLUMNS} FROM run WHERE id = ?1"))?.query_row([id], read).optional()?)
 }
 
 /// All that are remembered.
-pub fn ids(db: &Connection) -> Result<BTreeSet<i64>, Refusal> {
+pub fn ids(db: &Connection) -> Result<BTreeSet<i64>, ServiceError> {
     let mut statement = db.prepare_cached("SELECT id FROM run")?;
     Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 /// All that wait or run, the oldest first.
-pub fn unfinished(db: &Connection) -> Result<Vec<Run>, Refusal> {
+pub fn unfinished(db: &Connection) -> Result<Vec<Run>, ServiceError> {
     let sql = format!("SELECT {COLUMNS} FROM run WHERE state != 'finished' ORDER BY id");
     Ok(db.prepare_cached(&sql)?.query_map([], read)?.collect::<Result<_, _>>()?)
 }
 
 /// The newest first, of one job or of all; those before `before`.
-pub fn list(db: &Connection, job: Option<&str>, before: Option<i64>, limit: u32) -> Result<Vec<Run>, Refusal> {
+pub fn list(db: &Connection, job: Option<&str>, before: Option<i64>, limit: u32) -> Result<Vec<Run>, ServiceError> {
     let of_job = if job.is_some() { "job_name = ?1" } else { "?1 IS NULL" };
     let sql = format!("SELECT {COLUMNS} FROM run WHERE {of_job} AND id < ?2 ORDER BY id DESC LIMIT ?3");
     let mut statement = db.prepare_cached(&sql)?;
@@ -141,20 +141,26 @@ pub fn list(db: &Connection, job: Option<&str>, before: Option<i64>, limit: u32)
 }
 
 /// How a job stands: its newest run that has ended, however long ago. Dry runs and what never began do not count.
-pub fn last_ended(db: &Connection, job: i64) -> Result<Option<Run>, Refusal> {
+pub fn last_ended(db: &Connection, job: i64) -> Result<Option<Run>, ServiceError> {
     let sql =
         format!("SELECT {COLUMNS} FROM run WHERE job = ?1 AND {REAL} AND state = 'finished' ORDER BY id DESC LIMIT 1");
     Ok(db.prepare_cached(&sql)?.query_row([job], read).optional()?)
 }
 
 /// What a job has under way or waiting, dry runs too; what is under way first.
-pub fn current(db: &Connection, job: i64) -> Result<Vec<Run>, Refusal> {
+pub fn current(db: &Connection, job: i64) -> Result<Vec<Run>, ServiceError> {
     let sql = format!("SELECT {COLUMNS} FROM run WHERE state != 'finished' AND job = ?1 ORDER BY state = 'queued', id");
     Ok(db.prepare_cached(&sql)?.query_map([job], read)?.collect::<Result<_, _>>()?)
 }
 
 /// Runs of a job that ended in `(since, until]`, counted up to `count_max`.
-pub fn count_ended(db: &Connection, job: i64, since: Moment, until: Moment, count_max: u32) -> Result<u32, Refusal> {
+pub fn count_ended(
+    db: &Connection,
+    job: i64,
+    since: Moment,
+    until: Moment,
+    count_max: u32,
+) -> Result<u32, ServiceError> {
     let sql = format!(
         "SELECT COUNT(*) FROM (SELECT 1 FROM run WHERE job = ?1 AND {REAL} AND finished_at > ?2 AND finished_at <= ?3 LIMIT ?4)"
     );
@@ -162,20 +168,20 @@ pub fn count_ended(db: &Connection, job: i64, since: Moment, until: Moment, coun
 }
 
 /// How long the last complete run of a job took.
-pub fn usual_duration_ms(db: &Connection, job: i64) -> Result<Option<i64>, Refusal> {
+pub fn usual_duration_ms(db: &Connection, job: i64) -> Result<Option<i64>, ServiceError> {
     let sql = "SELECT duration_ms FROM run WHERE job = ?1 AND outcome IN ('succeeded', 'warnings', 'held')
                AND dry_run = 0 ORDER BY id DESC LIMIT 1";
     Ok(db.prepare_cached(sql)?.query_row([job], |row| row.get(0)).optional()?)
 }
 
 /// Claims a queued run. `false` if it is not queued any more.
-pub fn claim(db: &Connection, id: i64, now: Moment) -> Result<bool, Refusal> {
+pub fn claim(db: &Connection, id: i64, now: Moment) -> Result<bool, ServiceError> {
     let sql = "UPDATE run SET state = 'running', started_at = ?2 WHERE id = ?1 AND state = 'queued'";
     Ok(db.prepare_cached(sql)?.execute(params![id, now])? > 0)
 }
 
 /// Ends a run that was queued or running. `false` if it had ended already.
-pub fn finish(db: &Connection, id: i64, outcome: Ended, report: &RunReport, now: Moment) -> Result<bool, Refusal> {
+pub fn finish(db: &Connection, id: i64, outcome: Ended, report: &RunReport, now: Moment) -> Result<bool, ServiceError> {
     let sql = "UPDATE run SET state = 'finished', outcome = ?2, report = ?3, finished_at = ?4, duration_ms = ?5,
                copied_files = ?6, copied_bytes = ?7, deleted_files = ?8, problems = ?9
                WHERE id = ?1 AND state != 'finished'";
@@ -195,14 +201,14 @@ pub fn finish(db: &Connection, id: i64, outcome: Ended, report: &RunReport, now:
 }
 
 /// The report of a finished run.
-pub fn report(db: &Connection, id: i64) -> Result<Option<RunReport>, Refusal> {
+pub fn report(db: &Connection, id: i64) -> Result<Option<RunReport>, ServiceError> {
     let mut statement = db.prepare_cached("SELECT report FROM run WHERE id = ?1")?;
     let text: Option<Option<String>> = statement.query_row([id], |row| row.get(0)).optional()?;
     Ok(text.flatten().map(|text| serde_json::from_str(&text)).transpose()?)
 }
 
 /// The deletions that a job held when it last looked everywhere: the id of their plan.
-pub fn held_plan(db: &Connection, job: i64) -> Result<Option<String>, Refusal> {
+pub fn held_plan(db: &Connection, job: i64) -> Result<Option<String>, ServiceError> {
     let sql = "SELECT report FROM run WHERE job = ?1 AND outcome IN ('succeeded', 'warnings', 'held')
                AND dry_run = 0 ORDER BY id DESC LIMIT 1";
     let text: Option<Option<String>> = db.prepare_cached(sql)?.query_row([job], |row| row.get(0)).optional()?;
@@ -211,7 +217,7 @@ pub fn held_plan(db: &Connection, job: i64) -> Result<Option<String>, Refusal> {
 }
 
 /// Adds the problems of a run.
-pub fn add_problems(db: &Connection, run: i64, problems: &[Problem]) -> Result<(), Refusal> {
+pub fn add_problems(db: &Connection, run: i64, problems: &[Problem]) -> Result<(), ServiceError> {
     let mut statement =
         db.prepare_cached("INSERT INTO problem (run, number, code, path, detail) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for (number, problem) in problems.iter().enumerate() {
@@ -223,7 +229,7 @@ pub fn add_problems(db: &Connection, run: i64, problems: &[Problem]) -> Result<(
 }
 
 /// Problems of a run, from the `after`th on.
-pub fn problems(db: &Connection, run: i64, after: i64, limit: u32) -> Result<Vec<StoredProblem>, Refusal> {
+pub fn problems(db: &Connection, run: i64, after: i64, limit: u32) -> Result<Vec<StoredProblem>, ServiceError> {
     let sql = "SELECT code, path, detail FROM problem WHERE run = ?1 AND number >= ?2 ORDER BY number LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(params![run, after, limit], |row| {
@@ -233,18 +239,18 @@ pub fn problems(db: &Connection, run: i64, after: i64, limit: u32) -> Result<Vec
 }
 
 /// Problems of the run before that are gone.
-pub fn set_mended(db: &Connection, id: i64, mended: i64) -> Result<(), Refusal> {
+pub fn set_mended(db: &Connection, id: i64, mended: i64) -> Result<(), ServiceError> {
     db.prepare_cached("UPDATE run SET mended = ?2 WHERE id = ?1")?.execute([id, mended])?;
     Ok(())
 }
 
 /// Problems of the run before that are gone.
-pub fn mended(db: &Connection, id: i64) -> Result<i64, Refusal> {
+pub fn mended(db: &Connection, id: i64) -> Result<i64, ServiceError> {
     Ok(db.prepare_cached("SELECT mended FROM run WHERE id = ?1")?.query_row([id], |row| row.get(0))?)
 }
 
 /// The last runs to their end before `before`, the oldest first.
-pub fn past(db: &Connection, job: i64, before: i64, limit: u32) -> Result<Vec<Past>, Refusal> {
+pub fn past(db: &Connection, job: i64, before: i64, limit: u32) -> Result<Vec<Past>, ServiceError> {
     let sql = "SELECT started_at, duration_ms, copied_bytes FROM run WHERE job = ?1 AND id < ?2
                AND outcome IN ('succeeded', 'warnings', 'held') AND dry_run = 0
                AND started_at IS NOT NULL ORDER BY id DESC LIMIT ?3";
@@ -259,7 +265,7 @@ pub fn past(db: &Connection, job: i64, before: i64, limit: u32) -> Result<Vec<Pa
 }
 
 /// How many problems of each cause were new in this run, and how many were there before.
-pub fn new_and_still(db: &Connection, run: i64) -> Result<Vec<(String, u64, u64)>, Refusal> {
+pub fn new_and_still(db: &Connection, run: i64) -> Result<Vec<(String, u64, u64)>, ServiceError> {
     let sql = "SELECT code, COALESCE(SUM(since_run = run), 0), COALESCE(SUM(since_run != run), 0) FROM problem
                WHERE run = ?1 GROUP BY code";
     let mut statement = db.prepare_cached(sql)?;
@@ -271,12 +277,12 @@ pub fn new_and_still(db: &Connection, run: i64) -> Result<Vec<(String, u64, u64)
 }
 
 /// Problems of one cause, the new ones first, then those that are there longest.
-pub fn examples(db: &Connection, run: i64, code: &str, limit: u32) -> Result<Vec<ToldExample>, Refusal> {
+pub fn examples(db: &Connection, run: i64, code: &str, limit: u32) -> Result<Vec<SummaryExample>, ServiceError> {
     let sql = "SELECT path, detail, since_run IS run, since_at, last_good_at FROM problem WHERE run = ?1 AND code = ?2
                ORDER BY since_run IS run DESC, since_at, number LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(params![run, code, limit], |row| {
-        Ok(ToldExample {
+        Ok(SummaryExample {
             path: row.get(0)?,
             detail: row.get(1)?,
             is_new: row.get(2)?,
@@ -288,7 +294,7 @@ pub fn examples(db: &Connection, run: i64, code: &str, limit: u32) -> Result<Vec
 }
 
 /// How many runs in a row, up to the newest, were interrupted.
-pub fn interrupted_in_a_row(db: &Connection, job: i64, count_max: u32) -> Result<u32, Refusal> {
+pub fn interrupted_in_a_row(db: &Connection, job: i64, count_max: u32) -> Result<u32, ServiceError> {
     let sql =
         format!("SELECT outcome FROM run WHERE job = ?1 AND {REAL} AND state = 'finished' ORDER BY id DESC LIMIT ?2");
     let mut statement = db.prepare_cached(&sql)?;
@@ -299,7 +305,7 @@ pub fn interrupted_in_a_row(db: &Connection, job: i64, count_max: u32) -> Result
 }
 
 /// Whether a run of this job runs, and whether one waits. Dry runs make no backup, so nothing is left out because of one.
-pub fn standing(db: &Connection, job: i64) -> Result<(bool, bool), Refusal> {
+pub fn standing(db: &Connection, job: i64) -> Result<(bool, bool), ServiceError> {
     let mut statement =
         db.prepare_cached("SELECT state FROM run WHERE state != 'finished' AND dry_run = 0 AND job = ?1")?;
     let states: Vec<State> = statement.query_map([job], |row| text(row, 0))?.collect::<Result<_, _>>()?;

@@ -1,7 +1,7 @@
 //! Every moment at which a job was due, and what became of it.
 
 use crate::moment::Moment;
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -24,33 +24,39 @@ pub struct Slot {
 }
 
 /// Adds a slot. `false` if it has its record already: a clock that was put back brings it again, and it must not run twice.
-pub fn add(db: &Connection, job: i64, slot: &Slot) -> Result<bool, Refusal> {
+pub fn add(db: &Connection, job: i64, slot: &Slot) -> Result<bool, ServiceError> {
     let sql = "INSERT OR IGNORE INTO slot (job, due_at, fate, why, run, noticed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let Slot { due_at, fate, why, run, noticed_at } = slot;
     Ok(db.prepare_cached(sql)?.execute(params![job, due_at, fate, why, run, noticed_at])? > 0)
 }
 
 /// Slots that got one run get another instead.
-pub fn hand_over(db: &Connection, from: i64, to: i64) -> Result<(), Refusal> {
+pub fn hand_over(db: &Connection, from: i64, to: i64) -> Result<(), ServiceError> {
     db.prepare_cached("UPDATE slot SET run = ?2 WHERE run = ?1")?.execute([from, to])?;
     Ok(())
 }
 
 /// Those that have a record in `(after, until]`.
-pub fn known(db: &Connection, job: i64, after: Moment, until: Moment) -> Result<Vec<Moment>, Refusal> {
+pub fn known(db: &Connection, job: i64, after: Moment, until: Moment) -> Result<Vec<Moment>, ServiceError> {
     let sql = "SELECT due_at FROM slot WHERE job = ?1 AND due_at > ?2 AND due_at <= ?3 ORDER BY due_at";
     let mut statement = db.prepare_cached(sql)?;
     Ok(statement.query_map(params![job, after, until], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 /// How often a job was due in `(after, until]`; counted up to `count_max`.
-pub fn count(db: &Connection, job: i64, after: Moment, until: Moment, count_max: u32) -> Result<u32, Refusal> {
+pub fn count(db: &Connection, job: i64, after: Moment, until: Moment, count_max: u32) -> Result<u32, ServiceError> {
     let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM slot WHERE job = ?1 AND due_at > ?2 AND due_at <= ?3 LIMIT ?4)";
     Ok(db.prepare_cached(sql)?.query_row(params![job, after, until, count_max], |row| row.get(0))?)
 }
 
 /// Those in `(after, until]` that have no run, the newest first.
-pub fn without_run(db: &Connection, job: i64, after: Moment, until: Moment, limit: u32) -> Result<Vec<Slot>, Refusal> {
+pub fn without_run(
+    db: &Connection,
+    job: i64,
+    after: Moment,
+    until: Moment,
+    limit: u32,
+) -> Result<Vec<Slot>, ServiceError> {
     let sql = "SELECT due_at, fate, why, run, noticed_at FROM slot
                WHERE job = ?1 AND due_at > ?2 AND due_at <= ?3 AND run IS NULL ORDER BY due_at DESC LIMIT ?4";
     let mut statement = db.prepare_cached(sql)?;
@@ -59,7 +65,7 @@ pub fn without_run(db: &Connection, job: i64, after: Moment, until: Moment, limi
 }
 
 /// The newest first; those due before `before`.
-pub fn list(db: &Connection, job: i64, before: Option<Moment>, limit: u32) -> Result<Vec<Slot>, Refusal> {
+pub fn list(db: &Connection, job: i64, before: Option<Moment>, limit: u32) -> Result<Vec<Slot>, ServiceError> {
     let sql = "SELECT due_at, fate, why, run, noticed_at FROM slot WHERE job = ?1 AND due_at < ?2 ORDER BY due_at DESC LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(params![job, before.unwrap_or(Moment(i64::MAX)), limit], read)?;

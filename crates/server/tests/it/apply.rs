@@ -2,12 +2,12 @@
 
 use crate::world::{World, me};
 use octo_server::job::{JobSpec, JobsFile, Policy};
-use octo_server::refusal::Kind;
-use octo_server::service::{ByName, What, Wish};
+use octo_server::service::{ApplyRequest, ByName, What};
+use octo_server::service_error::Kind;
 
-fn wish(world: &World, names: &[&str]) -> Wish {
+fn wish(world: &World, names: &[&str]) -> ApplyRequest {
     let jobs = names.iter().map(|name| world.spec(name, "daily 21:00", Policy::default()).into()).collect();
-    Wish { file: JobsFile { defaults: None, jobs }, remove: true, ..Wish::default() }
+    ApplyRequest { file: JobsFile { defaults: None, jobs }, remove: true, ..ApplyRequest::default() }
 }
 
 fn names(world: &World) -> Vec<String> {
@@ -19,21 +19,22 @@ fn a_rehearsal_tells_exactly_what_is_done_and_does_nothing() {
     let world = World::at("2026-08-04 12:00");
     world.add("old", "", Policy::default());
     let audited = world.service.audit(None, 500).unwrap().len();
-    let wish = Wish { rehearse: true, ..wish(&world, &["a", "b"]) };
+    let wish = ApplyRequest { dry_run: true, ..wish(&world, &["a", "b"]) };
     let told = world.service.apply(&me(), &wish).unwrap();
     assert_eq!(told.iter().map(|change| change.what).collect::<Vec<_>>(), [What::Remove, What::Add, What::Add]);
     assert_eq!((names(&world), world.service.audit(None, 500).unwrap().len()), (vec!["old".to_owned()], audited));
-    let done = world.service.apply(&me(), &Wish { rehearse: false, expect: Some(told.clone()), ..wish }).unwrap();
+    let done =
+        world.service.apply(&me(), &ApplyRequest { dry_run: false, expect: Some(told.clone()), ..wish }).unwrap();
     assert_eq!((done, names(&world)), (told, vec!["a".to_owned(), "b".to_owned()]));
 }
 
 #[test]
 fn if_somebody_changed_something_meanwhile_nothing_is_changed() {
     let world = World::at("2026-08-04 12:00");
-    let wish = Wish { rehearse: true, ..wish(&world, &["a"]) };
+    let wish = ApplyRequest { dry_run: true, ..wish(&world, &["a"]) };
     let told = world.service.apply(&me(), &wish).unwrap();
     world.add("somebody-elses", "", Policy::default());
-    let refused = world.service.apply(&me(), &Wish { rehearse: false, expect: Some(told), ..wish }).unwrap_err();
+    let refused = world.service.apply(&me(), &ApplyRequest { dry_run: false, expect: Some(told), ..wish }).unwrap_err();
     assert_eq!((refused.kind, names(&world)), (Kind::Conflict, vec!["somebody-elses".to_owned()]));
 }
 
@@ -47,10 +48,10 @@ fn two_jobs_may_change_places() {
         JobSpec { target: b.target.clone(), ..a.clone() }.into(),
         JobSpec { target: a.target.clone(), ..b }.into(),
     ];
-    let wish = Wish { file: JobsFile { defaults: None, jobs }, ..Wish::default() };
+    let wish = ApplyRequest { file: JobsFile { defaults: None, jobs }, ..ApplyRequest::default() };
     assert_eq!(world.service.apply(&me(), &wish).unwrap().len(), 2);
     // One alone would have two jobs write to one folder.
-    let back = Wish { file: JobsFile { defaults: None, jobs: vec![a.into()] }, ..Wish::default() };
+    let back = ApplyRequest { file: JobsFile { defaults: None, jobs: vec![a.into()] }, ..ApplyRequest::default() };
     let refused = world.service.apply(&me(), &back).unwrap_err();
     assert_eq!(refused.field.as_deref(), Some("target"));
 }
@@ -82,9 +83,9 @@ fn defaults_with_which_a_job_makes_no_sense_are_refused() {
 fn a_file_that_says_nothing_of_a_pause_does_not_end_one() {
     let world = World::at("2026-08-04 12:00");
     let paused = || world.service.job("a").unwrap().job.spec.paused;
-    let wish = Wish {
+    let wish = ApplyRequest {
         file: JobsFile { defaults: None, jobs: vec![world.spec("a", "", Policy::default()).into()] },
-        ..Wish::default()
+        ..ApplyRequest::default()
     };
     assert_eq!(wish.file.jobs[0].paused, None);
     world.service.apply(&me(), &wish).unwrap();

@@ -3,8 +3,8 @@
 use crate::world::{World, me};
 use octo_server::job::{JobSpec, Policy};
 use octo_server::notify::{MailServer, Recipient, Security};
-use octo_server::refusal::Kind;
 use octo_server::service::ByName;
+use octo_server::service_error::Kind;
 use octo_server::store::credential_uses::{CredentialUse, Purpose};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -103,7 +103,7 @@ fn a_mail_server_that_hangs_keeps_no_other_letter_waiting() {
     let is_over = AtomicBool::new(false);
     std::thread::scope(|threads| {
         threads.spawn(|| {
-            octo_server::notify::postman::Postman::new(world.shared.clone())
+            octo_server::notify::delivery::Delivery::new(world.shared.clone())
                 .activate(&octo_core::Cancel::new())
                 .unwrap();
             is_over.store(true, Ordering::SeqCst);
@@ -119,7 +119,7 @@ fn a_mail_server_that_hangs_keeps_no_other_letter_waiting() {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
         assert!(service.letter(mail).unwrap().sent_at.is_none());
-        // Until the postman gives up the mail: what it says then is for people.
+        // Until the delivery gives up the mail: what it says then is for people.
         while !is_over.load(Ordering::SeqCst) {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }

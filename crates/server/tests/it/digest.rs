@@ -4,7 +4,7 @@ use crate::world::{World, me};
 use octo_core::Cancel;
 use octo_server::RunOverrides;
 use octo_server::job::Policy;
-use octo_server::notify::postman::Postman;
+use octo_server::notify::delivery::Delivery;
 use octo_server::notify::{Message, Recipient};
 use octo_server::report::digest::{Digest, Light};
 
@@ -13,9 +13,9 @@ fn light(digest: &Digest, name: &str) -> Light {
 }
 
 impl World {
-    /// The postman looks; there is nobody to take anything.
+    /// The delivery looks; there is nobody to take anything.
     fn digests(&self) -> Vec<(i64, i64)> {
-        Postman::new(self.shared.clone()).activate(&Cancel::new()).unwrap();
+        Delivery::new(self.shared.clone()).activate(&Cancel::new()).unwrap();
         let letters = self.service.outbox(None, 500).unwrap();
         let period = |message: &Message| match message {
             Message::Digest { since, until } => Some((until.0 - since.0, until.0)),

@@ -4,8 +4,8 @@ use crate::world::{World, me};
 use octo_server::access::{Role, Secret};
 use octo_server::api::{Client, Http, Needs, Tls, routes};
 use octo_server::config::Listen;
-use octo_server::refusal::Kind;
 use octo_server::service::ByName;
+use octo_server::service_error::Kind;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -33,7 +33,7 @@ viewer        GET    /api/v1/jobs/{name}/slots
 viewer        GET    /api/v1/runs
 viewer        GET    /api/v1/runs/{id}
 viewer        GET    /api/v1/runs/{id}/report
-viewer        GET    /api/v1/runs/{id}/told
+viewer        GET    /api/v1/runs/{id}/summary
 viewer        GET    /api/v1/runs/{id}/page
 viewer        GET    /api/v1/runs/{id}/problems
 viewer        GET    /api/v1/runs/{id}/log
@@ -343,7 +343,7 @@ fn a_generated_certificate_is_kept_until_it_is_for_other_names_and_its_key_is_pr
     let made = |names: &[&str]| {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         Tls::generated(home.path(), &names).map(drop)?;
-        Ok::<_, octo_server::Refusal>(std::fs::read(home.path().join("tls/certificate.pem")).unwrap())
+        Ok::<_, octo_server::ServiceError>(std::fs::read(home.path().join("tls/certificate.pem")).unwrap())
     };
     let first = made(&["a.example", "10.0.0.1"]).unwrap();
     assert_eq!(first, made(&["a.example"]).unwrap());

@@ -3,7 +3,7 @@
 use crate::world::World;
 use octo_server::api::{Client, Http, openapi};
 use octo_server::job::Policy;
-use octo_server::refusal::{Kind, Refusal};
+use octo_server::service_error::{Kind, ServiceError};
 use serde_json::{Value, json};
 
 /// Something of another kind than the schema wants; `None` where anything goes.
@@ -38,7 +38,7 @@ fn bodies(document: &Value, schema: &Value) -> Vec<(String, Value)> {
     all
 }
 
-fn send(client: &Client, method: &str, path: &str, body: &Value) -> Result<Value, Refusal> {
+fn send(client: &Client, method: &str, path: &str, body: &Value) -> Result<Value, ServiceError> {
     match method {
         "put" => client.put(path, body),
         "post" => client.post(path, body),

@@ -3,8 +3,8 @@
 use crate::world::World;
 use octo_core::Cancel;
 use octo_server::config::Config;
+use octo_server::event_log::{EventLog, LogEvent};
 use octo_server::job::Policy;
-use octo_server::journal::{Journal, Note};
 use octo_server::store::settings;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex};
 #[derive(Default)]
 struct Notes(Mutex<Vec<String>>);
 
-impl Journal for Notes {
-    fn note(&self, note: &Note) {
+impl EventLog for Notes {
+    fn note(&self, note: &LogEvent) {
         self.0.lock().unwrap().push(format!("{}: {}", note.event, note.message));
     }
 }

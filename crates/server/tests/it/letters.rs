@@ -3,7 +3,7 @@
 use crate::world::{World, me};
 use octo_core::Cancel;
 use octo_server::notify::Recipient;
-use octo_server::notify::postman::Postman;
+use octo_server::notify::delivery::Delivery;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 
@@ -30,14 +30,14 @@ fn a_letter_that_is_out_is_not_told_again_at_a_new_address() {
     other.set_nonblocking(true).unwrap();
     world.service.set_recipient(&me(), &hook(&old)).unwrap();
     let letter = world.service.test_recipient(&me(), "hook").unwrap();
-    let postman = Postman::new(world.shared.clone());
+    let delivery = Delivery::new(world.shared.clone());
     std::thread::scope(|threads| {
-        let out = threads.spawn(|| postman.activate(&Cancel::new()));
+        let out = threads.spawn(|| delivery.activate(&Cancel::new()));
         let (mut stream, _) = slow.accept().unwrap();
         assert!(head(&stream).to_lowercase().contains(&format!("octobackup-delivery: {}", letter.id)));
         // It is at the old address, which has not answered yet, and due at the new one.
         world.service.set_recipient(&me(), &hook(&new)).unwrap();
-        postman.activate(&Cancel::new()).unwrap();
+        delivery.activate(&Cancel::new()).unwrap();
         stream.write_all(b"HTTP/1.1 204 Taken\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
         out.join().unwrap().unwrap();
     });

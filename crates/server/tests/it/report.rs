@@ -4,7 +4,7 @@ use crate::world::{World, me};
 use octo_core::Code;
 use octo_server::RunOverrides;
 use octo_server::job::Policy;
-use octo_server::report::Told;
+use octo_server::report::RunSummary;
 use octo_server::run::Ended;
 use std::process::Command;
 
@@ -15,16 +15,16 @@ impl World {
         assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo (Debian package coreutils)").success());
     }
 
-    fn run_at(&self, now: &str) -> Told {
+    fn run_at(&self, now: &str) -> RunSummary {
         self.look_at(now);
         self.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
         self.look_at(now);
-        self.service.told(self.runs()[0].id).unwrap()
+        self.service.summary(self.runs()[0].id).unwrap()
     }
 }
 
 /// New, as before, mended.
-fn news(told: &Told) -> (u64, u64, i64) {
+fn news(told: &RunSummary) -> (u64, u64, i64) {
     let cause = told.causes.iter().find(|cause| cause.code == Code::NotMirrored);
     cause.map_or((0, 0, told.mended), |cause| (cause.new, cause.still, told.mended))
 }
@@ -83,6 +83,6 @@ fn a_dry_run_leaves_the_history_of_problems_alone() {
 fn a_report_of_a_run_that_has_none_says_so() {
     let world = world();
     let run = world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
-    assert!(world.service.told(run.id).unwrap_err().detail.contains("waiting"));
-    assert!(world.service.told(99).unwrap_err().detail.contains("no run 99"));
+    assert!(world.service.summary(run.id).unwrap_err().detail.contains("waiting"));
+    assert!(world.service.summary(99).unwrap_err().detail.contains("no run 99"));
 }

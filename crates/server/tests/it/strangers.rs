@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// More than there are places.
 const STRANGERS: usize = 300;
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 impl Answering {
     /// Strangers who send this and nothing more, and read nothing.
@@ -27,7 +27,7 @@ impl Answering {
 
     fn send(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -90,7 +90,7 @@ fn a_stranger_is_listened_to_only_as_long_as_a_name_and_a_password_are() {
     let server = Answering::start(None);
     let body = format!(r#"{{"user": "{}", "password": "x"}}"#, "x".repeat(1 << 20));
     let mut stream = TcpStream::connect(server.address()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
     let head = format!(
         "POST /api/v1/session HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()

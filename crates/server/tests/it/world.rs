@@ -1,11 +1,11 @@
 //! A server without its entrance: service, runner, a store on the disk, a clock that a test sets, and folders to mirror.
 
 use octo_core::Timestamp;
+use octo_server::app_state::AppState;
 use octo_server::job::{JobSpec, Policy};
 use octo_server::run::{Run, State};
 use octo_server::runner::{Limits, Runner};
 use octo_server::service::{Caller, Service};
-use octo_server::shared::Shared;
 use octo_server::store::Store;
 use octo_server::store::slots::Slot;
 use octo_server::vault::Vault;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub struct World {
     folder: tempfile::TempDir,
     pub clock: Arc<TestClock>,
-    pub shared: Arc<Shared>,
+    pub shared: Arc<AppState>,
     pub service: Service,
     pub runner: Runner,
 }
@@ -62,7 +62,7 @@ impl World {
         std::fs::create_dir_all(&data).unwrap();
         let store = Store::open(&data.join("db")).unwrap();
         let vault = Vault::open(&data, &store).unwrap();
-        let shared = Arc::new(Shared::new(store, vault, clock.clone()));
+        let shared = Arc::new(AppState::new(store, vault, clock.clone()));
         let service = Service::new(shared.clone());
         let runner = Runner::new(shared.clone(), Limits::default());
         World { folder, clock, shared, service, runner }

@@ -3,7 +3,7 @@
 use super::begun::Begun;
 use super::budget::Budget;
 use crate::attempts::{self, Attempts};
-use crate::lanes::Lanes;
+use crate::connection_pool::ConnectionPool;
 use crate::logon::Session;
 use crate::metadata::{Ask, Asks};
 use crate::open;
@@ -40,7 +40,7 @@ pub(crate) struct Batch<'a> {
 }
 
 /// A file of the batch that has not ended.
-pub(super) struct Left {
+pub(super) struct OpenFetch {
     pub(super) file: usize,
     pub(super) attempts: Attempts,
     /// Whether a connection was ever lost with it.
@@ -48,9 +48,9 @@ pub(super) struct Left {
     pub(super) begun: Option<Begun>,
 }
 
-impl Left {
-    fn new(file: usize) -> Left {
-        Left { file, attempts: Attempts::default(), was_lost: false, begun: None }
+impl OpenFetch {
+    fn new(file: usize) -> OpenFetch {
+        OpenFetch { file, attempts: Attempts::default(), was_lost: false, begun: None }
     }
 
     fn given_bytes(&self) -> u64 {
@@ -64,7 +64,7 @@ pub(super) struct Over;
 /// How one connection serves.
 pub(super) struct Fetcher<'a> {
     pub(super) session: &'a Arc<Session>,
-    pub(super) lanes: &'a Arc<Lanes>,
+    pub(super) pool: &'a Arc<ConnectionPool>,
     pub(super) window: &'a Window,
     pub(super) budget: &'a Budget,
     /// Backup intent, or nothing.
@@ -100,17 +100,23 @@ impl From<crate::wire::Malformed> for Halt {
 }
 
 /// Fetches a batch over as many connections, one after the other, as it takes.
-pub(crate) async fn fetch(lanes: &Arc<Lanes>, (window, budget): (&Window, &Budget), asks: &Asks, mut batch: Batch<'_>) {
+pub(crate) async fn fetch(
+    pool: &Arc<ConnectionPool>,
+    (window, budget): (&Window, &Budget),
+    asks: &Asks,
+    mut batch: Batch<'_>,
+) {
     let all = 0..batch.requests.len();
-    let mut left: Vec<Left> = all.map(Left::new).collect();
+    let mut left: Vec<OpenFetch> = all.map(OpenFetch::new).collect();
     while !left.is_empty() {
         // Whoever is under suspicion goes alone; the others go first, and together.
-        let (mut now, mut later): (Vec<Left>, Vec<Left>) = left.into_iter().partition(|it| !it.attempts.are_alone());
+        let (mut now, mut later): (Vec<OpenFetch>, Vec<OpenFetch>) =
+            left.into_iter().partition(|it| !it.attempts.are_alone());
         if now.is_empty() {
             now = later.split_off(later.len() - 1);
         }
-        let Some(Left { file, attempts, .. }) = now.first() else { return };
-        let (lease, place) = match lanes.lease(*attempts).await.and_then(|lease| Ok((lease, lanes.place()?))) {
+        let Some(OpenFetch { file, attempts, .. }) = now.first() else { return };
+        let (lease, place) = match pool.lease(*attempts).await.and_then(|lease| Ok((lease, pool.place()?))) {
             Ok(found) => found,
             Err(error) => {
                 // It concerns all that is left; saying so once ends the run.
@@ -118,13 +124,13 @@ pub(crate) async fn fetch(lanes: &Arc<Lanes>, (window, budget): (&Window, &Budge
                 return;
             }
         };
-        let options = open::intent_option(lanes.options().backup_intent);
+        let options = open::intent_option(pool.options().backup_intent);
         let volume = place.volume.serial.into();
         let ask = match batch.requests.iter().any(|request| request.metadata) {
-            true => asks.all(&lease, lanes.address(), options).await,
+            true => asks.all(&lease, pool.address(), options).await,
             false => Ask::NOTHING,
         };
-        let fetcher = Fetcher { session: &lease, lanes, window, budget, options, volume, ask, asks };
+        let fetcher = Fetcher { session: &lease, pool, window, budget, options, volume, ask, asks };
         let Ok(lost) = fetcher.fetch(now, &mut batch).await else { return };
         left = lost;
         left.append(&mut later);
@@ -133,9 +139,10 @@ pub(crate) async fn fetch(lanes: &Arc<Lanes>, (window, budget): (&Window, &Budge
 
 impl Fetcher<'_> {
     /// Fetches files over one connection. Returns those that it was lost with.
-    async fn fetch(&self, files: Vec<Left>, batch: &mut Batch<'_>) -> Result<Vec<Left>, Over> {
+    async fn fetch(&self, files: Vec<OpenFetch>, batch: &mut Batch<'_>) -> Result<Vec<OpenFetch>, Over> {
         let (requests, path) = (batch.requests, batch.path);
-        let (small, mut large): (Vec<Left>, Vec<Left>) = files.into_iter().partition(|it| self.is_small(it, requests));
+        let (small, mut large): (Vec<OpenFetch>, Vec<OpenFetch>) =
+            files.into_iter().partition(|it| self.is_small(it, requests));
         let mut lost = Vec::new();
         let mut waiting = small.into_iter();
         let mut flying = FuturesUnordered::new();
@@ -170,14 +177,14 @@ impl Fetcher<'_> {
             if left.given_bytes() > before {
                 // It is the line that is bad, not the file.
                 left.attempts = Attempts::default();
-                self.lanes.went_well();
+                self.pool.went_well();
             }
             lost.extend(self.end(left, ended, batch)?);
         }
         Ok(lost)
     }
 
-    fn is_small(&self, left: &Left, requests: &[FetchRequest]) -> bool {
+    fn is_small(&self, left: &OpenFetch, requests: &[FetchRequest]) -> bool {
         let request = &requests[left.file];
         if request.is_details_only() {
             return left.begun.is_none();
@@ -187,10 +194,15 @@ impl Fetcher<'_> {
     }
 
     /// Tells the sink how a file ended, if it does not know. Gives it back if it was lost with the connection.
-    fn end(&self, mut left: Left, ended: Result<(), Halt>, batch: &mut Batch<'_>) -> Result<Option<Left>, Over> {
+    fn end(
+        &self,
+        mut left: OpenFetch,
+        ended: Result<(), Halt>,
+        batch: &mut Batch<'_>,
+    ) -> Result<Option<OpenFetch>, Over> {
         let error = match ended {
             Ok(()) => {
-                self.lanes.went_well();
+                self.pool.went_well();
                 return Ok(None);
             }
             Err(Halt::Stopped(Stop::ThisFile)) => return Ok(None),
@@ -199,7 +211,7 @@ impl Fetcher<'_> {
         };
         let error = if attempts::is_loss(&error) {
             left.was_lost = true;
-            match self.lanes.lost(self.session, &error).and_then(|()| left.attempts.lost(&error)) {
+            match self.pool.lost(self.session, &error).and_then(|()| left.attempts.lost(&error)) {
                 Ok(()) => return Ok(Some(left)),
                 Err(last) => last,
             }

@@ -2,8 +2,8 @@
 
 use super::begun::Begun;
 use super::fetcher::{
-    CAREFUL_READ_BYTES, Fetcher, Halt, Left, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request,
-    shrunk,
+    CAREFUL_READ_BYTES, Fetcher, Halt, OpenFetch, READ_BYTES, WirePath, accept_read, check_kind, last_state,
+    read_request, shrunk,
 };
 use crate::attempts::is_loss;
 use crate::open;
@@ -23,12 +23,12 @@ impl Fetcher<'_> {
     /// date for the next one.
     pub(super) async fn large(
         &self,
-        left: &mut Left,
+        left: &mut OpenFetch,
         path: &dyn Fn(usize) -> WirePath,
         requests: &[FetchRequest],
         sink: &mut dyn FetchSink,
     ) -> Result<(), Halt> {
-        let Left { file, begun, was_lost, .. } = left;
+        let OpenFetch { file, begun, was_lost, .. } = left;
         let (file, path, wanted) = (*file, path(*file)?, &requests[*file]);
         let (open, opened, ask, denied) = self.open_large(&path, wanted).await?;
         check_kind(&opened.meta, wanted)?;

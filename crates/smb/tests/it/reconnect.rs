@@ -14,7 +14,7 @@ use std::time::Duration;
 const FILES: usize = 300;
 const LARGE_BYTES: usize = 9_000_001;
 /// A server on a busy machine takes its time.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 fn fill(share: &Path) {
     fs::create_dir(share.join("many")).unwrap();
@@ -27,7 +27,7 @@ fn fill(share: &Path) {
 
 fn options(reconnect: Duration) -> SmbOptions {
     SmbOptions {
-        timeouts: Timeouts { connect: PATIENCE, response: PATIENCE, reconnect, ..Timeouts::default() },
+        timeouts: Timeouts { connect: WAIT_MAX, response: WAIT_MAX, reconnect, ..Timeouts::default() },
         encrypt: Encrypt::Off,
         connections: 2,
         ..SmbOptions::default()

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Longer than any letter takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// One letter, as it came.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,7 +64,7 @@ impl Drop for Sink {
 }
 
 fn take(stream: &TcpStream, clock: &dyn Fn() -> usize, taken: &Taken) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(WAIT_MAX))?;
     let mut reader = BufReader::new(stream);
     let (mut id, mut length) = (0, 0);
     loop {

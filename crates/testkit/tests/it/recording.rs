@@ -4,12 +4,12 @@ use octo_core::{Cancel, Change, Outcome, Phase, RelPath, Timestamp};
 use octo_mirror::{RunOptions, run};
 use octo_testkit::clock::TestClock;
 use octo_testkit::memory::{MemSource, MemTarget, MemTree};
-use octo_testkit::recording::{Calls, Recorded, RecordingMonitor, Told};
+use octo_testkit::recording::{Calls, Observed, Recorded, RecordingMonitor};
 use octo_testkit::source_suite::path;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-fn mirror(tree: &MemTree, target: &MemTarget, clock: &TestClock) -> (Calls, Told) {
+fn mirror(tree: &MemTree, target: &MemTarget, clock: &TestClock) -> (Calls, Observed) {
     let (source, monitor) = (Recorded::new(MemSource::new(tree)), RecordingMonitor::new());
     let report = run(&source, target, &RunOptions::default(), &monitor, clock, &Cancel::new()).report;
     assert_eq!(report.outcome, Outcome::Succeeded, "{report:#?}");

@@ -1,12 +1,12 @@
 //! Handlers: setup, sessions, users, API tokens.
 
-use super::call::{From, ask, caller, done, told};
+use super::call::{From, ask, caller, respond, respond_empty};
 use crate::access::{Role, Secret};
 use crate::api::auth::{AuthMethod, COOKIE, Identity};
 use crate::api::peer::Peer;
 use crate::api::problem::{Asked, Name, Sent, answer, secret_body};
-use crate::refusal::{Kind, Refusal};
 use crate::service::{ByName, Service};
+use crate::service_error::{Kind, ServiceError};
 use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -73,7 +73,7 @@ pub(in crate::api) async fn set_up(
         let given: SetUp = secret_body(&bytes, r#"{"code": "octo_...", "user": "NAME", "password": "..."}"#)?;
         service.set_up(peer.address(), &given.code, &given.user, &given.password)
     };
-    told(service, StatusCode::CREATED, set_up).await
+    respond(service, StatusCode::CREATED, set_up).await
 }
 
 pub(in crate::api) async fn check_setup(
@@ -85,7 +85,7 @@ pub(in crate::api) async fn check_setup(
         let given: SetUpCode = secret_body(&bytes, r#"{"code": "octo_..."}"#)?;
         service.check_setup(peer.address(), &given.code)
     };
-    done(service, check).await
+    respond_empty(service, check).await
 }
 
 /// Who asks, and what they may do.
@@ -148,11 +148,11 @@ pub(in crate::api) async fn change_password(
         let (user, _) = own_session(&identity)?;
         service.change_password(peer.address(), &user, &given.old, &given.new)
     };
-    done(service, change).await
+    respond_empty(service, change).await
 }
 
-fn own_session(identity: &Identity) -> Result<(String, Secret), Refusal> {
-    let none = || Refusal::new(Kind::Conflict, "this is for users who logged on with a password");
+fn own_session(identity: &Identity) -> Result<(String, Secret), ServiceError> {
+    let none = || ServiceError::new(Kind::Conflict, "this is for users who logged on with a password");
     match &identity.method {
         AuthMethod::Session { user, secret, .. } => Ok((user.clone(), Secret::parse(secret).ok_or_else(none)?)),
         AuthMethod::Socket | AuthMethod::Token => Err(none()),
@@ -165,13 +165,13 @@ fn with_cookie(mut response: Response, secret: &str, lasts_secs: i64, peer: &Pee
     let cookie = format!("{COOKIE}={secret}; Path=/; Max-Age={lasts_secs}; HttpOnly; SameSite=Strict{secure}");
     match HeaderValue::from_str(&cookie) {
         Ok(cookie) => drop(response.headers_mut().insert(header::SET_COOKIE, cookie)),
-        Err(_) => return Refusal::new(Kind::Internal, "the cookie cannot be written").into_response(),
+        Err(_) => return ServiceError::new(Kind::Internal, "the cookie cannot be written").into_response(),
     }
     response
 }
 
 pub(in crate::api) async fn users(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
-    told(service, StatusCode::OK, move |service| service.users(&part)).await
+    respond(service, StatusCode::OK, move |service| service.users(&part)).await
 }
 
 pub(in crate::api) async fn set_user(
@@ -185,15 +185,15 @@ pub(in crate::api) async fn set_user(
         let given: SetUser = secret_body(&bytes, allowed)?;
         service.set_user(&caller(from), &name, given.role, given.password.as_ref().map(|it| it.as_str()))
     };
-    told(service, StatusCode::OK, set).await
+    respond(service, StatusCode::OK, set).await
 }
 
 pub(in crate::api) async fn remove_user(State(service): State<Service>, from: From, Name(name): Name) -> Response {
-    done(service, move |service| service.remove_user(&caller(from), &name)).await
+    respond_empty(service, move |service| service.remove_user(&caller(from), &name)).await
 }
 
 pub(in crate::api) async fn tokens(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
-    told(service, StatusCode::OK, move |service| service.tokens(&part)).await
+    respond(service, StatusCode::OK, move |service| service.tokens(&part)).await
 }
 
 pub(in crate::api) async fn add_token(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
@@ -201,9 +201,9 @@ pub(in crate::api) async fn add_token(State(service): State<Service>, from: From
         let given: AddToken = crate::api::problem::body(&bytes)?;
         service.add_token(&caller(from), &given.name, given.role, given.days.unwrap_or(TOKEN_DAYS))
     };
-    told(service, StatusCode::CREATED, add).await
+    respond(service, StatusCode::CREATED, add).await
 }
 
 pub(in crate::api) async fn remove_token(State(service): State<Service>, from: From, Name(name): Name) -> Response {
-    done(service, move |service| service.remove_token(&caller(from), &name)).await
+    respond_empty(service, move |service| service.remove_token(&caller(from), &name)).await
 }

@@ -1,8 +1,8 @@
 //! Calls the service away from the asynchronous threads, and makes an answer of what it says.
 
 use crate::api::problem::answer;
-use crate::refusal::{Kind, Refusal};
 use crate::service::{Caller, Service};
+use crate::service_error::{Kind, ServiceError};
 use axum::extract::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -13,16 +13,16 @@ pub(in crate::api) type From = Extension<Caller>;
 /// Asks the service, away from the asynchronous threads.
 pub(in crate::api) async fn ask<T: Send + 'static>(
     service: Service,
-    question: impl FnOnce(&Service) -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
+    question: impl FnOnce(&Service) -> Result<T, ServiceError> + Send + 'static,
+) -> Result<T, ServiceError> {
     let answered = tokio::task::spawn_blocking(move || question(&service)).await;
-    answered.unwrap_or_else(|_| Err(Refusal::new(Kind::Internal, "the program has a defect: a panic")))
+    answered.unwrap_or_else(|_| Err(ServiceError::new(Kind::Internal, "the program has a defect: a panic")))
 }
 
-pub(in crate::api) async fn told<T: Serialize + Send + 'static>(
+pub(in crate::api) async fn respond<T: Serialize + Send + 'static>(
     service: Service,
     status: StatusCode,
-    question: impl FnOnce(&Service) -> Result<T, Refusal> + Send + 'static,
+    question: impl FnOnce(&Service) -> Result<T, ServiceError> + Send + 'static,
 ) -> Response {
     match ask(service, question).await {
         Ok(value) => answer(status, &value),
@@ -30,9 +30,9 @@ pub(in crate::api) async fn told<T: Serialize + Send + 'static>(
     }
 }
 
-pub(in crate::api) async fn done(
+pub(in crate::api) async fn respond_empty(
     service: Service,
-    change: impl FnOnce(&Service) -> Result<(), Refusal> + Send + 'static,
+    change: impl FnOnce(&Service) -> Result<(), ServiceError> + Send + 'static,
 ) -> Response {
     match ask(service, change).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),

@@ -1,6 +1,6 @@
 //! Handlers: credentials, and what they may be used for.
 
-use super::call::{From, caller, done, told};
+use super::call::{From, caller, respond, respond_empty};
 use crate::api::problem::{Asked, Name, Sent, body, secret_body};
 use crate::service::{ByName, Service};
 use crate::store::credential_uses::CredentialUse;
@@ -36,7 +36,7 @@ struct Secret {
 }
 
 pub(in crate::api) async fn credentials(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
-    told(service, StatusCode::OK, move |service| service.credentials(&part)).await
+    respond(service, StatusCode::OK, move |service| service.credentials(&part)).await
 }
 
 pub(in crate::api) async fn set_credential(
@@ -49,7 +49,7 @@ pub(in crate::api) async fn set_credential(
         let given: Secret = secret_body(&bytes, r#"{"account": "[DOMAIN\\]NAME", "secret": "..."}"#)?;
         service.set_credential(&caller(from), &name, &given.account, &given.secret)
     };
-    told(service, StatusCode::OK, set).await
+    respond(service, StatusCode::OK, set).await
 }
 
 pub(in crate::api) async fn remove_credential(
@@ -57,7 +57,7 @@ pub(in crate::api) async fn remove_credential(
     from: From,
     Name(name): Name,
 ) -> Response {
-    done(service, move |service| service.remove_credential(&caller(from), &name)).await
+    respond_empty(service, move |service| service.remove_credential(&caller(from), &name)).await
 }
 
 pub(in crate::api) async fn test_credential(
@@ -73,7 +73,7 @@ pub(in crate::api) async fn test_credential(
         let secret = tried.secret.as_ref().map(|secret| secret.as_str());
         service.test_credential(&caller(from), &name, tried.source.as_deref(), secret)
     };
-    told(service, StatusCode::OK, test).await
+    respond(service, StatusCode::OK, test).await
 }
 
 pub(in crate::api) async fn set_credential_uses(
@@ -83,5 +83,5 @@ pub(in crate::api) async fn set_credential_uses(
     Sent(bytes): Sent,
 ) -> Response {
     let set = move |service: &Service| service.set_credential_uses(&caller(from), &name, &body::<Uses>(&bytes)?.uses);
-    told(service, StatusCode::OK, set).await
+    respond(service, StatusCode::OK, set).await
 }

@@ -1,6 +1,6 @@
 //! Handlers: machines with agents.
 
-use super::call::{From, caller, done, told};
+use super::call::{From, caller, respond, respond_empty};
 use crate::api::problem::{Asked, Name, Sent, body};
 use crate::service::{ByName, Service};
 use axum::extract::State;
@@ -15,18 +15,18 @@ struct NewHost {
 }
 
 pub(in crate::api) async fn hosts(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
-    told(service, StatusCode::OK, move |service| service.hosts(&part)).await
+    respond(service, StatusCode::OK, move |service| service.hosts(&part)).await
 }
 
 pub(in crate::api) async fn host(State(service): State<Service>, Name(name): Name) -> Response {
-    told(service, StatusCode::OK, move |service| service.host(&name)).await
+    respond(service, StatusCode::OK, move |service| service.host(&name)).await
 }
 
 pub(in crate::api) async fn add_host(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
     let add = move |service: &Service| service.add_host(&caller(from), &body::<NewHost>(&bytes)?.name);
-    told(service, StatusCode::CREATED, add).await
+    respond(service, StatusCode::CREATED, add).await
 }
 
 pub(in crate::api) async fn revoke_host(State(service): State<Service>, from: From, Name(name): Name) -> Response {
-    done(service, move |service| service.revoke_host(&caller(from), &name)).await
+    respond_empty(service, move |service| service.revoke_host(&caller(from), &name)).await
 }

@@ -1,11 +1,11 @@
 //! Handlers: jobs, their slots and schedule, and the jobs file.
 
-use super::call::{From, caller, done, told};
+use super::call::{From, caller, respond, respond_empty};
 use crate::api::problem::{Asked, Name, Sent, body};
 use crate::job::JobSpec;
 use crate::moment::Moment;
 use crate::run_overrides::RunOverrides;
-use crate::service::{ByName, PAGE, Service, Wish};
+use crate::service::{ApplyRequest, ByName, PAGE, Service};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -34,16 +34,16 @@ pub(in crate::api) struct SlotsPage {
 }
 
 pub(in crate::api) async fn jobs(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
-    told(service, StatusCode::OK, move |service| service.jobs(&part)).await
+    respond(service, StatusCode::OK, move |service| service.jobs(&part)).await
 }
 
 pub(in crate::api) async fn job(State(service): State<Service>, Name(name): Name) -> Response {
-    told(service, StatusCode::OK, move |service| service.job(&name)).await
+    respond(service, StatusCode::OK, move |service| service.job(&name)).await
 }
 
 pub(in crate::api) async fn add_job(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
     let add = move |service: &Service| service.add_job(&caller(from), &body::<JobSpec>(&bytes)?);
-    told(service, StatusCode::CREATED, add).await
+    respond(service, StatusCode::CREATED, add).await
 }
 
 pub(in crate::api) async fn change_job(
@@ -56,19 +56,19 @@ pub(in crate::api) async fn change_job(
         let change: JobChange = body(&bytes)?;
         service.change_job(&caller(from), &name, change.revision, &change.spec)
     };
-    told(service, StatusCode::OK, change).await
+    respond(service, StatusCode::OK, change).await
 }
 
 pub(in crate::api) async fn remove_job(State(service): State<Service>, from: From, Name(name): Name) -> Response {
-    done(service, move |service| service.remove_job(&caller(from), &name)).await
+    respond_empty(service, move |service| service.remove_job(&caller(from), &name)).await
 }
 
 pub(in crate::api) async fn pause_job(State(service): State<Service>, from: From, Name(name): Name) -> Response {
-    told(service, StatusCode::OK, move |service| service.pause_job(&caller(from), &name, true)).await
+    respond(service, StatusCode::OK, move |service| service.pause_job(&caller(from), &name, true)).await
 }
 
 pub(in crate::api) async fn resume_job(State(service): State<Service>, from: From, Name(name): Name) -> Response {
-    told(service, StatusCode::OK, move |service| service.pause_job(&caller(from), &name, false)).await
+    respond(service, StatusCode::OK, move |service| service.pause_job(&caller(from), &name, false)).await
 }
 
 /// Of held deletions nobody is to be told again.
@@ -79,7 +79,7 @@ pub(in crate::api) async fn dismiss(
     Sent(bytes): Sent,
 ) -> Response {
     let dismiss = move |service: &Service| service.dismiss(&caller(from), &name, &body::<Dismissed>(&bytes)?.plan);
-    told(service, StatusCode::OK, dismiss).await
+    respond(service, StatusCode::OK, dismiss).await
 }
 
 pub(in crate::api) async fn start_run(
@@ -89,7 +89,7 @@ pub(in crate::api) async fn start_run(
     Sent(bytes): Sent,
 ) -> Response {
     let start = move |service: &Service| service.start_run(&caller(from), &name, &body::<RunOverrides>(&bytes)?);
-    told(service, StatusCode::ACCEPTED, start).await
+    respond(service, StatusCode::ACCEPTED, start).await
 }
 
 pub(in crate::api) async fn slots(
@@ -97,7 +97,7 @@ pub(in crate::api) async fn slots(
     Name(name): Name,
     Asked(page): Asked<SlotsPage>,
 ) -> Response {
-    told(service, StatusCode::OK, move |service| service.slots(&name, page.before, page.limit.unwrap_or(PAGE))).await
+    respond(service, StatusCode::OK, move |service| service.slots(&name, page.before, page.limit.unwrap_or(PAGE))).await
 }
 
 #[derive(Deserialize)]
@@ -107,15 +107,15 @@ pub(in crate::api) struct Count {
 }
 
 pub(in crate::api) async fn schedule(State(service): State<Service>, Asked(asked): Asked<Count>) -> Response {
-    told(service, StatusCode::OK, move |service| service.upcoming(asked.count.unwrap_or(20))).await
+    respond(service, StatusCode::OK, move |service| service.upcoming(asked.count.unwrap_or(20))).await
 }
 
 /// Everything that a jobs file can say, as it is now.
 pub(in crate::api) async fn export(State(service): State<Service>) -> Response {
-    told(service, StatusCode::OK, Service::export).await
+    respond(service, StatusCode::OK, Service::export).await
 }
 
 /// Makes it as a jobs file says.
 pub(in crate::api) async fn apply(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
-    told(service, StatusCode::OK, move |service| service.apply(&caller(from), &body::<Wish>(&bytes)?)).await
+    respond(service, StatusCode::OK, move |service| service.apply(&caller(from), &body::<ApplyRequest>(&bytes)?)).await
 }

@@ -1,11 +1,11 @@
 //! Handlers: notifications, the digest, the mail server, the outbox.
 
-use super::call::{From, caller, done, told};
+use super::call::{From, caller, respond, respond_empty};
 use crate::api::page::Page;
 use crate::api::problem::{Asked, Name, Sent, body};
 use crate::notify::{MailServer, Recipient};
-use crate::refusal::Refusal;
 use crate::service::{ByName, PAGE, Service};
+use crate::service_error::ServiceError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -28,7 +28,7 @@ struct When {
 }
 
 pub(in crate::api) async fn recipients(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
-    told(service, StatusCode::OK, move |service| service.recipients(&part)).await
+    respond(service, StatusCode::OK, move |service| service.recipients(&part)).await
 }
 
 /// The name is that of the address, whatever the body says.
@@ -42,43 +42,43 @@ pub(in crate::api) async fn set_recipient(
         let recipient = Recipient { name, ..body(&bytes)? };
         service.set_recipient(&caller(from), &recipient)
     };
-    told(service, StatusCode::OK, set).await
+    respond(service, StatusCode::OK, set).await
 }
 
 pub(in crate::api) async fn remove_recipient(State(service): State<Service>, from: From, Name(name): Name) -> Response {
-    done(service, move |service| service.remove_recipient(&caller(from), &name)).await
+    respond_empty(service, move |service| service.remove_recipient(&caller(from), &name)).await
 }
 
 pub(in crate::api) async fn test_recipient(State(service): State<Service>, from: From, Name(name): Name) -> Response {
-    told(service, StatusCode::ACCEPTED, move |service| service.test_recipient(&caller(from), &name)).await
+    respond(service, StatusCode::ACCEPTED, move |service| service.test_recipient(&caller(from), &name)).await
 }
 
 pub(in crate::api) async fn mail_server(State(service): State<Service>) -> Response {
-    told(service, StatusCode::OK, Service::mail_server).await
+    respond(service, StatusCode::OK, Service::mail_server).await
 }
 
 pub(in crate::api) async fn set_mail_server(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
-    done(service, move |service| service.set_mail_server(&caller(from), &body::<MailServer>(&bytes)?)).await
+    respond_empty(service, move |service| service.set_mail_server(&caller(from), &body::<MailServer>(&bytes)?)).await
 }
 
 pub(in crate::api) async fn outbox(State(service): State<Service>, Asked(page): Asked<Page>) -> Response {
-    told(service, StatusCode::OK, move |service| service.outbox(page.before, page.limit.unwrap_or(PAGE))).await
+    respond(service, StatusCode::OK, move |service| service.outbox(page.before, page.limit.unwrap_or(PAGE))).await
 }
 
 pub(in crate::api) async fn letter(State(service): State<Service>, Name(id): Name) -> Response {
     let look = move |service: &Service| {
-        let id = id.parse().map_err(|_| Refusal::not_found("letter", format!("{id:?}")))?;
+        let id = id.parse().map_err(|_| ServiceError::not_found("letter", format!("{id:?}")))?;
         service.letter(id)
     };
-    told(service, StatusCode::OK, look).await
+    respond(service, StatusCode::OK, look).await
 }
 
 pub(in crate::api) async fn digest(State(service): State<Service>, Asked(asked): Asked<Hours>) -> Response {
-    told(service, StatusCode::OK, move |service| service.digest_of_last(asked.hours.unwrap_or(HOURS))).await
+    respond(service, StatusCode::OK, move |service| service.digest_of_last(asked.hours.unwrap_or(HOURS))).await
 }
 
 pub(in crate::api) async fn digest_schedule(State(service): State<Service>) -> Response {
-    told(service, StatusCode::OK, |service| Ok(When { schedule: service.digest_schedule()? })).await
+    respond(service, StatusCode::OK, |service| Ok(When { schedule: service.digest_schedule()? })).await
 }
 
 pub(in crate::api) async fn set_digest_schedule(
@@ -87,5 +87,5 @@ pub(in crate::api) async fn set_digest_schedule(
     Sent(bytes): Sent,
 ) -> Response {
     let set = move |service: &Service| service.set_digest_schedule(&caller(from), &body::<When>(&bytes)?.schedule);
-    done(service, set).await
+    respond_empty(service, set).await
 }

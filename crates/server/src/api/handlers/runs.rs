@@ -1,9 +1,9 @@
 //! Handlers: runs, their reports, problems and logs.
 
-use super::call::{From, ask, caller, told};
+use super::call::{From, ask, caller, respond};
 use crate::api::problem::{Asked, Name};
-use crate::refusal::Refusal;
 use crate::service::{PAGE, Service};
+use crate::service_error::ServiceError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -38,25 +38,25 @@ pub(in crate::api) struct Zone {
 }
 
 /// A path's number.
-pub(in crate::api) fn id(text: &str) -> Result<i64, Refusal> {
-    text.parse().map_err(|_| Refusal::not_found("run", format!("{text:?}")))
+pub(in crate::api) fn id(text: &str) -> Result<i64, ServiceError> {
+    text.parse().map_err(|_| ServiceError::not_found("run", format!("{text:?}")))
 }
 
 pub(in crate::api) async fn runs(State(service): State<Service>, Asked(page): Asked<RunsPage>) -> Response {
     let list = move |service: &Service| service.runs(page.job.as_deref(), page.before, page.limit.unwrap_or(PAGE));
-    told(service, StatusCode::OK, list).await
+    respond(service, StatusCode::OK, list).await
 }
 
 pub(in crate::api) async fn run(State(service): State<Service>, Name(run): Name) -> Response {
-    told(service, StatusCode::OK, move |service| service.run(id(&run)?)).await
+    respond(service, StatusCode::OK, move |service| service.run(id(&run)?)).await
 }
 
 pub(in crate::api) async fn report(State(service): State<Service>, Name(run): Name) -> Response {
-    told(service, StatusCode::OK, move |service| service.report(id(&run)?)).await
+    respond(service, StatusCode::OK, move |service| service.report(id(&run)?)).await
 }
 
-pub(in crate::api) async fn told_run(State(service): State<Service>, Name(run): Name) -> Response {
-    told(service, StatusCode::OK, move |service| service.told(id(&run)?)).await
+pub(in crate::api) async fn run_summary(State(service): State<Service>, Name(run): Name) -> Response {
+    respond(service, StatusCode::OK, move |service| service.summary(id(&run)?)).await
 }
 
 /// The report as HTML, by the clocks of `zone`.
@@ -67,8 +67,9 @@ pub(in crate::api) async fn page(
 ) -> Response {
     let page = move |service: &Service| {
         let name = asked.zone.as_deref().unwrap_or("UTC");
-        let zone = crate::schedule::zone(name).map_err(|why| Refusal::field("zone", format!("{name:?}: {why}")))?;
-        Ok(crate::report::html::page(&service.told(id(&run)?)?, &zone))
+        let zone =
+            crate::schedule::zone(name).map_err(|why| ServiceError::field("zone", format!("{name:?}: {why}")))?;
+        Ok(crate::report::html::page(&service.summary(id(&run)?)?, &zone))
     };
     match ask(service, page).await {
         Ok(page) => axum::response::Html(page).into_response(),
@@ -83,7 +84,7 @@ pub(in crate::api) async fn problems(
 ) -> Response {
     let list =
         move |service: &Service| service.problems(id(&run)?, page.after.unwrap_or(0), page.limit.unwrap_or(PAGE));
-    told(service, StatusCode::OK, list).await
+    respond(service, StatusCode::OK, list).await
 }
 
 pub(in crate::api) async fn run_log(
@@ -92,9 +93,9 @@ pub(in crate::api) async fn run_log(
     Asked(page): Asked<LogPage>,
 ) -> Response {
     let read = move |service: &Service| service.run_log(id(&run)?, page.after.unwrap_or(0), page.limit.unwrap_or(PAGE));
-    told(service, StatusCode::OK, read).await
+    respond(service, StatusCode::OK, read).await
 }
 
 pub(in crate::api) async fn cancel_run(State(service): State<Service>, from: From, Name(run): Name) -> Response {
-    told(service, StatusCode::ACCEPTED, move |service| service.cancel_run(&caller(from), id(&run)?)).await
+    respond(service, StatusCode::ACCEPTED, move |service| service.cancel_run(&caller(from), id(&run)?)).await
 }

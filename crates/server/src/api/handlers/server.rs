@@ -1,11 +1,11 @@
 //! Handlers: the server itself.
 
-use super::call::{From, ask, caller, done, told};
+use super::call::{From, ask, caller, respond, respond_empty};
 use crate::api::page::Page;
 use crate::api::problem::{Asked, Sent, answer, body};
 use crate::job::Policy;
-use crate::refusal::{Kind, Refusal};
 use crate::service::{PAGE, Service};
+use crate::service_error::{Kind, ServiceError};
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(in crate::api) struct Document(pub Arc<Value>);
 
 pub(in crate::api) async fn healthz(State(service): State<Service>) -> Response {
-    told(service, StatusCode::OK, |service| service.is_healthy().map(|()| json!({"status": "ok"}))).await
+    respond(service, StatusCode::OK, |service| service.is_healthy().map(|()| json!({"status": "ok"}))).await
 }
 
 /// The text format of Prometheus.
@@ -33,24 +33,24 @@ pub(in crate::api) async fn openapi(Extension(document): Extension<Document>) ->
     answer(StatusCode::OK, &*document.0)
 }
 
-pub(in crate::api) async fn no_such_route() -> Refusal {
-    Refusal::new(Kind::NotFound, "there is no such address; the API begins at /api/v1")
+pub(in crate::api) async fn no_such_route() -> ServiceError {
+    ServiceError::new(Kind::NotFound, "there is no such address; the API begins at /api/v1")
 }
 
-pub(in crate::api) async fn no_such_method() -> Refusal {
-    Refusal::new(Kind::NoSuchMethod, "this address does not have that method")
+pub(in crate::api) async fn no_such_method() -> ServiceError {
+    ServiceError::new(Kind::NoSuchMethod, "this address does not have that method")
 }
 
 pub(in crate::api) async fn defaults(State(service): State<Service>) -> Response {
-    told(service, StatusCode::OK, Service::defaults).await
+    respond(service, StatusCode::OK, Service::defaults).await
 }
 
 pub(in crate::api) async fn set_defaults(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
-    done(service, move |service| service.set_defaults(&caller(from), &body::<Policy>(&bytes)?)).await
+    respond_empty(service, move |service| service.set_defaults(&caller(from), &body::<Policy>(&bytes)?)).await
 }
 
 pub(in crate::api) async fn audit(State(service): State<Service>, Asked(page): Asked<Page>) -> Response {
-    told(service, StatusCode::OK, move |service| service.audit(page.before, page.limit.unwrap_or(PAGE))).await
+    respond(service, StatusCode::OK, move |service| service.audit(page.before, page.limit.unwrap_or(PAGE))).await
 }
 
 /// Where a copy of the server's own data goes.
@@ -62,9 +62,9 @@ struct CopyTo {
 
 pub(in crate::api) async fn back_up(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
     let back_up = move |service: &Service| service.back_up(&caller(from), &body::<CopyTo>(&bytes)?.folder);
-    told(service, StatusCode::CREATED, back_up).await
+    respond(service, StatusCode::CREATED, back_up).await
 }
 
 pub(in crate::api) async fn self_check(State(service): State<Service>) -> Response {
-    told(service, StatusCode::OK, Service::self_check).await
+    respond(service, StatusCode::OK, Service::self_check).await
 }

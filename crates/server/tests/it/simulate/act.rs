@@ -12,10 +12,10 @@ use octo_server::job::{JobSpec, Policy};
 use octo_server::launch::blank_report;
 use octo_server::live::Stop;
 use octo_server::notify::{Recipient, When};
-use octo_server::refusal::Refusal;
 use octo_server::run::State;
 use octo_server::runner::Task;
 use octo_server::schedule::{CatchUp, Overlap};
+use octo_server::service_error::ServiceError;
 
 const CATCH_UP: [CatchUp; 3] = [CatchUp::InWindow, CatchUp::AtOnce, CatchUp::Skip];
 const WHEN: [When; 3] = [When::Problems, When::Always, When::Digest];
@@ -90,7 +90,7 @@ pub fn defaults(zone: u8, catch_up: u8) -> Policy {
 }
 
 /// What a person asks for; `None` if the step is of another kind.
-pub fn ask(world: &World, seen: &Seen, step: &Step) -> Option<Result<(), Refusal>> {
+pub fn ask(world: &World, seen: &Seen, step: &Step) -> Option<Result<(), ServiceError>> {
     let (service, me) = (&world.life().service, &me());
     let change = |name: &str, spec: JobSpec| {
         let revision = service.job(name)?.job.revision;

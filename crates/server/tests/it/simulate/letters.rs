@@ -5,7 +5,7 @@ use super::model::{Between, Holds, must};
 use octo_core::RunReport;
 use octo_server::notify::{Message, Recipient, When};
 use octo_server::run::{Ended, Reason, Run, State};
-use octo_server::store::outbox::Letter;
+use octo_server::store::outbox::QueuedMessage;
 use std::collections::BTreeMap;
 
 /// An interrupted heartbeat is of no use after so long.
@@ -14,7 +14,7 @@ const HEARTBEAT_SECS_MAX: i64 = 900;
 impl Between<'_> {
     /// Everybody is told of each end exactly once, and nobody of anything else.
     pub fn letters(&self, may_test: bool) -> Holds {
-        let new: Vec<&Letter> =
+        let new: Vec<&QueuedMessage> =
             self.after.letters.values().filter(|letter| !self.before.letters.contains_key(&letter.id)).collect();
         let mut wanted = Vec::new();
         for run in self.before.runs.values().filter(|run| run.state == State::Running) {
@@ -47,7 +47,7 @@ impl Between<'_> {
     }
 
     /// A letter waits until somebody took it. It is given up only where it cannot reach anybody any more.
-    fn letter(&self, is: &Letter) -> Holds {
+    fn letter(&self, is: &QueuedMessage) -> Holds {
         let Some(was) = self.before.letters.get(&is.id) else { return Ok(()) };
         must!(
             was.message == is.message && was.recipient == is.recipient && was.queued_at == is.queued_at,
@@ -125,8 +125,8 @@ fn wants(them: &Recipient, outcome: Ended, goes_on: bool) -> bool {
 
 /// What arrived: under one id as often as the answer was lost, and never after it was known to be taken.
 pub fn arrivals(
-    before: &BTreeMap<i64, Letter>,
-    after: &BTreeMap<i64, Letter>,
+    before: &BTreeMap<i64, QueuedMessage>,
+    after: &BTreeMap<i64, QueuedMessage>,
     new: &[Arrived],
     all: &[Arrived],
 ) -> Holds {
@@ -143,7 +143,11 @@ pub fn arrivals(
 }
 
 /// At the end everything that waited was taken, or there was a reason.
-pub fn delivered(letters: &BTreeMap<i64, Letter>, recipients: &BTreeMap<String, Recipient>, all: &[Arrived]) -> Holds {
+pub fn delivered(
+    letters: &BTreeMap<i64, QueuedMessage>,
+    recipients: &BTreeMap<String, Recipient>,
+    all: &[Arrived],
+) -> Holds {
     for letter in letters.values() {
         must!(letter.next_try_at.is_none(), "a message still waits: {letter:?}");
         let is_heartbeat = recipients.get(&letter.recipient).is_some_and(|them| them.heartbeat.is_some());

@@ -4,7 +4,7 @@ use octo_core::RunReport;
 use octo_server::job::{Job, Policy};
 use octo_server::notify::Recipient;
 use octo_server::run::{Run, State};
-use octo_server::store::outbox::Letter;
+use octo_server::store::outbox::QueuedMessage;
 use octo_server::store::slots::Slot;
 use octo_server::store::{Store, jobs, outbox, recipients, runs, settings, slots};
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ pub struct Seen {
     pub reports: BTreeMap<i64, RunReport>,
     /// By job and moment.
     pub slots: BTreeMap<i64, BTreeMap<i64, Slot>>,
-    pub letters: BTreeMap<i64, Letter>,
+    pub letters: BTreeMap<i64, QueuedMessage>,
     pub recipients: BTreeMap<String, Recipient>,
     /// What a person has set.
     pub settings: Vec<Option<String>>,

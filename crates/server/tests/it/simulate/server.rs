@@ -1,15 +1,15 @@
-//! The real server in a world of its own: service, runner, postman and a database in memory, with a clock that is set, runs
+//! The real server in a world of its own: service, runner, delivery and a database in memory, with a clock that is set, runs
 //! that end when they are told to, and ways to recipients that do as they like. All on one thread.
 
 use super::carrier::{Shared as SharedWays, Ways};
 use super::fate::Fate;
 use super::step::Scenario;
 use octo_core::{Cancel, Clock, Timestamp};
-use octo_server::notify::postman::Postman;
+use octo_server::app_state::AppState;
+use octo_server::notify::delivery::Delivery;
 use octo_server::notify::{MailServer, Security};
 use octo_server::runner::{Limits, Runner, Task, Workers};
 use octo_server::service::{Caller, Service};
-use octo_server::shared::Shared;
 use octo_server::store::{FILE, Store};
 use octo_server::vault::Vault;
 use rusqlite::Connection;
@@ -81,10 +81,10 @@ impl Workers for Hands {
 
 /// One life of the server.
 pub struct Life {
-    pub shared: Arc<Shared>,
+    pub shared: Arc<AppState>,
     pub service: Service,
     pub runner: Runner,
-    pub postman: Postman,
+    pub delivery: Delivery,
     pub held: Arc<Held>,
 }
 
@@ -111,7 +111,7 @@ fn template() -> &'static (Vec<u8>, Vec<u8>) {
         let store = Store::open(&path).unwrap();
         let vault = Vault::open(folder.path(), &store).unwrap();
         let clock = Arc::new(WorldClock::default());
-        let service = Service::new(Arc::new(Shared::new(store, vault, clock)));
+        let service = Service::new(Arc::new(AppState::new(store, vault, clock)));
         let (host, from) = ("mail.example.com".to_owned(), "octo@example.com".to_owned());
         let server = MailServer { host, from, port: None, security: Security::None, credential: None };
         service.set_mail_server(&me(), &server).unwrap();
@@ -178,15 +178,15 @@ impl World {
         store.read(|db| Ok(db.busy_timeout(Duration::ZERO)?)).unwrap();
         self.fate.bind(&store);
         let vault = Vault::open(&data, &store).unwrap();
-        let shared = Arc::new(Shared::new(store, vault, self.clock.clone()));
+        let shared = Arc::new(AppState::new(store, vault, self.clock.clone()));
         let held = Arc::new(Held::default());
         let runner = Runner::with_workers(shared.clone(), self.limits, Box::new(Hands(held.clone())));
-        let postman = Postman::with_carrier(shared.clone(), Box::new(SharedWays(self.ways.clone())));
+        let delivery = Delivery::with_carrier(shared.clone(), Box::new(SharedWays(self.ways.clone())));
         let service = Service::new(shared.clone());
-        self.life = Some(Life { shared, service, runner, postman, held });
+        self.life = Some(Life { shared, service, runner, delivery, held });
         self.mend();
         // What `work` begins with.
-        let _ = self.life().postman.hurry();
+        let _ = self.life().delivery.hurry();
     }
 
     /// The server is gone without a word, and another one finds what it left: the database and its log as they are.
@@ -262,11 +262,11 @@ impl World {
         self.is_full || self.is_read_only || self.lock.is_some()
     }
 
-    /// Runner and postman look. Whether all went well.
+    /// Runner and delivery look. Whether all went well.
     pub fn look(&self) -> Result<(), String> {
-        let Life { runner, postman, .. } = self.life();
+        let Life { runner, delivery, .. } = self.life();
         let looked = runner.activate();
-        let posted = postman.activate(&Cancel::new());
+        let posted = delivery.activate(&Cancel::new());
         looked.and(posted).map_err(|refusal| refusal.to_string())
     }
 }

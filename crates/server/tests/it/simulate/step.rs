@@ -95,7 +95,7 @@ pub enum Step {
         nth: u8,
         how: How,
     },
-    /// Time passes, and runner and postman look.
+    /// Time passes, and runner and delivery look.
     Look {
         secs: u32,
     },

@@ -3,7 +3,7 @@
 //! A folder is opened below the handle of an allowed one, through no link, so there is no moment in which a swapped name
 //! leads elsewhere. Below it, the local source lets nothing leave (`octo_disk`).
 
-use crate::serving::Shelf;
+use crate::serving::Roots;
 use octo_core::{Code, Error, Source};
 use octo_disk::{LocalSource, Patience};
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Local folders that may be read.
 #[derive(Debug)]
-pub struct LocalShelf {
+pub struct AllowedRoots {
     allowed: Vec<PathBuf>,
     /// What the agent keeps for itself: never read, though it lies in what is allowed.
     own: Option<PathBuf>,
@@ -27,15 +27,15 @@ pub struct LocalShelf {
     patience: Patience,
 }
 
-impl LocalShelf {
+impl AllowedRoots {
     /// Only these folders and what lies below them.
-    pub fn new(allowed: Vec<PathBuf>) -> LocalShelf {
-        LocalShelf { allowed, own: None, open: Mutex::default(), patience: Patience::default() }
+    pub fn new(allowed: Vec<PathBuf>) -> AllowedRoots {
+        AllowedRoots { allowed, own: None, open: Mutex::default(), patience: Patience::default() }
     }
 
     /// Nothing of this folder: the agent keeps its key there.
-    pub fn keeping_out_of(self, own: PathBuf) -> LocalShelf {
-        LocalShelf { own: Some(own), ..self }
+    pub fn keeping_out_of(self, own: PathBuf) -> AllowedRoots {
+        AllowedRoots { own: Some(own), ..self }
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<String, Arc<LocalSource>>> {
@@ -91,7 +91,7 @@ impl LocalShelf {
     }
 }
 
-impl Shelf for LocalShelf {
+impl Roots for AllowedRoots {
     fn open(&self, root: &str) -> Result<Arc<dyn Source>, Error> {
         Ok(self.open_local(root)?)
     }
@@ -122,13 +122,13 @@ mod tests {
         }
         std::os::unix::fs::symlink(at("secret"), at("allowed/way out")).unwrap();
         std::os::unix::fs::symlink(at("allowed"), at("way in")).unwrap();
-        let shelf = LocalShelf::new(vec![at("allowed"), at("not there")]);
-        let may = |path: PathBuf| shelf.open(path.to_str().unwrap()).is_ok();
+        let roots = AllowedRoots::new(vec![at("allowed"), at("not there")]);
+        let may = |path: PathBuf| roots.open(path.to_str().unwrap()).is_ok();
         assert!(may(at("allowed")) && may(at("allowed/inner")) && may(at("way in/inner")));
         assert!(!may(at("secret")) && !may(at("allowed/way out")) && !may(at("allowed/../secret")));
         assert!(!may(at("allowed too")), "a name that only begins the same");
         assert!(!may("allowed".into()) && !may("/".into()) && !may("".into()));
-        let words = |path: &str| shelf.open(path).err().map(|error| error.detail.replace(path, ""));
+        let words = |path: &str| roots.open(path).err().map(|error| error.detail.replace(path, ""));
         let (there, absent) = (at("secret"), at("nothing"));
         assert_eq!(words(there.to_str().unwrap()), words(absent.to_str().unwrap()), "what exists is not told");
     }

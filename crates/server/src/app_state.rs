@@ -1,22 +1,22 @@
 //! What the rooms of one running server share.
 
 use crate::access::{Refusals, Throttle};
+use crate::event_log::{EventLog, LogEvent};
 use crate::finding::Finding;
 use crate::health::{self, Health};
-use crate::journal::{Journal, Note};
 use crate::live::Live;
 use crate::moment::Moment;
 use crate::store::Store;
 use crate::vault::Vault;
-use octo_agent::Hub;
+use octo_agent::AgentListener;
 use octo_core::Clock;
 use octo_disk::{Patience, Protected};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// The store, the key, the clock, what is going on, and the bells that wake the runner and the postman.
-pub struct Shared {
+/// The store, the key, the clock, what is going on, and the bells that wake the runner and the delivery.
+pub struct AppState {
     /// What the server remembers.
     pub store: Store,
     /// The key to the secrets.
@@ -26,9 +26,9 @@ pub struct Shared {
     /// The runs under way.
     pub live: Live,
     /// Where agents are connected, once the server listens for them.
-    pub hub: OnceLock<Hub>,
+    pub agents: OnceLock<AgentListener>,
     /// Who takes notes of what happens, if anybody does.
-    pub journal: OnceLock<Arc<dyn Journal>>,
+    pub journal: OnceLock<Arc<dyn EventLog>>,
     /// Where the link for the first administrator is, if one is offered.
     pub setup_link: OnceLock<PathBuf>,
     /// Disks that were asked something and have not answered yet.
@@ -41,15 +41,15 @@ pub struct Shared {
     pub health: Health,
     /// The server's own data, which no job may touch.
     pub protected: Protected,
-    runner: Bell,
-    postman: Bell,
+    runner: Notify,
+    delivery: Notify,
 }
 
 /// Wakes somebody who waits; rung before the wait, it is not missed.
 #[derive(Default)]
-struct Bell(Mutex<bool>, Condvar);
+struct Notify(Mutex<bool>, Condvar);
 
-impl Bell {
+impl Notify {
     fn ring(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.1.notify_all();
@@ -63,27 +63,27 @@ impl Bell {
     }
 }
 
-impl Shared {
+impl AppState {
     /// Everything that a server has.
-    pub fn new(store: Store, vault: Vault, clock: Arc<dyn Clock>) -> Shared {
+    pub fn new(store: Store, vault: Vault, clock: Arc<dyn Clock>) -> AppState {
         let mut protected = Protected::default();
         protected.folder("the server's data directory", store.folder());
         protected.file("the server's key", vault.file());
-        Shared {
+        AppState {
             protected,
             health: Health::default(),
             store,
             vault,
             clock,
             live: Live::default(),
-            hub: OnceLock::new(),
+            agents: OnceLock::new(),
             journal: OnceLock::new(),
             setup_link: OnceLock::new(),
             disks: Patience::default(),
             throttle: Throttle::default(),
             refusals: Refusals::default(),
-            runner: Bell::default(),
-            postman: Bell::default(),
+            runner: Notify::default(),
+            delivery: Notify::default(),
         }
     }
 
@@ -103,7 +103,7 @@ impl Shared {
     }
 
     /// Something happened.
-    pub fn note(&self, note: &Note) {
+    pub fn note(&self, note: &LogEvent) {
         if let Some(journal) = self.journal.get() {
             journal.note(note);
         }
@@ -120,12 +120,12 @@ impl Shared {
     }
 
     /// There may be something in the outbox.
-    pub fn nudge_postman(&self) {
-        self.postman.ring();
+    pub fn nudge_delivery(&self) {
+        self.delivery.ring();
     }
 
-    /// Waits for a nudge of the postman, at most so long. Whether there was one.
-    pub fn wait_for_post(&self, timeout: Duration) -> bool {
-        self.postman.wait(timeout)
+    /// Waits for a nudge of the delivery, at most so long. Whether there was one.
+    pub fn wait_for_message(&self, timeout: Duration) -> bool {
+        self.delivery.wait(timeout)
     }
 }

@@ -1,7 +1,7 @@
 //! The engine's own operations on the mirror, composed of the target's primitives (DESIGN section 7, "Primitives").
 //!
 //! Each is first recorded in `changes`, and the record made durable: where many are done at once, by the caller for all of them
-//! together ([`Placer::intend`]). Then it is done so that after a crash between any two primitives every name is whole (old or
+//! together ([`MirrorOps::intend`]). Then it is done so that after a crash between any two primitives every name is whole (old or
 //! new) and the next run finishes. Where hard links exist no name ever disappears.
 
 use crate::changes::{ChangesLog, Record};
@@ -11,7 +11,7 @@ use octo_core::target::Done;
 use octo_core::{Abilities, Code, Error, Kind, LinkTarget, Meta, RelPath, Target, Timestamp};
 
 /// Puts things into the mirror, and takes them out.
-pub struct Placer<'a> {
+pub struct MirrorOps<'a> {
     /// The mirror.
     pub target: &'a dyn Target,
     /// This run.
@@ -37,7 +37,7 @@ fn moved(path: &RelPath, what: &str) -> Error {
     Error::new(Code::TargetMoved, format!("{path}: {what}"))
 }
 
-impl Placer<'_> {
+impl MirrorOps<'_> {
     fn record(&self, record: &Record) -> Result<(), Error> {
         self.changes.as_ref().map_or(Ok(()), |changes| changes.record(record))
     }

@@ -64,7 +64,7 @@ impl Kind {
 
 /// Why something was not done. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ServiceError {
     /// The kind.
     pub kind: Kind,
     /// The field that is wrong, as in `policy.bandwidth`.
@@ -73,29 +73,29 @@ pub struct Refusal {
     pub detail: String,
 }
 
-impl Refusal {
+impl ServiceError {
     /// A field that makes no sense.
-    pub fn field(field: &str, detail: impl fmt::Display) -> Refusal {
-        Refusal { kind: Kind::Invalid, field: Some(field.to_owned()), detail: detail.to_string() }
+    pub fn field(field: &str, detail: impl fmt::Display) -> ServiceError {
+        ServiceError { kind: Kind::Invalid, field: Some(field.to_owned()), detail: detail.to_string() }
     }
 
     /// A refusal that concerns no single field.
-    pub fn new(kind: Kind, detail: impl fmt::Display) -> Refusal {
-        Refusal { kind, field: None, detail: detail.to_string() }
+    pub fn new(kind: Kind, detail: impl fmt::Display) -> ServiceError {
+        ServiceError { kind, field: None, detail: detail.to_string() }
     }
 
     /// The same, with the job that it concerns.
-    pub fn of_job(self, name: &str) -> Refusal {
-        Refusal { detail: format!("the job {name}: {}", self.detail), ..self }
+    pub fn of_job(self, name: &str) -> ServiceError {
+        ServiceError { detail: format!("the job {name}: {}", self.detail), ..self }
     }
 
     /// There is no such thing.
-    pub fn not_found(what: &str, name: impl fmt::Display) -> Refusal {
-        Refusal::new(Kind::NotFound, format!("there is no {what} {name}"))
+    pub fn not_found(what: &str, name: impl fmt::Display) -> ServiceError {
+        ServiceError::new(Kind::NotFound, format!("there is no {what} {name}"))
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.field {
             Some(field) => write!(f, "{field}: {}", self.detail),
@@ -104,7 +104,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ServiceError {}
 
 /// The disk that the database is on has no room, or the quota there is used up.
 pub(crate) const NO_ROOM: &str = "the database: no room is left on its disk, or the quota there is used up";
@@ -117,33 +117,37 @@ pub(crate) fn wants_room(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|error| octo_disk::is_want_of_room(error.extended_code))
 }
 
-impl From<rusqlite::Error> for Refusal {
-    fn from(error: rusqlite::Error) -> Refusal {
+impl From<rusqlite::Error> for ServiceError {
+    fn from(error: rusqlite::Error) -> ServiceError {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         if wants_room(&error) {
-            return Refusal::new(Kind::Internal, NO_ROOM);
+            return ServiceError::new(Kind::Internal, NO_ROOM);
         }
         if matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)) {
-            return Refusal::new(Kind::Internal, DAMAGED);
+            return ServiceError::new(Kind::Internal, DAMAGED);
         }
         // Never what was asked: a statement's values may be somebody's data.
         let why = match error.sqlite_error_code() {
             Some(code) => format!("{code:?}"),
             None => "a record that is not as expected".to_owned(),
         };
-        Refusal::new(Kind::Internal, format!("the database: {why}"))
+        ServiceError::new(Kind::Internal, format!("the database: {why}"))
     }
 }
 
-impl From<serde_json::Error> for Refusal {
-    fn from(error: serde_json::Error) -> Refusal {
-        Refusal::new(Kind::Internal, format!("a record of the database: {error}"))
+impl From<serde_json::Error> for ServiceError {
+    fn from(error: serde_json::Error) -> ServiceError {
+        ServiceError::new(Kind::Internal, format!("a record of the database: {error}"))
     }
 }
 
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Refusal {
+impl From<Error> for ServiceError {
+    fn from(error: Error) -> ServiceError {
         let kind = if error.code == Code::Usage { Kind::Invalid } else { Kind::Internal };
-        Refusal { kind, field: None, detail: if error.code == Code::Usage { error.detail } else { error.to_string() } }
+        ServiceError {
+            kind,
+            field: None,
+            detail: if error.code == Code::Usage { error.detail } else { error.to_string() },
+        }
     }
 }

@@ -3,14 +3,14 @@
 //! It never trusts a certificate that it does not list itself, and lets no asynchronous type out.
 
 use crate::admission::{Admission, Admissions, OnAdmission};
-use crate::authority::{Authority, agent_name};
-use crate::board::Board;
+use crate::agent_registry::{AgentRegistry, Host};
+use crate::ca::{CertificateAuthority, agent_name};
 use crate::carrier::{self, ALPN_AGENT, ALPN_PAIR, lost, within};
-use crate::connections::{ConnectionPlace, Connections, network};
-use crate::hosts::{Host, Hosts};
-use crate::link::{Gone, Link};
+use crate::connection_limits::{ConnectionLimits, ConnectionPlace, network};
+use crate::connections::Connections;
 use crate::messages::{Introduction, PairAnswer, PairRequest, printable};
 use crate::reactor::Reactor;
+use crate::session::{Gone, Session};
 use crate::source::AgentSource;
 use crate::token::{self, Token};
 use crate::wire::fault;
@@ -26,58 +26,59 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::server::TlsStream;
 
-/// Connections that have not shown an agent's certificate yet: in all, and of one address. All agents of a branch office may come
+/// ConnectionLimits that have not shown an agent's certificate yet: in all, and of one address. All agents of a branch office may come
 /// from one address at once.
 const STRANGERS_MAX: usize = 256;
 const STRANGERS_SHARE_MAX: usize = 128;
-/// Connections of agents that are introducing themselves: in all, and of one host.
+/// ConnectionLimits of agents that are introducing themselves: in all, and of one host.
 const ARRIVING_MAX: usize = 2048;
 const ARRIVING_SHARE_MAX: usize = 4;
 /// How long a run waits for an agent that is not connected (any more).
-const PATIENCE: Duration = Duration::from_secs(60);
+const AGENT_WAIT: Duration = Duration::from_secs(60);
 /// How often it is written down that a connected agent is here.
 const NOTED: Duration = Duration::from_secs(600);
 
-struct Doorman {
-    authority: Authority,
-    hosts: Hosts,
-    board: Arc<Board>,
+struct Admitter {
+    authority: CertificateAuthority,
+    hosts: AgentRegistry,
+    connections: Arc<Connections>,
     acceptor: TlsAcceptor,
-    arriving: Connections<String>,
+    arriving: ConnectionLimits<String>,
     admissions: Admissions,
 }
 
 /// The place where agents arrive.
-pub struct Hub {
+pub struct AgentListener {
     reactor: Arc<Reactor>,
-    doorman: Arc<Doorman>,
+    admitter: Arc<Admitter>,
     address: SocketAddr,
 }
 
-impl Hub {
+impl AgentListener {
     /// Listens. `folder` keeps the authority and the hosts; both are made if there are none.
-    pub fn open(folder: &Path, listen: SocketAddr) -> Result<Hub, Error> {
-        Hub::open_with(folder, listen, Arc::new(|_, _| ()))
+    pub fn open(folder: &Path, listen: SocketAddr) -> Result<AgentListener, Error> {
+        AgentListener::open_with(folder, listen, Arc::new(|_, _| ()))
     }
 
     /// Listens, and tells who was let in and who was refused.
-    pub fn open_with(folder: &Path, listen: SocketAddr, on_admission: OnAdmission) -> Result<Hub, Error> {
-        let authority = Authority::load_or_make(&folder.join("authority.json"))?;
-        let hosts = Hosts::load(&folder.join("hosts.json"))?;
+    pub fn open_with(folder: &Path, listen: SocketAddr, on_admission: OnAdmission) -> Result<AgentListener, Error> {
+        let authority = CertificateAuthority::load_or_make(&folder.join("authority.json"))?;
+        let hosts = AgentRegistry::load(&folder.join("hosts.json"))?;
         let acceptor = TlsAcceptor::from(tls::server(&authority.certificate, authority.server()?)?);
-        let arriving = Connections::new(ARRIVING_MAX, ARRIVING_SHARE_MAX);
+        let arriving = ConnectionLimits::new(ARRIVING_MAX, ARRIVING_SHARE_MAX);
         let admissions = Admissions::new(on_admission);
-        let doorman = Arc::new(Doorman { authority, hosts, board: Arc::default(), acceptor, arriving, admissions });
+        let admitter =
+            Arc::new(Admitter { authority, hosts, connections: Arc::default(), acceptor, arriving, admissions });
         let reactor = Arc::new(Reactor::start("agents")?);
         let taken = |error| Error::new(Code::Usage, format!("listening for agents on {listen}: {error}"));
         let listener = reactor.run(async { TcpListener::bind(listen).await.map_err(taken) })?;
         let address = listener.local_addr().map_err(taken)?;
-        let theirs = Arc::clone(&doorman);
+        let theirs = Arc::clone(&admitter);
         reactor.run(async {
             tokio::spawn(accept(listener, theirs));
             Ok(())
         })?;
-        Ok(Hub { reactor, doorman, address })
+        Ok(AgentListener { reactor, admitter, address })
     }
 
     /// Where it listens.
@@ -87,31 +88,31 @@ impl Hub {
 
     /// Lets a host pair, for the first time or anew. The token is shown to the administrator once.
     pub fn invite(&self, host: &str) -> Result<Token, Error> {
-        let token = Token::new(tls::pin(&self.doorman.authority.certificate))?;
-        self.doorman.hosts.invite(host, &token, crate::now())?;
+        let token = Token::new(tls::pin(&self.admitter.authority.certificate))?;
+        self.admitter.hosts.invite(host, &token, crate::now())?;
         Ok(token)
     }
 
     /// All hosts, in the order in which they were invited.
     pub fn hosts(&self) -> Vec<Host> {
-        self.doorman.hosts.all()
+        self.admitter.hosts.all()
     }
 
     /// Whether the agent of a host is connected now.
     pub fn is_connected(&self, host: &str) -> bool {
-        !self.doorman.board.all(host).is_empty()
+        !self.admitter.connections.all(host).is_empty()
     }
 
     /// What the connected agent of a host says of itself, and the address that it came from; none if it is not connected, and
     /// more than one if others have the same identity.
     pub fn agents(&self, host: &str) -> Vec<(Introduction, IpAddr)> {
-        self.doorman.board.all(host).iter().map(|link| (link.introduction.clone(), link.from)).collect()
+        self.admitter.connections.all(host).iter().map(|link| (link.introduction.clone(), link.from)).collect()
     }
 
     /// Ends the host's connection and refuses it from now on.
     pub fn revoke(&self, host: &str) -> Result<(), Error> {
-        self.doorman.hosts.revoke(host)?;
-        self.doorman.board.dismiss(host);
+        self.admitter.hosts.revoke(host)?;
+        self.admitter.connections.dismiss(host);
         Ok(())
     }
 
@@ -122,21 +123,21 @@ impl Hub {
             let detail = format!("no agent is paired as {host:?}; make a token with `octobackup host add {host}`");
             return Err(Error::new(Code::Usage, detail));
         }
-        let (reactor, board) = (Arc::clone(&self.reactor), Arc::clone(&self.doorman.board));
-        AgentSource::open(reactor, board, host, root, PATIENCE, cancel)
+        let (reactor, connections) = (Arc::clone(&self.reactor), Arc::clone(&self.admitter.connections));
+        AgentSource::open(reactor, connections, host, root, AGENT_WAIT, cancel)
     }
 }
 
-impl Drop for Hub {
+impl Drop for AgentListener {
     fn drop(&mut self) {
         for host in self.hosts() {
-            self.doorman.board.dismiss(&host.name);
+            self.admitter.connections.dismiss(&host.name);
         }
     }
 }
 
-async fn accept(listener: TcpListener, doorman: Arc<Doorman>) {
-    let strangers = Connections::new(STRANGERS_MAX, STRANGERS_SHARE_MAX);
+async fn accept(listener: TcpListener, admitter: Arc<Admitter>) {
+    let strangers = ConnectionLimits::new(STRANGERS_MAX, STRANGERS_SHARE_MAX);
     loop {
         let Ok((stream, address)) = listener.accept().await else {
             // No descriptors left, most likely: some will be.
@@ -144,13 +145,13 @@ async fn accept(listener: TcpListener, doorman: Arc<Doorman>) {
             continue;
         };
         let Some(place) = strangers.enter(network(address.ip())) else { continue };
-        let (doorman, stranger) = (Arc::clone(&doorman), Arc::clone(&place));
+        let (admitter, stranger) = (Arc::clone(&admitter), Arc::clone(&place));
         let task = tokio::spawn(async move {
             // A stranger who fails to prove anything is told nothing.
-            let greeted = within(2 * carrier::HANDSHAKE_SECS, doorman.greet(stream, address.ip(), &stranger)).await;
+            let greeted = within(2 * carrier::HANDSHAKE_SECS, admitter.greet(stream, address.ip(), &stranger)).await;
             drop(stranger);
             if let Ok(Some((host, gone))) = greeted {
-                doorman.note(&host, gone).await;
+                admitter.note(&host, gone).await;
             }
         });
         let task = task.abort_handle();
@@ -158,7 +159,7 @@ async fn accept(listener: TcpListener, doorman: Arc<Doorman>) {
     }
 }
 
-impl Doorman {
+impl Admitter {
     /// The host whose agent it was, and a note of its end; none for what was only a question.
     async fn greet(
         &self,
@@ -201,17 +202,17 @@ impl Doorman {
         arriving.set_known(true);
         let _until_it_is_here = arriving.begin_work();
         stranger.leave();
-        let link = Arc::new(Link::begin(tls, from).await?);
+        let link = Arc::new(Session::begin(tls, from).await?);
         let said = &link.introduction;
         let now = crate::now();
         let skew_secs = said.clock_ticks.saturating_sub(now.0) / TICKS_PER_SEC;
-        if !self.board.arrive(&host, Arc::clone(&link)).await {
+        if !self.connections.arrive(&host, Arc::clone(&link)).await {
             self.admissions.refused(Admission::Cloned { host: host.clone() }, from).await;
         }
         // Asked again, now that it can be found and ended: it may have been revoked meanwhile.
         let counted = self.hosts.seen(certificate, &said.version, skew_secs, now);
         if counted.is_err() {
-            self.board.dismiss(&host);
+            self.connections.dismiss(&host);
         }
         counted.map(|()| (host, link.gone()))
     }
@@ -286,7 +287,7 @@ impl Doorman {
                 let secret = token::from_hex(secret).ok_or_else(|| fault("the secret is not hexadecimal"))?;
                 let (host, issued) = self.hosts.pair(&token::secret_hash(&secret), now, issue)?;
                 // Whoever was connected under this name is not it any more.
-                self.board.dismiss(&host);
+                self.connections.dismiss(&host);
                 (Some(host), issued)
             }
             (None, Some(present)) => (None, self.hosts.renew(&tls::fingerprint(present), issue)?),

@@ -28,7 +28,7 @@ struct Kept {
 }
 
 /// Issues certificates.
-pub(crate) struct Authority {
+pub(crate) struct CertificateAuthority {
     issuer: Issuer<'static, KeyPair>,
     pub certificate: CertificateDer<'static>,
     pub pem: String,
@@ -71,9 +71,9 @@ fn authority_params() -> CertificateParams {
     params
 }
 
-impl Authority {
+impl CertificateAuthority {
     /// The authority kept in `path`, or a new one.
-    pub fn load_or_make(path: &Path) -> Result<Authority, Error> {
+    pub fn load_or_make(path: &Path) -> Result<CertificateAuthority, Error> {
         let kept = match state::read::<Kept>(path)? {
             Some(kept) => kept,
             None => {
@@ -86,7 +86,7 @@ impl Authority {
         };
         let key = KeyPair::from_pem(&kept.key).map_err(|_| failed("its key is damaged"))?;
         let certificate = certificate(&kept.certificate)?;
-        Ok(Authority { issuer: Issuer::new(authority_params(), key), certificate, pem: kept.certificate })
+        Ok(CertificateAuthority { issuer: Issuer::new(authority_params(), key), certificate, pem: kept.certificate })
     }
 
     /// What the server proves itself with; made anew at each start and never kept.

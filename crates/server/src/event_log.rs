@@ -1,14 +1,14 @@
 //! What the server tells while it works: one note for each thing that happens, for the log. A note never holds a secret.
 
-use crate::refusal::Refusal;
+use crate::service_error::ServiceError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::fmt;
 
 /// Takes notes. It must return soon, and may not fail.
-pub trait Journal: Send + Sync {
+pub trait EventLog: Send + Sync {
     /// Something happened.
-    fn note(&self, note: &Note);
+    fn note(&self, note: &LogEvent);
 }
 
 /// How much it matters.
@@ -46,7 +46,7 @@ impl fmt::Display for Level {
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Note {
+pub struct LogEvent {
     /// How much it matters.
     pub level: Level,
     /// What kind of thing; the names never change.
@@ -57,21 +57,21 @@ pub struct Note {
     pub fields: Map<String, Value>,
 }
 
-impl Note {
+impl LogEvent {
     /// All is as it should be.
-    pub fn info(event: &'static str, message: impl fmt::Display) -> Note {
-        Note { level: Level::Info, event, message: message.to_string(), fields: Map::new() }
+    pub fn info(event: &'static str, message: impl fmt::Display) -> LogEvent {
+        LogEvent { level: Level::Info, event, message: message.to_string(), fields: Map::new() }
     }
 
     /// Something did not work; it is tried again.
-    pub fn trouble(refusal: &Refusal) -> Note {
-        let note = Note { level: Level::Error, ..Note::info("trouble", refusal) };
+    pub fn trouble(refusal: &ServiceError) -> LogEvent {
+        let note = LogEvent { level: Level::Error, ..LogEvent::info("trouble", refusal) };
         note.with("kind", json!(refusal.kind))
     }
 
     /// With one more field.
     #[must_use]
-    pub fn with(mut self, field: &str, value: impl Into<Value>) -> Note {
+    pub fn with(mut self, field: &str, value: impl Into<Value>) -> LogEvent {
         self.fields.insert(field.to_owned(), value.into());
         self
     }

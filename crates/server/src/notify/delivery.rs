@@ -1,20 +1,20 @@
 //! Takes letters from the outbox to whoever they are for.
 //!
-//! As every chore: [`Postman::activate`] may be called at any time, looks at what is there and does what is missing. A
+//! As every chore: [`Delivery::activate`] may be called at any time, looks at what is there and does what is missing. A
 //! letter is done only when the other side has taken it.
 
 use super::carrier::{Carrier, Network};
 use super::mail::Text;
 use super::recipient::JOB;
 use super::{MAIL_SERVER, MailServer, Message, Recipient, WAIT_SECS_MAX, Way, next_try};
+use crate::app_state::AppState;
 use crate::notify;
-use crate::refusal::Refusal;
-use crate::report::{digest, html, letter};
+use crate::report::{digest, html, notification};
 use crate::schedule::zone;
 use crate::service::Service;
-use crate::shared::Shared;
+use crate::service_error::ServiceError;
 use crate::store::credential_uses::{CredentialUse, Purpose};
-use crate::store::outbox::Letter;
+use crate::store::outbox::QueuedMessage;
 use crate::store::{credentials, outbox, recipients, settings};
 use octo_core::Cancel;
 use serde_json::json;
@@ -28,12 +28,12 @@ use zeroize::Zeroizing;
 const LETTERS_MAX: u32 = 1000;
 /// Ways on which letters are out at once.
 const WAYS_MAX: usize = 16;
-/// The postman looks at least so often.
+/// The delivery looks at least so often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(100);
 /// Takes letters away.
-pub struct Postman {
-    shared: Arc<Shared>,
+pub struct Delivery {
+    shared: Arc<AppState>,
     service: Service,
     carrier: Box<dyn Carrier>,
     /// The ways on which letters are out.
@@ -41,30 +41,30 @@ pub struct Postman {
     /// The letters that are out: one whose way was changed meanwhile is due by another way too.
     letters_out: Mutex<BTreeSet<i64>>,
     /// What went wrong with the store meanwhile.
-    troubles: Mutex<Vec<Refusal>>,
+    troubles: Mutex<Vec<ServiceError>>,
 }
 
 /// Somebody is out on a way until this is dropped.
 struct Out<'a> {
-    postman: &'a Postman,
+    delivery: &'a Delivery,
     way: String,
 }
 
 impl Drop for Out<'_> {
     fn drop(&mut self) {
-        self.postman.out.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.way);
+        self.delivery.out.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.way);
     }
 }
 
 /// Somebody is out with a letter until this is dropped.
 struct LetterOut<'a> {
-    postman: &'a Postman,
+    delivery: &'a Delivery,
     id: i64,
 }
 
 impl Drop for LetterOut<'_> {
     fn drop(&mut self) {
-        self.postman.letters_out.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.delivery.letters_out.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 
@@ -82,8 +82,8 @@ enum Trouble {
     Never(String),
 }
 
-impl From<Refusal> for Trouble {
-    fn from(refusal: Refusal) -> Trouble {
+impl From<ServiceError> for Trouble {
+    fn from(refusal: ServiceError) -> Trouble {
         Trouble::NotNow(refusal.to_string())
     }
 }
@@ -94,21 +94,21 @@ impl From<String> for Trouble {
     }
 }
 
-impl Postman {
+impl Delivery {
     /// Does nothing yet.
-    pub fn new(shared: Arc<Shared>) -> Postman {
-        Postman::with_carrier(shared, Box::new(Network))
+    pub fn new(shared: Arc<AppState>) -> Delivery {
+        Delivery::with_carrier(shared, Box::new(Network))
     }
 
     /// The same, by other ways.
-    pub fn with_carrier(shared: Arc<Shared>, carrier: Box<dyn Carrier>) -> Postman {
+    pub fn with_carrier(shared: Arc<AppState>, carrier: Box<dyn Carrier>) -> Delivery {
         let service = Service::new(shared.clone());
         let (out, letters_out, troubles) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Postman { service, shared, carrier, out, letters_out, troubles }
+        Delivery { service, shared, carrier, out, letters_out, troubles }
     }
 
     /// Works until somebody wishes to stop; the letters under way are finished.
-    pub fn work(&self, stop: &Cancel, complain: &dyn Fn(&Refusal)) {
+    pub fn work(&self, stop: &Cancel, complain: &dyn Fn(&ServiceError)) {
         if let Err(refusal) = self.hurry() {
             complain(&refusal);
         }
@@ -118,7 +118,7 @@ impl Postman {
                     complain(&refusal);
                 }
                 for _ in 0..LOOK_EVERY.as_millis() / STEP.as_millis() {
-                    if self.shared.wait_for_post(STEP) || stop.is_cancelled() {
+                    if self.shared.wait_for_message(STEP) || stop.is_cancelled() {
                         break;
                     }
                 }
@@ -128,28 +128,32 @@ impl Postman {
     }
 
     /// What waits is due at once: whoever starts the server anew may have mended something.
-    pub fn hurry(&self) -> Result<(), Refusal> {
+    pub fn hurry(&self) -> Result<(), ServiceError> {
         let now = self.shared.now();
         self.shared.store.change(|db| outbox::hurry(db, now))
     }
 
     /// Takes away what is due, one way after the other.
-    pub fn activate(&self, stop: &Cancel) -> Result<(), Refusal> {
+    pub fn activate(&self, stop: &Cancel) -> Result<(), ServiceError> {
         self.due()?.into_values().map(|letters| self.take(letters, stop)).fold(Ok(()), Result::and)
     }
 
     /// Begins to take away what is due, by all ways at once: letters of one way wait for each other, and for nobody else. A way
     /// on which somebody is out still is left to them.
-    fn begin<'scope>(&'scope self, threads: &'scope Scope<'scope, '_>, stop: &'scope Cancel) -> Result<(), Refusal> {
+    fn begin<'scope>(
+        &'scope self,
+        threads: &'scope Scope<'scope, '_>,
+        stop: &'scope Cancel,
+    ) -> Result<(), ServiceError> {
         for (way, letters) in self.due()? {
             let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
             if out.len() < WAYS_MAX && out.insert(way.clone()) {
                 drop(out);
-                let out = Out { postman: self, way };
+                let out = Out { delivery: self, way };
                 threads.spawn(move || {
-                    let postman = out.postman;
-                    if let Err(refusal) = postman.take(letters, stop) {
-                        postman.troubles().push(refusal);
+                    let delivery = out.delivery;
+                    if let Err(refusal) = delivery.take(letters, stop) {
+                        delivery.troubles().push(refusal);
                     }
                 });
             }
@@ -158,14 +162,14 @@ impl Postman {
     }
 
     /// Writes the digest if it is time, and tells what is due, by way.
-    fn due(&self) -> Result<BTreeMap<String, Vec<Letter>>, Refusal> {
+    fn due(&self) -> Result<BTreeMap<String, Vec<QueuedMessage>>, ServiceError> {
         let now = self.shared.now();
         self.shared.store.change(|db| {
             let zone = crate::store::defaults::effective(db)?.zone()?;
             notify::tell_digest(db, &zone, now)
         })?;
         let due = self.shared.store.read(|db| outbox::due(db, now, WAIT_SECS_MAX, LETTERS_MAX))?;
-        let mut ways: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
+        let mut ways: BTreeMap<String, Vec<QueuedMessage>> = BTreeMap::new();
         for letter in due {
             let them = self.shared.store.read(|db| recipients::get(db, &letter.recipient))?;
             ways.entry(way_of(them.as_ref())).or_default().push(letter);
@@ -173,17 +177,17 @@ impl Postman {
         Ok(ways)
     }
 
-    fn troubles(&self) -> MutexGuard<'_, Vec<Refusal>> {
+    fn troubles(&self) -> MutexGuard<'_, Vec<ServiceError>> {
         self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing, if somebody else is out with this letter, or has been since it was found due: it would be told twice. The try is
     /// written down before it is made: where nothing can be written, nobody is told the same again and again.
-    fn goes_out_with(&self, letter: &Letter) -> Result<Option<LetterOut<'_>>, Refusal> {
+    fn goes_out_with(&self, letter: &QueuedMessage) -> Result<Option<LetterOut<'_>>, ServiceError> {
         if !self.letters_out.lock().unwrap_or_else(PoisonError::into_inner).insert(letter.id) {
             return Ok(None);
         }
-        let out = LetterOut { postman: self, id: letter.id };
+        let out = LetterOut { delivery: self, id: letter.id };
         let now = self.shared.now();
         let next = next_try(false, letter.queued_at, letter.tries + 1, now).unwrap_or(now);
         let is_due = self.shared.store.change(|db| outbox::begin_try(db, letter, next))?;
@@ -191,7 +195,7 @@ impl Postman {
     }
 
     /// Letters of one way, one after the other.
-    fn take(&self, letters: Vec<Letter>, stop: &Cancel) -> Result<(), Refusal> {
+    fn take(&self, letters: Vec<QueuedMessage>, stop: &Cancel) -> Result<(), ServiceError> {
         // One silent server costs its patience once, not once a letter.
         let mut silent: Option<String> = None;
         for letter in letters {
@@ -223,7 +227,7 @@ impl Postman {
         Ok(())
     }
 
-    fn deliver(&self, them: &Recipient, letter: &Letter) -> Result<(), Trouble> {
+    fn deliver(&self, them: &Recipient, letter: &QueuedMessage) -> Result<(), Trouble> {
         match them.way()? {
             Way::Heartbeat(url) => {
                 let job = match letter.message {
@@ -244,7 +248,7 @@ impl Postman {
                 let Some(server) = server else {
                     return Err("there is no mail server yet; set it with: octobackup notify mail-server".to_owned())?;
                 };
-                let server: MailServer = serde_json::from_str(&server).map_err(Refusal::from)?;
+                let server: MailServer = serde_json::from_str(&server).map_err(ServiceError::from)?;
                 let used_for = CredentialUse::new(Purpose::Mail, &server.host);
                 let account = server.credential.as_deref().map(|name| self.account(name, &used_for)).transpose()?;
                 Ok(self.carrier.mail(&server, account, to, self.as_mail(them, letter)?)?)
@@ -253,21 +257,21 @@ impl Postman {
     }
 
     /// A credential's name and secret, if it may be used for this.
-    fn account(&self, name: &str, it: &CredentialUse) -> Result<(String, Zeroizing<String>), Refusal> {
+    fn account(&self, name: &str, it: &CredentialUse) -> Result<(String, Zeroizing<String>), ServiceError> {
         let stored = self.shared.store.read(|db| {
             crate::service::check_credential_use(db, name, Some(it))?;
             Ok(credentials::get(db, name)?.zip(credentials::secret(db, name)?))
         })?;
         let (credential, sealed) =
-            stored.ok_or_else(|| Refusal::field("credential", format!("there is no credential {name}")))?;
+            stored.ok_or_else(|| ServiceError::field("credential", format!("there is no credential {name}")))?;
         Ok((credential.account, self.shared.vault.unseal(name, &sealed)?))
     }
 
-    fn as_json(&self, letter: &Letter) -> Result<String, Trouble> {
+    fn as_json(&self, letter: &QueuedMessage) -> Result<String, Trouble> {
         let mut body = match &letter.message {
             Message::Test => json!({"event": "test"}),
             Message::Run(run) => {
-                let told = self.service.told(*run).map_err(gone)?;
+                let told = self.service.summary(*run).map_err(gone)?;
                 json!({"event": "run", "run": told.run.id, "job": told.run.job, "outcome": told.run.outcome, "report": told})
             }
             Message::Digest { since, until } => {
@@ -279,7 +283,7 @@ impl Postman {
         Ok(body.to_string())
     }
 
-    fn as_mail(&self, them: &Recipient, letter: &Letter) -> Result<Text, Trouble> {
+    fn as_mail(&self, them: &Recipient, letter: &QueuedMessage) -> Result<Text, Trouble> {
         let defaults = self.shared.store.read(crate::store::defaults::effective)?;
         let zone = match &them.time_zone {
             Some(name) => zone(name)?,
@@ -293,8 +297,8 @@ impl Postman {
                 html::document("octoBackup: a test", "<p>This is a test: mail from octoBackup arrives here.</p>"),
             ),
             Message::Run(run) => {
-                let told = self.service.told(*run).map_err(gone)?;
-                (letter::subject(&told), letter::text(&told, &zone), html::page(&told, &zone))
+                let told = self.service.summary(*run).map_err(gone)?;
+                (notification::subject(&told), notification::text(&told, &zone), html::page(&told, &zone))
             }
             Message::Digest { since, until } => {
                 let digest = self.service.digest(*since, *until)?;
@@ -306,9 +310,9 @@ impl Postman {
 }
 
 /// What it tells of is not there any more.
-fn gone(refusal: Refusal) -> Trouble {
+fn gone(refusal: ServiceError) -> Trouble {
     match refusal.kind {
-        crate::refusal::Kind::NotFound => Trouble::Never("what it tells of is forgotten".into()),
+        crate::service_error::Kind::NotFound => Trouble::Never("what it tells of is forgotten".into()),
         _ => refusal.into(),
     }
 }

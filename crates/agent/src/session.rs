@@ -30,7 +30,7 @@ pub(crate) type Gone = tokio::sync::watch::Receiver<()>;
 
 /// A connection to an agent.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct Session {
     send: SendRequest<Bytes>,
     driver: JoinHandle<()>,
     gone: Gone,
@@ -49,15 +49,18 @@ pub(crate) struct Link {
     pub from: IpAddr,
 }
 
-impl Drop for Link {
+impl Drop for Session {
     fn drop(&mut self) {
         self.driver.abort();
     }
 }
 
-impl Link {
+impl Session {
     /// Takes over a connection on which an agent waits for requests.
-    pub async fn begin(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, from: IpAddr) -> Result<Link, Error> {
+    pub async fn begin(
+        io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        from: IpAddr,
+    ) -> Result<Session, Error> {
         let (send, mut connection) = h2::client::Builder::new()
             .enable_push(false)
             .initial_window_size(carrier::STREAM_WINDOW_BYTES)
@@ -83,7 +86,7 @@ impl Link {
             clock_ticks: 0,
             roots: Vec::new(),
         };
-        let mut link = Link {
+        let mut link = Session {
             send,
             driver,
             gone,
@@ -136,12 +139,12 @@ impl Link {
         self.second.load(Ordering::SeqCst)
     }
 
-    /// Asks for a sign of life; [`Link::answers`] waits for it.
+    /// Asks for a sign of life; [`Session::answers`] waits for it.
     pub fn ask_sign_of_life(&self) -> u64 {
         self.pings.ask()
     }
 
-    /// Whether the agent answers until then what [`Link::ask_sign_of_life`] asked.
+    /// Whether the agent answers until then what [`Session::ask_sign_of_life`] asked.
     pub async fn answers(&self, asked: u64, until: tokio::time::Instant) -> bool {
         let mut gone = self.gone();
         match carrier::race(self.pings.answers(asked, until), gone.changed()).await {

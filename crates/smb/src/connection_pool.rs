@@ -8,7 +8,7 @@ use crate::attempts::{self, Attempts};
 use crate::logon::{self, Greeting, Protection, Session};
 use crate::open;
 use crate::options::{Credentials, SmbOptions};
-use octo_core::clock::GRACE;
+use octo_core::clock::SHUTDOWN_GRACE;
 use octo_core::{Code, Error, Timestamp};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -19,16 +19,16 @@ use tokio::sync::{Mutex, MutexGuard};
 /// Pauses between attempts to reach a server that is gone: from the first to the longest, each twice as long.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// A wish to stop is noticed within this time.
-const NOTICE: Duration = Duration::from_millis(100);
+const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// So many connections lost, with nothing brought home in between, are not chance.
 const LOSSES_MAX: u32 = 32;
 
 /// The connections of one source.
-pub(crate) struct Lanes {
+pub(crate) struct ConnectionPool {
     address: SmbAddress,
     credentials: Credentials,
     options: SmbOptions,
-    lanes: Vec<Lane>,
+    pool: Vec<Lane>,
     /// For what is asked for alone, one at a time.
     alone: (Lane, Mutex<()>),
     /// Where the first connection led; every other must lead there too.
@@ -74,15 +74,15 @@ impl Drop for Lease<'_> {
     }
 }
 
-impl Lanes {
-    pub fn new(address: SmbAddress, credentials: Credentials, options: SmbOptions) -> Lanes {
+impl ConnectionPool {
+    pub fn new(address: SmbAddress, credentials: Credentials, options: SmbOptions) -> ConnectionPool {
         // Somewhere the work must begin.
         let first = Lane { is_begun: true.into(), is_open: true.into(), ..Lane::default() };
         let further = (1..options.connections).map(|_| Lane::default());
-        Lanes {
+        ConnectionPool {
             address,
             credentials,
-            lanes: std::iter::once(first).chain(further).collect(),
+            pool: std::iter::once(first).chain(further).collect(),
             options,
             alone: Default::default(),
             place: OnceLock::new(),
@@ -143,17 +143,17 @@ impl Lanes {
     /// The least busy lane. If all are busy, a further one is opened beside the work: that takes as long as many requests,
     /// and nobody shall wait for it who can be served.
     fn least_busy(self: &Arc<Self>) -> Result<&Lane, Error> {
-        let open = self.lanes.iter().filter(|lane| lane.is_open.load(Ordering::SeqCst));
+        let open = self.pool.iter().filter(|lane| lane.is_open.load(Ordering::SeqCst));
         let by_load = open.map(|lane| (lane.busy.load(Ordering::Relaxed), lane)).min_by_key(|(busy, _)| *busy);
         let (busy, lane) = by_load.ok_or_else(|| Error::new(Code::Usage, "no connections are allowed"))?;
         if busy > 0
-            && let Some(next) = self.lanes.iter().position(|lane| !lane.is_begun.swap(true, Ordering::SeqCst))
+            && let Some(next) = self.pool.iter().position(|lane| !lane.is_begun.swap(true, Ordering::SeqCst))
         {
-            let lanes = Arc::clone(self);
+            let pool = Arc::clone(self);
             tokio::spawn(async move {
-                if let Some(lane) = lanes.lanes.get(next) {
+                if let Some(lane) = pool.pool.get(next) {
                     // Whoever leases it later tries again, patiently, and is told why it cannot be.
-                    let _ = lanes.standing(lane).await;
+                    let _ = pool.standing(lane).await;
                     lane.is_open.store(true, Ordering::SeqCst);
                 }
             });
@@ -206,14 +206,14 @@ impl Lanes {
     /// Returns when somebody wants everything to stop.
     pub async fn cancelled(&self) {
         while !self.options.cancel.is_cancelled() {
-            tokio::time::sleep(NOTICE).await;
+            tokio::time::sleep(CANCEL_POLL_INTERVAL).await;
         }
     }
 
     /// Returns when what was under way as somebody wanted everything to stop has had its time.
     pub async fn given_up(&self) {
         self.cancelled().await;
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(SHUTDOWN_GRACE).await;
     }
 
     /// The lane's session; waits for a server that was there before.

@@ -12,14 +12,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Where the records are, or will be.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf {
+pub(crate) struct LazyRecords {
     /// Known not to exist. Only this process makes it, so it stays true until then.
     absent: AtomicBool,
     /// Before the way to them, which they need as long as they are open.
     records: Mutex<Option<(Records, DatabasePlace)>>,
 }
 
-impl Shelf {
+impl LazyRecords {
     /// Looks something up, if there are records.
     pub(crate) fn read<T>(
         &self,

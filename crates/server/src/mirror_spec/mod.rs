@@ -27,7 +27,7 @@ const FORMAT: u32 = 1;
 /// What a mirror is made from, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recipe {
+pub struct MirrorSpec {
     /// Format of this text.
     pub format: u32,
     /// Where the files come from.
@@ -176,15 +176,15 @@ pub fn paths(texts: &[String]) -> Result<BTreeSet<RelPath>, Error> {
     texts.iter().map(path).collect()
 }
 
-impl Recipe {
-    /// A plain recipe, as if no option were given.
-    pub fn new(origin: Origin) -> Recipe {
+impl MirrorSpec {
+    /// A plain mirror_spec, as if no option were given.
+    pub fn new(origin: Origin) -> MirrorSpec {
         let modes = octo_disk::Modes::default();
         let keep_versions_secs = match KeepVersions::default() {
             KeepVersions::Secs(secs) => Some(secs),
             KeepVersions::No => None,
         };
-        Recipe {
+        MirrorSpec {
             format: FORMAT,
             origin,
             connection: Connection::default(),
@@ -242,29 +242,29 @@ impl Recipe {
     }
 
     /// From the marker. What is read is checked as what is typed.
-    pub fn from_text(text: &str) -> Result<Recipe, Error> {
+    pub fn from_text(text: &str) -> Result<MirrorSpec, Error> {
         let damaged =
             |why: String| Error::new(Code::RecordsDamaged, format!("the job in .octobackup/marker.toml: {why}"));
-        let recipe: Recipe = serde_json::from_str(text).map_err(|e| damaged(e.to_string()))?;
-        if recipe.format > FORMAT {
+        let mirror_spec: MirrorSpec = serde_json::from_str(text).map_err(|e| damaged(e.to_string()))?;
+        if mirror_spec.format > FORMAT {
             return Err(Error::new(
                 Code::NewerFormat,
-                format!("the job's format is {}, this version knows {FORMAT}", recipe.format),
+                format!("the job's format is {}, this version knows {FORMAT}", mirror_spec.format),
             ));
         }
-        match &recipe.origin {
+        match &mirror_spec.origin {
             Origin::Smb { address, .. } => drop(SmbAddress::parse(address).map_err(|e| damaged(e.detail))?),
             Origin::Agent { address } => drop(AgentAddress::parse(address).map_err(|e| damaged(e.detail))?),
             Origin::Local { .. } => {
-                if !recipe.origin.local_path().is_some_and(|path| path.is_absolute()) {
+                if !mirror_spec.origin.local_path().is_some_and(|path| path.is_absolute()) {
                     return Err(damaged("its folder is no absolute path".into()));
                 }
             }
         }
-        recipe.filter().map_err(|e| damaged(e.detail))?;
-        recipe.acknowledged().map_err(|e| damaged(e.detail))?;
-        recipe.connection.check(&recipe.origin).map_err(|e| damaged(e.detail))?;
-        Ok(recipe)
+        mirror_spec.filter().map_err(|e| damaged(e.detail))?;
+        mirror_spec.acknowledged().map_err(|e| damaged(e.detail))?;
+        mirror_spec.connection.check(&mirror_spec.origin).map_err(|e| damaged(e.detail))?;
+        Ok(mirror_spec)
     }
 }
 
@@ -272,9 +272,9 @@ impl Recipe {
 mod tests {
     use super::*;
 
-    fn recipe() -> Recipe {
+    fn mirror_spec() -> MirrorSpec {
         let account = Account { domain: "CORP".into(), user: "backup".into() };
-        Recipe {
+        MirrorSpec {
             rules: vec![Rule::Exclude("*.tmp".into()), Rule::Include("keep.tmp".into())],
             max_delete: Some(MaxDelete::Percent(10)),
             connection: Connection {
@@ -284,48 +284,48 @@ mod tests {
                 logon: LogonBy::Kerberos,
                 kdc: Some("dc:88".into()),
             },
-            ..Recipe::new(Origin::Smb { address: "//fs:4450/d$/a b".into(), account })
+            ..MirrorSpec::new(Origin::Smb { address: "//fs:4450/d$/a b".into(), account })
         }
     }
 
     #[test]
     fn a_job_survives_the_marker() {
-        assert_eq!(Recipe::from_text(&recipe().to_text().unwrap()), Ok(recipe()));
+        assert_eq!(MirrorSpec::from_text(&mirror_spec().to_text().unwrap()), Ok(mirror_spec()));
         let odd = os_path(b"/srv/100%\xFF\n".to_vec()).unwrap();
-        let local = Recipe::from_text(&Recipe::new(Origin::local(&odd)).to_text().unwrap()).unwrap();
+        let local = MirrorSpec::from_text(&MirrorSpec::new(Origin::local(&odd)).to_text().unwrap()).unwrap();
         assert_eq!(local.origin.local_path(), Some(odd));
     }
 
     #[test]
     fn a_job_from_before_there_were_connections_is_read() {
-        let plain = Recipe { connection: Connection::default(), ..recipe() };
+        let plain = MirrorSpec { connection: Connection::default(), ..mirror_spec() };
         let text = plain.to_text().unwrap();
         let (start, end) = (text.find("\"connection\":").unwrap(), text.find("\"backup_intent\"").unwrap());
-        assert_eq!(Recipe::from_text(&format!("{}{}", &text[..start], &text[end..])), Ok(plain));
+        assert_eq!(MirrorSpec::from_text(&format!("{}{}", &text[..start], &text[end..])), Ok(plain));
     }
 
     #[test]
     fn a_damaged_or_newer_job_is_refused() {
-        let text = recipe().to_text().unwrap();
+        let text = mirror_spec().to_text().unwrap();
         let newer = text.replace("\"format\":1", "\"format\":2");
-        assert_eq!(Recipe::from_text(&newer).map_err(|e| e.code), Err(Code::NewerFormat));
+        assert_eq!(MirrorSpec::from_text(&newer).map_err(|e| e.code), Err(Code::NewerFormat));
         for bad in
             ["", "{}", &text.replace("//fs:4450/d$/a b", "//fs:0/x"), &text.replace("*.tmp", "[z-a]{"), &text[..40]]
         {
-            assert_eq!(Recipe::from_text(bad).map_err(|e| e.code), Err(Code::RecordsDamaged), "{bad}");
+            assert_eq!(MirrorSpec::from_text(bad).map_err(|e| e.code), Err(Code::RecordsDamaged), "{bad}");
         }
-        let relative = Recipe::new(Origin::Local { path: "etc".into() }).to_text().unwrap();
-        assert!(Recipe::from_text(&relative).is_err());
+        let relative = MirrorSpec::new(Origin::Local { path: "etc".into() }).to_text().unwrap();
+        assert!(MirrorSpec::from_text(&relative).is_err());
     }
 
     #[test]
     fn the_order_of_rules_decides() {
-        let excluded = |recipe: &Recipe, path: &str| {
-            recipe.filter().unwrap().excludes(&octo_core::RelPath::parse(path.as_bytes()).unwrap(), false)
+        let excluded = |mirror_spec: &MirrorSpec, path: &str| {
+            mirror_spec.filter().unwrap().excludes(&octo_core::RelPath::parse(path.as_bytes()).unwrap(), false)
         };
-        let mut recipe = recipe();
-        assert!(excluded(&recipe, "x/A.TMP") && !excluded(&recipe, "x/Keep.tmp"));
-        recipe.rules.reverse();
-        assert!(excluded(&recipe, "x/keep.tmp"));
+        let mut mirror_spec = mirror_spec();
+        assert!(excluded(&mirror_spec, "x/A.TMP") && !excluded(&mirror_spec, "x/Keep.tmp"));
+        mirror_spec.rules.reverse();
+        assert!(excluded(&mirror_spec, "x/keep.tmp"));
     }
 }

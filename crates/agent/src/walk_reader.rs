@@ -3,8 +3,8 @@
 //! The agent may be anywhere else than we want it to be: some folders are not asked for, some are sorted otherwise in the
 //! mirror, some are new. Nothing depends on it but speed: what the walk does not bring next is asked for by itself.
 
-use crate::link::{Answers, Link};
-use crate::listing_reader::{Told, read_listing};
+use crate::listing_reader::{ListingRead, read_listing};
+use crate::session::{Answers, Session};
 use crate::wire::{Answer, Order, fault};
 use octo_core::{Error, ListSink, RelPath};
 use std::cmp::Ordering;
@@ -13,11 +13,11 @@ use std::sync::Arc;
 /// So much of a walk is passed over; where more is not wanted, another walk begins behind it.
 const SKIP_BYTES_MAX: usize = 1 << 20;
 /// So many folders in a row may be missing before another walk begins, at first and at most.
-const PATIENCE: std::ops::RangeInclusive<u32> = 4..=4096;
+const MISSED_MAX: std::ops::RangeInclusive<u32> = 4..=4096;
 
 /// A walk, if there is one under way. The first one begins with the first folder.
 #[derive(Default)]
-pub(crate) struct Ahead {
+pub(crate) struct WalkReader {
     walk: Option<Walk>,
     /// Folders in a row that the walk did not bring.
     missed: u32,
@@ -26,7 +26,7 @@ pub(crate) struct Ahead {
 }
 
 struct Walk {
-    link: Arc<Link>,
+    link: Arc<Session>,
     answers: Answers,
     /// The folder of which the listing comes next.
     next: RelPath,
@@ -39,16 +39,16 @@ pub(crate) fn order(a: &RelPath, b: &RelPath) -> Ordering {
     key(a).cmp(&key(b))
 }
 
-impl Ahead {
+impl WalkReader {
     /// The listing of `folder`, if the walk brings it; `None` if it is to be asked for. `came` as for a listing.
     pub async fn list(
         &mut self,
-        link: &Arc<Link>,
+        link: &Arc<Session>,
         root: &str,
         folder: &RelPath,
         sink: &mut dyn ListSink,
         came: &mut bool,
-    ) -> Result<Option<Told>, Error> {
+    ) -> Result<Option<ListingRead>, Error> {
         // A walk on a connection that is no more ends with it.
         let walk = self.walk.take().filter(|walk| Arc::ptr_eq(&walk.link, link));
         let mut walk = match walk {
@@ -72,14 +72,14 @@ impl Ahead {
             }
             // Another one costs what it sends in vain: it is tried again the less often the less comes of it.
             let is_better = walk.served > self.patience;
-            self.patience = if is_better { *PATIENCE.start() } else { (2 * self.patience).min(*PATIENCE.end()) };
+            self.patience = if is_better { *MISSED_MAX.start() } else { (2 * self.patience).min(*MISSED_MAX.end()) };
             walk = Walk::begin(link, root, folder).await?;
         }
         self.missed = 0;
-        self.patience = self.patience.max(*PATIENCE.start());
+        self.patience = self.patience.max(*MISSED_MAX.start());
         let told = read_listing(&mut walk.answers, sink, came).await?;
         walk.served = walk.served.saturating_add(1);
-        if let Told::Listed(_) = told {
+        if let ListingRead::Listed(_) = told {
             self.walk = walk.on().await?;
         }
         Ok(Some(told))
@@ -87,7 +87,7 @@ impl Ahead {
 }
 
 impl Walk {
-    async fn begin(link: &Arc<Link>, root: &str, folder: &RelPath) -> Result<Walk, Error> {
+    async fn begin(link: &Arc<Session>, root: &str, folder: &RelPath) -> Result<Walk, Error> {
         let mut answers = link.ask("walk", Order::encode(root, folder)).await?;
         let next = next_folder(&mut answers).await?.ok_or_else(|| crate::carrier::lost("the walk brought nothing"))?;
         if &next != folder {

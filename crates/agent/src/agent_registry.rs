@@ -81,7 +81,7 @@ pub fn check_name(name: &str) -> Result<(), Error> {
 }
 
 /// All hosts.
-pub(crate) struct Hosts {
+pub(crate) struct AgentRegistry {
     path: PathBuf,
     hosts: Mutex<Vec<Host>>,
 }
@@ -90,10 +90,10 @@ fn refused(why: impl Into<String>) -> Error {
     Error::new(Code::LogonFailed, why)
 }
 
-impl Hosts {
-    pub fn load(path: &Path) -> Result<Hosts, Error> {
+impl AgentRegistry {
+    pub fn load(path: &Path) -> Result<AgentRegistry, Error> {
         let hosts = state::read(path)?.unwrap_or_default();
-        Ok(Hosts { path: path.to_owned(), hosts: Mutex::new(hosts) })
+        Ok(AgentRegistry { path: path.to_owned(), hosts: Mutex::new(hosts) })
     }
 
     fn hosts(&self) -> MutexGuard<'_, Vec<Host>> {
@@ -222,9 +222,9 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_700_000_000 * octo_core::time::TICKS_PER_SEC);
 
-    fn hosts() -> (tempfile::TempDir, Hosts) {
+    fn hosts() -> (tempfile::TempDir, AgentRegistry) {
         let folder = tempfile::tempdir().unwrap();
-        let hosts = Hosts::load(&folder.path().join("hosts.json")).unwrap();
+        let hosts = AgentRegistry::load(&folder.path().join("hosts.json")).unwrap();
         (folder, hosts)
     }
 
@@ -245,7 +245,7 @@ mod tests {
         assert!(hosts.pair(&token.hash(), late, issue("a")).is_err());
         assert_eq!(hosts.pair(&token.hash(), NOW, issue("a")).unwrap().0, "files-1");
         assert!(hosts.pair(&token.hash(), NOW, issue("b")).is_err(), "a second time");
-        let again = Hosts::load(&folder.path().join("hosts.json")).unwrap();
+        let again = AgentRegistry::load(&folder.path().join("hosts.json")).unwrap();
         assert_eq!(again.admit("a").unwrap(), "files-1");
         assert!(again.admit("b").is_err());
     }

@@ -4,8 +4,8 @@
 //! Only small listings are kept, and few of them. What is not here the walk lists by itself, so that nothing depends on it
 //! but speed. Nobody may wait for a folder that is further away than the one that the walk is at.
 
-use crate::ahead::order;
 use crate::listing::list_into;
+use crate::walk_reader::order;
 use bytes::{Bytes, BytesMut};
 use octo_core::{Code, Error, Name, RelPath, Source};
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ const THREADS: usize = 3;
 
 /// A small listing.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct Fetched {
     /// As they go to the server, one after the other.
     pub frames: BytesMut,
     /// The folders in it.
@@ -30,9 +30,9 @@ pub(crate) struct Told {
 }
 
 /// The folders that are to be listed, the listings that wait to be fetched, and who makes them.
-pub(crate) struct Scouts<'s> {
+pub(crate) struct Prefetch<'s> {
     orders: &'s Orders,
-    coming: HashMap<RelPath, Receiver<Option<Told>>>,
+    coming: HashMap<RelPath, Receiver<Option<Fetched>>>,
 }
 
 #[derive(Default)]
@@ -43,23 +43,23 @@ struct Orders {
 
 #[derive(Default)]
 struct Waiting {
-    folders: Vec<(RelPath, SyncSender<Option<Told>>)>,
+    folders: Vec<(RelPath, SyncSender<Option<Fetched>>)>,
     is_over: bool,
 }
 
-/// Does `work` with scouts.
-pub(crate) fn with_scouts<T>(source: &dyn Source, work: impl FnOnce(Scouts<'_>) -> T) -> T {
+/// Does `work` with prefetch.
+pub(crate) fn with_prefetch<T>(source: &dyn Source, work: impl FnOnce(Prefetch<'_>) -> T) -> T {
     let orders = Orders::default();
     thread::scope(|scope| {
         for _ in 0..THREADS {
             // With fewer it is only slower.
             let _ = thread::Builder::new().name("scout".into()).spawn_scoped(scope, || orders.follow(source));
         }
-        work(Scouts { orders: &orders, coming: HashMap::new() })
+        work(Prefetch { orders: &orders, coming: HashMap::new() })
     })
 }
 
-impl Scouts<'_> {
+impl Prefetch<'_> {
     /// The walk will come to this folder soon. Whatever is announced has to be fetched, or keeps its place to the end.
     pub fn announce(&mut self, folder: RelPath) {
         if self.coming.len() < LISTINGS_MAX && !self.coming.contains_key(&folder) {
@@ -71,7 +71,7 @@ impl Scouts<'_> {
     }
 
     /// What is in the folder, if it is here or on its way.
-    pub fn fetch(&mut self, folder: &RelPath) -> Option<Told> {
+    pub fn fetch(&mut self, folder: &RelPath) -> Option<Fetched> {
         let coming = self.coming.remove(folder)?;
         let mut waiting = self.orders.lock();
         if let Some(at) = waiting.folders.iter().position(|(path, _)| path == folder) {
@@ -83,7 +83,7 @@ impl Scouts<'_> {
     }
 }
 
-impl Drop for Scouts<'_> {
+impl Drop for Prefetch<'_> {
     fn drop(&mut self) {
         let mut waiting = self.orders.lock();
         waiting.is_over = true;
@@ -106,7 +106,7 @@ impl Orders {
         }
     }
 
-    fn next(&self) -> Option<(RelPath, SyncSender<Option<Told>>)> {
+    fn next(&self) -> Option<(RelPath, SyncSender<Option<Fetched>>)> {
         let mut waiting = self.lock();
         loop {
             if waiting.is_over {
@@ -125,7 +125,7 @@ impl Orders {
 }
 
 /// The listing, if it is small enough to be kept.
-fn tell_small(source: &dyn Source, folder: &RelPath) -> Option<Told> {
+fn tell_small(source: &dyn Source, folder: &RelPath) -> Option<Fetched> {
     let (mut frames, mut folders, mut names_bytes) = (BytesMut::new(), Vec::new(), 0);
     let mut keep = |frame: Bytes| {
         if frames.len() + frame.len() > LISTING_BYTES_MAX {
@@ -141,5 +141,5 @@ fn tell_small(source: &dyn Source, folder: &RelPath) -> Option<Told> {
         }
     })
     .ok()?;
-    (names_bytes <= LISTING_BYTES_MAX).then_some(Told { frames, folders })
+    (names_bytes <= LISTING_BYTES_MAX).then_some(Fetched { frames, folders })
 }
