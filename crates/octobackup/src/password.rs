@@ -54,7 +54,7 @@ impl PasswordFrom {
     }
 }
 
-/// The password that a mirror_spec needs; `None` if it needs none. Asked for before anything begins, so that a person need not
+/// The password that a mirror spec needs; `None` if it needs none. Asked for before anything begins, so that a person need not
 /// wait for the question.
 pub fn ask_for(mirror_spec: &MirrorSpec, from: &PasswordFrom) -> Result<Option<Password>, Error> {
     match &mirror_spec.origin {

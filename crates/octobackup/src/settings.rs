@@ -1,6 +1,7 @@
 //! From raw arguments to settings that make sense. Every refusal names the option, what was given and what is allowed.
 
-use crate::args::{AccountArgs, HeldArgs, LimitArgs, OutputArgs, SyncArgs};
+use crate::args::account::AccountArgs;
+use crate::args::{HeldArgs, LimitArgs, OutputArgs, SyncArgs};
 use crate::password::PasswordFrom;
 use clap::ArgMatches;
 use octo_core::{Code, Error};

@@ -1,6 +1,7 @@
 //! `octobackup shares`: which shares a server has, administrative ones included.
 
-use crate::args::{AccountArgs, SharesArgs};
+use crate::args::SharesArgs;
+use crate::args::account::AccountArgs;
 use crate::listeners::print;
 use crate::password;
 use crate::text::plain;

@@ -1,4 +1,4 @@
-//! One run of a mirror_spec: opens both sides and starts the engine. The command line and the server start their runs here,
+//! One run of a mirror spec: opens both sides and starts the engine. The command line and the server start their runs here,
 //! so that they cannot differ. It must never swallow an error: what could not begin has a report too.
 
 use crate::mirror_spec::{AgentAddress, Intent, LiveFiles, MetadataKept, MirrorSpec, Origin, share_access};
@@ -34,7 +34,7 @@ pub struct Launch<'a> {
     pub agents: Option<&'a AgentListener>,
     /// The id of the mirror that was last seen at this path: how a disk that is not mounted is noticed.
     pub known_target: Option<String>,
-    /// The most bytes a second to read, instead of what the mirror_spec says.
+    /// The most bytes a second to read, instead of what the mirror spec says.
     pub pace: Option<Bandwidth>,
     /// The server has watched the clock for long and believes it.
     pub clock_is_proven: bool,
@@ -148,7 +148,7 @@ fn run_options(
     })
 }
 
-/// Opens the source of a mirror_spec, of this machine or of a share. Once cancelled, it waits for nothing more.
+/// Opens the source of a mirror spec, of this machine or of a share. Once cancelled, it waits for nothing more.
 pub fn open_source(
     mirror_spec: &MirrorSpec,
     password: Option<Password>,

@@ -2,7 +2,7 @@
 //!
 //! The rooms, and what goes where:
 //!
-//! - [`mirror_spec`] and [`launch`]: what a run is made from, and the one place where source, target and engine meet. The command
+//! - [`mirror spec`] and [`launch`]: what a run is made from, and the one place where source, target and engine meet. The command
 //!   line's `sync` uses these two and nothing else of this crate.
 //! - [`job`]: what a person says of a job, and the layers of policy. Words and checks; no effects.
 //! - [`schedule`]: when jobs are due. Pure functions; the policy in words is in docs/manual/schedule.md.

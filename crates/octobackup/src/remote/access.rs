@@ -1,8 +1,8 @@
 //! `octobackup user`, `token` and `setup-link`. Passwords go to the server; a token's secret goes to a private file.
 
 use super::answer::{Ended, client, every, rows, said, show, text, time};
-use super::args::{ServeArgs, TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, UserPasswordArgs};
 use super::table::table;
+use crate::args::server::{ServeArgs, TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, UserPasswordArgs};
 use crate::listeners::print;
 use crate::{exit, settings};
 use octo_server::ServiceError;

@@ -1,6 +1,6 @@
 //! Asks a server, and shows its answers: as lines, or as JSON.
 
-use super::args::ServerArgs;
+use crate::args::server::ServerArgs;
 use crate::exit;
 use crate::listeners::print;
 use octo_server::api::{Client, escaped};

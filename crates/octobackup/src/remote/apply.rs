@@ -1,9 +1,9 @@
 //! `octobackup apply`, `export`, `defaults` and `audit`: what concerns all jobs.
 
 use super::answer::{Ended, client, rows, show, text, time};
-use super::args::{ApplyArgs, AuditArgs, DefaultsArgs, ServerArgs};
 use super::job::set;
 use super::table::table;
+use crate::args::server::{ApplyArgs, AuditArgs, DefaultsArgs, ServerArgs};
 use crate::exit;
 use crate::listeners::print;
 use octo_server::ServiceError;

@@ -1,8 +1,8 @@
 //! `octobackup backup` and `self-check`: the server's own data.
 
 use super::answer::{Ended, client, rows, show, text};
-use super::args::{BackupArgs, ServerArgs};
 use super::table::table;
+use crate::args::server::{BackupArgs, ServerArgs};
 use crate::exit;
 use crate::listeners::print;
 use octo_server::{ServiceError, units};

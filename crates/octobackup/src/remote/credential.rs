@@ -1,8 +1,8 @@
 //! `octobackup credential`. The password goes to the server and is never shown again.
 
 use super::answer::{Ended, client, every, rows, said, show, text, time};
-use super::args::{CredentialAllowArgs, CredentialCommand};
 use super::table::table;
+use crate::args::server::{CredentialAllowArgs, CredentialCommand};
 use crate::listeners::print;
 use crate::{exit, settings};
 use octo_server::ServiceError;

@@ -1,8 +1,8 @@
 //! `octobackup host`: the machines whose agents this server talks to.
 
 use super::answer::{Ended, client, every, rows, said, show, text, time};
-use super::args::{HostAddArgs, HostCommand};
 use super::table::table;
+use crate::args::server::{HostAddArgs, HostCommand};
 use crate::exit;
 use crate::listeners::print;
 use octo_core::Code;

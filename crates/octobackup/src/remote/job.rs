@@ -1,8 +1,8 @@
 //! `octobackup job` and `octobackup schedule`.
 
 use super::answer::{Ended, client, every, rows, said, show, text, time};
-use super::args::{AddArgs, CopyArgs, EditArgs, JobCommand, NamedArgs, ScheduleArgs, WhatArgs};
 use super::table::table;
+use crate::args::server::{AddArgs, CopyArgs, EditArgs, JobCommand, NamedArgs, ScheduleArgs, WhatArgs};
 use crate::listeners::print;
 use octo_server::api::escaped;
 use octo_server::job::Policy;

@@ -4,7 +4,6 @@
 mod access;
 mod answer;
 mod apply;
-pub mod args;
 mod backup;
 mod credential;
 mod host;
@@ -14,9 +13,9 @@ mod run;
 mod serve;
 mod table;
 
+use crate::args::server::ServerCommand as Command;
 use crate::exit;
 use answer::Ended;
-use args::ServerCommand as Command;
 use octo_server::service_error::Kind;
 
 /// Does it; tells the exit code.

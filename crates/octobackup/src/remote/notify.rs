@@ -1,8 +1,8 @@
 //! `octobackup notify`: who is told what, and whether it arrives.
 
 use super::answer::{Ended, client, every, rows, said, show, text, time};
-use super::args::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 use super::table::table;
+use crate::args::server::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 use crate::exit;
 use crate::listeners::print;
 use octo_server::ServiceError;

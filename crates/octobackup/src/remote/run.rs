@@ -1,8 +1,8 @@
 //! `octobackup run`, `runs`, `report`, `log` and `cancel`.
 
 use super::answer::{Ended, client, rows, show, text, time, time_secs, zone_named};
-use super::args::{LogArgs, ReportArgs, RunArgs, RunIdArgs, RunsArgs};
 use super::table::table;
+use crate::args::server::{LogArgs, ReportArgs, RunArgs, RunIdArgs, RunsArgs};
 use crate::exit;
 use crate::listeners::print;
 use crate::progress::Progress;

@@ -1,7 +1,7 @@
 //! `octobackup serve`: the server's log on standard output, and a word to systemd where it started us.
 
 use super::answer::Ended;
-use super::args::ServeArgs;
+use crate::args::server::ServeArgs;
 use crate::{exit, stop};
 use octo_server::config::{Config, LogForm};
 use octo_server::event_log::{EventLog, LogEvent};

@@ -61,7 +61,7 @@ fn link(tag: u32, name: &str) -> Option<LinkTarget> {
     Some(LinkTarget { kind: LinkType::Windows(tag), data: leads_to(tag, name) })
 }
 
-/// What the manual's mirror_spec prints.
+/// What the manual's mirror spec prints.
 fn listed(mirror: &Path) -> String {
     let section = MANUAL.split("## Links of Windows").nth(1).expect("a section about links");
     let mirror_spec =

@@ -280,7 +280,7 @@ pub fn row_seeds() -> Vec<Vec<u8>> {
     let all = |kind: u8, value: &[u8]| (0..120).flat_map(|column| cell(column, kind, value)).collect::<Vec<u8>>();
     let mut seeds = vec![all(1, &[0xFF; 8]), all(1, &[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F])];
     seeds.extend((0..120).step_by(8).map(|first| {
-        let cells = (first..first + 8).map(|column| cell(column, (column % 5) as u8, b"{\"a\":1}"));
+        let cells = (first..first + 8).map(|column| cell(column, column % 5, b"{\"a\":1}"));
         cells.flatten().collect::<Vec<u8>>()
     }));
     seeds

@@ -1,4 +1,4 @@
-//! The choices that a mirror_spec offers, in the words of the command line, the API and a jobs file alike.
+//! The choices that a mirror spec offers, in the words of the command line, the API and a jobs file alike.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};

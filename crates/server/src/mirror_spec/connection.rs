@@ -1,14 +1,12 @@
 //! How a share is connected to and logged on to, apart from the account: what the job keeps of it, and what becomes of
 //! it at a run. Never holds a secret; where tickets lie is looked up anew for each run.
 
-use super::{Account, EncryptWhen, Intent, MinDialect, MirrorSpec, Origin};
+use super::choices::{EncryptWhen, MinDialect};
+use super::origin::{Account, Origin};
 use octo_core::{Code, Error};
-use octo_smb::{
-    BackupIntent, Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbAddress, SmbOptions, Timeouts,
-};
+use octo_smb::{Kerberos, Logon};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Where MIT Kerberos says its cache is.
 const CACHE_VARIABLE: &str = "KRB5CCNAME";
@@ -42,7 +40,7 @@ pub enum LogonBy {
     Guest,
 }
 
-fn usage(detail: impl Into<String>) -> Error {
+pub(super) fn usage(detail: impl Into<String>) -> Error {
     Error::new(Code::Usage, detail)
 }
 
@@ -68,7 +66,7 @@ impl Connection {
         }
     }
 
-    fn logon(&self, has_password: bool) -> Result<Logon, Error> {
+    pub(super) fn logon(&self, has_password: bool) -> Result<Logon, Error> {
         Ok(match self.logon {
             LogonBy::Password => Logon::Ntlm,
             LogonBy::Guest => Logon::Guest,
@@ -102,43 +100,6 @@ fn user_id() -> Option<u32> {
     return std::fs::metadata("/proc/self").ok().map(|me| std::os::unix::fs::MetadataExt::uid(&me));
     #[cfg(not(unix))]
     return None;
-}
-
-/// How to log on to the share of a mirror_spec.
-pub fn share_access(
-    mirror_spec: &MirrorSpec,
-    password: Option<Password>,
-) -> Result<(SmbAddress, Credentials, SmbOptions), Error> {
-    let Origin::Smb { address, account } = &mirror_spec.origin else {
-        return Err(usage("only a share has an account"));
-    };
-    let (address, _) = SmbAddress::parse(address)?;
-    let logon = mirror_spec.connection.logon(password.is_some())?;
-    let password = password.unwrap_or_default();
-    let credentials = Credentials { user: account.user.clone(), domain: account.domain.clone(), password };
-    let backup_intent = match mirror_spec.backup_intent {
-        Intent::Auto => BackupIntent::Auto,
-        Intent::Require => BackupIntent::Require,
-        Intent::Off => BackupIntent::Off,
-    };
-    let min_dialect = match mirror_spec.connection.min_dialect {
-        MinDialect::Smb21 => Dialect::Smb2_1,
-        MinDialect::Smb30 => Dialect::Smb3_0,
-        MinDialect::Smb302 => Dialect::Smb3_0_2,
-        MinDialect::Smb311 => Dialect::Smb3_1_1,
-    };
-    let encrypt = match mirror_spec.connection.encrypt {
-        EncryptWhen::Auto => Encrypt::Auto,
-        EncryptWhen::Require => Encrypt::Require,
-        EncryptWhen::Off => Encrypt::Off,
-    };
-    let answer = Duration::from_secs(mirror_spec.limits.answer_secs);
-    let mut timeouts = Timeouts { answer, ..Timeouts::default() };
-    if let Some(secs) = mirror_spec.connection.reconnect_secs {
-        timeouts.reconnect = Duration::from_secs(secs);
-    }
-    let options = SmbOptions { backup_intent, min_dialect, encrypt, logon, timeouts, ..SmbOptions::default() };
-    Ok((address, credentials, options))
 }
 
 #[cfg(test)]

@@ -5,21 +5,24 @@ mod agent;
 mod choices;
 mod connection;
 mod limits;
+mod origin;
+mod share;
 
 pub use agent::{AgentAddress, is_agent_address};
 pub use choices::{CompareBy, EncryptWhen, Intent, LiveFiles, MetadataKept, MinDialect};
-pub use connection::{Connection, LogonBy, share_access};
+pub use connection::{Connection, LogonBy};
 pub use limits::Limits;
+pub use origin::{Account, Origin, is_address};
+pub use share::share_access;
 
 use octo_core::guard::MaxDelete;
-use octo_core::path::{bytes_to_text, os_bytes, os_path, text_to_bytes};
+use octo_core::path::text_to_bytes;
 use octo_core::plan::Compare;
 use octo_core::retention::KeepVersions;
 use octo_core::{Code, Error, Filter, FilterBuilder, RelPath};
 use octo_smb::SmbAddress;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 /// The format this version writes.
 const FORMAT: u32 = 1;
@@ -71,48 +74,6 @@ pub struct MirrorSpec {
     pub limits: Limits,
 }
 
-/// Where the files come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Origin {
-    /// A folder of this machine.
-    Local {
-        /// Its absolute path, in the reversible text form of paths.
-        path: String,
-    },
-    /// A share.
-    Smb {
-        /// `//HOST[:PORT]/SHARE[/PATH]`.
-        address: String,
-        /// Who logs on; empty for a guest, and where tickets say it.
-        account: Account,
-    },
-    /// A folder of a machine with an agent; only a server reaches it.
-    Agent {
-        /// `agent://HOST/FOLDER`.
-        address: String,
-    },
-}
-
-/// Whether it is meant as the address of a share. Windows writes long paths of its own disks in a similar way.
-pub fn is_address(text: &str) -> bool {
-    if cfg!(windows) && (text.starts_with(r"\\?\") || text.starts_with(r"\\.\")) {
-        return false;
-    }
-    let scheme = text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("smb://"));
-    scheme || text.starts_with("//") || text.starts_with(r"\\")
-}
-
-/// Who logs on.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Account {
-    /// The domain; empty for an account of the server itself.
-    pub domain: String,
-    /// The name.
-    pub user: String,
-}
-
 /// One filter rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -121,33 +82,6 @@ pub enum Rule {
     Exclude(String),
     /// Take in again.
     Include(String),
-}
-
-impl Origin {
-    /// A folder of this machine.
-    pub fn local(path: &Path) -> Origin {
-        Origin::Local { path: bytes_to_text(&os_bytes(path)) }
-    }
-
-    /// The folder; `None` for what is elsewhere.
-    pub fn local_path(&self) -> Option<PathBuf> {
-        let Origin::Local { path } = self else { return None };
-        Some(text_to_bytes(path).and_then(os_path).unwrap_or_default())
-    }
-
-    /// For reports: without secrets.
-    pub fn label(&self) -> String {
-        match self {
-            Origin::Local { path } => path.clone(),
-            Origin::Smb { address, .. } | Origin::Agent { address } => address.clone(),
-        }
-    }
-}
-
-impl std::fmt::Display for Account {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.domain.is_empty() { f.write_str(&self.user) } else { write!(f, "{}\\{}", self.domain, self.user) }
-    }
 }
 
 /// The filter that rules make.
@@ -177,7 +111,7 @@ pub fn paths(texts: &[String]) -> Result<BTreeSet<RelPath>, Error> {
 }
 
 impl MirrorSpec {
-    /// A plain mirror_spec, as if no option were given.
+    /// A plain mirror spec, as if no option were given.
     pub fn new(origin: Origin) -> MirrorSpec {
         let modes = octo_disk::Modes::default();
         let keep_versions_secs = match KeepVersions::default() {
@@ -271,6 +205,7 @@ impl MirrorSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use octo_core::path::os_path;
 
     fn mirror_spec() -> MirrorSpec {
         let account = Account { domain: "CORP".into(), user: "backup".into() };

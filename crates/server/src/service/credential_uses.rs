@@ -48,7 +48,7 @@ impl Service {
     }
 }
 
-/// What the mirror_spec of a job uses a password for.
+/// What the mirror spec of a job uses a password for.
 pub(crate) fn use_of(mirror_spec: &MirrorSpec) -> Option<CredentialUse> {
     match &mirror_spec.origin {
         Origin::Smb { address, .. } => CredentialUse::of_share(address),

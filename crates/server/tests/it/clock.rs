@@ -64,6 +64,6 @@ fn a_message_that_nobody_took_yet_is_not_forgotten_for_its_age() {
         assert_eq!(prune(&store, day(n)).unwrap().messages, 0);
     }
     assert_eq!(prune(&store, day(92)).unwrap().messages, 1);
-    let waiting = store.read(|db| octo_server::store::outbox::waiting(db)).unwrap();
+    let waiting = store.read(octo_server::store::outbox::waiting).unwrap();
     assert_eq!(waiting, 1, "what waits is told, however late");
 }

@@ -180,6 +180,9 @@ impl Work<'_> {
     }
 }
 
+/// What was known at which entry of the log, and what the sink took.
+type Lived = (Vec<(usize, Rows)>, Vec<Delivery>);
+
 /// Lets the server live on the recorded disk.
 pub(super) fn record<'a>(
     machine: &Machine<'_>,
@@ -194,7 +197,7 @@ pub(super) fn record<'a>(
     let work = Work { place, source, scratch: &machine.folder };
     // What is known is read first: it was on the disk when so many entries were in the log.
     let moment = || rows::read_at_work(&data, &machine.folder).map(|rows| (recorder.entries(), rows));
-    let lived = || -> Result<(Vec<(usize, Rows)>, Vec<Delivery>), String> {
+    let lived = || -> Result<Lived, String> {
         work.write_password().map_err(|e| e.to_string())?;
         if let Some(sql) = life.ages {
             for database in rows::databases(&data)? {

@@ -68,7 +68,7 @@ impl fmt::Display for Sum {
         writeln!(
             f,
             "runs with 0, 1, 2, 3 faults: {}",
-            list(self.runs_by_faults.iter().map(|(_, n)| n.to_string()).collect())
+            list(self.runs_by_faults.values().map(ToString::to_string).collect())
         )?;
         writeln!(f, "faults: {}", list(self.faults.iter().map(|(it, n)| format!("{it} {n}")).collect()))?;
         match &self.broken {

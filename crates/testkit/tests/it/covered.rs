@@ -72,7 +72,7 @@ static SEEN: LazyLock<Seen> = LazyLock::new(|| {
             match option {
                 ["--max-delete", "100%"] => options.max_delete = Some(MaxDelete::Percent(100)),
                 ["--keep-versions", "1s"] => options.keep_versions = KeepVersions::Secs(1),
-                other => panic!("{other:?} is not known here"),
+                other => assert!(other.is_empty(), "{other:?} is not known here"),
             }
         }
         let local = LocalSource::open(&source.root).unwrap();

@@ -27,7 +27,6 @@ fn a_minute_of_new_worlds() {
     let plan = Plan { seed, worlds: u64::MAX, time: Some(Duration::from_secs(50)), threads: 2 };
     let sum = play_many(&plan, engine);
     assert!(sum.broken.is_none(), "seeds from {seed}: {sum}");
-    eprintln!("seeds from {seed}: {sum}");
 }
 
 #[test]

@@ -1,33 +1,17 @@
 //! The command line as it was typed. Nothing here is checked beyond its form: that is `settings`' business.
 
+pub mod account;
+pub mod exit_codes;
 #[cfg(unix)]
-use crate::remote::args::ServerCommand;
+pub mod server;
+
+#[cfg(unix)]
+use crate::args::server::ServerCommand;
+use account::AccountArgs;
 use clap::{Args, Parser, Subcommand};
-use octo_server::mirror_spec::{CompareBy, EncryptWhen, Intent, LiveFiles, MetadataKept, MinDialect};
+use exit_codes::{ALL_EXIT_CODES, EXIT_CODES};
+use octo_server::mirror_spec::{CompareBy, Intent, LiveFiles, MetadataKept};
 use std::path::PathBuf;
-
-/// How a run ends.
-pub const EXIT_CODES: &str = "\
-Exit codes:
-    0  complete
-    1  complete, except for entries that the report names
-    2  the command or its options make no sense; nothing was done
-    3  failed; the report says why
-    4  everything was copied, deletions wait for approval (see: octobackup help held)
-  130  cancelled (Ctrl-C); the next run continues";
-
-/// The same with those of commands for a server.
-pub const ALL_EXIT_CODES: &str = "\
-Exit codes:
-    0  complete
-    1  complete, except for entries that the report names
-    2  the command or its options make no sense; nothing was done
-    3  failed; the report says why. Commands for a server: it cannot be reached, or it failed itself
-    4  everything was copied, deletions wait for approval (see: octobackup help held)
-    5  commands for a server: what was named does not exist
-    6  commands for a server: refused as things are (it runs already, there is one of that name)
-    7  commands for a server: not allowed, or the token is not known
-  130  cancelled (Ctrl-C); the next run continues. Of \"run\": the run goes on at the server";
 
 const SYNC_EXAMPLES: &str = "\
 Examples:
@@ -306,36 +290,6 @@ pub struct DoctorArgs {
     pub json: bool,
     #[command(flatten)]
     pub account: AccountArgs,
-}
-
-/// Who logs on to a share, and how. The password itself is never an argument: others can see those.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Account (the password may also be in OCTOBACKUP_PASSWORD, or is asked for)")]
-pub struct AccountArgs {
-    /// The account for a share
-    #[arg(short, long, value_name = "[DOMAIN\\]NAME")]
-    pub user: Option<String>,
-    /// Read the password from a file that only its owner may read
-    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
-    pub password_file: Option<PathBuf>,
-    /// Read the password from standard input
-    #[arg(long)]
-    pub password_stdin: bool,
-    /// Log on with Kerberos: with the tickets that KRB5CCNAME names, or with the password if one is given
-    #[arg(long)]
-    pub kerberos: bool,
-    /// The Kerberos server [default: the realm's name, which Active Directory answers to]
-    #[arg(long, value_name = "HOST[:PORT]")]
-    pub kdc: Option<String>,
-    /// Log on as a guest, without a password. Nothing protects such a connection
-    #[arg(long, conflicts_with_all = ["kerberos", "user", "password_file", "password_stdin"])]
-    pub guest: bool,
-    /// Encrypt wherever the server can, refuse servers that cannot, or only where the server demands it [default: auto]
-    #[arg(long, value_enum, value_name = "WHEN", help_heading = "Connection")]
-    pub encrypt: Option<EncryptWhen>,
-    /// The oldest version of SMB that is good enough [default: 3.0]
-    #[arg(long, value_enum, value_name = "VERSION", help_heading = "Connection")]
-    pub min_dialect: Option<MinDialect>,
 }
 
 /// What is said, and where.

@@ -6,7 +6,7 @@ use super::{
     RunIdArgs, RunsArgs, SELF_CHECK_EXIT_CODES, ScheduleArgs, ServeArgs, ServerArgs, TOKEN_EXAMPLES, TokenCommand,
     UserCommand,
 };
-use crate::args::ALL_EXIT_CODES;
+use crate::args::exit_codes::ALL_EXIT_CODES;
 use clap::Subcommand;
 
 /// The commands.

@@ -1,7 +1,7 @@
 //! The command line of who may ask the server.
 
 use super::ServerArgs;
-use crate::args::AccountArgs;
+use crate::args::account::AccountArgs;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 

@@ -1,0 +1,35 @@
+//! The options for the account of a share.
+
+use clap::Args;
+use octo_server::mirror_spec::{EncryptWhen, MinDialect};
+use std::path::PathBuf;
+
+/// Who logs on to a share, and how. The password itself is never an argument: others can see those.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Account (the password may also be in OCTOBACKUP_PASSWORD, or is asked for)")]
+pub struct AccountArgs {
+    /// The account for a share
+    #[arg(short, long, value_name = "[DOMAIN\\]NAME")]
+    pub user: Option<String>,
+    /// Read the password from a file that only its owner may read
+    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
+    pub password_file: Option<PathBuf>,
+    /// Read the password from standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Log on with Kerberos: with the tickets that KRB5CCNAME names, or with the password if one is given
+    #[arg(long)]
+    pub kerberos: bool,
+    /// The Kerberos server [default: the realm's name, which Active Directory answers to]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub kdc: Option<String>,
+    /// Log on as a guest, without a password. Nothing protects such a connection
+    #[arg(long, conflicts_with_all = ["kerberos", "user", "password_file", "password_stdin"])]
+    pub guest: bool,
+    /// Encrypt wherever the server can, refuse servers that cannot, or only where the server demands it [default: auto]
+    #[arg(long, value_enum, value_name = "WHEN", help_heading = "Connection")]
+    pub encrypt: Option<EncryptWhen>,
+    /// The oldest version of SMB that is good enough [default: 3.0]
+    #[arg(long, value_enum, value_name = "VERSION", help_heading = "Connection")]
+    pub min_dialect: Option<MinDialect>,
+}

@@ -1,0 +1,74 @@
+//! Where a mirror's files come from.
+
+use octo_core::path::{bytes_to_text, os_bytes, os_path, text_to_bytes};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Where the files come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Origin {
+    /// A folder of this machine.
+    Local {
+        /// Its absolute path, in the reversible text form of paths.
+        path: String,
+    },
+    /// A share.
+    Smb {
+        /// `//HOST[:PORT]/SHARE[/PATH]`.
+        address: String,
+        /// Who logs on; empty for a guest, and where tickets say it.
+        account: Account,
+    },
+    /// A folder of a machine with an agent; only a server reaches it.
+    Agent {
+        /// `agent://HOST/FOLDER`.
+        address: String,
+    },
+}
+
+/// Whether it is meant as the address of a share. Windows writes long paths of its own disks in a similar way.
+pub fn is_address(text: &str) -> bool {
+    if cfg!(windows) && (text.starts_with(r"\\?\") || text.starts_with(r"\\.\")) {
+        return false;
+    }
+    let scheme = text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("smb://"));
+    scheme || text.starts_with("//") || text.starts_with(r"\\")
+}
+
+/// Who logs on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// The domain; empty for an account of the server itself.
+    pub domain: String,
+    /// The name.
+    pub user: String,
+}
+
+impl Origin {
+    /// A folder of this machine.
+    pub fn local(path: &Path) -> Origin {
+        Origin::Local { path: bytes_to_text(&os_bytes(path)) }
+    }
+
+    /// The folder; `None` for what is elsewhere.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        let Origin::Local { path } = self else { return None };
+        Some(text_to_bytes(path).and_then(os_path).unwrap_or_default())
+    }
+
+    /// For reports: without secrets.
+    pub fn label(&self) -> String {
+        match self {
+            Origin::Local { path } => path.clone(),
+            Origin::Smb { address, .. } | Origin::Agent { address } => address.clone(),
+        }
+    }
+}
+
+impl std::fmt::Display for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.domain.is_empty() { f.write_str(&self.user) } else { write!(f, "{}\\{}", self.domain, self.user) }
+    }
+}
