@@ -22,7 +22,7 @@ use crate::vanished::Vanished;
 use crate::walk::{Children, FolderPair, Frame, ListedEntry, Side};
 use octo_core::guard::{GuardInput, replaces_too_many};
 use octo_core::merge::{Pair, merge};
-use octo_core::plan::{Action, PlanRules, plan};
+use octo_core::plan::{Action, PlanRules, is_suspect, plan};
 use octo_core::retention::KeepVersions;
 use octo_core::{Change, Code, Error, Kind, Meta, Name, RelPath};
 use restamps::Restamps;
@@ -62,6 +62,8 @@ pub struct Comparer<'a> {
     pub planned_replacements: u64,
     /// Every listing was complete: what is not among the vanished is not pending.
     pub saw_all: bool,
+    /// Copies that may not be whole, since the machine crashed, were not compared with the source.
+    pub left_suspects: bool,
     /// Folders of the source into which something may have been moved that this run did not see.
     pub unread: UnreadFolders,
     restamps: Restamps<'a>,
@@ -108,6 +110,7 @@ impl<'a> Comparer<'a> {
             top: None,
             planned_replacements: 0,
             saw_all: true,
+            left_suspects: false,
             unread: UnreadFolders::default(),
             restamps: Restamps::new(context, ops),
             braked,
@@ -184,6 +187,13 @@ impl<'a> Comparer<'a> {
                 self.act(queue, step, &at, action, found.as_ref())
             }
             (None, Some(t)) if step.proof => self.vanish(step, &t),
+            (None, Some(t)) => {
+                // What is in a folder is not looked at either.
+                let may_be_torn = is_suspect(self.rules.suspect_since, &t.meta);
+                self.left_suspects |=
+                    self.rules.suspect_since.is_some() && (t.meta.kind == Kind::Folder || may_be_torn);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

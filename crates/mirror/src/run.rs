@@ -79,6 +79,8 @@ struct Run<'a> {
     journal: Journal<'a>,
     /// What there is to delete was all seen, and nothing of it waits for a person.
     proven: Cell<bool>,
+    /// Copies that may not be whole were not looked at: a listing was cut.
+    left_suspects: Cell<bool>,
 }
 
 /// What the walk over both sides left to do.
@@ -105,7 +107,16 @@ impl<'a> Run<'a> {
             abilities: ready.marker.abilities.clone(),
             changes: versions.then(|| ChangesLog::new(context.target, ready.run)),
         };
-        Run { context, ready, order, pool, ops, journal: Journal::new(context.target), proven: Cell::new(false) }
+        Run {
+            context,
+            ready,
+            order,
+            pool,
+            ops,
+            journal: Journal::new(context.target),
+            proven: Cell::new(false),
+            left_suspects: Cell::new(false),
+        }
     }
 
     fn mirror(mut self, begun: (Timestamp, Duration)) -> RunReport {
@@ -145,6 +156,7 @@ impl<'a> Run<'a> {
         let comparer = self.comparer();
         let mut comparer = self.walk(comparer, &copier, vec![Frame::root()])?;
         let unread = std::mem::take(&mut comparer.unread);
+        self.left_suspects.set(comparer.left_suspects);
         copier.keep_top()?;
         let (replacements, brakes, saw_all) = (comparer.planned_replacements, comparer.brakes(), comparer.saw_all);
         let (index, lists, guard) = comparer.finish()?;

@@ -53,7 +53,7 @@ impl Run<'_> {
             // Only now: a report that says `succeeded` must not be there before what it speaks of is on the disk.
             settle::write_report(target, &report, &problems)?;
             // Suspect files that this run did not get to stay suspect.
-            let unfinished = matches!(report.outcome, Outcome::Failed | Outcome::Cancelled);
+            let unfinished = matches!(report.outcome, Outcome::Failed | Outcome::Cancelled) || self.left_suspects.get();
             if unfinished && self.ready.suspect_since.is_some() { Ok(()) } else { RunOpen::remove(target) }
         };
         if let Err(error) = ballast::help(target, finish) {

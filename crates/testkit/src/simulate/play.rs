@@ -133,7 +133,10 @@ impl<'a> World<'a> {
             Act::Approve => self.approve = self.plan.clone(),
             Act::ApproveAnother => self.approve = Some("0123456789ab".to_owned()),
             Act::ReleaseBrake => self.release_brake = true,
-            Act::Restart => target.boot(),
+            Act::Restart => {
+                target.boot();
+                self.model.crashed();
+            }
             Act::FreeSpace => target.set_capacity(u64::MAX),
             Act::Write { path: at } => {
                 let Some(at) = by_hand(at) else { return };
@@ -218,6 +221,7 @@ impl<'a> World<'a> {
         let into = |list: Mutex<_>| list.into_inner().unwrap_or_else(PoisonError::into_inner);
         let ran = Ran {
             before: &before,
+            folds_case: self.scenario.folds_case,
             after: &after,
             heard: source.heard(),
             changes: into(heard.changes),
@@ -289,8 +293,9 @@ fn filter(options: &Options) -> Filter {
     }
 }
 
-/// A path that a person may change by hand: not one that the mirror takes for the escape of another name.
+/// A path that a person may change by hand: nothing of ours, and not one that the mirror takes for the escape of another name.
 fn by_hand(text: &str) -> Option<RelPath> {
     let looks_escaped = |at: &RelPath| at.names().any(|name| name.as_bytes().ends_with(octo_core::naming::SUFFIX));
-    path(text).filter(|at| !looks_escaped(at))
+    let is_ours = |at: &RelPath| at.as_bytes().starts_with(octo_core::RESERVED.as_bytes());
+    path(text).filter(|at| !looks_escaped(at) && !is_ours(at))
 }

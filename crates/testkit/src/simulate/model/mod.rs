@@ -40,12 +40,13 @@ pub(super) struct Model {
     last_moment: Option<i64>,
     now: i64,
     clock_jumped: bool,
-    /// Runs since the clock jumped.
-    steady: u32,
+    jumped_before: bool,
+    /// What a power loss may have torn was excluded in a run that ended, which is known not to be mended.
+    left_torn: bool,
+    /// The power was lost, and not all was looked at since.
+    crashed: bool,
 }
 
-/// So many runs after a jump the next one is the first again.
-const STEADY_RUNS: u32 = 3;
 const JUMP_TICKS: i64 = 14 * 86_400 * 10_000_000;
 
 fn ours(text: &str) -> RelPath {
@@ -70,7 +71,9 @@ impl Model {
             last_moment: None,
             now: 0,
             clock_jumped: false,
-            steady: 0,
+            jumped_before: false,
+            left_torn: false,
+            crashed: false,
         }
     }
 
@@ -80,6 +83,11 @@ impl Model {
         self.versions.forget();
     }
 
+    /// The machine was started anew; a run may have been under way.
+    pub(super) fn crashed(&mut self) {
+        self.crashed = true;
+    }
+
     /// Before a run.
     pub(super) fn begins(&mut self, target: &MemTarget, clock: &dyn Clock) {
         self.plan = waiting_plan(target);
@@ -87,25 +95,31 @@ impl Model {
         self.now = clock.now().0;
         let jump = self.last_moment.map_or(0, |last| self.now.abs_diff(last));
         // A clock that jumps again and again may be believed in the end.
-        self.clock_jumped = jump > JUMP_TICKS.unsigned_abs() && self.steady >= STEADY_RUNS;
-        self.steady = if jump > JUMP_TICKS.unsigned_abs() { 0 } else { self.steady + 1 };
+        let jumped = jump > JUMP_TICKS.unsigned_abs();
+        self.clock_jumped = jumped && !self.jumped_before;
+        self.jumped_before |= jumped;
     }
 
     /// After a run.
     pub(super) fn ended(&mut self, target: &MemTarget, clock: &dyn Clock, ran: &Ran<'_>) -> Result<(), Broken> {
         self.approved |= ran.asked.approve.is_some();
+        self.crashed |= ran.power.is_some();
         self.older.push(ran.before.places.clone());
         names::whole(ran, &self.older)?;
         self.deletions(target, ran)?;
         let recovers = self.older.len() > 1 && !self.hard_links;
         report::agrees(ran, recovers)?;
         if ran.is_complete() {
-            report::nothing_silent(ran, &self.times)?;
-            ended_on_disk(target, ran.report)?;
+            self.left_torn |= self.crashed && ran.asked.options.exclude.is_some();
+            report::nothing_silent(ran, &self.times, self.left_torn)?;
+            // What a power loss may have torn, and a listing that was cut left out, is looked at by a later run.
+            let cut = ran.heard.told.iter().any(|told| !told.complete);
+            ended_on_disk(target, ran.report, self.crashed && cut)?;
+            self.crashed &= cut;
         }
         let moved = clock.now().0.abs_diff(self.now) > JUMP_TICKS.unsigned_abs();
         if moved {
-            self.steady = 0;
+            self.jumped_before = true;
         }
         let judged = versions::Judged { jumped: self.clock_jumped, moved, began: self.now, ends: clock.now().0 };
         self.versions.ended(target, ran, &self.runs_before, &judged, recovers)?;
@@ -180,7 +194,7 @@ impl Model {
             let same = match (should, is) {
                 (Some(should), Some(is)) => {
                     should.kind == is.kind
-                        && should.content == is.content
+                        && (should.content == is.content || (self.left_torn && report::is_zeros(is)))
                         && self.times.represent(should.write_time) == is.write_time
                 }
                 _ => false,
@@ -206,10 +220,10 @@ fn waiting_plan(target: &MemTarget) -> Option<WaitingPlan> {
 }
 
 /// A run that ended left nothing open, and its report.
-fn ended_on_disk(target: &MemTarget, report: &RunReport) -> Result<(), Broken> {
+fn ended_on_disk(target: &MemTarget, report: &RunReport, may_stay_open: bool) -> Result<(), Broken> {
     let there = |text: &str| target.look(&ours(text)).ok().flatten().is_some();
     let broken = |what: String| Err(Broken::new("a run that ended is ended on the disk", what));
-    if there("run.open") {
+    if there("run.open") && !may_stay_open {
         return broken("run.open is still there".to_owned());
     }
     if there(&format!("tmp/{}", report.run)) {

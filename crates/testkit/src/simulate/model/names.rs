@@ -78,7 +78,11 @@ fn is_proven(ran: &Ran<'_>, origin: &RelPath, kind: Kind) -> bool {
     let (mut at, mut kind) = (origin.clone(), kind);
     while let (Some(folder), Some(name)) = (at.parent(), at.name()) {
         let lacks = |names: &std::collections::BTreeMap<Vec<u8>, Kind>| {
+            let folded = naming::fold(name.as_bytes());
+            let twin = |other: &Vec<u8>| other != name.as_bytes() && naming::fold(other) == folded;
+            // Where upper and lower case are the same, another name may take this one's place, which then gets one of its own.
             names.get(name.as_bytes()).is_none_or(|listed| *listed != kind)
+                || (ran.folds_case && names.keys().any(twin))
         };
         if ran.heard.told.iter().any(|told| told.complete && told.folder == folder && lacks(&told.names)) {
             return true;
@@ -91,7 +95,8 @@ fn is_proven(ran: &Ran<'_>, origin: &RelPath, kind: Kind) -> bool {
 /// Whether a folder could not be read to its end, and is there.
 pub(super) fn has_unread(ran: &Ran<'_>) -> bool {
     ran.heard.told.iter().any(|told| {
-        let gone = matches!(told.code, Some(Code::NotFound | Code::KindMoved));
+        // One that ends the run comes before all deletions, or after them in a folder that takes the place of something else.
+        let gone = told.code.is_some_and(|code| code.stops_run() || matches!(code, Code::NotFound | Code::KindMoved));
         let again = ran.heard.told.iter().any(|other| other.folder == told.folder && other.complete);
         !told.complete && !gone && !again
     })
