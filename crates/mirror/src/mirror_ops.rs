@@ -76,28 +76,33 @@ impl MirrorOps<'_> {
 
     /// Gives a staged file or link the place of what is there, which becomes a version. The caller has recorded the intent.
     pub fn replace(&self, stage: &RelPath, place: &RelPath) -> Result<(), Error> {
-        if self.changes.is_some() {
-            self.keep_version(place)?;
+        let is_kept = self.changes.is_some() && self.keep_version(place)?;
+        let error = match self.target.rename_over(stage, place) {
+            Ok(Done::Yes) => return Ok(()),
+            Ok(_) => moved(place, "its folder is gone, or a folder is in its place"),
+            Err(error) => error,
+        };
+        if is_kept && !self.abilities.hard_links {
+            // The name was taken away for an instant, and there is no new content for it. What fails here too the next run mends.
+            let _ = self.rename_new(&layout::version(self.run, place), place);
         }
-        match self.target.rename_over(stage, place)? {
-            Done::Yes => Ok(()),
-            _ => Err(moved(place, "its folder is gone, or a folder is in its place")),
-        }
+        Err(error)
     }
 
-    /// The content of `place` as a version; of several in one run the first wins.
-    fn keep_version(&self, place: &RelPath) -> Result<(), Error> {
+    /// The content of `place` as a version; of several in one run the first wins. Whether this one did.
+    fn keep_version(&self, place: &RelPath) -> Result<bool, Error> {
         let version = layout::version(self.run, place);
         let keep = || match self.abilities.hard_links {
             true => self.target.hard_link(place, &version),
             false => self.move_to_version(place, &version),
         };
-        if keep()? == Done::Missing {
+        let mut done = keep()?;
+        if done == Done::Missing {
             files::ensure_folder(self.target, &version.parent().unwrap_or_default())?;
             // Still missing: `place` itself is gone, and there is nothing to keep.
-            keep()?;
+            done = keep()?;
         }
-        Ok(())
+        Ok(done == Done::Yes)
     }
 
     /// Where there are no hard links the full name of a cut one goes with the old content, and is the new one's too.

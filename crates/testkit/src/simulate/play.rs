@@ -296,6 +296,6 @@ fn filter(options: &Options) -> Filter {
 /// A path that a person may change by hand: nothing of ours, and not one that the mirror takes for the escape of another name.
 fn by_hand(text: &str) -> Option<RelPath> {
     let looks_escaped = |at: &RelPath| at.names().any(|name| name.as_bytes().ends_with(octo_core::naming::SUFFIX));
-    let is_ours = |at: &RelPath| at.as_bytes().starts_with(octo_core::RESERVED.as_bytes());
+    let is_ours = |at: &RelPath| at.names().any(|name| name.as_bytes() == octo_core::RESERVED.as_bytes());
     path(text).filter(|at| !looks_escaped(at) && !is_ours(at))
 }

@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Whoever is stuck waits no longer than this for somebody to give it up.
-const STUCK_MAX: Duration = Duration::from_secs(120);
+/// A run that is over for another reason gives up nobody.
+const STUCK_MAX: Duration = Duration::from_secs(10);
 
 /// Which faults have happened.
 #[derive(Default, Clone)]
@@ -231,7 +232,8 @@ struct Keeping<'a> {
 
 impl ListSink for Keeping<'_> {
     fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
-        self.names.insert(entry.name.as_bytes().to_vec(), entry.meta.kind);
+        // A name that comes twice makes a listing that is not to be believed.
+        self.bad |= self.names.insert(entry.name.as_bytes().to_vec(), entry.meta.kind).is_some();
         self.sink.entry(entry)
     }
     fn problem(&mut self, name: &[u8], error: Error) {

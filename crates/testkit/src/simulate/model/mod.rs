@@ -41,7 +41,8 @@ pub(super) struct Model {
     now: i64,
     clock_jumped: bool,
     jumped_before: bool,
-    /// What a power loss may have torn was excluded in a run that ended, which is known not to be mended.
+    /// What a power loss may have torn is taken for whole, which is known and not mended yet: it was excluded in a run that
+    /// ended, or the clock had gone back.
     left_torn: bool,
     /// The power was lost, and not all was looked at since.
     crashed: bool,
@@ -104,6 +105,8 @@ impl Model {
     pub(super) fn ended(&mut self, target: &MemTarget, clock: &dyn Clock, ran: &Ran<'_>) -> Result<(), Broken> {
         self.approved |= ran.asked.approve.is_some();
         self.crashed |= ran.power.is_some();
+        // What was written after the clock had gone back seems to be older than the last checkpoint.
+        self.left_torn |= ran.lost_data() && clock.now().0 < self.now;
         self.older.push(ran.before.places.clone());
         names::whole(ran, &self.older)?;
         self.deletions(target, ran)?;

@@ -52,6 +52,10 @@ pub(super) fn nothing_gone_without_proof(
                 continue;
             }
         }
+        if Mirror::is_cut(place) && ran.after.places.get(place).is_some_and(|is| is.kind == node.kind) {
+            // Its full name was missing, and is known again.
+            continue;
+        }
         if ran.power == Some(Power::Forgets) && !durable.contains_key(place) {
             continue;
         }
@@ -78,12 +82,16 @@ fn is_proven(ran: &Ran<'_>, origin: &RelPath, kind: Kind) -> bool {
     let (mut at, mut kind) = (origin.clone(), kind);
     while let (Some(folder), Some(name)) = (at.parent(), at.name()) {
         let lacks = |names: &std::collections::BTreeMap<Vec<u8>, Kind>| {
-            let folded = naming::fold(name.as_bytes());
-            let twin = |other: &Vec<u8>| other != name.as_bytes() && naming::fold(other) == folded;
-            // Where upper and lower case are the same, another name may take this one's place, which then gets one of its own.
             names.get(name.as_bytes()).is_none_or(|listed| *listed != kind)
-                || (ran.folds_case && names.keys().any(twin))
         };
+        let folded = naming::fold(name.as_bytes());
+        let twin = |other: &Vec<u8>| other != name.as_bytes() && naming::fold(other) == folded;
+        // Where upper and lower case are the same, another name may take this one's place, which then gets one of its own.
+        let told_twin = || ran.heard.told.iter().any(|told| told.folder == folder && told.names.keys().any(twin));
+        let had_twin = || ran.before.origins.values().any(|other| folds_alike(other, &at));
+        if ran.folds_case && (told_twin() || had_twin()) {
+            return true;
+        }
         if ran.heard.told.iter().any(|told| told.complete && told.folder == folder && lacks(&told.names)) {
             return true;
         }
