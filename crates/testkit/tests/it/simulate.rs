@@ -1,9 +1,9 @@
-//! The simulated world: a time of new seeds, all kept ones, and that it can see.
+//! The simulated world: a minute of seeds, all kept ones, and that it can see.
 
 use crate::engine::engine;
 use octo_testkit::simulate::{Plan, Scenario, generate, play, play_many};
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Every kind of fault occurs in so many worlds.
 const ALL_KINDS: u64 = 400;
@@ -21,12 +21,11 @@ fn the_worlds_that_found_faults_are_right() {
     }
 }
 
+/// Seeds that are known to be right. New ones are for `cargo xtask simulate`, as long as one in some thousands still finds something.
 #[test]
-fn a_minute_of_new_worlds() {
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() * 1_000_000;
-    let plan = Plan { seed, worlds: u64::MAX, time: Some(Duration::from_secs(50)), threads: 2 };
-    let sum = play_many(&plan, engine);
-    assert!(sum.broken.is_none(), "seeds from {seed}: {sum}");
+fn a_minute_of_worlds() {
+    let sum = play_many(&Plan { seed: 1, worlds: 8000, time: Some(Duration::from_secs(50)), threads: 2 }, engine);
+    assert!(sum.broken.is_none(), "{sum}");
 }
 
 #[test]
