@@ -1,7 +1,13 @@
 //! The decoders of what comes over the network, and of files that lie where others may have written, one name each, as the
 //! fuzz targets and the run over their corpus call them. Not an interface: only there in tests and with the feature `fuzzing`.
 
+use crate::agent_registry::Host;
+use crate::ca;
+use crate::identity::Identity;
+use crate::messages::{Hello, Introduction, Open, Opened, PairAnswer, PairRequest, parse, printable};
+use crate::token::Token;
 use crate::wire::{Answer, Decoder, FetchOrder, Order};
+use octo_core::Timestamp;
 
 /// What the names of one frame can be together: a frame's entries take at least six bytes each, a name at most 4 KiB.
 const NAMES_BYTES_MAX: usize = (1 << 20) / 6 * (4 << 10);
@@ -19,6 +25,24 @@ pub const PARSERS: &[(&str, Parser)] = &[
     ("orders", |bytes| {
         let _ = Order::decode(bytes);
         let _ = FetchOrder::decode(bytes);
+    }),
+    // JSON of both sides, pairing included: each as every message that it could be.
+    ("messages", |bytes| {
+        let _ = (parse::<Hello>(bytes), parse::<Open>(bytes), parse::<PairRequest>(bytes), parse::<PairAnswer>(bytes));
+        let _ = parse::<Opened>(bytes).map(Opened::result);
+        let _ = parse::<Introduction>(bytes).map(|said| printable(&said.host));
+    }),
+    ("token", |bytes| drop(Token::parse(&String::from_utf8_lossy(bytes)))),
+    ("certificate", |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let _ = (ca::certificate(&text), ca::private_key(&text));
+    }),
+    // The files that agent and server keep: damaged by a disk, or written by somebody else.
+    ("state", |bytes| {
+        let _ = serde_json::from_slice::<Vec<Host>>(bytes);
+        if let Ok(identity) = serde_json::from_slice::<Identity>(bytes) {
+            let _ = (identity.is_due(Timestamp(0)), identity.config(b"octo"));
+        }
     }),
 ];
 
@@ -116,6 +140,24 @@ mod tests {
         corpus::write_seeds("agent", "answers", &[&frames[..], &[frames.concat()]].concat());
         corpus::write_seeds("agent", "frame", &bare);
         corpus::write_seeds("agent", "orders", &requests());
+        let messages = [
+            r#"{"root":"/srv"}"#,
+            r#"{"version":"1.0","host":"fs1","system":"linux x86_64","clock_ticks":1,"roots":["/srv"]}"#,
+            r#"{"secret":"00ff","public_key":"04","host":"fs1","version":"1.0"}"#,
+            r#"{"ok":{"agent":"fs1","certificate":"-----BEGIN CERTIFICATE-----","authority":"x"}}"#,
+            r#"{"error":"not allowed"}"#,
+        ];
+        corpus::write_seeds("agent", "messages", &messages.map(|it| it.as_bytes().to_vec()));
+        let token = format!("octo1-{}", "0123456789abcdef".repeat(4));
+        corpus::write_seeds("agent", "token", &[token.into_bytes()]);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(vec!["fs1".to_owned()]).unwrap().self_signed(&key).unwrap();
+        corpus::write_seeds("agent", "certificate", &[certificate.pem().into_bytes()]);
+        let state = serde_json::json!({
+            "server": "backup:8735", "agent": "fs1", "key": "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----",
+            "certificate": certificate.pem(), "authority": certificate.pem(), "issued": 1
+        });
+        corpus::write_seeds("agent", "state", &[state.to_string().into_bytes(), b"[]".to_vec()]);
         corpus::replay("agent", PARSERS);
     }
 

@@ -3,10 +3,11 @@
 //! The agent dials and the server asks, over HTTP/2 within TLS 1.3 (`docs/agent-protocol.md`). Nothing asynchronous leaves
 //! this crate.
 //!
-//! The rooms: `wire` is the protocol's bytes, without I/O, and `messages` its JSON; `carrier` what both ends agree on,
-//! `tls` and `authority` who is believed. The server's side: [`AgentListener`] with `hosts`, `connections`, `link`, and [`AgentSource`]
-//! with `fetching` and `ahead`; `connections` bounds those of strangers, and `admission` says who was let in. The agent's: `agent` with `identity`, `serving` with `walking`, and the [`AllowedRoots`] it
-//! serves from.
+//! The rooms: `wire` is the protocol's bytes, without I/O, and `messages` its JSON; `carrier` what both ends agree on, `tls` and
+//! `ca` whom they trust. The server's side: [`AgentListener`] with `agent_registry`, `connections` and `session`, and
+//! [`AgentSource`] with `fetching`, `listing_reader` and `walk_reader`; `connection_limits` bounds what strangers take, and
+//! `admission` reports who was let in. The agent's side: `agent` with `identity`, `serving` with `frames`, `walking` and
+//! `prefetch`, and the [`AllowedRoots`] it serves from.
 
 mod admission;
 mod agent;

@@ -11,6 +11,9 @@
 
 mod cancellable;
 mod detail;
+#[cfg(all(target_os = "linux", any(test, feature = "fuzzing")))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod holes;
 mod lazy_records;
 mod options;

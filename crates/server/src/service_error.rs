@@ -49,15 +49,15 @@ impl Kind {
     /// The kind in a few plain words.
     pub fn title(self) -> &'static str {
         match self {
-            Kind::Invalid => "what was given makes no sense",
-            Kind::NotFound => "there is no such thing",
-            Kind::Conflict => "not possible as things are",
-            Kind::Unauthenticated => "who asks is not known",
+            Kind::Invalid => "invalid input",
+            Kind::NotFound => "not found",
+            Kind::Conflict => "conflict",
+            Kind::Unauthenticated => "not authenticated",
             Kind::Forbidden => "not allowed",
-            Kind::NoSuchMethod => "there is no such method here",
+            Kind::NoSuchMethod => "method not allowed",
             Kind::TooLarge => "too large",
-            Kind::TooOften => "too often",
-            Kind::Internal => "the server failed",
+            Kind::TooOften => "too many requests",
+            Kind::Internal => "internal error",
         }
     }
 }

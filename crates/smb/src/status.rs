@@ -14,6 +14,7 @@ pub(crate) mod nt {
     pub const INVALID_DEVICE_REQUEST: u32 = 0xC000_0010;
     pub const END_OF_FILE: u32 = 0xC000_0011;
     pub const MORE_PROCESSING_REQUIRED: u32 = 0xC000_0016;
+    pub const NO_MEMORY: u32 = 0xC000_0017;
     pub const ACCESS_DENIED: u32 = 0xC000_0022;
     pub const OBJECT_NAME_INVALID: u32 = 0xC000_0033;
     pub const OBJECT_NAME_NOT_FOUND: u32 = 0xC000_0034;
@@ -31,6 +32,7 @@ pub(crate) mod nt {
     pub const INVALID_WORKSTATION: u32 = 0xC000_0070;
     pub const PASSWORD_EXPIRED: u32 = 0xC000_0071;
     pub const ACCOUNT_DISABLED: u32 = 0xC000_0072;
+    pub const INSUFFICIENT_RESOURCES: u32 = 0xC000_009A;
     pub const FILE_IS_A_DIRECTORY: u32 = 0xC000_00BA;
     pub const NOT_SUPPORTED: u32 = 0xC000_00BB;
     pub const BAD_NETWORK_PATH: u32 = 0xC000_00BE;
@@ -112,9 +114,7 @@ pub(crate) fn logon(status: u32) -> Error {
         nt::NO_LOGON_SERVERS | nt::NETLOGON_NOT_STARTED => {
             (Code::Unreachable, "the server cannot ask its domain controller (it may be starting)")
         }
-        nt::REQUEST_NOT_ACCEPTED | nt::INSUFF_SERVER_RESOURCES => {
-            (Code::Unreachable, "the server takes no more connections just now")
-        }
+        _ if is_short(status) => (Code::Unreachable, FULL),
         nt::NTLM_BLOCKED => (Code::LogonFailed, "a policy of the server or the domain forbids NTLM: use --kerberos"),
         nt::NOT_SUPPORTED => (Code::LogonFailed, "the server does not accept NTLM: use --kerberos"),
         _ => (Code::LogonFailed, "the server refused the logon"),
@@ -138,6 +138,15 @@ pub(crate) fn ticket(status: u32) -> Error {
     }
 }
 
+/// What is to be said of a server that is short of memory or of connections.
+const FULL: &str = "the server takes no more connections just now";
+
+/// Whether the server lacks what one more connection takes: it may have it again soon.
+fn is_short(status: u32) -> bool {
+    let short = [nt::NO_MEMORY, nt::INSUFFICIENT_RESOURCES, nt::REQUEST_NOT_ACCEPTED, nt::INSUFF_SERVER_RESOURCES];
+    short.contains(&status)
+}
+
 /// What a refused connection to a share means.
 pub(crate) fn share(status: u32, name: &str) -> Error {
     match status {
@@ -146,6 +155,7 @@ pub(crate) fn share(status: u32, name: &str) -> Error {
         }
         nt::PATH_NOT_COVERED => with_words(Code::ShareNotFound, &format!("share {name:?}: {ELSEWHERE}"), status),
         nt::ACCESS_DENIED => with_words(Code::ShareDenied, &format!("share {name:?}"), status),
+        _ if is_short(status) => with_words(Code::Unreachable, &format!("share {name:?}: {FULL}"), status),
         _ => entry(status).within(format!("share {name:?}")),
     }
 }

@@ -109,16 +109,18 @@ fn test(args: &NotifyNameArgs) -> Ended {
     let client = client(&args.server)?;
     let mut letter = client.post(&format!("/recipients/{}/test", escaped(&args.name)), &json!({}))?;
     let begun = Instant::now();
-    while letter["tries"] == 0 && begun.elapsed() < TEST_TIMEOUT {
+    // An attempt is recorded before it is made: only its end says how it went.
+    let has_ended = |letter: &Value| !letter["sent_at"].is_null() || !letter["last_error"].is_null();
+    while !has_ended(&letter) && begun.elapsed() < TEST_TIMEOUT {
         std::thread::sleep(LOOK_EVERY);
         letter = client.get(&format!("/outbox/{}", letter["id"]))?;
     }
     if letter["sent_at"].is_null() {
-        let why = if letter["tries"] == 0 { "nothing was heard yet".to_owned() } else { text(&letter["last_error"]) };
-        let why = format!("it did not arrive: {why}; it is tried again (octobackup notify outbox)");
+        let why = if has_ended(&letter) { text(&letter["last_error"]) } else { "no answer yet".to_owned() };
+        let why = format!("not delivered: {why}; it will be retried (see octobackup notify outbox)");
         return Err(ServiceError::new(Kind::Internal, why));
     }
-    show(&args.server, &letter, |_| print("it was taken"))
+    show(&args.server, &letter, |_| print("test message accepted"))
 }
 
 fn outbox(args: &OutboxArgs) -> Ended {

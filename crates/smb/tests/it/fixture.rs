@@ -25,10 +25,12 @@ pub fn connect(samba: &Samba, share: &str, user: &str) -> SmbSource {
     SmbSource::connect(address(samba, share), credentials(user), SmbOptions::default()).unwrap()
 }
 
-/// Connects with limits that are short on purpose, so that a busy machine may need several attempts.
+/// Connects with limits that are short on purpose, so that a busy machine may need several attempts; and the server on it may
+/// be short of memory for a moment.
 pub fn connect_in_time(address: SmbAddress, options: SmbOptions) -> SmbSource {
     let connect = || SmbSource::connect(address.clone(), credentials("plain"), options.clone());
-    let timed_out = |tried: &Result<SmbSource, Error>| tried.as_ref().is_err_and(|e| e.code == Code::TimedOut);
+    let may_work_later = [Code::TimedOut, Code::Unreachable];
+    let timed_out = |tried: &Result<SmbSource, Error>| tried.as_ref().is_err_and(|e| may_work_later.contains(&e.code));
     (0..10).map(|_| connect()).find(|tried| !timed_out(tried)).expect("never in time").unwrap()
 }
 

@@ -4,7 +4,8 @@
 use octo_core::guard::MaxDelete;
 use octo_core::monitor::Silent;
 use octo_core::retention::KeepVersions;
-use octo_core::{Cancel, Outcome};
+use octo_core::time::TICKS_PER_SEC;
+use octo_core::{Cancel, Clock, Outcome, Timestamp};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_mirror::{RESERVED_NAMES, RunOptions, run};
 use octo_testkit::clock::TestClock;
@@ -14,7 +15,8 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::LazyLock;
 
-const PORT: &str = include_str!("../../../core/src/target.rs");
+const PORT: &str =
+    concat!(include_str!("../../../core/src/target.rs"), include_str!("../../../core/src/target_file.rs"));
 const TRAP: &str = include_str!("../../src/effects.rs");
 
 /// Names that the scenario does not make, and where else they are met.
@@ -65,7 +67,10 @@ static SEEN: LazyLock<Seen> = LazyLock::new(|| {
     let (source, mirror) = (Source::new(folder.path().join("source"), 200), folder.path().join("mirror"));
     std::fs::create_dir(&source.root).unwrap();
     let (mut effects, mut plan) = (BTreeSet::new(), None);
-    for step in STEPS {
+    let begun = TestClock::real().now();
+    for (step, minutes) in STEPS.iter().zip(1..) {
+        // What is kept for a second is older than that in the next step, however fast this machine is.
+        let clock = TestClock::at(Timestamp(begun.0 + minutes * 60 * TICKS_PER_SEC));
         source.apply(step.name, step.change);
         let mut options = RunOptions { approve: plan.take(), ..RunOptions::default() };
         for option in step.options.unwrap_or_default().chunks(2) {
@@ -78,7 +83,7 @@ static SEEN: LazyLock<Seen> = LazyLock::new(|| {
         let local = LocalSource::open(&source.root).unwrap();
         let disk = DiskTarget::open(&mirror, DiskOptions { create: true, ..DiskOptions::default() }).unwrap();
         let target = Effects::new(disk, Count);
-        let report = run(&local, &target, &options, &Silent, &TestClock::real(), &Cancel::new()).report;
+        let report = run(&local, &target, &options, &Silent, &clock, &Cancel::new()).report;
         let expected = if step.ends == 4 { Outcome::Held } else { Outcome::Succeeded };
         assert_eq!(report.outcome, expected, "{}: {report:?}", step.name);
         plan = report.held_plan;

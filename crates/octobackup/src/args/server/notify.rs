@@ -14,7 +14,7 @@ pub enum NotifyCommand {
     List(ServerArgs),
     /// Tell somebody nothing any more
     Remove(NotifyNameArgs),
-    /// Send a test, and wait until it was taken
+    /// Send a test message, and wait until it is accepted
     Test(NotifyNameArgs),
     /// Set when the digest of all jobs is sent: "daily 07:00" unless said otherwise
     Digest(DigestScheduleArgs),
