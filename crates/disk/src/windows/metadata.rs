@@ -6,10 +6,10 @@
 
 use super::fault::{self, Fault};
 use super::nt;
-use super::opened::Opened;
+pub(crate) use super::opened::Opened;
 use super::root::Root;
 use super::stat::{self, Stat};
-use super::{Handle, privilege, security, streams, tree};
+use super::{privilege, security, streams, tree};
 use crate::detail::{self, Leftover};
 use crate::records::Sort;
 use octo_core::metadata::{Metadata, Part, Piece};

@@ -5,6 +5,7 @@ use crate::schedule::zone;
 use crate::service_error::ServiceError;
 use serde::{Deserialize, Serialize};
 
+#[cfg(unix)]
 /// The setting that holds the mail server.
 pub(crate) const MAIL_SERVER: &str = "mail-server";
 
