@@ -142,13 +142,14 @@ pub fn arrivals(
     Ok(())
 }
 
-/// At the end everything that waited was taken, or there was a reason.
+/// At the end everything that waited before `now` was taken, or there was a reason. A run that ends now is told at the next look.
 pub fn delivered(
     letters: &BTreeMap<i64, QueuedMessage>,
     recipients: &BTreeMap<String, Recipient>,
     all: &[Arrived],
+    now: i64,
 ) -> Holds {
-    for letter in letters.values() {
+    for letter in letters.values().filter(|letter| letter.queued_at.0 < now) {
         must!(letter.next_try_at.is_none(), "a message still waits: {letter:?}");
         let is_heartbeat = recipients.get(&letter.recipient).is_some_and(|them| them.heartbeat.is_some());
         let came = all.iter().any(|arrived| arrived.letter == Some(letter.id));

@@ -173,7 +173,8 @@ impl Play {
             must!(is_paused && run.reason != Reason::Manual, "a run waits for ever: {run:?}");
         }
         must!(self.seen.runs.values().all(|run| run.state != State::Running), "a run runs for ever");
-        letters::delivered(&self.seen.letters, &self.seen.recipients, &self.world.ways.arrived())
+        let now = self.world.clock.wall();
+        letters::delivered(&self.seen.letters, &self.seen.recipients, &self.world.ways.arrived(), now)
     }
 
     fn rounds(&mut self) -> Holds {
