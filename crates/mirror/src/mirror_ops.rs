@@ -83,8 +83,7 @@ impl MirrorOps<'_> {
             Err(error) => error,
         };
         if is_kept && !self.abilities.hard_links {
-            // The name was taken away for an instant, and there is no new content for it. What fails here too the next run mends.
-            let _ = self.rename_new(&layout::version(self.run, place), place);
+            self.take_back(place, &layout::version(self.run, place));
         }
         Err(error)
     }
@@ -105,16 +104,22 @@ impl MirrorOps<'_> {
         Ok(done == Done::Yes)
     }
 
-    /// Where there are no hard links the full name of a cut one goes with the old content, and is the new one's too.
+    /// Where there are no hard links the full name of a cut one goes with the old content, and is the new one's too. If it cannot
+    /// be recorded, the name has its content back.
     fn move_to_version(&self, place: &RelPath, version: &RelPath) -> Result<Done, Error> {
         let done = self.rename_new(place, version)?;
-        if done == Done::Yes
-            && place.name_bytes().ends_with(naming::SUFFIX)
-            && let Some(full) = self.target.recorded_name(version)?
-        {
-            self.target.record_name(place, &full)?;
+        if done != Done::Yes || !place.name_bytes().ends_with(naming::SUFFIX) {
+            return Ok(done);
         }
-        Ok(done)
+        let full = self.target.recorded_name(version);
+        let recorded = full.and_then(|full| full.map_or(Ok(()), |full| self.target.record_name(place, &full)));
+        recorded.map(|()| done).inspect_err(|_| self.take_back(place, version))
+    }
+
+    /// Gives a name the content back that was moved away, where there is no new content for it. What fails here too the next run
+    /// mends.
+    fn take_back(&self, place: &RelPath, version: &RelPath) {
+        let _ = self.rename_new(version, place);
     }
 
     /// Deletes a file or link; its content becomes a version. The caller has recorded the intent and taken a last look.

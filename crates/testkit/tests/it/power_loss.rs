@@ -2,7 +2,7 @@
 //! no run says that it succeeded when it did not, and the next one finishes the work.
 
 use octo_core::guard::MaxDelete;
-use octo_core::{Cancel, Code, Kind, Outcome, RelPath, RunReport, Timestamp, monitor::Silent};
+use octo_core::{Abilities, Cancel, Code, Kind, Outcome, RelPath, RunReport, Timestamp, monitor::Silent};
 use octo_mirror::{RunOptions, run};
 use octo_testkit::clock::TestClock;
 use octo_testkit::effects::{Count, Effects, FailAt, TearAt, Trap};
@@ -223,4 +223,25 @@ fn a_mirror_that_was_shut_down_in_good_order_is_believed() {
     let (report, _) = world.run(Count);
     assert_eq!((report.outcome, report.counts.replaced, report.counts.created), (Outcome::Succeeded, 0, 0));
     assert_same_tree(&world.mirror(), &second, "after the start");
+}
+
+/// Its full name is recorded apart, which can fail after the old content was moved away.
+#[test]
+fn without_hard_links_no_error_leaves_a_cut_name_without_content() {
+    let long = "n".repeat(250) + ".txt~with a longer end";
+    for number in 1.. {
+        let clock = Arc::new(TestClock::real());
+        let abilities = Abilities { hard_links: false, ..Abilities::full("memory") };
+        let target = MemTarget::with(abilities, u64::MAX, Arc::clone(&clock) as _);
+        let world = World { tree: MemTree::new().file(&long, b"old", OLD), target, clock };
+        assert_eq!(world.run(Count).0.outcome, Outcome::Succeeded);
+        assert!(world.mirror().keys().all(|path| path.name_bytes() != long.as_bytes()), "the name is not cut");
+        world.tree.write(&path(&long), b"new content", NEW);
+        let (_, count) = world.run(FailAt { number, code: Code::TargetEntry, and_all_after: false });
+        assert_eq!(world.mirror().len(), 1, "after effect {number} failed the name is gone");
+        assert_eq!(world.run(Count).0.outcome, Outcome::Succeeded);
+        if number > count {
+            break;
+        }
+    }
 }
