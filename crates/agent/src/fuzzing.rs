@@ -1,11 +1,11 @@
 //! The decoders of what comes over the network, and of files that lie where others may have written, one name each, as the
 //! fuzz targets and the run over their corpus call them. Not an interface: only there in tests and with the feature `fuzzing`.
 
-use crate::agent_registry::Host;
-use crate::ca;
-use crate::identity::Identity;
-use crate::messages::{Hello, Introduction, Open, Opened, PairAnswer, PairRequest, parse, printable};
+use crate::agent::identity::Identity;
+use crate::server::agent_registry::Host;
+use crate::tls;
 use crate::token::Token;
+use crate::wire::messages::{Hello, Introduction, Open, Opened, PairAnswer, PairRequest, parse, printable};
 use crate::wire::{Answer, Decoder, FetchOrder, Order};
 use octo_core::Timestamp;
 
@@ -35,7 +35,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
     ("token", |bytes| drop(Token::parse(&String::from_utf8_lossy(bytes)))),
     ("certificate", |bytes| {
         let text = String::from_utf8_lossy(bytes);
-        let _ = (ca::certificate(&text), ca::private_key(&text));
+        let _ = (tls::certificate(&text), tls::private_key(&text));
     }),
     // The files that agent and server keep: damaged by a disk, or written by somebody else.
     ("state", |bytes| {

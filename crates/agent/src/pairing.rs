@@ -1,8 +1,8 @@
 //! The short conversation in which an agent gets a certificate: one JSON text each way, nothing before TLS is proven.
 
 use crate::carrier::lost;
-use crate::messages::{JSON_BYTES_MAX, json, parse};
 use crate::wire::fault;
+use crate::wire::messages::{JSON_BYTES_MAX, json, parse};
 use octo_core::Error;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

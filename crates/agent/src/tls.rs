@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::TLS13;
@@ -60,6 +61,17 @@ fn only(authority: &CertificateDer<'static>) -> Result<Arc<RootCertStore>, Error
     let mut roots = RootCertStore::empty();
     roots.add(authority.clone()).map_err(broken)?;
     Ok(Arc::new(roots))
+}
+
+/// Reads a certificate in PEM.
+pub(crate) fn certificate(pem: &str) -> Result<CertificateDer<'static>, Error> {
+    CertificateDer::from_pem_slice(pem.as_bytes())
+        .map_err(|_| broken("the authority for agents: a certificate is damaged"))
+}
+
+/// Reads a key in PEM.
+pub(crate) fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, Error> {
+    PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| broken("the authority for agents: a key is damaged"))
 }
 
 /// For the server: agents prove themselves, and those that want to be paired cannot yet.

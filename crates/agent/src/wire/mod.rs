@@ -5,16 +5,18 @@
 
 mod cursor;
 mod frame;
+pub(crate) mod messages;
 mod meta;
 mod piece;
 mod request;
 #[cfg(test)]
 mod tests;
+mod walk_order;
 
-pub(crate) use cursor::believed;
 pub(crate) use frame::{Answer, Decoder, EntryBatch, Frame, HASH_BYTES, Packing};
 pub(crate) use piece::extent;
 pub(crate) use request::{FetchOrder, Order, REQUEST_BYTES_MAX};
+pub(crate) use walk_order::walk_order;
 
 use octo_core::{Code, Error};
 

@@ -4,8 +4,8 @@
 //! Only small listings are kept, and few of them. What is not here the walk lists by itself, so that nothing depends on it
 //! but speed. Nobody may wait for a folder that is further away than the one that the walk is at.
 
-use crate::listing::list_into;
-use crate::walk_reader::order;
+use crate::agent::listing::list_into;
+use crate::wire::walk_order;
 use bytes::{Bytes, BytesMut};
 use octo_core::{Code, Error, Name, RelPath, Source};
 use std::collections::HashMap;
@@ -114,7 +114,7 @@ impl Orders {
             }
             let nearest = (0..waiting.folders.len()).min_by(|&a, &b| {
                 let path = |at: usize| &waiting.folders[at].0;
-                order(path(a), path(b))
+                walk_order(path(a), path(b))
             });
             match nearest {
                 Some(at) => return Some(waiting.folders.swap_remove(at)),

@@ -1,8 +1,8 @@
 //! A hostile agent: whatever it answers, the server names the fault, and nothing of it becomes a complete listing or a
 //! whole file.
 
-use crate::fake;
-use crate::source::AgentSource;
+use crate::server::fake;
+use crate::server::source::AgentSource;
 use crate::wire::{EntryBatch, Frame, Packing};
 use bytes::Bytes;
 use octo_core::{

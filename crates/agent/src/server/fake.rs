@@ -1,11 +1,11 @@
 //! An agent that says whatever a test wants, over the real carrier.
 
-use crate::connections::Connections;
-use crate::messages::{Introduction, Opened, Shape, json};
+use crate::agent::serving;
 use crate::reactor::Reactor;
-use crate::serving;
-use crate::session::Session;
-use crate::source::AgentSource;
+use crate::server::connections::Connections;
+use crate::server::session::Session;
+use crate::server::source::AgentSource;
+use crate::wire::messages::{Introduction, Opened, Shape, json};
 use bytes::Bytes;
 use octo_core::Cancel;
 use std::sync::Arc;

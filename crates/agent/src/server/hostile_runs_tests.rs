@@ -1,7 +1,7 @@
 //! A hostile agent and a whole run over a mirror that is there: whatever it says, the report names it, nothing is written
 //! outside the mirror, nothing in it is deleted, and memory stays bounded.
 
-use crate::fake::{Said, agent, agent_until};
+use crate::server::fake::{Said, agent, agent_until};
 use crate::wire::{EntryBatch, FetchOrder, Frame, Order, Packing};
 use bytes::Bytes;
 use octo_core::{Cancel, Code, Entry, Kind, Listed, Meta, Name, Outcome, RunReport, Source, Timestamp};

@@ -2,7 +2,7 @@
 
 use crate::carrier::SERVER_NAME;
 use crate::state;
-use crate::tls::Proof;
+use crate::tls::{Proof, certificate, private_key};
 use octo_core::{Code, Error, Timestamp};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -11,8 +11,7 @@ use rcgen::{
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use time::OffsetDateTime;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 /// How long an agent's certificate lives.
 const CERTIFICATE_SECS: i64 = 90 * 86_400;
@@ -114,14 +113,4 @@ impl CertificateAuthority {
         params.not_after = moment(secs.saturating_add(CERTIFICATE_SECS))?;
         params.signed_by(&Point(point), &self.issuer).map_err(failed)
     }
-}
-
-/// Reads a certificate in PEM.
-pub(crate) fn certificate(pem: &str) -> Result<CertificateDer<'static>, Error> {
-    CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| failed("a certificate is damaged"))
-}
-
-/// Reads a key in PEM.
-pub(crate) fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, Error> {
-    PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| failed("a key is damaged"))
 }

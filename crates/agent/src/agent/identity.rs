@@ -1,10 +1,10 @@
 //! Who an agent is: its key, its certificate, its server. One file that only the agent may read.
 
-use crate::ca::{certificate, private_key};
 use crate::carrier::{self, ALPN_PAIR, SERVER_NAME, lost, within};
-use crate::messages::{PairAnswer, PairRequest, printable};
+use crate::tls::{certificate, private_key};
 use crate::token::{self, Token};
 use crate::wire::fault;
+use crate::wire::messages::{PairAnswer, PairRequest, printable};
 use crate::{pairing, state, tls};
 use octo_core::{Code, Error, Timestamp};
 use rcgen::KeyPair;

@@ -3,9 +3,9 @@
 //! It never holds the tree: only the names of folders that it still has to enter, and of those no more than
 //! [`NAMES_BYTES_MAX`]. Where that is too little it ends early, and the server asks anew from where it is.
 
-use crate::frames::Frames;
-use crate::listing::list_into;
-use crate::prefetch::{Prefetch, with_prefetch};
+use crate::agent::frames::Frames;
+use crate::agent::listing::list_into;
+use crate::agent::prefetch::{Prefetch, with_prefetch};
 use crate::wire::{Frame, Order};
 use octo_core::{Error, Listed, Name, RelPath, Source};
 
@@ -170,7 +170,7 @@ impl octo_core::ListSink for Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::walk_reader::order;
+    use crate::wire::walk_order;
     use crate::wire::{Answer, Decoder};
     use octo_disk::LocalSource;
     use std::path::Path;
@@ -218,7 +218,7 @@ mod tests {
             let name = Name::new(entry.file_name().into_encoded_bytes()).unwrap();
             found.extend(folders(root, below.join(&name)));
         }
-        found.sort_by(|(a, _), (b, _)| order(a, b));
+        found.sort_by(|(a, _), (b, _)| walk_order(a, b));
         found
     }
 

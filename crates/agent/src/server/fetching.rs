@@ -4,7 +4,7 @@
 //! connection a file goes on where it stopped, if it is still the same.
 
 use crate::carrier::lost;
-use crate::session::Session;
+use crate::server::session::Session;
 use crate::wire::{Answer, FetchOrder, fault};
 use octo_core::{Code, Error, FetchRequest, FetchSink, Meta, Piece, Ranges, Stop};
 use std::time::Duration;

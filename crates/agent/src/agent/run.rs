@@ -3,10 +3,10 @@
 //! It decides nothing and remembers nothing but who it is. Dialling gets slower while the server is away, and never
 //! stops.
 
+use crate::agent::identity::{Identity, connect};
+use crate::agent::serving::{Roots, serve};
 use crate::carrier::{ALPN_AGENT, First, race};
-use crate::identity::{Identity, connect};
 use crate::reactor::Reactor;
-use crate::serving::{Roots, serve};
 use crate::token::Token;
 use octo_core::{Cancel, Code, Error};
 use std::path::Path;

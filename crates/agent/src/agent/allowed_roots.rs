@@ -3,7 +3,7 @@
 //! A folder is opened below the handle of an allowed one, through no link, so there is no moment in which a swapped name
 //! leads elsewhere. Below it, the local source lets nothing leave (`octo_disk`).
 
-use crate::serving::Roots;
+use crate::agent::serving::Roots;
 use octo_core::{Code, Error, Source};
 use octo_disk::{LocalSource, Patience};
 use std::collections::HashMap;

@@ -4,7 +4,7 @@
 //! cloned with its key, or another process, and no reconnect: then nobody can say which of them a job means. Both stay
 //! connected, so that they can be shown and neither throws the other out again and again; nothing is read until one is gone.
 
-use crate::session::Session;
+use crate::server::session::Session;
 use octo_core::{Cancel, Code, Error};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

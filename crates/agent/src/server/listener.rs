@@ -2,18 +2,18 @@
 //!
 //! It never trusts a certificate that it does not list itself, and lets no asynchronous type out.
 
-use crate::admission::{Admission, Admissions, OnAdmission};
-use crate::agent_registry::{AgentRegistry, Host};
-use crate::ca::{CertificateAuthority, agent_name};
 use crate::carrier::{self, ALPN_AGENT, ALPN_PAIR, lost, within};
-use crate::connection_limits::{ConnectionLimits, ConnectionPlace, network};
-use crate::connections::Connections;
-use crate::messages::{Introduction, PairAnswer, PairRequest, printable};
 use crate::reactor::Reactor;
-use crate::session::{Gone, Session};
-use crate::source::AgentSource;
+use crate::server::admission::{Admission, Admissions, OnAdmission};
+use crate::server::agent_registry::{AgentRegistry, Host};
+use crate::server::ca::{CertificateAuthority, agent_name};
+use crate::server::connection_limits::{ConnectionLimits, ConnectionPlace, network};
+use crate::server::connections::Connections;
+use crate::server::session::{Gone, Session};
+use crate::server::source::AgentSource;
 use crate::token::{self, Token};
 use crate::wire::fault;
+use crate::wire::messages::{Introduction, PairAnswer, PairRequest, printable};
 use crate::{pairing, tls};
 use octo_core::time::TICKS_PER_SEC;
 use octo_core::{Cancel, Code, Error};

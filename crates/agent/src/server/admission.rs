@@ -68,11 +68,13 @@ impl Admissions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ca::{CertificateAuthority, private_key};
+    use crate::agent::identity;
     use crate::carrier::{ALPN_AGENT, ALPN_PAIR};
-    use crate::listener::AgentListener;
     use crate::reactor::Reactor;
-    use crate::{identity, tls};
+    use crate::server::ca::CertificateAuthority;
+    use crate::server::listener::AgentListener;
+    use crate::tls;
+    use crate::tls::private_key;
     use octo_core::Timestamp;
     use rcgen::KeyPair;
     use std::sync::mpsc;

@@ -3,7 +3,7 @@
 //! An answer is read only as fast as it is used, so a slow disk here slows the agent, and nothing piles up.
 
 use crate::carrier::{self, First, Pings, lost, within};
-use crate::messages::{self, Hello, Introduction};
+use crate::wire::messages::{self, Hello, Introduction};
 use crate::wire::{Decoder, fault};
 use bytes::{Bytes, BytesMut};
 use h2::RecvStream;

@@ -2,11 +2,11 @@
 //!
 //! It must never read what its [`Roots`] does not hand out, and never holds more than a few frames of an answer.
 
+use crate::agent::frames::Frames;
+use crate::agent::listing::list_into;
+use crate::agent::walking;
 use crate::carrier::{self, First, lost};
-use crate::frames::Frames;
-use crate::listing::list_into;
-use crate::messages::{self, Hello, Introduction, Open, Opened};
-use crate::walking;
+use crate::wire::messages::{self, Hello, Introduction, Open, Opened};
 use crate::wire::{FetchOrder, Frame, HASH_BYTES, Order, PLAIN_BYTES_MAX, Packing, REQUEST_BYTES_MAX, extent, fault};
 use bytes::Bytes;
 use h2::server::SendResponse;

@@ -5,13 +5,13 @@
 //! ended is asked for again.
 
 use crate::carrier::{self, First};
-use crate::connections::Connections;
-use crate::fetching;
-use crate::listing_reader::{ListingRead, read_listing};
-use crate::messages::{Open, Opened, Shape};
 use crate::reactor::Reactor;
-use crate::session::Session;
-use crate::walk_reader::WalkReader;
+use crate::server::connections::Connections;
+use crate::server::fetching;
+use crate::server::listing_reader::{ListingRead, read_listing};
+use crate::server::session::Session;
+use crate::server::walk_reader::WalkReader;
+use crate::wire::messages::{Open, Opened, Shape};
 use crate::wire::{Answer, Order, fault};
 use octo_core::clock::SHUTDOWN_GRACE;
 use octo_core::{

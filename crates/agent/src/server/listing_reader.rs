@@ -1,6 +1,6 @@
 //! Reads the listing of one folder as the agent sends it. All of it is hostile input.
 
-use crate::session::Answers;
+use crate::server::session::Answers;
 use crate::wire::{Answer, fault};
 use octo_core::{Code, Error, ListSink, Listed};
 use std::ops::ControlFlow;

@@ -1,10 +1,10 @@
 //! A hostile server: whatever it asks, the agent shows nothing outside its roots, changes nothing, runs nothing, and goes on
 //! answering.
 
-use crate::allowed_roots::AllowedRoots;
+use crate::agent::allowed_roots::AllowedRoots;
+use crate::agent::serving::serve;
 use crate::reactor::Reactor;
-use crate::serving::serve;
-use crate::session::Session;
+use crate::server::session::Session;
 use crate::wire::{FetchOrder, Order};
 use bytes::Bytes;
 use octo_core::{FetchRequest, Kind, Meta, RelPath, Timestamp};

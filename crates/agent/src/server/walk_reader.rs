@@ -3,11 +3,10 @@
 //! The agent may be anywhere else than we want it to be: some folders are not asked for, some are sorted otherwise in the
 //! mirror, some are new. Nothing depends on it but speed: what the walk does not bring next is asked for by itself.
 
-use crate::listing_reader::{ListingRead, read_listing};
-use crate::session::{Answers, Session};
-use crate::wire::{Answer, Order, fault};
+use crate::server::listing_reader::{ListingRead, read_listing};
+use crate::server::session::{Answers, Session};
+use crate::wire::{Answer, Order, fault, walk_order};
 use octo_core::{Error, ListSink, RelPath};
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// So much of a walk is passed over; where more is not wanted, another walk begins behind it.
@@ -31,12 +30,6 @@ struct Walk {
     /// The folder of which the listing comes next.
     next: RelPath,
     served: u32,
-}
-
-/// A folder before what is inside it, names in byte order: no name has a NUL, so it can stand for the separator.
-pub(crate) fn order(a: &RelPath, b: &RelPath) -> Ordering {
-    let key = |path: &RelPath| path.as_bytes().iter().map(|&b| if b == b'/' { 0 } else { b }).collect::<Vec<_>>();
-    key(a).cmp(&key(b))
 }
 
 impl WalkReader {
@@ -99,7 +92,7 @@ impl Walk {
     /// On to the next folder, when the listing of the one before has been read. `None` at the end.
     async fn on(mut self) -> Result<Option<Walk>, Error> {
         let Some(next) = next_folder(&mut self.answers).await? else { return Ok(None) };
-        if order(&next, &self.next).is_le() {
+        if walk_order(&next, &self.next).is_le() {
             return Err(fault("a walk whose folders are not in order"));
         }
         Ok(Some(Walk { next, ..self }))
@@ -108,7 +101,7 @@ impl Walk {
     /// Past all that comes before `folder`. `None` if that is too much, or if the walk ends there.
     async fn until(mut self, folder: &RelPath) -> Result<Option<Walk>, Error> {
         let mut skipped_bytes = 0;
-        while order(&self.next, folder).is_lt() {
+        while walk_order(&self.next, folder).is_lt() {
             loop {
                 let frame = self.answers.next().await?.ok_or_else(|| crate::carrier::lost("the walk was cut short"))?;
                 skipped_bytes += frame.len();

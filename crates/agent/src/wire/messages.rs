@@ -1,6 +1,7 @@
 //! What is said in JSON: few and small messages, in which later versions may say more.
 
-use crate::wire::believed;
+use super::cursor::believed;
+use super::fault;
 use octo_core::{Code, Error, SourceFeatures, SourcePin};
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +115,7 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// Reads JSON of a stranger.
 pub(crate) fn parse<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|_| crate::wire::fault("a message is not what it should be"))
+    serde_json::from_slice(bytes).map_err(|_| fault("a message is not what it should be"))
 }
 
 /// Writes JSON.
