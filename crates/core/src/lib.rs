@@ -17,6 +17,7 @@ pub mod merge;
 pub mod metadata;
 pub mod monitor;
 pub mod naming;
+pub mod numbers;
 pub mod path;
 pub mod plan;
 pub mod printable;

@@ -4,9 +4,9 @@ use crate::args::LsArgs;
 use crate::listeners::print;
 use crate::password;
 use crate::{exit, settings};
+use octo_core::numbers::thousands;
 use octo_core::path::bytes_to_text;
 use octo_core::{Cancel, Entry, Error, Kind, ListSink, Listed, RelPath};
-use octo_server::units::thousands;
 use serde_json::json;
 use std::ops::ControlFlow;
 

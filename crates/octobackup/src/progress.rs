@@ -3,8 +3,8 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[cfg(unix)]
 use octo_core::RelPath;
+use octo_core::numbers::{count, duration, size, thousands};
 use octo_core::{Event, Monitor, Phase};
-use octo_server::units::{count, duration, size, thousands};
 #[cfg(unix)]
 use serde_json::Value;
 use std::io::IsTerminal;

@@ -9,7 +9,7 @@ use crate::event_log::Level;
 use crate::events;
 use crate::moment::Moment;
 use crate::service_error::{Kind, ServiceError};
-use crate::units::{count, size};
+use octo_core::numbers::{count, size};
 use octo_core::report::Counts;
 use octo_core::{Clock, Event, Phase, Problem};
 use serde::{Deserialize, Serialize};

@@ -4,9 +4,9 @@ use crate::doctor::facts::{Examples, Facts, Limit, Place, Privilege, Seen, Share
 use crate::exit;
 use crate::text::plain;
 use octo_core::advice::{Place as Reader, advice};
+use octo_core::numbers::{count, duration, size, thousands};
 use octo_core::time::TICKS_PER_SEC;
 use octo_core::{Error, RelPath};
-use octo_server::units::{count, duration, size, thousands};
 use octo_smb::{Dialect, Encryption, PreviousVersions};
 use serde::Serialize;
 

@@ -5,7 +5,8 @@ use super::table::table;
 use crate::args::server::{BackupArgs, ServerArgs};
 use crate::exit;
 use crate::listeners::print;
-use octo_server::{ServiceError, units};
+use octo_core::numbers;
+use octo_server::ServiceError;
 use serde_json::json;
 
 /// Has the server copy what it knows.
@@ -15,7 +16,7 @@ pub fn backup(args: &BackupArgs) -> Ended {
     let folder = folder.to_str().ok_or_else(|| ServiceError::field("FOLDER", "its name must be UTF-8"))?;
     let made = client(&args.server)?.post("/backup", &json!({"folder": folder}))?;
     show(&args.server, &made, |made| {
-        let size = units::size(made["bytes"].as_u64().unwrap_or(0));
+        let size = numbers::size(made["bytes"].as_u64().unwrap_or(0));
         print(&format!("{}: {size}", text(&made["folder"])));
         if made["has_key"] != true {
             exit::remark(

@@ -7,8 +7,8 @@ use crate::exit;
 use crate::listeners::print;
 use octo_core::Code;
 use octo_core::advice::{Place, advice};
+use octo_core::numbers;
 use octo_server::api::escaped;
-use octo_server::units;
 use serde_json::{Value, json};
 
 /// Adds, lists, shows, revokes.
@@ -62,7 +62,7 @@ fn list(hosts: &Value) {
 /// How wrong its clock is, if that is worth a word.
 fn skew(host: &Value) -> String {
     let secs = host["clock_skew_secs"].as_i64().unwrap_or(0);
-    let size = units::duration(secs.unsigned_abs().saturating_mul(1000));
+    let size = numbers::duration(secs.unsigned_abs().saturating_mul(1000));
     match secs {
         -2..=2 => String::new(),
         3.. => format!("{size} ahead"),

@@ -4,9 +4,9 @@ use super::answer::{Ended, client, every, rows, said, show, text, time};
 use super::table::table;
 use crate::args::server::{AddArgs, CopyArgs, EditArgs, JobCommand, NamedArgs, ScheduleArgs, WhatArgs};
 use crate::listeners::print;
+use octo_core::numbers;
 use octo_server::api::escaped;
 use octo_server::job::Policy;
-use octo_server::units;
 use octo_server::{Moment, ServiceError};
 use serde_json::{Map, Value, json};
 
@@ -272,7 +272,7 @@ pub fn schedule(args: &ScheduleArgs) -> Ended {
     let answer = client(&args.server)?.get(&format!("/schedule?count={}", args.count))?;
     show(&args.server, &answer, |answer| {
         let cells = rows(answer).iter().map(|slot| {
-            let expected = slot["expected_secs"].as_u64().map(|secs| units::duration(secs.saturating_mul(1000)));
+            let expected = slot["expected_secs"].as_u64().map(|secs| numbers::duration(secs.saturating_mul(1000)));
             let paused = if slot["paused"] == true { "paused: will be skipped" } else { "" };
             let due: Option<Moment> = serde_json::from_value(slot["due_at"].clone()).ok();
             let end = due.zip(slot["expected_secs"].as_i64()).map(|(due, secs)| time(&json!(due.plus_secs(secs))));

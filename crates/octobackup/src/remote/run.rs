@@ -6,6 +6,7 @@ use crate::args::server::{LogArgs, ReportArgs, RunArgs, RunIdArgs, RunsArgs};
 use crate::exit;
 use crate::listeners::print;
 use crate::progress::Progress;
+use octo_core::numbers;
 use octo_server::api::{Client, escaped};
 use octo_server::moment::Moment;
 use octo_server::report::{RunSummary, html, news};
@@ -171,14 +172,14 @@ pub fn runs(args: &RunsArgs) -> Ended {
             let (files, bytes) = if counts.is_object() {
                 let files = number(&counts["created"]) + number(&counts["replaced"]);
                 (
-                    so_far(units::thousands(files), units::thousands(number(&progress["planned_files"]))),
+                    so_far(numbers::thousands(files), numbers::thousands(number(&progress["planned_files"]))),
                     so_far(
-                        units::size(number(&counts["copied_bytes"])),
-                        units::size(number(&progress["planned_bytes"])),
+                        numbers::size(number(&counts["copied_bytes"])),
+                        numbers::size(number(&progress["planned_bytes"])),
                     ),
                 )
             } else {
-                (units::thousands(number(&run["copied_files"])), units::size(number(&run["copied_bytes"])))
+                (numbers::thousands(number(&run["copied_files"])), numbers::size(number(&run["copied_bytes"])))
             };
             vec![
                 text(&run["id"]),
@@ -189,10 +190,10 @@ pub fn runs(args: &RunsArgs) -> Ended {
                     (true, false) => time(&run["not_before"]),
                     (true, true) => "never".to_owned(),
                 },
-                if is_finished { units::duration(number(&run["duration_ms"])) } else { String::new() },
+                if is_finished { numbers::duration(number(&run["duration_ms"])) } else { String::new() },
                 files,
                 bytes,
-                units::thousands(number(&run["problems"])),
+                numbers::thousands(number(&run["problems"])),
                 text(&run["reason"]),
             ]
         });

@@ -4,10 +4,10 @@
 use super::html::{document, escaped};
 use crate::moment::Moment;
 use crate::run::{Ended, Run};
-use crate::units::{count, duration, size};
 use jiff::tz::TimeZone;
 use octo_core::RunReport;
 use octo_core::advice::{Place, advice};
+use octo_core::numbers::{count, duration, size};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 

@@ -4,9 +4,9 @@
 use super::text::{MadeBy, heading, remark, remedy};
 use super::{Past, RunSummary, SummaryCause};
 use crate::run::Ended;
-use crate::units::{count, duration, size, thousands};
 use jiff::tz::TimeZone;
 use octo_core::guard::with_kinds;
+use octo_core::numbers::{count, duration, size, thousands};
 use std::fmt::Write;
 
 /// Names without a space may be longer than any screen: they are broken anywhere.

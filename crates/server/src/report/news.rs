@@ -2,8 +2,8 @@
 
 use super::text::plain;
 use super::{RunSummary, SummaryExample};
-use crate::units::{count, thousands};
 use jiff::tz::TimeZone;
+use octo_core::numbers::{count, thousands};
 use std::fmt::Write;
 
 /// Examples of each cause in the text.

@@ -5,9 +5,9 @@
 
 use crate::moment::Moment;
 use crate::schedule::TimeZone;
-use crate::units::{count, duration, size, speed, thousands};
 use octo_core::advice::{Place, advice};
 use octo_core::guard::{HoldKind, Way, with_kinds};
+use octo_core::numbers::{count, duration, size, speed, thousands};
 use octo_core::path::bytes_to_text;
 use octo_core::report::{Cause, Counts};
 use octo_core::{Code, Outcome, RelPath, RunReport};

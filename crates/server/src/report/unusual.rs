@@ -1,7 +1,7 @@
 //! Whether a run is like the ones before: a run that suddenly copies far more, or far less, deserves a look.
 
 use crate::moment::Moment;
-use crate::units::{duration, size};
+use octo_core::numbers::{duration, size};
 use serde::{Deserialize, Serialize};
 
 /// Fewer runs than this are no habit.

@@ -17,7 +17,7 @@ use crate::service_error::{Kind, ServiceError};
 use crate::store::failing::{self, Met};
 use crate::store::runs::{self, NewRun};
 use crate::store::{self, jobs};
-use crate::units::{count, duration, size};
+use octo_core::numbers::{count, duration, size};
 use octo_core::report::Cause;
 use octo_core::{Cancel, Code, Event, Monitor, Outcome, Problem, RelPath, RunReport};
 use serde_json::json;

@@ -157,7 +157,7 @@ fn finding(about: &str, found: Answer) -> Finding {
 fn space(folder: &Path) -> Answer {
     let space = DiskTarget::open(folder, DiskOptions::default()).and_then(|disk| disk.space());
     let space = space.map_err(|e| e.to_string())?;
-    let free = crate::units::size(space.free_bytes);
+    let free = octo_core::numbers::size(space.free_bytes);
     if space.free_bytes < space.reserve_bytes() {
         return Err(format!("only {free} are free; make room, or no run can be written down"));
     }
