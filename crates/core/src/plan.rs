@@ -70,17 +70,12 @@ pub struct PlanRules {
     pub times: TimeRules,
     /// Files of equal size whose source time is exactly so much later than the mirror's are only restamped.
     pub restamp_shift_secs: Option<i64>,
-    /// The machine crashed: files of the mirror changed after this moment may not be whole.
-    pub suspect_since: Option<Timestamp>,
+    /// The copy may not be whole: the power was lost before it was durable.
+    pub suspect: bool,
     /// Metadata is read and kept.
     pub metadata: bool,
     /// It is read again although nothing tells that it is newer.
     pub refresh_metadata: bool,
-}
-
-/// Whether a copy may not be whole, since the machine crashed shortly after it was written.
-pub fn is_suspect(suspect_since: Option<Timestamp>, target: &Meta) -> bool {
-    suspect_since.is_some_and(|since| target.change_time.is_none_or(|changed| changed > since))
 }
 
 /// What is to be done with one name.
@@ -158,11 +153,10 @@ fn link_is_equal(source: &Meta, target: &Meta, rules: &PlanRules) -> bool {
 fn plan_file(source: &Meta, target: &Meta, known: Option<&Known>, rules: &PlanRules) -> Action {
     let same_size = source.size_bytes == target.size_bytes;
     let same_time = rules.times.represent(source.write_time) == target.write_time;
-    let suspect = is_suspect(rules.suspect_since, target);
     if !source.is_local {
         return Action::KeepNotLocal;
     }
-    if same_size && same_time && !suspect {
+    if same_size && same_time && !rules.suspect {
         let newer = known.is_some_and(|k| k.change_time.is_some() && k.change_time != source.change_time);
         return match rules.compare {
             Compare::Content => Action::Verify,
@@ -171,7 +165,7 @@ fn plan_file(source: &Meta, target: &Meta, known: Option<&Known>, rules: &PlanRu
             _ => Action::Unchanged,
         };
     }
-    if same_size && !suspect && !same_time {
+    if same_size && !rules.suspect && !same_time {
         if rules.restamp_shift_secs.is_some_and(|secs| {
             rules.times.represent(source.write_time) == rules.times.represent(target.write_time.plus_secs(secs))
         }) {
@@ -199,7 +193,7 @@ mod tests {
         compare: Compare::TimeAndSize,
         times: TimeRules::EXACT,
         restamp_shift_secs: None,
-        suspect_since: None,
+        suspect: false,
         metadata: false,
         refresh_metadata: false,
     };
@@ -265,11 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_makes_young_copies_suspect() {
-        let rules = PlanRules { suspect_since: Some(Timestamp::from_unix(100, 0)), ..RULES };
-        let copy = |changed| Meta { change_time: Some(Timestamp::from_unix(changed, 0)), ..file(5, 5) };
-        assert_eq!(plan(Some(&file(5, 5)), Some(&copy(101)), None, &rules), Action::Replace { shifted: false });
-        assert_eq!(plan(Some(&file(5, 5)), Some(&copy(99)), None, &rules), Action::Unchanged);
+    fn a_copy_that_may_not_be_whole_is_copied_again_whatever_its_time_and_size() {
+        let suspect = PlanRules { suspect: true, restamp_shift_secs: Some(3600), ..RULES };
+        for now in [file(5, 5), file(5, 3605)] {
+            assert_eq!(plan(Some(&now), Some(&file(5, 5)), None, &suspect), Action::Replace { shifted: false });
+        }
+        assert_eq!(plan(Some(&file(5, 5)), Some(&file(5, 5)), None, &RULES), Action::Unchanged);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 use crate::{files, layout};
 use octo_core::{Error, Kind, Meta, RelPath, Target, TargetFile, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One change.
@@ -75,6 +76,14 @@ pub enum Record {
 }
 
 impl Record {
+    /// The place that a file gets; its content may be torn if the power goes before the next checkpoint.
+    pub fn place_of_file(&self) -> Option<&RelPath> {
+        match self {
+            Record::Created { path, kind: Kind::File } | Record::Replaced { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
     /// A file gets its place: where nothing is, or in place of `old`.
     pub fn of_copy(place: &RelPath, old: Option<&Meta>) -> Record {
         let path = place.clone();
@@ -96,10 +105,10 @@ impl Record {
     }
 }
 
-/// Appends records; shared by all threads of a run. The file and its folder appear with the first record.
-pub struct ChangesLog<'a> {
+/// A file to which records are appended, shared by all threads of a run. It and its folder appear with the first record.
+pub struct RecordFile<'a> {
     target: &'a dyn Target,
-    run: u64,
+    path: RelPath,
     state: Mutex<State>,
     /// Held while records are made durable, so that who comes meanwhile finds most of the work done.
     syncing: Mutex<()>,
@@ -111,31 +120,18 @@ struct State {
     at: u64,
     /// So many bytes are safe from a power cut.
     durable: u64,
-    /// The mirror was empty: creations need no record.
-    began: bool,
 }
 
-impl<'a> ChangesLog<'a> {
-    /// The log of a run that has changed nothing yet.
-    pub fn new(target: &'a dyn Target, run: u64) -> ChangesLog<'a> {
-        ChangesLog { target, run, state: Mutex::default(), syncing: Mutex::default() }
-    }
-
-    /// Writes one record.
-    pub fn record(&self, record: &Record) -> Result<(), Error> {
-        self.record_all(std::slice::from_ref(record))
+impl<'a> RecordFile<'a> {
+    /// One that is not there yet.
+    pub fn new(target: &'a dyn Target, path: RelPath) -> RecordFile<'a> {
+        RecordFile { target, path, state: Mutex::default(), syncing: Mutex::default() }
     }
 
     /// Writes several records at once.
-    pub fn record_all(&self, records: &[Record]) -> Result<(), Error> {
-        let mut state = self.state();
+    pub fn append<'r>(&self, records: impl IntoIterator<Item = &'r Record>) -> Result<(), Error> {
         let mut lines = Vec::new();
         for record in records {
-            match record {
-                Record::Began => state.began = true,
-                Record::Created { .. } if state.began => continue,
-                _ => {}
-            }
             serde_json::to_writer(&mut lines, record)
                 .map_err(|e| Error::new(octo_core::Code::TargetFailed, e.to_string()))?;
             lines.push(b'\n');
@@ -143,9 +139,10 @@ impl<'a> ChangesLog<'a> {
         if lines.is_empty() {
             return Ok(());
         }
+        let mut state = self.state();
         if state.file.is_none() {
-            files::ensure_folder(self.target, &layout::versions_of(self.run))?;
-            state.file = Some(self.target.create_file(&layout::changes(self.run))?.into());
+            files::ensure_folder(self.target, &self.folder())?;
+            state.file = Some(self.target.create_file(&self.path)?.into());
         }
         if let Some(file) = &state.file {
             file.write_at(state.at, &lines)?;
@@ -158,12 +155,12 @@ impl<'a> ChangesLog<'a> {
     pub fn sync(&self) -> Result<(), Error> {
         let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, at, is_first) = match &*self.state() {
-            State { file: Some(file), at, durable, .. } if durable < at => (Arc::clone(file), *at, *durable == 0),
+            State { file: Some(file), at, durable } if durable < at => (Arc::clone(file), *at, *durable == 0),
             _ => return Ok(()),
         };
         file.sync()?;
         if is_first {
-            let mut folder = layout::versions_of(self.run);
+            let mut folder = self.folder();
             while !folder.is_root() {
                 self.target.sync_folder(&folder)?;
                 folder = folder.parent().unwrap_or_default();
@@ -173,8 +170,59 @@ impl<'a> ChangesLog<'a> {
         Ok(())
     }
 
+    /// How many bytes of records there are.
+    pub fn len_bytes(&self) -> u64 {
+        self.state().at
+    }
+
+    fn folder(&self) -> RelPath {
+        self.path.parent().unwrap_or_default()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a run changed.
+pub struct ChangesLog<'a> {
+    file: RecordFile<'a>,
+    /// The mirror was empty: creations need no record.
+    began: AtomicBool,
+}
+
+impl<'a> ChangesLog<'a> {
+    /// The log of a run that has changed nothing yet.
+    pub fn new(target: &'a dyn Target, run: u64) -> ChangesLog<'a> {
+        ChangesLog { file: RecordFile::new(target, layout::changes(run)), began: AtomicBool::new(false) }
+    }
+
+    /// Whether it keeps such a record: in a run that found the mirror empty creations need none.
+    pub fn takes(&self, record: &Record) -> bool {
+        !(matches!(record, Record::Created { .. }) && self.began.load(Ordering::SeqCst))
+    }
+
+    /// Writes one record.
+    pub fn record(&self, record: &Record) -> Result<(), Error> {
+        self.record_all(std::slice::from_ref(record))
+    }
+
+    /// Writes several records at once.
+    pub fn record_all(&self, records: &[Record]) -> Result<(), Error> {
+        if records.contains(&Record::Began) {
+            self.began.store(true, Ordering::SeqCst);
+        }
+        self.file.append(records.iter().filter(|record| self.takes(record)))
+    }
+
+    /// Makes all records durable. Costs nothing if they are.
+    pub fn sync(&self) -> Result<(), Error> {
+        self.file.sync()
+    }
+
+    /// How many bytes of records there are.
+    pub fn len_bytes(&self) -> u64 {
+        self.file.len_bytes()
     }
 }
 
@@ -182,11 +230,32 @@ impl<'a> ChangesLog<'a> {
 const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// Reads the records of a run. A torn last line is left out; so is anything else that is not a record, a line without end too.
-pub fn read(target: &dyn Target, run: u64, mut each: impl FnMut(Record) -> Result<(), Error>) -> Result<(), Error> {
-    let Some(file) = target.open_file(&layout::changes(run))? else { return Ok(()) };
+pub fn read(target: &dyn Target, run: u64, each: impl FnMut(Record) -> Result<(), Error>) -> Result<(), Error> {
+    read_from(target, &layout::changes(run), 0, each)
+}
+
+/// The same of one file of records, from the line that begins so many bytes into it.
+pub fn read_from(
+    target: &dyn Target,
+    path: &RelPath,
+    from: u64,
+    mut each: impl FnMut(Record) -> Result<(), Error>,
+) -> Result<(), Error> {
+    lines(target, path, from, |line| serde_json::from_slice(line).map_or(Ok(()), &mut each))
+}
+
+/// The lines of a file of ours that have an end and are not too long.
+pub fn lines(
+    target: &dyn Target,
+    path: &RelPath,
+    from: u64,
+    mut each: impl FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let Some(file) = target.open_file(path)? else { return Ok(()) };
     let mut pending = Vec::new();
     let mut buffer = vec![0; 64 << 10];
-    let mut at = 0;
+    // What was noted of another file says nothing of this one.
+    let mut at = if from <= file.meta()?.size_bytes { from } else { 0 };
     loop {
         let n = file.read_at(at, &mut buffer)?;
         if n == 0 {
@@ -195,10 +264,8 @@ pub fn read(target: &dyn Target, run: u64, mut each: impl FnMut(Record) -> Resul
         at += n as u64;
         pending.extend_from_slice(&buffer[..n]);
         let whole = pending.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
-        for line in pending[..whole].split(|&b| b == b'\n') {
-            if let Ok(record) = serde_json::from_slice(line) {
-                each(record)?;
-            }
+        for line in pending[..whole].split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
+            each(line)?;
         }
         pending.drain(..whole);
         if pending.len() > LINE_BYTES_MAX {

@@ -1,10 +1,10 @@
-//! Makes work durable from time to time, and remembers up to when everything is.
+//! Makes work durable from time to time, and remembers up to which record everything is.
 
 use crate::context::Context;
 use crate::index::Journal;
-use crate::marker::RunOpen;
+use crate::marker::{Durable, RunOpen};
 use crate::mirror_ops::MirrorOps;
-use octo_core::{Error, Meta, Timestamp, plan};
+use octo_core::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +18,6 @@ pub struct Checkpoints<'a> {
     context: &'a Context<'a>,
     ops: &'a MirrorOps<'a>,
     journal: &'a Journal<'a>,
-    suspect_since: Option<Timestamp>,
     state: Mutex<State>,
 }
 
@@ -29,19 +28,9 @@ struct State {
 
 impl<'a> Checkpoints<'a> {
     /// At the start of a run, just after `run.open` was written.
-    pub fn new(
-        context: &'a Context<'a>,
-        ops: &'a MirrorOps<'a>,
-        journal: &'a Journal<'a>,
-        suspect_since: Option<Timestamp>,
-    ) -> Checkpoints<'a> {
+    pub fn new(context: &'a Context<'a>, ops: &'a MirrorOps<'a>, journal: &'a Journal<'a>) -> Checkpoints<'a> {
         let state = Mutex::new(State { bytes: 0, last: context.clock.monotonic() });
-        Checkpoints { context, ops, journal, suspect_since, state }
-    }
-
-    /// Whether this copy, made before the machine crashed, may not be whole.
-    pub fn is_suspect(&self, copy: &Meta) -> bool {
-        plan::is_suspect(self.suspect_since, copy)
+        Checkpoints { context, ops, journal, state }
     }
 
     /// So much was copied; makes a checkpoint if it is time. Other threads go on meanwhile.
@@ -58,18 +47,18 @@ impl<'a> Checkpoints<'a> {
         self.make()
     }
 
-    /// Makes a checkpoint now. The moment is taken before: what is written meanwhile may not be covered.
+    /// Makes a checkpoint now. What is recorded is looked at before: a file's data is written before its record, and so is durable
+    /// with it; what is written meanwhile may not be.
     pub fn make(&self) -> Result<(), Error> {
-        let moment = self.context.clock.now();
-        self.ops.changes.as_ref().map_or(Ok(()), |changes| changes.sync())?;
+        let changes = self.ops.changes.as_ref();
+        let durable = Durable {
+            changes_bytes: changes.map_or(0, |changes| changes.len_bytes()),
+            placed_bytes: self.ops.placed.len_bytes(),
+        };
+        changes.map_or(Ok(()), |changes| changes.sync())?;
         self.journal.sync()?;
         self.context.target.checkpoint()?;
-        let open = RunOpen {
-            run: self.ops.run,
-            boot_id: self.context.target.boot_id(),
-            last_checkpoint: moment,
-            suspect_since: self.suspect_since,
-        };
+        let open = RunOpen { run: self.ops.run, boot_id: self.context.target.boot_id(), durable: Some(durable) };
         open.write(self.context.target)
     }
 }

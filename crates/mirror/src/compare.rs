@@ -22,7 +22,7 @@ use crate::vanished::Vanished;
 use crate::walk::{Children, FolderPair, Frame, ListedEntry, Side};
 use octo_core::guard::{GuardInput, replaces_too_many};
 use octo_core::merge::{Pair, merge};
-use octo_core::plan::{Action, PlanRules, is_suspect, plan};
+use octo_core::plan::{Action, PlanRules, plan};
 use octo_core::retention::KeepVersions;
 use octo_core::{Change, Code, Error, Kind, Meta, Name, RelPath};
 use restamps::Restamps;
@@ -62,8 +62,6 @@ pub struct Comparer<'a> {
     pub planned_replacements: u64,
     /// Every listing was complete: what is not among the vanished is not pending.
     pub saw_all: bool,
-    /// Copies that may not be whole, since the machine crashed, were not compared with the source.
-    pub left_suspects: bool,
     /// Folders of the source into which something may have been moved that this run did not see.
     pub unread: UnreadFolders,
     restamps: Restamps<'a>,
@@ -110,7 +108,6 @@ impl<'a> Comparer<'a> {
             top: None,
             planned_replacements: 0,
             saw_all: true,
-            left_suspects: false,
             unread: UnreadFolders::default(),
             restamps: Restamps::new(context, ops),
             braked,
@@ -169,7 +166,9 @@ impl<'a> Comparer<'a> {
             _ => None,
         };
         let known = found.as_ref().map(|placed| placed.record.known());
-        let action = plan(s.as_ref().map(|s| &s.meta), t.as_ref().map(|t| &t.meta), known.as_ref(), &self.rules);
+        let suspect = t.as_ref().is_some_and(|t| self.ops.suspects.has(&step.frame.place.join(&t.stored)));
+        let rules = PlanRules { suspect, ..self.rules };
+        let action = plan(s.as_ref().map(|s| &s.meta), t.as_ref().map(|t| &t.meta), known.as_ref(), &rules);
         match (s, t) {
             (Some(s), t) => {
                 let write_time = s.meta.write_time;
@@ -187,13 +186,6 @@ impl<'a> Comparer<'a> {
                 self.act(queue, step, &at, action, found.as_ref())
             }
             (None, Some(t)) if step.proof => self.vanish(step, &t),
-            (None, Some(t)) => {
-                // What is in a folder is not looked at either.
-                let may_be_torn = is_suspect(self.rules.suspect_since, &t.meta);
-                self.left_suspects |=
-                    self.rules.suspect_since.is_some() && (t.meta.kind == Kind::Folder || may_be_torn);
-                Ok(())
-            }
             _ => Ok(()),
         }
     }

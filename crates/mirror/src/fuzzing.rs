@@ -22,14 +22,17 @@ pub type Parser = fn(&[u8]);
 pub const PARSERS: &[(&str, Parser)] = &[
     ("marker", |bytes| World::with(&layout::marker(), bytes).is_run()),
     ("run_open", |bytes| World::with(&layout::run_open(), bytes).is_run()),
+    ("suspects", |bytes| World::with(&layout::suspects(), bytes).is_run()),
+    ("placed", |bytes| {
+        let world = World::with(&layout::placed(INTERRUPTED), bytes);
+        world.put(&layout::run_open(), POWER_CUT.as_bytes());
+        world.is_run();
+    }),
     ("changes", |bytes| {
         let world = World::with(&layout::changes(INTERRUPTED), bytes);
         // As after a crash between the two renames of a replacement where there are no hard links.
         world.rename("a/changes", &layout::version(INTERRUPTED, &path("a/changes")));
-        world.put(
-            &layout::run_open(),
-            format!("run = {INTERRUPTED}\nboot_id = \"x\"\nlast_checkpoint = 0\n").as_bytes(),
-        );
+        world.put(&layout::run_open(), POWER_CUT.as_bytes());
         world.is_run();
         // On a full disk it is asked what the old versions take.
         World::full(&layout::changes(INTERRUPTED - 1), bytes).is_run();
@@ -72,6 +75,8 @@ pub const PARSERS: &[(&str, Parser)] = &[
 
 /// The run that was interrupted.
 const INTERRUPTED: u64 = 3;
+/// The power went in it, before its first checkpoint.
+const POWER_CUT: &str = "run = 3\nboot_id = \"x\"\n\n[durable]\nchanges_bytes = 0\nplaced_bytes = 0\n";
 const OLD: Timestamp = Timestamp(16_000_000_000_000_000);
 const NEW: Timestamp = Timestamp(16_500_000_000_000_000);
 const NOW: Timestamp = Timestamp(17_000_000_000_000_000);
@@ -225,15 +230,20 @@ mod tests {
     fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         let file = |path: RelPath| vec![TEMPLATE.file(&path)];
         let number = TEMPLATE.generation();
-        let run_open = b"run = 3\nboot_id = \"x\"\nlast_checkpoint = 16900000000000000\n".to_vec();
+        let older = b"run = 3\nboot_id = \"x\"\nlast_checkpoint = 16900000000000000\n".to_vec();
+        let run_open = vec![POWER_CUT.as_bytes().to_vec(), older];
+        let suspects = b"\"stays\"\n\"a/changes\"\n".to_vec();
+        let placed = b"{\"do\":\"created\",\"path\":\"stays\",\"kind\":\"file\"}\n".to_vec();
         let mut map = octo_core::Ranges::new();
         map.insert(0..1000);
         map.insert(2000..4096);
         let map = serde_json::json!({"format": 1, "size_bytes": 4096, "ranges": map}).to_string().into_bytes();
-        let records = vec![placed("a/changes"), placed("a/moved on"), placed("gone")];
+        let records = vec![record_of("a/changes"), record_of("a/moved on"), record_of("gone")];
         vec![
             ("marker", file(layout::marker())),
-            ("run_open", vec![run_open]),
+            ("run_open", run_open),
+            ("suspects", vec![suspects, b"\"\"\n".to_vec()]),
+            ("placed", vec![placed]),
             ("changes", [1, 2, 3].map(|run| TEMPLATE.file(&layout::changes(run))).into()),
             ("index", file(layout::index(number))),
             ("index_ids", file(layout::index_ids(number))),
@@ -246,7 +256,7 @@ mod tests {
         ]
     }
 
-    fn placed(at: &str) -> Placed {
+    fn record_of(at: &str) -> Placed {
         let meta = octo_core::Meta {
             id: Some(octo_core::FileId { volume: 1, id: 3 }),
             ..octo_core::Meta::new(octo_core::Kind::File, 5, NEW)

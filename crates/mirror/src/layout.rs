@@ -35,12 +35,18 @@ names! {
     marker() = "marker.toml";
     /// Exists while a run is unfinished.
     run_open() = "run.open";
+    /// Copies whose content a power cut may have taken.
+    suspects() = "suspects";
+    /// The same, until it is written to its end.
+    new_suspects() = "suspects.new";
     /// Everything temporary.
     tmp() = "tmp";
     /// Staging of one run.
     staging(run: u64) = "tmp/{run}";
     /// One staged file.
     stage(run: u64, number: u64) = "tmp/{run}/{number}";
+    /// Files that get their places, where `changes` does not say so.
+    placed(run: u64) = "tmp/{run}/placed";
     /// A staged link; links are made one at a time.
     link_stage(run: u64) = "tmp/{run}/link";
     /// Resumable parts of large files.

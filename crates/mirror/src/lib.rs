@@ -35,6 +35,7 @@ mod small_files;
 mod space;
 mod spill;
 mod stall;
+mod suspects;
 mod unread;
 mod vanished;
 mod walk;

@@ -2,7 +2,7 @@
 
 use crate::{layout, small_files};
 use octo_core::clock_trust::ClockRecord;
-use octo_core::{Abilities, Code, Error, SourcePin, Target, Timestamp};
+use octo_core::{Abilities, Code, Error, SourcePin, Target};
 use serde::{Deserialize, Serialize};
 
 /// The format this version writes; a higher number in a marker is refused.
@@ -87,26 +87,28 @@ pub struct RunOpen {
     pub run: u64,
     /// The start of the machine it ran in.
     pub boot_id: String,
-    /// Everything done before this moment is durable.
-    pub last_checkpoint: Timestamp,
-    /// The machine crashed in an earlier run, and files of the mirror changed after this moment may not be whole. Kept
-    /// until a run has ended that looked at all of them.
-    pub suspect_since: Option<Timestamp>,
+    /// What was safe from a power cut at the last checkpoint. Not there in what older programs wrote.
+    pub durable: Option<Durable>,
+}
+
+/// Of a run's records so many bytes: each file that they speak of is whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Durable {
+    /// Of `changes`.
+    pub changes_bytes: u64,
+    /// Of `placed`.
+    pub placed_bytes: u64,
 }
 
 impl RunOpen {
     /// The unfinished run, if there is one. A file that cannot be read is taken for one about which nothing is known.
     pub fn read(target: &dyn Target) -> Result<Option<RunOpen>, Error> {
         let Some(bytes) = small_files::read_small(target, &layout::run_open())? else { return Ok(None) };
-        let unknown =
-            || RunOpen { run: 0, boot_id: String::new(), last_checkpoint: Timestamp(i64::MIN), suspect_since: None };
-        Ok(Some(String::from_utf8(bytes).ok().and_then(|t| toml::from_str(&t).ok()).unwrap_or_else(unknown)))
-    }
-
-    /// From when on files of the mirror may not be whole, seen from the start of the machine with this id.
-    pub fn suspects(&self, boot_id: &str) -> Option<Timestamp> {
-        let crashed = (self.boot_id != boot_id).then_some(self.last_checkpoint);
-        [self.suspect_since, crashed].into_iter().flatten().min()
+        let unknown = || RunOpen { run: 0, boot_id: String::new(), durable: None };
+        // An older program noted here what an even earlier power cut had left in doubt, and not which files.
+        let is_known = |text: &String| !text.contains("suspect_since");
+        let text = String::from_utf8(bytes).ok().filter(is_known);
+        Ok(Some(text.and_then(|text| toml::from_str(&text).ok()).unwrap_or_else(unknown)))
     }
 
     /// Writes it, durably.

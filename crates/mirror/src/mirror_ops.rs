@@ -4,7 +4,8 @@
 //! together ([`MirrorOps::intend`]). Then it is done so that after a crash between any two primitives every name is whole (old or
 //! new) and the next run finishes. Where hard links exist no name ever disappears.
 
-use crate::changes::{ChangesLog, Record};
+use crate::changes::{ChangesLog, Record, RecordFile};
+use crate::suspects::Suspects;
 use crate::{files, layout};
 use octo_core::naming;
 use octo_core::target::Done;
@@ -20,6 +21,10 @@ pub struct MirrorOps<'a> {
     pub abilities: Abilities,
     /// Where changes are recorded; `None` if no versions are kept.
     pub changes: Option<ChangesLog<'a>>,
+    /// Files that get their places, where `changes` does not say so.
+    pub placed: RecordFile<'a>,
+    /// Copies that may not be whole, since the power was lost.
+    pub suspects: Suspects,
 }
 
 /// How a deletion ended.
@@ -155,7 +160,10 @@ impl MirrorOps<'_> {
 
     /// Records what will be done and keeps the old content, durably, before the first of it. So is all that was recorded before.
     pub fn intend(&self, intents: &[Record]) -> Result<(), Error> {
-        let Some(changes) = &self.changes else { return Ok(()) };
+        let takes = |record: &Record| self.changes.as_ref().is_some_and(|changes| changes.takes(record));
+        // A file that no record speaks of would be taken for whole after a power cut.
+        self.placed.append(intents.iter().filter(|it| it.place_of_file().is_some() && !takes(it)))?;
+        let Some(changes) = &self.changes else { return self.placed.sync() };
         changes.record_all(intents)?;
         let old = |intent: &Record| match intent {
             Record::Replaced { path, .. } | Record::Moved { from: path, .. } => Some(path.clone()),
@@ -163,7 +171,7 @@ impl MirrorOps<'_> {
         };
         let old: Vec<RelPath> = intents.iter().filter_map(old).collect();
         if old.is_empty() || self.abilities.keeps_order() || !self.abilities.whole_sync {
-            return changes.sync();
+            return self.placed.sync().and_then(|()| changes.sync());
         }
         // The link to the old content must be there before the name has a new one. That others made the records durable
         // meanwhile says nothing of these links.

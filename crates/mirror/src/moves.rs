@@ -14,7 +14,7 @@ use crate::order::NameOrder;
 use crate::spill::{Log, LogWriter, Pool, Sorted, Sorter};
 use crate::vanished::Vanished;
 use octo_core::merge::{Pair, merge};
-use octo_core::{Change, Error, FileId, Meta, Timestamp, plan};
+use octo_core::{Change, Error, FileId, Meta};
 use std::sync::Arc;
 
 /// So many renames are recorded together.
@@ -32,8 +32,6 @@ pub struct Moves<'a> {
     pub order: NameOrder,
     /// Memory for sorting.
     pub pool: Arc<Pool>,
-    /// Copies changed after this moment may not be whole.
-    pub suspect_since: Option<Timestamp>,
 }
 
 /// A new file that is one that vanished.
@@ -176,8 +174,8 @@ impl Moves<'_> {
     /// Whether the copy is still as it was recorded.
     fn can_be_moved(&self, Match { vanished, old, .. }: &Match) -> bool {
         let look = || self.context.target.look(&vanished.place);
-        // After a power loss a young copy may not be whole, whatever its record says.
-        !plan::is_suspect(self.suspect_since, &vanished.meta)
+        // After a power loss a copy may not be whole, whatever its record says.
+        !self.ops.suspects.has(&vanished.place)
             && old.record.known().holds_for(&vanished.meta)
             && (self.context.options.dry_run || matches!(look(), Ok(Some(now)) if vanished.is_still(&now)))
     }

@@ -5,10 +5,11 @@
 
 use crate::context::Context;
 use crate::index::{self, Generation};
-use crate::marker::{Marker, RunOpen};
+use crate::marker::{Durable, Marker, RunOpen};
 use crate::order::NameOrder;
 use crate::settle::{Moment, versioned_runs};
 use crate::spill::Pool;
+use crate::suspects::Suspects;
 use crate::{ballast, files, layout, recover};
 use octo_core::clock_trust::{self, ClockRecord, Doubt};
 use octo_core::listing::{ListSink, Listed};
@@ -24,8 +25,8 @@ pub struct Ready {
     pub run: u64,
     /// The mirror had no entry at all before this run.
     pub was_empty: bool,
-    /// Files of the mirror changed after this moment may not be whole.
-    pub suspect_since: Option<Timestamp>,
+    /// Copies that may not be whole.
+    pub suspects: Suspects,
     /// A run that did not end.
     pub interrupted: Option<u64>,
     /// Why the clock is not believed: nothing is removed for its age then.
@@ -61,12 +62,12 @@ pub fn prepare(context: &Context<'_>, order: NameOrder, pool: &Arc<Pool>) -> Res
     let (marker, doubt) = renew(context, seen, pin, abilities, was_empty)?;
     let run = marker.next_run - 1;
     let open = RunOpen::read(context.target)?;
-    let suspect_since = begin(context, run, open.as_ref())?;
+    let suspects = begin(context, run, open.as_ref(), marker.abilities.names.folds_case)?;
     let interrupted = open.map(|open| open.run);
     ballast::help(context.target, || recover::recover(context, &marker.abilities, interrupted, doubt.is_some()))?;
     ballast::lay_out(context.target);
     let index = ballast::help(context.target, || recover::index(context, order, pool, run))?;
-    Ok(Ready { marker, run, was_empty, suspect_since, interrupted, doubt, index, _lock: Some(lock) })
+    Ok(Ready { marker, run, was_empty, suspects, interrupted, doubt, index, _lock: Some(lock) })
 }
 
 /// A dry run reads what is there and writes nothing.
@@ -89,9 +90,9 @@ fn dry(
     let index = if usable { index::open_latest(context.target)? } else { None };
     let run = marker.next_run;
     let open = RunOpen::read(context.target)?;
-    let suspect_since = open.as_ref().and_then(|open| open.suspects(&context.target.boot_id()));
+    let suspects = Suspects::find(context.target, open.as_ref(), marker.abilities.names.folds_case)?;
     let interrupted = open.map(|open| open.run);
-    Ok(Ready { marker, run, was_empty, suspect_since, interrupted, doubt: None, index, _lock: None })
+    Ok(Ready { marker, run, was_empty, suspects, interrupted, doubt: None, index, _lock: None })
 }
 
 /// Whether this folder is the mirror that is meant. Tells whether it holds nothing at all.
@@ -195,16 +196,15 @@ fn judge_clock(context: &Context<'_>, marker: &mut Marker) -> Result<Option<Doub
     Ok(doubt)
 }
 
-/// Writes `run.open`. Tells from when on files are suspect.
-fn begin(context: &Context<'_>, run: u64, before: Option<&RunOpen>) -> Result<Option<Timestamp>, Error> {
+/// Writes `run.open`. Tells which copies are suspect.
+fn begin(context: &Context<'_>, run: u64, before: Option<&RunOpen>, folds_case: bool) -> Result<Suspects, Error> {
     let target = context.target;
-    let boot_id = target.boot_id();
-    let suspect_since = before.and_then(|before| before.suspects(&boot_id));
+    let suspects = ballast::help(target, || Suspects::keep(target, before, folds_case))?;
     if before.is_some() {
         // The process died: what it wrote is there, but not durable yet.
         target.checkpoint()?;
     }
-    let open = RunOpen { run, boot_id, last_checkpoint: context.clock.now(), suspect_since };
+    let open = RunOpen { run, boot_id: target.boot_id(), durable: Some(Durable::default()) };
     open.write(target)?;
-    Ok(suspect_since)
+    Ok(suspects)
 }

@@ -2,13 +2,13 @@
 
 use crate::context::Context;
 use crate::deletion::Verdict;
+use crate::mirror_ops::MirrorOps;
 use crate::prepare::Ready;
-use octo_core::Abilities;
 use octo_core::guard::Way;
 use octo_core::retention::KeepVersions;
 
 /// What is worth a line in the report and concerns no single entry.
-pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities, verdict: &Verdict) -> Vec<String> {
+pub fn of(context: &Context<'_>, ready: &Ready, ops: &MirrorOps<'_>, verdict: &Verdict) -> Vec<String> {
     let mut remarks = Vec::new();
     let dry_run = context.options.dry_run;
     if let Some(run) = ready.interrupted {
@@ -20,7 +20,7 @@ pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities, verdict: 
             ),
         });
     }
-    if ready.suspect_since.is_some() {
+    if ops.suspects.were_any() {
         let verb = if dry_run { "are" } else { "were" };
         remarks.push(format!("the machine had crashed: files written shortly before {verb} copied again"));
     }
@@ -54,7 +54,7 @@ pub fn of(context: &Context<'_>, ready: &Ready, abilities: &Abilities, verdict: 
         remarks.extend(crate::copy::space_remark(context));
     }
     remarks.extend(crate::holders::remark(context, ready.run));
-    remarks.extend(abilities.losses());
+    remarks.extend(ops.abilities.losses());
     remarks.extend(context.remarks());
     remarks.extend(context.metadata_remarks());
     remarks.extend(context.target.remarks());

@@ -3,7 +3,7 @@
 mod ending;
 mod report;
 
-use crate::changes::{ChangesLog, Record};
+use crate::changes::{ChangesLog, Record, RecordFile};
 use crate::checkpoint::Checkpoints;
 use crate::compare::{Comparer, Lists};
 use crate::context::Context;
@@ -79,8 +79,8 @@ struct Run<'a> {
     journal: Journal<'a>,
     /// What there is to delete was all seen, and nothing of it waits for a person.
     proven: Cell<bool>,
-    /// Copies that may not be whole were not looked at: a listing was cut.
-    left_suspects: Cell<bool>,
+    /// Every listing was complete.
+    saw_all: Cell<bool>,
 }
 
 /// What the walk over both sides left to do.
@@ -99,13 +99,15 @@ struct Walked<'r> {
 }
 
 impl<'a> Run<'a> {
-    fn new(context: &'a Context<'a>, ready: Ready, order: NameOrder, pool: Arc<Pool>) -> Run<'a> {
+    fn new(context: &'a Context<'a>, mut ready: Ready, order: NameOrder, pool: Arc<Pool>) -> Run<'a> {
         let versions = context.options.keep_versions != KeepVersions::No && !context.options.dry_run;
         let ops = MirrorOps {
             target: context.target,
             run: ready.run,
             abilities: ready.marker.abilities.clone(),
             changes: versions.then(|| ChangesLog::new(context.target, ready.run)),
+            placed: RecordFile::new(context.target, layout::placed(ready.run)),
+            suspects: std::mem::take(&mut ready.suspects),
         };
         Run {
             context,
@@ -115,7 +117,7 @@ impl<'a> Run<'a> {
             ops,
             journal: Journal::new(context.target),
             proven: Cell::new(false),
-            left_suspects: Cell::new(false),
+            saw_all: Cell::new(false),
         }
     }
 
@@ -133,13 +135,13 @@ impl<'a> Run<'a> {
             begun,
             self.ready.run,
             &verdict,
-            remarks::of(self.context, &self.ready, &self.ops.abilities, &verdict),
+            remarks::of(self.context, &self.ready, &self.ops, &verdict),
         );
         self.end(report)
     }
 
     fn work(&self, verdict: &mut Verdict) -> Result<(), Error> {
-        let checkpoints = Checkpoints::new(self.context, &self.ops, &self.journal, self.ready.suspect_since);
+        let checkpoints = Checkpoints::new(self.context, &self.ops, &self.journal);
         let (now, is_braked) = (self.ready.moment(), self.ready.marker.braked_by.is_some());
         let overdue = Overdue::new(self.context, &self.ops, now, is_braked);
         let copier = Copier::new(self.context, &self.ops, &self.journal, &checkpoints, &overdue);
@@ -156,7 +158,7 @@ impl<'a> Run<'a> {
         let comparer = self.comparer();
         let mut comparer = self.walk(comparer, &copier, vec![Frame::root()])?;
         let unread = std::mem::take(&mut comparer.unread);
-        self.left_suspects.set(comparer.left_suspects);
+        self.saw_all.set(comparer.saw_all);
         copier.keep_top()?;
         let (replacements, brakes, saw_all) = (comparer.planned_replacements, comparer.brakes(), comparer.saw_all);
         let (index, lists, guard) = comparer.finish()?;
@@ -196,7 +198,7 @@ impl<'a> Run<'a> {
             compare: options.compare,
             times: self.ops.abilities.times,
             restamp_shift_secs: options.restamp_shift_secs,
-            suspect_since: self.ready.suspect_since,
+            suspect: false,
             metadata: self.context.wants_metadata(),
             refresh_metadata: self.context.rereads_metadata(),
         };
@@ -284,7 +286,6 @@ impl<'a> Run<'a> {
                     journal: &self.journal,
                     order: self.order,
                     pool: Arc::clone(&self.pool),
-                    suspect_since: self.ready.suspect_since,
                 };
                 moves.settle(&candidates, vanished, index)?
             }

@@ -45,7 +45,7 @@ impl Copier<'_> {
 
     /// A problem; the copy in the mirror, if there is one, stays.
     pub(super) fn stays(&self, task: &Task, why: Error) {
-        match task.old.filter(|old| self.checkpoints.is_suspect(old)) {
+        match task.old.filter(|_| self.ops.suspects.has(&task.place)) {
             Some(old) if !why.code.stops_run() => self.disown(task, &old, why),
             _ => self.context.file_problem(&task.source, why, task.old.as_ref()),
         }
@@ -59,8 +59,10 @@ impl Copier<'_> {
         let write_time = if is_epoch { epoch.plus_secs(86_400) } else { epoch };
         let done = self.ops.intend(&[Record::of_time(&task.place, old)]);
         let done = done.and_then(|()| self.ops.restamp(&task.place, &Meta { write_time, ..*old }));
-        if let Err(error) = done {
-            self.context.problem(&task.source, error);
+        match done {
+            // Now it is another by its time.
+            Ok(()) => self.ops.suspects.settle(&task.place),
+            Err(error) => self.context.problem(&task.source, error),
         }
         let kept = "the copy in the mirror may not be whole, because the machine crashed after it was written";
         self.context.problem(&task.source, why.and(kept));
@@ -82,7 +84,7 @@ impl Copier<'_> {
     /// The file is open in a snapshot: whether it is wanted. If not, it is settled.
     pub(super) fn wants(&self, task: &Task, stand_in: &StandIn, then: &Meta) -> bool {
         // A copy that may not be whole is none.
-        let copy = task.old.filter(|old| !self.checkpoints.is_suspect(old));
+        let copy = task.old.filter(|_| !self.ops.suspects.has(&task.place));
         match snapshot::age(then, copy.as_ref(), &self.ops.abilities.times) {
             Age::Newer => return true,
             Age::Same => self.stood_in(task, stand_in, false),

@@ -152,6 +152,7 @@ impl<'a> Copier<'a> {
 
     /// The copy has the same content as the file: it gets the file's time if that is another, which was recorded.
     pub(super) fn found_equal(&self, task: &Task, opened: &Meta) -> Result<(), Error> {
+        self.ops.suspects.settle(&task.place);
         match &task.old {
             Some(_) if self.is_shifted(task) => {
                 self.ops.restamp(&task.place, opened)?;
@@ -170,6 +171,7 @@ impl<'a> Copier<'a> {
 
     /// A copy got its place.
     pub(super) fn placed(&self, task: &Task, size_bytes: u64) -> Result<(), Error> {
+        self.ops.suspects.settle(&task.place);
         let path = task.place.clone();
         self.context.changed(&match task.old {
             None => Change::Created { path, kind: Kind::File, size_bytes },

@@ -47,14 +47,14 @@ impl Run<'_> {
         let target = self.context.target;
         let problems = self.context.take_problems();
         let finish = || {
-            let checkpoints = Checkpoints::new(self.context, &self.ops, &self.journal, self.ready.suspect_since);
+            // First: what is in staging says which files may not be whole until then.
+            Checkpoints::new(self.context, &self.ops, &self.journal).make()?;
             files::remove_tree(target, &layout::staging(self.ready.run))?;
-            checkpoints.make()?;
+            let ended = !matches!(report.outcome, Outcome::Failed | Outcome::Cancelled);
+            self.ops.suspects.end(target, ended && self.saw_all.get())?;
             // Only now: a report that says `succeeded` must not be there before what it speaks of is on the disk.
             settle::write_report(target, &report, &problems)?;
-            // Suspect files that this run did not get to stay suspect.
-            let unfinished = matches!(report.outcome, Outcome::Failed | Outcome::Cancelled) || self.left_suspects.get();
-            if unfinished && self.ready.suspect_since.is_some() { Ok(()) } else { RunOpen::remove(target) }
+            RunOpen::remove(target)
         };
         if let Err(error) = ballast::help(target, finish) {
             report.outcome = report.outcome.worst(Outcome::Failed);

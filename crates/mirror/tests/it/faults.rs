@@ -9,6 +9,7 @@ use octo_testkit::effects::{Effects, FailAt, Trap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn run_with<R: Trap + 'static>(pair: &Pair, trap: R, boot_id: Option<&str>) -> (octo_core::RunReport, u64) {
     let source = LocalSource::open(&pair.source).unwrap();
@@ -117,14 +118,30 @@ fn losing_everything_since_the_last_checkpoint_is_made_good() {
     assert!(at > 60, "only {at} effects: is the scenario still what it was?");
 }
 
+/// The process dies when it makes its first checkpoint.
+struct DiesBeforeCheckpoint(AtomicBool);
+
+impl Trap for DiesBeforeCheckpoint {
+    fn before(&self, _: u64, what: &str) -> Result<(), Error> {
+        if what == "checkpoint" {
+            self.0.store(true, Ordering::SeqCst);
+        }
+        match self.0.load(Ordering::SeqCst) {
+            true => Err(Error::new(Code::TargetFailed, "the process is dead")),
+            false => Ok(()),
+        }
+    }
+}
+
 /// What ext4 and xfs really leave: names, sizes and times are there, data that was not synced is zeros.
 #[test]
 fn files_that_lost_their_data_with_the_power_are_copied_again() {
     let (pair, _, second) = prepared();
-    // Dies before the last checkpoint of the run, after all copies.
-    let (_, effects) = run_with(&prepared().0, octo_testkit::effects::Count, None);
-    let (report, _) =
-        run_with(&pair, FailAt { number: effects - 12, code: Code::TargetFailed, and_all_after: true }, None);
+    // After all copies.
+    let disk = DiskTarget::open(&pair.target, DiskOptions::default()).unwrap();
+    let target = Effects::new(disk, DiesBeforeCheckpoint(AtomicBool::new(false))).on_filesystem("ext4");
+    let report = mirror(&LocalSource::open(&pair.source).unwrap(), &target, &options()).report;
+    drop(target);
     assert_eq!(report.outcome, Outcome::Failed, "{report:#?}");
     let mut emptied = 0;
     for path in ["changes", "new", "new folder/new"] {

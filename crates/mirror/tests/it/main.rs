@@ -33,6 +33,7 @@ mod snapshots;
 #[cfg(target_os = "linux")]
 mod space;
 mod support;
+mod suspects;
 #[cfg(unix)]
 mod unread;
 #[cfg(unix)]

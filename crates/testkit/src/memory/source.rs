@@ -173,6 +173,11 @@ impl MemTree {
         self.nodes().denied.insert(path.clone());
     }
 
+    /// Makes it readable again.
+    pub fn allow(&self, path: &RelPath) {
+        self.nodes().denied.remove(path);
+    }
+
     /// Another program has this file open and does not share it; or does so no more.
     pub fn lock(&self, path: &RelPath, is_locked: bool) {
         let mut nodes = self.nodes();

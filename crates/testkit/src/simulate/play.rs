@@ -133,10 +133,7 @@ impl<'a> World<'a> {
             Act::Approve => self.approve = self.plan.clone(),
             Act::ApproveAnother => self.approve = Some("0123456789ab".to_owned()),
             Act::ReleaseBrake => self.release_brake = true,
-            Act::Restart => {
-                target.boot();
-                self.model.crashed();
-            }
+            Act::Restart => target.boot(),
             Act::FreeSpace => target.set_capacity(u64::MAX),
             Act::Write { path: at } => {
                 let Some(at) = by_hand(at) else { return };

@@ -24,6 +24,8 @@ const NAMES_ELSEWHERE: &[(&str, &str)] = &[
     ("tmp/part", "only of files of 64 MiB or more: crates/mirror/tests/it"),
     ("tmp/part/{key}.data", "the same"),
     ("tmp/part/{key}.map", "the same"),
+    ("suspects", "only after a power cut, in the run that follows each of them: crates/mirror/tests/it/suspects.rs"),
+    ("suspects.new", "the same"),
     ("held/unread.json", "only of folders that cannot be read: crates/mirror/tests/it"),
 ];
 

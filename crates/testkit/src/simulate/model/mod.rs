@@ -41,11 +41,6 @@ pub(super) struct Model {
     now: i64,
     clock_jumped: bool,
     jumped_before: bool,
-    /// What a power loss may have torn is taken for whole, which is known and not mended yet: it was excluded in a run that
-    /// ended, or the clock had gone back.
-    left_torn: bool,
-    /// The power was lost, and not all was looked at since.
-    crashed: bool,
 }
 
 const JUMP_TICKS: i64 = 14 * 86_400 * 10_000_000;
@@ -73,8 +68,6 @@ impl Model {
             now: 0,
             clock_jumped: false,
             jumped_before: false,
-            left_torn: false,
-            crashed: false,
         }
     }
 
@@ -82,11 +75,6 @@ impl Model {
     pub(super) fn edited(&mut self, target: &MemTarget) {
         self.durable = Mirror::of(target).places;
         self.versions.forget();
-    }
-
-    /// The machine was started anew; a run may have been under way.
-    pub(super) fn crashed(&mut self) {
-        self.crashed = true;
     }
 
     /// Before a run.
@@ -104,21 +92,14 @@ impl Model {
     /// After a run.
     pub(super) fn ended(&mut self, target: &MemTarget, clock: &dyn Clock, ran: &Ran<'_>) -> Result<(), Broken> {
         self.approved |= ran.asked.approve.is_some();
-        self.crashed |= ran.power.is_some();
-        // What was written after the clock had gone back seems to be older than the last checkpoint.
-        self.left_torn |= ran.lost_data() && clock.now().0 < self.now;
         self.older.push(ran.before.places.clone());
         names::whole(ran, &self.older)?;
         self.deletions(target, ran)?;
         let recovers = self.older.len() > 1 && !self.hard_links;
         report::agrees(ran, recovers)?;
         if ran.is_complete() {
-            self.left_torn |= self.crashed && ran.asked.options.exclude.is_some();
-            report::nothing_silent(ran, &self.times, self.left_torn)?;
-            // What a power loss may have torn, and a listing that was cut left out, is looked at by a later run.
-            let cut = ran.heard.told.iter().any(|told| !told.complete);
-            ended_on_disk(target, ran.report, self.crashed && cut)?;
-            self.crashed &= cut;
+            report::nothing_silent(ran, &self.times)?;
+            ended_on_disk(target, ran.report)?;
         }
         let moved = clock.now().0.abs_diff(self.now) > JUMP_TICKS.unsigned_abs();
         if moved {
@@ -197,7 +178,7 @@ impl Model {
             let same = match (should, is) {
                 (Some(should), Some(is)) => {
                     should.kind == is.kind
-                        && (should.content == is.content || (self.left_torn && report::is_zeros(is)))
+                        && should.content == is.content
                         && self.times.represent(should.write_time) == is.write_time
                 }
                 _ => false,
@@ -223,10 +204,10 @@ fn waiting_plan(target: &MemTarget) -> Option<WaitingPlan> {
 }
 
 /// A run that ended left nothing open, and its report.
-fn ended_on_disk(target: &MemTarget, report: &RunReport, may_stay_open: bool) -> Result<(), Broken> {
+fn ended_on_disk(target: &MemTarget, report: &RunReport) -> Result<(), Broken> {
     let there = |text: &str| target.look(&ours(text)).ok().flatten().is_some();
     let broken = |what: String| Err(Broken::new("a run that ended is ended on the disk", what));
-    if there("run.open") && !may_stay_open {
+    if there("run.open") {
         return broken("run.open is still there".to_owned());
     }
     if there(&format!("tmp/{}", report.run)) {

@@ -87,7 +87,7 @@ fn counts(ran: &Ran<'_>) -> Result<(), Broken> {
 }
 
 /// After a run that is complete but for what it names, everything else is as on the source.
-pub(super) fn nothing_silent(ran: &Ran<'_>, times: &TimeRules, may_be_torn: bool) -> Result<(), Broken> {
+pub(super) fn nothing_silent(ran: &Ran<'_>, times: &TimeRules) -> Result<(), Broken> {
     let broken = |what: String| Err(Broken::new("what is not as on the source is named", what));
     // A listing that is not to be believed is named by one of its names.
     let about = |problem: &Problem| match problem.code {
@@ -106,8 +106,7 @@ pub(super) fn nothing_silent(ran: &Ran<'_>, times: &TimeRules, may_be_torn: bool
     for (path, should) in stable(&ran.heard.states, filter) {
         let is_same = |is: &Node| {
             let same_time = should.kind == Kind::Folder || times.represent(should.write_time) == is.write_time;
-            let torn = may_be_torn && is_zeros(is);
-            is.kind == should.kind && (is.content == should.content || torn) && same_time
+            is.kind == should.kind && is.content == should.content && same_time
         };
         // Beside it there may be one that was its twin and waits to be deleted.
         let same = ran.after.places.iter().any(|(place, is)| ran.after.origin(place) == path && is_same(is));
@@ -149,9 +148,4 @@ fn is_held(ran: &Ran<'_>, place: &RelPath) -> bool {
     // A plan of an earlier run waits on, and what it is about could not be seen again.
     held || (ran.report.outcome == Outcome::Held
         && ran.report.causes.iter().any(|cause| cause.code == Code::ListingCut))
-}
-
-/// What a power loss leaves of a file.
-pub(super) fn is_zeros(node: &Node) -> bool {
-    node.kind == Kind::File && node.content.iter().all(|byte| *byte == 0)
 }
