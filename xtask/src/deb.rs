@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// What builds the package. Newer ones may lay it out in another way.
 const CARGO_DEB: &str = "3.8.0";
+/// The shells with completions, and the names under which these look for them.
+const COMPLETIONS: &[(&str, &str)] = &[("bash", "octobackup"), ("zsh", "_octobackup"), ("fish", "octobackup.fish")];
 /// The system that the package is for.
 const RELEASE: &str = "bookworm";
 /// A system or server that takes longer to start does not.
@@ -41,6 +43,9 @@ pub fn test() -> Result<()> {
     root.checks_out()?;
     asked(&["systemctl", "is-active", "octobackup"])?;
     asked(&["octobackup", "job", "list"])?;
+    let man = "zcat /usr/share/man/man1/octobackup-sync.1.gz | grep -q 'dry\\\\-run'";
+    asked(&["sh", "-c", man])?;
+    asked(&["sh", "-c", ". /usr/share/bash-completion/completions/octobackup"])?;
     asked(&["octobackup", "job", "add", "doc", "/usr/share/doc/octobackup", "/var/lib/octobackup/mirror"])?;
     let run = system.command(&["octobackup", "run", "doc"]).output().context("running octobackup")?;
     let report = String::from_utf8_lossy(&run.stdout).into_owned();
@@ -65,17 +70,40 @@ pub fn test() -> Result<()> {
 }
 
 fn package(profile: &str) -> Result<PathBuf> {
-    let tools = shell::root().join("target/tools");
-    let cargo_deb = tools.join("bin/cargo-deb");
-    let version = Command::new(&cargo_deb).arg("--version").output();
-    if !version.is_ok_and(|it| String::from_utf8_lossy(&it.stdout).trim().ends_with(CARGO_DEB)) {
-        let install = ["install", "cargo-deb", "--locked", "--debug", "--force", "--version", CARGO_DEB, "--root"];
-        shell::run(shell::cargo().args(install).arg(&tools))?;
+    build_program(profile, &[])?;
+    package_built(profile)
+}
+
+/// Builds the program, and what else is named, and what is made by it: manual pages and completions.
+pub fn build_program(profile: &str, more: &[&str]) -> Result<()> {
+    let build = ["build", "--profile", profile, "--package", "octobackup", "--bin", "octobackup"];
+    shell::run(shell::cargo().args(build))?;
+    if !more.is_empty() {
+        shell::run(shell::cargo().args(["build", "--profile", profile]).args(more))?;
     }
+    let program = shell::built()?.with_file_name(if profile == "dev" { "debug" } else { profile }).join("octobackup");
+    let made = generated();
+    std::fs::create_dir_all(made.join("completions"))?;
+    shell::run(Command::new(&program).arg("man-pages").arg(made.join("man")))?;
+    for (shell, name) in COMPLETIONS {
+        let script = shell::output(Command::new(&program).args(["completions", shell]))?;
+        std::fs::write(made.join("completions").join(name), script).with_context(|| (*name).to_owned())?;
+    }
+    Ok(())
+}
+
+/// Where manual pages (`man`) and completions (`completions`) are put.
+pub fn generated() -> PathBuf {
+    shell::root().join("target/generated")
+}
+
+/// Packs what [`build_program`] built.
+pub fn package_built(profile: &str) -> Result<PathBuf> {
+    let cargo_deb = shell::tool("cargo-deb", CARGO_DEB)?;
     let package = shell::root().join("target/debian").join(format!("octobackup-{profile}.deb"));
     let mut deb = Command::new(cargo_deb);
-    deb.current_dir(shell::root()).args(["--package", "octobackup", "--profile", profile, "--strip", "--output"]);
-    shell::run(deb.arg(&package))?;
+    deb.current_dir(shell::root()).args(["--package", "octobackup", "--profile", profile, "--no-build", "--strip"]);
+    shell::run(deb.arg("--output").arg(&package))?;
     Ok(package)
 }
 

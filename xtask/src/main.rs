@@ -1,4 +1,4 @@
-//! The project's chores, from a fresh clone with nothing but Rust: `cargo xtask test`, `demo`, `bench`, `deb`, `tidy`.
+//! The project's chores, from a fresh clone with nothing but Rust: `cargo xtask test`, `demo`, `bench`, `dist`, `docs`, `tidy`.
 //!
 //! It leans on none of our crates, so that it compiles in seconds and works while they do not. What has to talk to
 //! Samba or to the mirror lives in `crates/octobackup/examples` and is only started from here.
@@ -8,6 +8,8 @@ mod apt;
 mod bench;
 mod deb;
 mod demo;
+mod dist;
+mod docs;
 mod fuzz;
 mod powercut;
 mod python;
@@ -41,6 +43,8 @@ usage: cargo xtask <chore>
   windows [--release | --test]
                build the program for Windows; `--test` runs its tests under Wine
   deb [--test] build the Debian package; `--test` installs it in a fresh system that systemd booted
+  dist         make a release: tarball, Debian package, debug symbols, lists of dependencies (CycloneDX), checksums
+  docs         build the manual as a book with a search, in target/book
   tidy         check the borders between crates, the paths named in documents, and sizes
   apt          install the Debian packages that tests and demo need, or print the command that does";
 
@@ -54,6 +58,8 @@ fn main() -> ExitCode {
         (Some("bench"), _) => bench::run(&rest),
         (Some("deb"), true) => deb::build(),
         (Some("deb"), false) if rest == ["--test"] => deb::test(),
+        (Some("dist"), true) => dist::run(),
+        (Some("docs"), true) => docs::run(),
         (Some("scale"), _) => bench::scale(&rest),
         (Some("powercut"), _) => powercut::run(&rest),
         (Some("simulate"), _) => simulate::run(&rest),

@@ -35,6 +35,25 @@ pub fn output(command: &mut Command) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
+/// A program that cargo installs, of exactly this version, in a folder of its own.
+pub fn tool(name: &str, version: &str) -> Result<PathBuf> {
+    let tools = root().join("target/tools");
+    let program = tools.join("bin").join(name);
+    // Plugins of cargo want to be called as one.
+    let plugin = name.strip_prefix("cargo-").unwrap_or_default();
+    let is_there = [vec!["--version"], vec![plugin, "--version"]].iter().any(|words| {
+        let said = Command::new(&program).args(words).output();
+        said.is_ok_and(|it| {
+            String::from_utf8_lossy(&it.stdout).split_whitespace().any(|word| word.trim_start_matches('v') == version)
+        })
+    });
+    if !is_there {
+        let install = ["install", name, "--locked", "--debug", "--force", "--version", version, "--root"];
+        run(cargo().args(install).arg(&tools))?;
+    }
+    Ok(program)
+}
+
 /// Whether a program of this name can be found.
 pub fn exists(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();

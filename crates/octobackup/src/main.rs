@@ -6,6 +6,7 @@
 mod args;
 mod doctor;
 mod exit;
+mod generate;
 mod held;
 mod known;
 mod listeners;
@@ -62,6 +63,8 @@ fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
         (Command::Ls(args), _) => ls::run(&args),
         (Command::Shares(args), _) => shares::run(&args),
         (Command::Doctor(args), _) => doctor::run(&args),
+        (Command::Completions(args), _) => generate::completions(&args),
+        (Command::ManPages(args), _) => generate::man_pages(&args),
         #[cfg(unix)]
         (Command::Server(command), _) => Ok(remote::run_command(&command)),
         #[cfg(not(unix))]

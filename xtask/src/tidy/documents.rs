@@ -1,5 +1,5 @@
-//! Every path that a document names exists, every crate is named in ARCHITECTURE.md, and every dependency has its reason
-//! in docs/decisions.
+//! Every path that a document names exists, every link leads to a page and to a heading of it, every page of the manual is in the
+//! book's table of contents, every crate is named in ARCHITECTURE.md, and every dependency has its reason in docs/decisions.
 
 use super::{files, shown};
 use anyhow::{Context, Result};
@@ -25,10 +25,14 @@ pub fn check(root: &Path, metadata: &Value) -> Result<Vec<String>> {
         for path in named(&text).into_iter().filter(|path| !root.join(path).exists()) {
             complaints.push(format!("{name}: names {path}, which does not exist"));
         }
-        for link in links(&text).into_iter().filter(|link| !folder.join(link).exists()) {
-            complaints.push(format!("{name}: links to {link}, which does not exist"));
-        }
+        complaints.extend(
+            links(&text)
+                .into_iter()
+                .filter_map(|link| dead(&document, &text, folder, link))
+                .map(|why| format!("{name}: {why}")),
+        );
     }
+    complaints.extend(missing_pages(root)?);
     let architecture = fs::read_to_string(root.join("ARCHITECTURE.md"))?;
     let mut reasons = String::new();
     for page in files(&root.join("docs/decisions"), "md")? {
@@ -74,11 +78,44 @@ fn is_path(word: &str) -> bool {
     plain && (ROOMS.iter().any(|room| word.starts_with(room)) || word.ends_with(".md") && !word.contains('/'))
 }
 
-/// What the text links to inside the project.
+/// What the text links to inside the project, with the heading after `#`.
 fn links(text: &str) -> Vec<&str> {
     let targets = prose(text).flat_map(|line| line.split("](").skip(1)).filter_map(|rest| rest.split(')').next());
-    let inside = targets.filter(|link| !link.contains("://") && !link.starts_with(['#', '<']));
-    inside.filter_map(|link| link.split('#').next()).collect()
+    targets.filter(|link| !link.contains("://") && !link.starts_with('<')).collect()
+}
+
+/// Why a link leads nowhere.
+fn dead(document: &Path, text: &str, folder: &Path, link: &str) -> Option<String> {
+    let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+    let target = if path.is_empty() { document.to_path_buf() } else { folder.join(path) };
+    if !target.exists() {
+        return Some(format!("links to {path}, which does not exist"));
+    }
+    let there = if path.is_empty() { text.to_owned() } else { fs::read_to_string(&target).unwrap_or_default() };
+    let is_there = heading.is_empty() || headings(&there).any(|it| it == heading);
+    (!is_there).then(|| format!("links to {link}, and there is no such heading"))
+}
+
+/// The headings as links name them, on GitHub and in the book, and the places that were given an id.
+fn headings(text: &str) -> impl Iterator<Item = String> {
+    let ids = prose(text).flat_map(|line| line.split("<a id=\"").skip(1)).filter_map(|rest| rest.split('"').next());
+    let lines = prose(text).filter_map(|line| line.strip_prefix('#'));
+    lines.map(|line| anchor(line.trim_start_matches('#').trim())).chain(ids.map(str::to_owned))
+}
+
+fn anchor(heading: &str) -> String {
+    let letters = heading.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+    letters.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// Pages of the manual that the book leaves out.
+fn missing_pages(root: &Path) -> Result<Vec<String>> {
+    let contents = fs::read_to_string(root.join("docs/SUMMARY.md")).context("docs/SUMMARY.md")?;
+    let listed = links(&contents);
+    let pages = files(&root.join("docs/manual"), "md")?;
+    let names = pages.iter().map(|page| shown(&root.join("docs"), page));
+    let missing = names.filter(|name| !listed.contains(&name.as_str()));
+    Ok(missing.map(|name| format!("docs/SUMMARY.md: does not list {name}")).collect())
 }
 
 fn prose(text: &str) -> impl Iterator<Item = &str> {
@@ -101,7 +138,17 @@ mod tests {
                     [there](docs/a.md#part), [web](https://example.org/x), [here](#below).\n\
                     ```\n`crates/example`\n[x](y)\n```\nand `.ci/run`";
         assert_eq!(named(text), ["crates/core/src", "crates/disk", "NOPE.md", ".ci/run"]);
-        assert_eq!(links(text), ["docs/a.md"]);
+        assert_eq!(links(text), ["docs/a.md#part", "#below"]);
+    }
+
+    #[test]
+    fn a_link_to_a_heading_that_is_not_there_is_found() {
+        let text = "# A page\n## 4. When deletions are held: `--approve`\n<a id=\"here\"></a>text\n";
+        let page = &crate::shell::root().join("README.md");
+        assert_eq!(dead(page, text, Path::new("."), "#4-when-deletions-are-held---approve"), None);
+        assert_eq!(dead(page, text, Path::new("."), "#here"), None);
+        assert!(dead(page, text, Path::new("."), "#held").is_some_and(|why| why.contains("heading")));
+        assert!(dead(page, text, Path::new("."), "NOPE.md").is_some_and(|why| why.contains("exist")));
     }
 
     #[test]

@@ -52,6 +52,13 @@ Examples:
 
 It changes nothing on the source. On the target it makes one small folder for a moment, to try what the filesystem can do.";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  bash, for all users (the Debian package does this already):
+    octobackup completions bash > /usr/share/bash-completion/completions/octobackup
+  PowerShell, for this session:
+    octobackup completions powershell | Out-String | Invoke-Expression";
+
 /// Keeps complete, plain-file mirrors of the folders of your servers.
 #[derive(Debug, Parser)]
 #[command(name = "octobackup", version, max_term_width = 110, after_help = ALL_EXIT_CODES, arg_required_else_help = true)]
@@ -80,6 +87,11 @@ pub enum Command {
     /// Find out, before the first run, what will work, what will not, and what to do about it
     #[command(after_long_help = format!("{DOCTOR_EXAMPLES}\n\n{DOCTOR_EXIT_CODES}"), after_help = DOCTOR_EXIT_CODES)]
     Doctor(DoctorArgs),
+    /// Print completions for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Write a manual page for each command
+    ManPages(ManPagesArgs),
     #[cfg(unix)]
     #[command(flatten)]
     Server(ServerCommand),
@@ -292,6 +304,22 @@ pub struct DoctorArgs {
     pub account: AccountArgs,
 }
 
+/// `octobackup completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `octobackup man-pages`.
+#[derive(Debug, Args)]
+pub struct ManPagesArgs {
+    /// The folder for the pages; it is made if it does not exist
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+}
+
 /// What is said, and where.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
@@ -318,7 +346,7 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn every_command_is_on_windows_or_said_not_to_be() {
-        let everywhere = ["sync", "held", "ls", "shares", "doctor"];
+        let everywhere = ["sync", "held", "ls", "shares", "doctor", "completions", "man-pages"];
         let all = <super::Cli as clap::CommandFactory>::command();
         let here: Vec<_> = all.get_subcommands().map(|it| it.get_name()).collect();
         assert_eq!(here, [&everywhere, super::NOT_ON_WINDOWS].concat());

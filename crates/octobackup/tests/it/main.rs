@@ -12,6 +12,7 @@ mod connection;
 mod doctor;
 mod endless;
 mod fair;
+mod generate;
 mod held;
 mod hung;
 mod jobs;
