@@ -1,6 +1,7 @@
 //! For tests only: a real Samba, trees of millions of entries, sources and stores in memory, targets that die or fail
 //! at the k-th effect, sources that fail and lie.
 
+pub mod child;
 pub mod clock;
 pub mod corpus;
 pub mod effects;

@@ -160,10 +160,6 @@ mod tests {
     use super::*;
     use crate::{DiskOptions, DiskTarget, LocalSource};
     use octo_core::{Source, Target as _};
-    use std::process::Command;
-
-    /// Tells a child process to give up its privileges.
-    const POOR: &str = "OCTO_POOR";
 
     fn target(path: &std::path::Path) -> DiskTarget {
         DiskTarget::open(path, DiskOptions { create: true, ..DiskOptions::default() }).unwrap()
@@ -172,9 +168,6 @@ mod tests {
     /// One test for all of it: privileges belong to the whole process.
     #[test]
     fn a_privilege_is_on_from_the_first_holder_to_the_last_and_then_as_it_was() {
-        if std::env::var_os(POOR).is_some() {
-            return;
-        }
         for privilege in [BACKUP, RESTORE] {
             assert!(!is_on(privilege), "{privilege} is on before anybody asked for it");
             let first = Raised::new(privilege);
@@ -202,19 +195,16 @@ mod tests {
     /// In a process of its own, because what a process has given up does not come back.
     #[test]
     fn without_the_privileges_work_goes_on_and_says_so_once_with_the_cure() {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "windows::privilege::tests::child_that_gave_up_its_privileges", "--nocapture"]);
-        let said = child.env(POOR, "1").output().unwrap();
+        let mut child = octo_testkit::child::test("windows::privilege::tests::child_that_gave_up_its_privileges");
+        let said = child.output().unwrap();
         let text = String::from_utf8_lossy(&said.stdout);
         assert!(said.status.success() && text.contains("worked without"), "{text}");
     }
 
     /// Not a promise of its own: what the child process of the test above does.
     #[test]
+    #[ignore = "started by another test, in a process of its own"]
     fn child_that_gave_up_its_privileges() {
-        if std::env::var_os(POOR).is_none() {
-            return;
-        }
         [BACKUP, RESTORE].into_iter().for_each(give_up);
         let temp = tempfile::tempdir().unwrap();
         let (source, target) = (LocalSource::open(temp.path()).unwrap(), target(&temp.path().join("mirror")));

@@ -6,7 +6,7 @@ use octo_core::{Code, Done, Kind, Target, Timestamp};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::windows::fs::OpenOptionsExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Tells a child process which mirror to lock.
 const LOCK: &str = "OCTO_LOCK";
@@ -168,8 +168,7 @@ fn a_lock_held_by_another_process_is_respected_until_it_dies() {
     assert_eq!(code(yard.target.lock().map(|_| ())), Code::TargetBusy, "nor twice in one process");
     assert!(std::fs::remove_file(yard.root.join(".octobackup/lock")).is_err(), "nobody takes it away meanwhile");
     drop(held);
-    let mut other = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "windows::child_with_the_lock", "--nocapture"])
+    let mut other = octo_testkit::child::test("windows::child_with_the_lock")
         .env(LOCK, &yard.root)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -185,8 +184,9 @@ fn a_lock_held_by_another_process_is_respected_until_it_dies() {
 
 /// Not a promise of its own: what the child process of the test above does.
 #[test]
+#[ignore = "started by other tests, in a process of its own"]
 fn child_with_the_lock() {
-    let Some(root) = std::env::var_os(LOCK) else { return };
+    let root = octo_testkit::child::order(LOCK);
     let _held = open(root.as_ref()).lock().unwrap();
     let mut out = std::io::stdout();
     out.write_all(b"it is locked\n").and_then(|()| out.flush()).unwrap();

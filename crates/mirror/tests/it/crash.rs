@@ -7,10 +7,10 @@ use octo_core::Outcome;
 use octo_core::guard::MaxDelete;
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_mirror::RunOptions;
+use octo_testkit::child;
 use octo_testkit::effects::{AbortAfter, Count, Effects};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// Tells a child process what to do: source, mirror, effect, whether there are hard links.
 const ORDER: &str = "OCTO_CRASH_ORDER";
@@ -82,19 +82,18 @@ fn run(pair: &Pair, hard_links: bool) -> octo_core::RunReport {
 /// Runs in a process of its own, which dies after effect `k`. False if it lived to the end.
 fn dies(pair: &Pair, k: u64, hard_links: bool) -> bool {
     let order = [pair.source.to_str().unwrap(), pair.target.to_str().unwrap(), &k.to_string(), &hard_links.to_string()];
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::child", "--nocapture"])
-        .env(ORDER, order.join("\n"))
-        .env_remove("RUST_BACKTRACE")
-        .output()
-        .unwrap();
+    let output =
+        child::test("crash::child").env(ORDER, order.join("\n")).env_remove("RUST_BACKTRACE").output().unwrap();
+    // A test that fails is no death.
+    assert_ne!(output.status.code(), Some(101), "{}", String::from_utf8_lossy(&output.stderr));
     !output.status.success()
 }
 
 /// Not a promise of its own: what a child process of the tests below does.
 #[test]
+#[ignore = "started by other tests, in a process of its own"]
 fn child() {
-    let Ok(order) = std::env::var(ORDER) else { return };
+    let order = child::order(ORDER);
     let order: Vec<&str> = order.split('\n').collect();
     let source = LocalSource::open(Path::new(order[0])).unwrap();
     let target = DiskTarget::open(Path::new(order[1]), DiskOptions::default()).unwrap();

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 /// Tells a child process what to do: source, mirror.
@@ -33,8 +33,9 @@ impl Monitor for Tell {
 
 /// Not a promise of its own: what a child process of the test below does.
 #[test]
+#[ignore = "started by other tests, in a process of its own"]
 fn child() {
-    let Ok(order) = std::env::var(ORDER) else { return };
+    let order = octo_testkit::child::order(ORDER);
     let (source, target) = order.split_once('\n').unwrap();
     let source = LocalSource::open(Path::new(source)).unwrap();
     let target = DiskTarget::open(Path::new(target), DiskOptions::default()).unwrap();
@@ -59,8 +60,7 @@ fn next_state(pair: &Pair, round: u64) {
 
 /// Starts a run and kills it a moment after `phase` has begun. The last phase that it reached.
 fn kill_in(pair: &Pair, phase: &str, delay: Duration) -> Option<String> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "kills::child", "--nocapture"])
+    let mut child = octo_testkit::child::test("kills::child")
         .env(ORDER, format!("{}\n{}", pair.source.display(), pair.target.display()))
         .stdout(Stdio::piped())
         .spawn()

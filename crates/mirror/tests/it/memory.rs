@@ -7,7 +7,6 @@ use octo_core::Outcome;
 use octo_disk::{DiskOptions, DiskTarget};
 use octo_mirror::RunOptions;
 use octo_testkit::generated::{Difference, GeneratedSource, GeneratedTarget, GeneratedTree};
-use std::process::Command;
 
 /// Tells a child process the shape of the tree: folders, files in each.
 const ORDER: &str = "OCTO_MEMORY_ORDER";
@@ -15,8 +14,9 @@ const KIB_MAX: u64 = 128 << 10;
 
 /// Not a promise of its own: what a child process of the tests below does.
 #[test]
+#[ignore = "started by other tests, in a process of its own"]
 fn child() {
-    let Ok(order) = std::env::var(ORDER) else { return };
+    let order = octo_testkit::child::order(ORDER);
     let (folders, files) = order.split_once('x').unwrap();
     let mut tree = GeneratedTree::new(folders.parse().unwrap(), files.parse().unwrap());
     tree.scattered = true;
@@ -37,8 +37,7 @@ fn child() {
 
 /// The most memory that a process of its own had resident, in KiB, for two runs over such a tree.
 fn resident_kib(folders: u64, files: u64) -> u64 {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "memory::child", "--nocapture"])
+    let output = octo_testkit::child::test("memory::child")
         .env(ORDER, format!("{folders}x{files}"))
         // What counts is what the program holds, not what the C library keeps of each thread that has ended.
         .env("MALLOC_ARENA_MAX", "1")

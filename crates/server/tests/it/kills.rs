@@ -1,7 +1,7 @@
 //! The server dies at single system calls that SQLite makes in its database: what was committed is there, and whole.
 
 use octo_server::store::{Store, settings};
-use octo_testkit::strace;
+use octo_testkit::{child, strace};
 use std::path::Path;
 use std::process::Command;
 
@@ -21,9 +21,10 @@ fn value(n: usize) -> String {
 
 /// Not a promise of its own: what a child process of the tests below does.
 #[test]
+#[ignore = "started by other tests, in a process of its own"]
 #[expect(clippy::print_stdout, reason = "a child process tells its parent")]
 fn child() {
-    let Ok(place) = std::env::var(ORDER) else { return };
+    let place = child::order(ORDER);
     let store = match Store::open(Path::new(&place)) {
         Ok(store) => store,
         Err(refusal) => return println!("\nrefused: {refusal}"),
@@ -37,8 +38,8 @@ fn child() {
 }
 
 fn child_of(place: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "kills::child", "--nocapture"]).env(ORDER, place);
+    let mut command = child::test("kills::child");
+    command.env(ORDER, place);
     command
 }
 

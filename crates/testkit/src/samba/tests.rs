@@ -3,7 +3,7 @@
 use super::{Samba, SambaOptions};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 fn answers(samba: &Samba) -> bool {
@@ -90,7 +90,7 @@ fn two_at_once_do_not_meet() {
 fn a_process_to_be_killed() {
     let samba = Samba::start(SambaOptions::new());
     let said = format!("{} {}", samba.pid().unwrap(), samba.folder.path().display());
-    std::fs::write(std::env::var("OCTO_SAMBA_SAYS").unwrap(), said).unwrap();
+    std::fs::write(crate::child::order("OCTO_SAMBA_SAYS"), said).unwrap();
     loop {
         std::thread::park();
     }
@@ -100,8 +100,7 @@ fn a_process_to_be_killed() {
 fn the_server_does_not_outlive_a_killed_process() {
     let folder = tempfile::tempdir().unwrap();
     let says = folder.path().join("says");
-    let mut process = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "samba::tests::a_process_to_be_killed"])
+    let mut process = crate::child::test("samba::tests::a_process_to_be_killed")
         .env("OCTO_SAMBA_SAYS", &says)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
