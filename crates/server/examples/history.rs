@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement for a person")]
 
+use octo_api::job::Slot;
 use octo_core::{Outcome, Timestamp};
 use octo_server::RunOverrides;
 use octo_server::api::{Client, Http};
@@ -12,7 +13,7 @@ use octo_server::run::{Ended, Reason};
 use octo_server::runner::{Limits, Runner};
 use octo_server::service::{Caller, Service};
 use octo_server::store::runs::{self, NewRun};
-use octo_server::store::slots::{self, Slot};
+use octo_server::store::slots;
 use octo_server::store::{Store, jobs};
 use octo_server::vault::Vault;
 use octo_server::{Moment, SystemClock};

@@ -1,7 +1,7 @@
 //! What the server tells while it works: one note for each thing that happens, for the log. A note never holds a secret.
 
 use crate::service_error::ServiceError;
-use serde::{Deserialize, Serialize};
+use octo_api::log::Level;
 use serde_json::{Map, Value, json};
 use std::fmt;
 
@@ -9,39 +9,6 @@ use std::fmt;
 pub trait EventLog: Send + Sync {
     /// Something happened.
     fn note(&self, note: &LogEvent);
-}
-
-/// How much it matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// As it should be.
-    Info,
-    /// Something to look at.
-    Warning,
-    /// Something did not work.
-    Error,
-}
-
-impl Level {
-    /// As syslog and journald count.
-    pub fn priority(self) -> u8 {
-        match self {
-            Level::Info => 6,
-            Level::Warning => 4,
-            Level::Error => 3,
-        }
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Level::Info => "info",
-            Level::Warning => "warning",
-            Level::Error => "error",
-        })
-    }
 }
 
 /// Something that happened.

@@ -44,13 +44,10 @@ pub mod job;
 pub mod launch;
 pub mod live;
 pub mod mirror_spec;
-pub mod moment;
 pub mod notify;
 pub mod report;
-pub mod run;
 #[cfg(unix)]
 pub mod run_log;
-pub mod run_overrides;
 #[cfg(unix)]
 pub mod runner;
 pub mod schedule;
@@ -69,5 +66,6 @@ pub mod vault;
 pub use clock::SystemClock;
 pub use launch::Launch;
 pub use moment::Moment;
+pub use octo_api::{moment, run, run_overrides};
 pub use run_overrides::RunOverrides;
 pub use service_error::ServiceError;

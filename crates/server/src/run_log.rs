@@ -5,14 +5,13 @@
 //! and problems only the first are told one by one; the mirror's own records have every change, and the report counts every
 //! problem. It must never fail a run: what cannot be written is not told. It holds what monitors are told, so no secret.
 
-use crate::event_log::Level;
 use crate::events;
 use crate::moment::Moment;
 use crate::service_error::{Kind, ServiceError};
+use octo_api::log::{Level, Line, LogPart};
 use octo_core::numbers::{count, size};
 use octo_core::report::Counts;
 use octo_core::{Clock, Event, Phase, Problem};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -31,26 +30,6 @@ const TEXT_CHARS_MAX: usize = 8_000;
 /// A longer line is not ours.
 const LINE_BYTES_MAX: u64 = 64 << 10;
 const PROGRESS_EVERY: Duration = Duration::from_secs(60);
-
-/// One line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
-    /// When.
-    pub at: Moment,
-    /// How much it matters.
-    pub level: Level,
-    /// In plain words.
-    pub text: String,
-}
-
-/// Some lines of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Part {
-    /// In the order in which they were written.
-    pub lines: Vec<Line>,
-    /// Where the next part begins: an offset in bytes.
-    pub next: u64,
-}
 
 /// The log of a run that goes on.
 pub struct RunLog {
@@ -176,8 +155,8 @@ fn progress(counts: &Counts, planned_files: u64) -> String {
 }
 
 /// Up to so many whole lines from an offset on. A log that is not there has none.
-pub fn read(data: &Path, run: i64, after: u64, limit: usize) -> io::Result<Part> {
-    let mut part = Part { lines: Vec::new(), next: after };
+pub fn read(data: &Path, run: i64, after: u64, limit: usize) -> io::Result<LogPart> {
+    let mut part = LogPart { lines: Vec::new(), next: after, is_over: false };
     let mut file = match File::open(path(data, run)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(part),
         file => file?,

@@ -19,7 +19,7 @@ fn path_of(name: &str) -> RelPath {
 #[test]
 fn lines_come_in_parts_and_a_torn_one_is_left_out() {
     let data = tempfile::tempdir().unwrap();
-    assert_eq!(read(data.path(), 7, 0, 10).unwrap(), Part { lines: Vec::new(), next: 0 });
+    assert_eq!(read(data.path(), 7, 0, 10).unwrap(), LogPart { lines: Vec::new(), next: 0, is_over: false });
     let log = open(data.path());
     (0..5).for_each(|n| log.tell(Level::Info, &format!("line {n}\nand more")));
     let first = read(data.path(), 7, 0, 3).unwrap();
@@ -29,14 +29,20 @@ fn lines_come_in_parts_and_a_torn_one_is_left_out() {
         both,
         ["line 0\nand more", "line 1\nand more", "line 2\nand more", "line 3\nand more", "line 4\nand more"]
     );
-    assert_eq!(read(data.path(), 7, second.next, 3).unwrap(), Part { lines: Vec::new(), next: second.next });
+    assert_eq!(
+        read(data.path(), 7, second.next, 3).unwrap(),
+        LogPart { lines: Vec::new(), next: second.next, is_over: false }
+    );
     for beyond in [second.next + 1, u64::MAX] {
         assert_eq!(read(data.path(), 7, beyond, 3).unwrap().lines, []);
     }
     // The power goes in the middle of a line.
     let file = OpenOptions::new().append(true).open(path(data.path(), 7)).unwrap();
     (&file).write_all(br#"{"at":"2026-08-0"#).unwrap();
-    assert_eq!(read(data.path(), 7, second.next, 3).unwrap(), Part { lines: Vec::new(), next: second.next });
+    assert_eq!(
+        read(data.path(), 7, second.next, 3).unwrap(),
+        LogPart { lines: Vec::new(), next: second.next, is_over: false }
+    );
     open(data.path()).tell(Level::Error, "after it");
     assert_eq!(read(data.path(), 7, second.next, 3).unwrap().lines[0].text, "after it");
 }

@@ -3,64 +3,9 @@
 //! What a refusal says goes to whoever asked. It names the field and what is allowed, and never holds a secret.
 
 use octo_core::{Code, Error};
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The kind of a refusal. The text of a kind never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// What was given makes no sense.
-    Invalid,
-    /// There is no such thing.
-    NotFound,
-    /// Somebody else was faster, or the thing is not in a state for this.
-    Conflict,
-    /// Nobody knows who asks.
-    Unauthenticated,
-    /// Whoever asks may not.
-    Forbidden,
-    /// The address knows no such method.
-    NoSuchMethod,
-    /// What was sent is larger than anything that makes sense.
-    TooLarge,
-    /// It was tried too often.
-    TooOften,
-    /// The server failed.
-    Internal,
-}
-
-impl Kind {
-    /// The HTTP status.
-    pub fn status(self) -> u16 {
-        match self {
-            Kind::Invalid => 422,
-            Kind::NotFound => 404,
-            Kind::Conflict => 409,
-            Kind::Unauthenticated => 401,
-            Kind::Forbidden => 403,
-            Kind::NoSuchMethod => 405,
-            Kind::TooLarge => 413,
-            Kind::TooOften => 429,
-            Kind::Internal => 500,
-        }
-    }
-
-    /// The kind in a few plain words.
-    pub fn title(self) -> &'static str {
-        match self {
-            Kind::Invalid => "invalid input",
-            Kind::NotFound => "not found",
-            Kind::Conflict => "conflict",
-            Kind::Unauthenticated => "not authenticated",
-            Kind::Forbidden => "not allowed",
-            Kind::NoSuchMethod => "method not allowed",
-            Kind::TooLarge => "too large",
-            Kind::TooOften => "too many requests",
-            Kind::Internal => "internal error",
-        }
-    }
-}
+pub use octo_api::error::Kind;
 
 /// Why something was not done. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +50,12 @@ impl fmt::Display for ServiceError {
 }
 
 impl std::error::Error for ServiceError {}
+
+impl From<ServiceError> for octo_api::ApiError {
+    fn from(refusal: ServiceError) -> octo_api::ApiError {
+        octo_api::ApiError { kind: refusal.kind, field: refusal.field, detail: refusal.detail }
+    }
+}
 
 /// The disk that the database is on has no room, or the quota there is used up.
 pub(crate) const NO_ROOM: &str = "the database: no room is left on its disk, or the quota there is used up";

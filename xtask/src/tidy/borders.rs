@@ -10,10 +10,12 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("octo-smb", &["octo-core"]),
     // The agent's program reads local folders.
     ("octo-agent", &["octo-core", "octo-disk"]),
+    // What goes over the wire: the words of the core, and no more.
+    ("octo-api", &["octo-core"]),
     ("octo-mirror", &["octo-core"]),
     ("octo-testkit", &["octo-core"]),
-    ("octo-server", &["octo-agent", "octo-core", "octo-disk", "octo-mirror", "octo-smb"]),
-    ("octobackup", &["octo-core", "octo-disk", "octo-mirror", "octo-server", "octo-smb"]),
+    ("octo-server", &["octo-agent", "octo-api", "octo-core", "octo-disk", "octo-mirror", "octo-smb"]),
+    ("octobackup", &["octo-api", "octo-core", "octo-disk", "octo-mirror", "octo-server", "octo-smb"]),
     ("xtask", &[]),
 ];
 

@@ -7,7 +7,7 @@ mod file;
 mod policy;
 
 pub use file::{FileJob, JobsFile};
-pub use policy::{From, Policy, Setting};
+pub use policy::Policy;
 
 use crate::mirror_spec::{Account, AgentAddress, Connection, MirrorSpec, Origin, is_agent_address};
 use crate::moment::Moment;
@@ -47,25 +47,7 @@ pub struct JobSpec {
 }
 
 /// A job as the server keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Job {
-    /// Never used again.
-    pub id: i64,
-    /// Counts the changes: a change names the revision that it changes.
-    pub revision: i64,
-    /// The mirror last seen at the target: how a disk that is not mounted is noticed.
-    pub target_id: Option<String>,
-    /// Held deletions that a person has dismissed, and of which nobody is told again: the id of their plan.
-    pub dismissed_plan: Option<String>,
-    /// Every slot up to this moment has its record.
-    pub slots_until: Moment,
-    /// When it was made.
-    pub created_at: Moment,
-    /// When it was last changed.
-    pub changed_at: Moment,
-    /// What a person said.
-    pub spec: JobSpec,
-}
+pub type Job = octo_api::job::Job<JobSpec>;
 
 impl JobSpec {
     /// Refuses what makes no sense. `defaults` are the server's, over what is built in; `account` is the credential's.

@@ -10,6 +10,7 @@ use crate::report::digest::MaxAge;
 use crate::schedule::{CatchUp, Hours, Overlap, Window, machine_zone, zone};
 use crate::service_error::ServiceError;
 use crate::units::{self, UNLIMITED};
+use octo_api::job::{From, Setting};
 use octo_core::FilterBuilder;
 use octo_mirror::Bandwidth;
 use serde::{Deserialize, Serialize};
@@ -110,27 +111,6 @@ pub struct Policy {
     /// `3d`: how old the newest good backup may be before the job counts as overdue; `auto`; `unlimited`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age: Option<String>,
-}
-
-/// Which layer said it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum From {
-    /// The program.
-    BuiltIn,
-    /// The server's defaults.
-    Defaults,
-    /// The job.
-    Job,
-}
-
-/// One setting as it holds, and where it came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Setting {
-    /// What holds.
-    pub value: Value,
-    /// Which layer said it.
-    pub from: From,
 }
 
 /// More retries than this would only hide that something is wrong.

@@ -3,7 +3,7 @@
 use super::recover;
 use crate::app_state::AppState;
 use crate::clock::SystemClock;
-use crate::event_log::{Level, LogEvent};
+use crate::event_log::LogEvent;
 use crate::events;
 use crate::job::{Job, Policy};
 use crate::launch::{Launch, blank_report};
@@ -17,6 +17,7 @@ use crate::service_error::{Kind, ServiceError};
 use crate::store::failing::{self, Met};
 use crate::store::runs::{self, NewRun};
 use crate::store::{self, jobs};
+use octo_api::log::Level;
 use octo_core::numbers::{count, duration, size};
 use octo_core::report::Cause;
 use octo_core::{Cancel, Code, Event, Monitor, Outcome, Problem, RelPath, RunReport};

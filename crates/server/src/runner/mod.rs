@@ -16,7 +16,7 @@ pub use recover::reap;
 pub use threads::Workers;
 
 use crate::app_state::AppState;
-use crate::event_log::{Level, LogEvent};
+use crate::event_log::LogEvent;
 use crate::job::{Job, Policy};
 use crate::live::Stop;
 use crate::run::{Reason, Run, State};
@@ -24,6 +24,7 @@ use crate::run_log;
 use crate::schedule::Window;
 use crate::service_error::ServiceError;
 use crate::store;
+use octo_api::log::Level;
 use octo_core::Cancel;
 use pick::{Started, Waiting, pick};
 use slots::NextSlots;

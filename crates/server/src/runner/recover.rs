@@ -1,7 +1,6 @@
 //! Runs that nobody works on get their end, and are picked up again.
 
 use crate::app_state::AppState;
-use crate::event_log::Level;
 use crate::launch::{blank_report, never_began};
 use crate::notify;
 use crate::run::{Ended, Reason, Run, State};
@@ -9,6 +8,7 @@ use crate::run_log::RunLog;
 use crate::run_overrides::RunOverrides;
 use crate::service_error::ServiceError;
 use crate::store::runs::{self, NewRun};
+use octo_api::log::Level;
 use octo_core::Outcome;
 use rusqlite::Connection;
 

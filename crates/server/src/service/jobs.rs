@@ -5,18 +5,16 @@ use super::credential_uses::claim;
 use super::digest::overdue;
 use super::{ByName, Caller, PAGE_MAX, Service, conflict};
 use crate::app_state::AppState;
-use crate::job::{Job, JobSpec, Policy, Setting, parse_account};
+use crate::job::{Job, JobSpec, Policy, parse_account};
 use crate::launch::never_began;
 use crate::moment::Moment;
 use crate::report::metrics::{self, JobStanding};
-use crate::run::{Ended, Run, State};
+use crate::run::{Ended, State};
 use crate::service_error::ServiceError;
 use crate::store::credential_uses::CredentialUse;
-use crate::store::slots::Slot;
 use crate::store::{audit, credentials, defaults, jobs, outbox, runs, slots};
+use octo_api::job::{Slot, Upcoming};
 use rusqlite::Connection;
-use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// More jobs than one server is built for.
 const JOBS_MAX: usize = 2000;
@@ -24,33 +22,7 @@ const JOBS_MAX: usize = 2000;
 const AHEAD_MAX: usize = 1000;
 
 /// A job, and how it stands.
-#[derive(Debug, Clone, Serialize)]
-pub struct JobView {
-    /// The job.
-    #[serde(flatten)]
-    pub job: Job,
-    /// Every setting as it holds, and where it came from.
-    pub settings: BTreeMap<String, Setting>,
-    /// The newest run that has ended, however long ago. Dry runs and what never began do not count.
-    pub last_run: Option<Run>,
-    /// The run that is under way, or the one that waits; a dry run too.
-    pub current_run: Option<Run>,
-    /// When it is due next.
-    pub next_slot: Option<Moment>,
-}
-
-/// A slot to come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Upcoming {
-    /// The job.
-    pub job: String,
-    /// When it is due.
-    pub due_at: Moment,
-    /// How long its last complete run took.
-    pub expected_secs: Option<i64>,
-    /// It is paused: the slot will be skipped.
-    pub paused: bool,
-}
+pub type JobView = octo_api::job::JobView<JobSpec>;
 
 impl Service {
     /// Jobs, by name.

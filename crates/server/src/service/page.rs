@@ -1,9 +1,8 @@
 //! Pages of lists that are sorted by name.
 
+use octo_api::PAGE_MAX;
 use serde::Deserialize;
 
-/// Rows of one page.
-pub const PAGE_MAX: u32 = 500;
 /// Rows of a page if nobody says how many.
 pub const PAGE: u32 = 100;
 

@@ -7,40 +7,19 @@ use crate::launch::never_began;
 use crate::live::Stop;
 use crate::report::text::{MadeBy, acknowledge};
 use crate::report::{EXAMPLES_MAX, Past, RunSummary, SummaryCause, unusual};
-use crate::run::{Ended, Reason, Run, State};
+use crate::run::{Ended, EntryProblem, Reason, Run, RunView, State};
 use crate::run_log;
 use crate::run_overrides::RunOverrides;
 use crate::service_error::{Kind, ServiceError};
-use crate::store::runs::{self, NewRun, StoredProblem};
+use crate::store::runs::{self, NewRun};
 use crate::store::{audit, failing, jobs, slots};
+use octo_api::log::LogPart;
 use octo_core::RunReport;
 use octo_core::advice::{Place, advice};
 use rusqlite::Connection;
-use serde::Serialize;
-use serde_json::Value;
 
 /// Earlier runs that are looked at.
 const PAST_MAX: u32 = 30;
-
-/// A run, and how far it is.
-#[derive(Debug, Clone, Serialize)]
-pub struct RunView {
-    /// The run.
-    #[serde(flatten)]
-    pub run: Run,
-    /// The last progress it told, while it runs.
-    pub progress: Option<Value>,
-}
-
-/// Some lines of a run's log.
-#[derive(Debug, Clone, Serialize)]
-pub struct LogPart {
-    /// They, and where the next ones begin.
-    #[serde(flatten)]
-    pub part: run_log::Part,
-    /// No more lines will come than there are now.
-    pub is_over: bool,
-}
 
 impl Service {
     /// Queues a run now. It takes the place of one that waits by itself, as an automatic retry does; one that a person asked
@@ -102,7 +81,7 @@ impl Service {
     /// One run.
     pub fn run(&self, id: i64) -> Result<RunView, ServiceError> {
         let run = self.shared.store.read(|db| one(db, id))?;
-        let progress = self.shared.live.progress(id).filter(|progress| !progress.is_null());
+        let progress = self.shared.live.progress(id).and_then(|event| serde_json::from_value(event).ok());
         Ok(RunView { run, progress })
     }
 
@@ -165,11 +144,11 @@ impl Service {
         let limit = limit.clamp(1, PAGE_MAX) as usize;
         let part = run_log::read(self.shared.store.folder(), id, after, limit);
         let part = part.map_err(|e| ServiceError::new(Kind::Internal, format!("the log of run {id}: {e}")))?;
-        Ok(LogPart { part, is_over })
+        Ok(LogPart { is_over, ..part })
     }
 
     /// Problems of a run, from the `after`th on.
-    pub fn problems(&self, id: i64, after: i64, limit: u32) -> Result<Vec<StoredProblem>, ServiceError> {
+    pub fn problems(&self, id: i64, after: i64, limit: u32) -> Result<Vec<EntryProblem>, ServiceError> {
         self.run(id)?;
         self.shared.store.read(|db| runs::problems(db, id, after, limit.min(PAGE_MAX)))
     }

@@ -61,7 +61,7 @@ const USER: &str = "SELECT id, name, role, password, changed_at FROM user";
 
 fn user_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<User> {
     let (id, name, role) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    Ok(User { id, name, role, password: row.get(3)?, changed_at: row.get(4)? })
+    Ok(User { id, name, role, password: row.get(3)?, changed_at: Moment(row.get(4)?) })
 }
 
 /// All, by name.
@@ -79,7 +79,7 @@ pub fn user(db: &Connection, name: &str) -> Result<Option<User>, ServiceError> {
 pub fn put_user(db: &Connection, name: &str, role: Role, password: &str, now: Moment) -> Result<(), ServiceError> {
     let sql = "INSERT INTO user (name, role, password, changed_at) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (name) DO UPDATE SET role = ?2, password = ?3, changed_at = ?4";
-    db.prepare_cached(sql)?.execute(params![name, role, password, now])?;
+    db.prepare_cached(sql)?.execute(params![name, role, password, now.0])?;
     Ok(())
 }
 
@@ -97,9 +97,9 @@ pub fn add_session(
     until: Moment,
     max: u32,
 ) -> Result<(), ServiceError> {
-    db.prepare_cached("DELETE FROM session WHERE expires_at <= ?1")?.execute([now])?;
+    db.prepare_cached("DELETE FROM session WHERE expires_at <= ?1")?.execute([now.0])?;
     let sql = "INSERT INTO session (hash, user, expires_at) VALUES (?1, ?2, ?3)";
-    db.prepare_cached(sql)?.execute(params![hash, user, until])?;
+    db.prepare_cached(sql)?.execute(params![hash, user, until.0])?;
     let sql = "DELETE FROM session WHERE user = ?1 AND hash NOT IN
                (SELECT hash FROM session WHERE user = ?1 ORDER BY expires_at DESC LIMIT ?2)";
     db.prepare_cached(sql)?.execute(params![user, max])?;
@@ -111,7 +111,9 @@ pub fn session(db: &Connection, hash: &Hash, now: Moment) -> Result<Option<(Stri
     let sql = "SELECT name, role, expires_at FROM session JOIN user ON user.id = session.user
                WHERE hash = ?1 AND expires_at > ?2";
     let mut statement = db.prepare_cached(sql)?;
-    Ok(statement.query_row(params![hash, now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?)
+    Ok(statement
+        .query_row(params![hash, now.0], |row| Ok((row.get(0)?, row.get(1)?, Moment(row.get(2)?))))
+        .optional()?)
 }
 
 /// Ends one session.
@@ -131,7 +133,7 @@ const TOKEN: &str = "SELECT name, role, made_by, created_at, expires_at FROM tok
 
 fn token_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Token> {
     let (name, role, made_by) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    Ok(Token { name, role, made_by, created_at: row.get(3)?, expires_at: row.get(4)? })
+    Ok(Token { name, role, made_by, created_at: Moment(row.get(3)?), expires_at: Moment(row.get(4)?) })
 }
 
 /// All, by name, the expired ones too.
@@ -143,14 +145,14 @@ pub fn tokens(db: &Connection) -> Result<Vec<Token>, ServiceError> {
 /// The token with this secret, if it still works.
 pub fn token(db: &Connection, hash: &Hash, now: Moment) -> Result<Option<Token>, ServiceError> {
     let mut statement = db.prepare_cached(&format!("{TOKEN} WHERE hash = ?1 AND expires_at > ?2"))?;
-    Ok(statement.query_row(params![hash, now], token_of).optional()?)
+    Ok(statement.query_row(params![hash, now.0], token_of).optional()?)
 }
 
 /// Adds one.
 pub fn add_token(db: &Connection, token: &Token, hash: &Hash) -> Result<(), ServiceError> {
     let sql = "INSERT INTO token (name, role, hash, made_by, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let Token { name, role, made_by, created_at, expires_at } = token;
-    db.prepare_cached(sql)?.execute(params![name, role, hash, made_by, created_at, expires_at])?;
+    db.prepare_cached(sql)?.execute(params![name, role, hash, made_by, created_at.0, expires_at.0])?;
     Ok(())
 }
 

@@ -29,7 +29,7 @@ pub fn list(db: &Connection, before: Option<i64>, limit: u32) -> Result<Vec<Entr
     let rows = statement.query_map(params![before.unwrap_or(i64::MAX), limit], |row| {
         Ok(Entry {
             id: row.get(0)?,
-            at: row.get(1)?,
+            at: Moment(row.get(1)?),
             who: row.get(2)?,
             what: row.get(3)?,
             about: row.get(4)?,
@@ -42,7 +42,7 @@ pub fn list(db: &Connection, before: Option<i64>, limit: u32) -> Result<Vec<Entr
 /// Adds a change. `detail` holds no secret.
 pub fn add(db: &Connection, at: Moment, who: &str, what: &str, about: &str, detail: &str) -> Result<(), ServiceError> {
     let sql = "INSERT INTO audit (at, who, what, about, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
-    db.prepare_cached(sql)?.execute(params![at, who, what, about, detail])?;
+    db.prepare_cached(sql)?.execute(params![at.0, who, what, about, detail])?;
     Ok(())
 }
 

@@ -17,7 +17,7 @@ pub struct Credential {
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Credential> {
-    Ok(Credential { name: row.get(0)?, account: row.get(1)?, changed_at: row.get(2)? })
+    Ok(Credential { name: row.get(0)?, account: row.get(1)?, changed_at: Moment(row.get(2)?) })
 }
 
 /// All, by name.
@@ -43,7 +43,7 @@ pub fn put(db: &Connection, credential: &Credential, secret: &[u8]) -> Result<()
     let sql = "INSERT INTO credential (name, account, secret, changed_at) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (name) DO UPDATE SET account = ?2, secret = ?3, changed_at = ?4";
     let Credential { name, account, changed_at } = credential;
-    db.prepare_cached(sql)?.execute(params![name, account, secret, changed_at])?;
+    db.prepare_cached(sql)?.execute(params![name, account, secret, changed_at.0])?;
     Ok(())
 }
 

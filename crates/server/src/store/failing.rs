@@ -43,7 +43,7 @@ pub fn update(db: &Connection, met: &Met<'_>) -> Result<i64, ServiceError> {
         }
         let path = bytes_to_text(problem.path.as_bytes());
         let code = problem.code.as_str();
-        add.execute(params![met.job, path, code, met.run, met.now, last_good])?;
+        add.execute(params![met.job, path, code, met.run, met.now.0, last_good.map(|at| at.0)])?;
         mark.execute(params![met.job, path, code, met.run, number])?;
         paths.insert(path);
     }
@@ -54,9 +54,9 @@ pub fn update(db: &Connection, met: &Met<'_>) -> Result<i64, ServiceError> {
 pub fn last_good_at(db: &Connection, job: i64, before: i64) -> Result<Option<Moment>, ServiceError> {
     let sql = "SELECT started_at FROM run WHERE job = ?1 AND id < ?2 AND outcome IN ('succeeded', 'warnings', 'held')
                AND dry_run = 0 ORDER BY id DESC LIMIT 1";
-    let found: Option<Option<Moment>> =
+    let found: Option<Option<i64>> =
         db.prepare_cached(sql)?.query_row(params![job, before], |row| row.get(0)).optional()?;
-    Ok(found.flatten())
+    Ok(found.flatten().map(Moment))
 }
 
 fn mend(db: &Connection, met: &Met<'_>, paths: &HashSet<String>) -> Result<i64, ServiceError> {

@@ -13,9 +13,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(Job, String)> {
         revision: row.get(1)?,
         spec: JobSpec::default(),
         target_id: row.get(3)?,
-        slots_until: row.get(4)?,
-        created_at: row.get(5)?,
-        changed_at: row.get(6)?,
+        slots_until: Moment(row.get(4)?),
+        created_at: Moment(row.get(5)?),
+        changed_at: Moment(row.get(6)?),
         dismissed_plan: row.get(7)?,
     };
     Ok((job, row.get(2)?))
@@ -48,7 +48,7 @@ pub fn by_id(db: &Connection, id: i64) -> Result<Option<Job>, ServiceError> {
 pub fn add(db: &Connection, spec: &JobSpec, now: Moment) -> Result<(), ServiceError> {
     let sql =
         "INSERT INTO job (name, revision, spec, slots_until, created_at, changed_at) VALUES (?1, 1, ?2, ?3, ?3, ?3)";
-    db.prepare_cached(sql)?.execute(params![spec.name, serde_json::to_string(spec)?, now])?;
+    db.prepare_cached(sql)?.execute(params![spec.name, serde_json::to_string(spec)?, now.0])?;
     Ok(())
 }
 
@@ -67,8 +67,8 @@ pub fn change(db: &Connection, job: &Job, spec: &JobSpec, now: Moment) -> Result
         spec.name,
         spec_text,
         target_id,
-        slots_until,
-        now,
+        slots_until.0,
+        now.0,
         dismissed_plan
     ])?;
     Ok(())
@@ -76,7 +76,7 @@ pub fn change(db: &Connection, job: &Job, spec: &JobSpec, now: Moment) -> Result
 
 /// Every slot up to this moment has its record.
 pub fn set_slots_until(db: &Connection, id: i64, until: Moment) -> Result<(), ServiceError> {
-    db.prepare_cached("UPDATE job SET slots_until = ?2 WHERE id = ?1")?.execute(params![id, until])?;
+    db.prepare_cached("UPDATE job SET slots_until = ?2 WHERE id = ?1")?.execute(params![id, until.0])?;
     Ok(())
 }
 

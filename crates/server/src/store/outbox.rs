@@ -34,11 +34,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(QueuedMessage, String)> {
         id: row.get(0)?,
         recipient: row.get(1)?,
         message: Message::Test,
-        queued_at: row.get(3)?,
-        next_try_at: row.get(4)?,
+        queued_at: Moment(row.get(3)?),
+        next_try_at: row.get::<_, Option<i64>>(4)?.map(Moment),
         tries: row.get(5)?,
         last_error: row.get(6)?,
-        sent_at: row.get(7)?,
+        sent_at: row.get::<_, Option<i64>>(7)?.map(Moment),
     };
     Ok((letter, row.get(2)?))
 }
@@ -50,7 +50,7 @@ fn whole((letter, message): (QueuedMessage, String)) -> Result<QueuedMessage, Se
 /// Adds one, to be sent at once; tells its id.
 pub fn add(db: &Connection, recipient: &str, message: &Message, now: Moment) -> Result<i64, ServiceError> {
     let sql = "INSERT INTO outbox (recipient, message, queued_at, next_try_at) VALUES (?1, ?2, ?3, ?3)";
-    db.prepare_cached(sql)?.execute(params![recipient, serde_json::to_string(message)?, now])?;
+    db.prepare_cached(sql)?.execute(params![recipient, serde_json::to_string(message)?, now.0])?;
     Ok(db.last_insert_rowid())
 }
 
@@ -66,7 +66,7 @@ pub fn due(db: &Connection, now: Moment, wait_secs_max: i64, limit: u32) -> Resu
         "SELECT {COLUMNS} FROM outbox WHERE next_try_at <= ?1 OR next_try_at > ?2 ORDER BY next_try_at, id LIMIT ?3"
     );
     let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![now, now.plus_secs(wait_secs_max), limit], read)?;
+    let rows = statement.query_map(params![now.0, now.plus_secs(wait_secs_max).0, limit], read)?;
     rows.map(|row| whole(row?)).collect()
 }
 
@@ -86,7 +86,7 @@ pub fn waiting(db: &Connection) -> Result<i64, ServiceError> {
 
 /// What waits is due at once: something was changed that may help.
 pub fn hurry(db: &Connection, now: Moment) -> Result<(), ServiceError> {
-    db.prepare_cached("UPDATE outbox SET next_try_at = ?1 WHERE next_try_at IS NOT NULL")?.execute([now])?;
+    db.prepare_cached("UPDATE outbox SET next_try_at = ?1 WHERE next_try_at IS NOT NULL")?.execute([now.0])?;
     Ok(())
 }
 
@@ -95,19 +95,19 @@ pub fn hurry(db: &Connection, now: Moment) -> Result<(), ServiceError> {
 pub fn begin_try(db: &Connection, letter: &QueuedMessage, next_try_at: Moment) -> Result<bool, ServiceError> {
     let sql = "UPDATE outbox SET tries = tries + 1, next_try_at = ?3
                WHERE id = ?1 AND tries = ?2 AND next_try_at IS NOT NULL";
-    Ok(db.prepare_cached(sql)?.execute(params![letter.id, letter.tries, next_try_at])? > 0)
+    Ok(db.prepare_cached(sql)?.execute(params![letter.id, letter.tries, next_try_at.0])? > 0)
 }
 
 /// It was taken.
 pub fn sent(db: &Connection, id: i64, now: Moment) -> Result<(), ServiceError> {
     let sql = "UPDATE outbox SET sent_at = ?2, next_try_at = NULL, last_error = NULL WHERE id = ?1";
-    db.prepare_cached(sql)?.execute(params![id, now])?;
+    db.prepare_cached(sql)?.execute(params![id, now.0])?;
     Ok(())
 }
 
 /// It was not taken. Without a next try it is given up.
 pub fn failed(db: &Connection, id: i64, why: &str, next_try_at: Option<Moment>) -> Result<(), ServiceError> {
     let sql = "UPDATE outbox SET next_try_at = ?2, last_error = ?3 WHERE id = ?1";
-    db.prepare_cached(sql)?.execute(params![id, next_try_at, why])?;
+    db.prepare_cached(sql)?.execute(params![id, next_try_at.map(|at| at.0), why])?;
     Ok(())
 }

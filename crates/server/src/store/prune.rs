@@ -88,7 +88,7 @@ pub fn prune(store: &Store, clock: Timestamp) -> Result<Pruned, ServiceError> {
                    AND id NOT IN (SELECT MAX(id) FROM run WHERE dry_run = 0
                                   AND outcome IN ('succeeded', 'warnings', 'held') GROUP BY job)";
         let mut statement = db.prepare_cached(sql)?;
-        Ok(statement.query_map([before], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+        Ok(statement.query_map([before.0], |row| Ok((row.get(0)?, Moment(row.get(1)?))))?.collect::<Result<_, _>>()?)
     })?;
     for step in old.chunks(STEP) {
         store.change(|db| {
@@ -100,9 +100,9 @@ pub fn prune(store: &Store, clock: Timestamp) -> Result<Pruned, ServiceError> {
         })?;
     }
     store.change(|db| {
-        let slots = db.execute("DELETE FROM slot WHERE due_at < ?1", params![now.plus_secs(-KEEP_SLOTS_SECS)])?;
+        let slots = db.execute("DELETE FROM slot WHERE due_at < ?1", params![now.plus_secs(-KEEP_SLOTS_SECS).0])?;
         // One that waits is kept until somebody takes it, or there is nothing left to tell.
-        let messages = db.execute("DELETE FROM outbox WHERE queued_at < ?1 AND next_try_at IS NULL", [before])?;
+        let messages = db.execute("DELETE FROM outbox WHERE queued_at < ?1 AND next_try_at IS NULL", [before.0])?;
         db.execute("DELETE FROM failing WHERE job NOT IN (SELECT id FROM job)", [])?;
         let oldest_run = old.iter().map(|(_, finished)| *finished).min();
         Ok(Pruned { runs: old.len(), slots, messages, oldest_run, doubt: None })

@@ -23,7 +23,7 @@ pub fn get(db: &Connection, name: &str) -> Result<Option<Recipient>, ServiceErro
 pub fn put(db: &Connection, recipient: &Recipient, now: Moment) -> Result<(), ServiceError> {
     let sql = "INSERT INTO recipient (name, spec, changed_at) VALUES (?1, ?2, ?3)
                ON CONFLICT (name) DO UPDATE SET spec = ?2, changed_at = ?3";
-    db.prepare_cached(sql)?.execute(params![recipient.name, serde_json::to_string(recipient)?, now])?;
+    db.prepare_cached(sql)?.execute(params![recipient.name, serde_json::to_string(recipient)?, now.0])?;
     Ok(())
 }
 

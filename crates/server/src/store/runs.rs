@@ -2,13 +2,13 @@
 
 use crate::moment::Moment;
 use crate::report::{Past, SummaryExample};
-use crate::run::{Ended, Reason, Run, State};
+use crate::run::{Ended, EntryProblem, Reason, Run, State};
 use crate::run_overrides::RunOverrides;
 use crate::service_error::ServiceError;
 use octo_core::path::bytes_to_text;
 use octo_core::{Problem, RunReport};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 const COLUMNS: &str = "id, job, job_name, reason, attempt, once, asked_by, state, outcome, ignores_blackouts, queued_at, \
@@ -40,17 +40,6 @@ pub struct NewRun<'a> {
     pub not_before: Moment,
 }
 
-/// A problem of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredProblem {
-    /// The stable code of its cause.
-    pub code: String,
-    /// The entry, in the reversible text form of paths.
-    pub path: String,
-    /// What happened.
-    pub detail: String,
-}
-
 fn read(row: &Row<'_>) -> rusqlite::Result<Run> {
     Ok(Run {
         id: row.get(0)?,
@@ -63,10 +52,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Run> {
         state: text(row, 7)?,
         outcome: optional_text(row, 8)?,
         ignores_blackouts: row.get(9)?,
-        queued_at: row.get(10)?,
-        not_before: row.get(11)?,
-        started_at: row.get(12)?,
-        finished_at: row.get(13)?,
+        queued_at: Moment(row.get(10)?),
+        not_before: Moment(row.get(11)?),
+        started_at: row.get::<_, Option<i64>>(12)?.map(Moment),
+        finished_at: row.get::<_, Option<i64>>(13)?.map(Moment),
         duration_ms: row.get(14)?,
         copied_files: row.get(15)?,
         copied_bytes: row.get(16)?,
@@ -107,8 +96,8 @@ pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, ServiceError> {
         serde_json::to_string(run.once)?,
         run.asked_by,
         run.ignores_blackouts,
-        run.queued_at,
-        run.not_before,
+        run.queued_at.0,
+        run.not_before.0,
         run.once.dry_run,
     ])?;
     Ok(db.last_insert_rowid())
@@ -164,7 +153,7 @@ pub fn count_ended(
     let sql = format!(
         "SELECT COUNT(*) FROM (SELECT 1 FROM run WHERE job = ?1 AND {REAL} AND finished_at > ?2 AND finished_at <= ?3 LIMIT ?4)"
     );
-    Ok(db.prepare_cached(&sql)?.query_row(params![job, since, until, count_max], |row| row.get(0))?)
+    Ok(db.prepare_cached(&sql)?.query_row(params![job, since.0, until.0, count_max], |row| row.get(0))?)
 }
 
 /// How long the last complete run of a job took.
@@ -177,7 +166,7 @@ pub fn usual_duration_ms(db: &Connection, job: i64) -> Result<Option<i64>, Servi
 /// Claims a queued run. `false` if it is not queued any more.
 pub fn claim(db: &Connection, id: i64, now: Moment) -> Result<bool, ServiceError> {
     let sql = "UPDATE run SET state = 'running', started_at = ?2 WHERE id = ?1 AND state = 'queued'";
-    Ok(db.prepare_cached(sql)?.execute(params![id, now])? > 0)
+    Ok(db.prepare_cached(sql)?.execute(params![id, now.0])? > 0)
 }
 
 /// Ends a run that was queued or running. `false` if it had ended already.
@@ -190,7 +179,7 @@ pub fn finish(db: &Connection, id: i64, outcome: Ended, report: &RunReport, now:
         id,
         word(outcome)?,
         serde_json::to_string(report)?,
-        now,
+        now.0,
         report.duration_ms.cast_signed(),
         (counts.created + counts.replaced).cast_signed(),
         counts.copied_bytes.cast_signed(),
@@ -229,11 +218,11 @@ pub fn add_problems(db: &Connection, run: i64, problems: &[Problem]) -> Result<(
 }
 
 /// Problems of a run, from the `after`th on.
-pub fn problems(db: &Connection, run: i64, after: i64, limit: u32) -> Result<Vec<StoredProblem>, ServiceError> {
+pub fn problems(db: &Connection, run: i64, after: i64, limit: u32) -> Result<Vec<EntryProblem>, ServiceError> {
     let sql = "SELECT code, path, detail FROM problem WHERE run = ?1 AND number >= ?2 ORDER BY number LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(params![run, after, limit], |row| {
-        Ok(StoredProblem { code: row.get(0)?, path: row.get(1)?, detail: row.get(2)? })
+        Ok(EntryProblem { code: row.get(0)?, path: row.get(1)?, detail: row.get(2)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -257,7 +246,7 @@ pub fn past(db: &Connection, job: i64, before: i64, limit: u32) -> Result<Vec<Pa
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(params![job, before, limit], |row| {
         let number = |column| row.get::<_, i64>(column).map(|number| number.max(0).cast_unsigned());
-        Ok(Past { started_at: row.get(0)?, duration_ms: number(1)?, copied_bytes: number(2)? })
+        Ok(Past { started_at: Moment(row.get(0)?), duration_ms: number(1)?, copied_bytes: number(2)? })
     })?;
     let mut past: Vec<Past> = rows.collect::<Result<_, _>>()?;
     past.reverse();
@@ -286,8 +275,8 @@ pub fn examples(db: &Connection, run: i64, code: &str, limit: u32) -> Result<Vec
             path: row.get(0)?,
             detail: row.get(1)?,
             is_new: row.get(2)?,
-            since_at: row.get(3)?,
-            last_good_at: row.get(4)?,
+            since_at: row.get::<_, Option<i64>>(3)?.map(Moment),
+            last_good_at: row.get::<_, Option<i64>>(4)?.map(Moment),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

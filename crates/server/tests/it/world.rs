@@ -1,5 +1,6 @@
 //! A server without its entrance: service, runner, a store on the disk, a clock that a test sets, and folders to mirror.
 
+use octo_api::job::Slot;
 use octo_core::Timestamp;
 use octo_server::app_state::AppState;
 use octo_server::job::{JobSpec, Policy};
@@ -7,7 +8,6 @@ use octo_server::run::{Run, State};
 use octo_server::runner::{Limits, Runner};
 use octo_server::service::{Caller, Service};
 use octo_server::store::Store;
-use octo_server::store::slots::Slot;
 use octo_server::vault::Vault;
 use octo_server::{Moment, RunOverrides};
 use octo_testkit::clock::TestClock;

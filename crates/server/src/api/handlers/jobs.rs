@@ -9,22 +9,8 @@ use crate::service::{ApplyRequest, ByName, PAGE, Service};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use octo_api::job::{Dismiss, JobChange};
 use serde::Deserialize;
-
-/// A change of a job, and the revision that was looked at.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JobChange {
-    revision: i64,
-    spec: JobSpec,
-}
-
-/// Held deletions, by the id of their plan.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Dismissed {
-    plan: String,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +39,7 @@ pub(in crate::api) async fn change_job(
     Sent(bytes): Sent,
 ) -> Response {
     let change = move |service: &Service| {
-        let change: JobChange = body(&bytes)?;
+        let change: JobChange<JobSpec> = body(&bytes)?;
         service.change_job(&caller(from), &name, change.revision, &change.spec)
     };
     respond(service, StatusCode::OK, change).await
@@ -78,7 +64,7 @@ pub(in crate::api) async fn dismiss(
     Name(name): Name,
     Sent(bytes): Sent,
 ) -> Response {
-    let dismiss = move |service: &Service| service.dismiss(&caller(from), &name, &body::<Dismissed>(&bytes)?.plan);
+    let dismiss = move |service: &Service| service.dismiss(&caller(from), &name, &body::<Dismiss>(&bytes)?.plan);
     respond(service, StatusCode::OK, dismiss).await
 }
 

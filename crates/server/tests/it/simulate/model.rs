@@ -2,11 +2,11 @@
 
 use super::calendar;
 use super::seen::Seen;
+use octo_api::job::Slot;
 use octo_server::RunOverrides;
 use octo_server::job::Job;
 use octo_server::run::{Ended, Reason, Run, State};
 use octo_server::schedule::machine_zone;
-use octo_server::store::slots::Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
 const DAY: i64 = 86_400;

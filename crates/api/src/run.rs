@@ -1,8 +1,8 @@
-//! A run as the server knows it: from the queue to its outcome.
+//! Runs, from the queue to the outcome, and how far they are: `/runs`.
 
 use crate::moment::Moment;
 use crate::run_overrides::RunOverrides;
-use octo_core::Outcome;
+use octo_core::{Change, Counts, Outcome, Phase, Problem, RelPath};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -18,6 +18,16 @@ pub enum State {
     Finished,
 }
 
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            State::Queued => "queued",
+            State::Running => "running",
+            State::Finished => "finished",
+        })
+    }
+}
+
 /// Why there is a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -30,6 +40,17 @@ pub enum Reason {
     Retry,
     /// The run before was interrupted.
     Recovery,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Schedule => "schedule",
+            Reason::Manual => "manual",
+            Reason::Retry => "retry",
+            Reason::Recovery => "recovery",
+        })
+    }
 }
 
 /// How a run ended.
@@ -128,4 +149,72 @@ pub struct Run {
     pub deleted_files: i64,
     /// Problems of all kinds.
     pub problems: i64,
+}
+
+/// How far a run is: the last progress it reported.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    /// What was done so far.
+    pub counts: Counts,
+    /// Files that are to be copied, as far as they are known.
+    pub planned_files: u64,
+    /// Their bytes.
+    pub planned_bytes: u64,
+    /// The plan is whole: nothing more is to be listed.
+    pub listed_all: bool,
+    /// A file that is being copied.
+    pub current: Option<RelPath>,
+}
+
+/// Something that happened in a run: one object of its events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum RunEvent {
+    /// A part of the run began.
+    Phase {
+        /// Which.
+        phase: Phase,
+    },
+    /// An entry was changed, or would be.
+    Change(Change),
+    /// Something went wrong with one entry.
+    Problem(Problem),
+    /// How far it is.
+    Progress(Progress),
+    /// Whoever watches was too slow for so many events.
+    Missed {
+        /// How many.
+        count: u64,
+    },
+    /// The run has ended; nothing follows.
+    End {
+        /// The run.
+        run: i64,
+    },
+    /// What only a newer server knows.
+    #[serde(other)]
+    Other,
+}
+
+/// A run, and how far it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    /// The run.
+    #[serde(flatten)]
+    pub run: Run,
+    /// The last progress it reported, while it runs.
+    #[serde(default)]
+    pub progress: Option<RunEvent>,
+}
+
+/// A problem of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryProblem {
+    /// The stable code of its cause.
+    pub code: String,
+    /// The entry, in the reversible text form of paths.
+    pub path: String,
+    /// What happened.
+    pub detail: String,
 }

@@ -1,4 +1,4 @@
-//! Moments as the server stores and tells them: whole seconds in UTC, and as RFC 3339 in every interface.
+//! Moments as the server stores and answers them: whole seconds in UTC, and as RFC 3339 in every interface.
 
 use octo_core::{Clock, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -65,18 +65,6 @@ impl Serialize for Moment {
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Moment, D::Error> {
         jiff::Timestamp::deserialize(deserializer).map(Moment::from)
-    }
-}
-
-impl rusqlite::ToSql for Moment {
-    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
-        self.0.to_sql()
-    }
-}
-
-impl rusqlite::types::FromSql for Moment {
-    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Moment> {
-        value.as_i64().map(Moment)
     }
 }
 

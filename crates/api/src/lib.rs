@@ -1,0 +1,23 @@
+//! The REST API's requests and answers, as types: the server answers them, the client reads them, and so a field has one
+//! name and one place.
+//!
+//! Pure: no SQL, no HTTP, no file, no clock. A type says what goes over the wire and decides nothing; what makes sense is
+//! checked by the server. Names of fields and words of variants never change. What a newer server adds, an older client
+//! ignores; a [`JobSpec`](job::JobSpec) keeps it, because it is sent back.
+//!
+//! docs/openapi.json says the same for people; the server's tests hold both together.
+
+pub mod access;
+pub mod error;
+pub mod job;
+pub mod log;
+pub mod moment;
+pub mod run;
+pub mod run_overrides;
+
+pub use error::ApiError;
+pub use moment::Moment;
+pub use run_overrides::RunOverrides;
+
+/// Rows of one page at most.
+pub const PAGE_MAX: u32 = 500;
