@@ -2,6 +2,7 @@
 //!
 //! It leans on none of our crates, so that it compiles in seconds and works while they do not. What has to talk to
 //! Samba or to the mirror lives in `crates/octobackup/examples` and is only started from here.
+#![allow(clippy::disallowed_methods, reason = "chores delete what they made")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 mod apt;

@@ -8,6 +8,7 @@
 //! Everything that depends on the operating system is in a room of its own, `linux` or `windows`; both have the same
 //! doors, and the rest of the crate knows them as `os`. What the filesystem cannot hold is in `records`; how Samba keeps
 //! metadata, in `samba`.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made"))]
 
 mod cancellable;
 mod detail;

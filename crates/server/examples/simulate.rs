@@ -1,5 +1,5 @@
 //! Plays seeded worlds of the server, and says which promise was broken in which: `cargo xtask simulate --world server`.
-
+#![allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made")]
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -61,6 +61,7 @@ fn nonsense() -> Error {
     Error::new(Code::Protocol, "a Kerberos message makes no sense")
 }
 
+#[expect(clippy::disallowed_methods, reason = "whether a ticket has expired")]
 async fn ask(host: &str, who: &Credentials, from: &Kerberos) -> Result<Ticket, Error> {
     let kdc = |realm: &str| from.kdc.clone().unwrap_or_else(|| realm.to_ascii_lowercase());
     let Some(path) = &from.cache else {

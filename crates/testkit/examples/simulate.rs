@@ -1,5 +1,6 @@
 //! `cargo xtask simulate --world mirror`: plays worlds of the engine. Options: `--seed N`, `--runs M` worlds, `--minutes K`; or
 //! `--scenario FILE`, one that was kept.
+#![allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 #[path = "../tests/it/engine.rs"]

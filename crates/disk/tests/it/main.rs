@@ -1,6 +1,6 @@
 //! Everything here runs on real filesystems, as root on Linux; nothing is skipped. On Windows, and under Wine, runs what is
 //! not about Linux itself.
-
+#![allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[cfg(target_os = "linux")]

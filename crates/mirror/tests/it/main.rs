@@ -1,5 +1,5 @@
 //! The engine's promises, kept on a real disk and on fakes. On Windows, and under Wine: that dying loses nothing.
-
+#![allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[cfg(target_os = "linux")]

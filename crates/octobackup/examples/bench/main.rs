@@ -1,5 +1,6 @@
 //! The benchmark behind `cargo xtask bench`: the same work by octoBackup and by its rivals, side by side in one run,
 //! against a private Samba and an agent on this machine. It prints tables and asserts no time. Everything it makes goes with it.
+#![allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made")]
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 mod agents;

@@ -1,6 +1,7 @@
 //! The demonstration behind `cargo xtask demo`: a private Samba with a sample share, mirrored by the real program,
 //! changed, and mirrored again; then a server does the same on a schedule. Everything lies in temporary folders and goes
 //! with them.
+#![allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made")]
 #![expect(clippy::print_stdout, reason = "a program for a terminal")]
 
 mod sample;

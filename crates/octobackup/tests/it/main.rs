@@ -1,5 +1,5 @@
 //! The real program, end to end: on local folders and on a real Samba.
-
+#![allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made")]
 #![allow(clippy::unwrap_used, reason = "a test fails in no other way")]
 
 mod access;

@@ -38,6 +38,7 @@ pub(super) async fn listen(path: &Path) -> Result<(UnixListener, Socket), Servic
 
 impl Socket {
     /// Nobody can connect any more. What somebody else has put at its place stays.
+    #[expect(clippy::disallowed_methods, reason = "a small file of its own, not one of a mirror")]
     pub(super) fn remove(&self) {
         if identity(&self.path).is_ok_and(|there| there == self.identity) {
             let _ = std::fs::remove_file(&self.path);
@@ -75,6 +76,7 @@ fn lock(path: &Path) -> Result<File, ServiceError> {
 }
 
 /// Removes a socket at which nobody answers. Only ever a socket: a path that was mistyped is not a reason to lose a file.
+#[expect(clippy::disallowed_methods, reason = "a small file of its own, not one of a mirror")]
 async fn clear(path: &Path) -> Result<(), ServiceError> {
     let failed =
         |why: std::io::Error| ServiceError::new(Kind::Internal, format!("the socket {}: {why}", path.display()));

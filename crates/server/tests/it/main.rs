@@ -1,5 +1,5 @@
 //! The service and the runner together, on a real database and real folders, with a clock that the tests set.
-
+#![allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made")]
 #![allow(clippy::unwrap_used, reason = "a test fails in no other way")]
 
 mod apply;

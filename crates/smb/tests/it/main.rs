@@ -1,5 +1,5 @@
 //! The source over SMB against a real Samba.
-
+#![allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod behind_logon;

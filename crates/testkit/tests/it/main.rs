@@ -1,4 +1,5 @@
 //! The tools of the tests are tested too.
+#![allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[cfg(target_os = "linux")]
