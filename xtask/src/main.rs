@@ -12,6 +12,7 @@ mod demo;
 mod dist;
 mod docs;
 mod fuzz;
+mod picture;
 mod powercut;
 mod python;
 mod shell;
@@ -46,6 +47,8 @@ usage: cargo xtask <chore>
   deb [--test] build the Debian package; `--test` installs it in a fresh system that systemd booted
   dist         make a release: tarball, Debian package, debug symbols, lists of dependencies (CycloneDX), checksums
   docs         build the manual as a book with a search, in target/book
+  report-picture
+               render a sample report and take its picture for the README (docs/images/report.png), with Debian's chromium
   tidy         check the borders between crates, the paths named in documents, and sizes
   apt          install the Debian packages that tests and demo need, or print the command that does";
 
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         (Some("powercut"), _) => powercut::run(&rest),
         (Some("simulate"), _) => simulate::run(&rest),
         (Some("fuzz"), _) => fuzz::run(&rest),
+        (Some("report-picture"), true) => picture::run(),
         (Some("tidy"), true) => tidy::run(),
         (Some("windows"), true) => windows::build(false),
         (Some("windows"), false) if rest == ["--release"] => windows::build(true),

@@ -24,12 +24,12 @@ impl Moment {
 
     /// `2026-08-04 23:00 CEST`, by the clocks of a zone.
     pub fn local(self, zone: &jiff::tz::TimeZone) -> String {
-        self.timestamp().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+        octo_report::time::minutes(self.into(), zone)
     }
 
     /// `2026-08-04 23:00:05 CEST`, by the clocks of a zone.
     pub fn local_secs(self, zone: &jiff::tz::TimeZone) -> String {
-        self.timestamp().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+        octo_report::time::seconds(self.into(), zone)
     }
 
     /// For calendars.
@@ -41,6 +41,12 @@ impl Moment {
 impl From<Timestamp> for Moment {
     fn from(time: Timestamp) -> Moment {
         Moment(time.to_unix().0.clamp(-SECS_MAX, SECS_MAX))
+    }
+}
+
+impl From<Moment> for Timestamp {
+    fn from(moment: Moment) -> Timestamp {
+        Timestamp::from_unix(moment.0, 0)
     }
 }
 

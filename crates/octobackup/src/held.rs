@@ -2,11 +2,13 @@
 
 use crate::args::HeldArgs;
 use crate::settings::{self, Settings};
-use crate::{exit, listeners, sync, text, zone};
+use crate::{exit, listeners, sync, zone};
 use octo_core::{Code, Error};
 use octo_disk::{DiskOptions, DiskTarget};
 use octo_mirror::HeldPlan;
+use octo_report::text;
 use octo_server::mirror_spec::MirrorSpec;
+use octo_server::report::held_document;
 use serde_json::json;
 
 /// Entries shown; the plan on the disk has all.
@@ -36,7 +38,8 @@ pub fn run(args: HeldArgs) -> Result<u8, Error> {
         });
         listeners::print(&json!({ "held": value }).to_string());
     } else if let Some(plan) = plan {
-        listeners::print(text::held(&plan, &path.display().to_string(), &zone::shown()).trim_end());
+        let document = held_document(&plan, &path.display().to_string(), &zone::shown());
+        listeners::print(text::render(&document).trim_end());
     } else if !args.output.quiet {
         listeners::print("Nothing waits for approval.");
     }

@@ -26,7 +26,6 @@ mod zone;
 use args::{Cli, Command};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use octo_core::Error;
-use octo_server::report::text;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -4,8 +4,8 @@ use crate::args::SharesArgs;
 use crate::args::account::AccountArgs;
 use crate::listeners::print;
 use crate::password;
-use crate::text::plain;
 use crate::{exit, settings};
+use octo_core::printable::printable;
 use octo_core::{Code, Error};
 use octo_server::mirror_spec::share_access;
 use octo_server::mirror_spec::{MirrorSpec, Origin};
@@ -23,7 +23,7 @@ pub fn run(args: &SharesArgs) -> Result<u8, Error> {
     let (address, who, options) = share_access(&mirror_spec, secret)?;
     let mut shares = octo_smb::shares(&address.host, address.port, &who, &options)?;
     shares.sort_by_key(|share| (share.is_administrative, share.name.to_lowercase()));
-    let width = shares.iter().map(|share| plain(&share.name).chars().count()).max().unwrap_or(0).min(40);
+    let width = shares.iter().map(|share| printable(&share.name).chars().count()).max().unwrap_or(0).min(40);
     for share in &shares {
         print(&if args.json { as_json(share) } else { as_line(share, width) });
     }
@@ -57,9 +57,9 @@ fn as_line(share: &Share, width: usize) -> String {
     let administrative = if share.is_administrative { "administrative" } else { "" };
     let line = format!(
         "{:<width$}  {:<7}  {administrative:<14}  {}",
-        plain(&share.name),
+        printable(&share.name),
         kind(share.kind),
-        plain(&share.comment)
+        printable(&share.comment)
     );
     line.trim_end().to_owned()
 }

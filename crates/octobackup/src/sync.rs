@@ -6,10 +6,11 @@ use crate::progress::Progress;
 use crate::report_file::ReportFile;
 use crate::settings::Settings;
 use crate::stop::SignsOfLife;
-use crate::{exit, password, stop, text, zone};
+use crate::{exit, password, stop, zone};
 use octo_core::{Code, Error, Outcome, RunReport};
 use octo_disk::Protected;
 use octo_mirror::RunResult;
+use octo_report::{MadeBy, RunFacts, text};
 use octo_server::SystemClock;
 use octo_server::launch::{self, Launch};
 use std::sync::Arc;
@@ -103,8 +104,9 @@ fn tell(settings: &Settings, report: &RunReport, listeners: Listeners) -> u8 {
         listeners::print(&listeners::report_as_json(report));
     } else if !output.quiet || report.outcome != Outcome::Succeeded {
         let keeps_versions = settings.mirror_spec.keep_versions_secs.is_some();
-        let by = text::MadeBy::Sync { keeps_versions };
-        listeners::print(text::report(report, by, &zone::shown()).trim_end());
+        let facts = RunFacts { report, made_by: MadeBy::Sync { keeps_versions }, history: None };
+        let document = octo_report::run::document(&facts, &zone::shown());
+        listeners::print(text::render(&document).trim_end());
     }
     if let (Some(file), Some(path)) = (listeners.report_file, &output.report)
         && let Err(error) = file.finish(report)

@@ -1,4 +1,4 @@
-//! octoBackup's server: jobs, their schedule, their runs, and what is told of them.
+//! octoBackup's server: jobs, their schedule, their runs, and their reports.
 //!
 //! The rooms, and what goes where:
 //!
@@ -13,7 +13,7 @@
 //!   begins here.
 //! - [`notify`]: who is told what, and the delivery who takes it to them.
 //! - [`access`]: roles, passwords, secrets that prove who asks, and how often one may try. Never decides what a route needs.
-//! - [`report`]: what is told of a run, as data, text and HTML; pure.
+//! - [`report`]: what REST answers about finished runs and all jobs, and the documents made from it, which `octo_report` renders.
 //! - [`api`]: REST over the service, and its client; the only asynchronous room.
 //! - [`health`]: whether the server can do its work, for whoever asks.
 //! - [`journal`]: what is told while it works, for the log. [`run_log`]: what is told of one run, kept as long as the run.

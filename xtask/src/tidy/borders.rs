@@ -10,12 +10,13 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("octo-smb", &["octo-core"]),
     // The agent's program reads local folders.
     ("octo-agent", &["octo-core", "octo-disk"]),
-    // What goes over the wire: the words of the core, and no more.
-    ("octo-api", &["octo-core"]),
+    // What goes over the wire: the words of the core, and moments as reports show them.
+    ("octo-api", &["octo-core", "octo-report"]),
     ("octo-mirror", &["octo-core"]),
     ("octo-testkit", &["octo-core"]),
-    ("octo-server", &["octo-agent", "octo-api", "octo-core", "octo-disk", "octo-mirror", "octo-smb"]),
-    ("octobackup", &["octo-api", "octo-core", "octo-disk", "octo-mirror", "octo-server", "octo-smb"]),
+    ("octo-report", &["octo-core"]),
+    ("octo-server", &["octo-agent", "octo-api", "octo-core", "octo-disk", "octo-mirror", "octo-report", "octo-smb"]),
+    ("octobackup", &["octo-api", "octo-core", "octo-disk", "octo-mirror", "octo-report", "octo-server", "octo-smb"]),
     ("xtask", &[]),
 ];
 
@@ -29,8 +30,10 @@ const TESTS_MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("octo-testkit", &["octo-disk", "octo-mirror"]),
 ];
 
-/// Everything else that core may use: what other people do does not enter the vocabulary by accident.
-const CORE_MAY_USE: &[&str] = &["blake3", "ignore", "serde"];
+/// Crates that do nothing but compute, and everything else that they may use: what other people do does not enter the
+/// vocabulary by accident, nor does a report reach for a database or a clock.
+const MAY_USE: &[(&str, &[&str])] =
+    &[("octo-core", &["blake3", "ignore", "serde"]), ("octo-report", &["askama", "jiff"])];
 
 /// Complaints about dependencies and descriptions.
 pub fn check(metadata: &Value) -> Result<Vec<String>> {
@@ -52,8 +55,11 @@ pub fn check(metadata: &Value) -> Result<Vec<String>> {
             let for_tests = dependency["kind"] == "dev" || (dependency["optional"] == true && on == "octo-testkit");
             if ours.contains(&on) && !may_lean(name, allowed, on, for_tests) {
                 complaints.push(format!("{name} must not lean on {on}"));
-            } else if name == "octo-core" && !for_tests && !CORE_MAY_USE.contains(&on) {
-                complaints.push(format!("octo-core must not use {on}: it has an allow-list"));
+            } else if !ours.contains(&on)
+                && !for_tests
+                && lookup(MAY_USE, name).is_some_and(|allowed| !allowed.contains(&on))
+            {
+                complaints.push(format!("{name} must not use {on}: it has an allow-list"));
             }
         }
     }
@@ -99,9 +105,11 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_without_border_or_description_and_a_new_dependency_of_core_are_found() {
-        let packages = [json!({"name": "new", "dependencies": []}), package("octo-core", &[("tokio", None)])];
+    fn a_crate_without_border_or_description_and_a_new_dependency_of_a_pure_one_are_found() {
+        let pure =
+            ["octo-core", "octo-report"].map(|name| package(name, &[("tokio", None), ("tempfile", Some("dev"))]));
+        let packages = [&[json!({"name": "new", "dependencies": []})][..], &pure].concat();
         let complaints = check(&json!({"packages": packages})).unwrap();
-        assert_eq!(complaints.len(), 3, "{complaints:?}");
+        assert_eq!(complaints.len(), 4, "{complaints:?}");
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::doctor::facts::{Examples, Facts, Limit, Place, Privilege, Seen, ShareFacts};
 use crate::exit;
-use crate::text::plain;
 use octo_core::advice::{Place as Reader, advice};
 use octo_core::numbers::{count, duration, size, thousands};
+use octo_core::printable::printable;
 use octo_core::time::TICKS_PER_SEC;
 use octo_core::{Error, RelPath};
 use octo_smb::{Dialect, Encryption, PreviousVersions};
@@ -54,7 +54,7 @@ impl Verdict {
 }
 
 fn finding(topic: &'static str, verdict: Verdict, says: impl Into<String>, advice: impl Into<String>) -> Finding {
-    Finding { topic, verdict, says: plain(&says.into()), advice: advice.into() }
+    Finding { topic, verdict, says: printable(&says.into()), advice: advice.into() }
 }
 
 fn failed(topic: &'static str, error: &Error, source: &str) -> Finding {

@@ -13,10 +13,10 @@ mod walk_tests;
 
 use crate::args::DoctorArgs;
 use crate::listeners::print;
-use crate::text::plain;
 use facts::Facts;
 use findings::{Finding, Verdict};
 use octo_core::Error;
+use octo_core::printable::printable;
 use serde_json::json;
 use std::fmt::Write;
 
@@ -60,8 +60,8 @@ fn as_text(facts: &Facts, findings: &[Finding], verdict: Verdict) -> String {
         Verdict::Look => "there is something to look at",
         Verdict::Failed => "a run would FAIL",
     };
-    let target = facts.target.as_deref().map(|target| format!(" -> {}", plain(target))).unwrap_or_default();
-    let _ = writeln!(out, "octoBackup doctor: {headline}\n  {}{target}\n", plain(&facts.source));
+    let target = facts.target.as_deref().map(|target| format!(" -> {}", printable(target))).unwrap_or_default();
+    let _ = writeln!(out, "octoBackup doctor: {headline}\n  {}{target}\n", printable(&facts.source));
     for finding in findings {
         let mark = match finding.verdict {
             Verdict::Ok => "ok",

@@ -52,7 +52,7 @@ pub(super) fn show(server: &ServerArgs, answer: &Value, as_text: impl FnOnce(&Va
 /// Says what was done, where a program did not ask for JSON.
 pub(super) fn said(server: &ServerArgs, words: &str) -> Ended {
     if !server.json {
-        print(&crate::text::plain(words));
+        print(&octo_core::printable::printable(words));
     }
     Ok(exit::COMPLETE)
 }
@@ -65,7 +65,7 @@ pub(super) fn rows(answer: &Value) -> &[Value] {
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => crate::text::plain(text),
+        Value::String(text) => octo_core::printable::printable(text),
         other => other.to_string(),
     }
 }

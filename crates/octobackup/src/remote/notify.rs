@@ -5,9 +5,10 @@ use super::table::table;
 use crate::args::server::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 use crate::exit;
 use crate::listeners::print;
+use octo_report::{html, text as plain_text};
 use octo_server::ServiceError;
 use octo_server::api::escaped;
-use octo_server::report::digest::{self, Digest};
+use octo_server::report::digest::Digest;
 use octo_server::service_error::Kind;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -149,9 +150,9 @@ pub fn digest(args: &DigestArgs) -> Ended {
     let digest: Digest = serde_json::from_value(answer.clone()).map_err(ServiceError::from)?;
     let is_well = digest.bad() == 0;
     if args.html {
-        print(digest::html(&digest, &zone).trim_end());
+        print(html::render(&digest.document(&zone)).trim_end());
     } else {
-        show(&args.server, &answer, |_| print(digest::text(&digest, &zone).trim_end()))?;
+        show(&args.server, &answer, |_| print(plain_text::render(&digest.document(&zone)).trim_end()))?;
     }
     Ok(if is_well { exit::COMPLETE } else { exit::PROBLEMS })
 }

@@ -7,9 +7,10 @@ use crate::exit;
 use crate::listeners::print;
 use crate::progress::Progress;
 use octo_core::numbers;
+use octo_report::{html, text as plain_text};
 use octo_server::api::{Client, escaped};
 use octo_server::moment::Moment;
-use octo_server::report::{RunSummary, html, news};
+use octo_server::report::RunSummary;
 use octo_server::service::PAGE_MAX;
 use octo_server::service_error::Kind;
 use octo_server::{RunOverrides, ServiceError, SystemClock, events, units};
@@ -43,9 +44,9 @@ pub fn run(args: &RunArgs) -> Ended {
     }
     follow(&client, &started, args.server.json)?;
     if args.server.json {
-        return tell(&client, &id.to_string(), Form::Json, None);
+        return show_report(&client, &id.to_string(), Form::Json, None);
     }
-    let code = tell(&client, &id.to_string(), Form::Text, None)?;
+    let code = show_report(&client, &id.to_string(), Form::Text, None)?;
     let newest = client.get(&format!("/runs?limit=1&job={}", escaped(&args.name)))?;
     for again in rows(&newest).iter().filter(|run| run["state"] == "queued" && run["reason"] == "retry") {
         let (id, at) = (text(&again["id"]), time(&again["not_before"]));
@@ -118,7 +119,7 @@ pub fn report(args: &ReportArgs) -> Ended {
         (_, true) => Form::Json,
         _ => Form::Text,
     };
-    tell(&client(&args.server)?, &args.run.to_string(), form, args.time_zone.as_deref())
+    show_report(&client(&args.server)?, &args.run.to_string(), form, args.time_zone.as_deref())
 }
 
 /// How a report is shown.
@@ -129,26 +130,22 @@ enum Form {
     Html,
 }
 
-fn tell(client: &Client, id: &str, form: Form, zone: Option<&str>) -> Ended {
+fn show_report(client: &Client, id: &str, form: Form, zone: Option<&str>) -> Ended {
     let zone = zone_named(zone)?;
-    let told = client.get(&format!("/runs/{id}/summary"))?;
-    let told: RunSummary = serde_json::from_value(told).map_err(ServiceError::from)?;
+    let summary = client.get(&format!("/runs/{id}/summary"))?;
+    let summary: RunSummary = serde_json::from_value(summary).map_err(ServiceError::from)?;
     match form {
         // Scripts see the run's number too.
         Form::Json => {
-            let mut report = events::tagged("report", serde_json::to_value(&told.report));
-            report["run"] = told.run.id.into();
+            let mut report = events::tagged("report", serde_json::to_value(&summary.report));
+            report["run"] = summary.run.id.into();
             print(&report.to_string());
         }
-        Form::Html => print(html::page(&told, &zone).trim_end()),
-        Form::Text => {
-            let by = crate::text::MadeBy::Job { job: &told.run.job, run: told.run.id };
-            let text = format!("{}{}", crate::text::report(&told.report, by, &zone), news(&told, &zone));
-            print(text.trim_end());
-        }
+        Form::Html => print(html::render(&summary.document(&zone)).trim_end()),
+        Form::Text => print(plain_text::render(&summary.document(&zone)).trim_end()),
     }
-    let was_interrupted = told.run.outcome == Some(octo_server::run::Ended::Interrupted);
-    Ok(if was_interrupted { exit::FAILED } else { exit::of_report(&told.report) })
+    let was_interrupted = summary.run.outcome == Some(octo_server::run::Ended::Interrupted);
+    Ok(if was_interrupted { exit::FAILED } else { exit::of_report(&summary.report) })
 }
 
 /// The newest runs.

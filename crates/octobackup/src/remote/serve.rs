@@ -55,8 +55,8 @@ fn line(note: &LogEvent, at: Moment, form: LogForm, is_for_journald: bool) -> St
             }
             Value::from(all).to_string()
         }
-        LogForm::Text if is_for_journald => crate::text::plain(&note.message),
-        LogForm::Text => format!("{at} {} {}", note.level, crate::text::plain(&note.message)),
+        LogForm::Text if is_for_journald => octo_core::printable::printable(&note.message),
+        LogForm::Text => format!("{at} {} {}", note.level, octo_core::printable::printable(&note.message)),
     };
     if is_for_journald { format!("<{}>{text}", note.level.priority()) } else { text }
 }

@@ -9,12 +9,12 @@ use crate::job::{JobSpec, JobsFile, Policy};
 use crate::mirror_spec::{MirrorSpec, is_address};
 use crate::moment::Moment;
 use crate::notify::{MailServer, Recipient};
-use crate::report::text::{self, MadeBy};
 use crate::schedule::{Hours, Schedule, TimeZone, Window, next_slots, zone};
 use crate::{run_log, units};
 use octo_core::RunReport;
 use octo_disk::Protected;
 use octo_mirror::{HeldEntry, HeldPlan};
+use octo_report::{Document, MadeBy, RunFacts, html, run, text};
 use serde::de::DeserializeOwned;
 use world::World;
 
@@ -68,8 +68,8 @@ pub const PARSERS: &[(&str, Parser)] = &[
     // A run's report, shown.
     ("report", |bytes| {
         let Some(report) = as_json::<RunReport>(bytes) else { return };
-        for by in [MadeBy::Sync { keeps_versions: true }, MadeBy::Job { job: "fs1", run: 7 }] {
-            assert!(!text::report(&report, by, &TimeZone::UTC).contains('\u{1b}'), "no text commands a terminal");
+        for made_by in [MadeBy::Sync { keeps_versions: true }, MadeBy::Job { job: "fs1", run: 7 }] {
+            show(&run::document(&RunFacts { report: &report, made_by, history: None }, &TimeZone::UTC));
         }
         let _ = crate::schedule::retry_after_secs(&report, 0, 3, 60);
     }),
@@ -78,7 +78,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
         let mut lines = bytes.split(|byte| *byte == b'\n');
         let Some(mut plan) = lines.next().and_then(as_json::<HeldPlan>) else { return };
         plan.entries = lines.filter_map(as_json::<HeldEntry>).collect();
-        assert!(!text::held(&plan, "/srv/mirror", &TimeZone::UTC).contains('\u{1b}'), "no text commands a terminal");
+        show(&crate::report::held_document(&plan, "/srv/mirror", &TimeZone::UTC));
     }),
     ("run_log", |bytes| {
         let world = World::empty();
@@ -97,6 +97,12 @@ pub const PARSERS: &[(&str, Parser)] = &[
     // Cells of the database that somebody wrote, and all that shows them.
     ("rows", world::rows),
 ];
+
+/// In every rendering.
+fn show(document: &Document) {
+    assert!(!text::render(document).contains('\u{1b}'), "no text commands a terminal");
+    assert!(html::render(document).ends_with("</body></html>"), "a page is whole");
+}
 
 fn as_text<T>(bytes: &[u8], parse: impl FnOnce(&str) -> T) -> Option<T> {
     std::str::from_utf8(bytes).ok().map(parse)

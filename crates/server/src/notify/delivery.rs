@@ -9,7 +9,6 @@ use super::recipient::JOB;
 use super::{MAIL_SERVER, MailServer, Message, Recipient, WAIT_SECS_MAX, Way, next_try};
 use crate::app_state::AppState;
 use crate::notify;
-use crate::report::{digest, html, notification};
 use crate::schedule::zone;
 use crate::service::Service;
 use crate::service_error::ServiceError;
@@ -17,6 +16,7 @@ use crate::store::credential_uses::{CredentialUse, Purpose};
 use crate::store::outbox::QueuedMessage;
 use crate::store::{credentials, outbox, recipients, settings};
 use octo_core::Cancel;
+use octo_report::{Document, html, text};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -271,8 +271,8 @@ impl Delivery {
         let mut body = match &letter.message {
             Message::Test => json!({"event": "test"}),
             Message::Run(run) => {
-                let told = self.service.summary(*run).map_err(gone)?;
-                json!({"event": "run", "run": told.run.id, "job": told.run.job, "outcome": told.run.outcome, "report": told})
+                let it = self.service.summary(*run).map_err(gone)?;
+                json!({"event": "run", "run": it.run.id, "job": it.run.job, "outcome": it.run.outcome, "report": it})
             }
             Message::Digest { since, until } => {
                 json!({"event": "digest", "digest": self.service.digest(*since, *until)?})
@@ -290,21 +290,12 @@ impl Delivery {
             None => defaults.zone()?,
         };
         let id = format!("octobackup.{}.{}", letter.queued_at.0, letter.id);
-        let (subject, text, html) = match &letter.message {
-            Message::Test => (
-                "octoBackup: a test".to_owned(),
-                "This is a test: mail from octoBackup arrives here.\n".to_owned(),
-                html::document("octoBackup: a test", "<p>This is a test: mail from octoBackup arrives here.</p>"),
-            ),
-            Message::Run(run) => {
-                let told = self.service.summary(*run).map_err(gone)?;
-                (notification::subject(&told), notification::text(&told, &zone), html::page(&told, &zone))
-            }
-            Message::Digest { since, until } => {
-                let digest = self.service.digest(*since, *until)?;
-                (digest.subject(), digest::text(&digest, &zone), digest::html(&digest, &zone))
-            }
+        let document = match &letter.message {
+            Message::Test => Document::message("a test", "This is a test: mail from octoBackup arrives here."),
+            Message::Run(run) => self.service.summary(*run).map_err(gone)?.document(&zone),
+            Message::Digest { since, until } => self.service.digest(*since, *until)?.document(&zone),
         };
+        let (subject, text, html) = (document.subject(), text::render(&document), html::render(&document));
         Ok(Text { id, subject, text, html })
     }
 }

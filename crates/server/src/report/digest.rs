@@ -1,15 +1,11 @@
 //! All jobs on one page: what is green, what is not, what did not run, and which sources have had no good backup for longer
 //! than they may. Pure: the service gathers it.
 
-use super::html::{document, escaped};
 use crate::moment::Moment;
 use crate::run::{Ended, Run};
-use jiff::tz::TimeZone;
 use octo_core::RunReport;
 use octo_core::advice::{Place, advice};
-use octo_core::numbers::{count, duration, size};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write;
 
 /// With `max_age=auto`: a job that was due twice and is a day behind has no good backup.
 const AUTO_SECS: i64 = 86_400;
@@ -139,7 +135,7 @@ pub fn cause_and_next_step(
         _ if light <= Light::NotRun => start(),
         (Some(Ended::Warnings), Some(report)) if light <= Light::Attention => {
             let problems = report.causes.iter().filter(|cause| !cause.code.is_note());
-            let problems: Vec<_> = problems.map(|cause| super::text::heading(cause.code, cause.count)).collect();
+            let problems: Vec<_> = problems.map(|cause| octo_report::run::heading(cause.code, cause.count)).collect();
             (problems.join("; "), format!("see {look}"))
         }
         _ if light <= Light::Attention => (String::new(), format!("see {look}")),
@@ -182,136 +178,8 @@ impl Digest {
     pub fn bad(&self) -> usize {
         self.jobs.iter().filter(|job| job.light <= Light::Attention).count()
     }
-
-    /// What stands in the list of mails.
-    pub fn subject(&self) -> String {
-        let all = count(self.jobs.len() as u64, "job");
-        match self.bad() {
-            0 => format!("octoBackup: all is well ({all})"),
-            bad => format!("octoBackup: {bad} of {all} need attention"),
-        }
-    }
-}
-
-/// The page as text; times by the clocks of `zone`.
-pub fn text(digest: &Digest, zone: &TimeZone) -> String {
-    let mut out =
-        format!("{}\n  from {} to {}\n", digest.subject(), digest.since.local(zone), digest.until.local(zone));
-    for light in LIGHTS {
-        let jobs: Vec<&DigestJob> = digest.jobs.iter().filter(|job| job.light == *light).collect();
-        if jobs.is_empty() {
-            continue;
-        }
-        let _ = writeln!(out, "\n{}", heading(*light));
-        for job in jobs {
-            let _ = writeln!(out, "  {:<24} {}", job.name, super::text::plain(&sentence(job, zone)));
-            if !job.cause.is_empty() {
-                let _ = writeln!(out, "    Why: {}", super::text::plain(&job.cause));
-            }
-            if !job.next_step.is_empty() {
-                let _ = writeln!(out, "    What to do: {}", super::text::plain(&job.next_step));
-            }
-            for slot in &job.not_run {
-                let _ = writeln!(out, "    {} did not run: {}", slot.due_at.local(zone), super::text::plain(&slot.why));
-            }
-        }
-    }
-    out
-}
-
-/// The page as HTML for a mail client; times by the clocks of `zone`.
-pub fn html(digest: &Digest, zone: &TimeZone) -> String {
-    let mut body = format!(
-        "<h2 style=\"margin:0\">{}</h2><p style=\"margin:4px 0;color:#5a6875\">{} to {}</p>",
-        escaped(&digest.subject()),
-        digest.since.local(zone),
-        digest.until.local(zone)
-    );
-    for job in &digest.jobs {
-        let _ = write!(
-            body,
-            "<div style=\"{JOB};border-left:6px solid {}\"><b>{}</b> &nbsp; {}<br>{}",
-            colour(job.light),
-            escaped(&job.name),
-            heading(job.light),
-            escaped(&sentence(job, zone)),
-        );
-        for (title, words) in [("Why", &job.cause), ("What to do", &job.next_step)] {
-            if !words.is_empty() {
-                let _ = write!(body, "<br><b>{title}:</b> {}", escaped(words));
-            }
-        }
-        for slot in &job.not_run {
-            let why = escaped(&slot.why);
-            let _ =
-                write!(body, "<br><span style=\"color:#5a6875\">{} did not run: {why}</span>", slot.due_at.local(zone));
-        }
-        body.push_str("</div>");
-    }
-    document(&digest.subject(), &body)
-}
-
-const JOB: &str = "padding:4px 0 6px 10px;border-bottom:1px solid #e4e9ee";
-const LIGHTS: &[Light] =
-    &[Light::Overdue, Light::Failed, Light::NotRun, Light::Attention, Light::Paused, Light::Idle, Light::Good];
-
-fn heading(light: Light) -> &'static str {
-    match light {
-        Light::Overdue => "NO GOOD BACKUP",
-        Light::Failed => "FAILED",
-        Light::NotRun => "DID NOT RUN",
-        Light::Attention => "Needs attention",
-        Light::Paused => "Paused",
-        Light::Idle => "Not due",
-        Light::Good => "Complete",
-    }
-}
-
-fn colour(light: Light) -> &'static str {
-    match light {
-        Light::Overdue | Light::Failed | Light::NotRun => "#c8372d",
-        Light::Attention => "#d99a1b",
-        Light::Paused | Light::Idle => "#7a8794",
-        Light::Good => "#2e9e5b",
-    }
-}
-
-fn sentence(job: &DigestJob, zone: &TimeZone) -> String {
-    let mut parts = Vec::new();
-    if !job.why.is_empty() {
-        parts.push(job.why.clone());
-    }
-    if let Some(run) = &job.last {
-        let outcome = run.outcome.map(|outcome| outcome.to_string()).unwrap_or_default();
-        let mut words = format!("run {} {outcome}", run.id);
-        if let Some(at) = run.started_at {
-            let _ = write!(words, ", {}", at.local(zone));
-        }
-        let _ = write!(words, ", took {}", duration(run.duration_ms.max(0).unsigned_abs()));
-        let copied = (run.copied_files.max(0).unsigned_abs(), run.copied_bytes.max(0).unsigned_abs());
-        if copied.0 > 0 {
-            let _ = write!(words, ", {} copied, {}", count(copied.0, "file"), size(copied.1));
-        }
-        if run.problems > 0 {
-            let _ = write!(words, ", {}", count(run.problems.unsigned_abs(), "problem"));
-        }
-        parts.push(words);
-    }
-    if job.runs > 1 {
-        parts.push(format!("{} runs", job.runs));
-    }
-    if job.last.is_none() && job.light > Light::NotRun {
-        parts.push("it never ran".to_owned());
-    }
-    if job.light <= Light::NotRun {
-        parts.push(match job.last_good_at {
-            Some(at) => format!("last good backup {}", at.local(zone)),
-            None => "there never was a good backup".to_owned(),
-        });
-    }
-    parts.join("; ")
 }
 
 #[cfg(test)]
 #[path = "digest_tests.rs"]
-pub(super) mod tests;
+mod tests;

@@ -1,29 +1,21 @@
-//! What is told of a run: grouped by cause, with what is new, what still fails since when, and what is unusual.
+//! What a server says about finished runs and about all jobs: the data, and the documents that are made from them.
 //!
-//! [`RunSummary`] is data; [`text`] and [`html`] are how it looks. Nothing here asks the clock or the store: the service gathers
-//! it. Everything that came from a network is escaped by whoever renders it.
+//! [`RunSummary`] and [`digest::Digest`] are what REST answers. Their documents are built and rendered by `octo_report`. Nothing
+//! here asks the clock or the store: the service gathers it.
 
 pub mod digest;
-pub mod html;
+mod digest_document;
 pub mod metrics;
-mod news;
-#[cfg(unix)]
-pub(crate) mod notification;
-pub mod text;
-mod unusual;
-
-pub use news::news;
-pub use unusual::{Past, unusual};
 
 use crate::moment::Moment;
-use crate::run::Run;
+use crate::run::{Ended, Run};
 use octo_core::{Code, RunReport};
+use octo_mirror::HeldPlan;
+use octo_report::held::{Plan, PlanEntry};
+use octo_report::{Document, History, KnownCause, KnownExample, MadeBy, PastRun, RunFacts, TimeZone};
 use serde::{Deserialize, Serialize};
 
-/// Examples of each cause.
-pub const EXAMPLES_MAX: u32 = 10;
-
-/// A finished run, as it is told.
+/// A finished run, grouped by cause, compared with the runs before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
     /// The run.
@@ -74,4 +66,71 @@ pub struct SummaryExample {
     pub since_at: Option<Moment>,
     /// When the job last ran to its end without this problem.
     pub last_good_at: Option<Moment>,
+}
+
+/// A run to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// When it began.
+    pub started_at: Moment,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// Bytes read from the source.
+    pub copied_bytes: u64,
+}
+
+impl From<Past> for PastRun {
+    fn from(past: Past) -> PastRun {
+        let Past { started_at, duration_ms, copied_bytes } = past;
+        PastRun { started: started_at.into(), duration_ms, copied_bytes }
+    }
+}
+
+impl RunSummary {
+    /// The report of the run; times by the clocks of `zone`.
+    pub fn document(&self, zone: &TimeZone) -> Document {
+        let made_by = MadeBy::Job { job: &self.run.job, run: self.run.id };
+        let history = History {
+            was_interrupted: self.run.outcome == Some(Ended::Interrupted),
+            causes: self.causes.iter().map(known_cause).collect(),
+            fixed: u64::try_from(self.mended).unwrap_or(0),
+            last_good: self.last_good_at.map(Into::into),
+            unusual: self.unusual.clone(),
+            past: self.past.iter().copied().map(PastRun::from).collect(),
+        };
+        octo_report::run::document(&RunFacts { report: &self.report, made_by, history: Some(&history) }, zone)
+    }
+}
+
+fn known_cause(cause: &SummaryCause) -> KnownCause {
+    let SummaryCause { code, new, still, .. } = *cause;
+    let example = |example: &SummaryExample| KnownExample {
+        path: example.path.clone(),
+        detail: example.detail.clone(),
+        is_new: example.is_new,
+        since: example.since_at.map(Into::into),
+        last_good: example.last_good_at.map(Into::into),
+    };
+    KnownCause { code, new, still, examples: cause.examples.iter().map(example).collect() }
+}
+
+/// A plan of held deletions in a mirror without a job; times by the clocks of `zone`.
+pub fn held_document(plan: &HeldPlan, target: &str, zone: &TimeZone) -> Document {
+    let entries = plan.entries.iter().map(|entry| PlanEntry {
+        path: &entry.path,
+        kind: entry.kind,
+        size_bytes: entry.size_bytes,
+        write_time: entry.write_time,
+    });
+    let shown = Plan {
+        id: &plan.id,
+        state: plan.run,
+        target,
+        because: &plan.because,
+        kinds: &plan.kinds,
+        files: plan.files,
+        bytes: plan.bytes,
+        more: plan.more,
+    };
+    octo_report::held::document(&shown, entries, zone)
 }

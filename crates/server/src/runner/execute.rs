@@ -9,7 +9,6 @@ use crate::job::{Job, Policy};
 use crate::launch::{Launch, blank_report};
 use crate::live::Stop;
 use crate::notify;
-use crate::report::text;
 use crate::run::{Ended, Reason, Run};
 use crate::run_log::RunLog;
 use crate::schedule::retry_after_secs;
@@ -21,6 +20,8 @@ use octo_api::log::Level;
 use octo_core::numbers::{count, duration, size};
 use octo_core::report::Cause;
 use octo_core::{Cancel, Code, Event, Monitor, Outcome, Problem, RelPath, RunReport};
+use octo_report::MadeBy;
+use octo_report::commands::remedy;
 use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -107,9 +108,9 @@ impl Task {
             Ended::Failed | Ended::Interrupted => Level::Error,
         };
         for (because, kind) in octo_core::guard::with_kinds(&report.held_because, &report.held_kinds) {
-            let by = text::MadeBy::Job { job: &self.job.spec.name, run: self.run.id };
-            let remedy = text::remedy(kind, &report.target, by);
-            log.tell(Level::Warning, &format!("deletions are held, because {because}. What to do: {remedy}"));
+            let by = MadeBy::Job { job: &self.job.spec.name, run: self.run.id };
+            let step = remedy(kind, &report.target, by);
+            log.tell(Level::Warning, &format!("deletions are held, because {because}. {step}"));
         }
         for remark in &report.remarks {
             log.tell(Level::Info, remark);

@@ -5,8 +5,7 @@ use super::{Caller, JobView, PAGE_MAX, Service, conflict};
 use crate::job::Job;
 use crate::launch::never_began;
 use crate::live::Stop;
-use crate::report::text::{MadeBy, acknowledge};
-use crate::report::{EXAMPLES_MAX, Past, RunSummary, SummaryCause, unusual};
+use crate::report::{Past, RunSummary, SummaryCause};
 use crate::run::{Ended, EntryProblem, Reason, Run, RunView, State};
 use crate::run_log;
 use crate::run_overrides::RunOverrides;
@@ -15,7 +14,9 @@ use crate::store::runs::{self, NewRun};
 use crate::store::{audit, failing, jobs, slots};
 use octo_api::log::LogPart;
 use octo_core::RunReport;
-use octo_core::advice::{Place, advice};
+use octo_report::commands::steps;
+use octo_report::run::rank;
+use octo_report::{EXAMPLES_MAX, MadeBy, PastRun, Step, unusual};
 use rusqlite::Connection;
 
 /// Earlier runs that are looked at.
@@ -107,23 +108,20 @@ impl Service {
                 let (new, still) =
                     news.iter().find(|(known, ..)| known == code).map_or((0, 0), |(_, new, still)| (*new, *still));
                 let by = MadeBy::Job { job: &run.job, run: id };
-                let mut advice = advice(cause.code, &report.source, Place::Job(&run.job));
-                let first = cause.examples.first();
-                if let Some(command) = first.and_then(|first| acknowledge(cause.code, &first.path, by)) {
-                    advice = format!("{advice} If it is to stay so, it need not be a problem: {command}");
-                }
+                let first = cause.examples.first().map(|first| &first.path);
+                let steps = steps(cause.code, first, &report.source, &report.target, by);
                 causes.push(SummaryCause {
                     code: cause.code,
                     title: cause.code.title().to_owned(),
-                    advice,
+                    advice: advice_in_a_line(&steps),
                     count: cause.count,
                     new,
                     still,
-                    examples: runs::examples(db, id, code, EXAMPLES_MAX)?,
+                    examples: runs::examples(db, id, code, EXAMPLES_MAX as u32)?,
                 });
             }
             // What ended the run comes first, then what is new; notes come last.
-            causes.sort_by_key(|cause| (!cause.code.stops_run(), cause.code.is_note(), cause.new == 0));
+            causes.sort_by_key(|cause| rank(cause.code, cause.new));
             let past = runs::past(db, run.job_id, id, PAST_MAX)?;
             let this = Past {
                 started_at: run.started_at.unwrap_or_default(),
@@ -131,7 +129,8 @@ impl Service {
                 copied_bytes: report.counts.copied_bytes,
             };
             let is_whole = matches!(run.outcome, Some(Ended::Succeeded | Ended::Warnings | Ended::Held));
-            let unusual = if is_whole && !report.dry_run { unusual(&past, this) } else { Vec::new() };
+            let habit: Vec<PastRun> = past.iter().copied().map(PastRun::from).collect();
+            let unusual = if is_whole && !report.dry_run { unusual(&habit, this.into()) } else { Vec::new() };
             let last_good_at = failing::last_good_at(db, run.job_id, id)?;
             Ok(RunSummary { mended: runs::mended(db, id)?, run, report, causes, last_good_at, unusual, past })
         })
@@ -192,6 +191,13 @@ impl Service {
         self.shared.nudge();
         Ok(run)
     }
+}
+
+/// The advice, and after it what else can be done.
+fn advice_in_a_line(steps: &[Step]) -> String {
+    let parts =
+        steps.iter().map(|step| if step.command.is_empty() { step.words.to_string() } else { step.to_string() });
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 fn one(db: &Connection, id: i64) -> Result<Run, ServiceError> {

@@ -1,8 +1,7 @@
 //! Whether a run is like the ones before: a run that suddenly copies far more, or far less, deserves a look.
 
-use crate::moment::Moment;
+use crate::run::PastRun;
 use octo_core::numbers::{duration, size};
-use serde::{Deserialize, Serialize};
 
 /// Fewer runs than this are no habit.
 const PAST_MIN: usize = 4;
@@ -10,23 +9,12 @@ const PAST_MIN: usize = 4;
 const FACTOR: u64 = 10;
 /// How much longer is far longer.
 const FACTOR_DURATION: u64 = 3;
-/// Below this, nobody minds how much more it is.
+/// Below this, it does not matter how much more it is.
 const BYTES_MIN: u64 = 1 << 30;
 const DURATION_MS_MIN: u64 = 10 * 60_000;
 
-/// A run to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Past {
-    /// When it began.
-    pub started_at: Moment,
-    /// How long it took.
-    pub duration_ms: u64,
-    /// Bytes read from the source.
-    pub copied_bytes: u64,
-}
-
 /// What differs from the usual, in words. `past` are earlier runs to their end.
-pub fn unusual(past: &[Past], this: Past) -> Vec<String> {
+pub fn unusual(past: &[PastRun], this: PastRun) -> Vec<String> {
     if past.len() < PAST_MIN {
         return Vec::new();
     }
@@ -54,9 +42,10 @@ fn median(values: impl Iterator<Item = u64>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use octo_core::Timestamp;
 
-    fn run(gib: u64, minutes: u64) -> Past {
-        Past { started_at: Moment(0), duration_ms: minutes * 60_000, copied_bytes: gib << 30 }
+    fn run(gib: u64, minutes: u64) -> PastRun {
+        PastRun { started: Timestamp(0), duration_ms: minutes * 60_000, copied_bytes: gib << 30 }
     }
 
     #[test]
@@ -70,14 +59,14 @@ mod tests {
             (run(3, 90), &["far longer"]),
             (run(40, 300), &["far more", "far longer"]),
         ] {
-            let told = unusual(&usual, this);
-            assert_eq!(told.len(), words.len(), "{this:?}: {told:?}");
-            assert!(told.iter().zip(words).all(|(told, word)| told.contains(word)), "{told:?}");
+            let found = unusual(&usual, this);
+            assert_eq!(found.len(), words.len(), "{this:?}: {found:?}");
+            assert!(found.iter().zip(words).all(|(found, word)| found.contains(word)), "{found:?}");
         }
         assert!(unusual(&usual[..3], run(400, 300)).is_empty(), "three runs are no habit");
-        let idle = [Past { started_at: Moment(0), duration_ms: 2000, copied_bytes: 0 }; 9];
+        let idle = [PastRun { started: Timestamp(0), duration_ms: 2000, copied_bytes: 0 }; 9];
         assert!(
-            unusual(&idle, Past { copied_bytes: 1 << 20, duration_ms: 9000, ..idle[0] }).is_empty(),
+            unusual(&idle, PastRun { copied_bytes: 1 << 20, duration_ms: 9000, ..idle[0] }).is_empty(),
             "small is small"
         );
     }

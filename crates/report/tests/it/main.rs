@@ -1,0 +1,7 @@
+//! What reports say, and that each rendering says all of it. The expected pages are in `tests/expected`; UPDATE_EXPECTED=1
+//! writes them.
+
+mod pages;
+mod runs;
+mod samples;
+mod whole;
