@@ -38,9 +38,9 @@ Examples:
 
 const DOCTOR_EXIT_CODES: &str = "\
 Exit codes:
-    0  all is fine
-    1  there is something to look at
-    2  the command or its options make no sense
+    0  no problems
+    1  something needs attention
+    2  invalid command or options
     3  a run would fail: a side cannot be reached or used";
 
 const DOCTOR_EXAMPLES: &str = "\
@@ -66,7 +66,7 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Show times in UTC, and not in this machine's time zone
+    /// Show times in UTC instead of this machine's time zone
     #[arg(long, global = true, help_heading = "Output")]
     pub utc: bool,
 }
@@ -77,14 +77,14 @@ pub enum Command {
     /// Make DST a complete mirror of SRC
     #[command(after_long_help = format!("{SYNC_EXAMPLES}\n\n{EXIT_CODES}"), after_help = EXIT_CODES)]
     Sync(Box<SyncArgs>),
-    /// Show deletions that wait for approval in a mirror, or approve them
+    /// Show or approve held deletions of a mirror
     #[command(after_long_help = format!("{HELD_EXAMPLES}\n\n{EXIT_CODES}"), after_help = EXIT_CODES)]
     Held(HeldArgs),
     /// List a folder, as a run would see it
     Ls(LsArgs),
-    /// Show the shares of a server, administrative ones included
+    /// List the shares of a server, administrative shares included
     Shares(SharesArgs),
-    /// Find out, before the first run, what will work, what will not, and what to do about it
+    /// Check a source and a target before the first run: rights, protection, free space
     #[command(after_long_help = format!("{DOCTOR_EXAMPLES}\n\n{DOCTOR_EXIT_CODES}"), after_help = DOCTOR_EXIT_CODES)]
     Doctor(DoctorArgs),
     /// Print completions for a shell
@@ -145,22 +145,22 @@ pub struct SyncArgs {
     /// The folder that becomes the mirror
     #[arg(value_name = "DST")]
     pub target: PathBuf,
-    /// Say what would be done, entry by entry, and do nothing
+    /// Show what would be done, entry by entry, and do nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
     /// Leave out what matches (may be repeated; the order of --exclude and --include counts)
     #[arg(long, value_name = "PATTERN", help_heading = "Which files")]
     pub exclude: Vec<String>,
-    /// Take in again what an earlier --exclude left out
+    /// Include again what an earlier --exclude left out
     #[arg(long, value_name = "PATTERN", help_heading = "Which files")]
     pub include: Vec<String>,
-    /// Read patterns from a file, one a line; ! takes in again, # begins a comment
+    /// Read patterns from a file, one a line; ! includes again, # begins a comment
     #[arg(long, value_name = "FILE", help_heading = "Which files")]
     pub exclude_from: Vec<PathBuf>,
     /// Do not leave out $RECYCLE.BIN, System Volume Information, pagefile.sys and the like
     #[arg(long, help_heading = "Which files")]
     pub no_default_excludes: bool,
-    /// An entry that cannot be copied, as is known (a closed folder, another server's): a note from now on, and no problem
+    /// A known entry that cannot be copied (a closed folder, another server's): from now on a note, not a problem
     #[arg(long, value_name = "PATH", help_heading = "Which files")]
     pub acknowledge: Vec<String>,
     /// When a file counts as changed
@@ -169,7 +169,7 @@ pub struct SyncArgs {
     /// What is kept besides data and last write times
     #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "How")]
     pub metadata: MetadataKept,
-    /// What becomes of files that are written all the time and have no snapshot to be read from
+    /// What to do with files that are always being written and have no snapshot
     #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "How")]
     pub live_files: LiveFiles,
     /// Delete nothing
@@ -181,16 +181,16 @@ pub struct SyncArgs {
     /// Take over a folder that has files already; deletions of this run are held
     #[arg(long, help_heading = "Safety")]
     pub adopt: bool,
-    /// A mirror was known at DST before, and shall begin anew
+    /// Begin a new mirror although DST was one before
     #[arg(long, help_heading = "Safety")]
     pub new_target: bool,
-    /// SRC is another source than last time, and that is intended; deletions of this run are held
+    /// The source has changed on purpose; deletions of this run are held
     #[arg(long, help_heading = "Safety")]
     pub accept_source: bool,
     /// Delete although the share hides what the account may not read
     #[arg(long, help_heading = "Safety")]
     pub trust_listings: bool,
-    /// The suspiciously many changed files have been looked at and are right
+    /// Continue after unusually many files changed; you have checked them
     #[arg(long, help_heading = "Safety")]
     pub release_brake: bool,
     /// How long the older versions of files are kept [default: 30d]
@@ -199,16 +199,16 @@ pub struct SyncArgs {
     /// Keep no older versions of what is replaced or deleted
     #[arg(long, help_heading = "Safety")]
     pub no_versions: bool,
-    /// Files whose source time is exactly so much later (+1h, -1h) get the new time without being copied
+    /// Set the new time, without copying, on files whose source time is later by exactly this (+1h, -1h)
     #[arg(long, value_name = "SHIFT", allow_hyphen_values = true, help_heading = "How")]
     pub restamp_shift: Option<String>,
     /// Permissions of files and folders in the mirror [default: 0600,0700]
     #[arg(long, value_name = "FILES,FOLDERS", help_heading = "How")]
     pub mode: Option<String>,
-    /// Read at most so many bytes a second: 10M, 500KiB
+    /// Limit reading, in bytes a second: 10M, 500KiB
     #[arg(long, value_name = "RATE", help_heading = "How")]
     pub bandwidth: Option<String>,
-    /// Wait so long for a server that was there and is gone before the run fails [default: 2m]
+    /// How long to wait for a server that stopped answering before the run fails [default: 2m]
     #[arg(long, value_name = "TIME", help_heading = "How")]
     pub reconnect: Option<String>,
     #[command(flatten)]
@@ -222,7 +222,7 @@ pub struct SyncArgs {
     pub output: OutputArgs,
 }
 
-/// What ends a run whose source has no end.
+/// Limits for a source without end.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
@@ -232,10 +232,10 @@ pub struct LimitArgs {
     /// The same for a folder that takes more while it is sorted, on DST's disk [default: 32GiB]
     #[arg(long, value_name = "SIZE")]
     pub max_folder_bytes: Option<String>,
-    /// Wait at most so long for a share's server that puts its answer off [default: 15m]
+    /// How long to wait for an answer that a share's server puts off [default: 15m]
     #[arg(long, value_name = "TIME")]
     pub max_answer: Option<String>,
-    /// Fail when SRC gives nothing for so long, neither an entry nor data, or "unlimited" [default: 2h, or longer to fit --max-answer and
+    /// Fail when SRC delivers nothing for this long, neither an entry nor data, or "unlimited" [default: 2h, or longer to fit --max-answer and
     /// --reconnect]
     #[arg(long, value_name = "TIME")]
     pub max_idle: Option<String>,
@@ -294,7 +294,7 @@ pub struct DoctorArgs {
     /// The folder that is to become the mirror, or is one
     #[arg(value_name = "DST")]
     pub target: Option<PathBuf>,
-    /// Look at so many entries of the source at most
+    /// Check at most N entries of the source
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub entries: u64,
     /// One JSON object instead of text
@@ -327,10 +327,10 @@ pub struct OutputArgs {
     /// Write the report, with every problem, as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Say nothing unless something went wrong
+    /// Print nothing unless something went wrong
     #[arg(short, long)]
     pub quiet: bool,
-    /// Tell everything as JSON, one event a line; the last line is the report
+    /// Print events as JSON, one a line; the last line is the report
     #[arg(long)]
     pub json: bool,
 }

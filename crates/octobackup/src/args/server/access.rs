@@ -11,15 +11,15 @@ const ROLES: [&str; 3] = ["viewer", "operator", "administrator"];
 /// `octobackup user`.
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
-    /// Add a user; the password is asked for, or read from a file or standard input
+    /// Add a user; asks for the password, or reads it from a file or standard input
     Add(UserAddArgs),
     /// List all users and their roles
     List(ServerArgs),
-    /// Change what a user may do; who is logged on has to log on again
+    /// Change a user's role; ends the user's sessions
     Role(UserRoleArgs),
-    /// Set another password; who is logged on has to log on again
+    /// Change a user's password; ends the user's sessions
     Password(UserPasswordArgs),
-    /// Remove a user, and log them off
+    /// Remove a user and end the user's sessions
     Remove(NameArgs),
 }
 
@@ -103,27 +103,27 @@ pub struct NameArgs {
 /// `octobackup token`.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Make an API token, written to a file that only you can read
+    /// Create an API token, written to a file that only you can read
     Add(TokenAddArgs),
-    /// List all tokens: what each may do, and until when; the secrets are not kept
+    /// List tokens with role and expiry date
     List(ServerArgs),
-    /// Remove a token: it works no longer
+    /// Revoke a token
     Remove(NameArgs),
 }
 
 /// `octobackup token add`.
 #[derive(Debug, Args)]
 pub struct TokenAddArgs {
-    /// What the token is called, after the program or the machine that has it
+    /// The token's name, such as the program or machine that uses it
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// Where it is written to; the file must not be there yet
+    /// The file to write it to; it must not exist yet
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// What whoever has it may do
+    /// The token's role
     #[arg(long, value_name = "ROLE", value_parser = ROLES)]
     pub role: String,
-    /// It works so many days
+    /// Valid for N days
     #[arg(long, value_name = "N", default_value_t = 365)]
     pub days: u32,
     #[command(flatten)]

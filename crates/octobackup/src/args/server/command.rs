@@ -12,57 +12,57 @@ use clap::Subcommand;
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum ServerCommand {
-    /// Run the server: jobs on a schedule, their history and their reports
+    /// Run the server, which runs jobs on a schedule
     Serve(ServeArgs),
-    /// Add, change, show and remove the server's jobs
+    /// Add, change, list and remove jobs
     #[command(subcommand)]
     Job(JobCommand),
-    /// Start a job of the server now, and wait for its end
+    /// Start a job now and wait for its end
     #[command(after_help = ALL_EXIT_CODES)]
     Run(RunArgs),
-    /// List the server's runs, the newest first
+    /// List runs, newest first
     Runs(RunsArgs),
-    /// Show the report of one of the server's runs
+    /// Show the report of a run
     Report(ReportArgs),
-    /// Show what one of the server's runs told, while it runs and afterwards
+    /// Show the log of a run, also while it runs
     Log(LogArgs),
-    /// Stop one of the server's runs, or take it out of the queue
+    /// Cancel a running or queued run
     Cancel(RunIdArgs),
-    /// Show when the server's jobs are due next
+    /// Show the next slots of all jobs
     Schedule(ScheduleArgs),
-    /// Show all jobs on one page: what is green, what is not, what did not run, and who has no good backup
+    /// Show the status of all jobs on one page
     #[command(after_help = DIGEST_EXIT_CODES)]
     Digest(DigestArgs),
-    /// Set who is told of runs, by mail, webhook or heartbeat
+    /// Notifications by mail, webhook or heartbeat
     #[command(subcommand, after_long_help = NOTIFY_EXAMPLES)]
     Notify(NotifyCommand),
-    /// Set and remove the accounts that the server's jobs use
+    /// Add, test and remove stored accounts
     #[command(subcommand)]
     Credential(CredentialCommand),
-    /// Pair, show and revoke the machines whose agents this server talks to
+    /// Pair, list and revoke machines with an agent
     #[command(subcommand)]
     Host(HostCommand),
-    /// Set who may log on to the server, and what they may do
+    /// Add, list and remove users, and set their roles
     #[command(subcommand)]
     User(UserCommand),
-    /// Make and remove API tokens, for programs and for this command line on another machine
+    /// Create and revoke API tokens for programs and remote command lines
     #[command(subcommand, after_long_help = TOKEN_EXAMPLES)]
     Token(TokenCommand),
-    /// Show the link with which the server's first administrator is made
+    /// Show the link that creates the first administrator
     SetupLink(ServeArgs),
-    /// Make the server's jobs as a file says: tells what changes, then changes it, all or nothing
+    /// Apply a file of jobs: show the changes, then make all of them or none
     #[command(after_long_help = APPLY_EXAMPLES)]
     Apply(ApplyArgs),
-    /// Print the server's jobs and defaults as a file for "apply"; passwords are not in it
+    /// Print all jobs and defaults as a file for "apply", without passwords
     Export(ServerArgs),
-    /// Show or change what holds for all jobs that say nothing else
+    /// Show or change the default settings of all jobs
     Defaults(DefaultsArgs),
-    /// Show who changed what, the newest first
+    /// Show the audit log, newest first
     Audit(AuditArgs),
-    /// Copy what the server knows, while it works, to a new folder from which it can be restored elsewhere
+    /// Copy the server's own data to a new folder, for disaster recovery
     #[command(after_long_help = BACKUP_EXAMPLES)]
     Backup(BackupArgs),
-    /// Look whether the server's database, key, passwords and mirrors are as they should be
+    /// Check the server's database, key, passwords and mirrors
     #[command(after_help = SELF_CHECK_EXIT_CODES)]
     SelfCheck(ServerArgs),
 }

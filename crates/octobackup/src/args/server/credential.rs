@@ -7,16 +7,16 @@ use clap::{Args, Subcommand};
 /// `octobackup credential`.
 #[derive(Debug, Subcommand)]
 pub enum CredentialCommand {
-    /// Set an account and its password; the password is asked for, or read from a file or standard input
+    /// Add or change an account; asks for the password, or reads it from a file or standard input
     Set(CredentialArgs),
     /// List all credentials; passwords are never shown
     List(ServerArgs),
     /// Log on with a credential and list a folder: of a share, or of each job that uses it. At a host at which the stored
     /// password may not be used, give it again
     Test(CredentialTestArgs),
-    /// Let a credential be used at more hosts; it may be used where it was used first, and nowhere else
+    /// Allow a credential at more hosts than the first one
     Allow(CredentialAllowArgs),
-    /// Do not let a credential be used at these hosts any more
+    /// Forbid a credential at these hosts
     Forbid(CredentialAllowArgs),
     /// Remove a credential that no job uses
     Remove(CredentialNameArgs),
@@ -25,7 +25,7 @@ pub enum CredentialCommand {
 /// `octobackup credential set`.
 #[derive(Debug, Args)]
 pub struct CredentialArgs {
-    /// What jobs call it
+    /// The credential's name in jobs
     #[arg(value_name = "NAME")]
     pub name: String,
     /// The account

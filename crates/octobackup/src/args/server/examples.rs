@@ -35,8 +35,8 @@ Examples:
 /// How `octobackup digest` ends.
 pub const DIGEST_EXIT_CODES: &str = "\
 Exit codes:
-    0  every job is as it should be
-    1  there is something to look at
+    0  every job is fine
+    1  something needs attention
     3  the server cannot be reached";
 
 /// How tokens are used.
@@ -61,6 +61,6 @@ The folder holds the key too: whoever has it can read the stored passwords. Keep
 /// How `octobackup self-check` ends.
 pub const SELF_CHECK_EXIT_CODES: &str = "\
 Exit codes:
-    0  all is as it should be
-    1  there is something to look at
+    0  no problems
+    1  something needs attention
     3  the server cannot be reached";

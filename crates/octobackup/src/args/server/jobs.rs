@@ -13,7 +13,7 @@ pub struct ApplyArgs {
     /// Remove jobs that the file does not name; their mirrors and their history stay
     #[arg(long)]
     pub remove: bool,
-    /// Say what would change, and change nothing
+    /// Show what would change, and change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
     #[command(flatten)]
@@ -26,7 +26,7 @@ pub struct DefaultsArgs {
     /// A setting, as bandwidth=10M, time_zone=Europe/Berlin, retries=0 (octobackup job show lists them all)
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// Leave these settings to what is built in again
+    /// Return these settings to the built-in values
     #[arg(long, value_name = "NAME")]
     pub unset: Vec<String>,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct DefaultsArgs {
 /// `octobackup audit`.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
-    /// At most so many
+    /// At most N
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub limit: u32,
     #[command(flatten)]

@@ -42,7 +42,7 @@ pub struct ServerArgs {
 /// `octobackup serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// The server's few settings
+    /// The server's configuration file
     #[arg(long, value_name = "FILE", default_value = "/etc/octobackup/octobackup.toml")]
     pub config: PathBuf,
 }
@@ -52,30 +52,30 @@ pub struct ServeArgs {
 pub enum JobCommand {
     /// Add a job
     Add(AddArgs),
-    /// Change a job: only what is given is changed
+    /// Change settings of a job
     Edit(EditArgs),
-    /// Make a new job that is as another one, but for its target
+    /// Copy a job, with another target
     Copy(CopyArgs),
     /// List all jobs
     List(ServerArgs),
-    /// Show a job: its settings, where each came from, its last run and its next slot
+    /// Show a job: its settings and where they come from, last run, next slot
     Show(NamedArgs),
     /// Skip the job's slots until it is resumed
     Pause(NamedArgs),
-    /// Let a paused job go on
+    /// Resume a paused job
     Resume(NamedArgs),
-    /// Keep the deletions that the job holds held, and tell nobody of them again until they are others
+    /// Keep held deletions held and stop reminding of them, until others are held
     Dismiss(DismissArgs),
-    /// Remove a job; its mirror and its history stay
+    /// Remove a job; its mirror and history stay
     Remove(NamedArgs),
-    /// What became of the job's slots: run, late, skipped or missed, and why
+    /// List the job's slots: run, late, skipped or missed, and why
     Slots(NamedArgs),
 }
 
 /// `octobackup job add`.
 #[derive(Debug, Args)]
 pub struct AddArgs {
-    /// What the job is called
+    /// The job's name
     #[arg(value_name = "JOB")]
     pub name: String,
     /// A folder of the server's machine, a share (//HOST/SHARE[/PATH]), or a folder of a machine with an agent
@@ -97,23 +97,23 @@ pub struct EditArgs {
     /// The job
     #[arg(value_name = "JOB")]
     pub name: String,
-    /// Another source
+    /// The new source
     #[arg(long, value_name = "SRC")]
     pub source: Option<String>,
-    /// Another place for the mirror
+    /// The new target
     #[arg(long, value_name = "DST")]
     pub target: Option<String>,
-    /// Leave these settings to the server's defaults again; "credential": it needs none any more
+    /// Return these settings to the defaults; "credential" removes it
     #[arg(long, value_name = "NAME")]
     pub unset: Vec<String>,
-    /// Leave out what matches too (may be repeated); --exclude replaces all rules that there are
+    /// Add an exclude rule (may be repeated)
     #[arg(long, value_name = "PATTERN", conflicts_with = "exclude")]
     pub add_exclude: Vec<String>,
-    /// Take a pattern out of the rules (may be repeated)
+    /// Remove a rule (may be repeated)
     #[arg(long, value_name = "PATTERN", conflicts_with = "exclude")]
     pub remove_exclude: Vec<String>,
-    /// An entry that cannot be copied, as is known (a closed folder, another server's): a note from now on, and no problem
-    /// (may be repeated; --unset acknowledged forgets all)
+    /// A known entry that cannot be copied (a closed folder, another server's): from now on a note, not a problem
+    /// (may be repeated; --unset acknowledged removes all)
     #[arg(long, value_name = "PATH")]
     pub acknowledge: Vec<String>,
     #[command(flatten)]
@@ -134,7 +134,7 @@ pub struct CopyArgs {
     /// The folder that becomes the new job's mirror
     #[arg(value_name = "DST")]
     pub target: String,
-    /// Another source
+    /// The new source
     #[arg(long, value_name = "SRC")]
     pub source: Option<String>,
     #[command(flatten)]
@@ -155,7 +155,7 @@ pub struct WhatArgs {
     /// A setting, as bandwidth=10M, time_zone=Europe/Berlin, retries=0 (octobackup job show lists them all)
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// Leave out what matches (may be repeated). These are all rules of the job: those of before are replaced
+    /// Exclude what matches (may be repeated); replaces all rules of the job
     #[arg(long, value_name = "PATTERN")]
     pub exclude: Vec<String>,
 }
@@ -192,25 +192,25 @@ pub struct RunArgs {
     /// Do not wait for the end
     #[arg(long)]
     pub no_wait: bool,
-    /// Say what would be done, and do nothing
+    /// Show what would be done, and do nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
     /// Take over a folder that has files already; deletions of this run are held
     #[arg(long, help_heading = "Safety")]
     pub adopt: bool,
-    /// A mirror was known at the target before, and shall begin anew
+    /// Begin a new mirror although the target was one before
     #[arg(long, help_heading = "Safety")]
     pub new_target: bool,
-    /// The source is another one than last time, and that is intended; deletions of this run are held
+    /// The source has changed on purpose; deletions of this run are held
     #[arg(long, help_heading = "Safety")]
     pub accept_source: bool,
-    /// The suspiciously many changed files have been looked at and are right
+    /// Continue after unusually many files changed; you have checked them
     #[arg(long, help_heading = "Safety")]
     pub release_brake: bool,
-    /// Files whose source time is exactly so much later (+1h, -1h) get the new time without being read
+    /// Set the new time, without copying, on files whose source time is later by exactly this (+1h, -1h)
     #[arg(long, value_name = "SHIFT", allow_hyphen_values = true)]
     pub restamp_shift: Option<String>,
-    /// Read permissions and other metadata of every entry again: some servers, such as Samba, tell no time of their change
+    /// Read the metadata of every entry again: some servers, such as Samba, do not report its changes
     #[arg(long, value_name = "refresh", value_parser = ["refresh"])]
     pub metadata: Option<String>,
     /// Delete what the held plan lists
@@ -223,10 +223,10 @@ pub struct RunArgs {
 /// `octobackup runs`.
 #[derive(Debug, Args)]
 pub struct RunsArgs {
-    /// Of this job only
+    /// Only of this job
     #[arg(value_name = "JOB")]
     pub job: Option<String>,
-    /// At most so many
+    /// At most N
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub limit: u32,
     #[command(flatten)]
@@ -242,7 +242,7 @@ pub struct ReportArgs {
     /// As a page for a browser or a mail client
     #[arg(long, conflicts_with = "json")]
     pub html: bool,
-    /// Times by the clocks of this zone, such as Europe/Berlin [default: this machine's]
+    /// Show times in this zone, such as Europe/Berlin [default: this machine's]
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<String>,
     #[command(flatten)]
@@ -255,7 +255,7 @@ pub struct LogArgs {
     /// The run's number
     #[arg(value_name = "RUN")]
     pub run: i64,
-    /// Go on until the run ends
+    /// Follow the log until the run ends
     #[arg(short, long)]
     pub follow: bool,
     #[command(flatten)]
@@ -275,7 +275,7 @@ pub struct RunIdArgs {
 /// `octobackup schedule`.
 #[derive(Debug, Args)]
 pub struct ScheduleArgs {
-    /// At most so many
+    /// At most N
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub count: u32,
     #[command(flatten)]
@@ -285,20 +285,20 @@ pub struct ScheduleArgs {
 /// `octobackup host`.
 #[derive(Debug, Subcommand)]
 pub enum HostCommand {
-    /// Let a machine pair, for the first time or anew: prints a token that its agent needs once, within an hour
+    /// Create a pairing token for a machine; valid once, for an hour
     Add(HostAddArgs),
-    /// List all machines: whether they are connected, when they were last seen, how wrong their clocks are
+    /// List machines: connection, last seen, clock difference
     List(ServerArgs),
-    /// Show a machine, what its agent lets be read, and its jobs
+    /// Show a machine, its allowed folders and its jobs
     Show(HostArgs),
-    /// End a machine's connection, and refuse it until it is paired anew
+    /// Disconnect a machine and reject it until it is paired again
     Revoke(HostArgs),
 }
 
 /// `octobackup host add`.
 #[derive(Debug, Args)]
 pub struct HostAddArgs {
-    /// What jobs will call it, as in agent://HOST/srv/data
+    /// The machine's name in jobs, as in agent://HOST/srv/data
     #[arg(value_name = "HOST")]
     pub name: String,
     #[command(flatten)]

@@ -6,35 +6,35 @@ use clap::{Args, Subcommand};
 /// `octobackup notify`.
 #[derive(Debug, Subcommand)]
 pub enum NotifyCommand {
-    /// Set the mail server that takes the server's mail; without HOST, show it
+    /// Set or show the mail server
     MailServer(MailServerArgs),
-    /// Set who is told what, and how
+    /// Add or change a recipient
     Set(NotifyAddArgs),
-    /// List who is told what
+    /// List recipients
     List(ServerArgs),
-    /// Tell somebody nothing any more
+    /// Remove a recipient
     Remove(NotifyNameArgs),
-    /// Send a test message, and wait until it is accepted
+    /// Send a test message and wait until it is accepted
     Test(NotifyNameArgs),
-    /// Set when the digest of all jobs is sent: "daily 07:00" unless said otherwise
+    /// Set when the digest is sent [default: daily 07:00]
     Digest(DigestScheduleArgs),
-    /// Show what was sent and what waits, the newest first
+    /// List sent and queued messages, newest first
     Outbox(OutboxArgs),
 }
 
 /// `octobackup notify mail-server`.
 #[derive(Debug, Args)]
 pub struct MailServerArgs {
-    /// Its name, and its port if that is another than usual
+    /// Name, and port if it is not the usual one
     #[arg(value_name = "HOST[:PORT]", requires = "from")]
     pub host: Option<String>,
-    /// Who the mail is from
+    /// The sender's address
     #[arg(long, value_name = "ADDRESS", requires = "host")]
     pub from: Option<String>,
     /// Its port [default: 587 with starttls, 465 with tls, 25 with none]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
-    /// How the way to it is protected: starttls, tls, or none
+    /// Protection of the connection: starttls, tls, or none
     #[arg(long, value_name = "HOW", default_value = "starttls", value_parser = ["starttls", "tls", "none"])]
     pub security: String,
     /// The credential to log on with
@@ -48,28 +48,28 @@ pub struct MailServerArgs {
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("way").required(true).args(["mail", "webhook", "heartbeat"])))]
 pub struct NotifyAddArgs {
-    /// What they are called; who has this name already is replaced
+    /// The recipient's name; an existing one is replaced
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// By mail to this address (may be repeated)
+    /// Mail to this address (may be repeated)
     #[arg(long, value_name = "ADDRESS")]
     pub mail: Vec<String>,
-    /// By JSON to this web address
+    /// POST JSON to this URL
     #[arg(long, value_name = "URL")]
     pub webhook: Option<String>,
-    /// Call this web address after each good run; {job} in it is the job's name
+    /// Call this URL after each good run; {job} becomes the job's name
     #[arg(long, value_name = "URL")]
     pub heartbeat: Option<String>,
-    /// What they are told: always, problems, or digest
+    /// Which messages: always, problems, or digest
     #[arg(long, value_name = "WHEN", default_value = "problems", value_parser = ["always", "problems", "digest"])]
     pub when: String,
-    /// Of this job only (may be repeated)
+    /// Only for this job (may be repeated)
     #[arg(long = "job", value_name = "JOB")]
     pub jobs: Vec<String>,
-    /// The credential whose secret signs what a webhook is sent
+    /// The credential whose secret signs webhooks
     #[arg(long, value_name = "NAME", requires = "webhook")]
     pub credential: Option<String>,
-    /// Times by the clocks of this zone [default: that of the server's defaults]
+    /// Show times in this zone [default: that of the server's defaults]
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<String>,
     #[command(flatten)]
@@ -89,7 +89,7 @@ pub struct NotifyNameArgs {
 /// `octobackup notify outbox`.
 #[derive(Debug, Args)]
 pub struct OutboxArgs {
-    /// At most so many
+    /// At most N
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub limit: u32,
     #[command(flatten)]
@@ -109,13 +109,13 @@ pub struct DigestScheduleArgs {
 /// `octobackup digest`.
 #[derive(Debug, Args)]
 pub struct DigestArgs {
-    /// Of so many hours
+    /// Of the last N hours
     #[arg(long, value_name = "N", default_value_t = 24)]
     pub hours: u32,
     /// As a page for a browser or a mail client
     #[arg(long, conflicts_with = "json")]
     pub html: bool,
-    /// Times by the clocks of this zone, such as Europe/Berlin [default: this machine's]
+    /// Show times in this zone, such as Europe/Berlin [default: this machine's]
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<String>,
     #[command(flatten)]
