@@ -26,8 +26,8 @@ pub(crate) const STREAM_WINDOW_BYTES: u32 = 2 << 20;
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 24 << 20;
 /// Frames of HTTP/2; TLS cuts them into records anyway.
 pub(crate) const H2_FRAME_BYTES: u32 = 256 << 10;
-/// What waits to be sent of one answer.
-pub(crate) const SEND_BUFFER_BYTES: usize = 512 << 10;
+/// What HTTP/2 has taken over of one answer and not sent yet. It stays when the answer has ended.
+pub(crate) const SEND_BUFFER_BYTES: usize = 128 << 10;
 /// Requests under way at once.
 pub(crate) const STREAMS_MAX: u32 = 128;
 /// Connecting and shaking hands takes at most so long.

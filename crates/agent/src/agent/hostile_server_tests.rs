@@ -2,11 +2,11 @@
 //! answering.
 
 use crate::agent::allowed_roots::AllowedRoots;
+use crate::agent::answer_memory::AnswerMemory;
 use crate::agent::serving::serve;
 use crate::reactor::Reactor;
 use crate::server::session::Session;
 use crate::wire::{FetchOrder, Order};
-use bytes::Bytes;
 use octo_core::{FetchRequest, Kind, Meta, RelPath, Timestamp};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,15 +17,17 @@ use std::time::SystemTime;
 /// The content and the name of what must never be told.
 const SECRETS: [&[u8]; 2] = [b"CONTENT-OUTSIDE", b"NAME-OUTSIDE"];
 
-struct World {
-    folder: tempfile::TempDir,
-    reactor: Reactor,
+pub(super) struct World {
+    pub folder: tempfile::TempDir,
+    pub reactor: Reactor,
+    /// One for all connections, as in the program.
+    pub memory: Arc<AnswerMemory>,
     link: Session,
 }
 
 impl World {
     /// An agent that may read `allowed`, beside which something else lies; a link leads there.
-    fn new() -> World {
+    pub fn new() -> World {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         for name in ["allowed", "allowed/sub", "outside"] {
@@ -40,14 +42,16 @@ impl World {
         let roots = Arc::new(AllowedRoots::new(vec![at("allowed")]));
         let reactor = Reactor::start("test").unwrap();
         let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let memory = Arc::<AnswerMemory>::default();
+        let theirs_memory = Arc::clone(&memory);
         let link = reactor.run(async {
-            tokio::spawn(async move { serve(theirs, roots, &AtomicBool::default()).await });
+            tokio::spawn(async move { serve(theirs, roots, &theirs_memory, &AtomicBool::default()).await });
             Session::begin(ours, std::net::Ipv4Addr::LOCALHOST.into()).await
         });
-        World { folder, reactor, link: link.unwrap() }
+        World { folder, reactor, memory, link: link.unwrap() }
     }
 
-    fn at(&self, name: &str) -> String {
+    pub fn at(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
@@ -88,12 +92,12 @@ impl World {
         found
     }
 
-    fn list(&self) -> Vec<u8> {
+    pub fn list(&self) -> Vec<u8> {
         Order::encode(&self.at("allowed"), &RelPath::root())
     }
 
-    fn fetch(&self, path: &str) -> Vec<u8> {
-        let mut writer = FetchOrder::writer(&self.at("allowed"), false, false);
+    pub fn fetch(&self, path: &str) -> Vec<u8> {
+        let mut writer = FetchOrder::writer(&self.at("allowed"), true, false);
         let listed = Meta::new(Kind::File, 0, Timestamp(0));
         let path = RelPath::parse(path.as_bytes()).unwrap();
         assert!(writer.push(&FetchRequest { path, listed, parts: None, snapshot: None, metadata: false }));
@@ -101,7 +105,7 @@ impl World {
     }
 
     #[track_caller]
-    fn assert_still_honest(&self) {
+    pub fn assert_still_honest(&self) {
         assert!(self.ask("list", self.list()).len() > 20);
         let said = self.ask("fetch", self.fetch("file"));
         assert!(said.windows(13).any(|bytes| bytes == b"for everybody"));
@@ -193,117 +197,6 @@ fn requests_with_any_byte_changed_or_cut_anywhere_show_and_change_nothing_more()
     assert_eq!(world.tree(), before);
 }
 
-/// What this process has resident at most so far.
-fn peak_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    peak.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
-/// DESIGN rule 8, for an agent.
-const KIB_MAX: u64 = 128 << 10;
-
-impl World {
-    /// A second connection, for a server that keeps to no rule: nothing is read of what is not asked for here.
-    fn raw(&self) -> h2::client::SendRequest<Bytes> {
-        let roots = Arc::new(AllowedRoots::new(vec![self.folder.path().join("allowed")]));
-        let (ours, theirs) = tokio::io::duplex(1 << 20);
-        let send = self.reactor.run(async {
-            tokio::spawn(async move { serve(theirs, roots, &AtomicBool::default()).await });
-            let (send, connection) = h2::client::handshake(ours).await.map_err(crate::carrier::lost)?;
-            tokio::spawn(connection);
-            Ok(send)
-        });
-        send.unwrap()
-    }
-}
-
-type Raw = (h2::client::ResponseFuture, h2::SendStream<Bytes>);
-
-/// Begins a request; its body does not end.
-async fn begin(send: &h2::client::SendRequest<Bytes>, what: &str, body: Vec<u8>, end: bool) -> Result<Raw, h2::Error> {
-    let mut send = send.clone().ready().await?;
-    let request = http::Request::post(format!("https://agent/v1/{what}")).body(()).unwrap();
-    let (response, mut stream) = send.send_request(request, false)?;
-    let mut body = Bytes::from(body);
-    while !body.is_empty() {
-        stream.reserve_capacity(body.len());
-        match std::future::poll_fn(|cx| stream.poll_capacity(cx)).await {
-            Some(room) => stream.send_data(body.split_to(room?.min(body.len())), false)?,
-            None => break,
-        }
-    }
-    if end {
-        stream.send_data(Bytes::new(), true)?;
-    }
-    Ok((response, stream))
-}
-
-/// Of answers that a server asks for and does not read: what the windows and queues of all of them hold.
-const UNREAD_KIB_MAX: u64 = KIB_MAX + 3 * 1024 * crate::carrier::STREAMS_MAX as u64;
-
-#[test]
-fn answers_that_nobody_reads_take_bounded_memory() {
-    let world = World::new();
-    std::fs::write(world.folder.path().join("allowed/large"), vec![b'x'; 64 << 20]).unwrap();
-    let raw = world.raw();
-    let order = world.fetch("large");
-    let held = world.reactor.run(async {
-        let mut held = Vec::new();
-        for _ in 0..crate::carrier::STREAMS_MAX {
-            held.push(begin(&raw, "fetch", order.clone(), true).await.map_err(crate::carrier::lost)?);
-        }
-        // The more time, the more could pile up; nothing to be seen would tell when that is over.
-        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-        Ok(held)
-    });
-    assert!(peak_kib() <= UNREAD_KIB_MAX, "{} KiB", peak_kib());
-    world.assert_still_honest();
-    drop(held);
-}
-
-#[test]
-fn requests_that_never_end_take_bounded_memory() {
-    let world = World::new();
-    let raw = world.raw();
-    let held = world.reactor.run(async {
-        let begun: Vec<_> = (0..crate::carrier::STREAMS_MAX)
-            .map(|_| {
-                let raw = raw.clone();
-                tokio::spawn(async move { begin(&raw, "fetch", vec![0; 4 << 20], false).await })
-            })
-            .collect();
-        // All that is taken was taken long before: what finds no room waits for a minute.
-        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-        Ok(begun)
-    });
-    assert!(peak_kib() <= KIB_MAX, "{} KiB", peak_kib());
-    world.assert_still_honest();
-    held.unwrap().iter().for_each(tokio::task::JoinHandle::abort);
-}
-
-#[test]
-fn requests_begun_and_left_by_the_thousand_take_bounded_memory() {
-    let world = World::new();
-    std::fs::write(world.folder.path().join("allowed/large"), vec![b'x'; 64 << 20]).unwrap();
-    let raw = world.raw();
-    let order = world.fetch("large");
-    world
-        .reactor
-        .run(async {
-            for _ in 0..20_000 {
-                // Dropped at once: it is reset.
-                if begin(&raw, "fetch", order.clone(), true).await.is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        })
-        .unwrap();
-    assert!(peak_kib() <= KIB_MAX, "{} KiB", peak_kib());
-    world.assert_still_honest();
-}
-
 #[test]
 fn whatever_comes_instead_of_the_protocol_ends_the_connection_and_nothing_else() {
     let world = World::new();
@@ -330,7 +223,8 @@ fn whatever_comes_instead_of_the_protocol_ends_the_connection_and_nothing_else()
         let roots = Arc::new(AllowedRoots::new(vec![world.folder.path().join("allowed")]));
         let ended = world.reactor.run(async {
             let (mut ours, theirs) = tokio::io::duplex(1 << 20);
-            let serving = tokio::spawn(async move { serve(theirs, roots, &AtomicBool::default()).await });
+            let memory = Arc::clone(&world.memory);
+            let serving = tokio::spawn(async move { serve(theirs, roots, &memory, &AtomicBool::default()).await });
             let _ = tokio::io::AsyncWriteExt::write_all(&mut ours, &said).await;
             drop(ours);
             tokio::time::timeout(std::time::Duration::from_secs(60), serving).await.map_err(crate::carrier::lost)

@@ -3,7 +3,10 @@
 //! Nothing here knows what a server keeps; it imports nothing of `server`.
 
 mod allowed_roots;
+mod answer_memory;
 mod frames;
+#[cfg(test)]
+mod hostile_memory_tests;
 #[cfg(test)]
 mod hostile_server_tests;
 pub(crate) mod identity;

@@ -15,6 +15,8 @@ use std::thread;
 
 /// What one listing may take while it waits.
 const LISTING_BYTES_MAX: usize = if cfg!(test) { 1000 } else { 64 << 10 };
+/// What all of them together may take while they wait.
+const LISTINGS_BYTES_MAX: usize = 1 << 20;
 /// How many of them there may be.
 const LISTINGS_MAX: usize = 48;
 /// How many listings are made at once, besides that of the walk itself.
@@ -27,6 +29,8 @@ pub(crate) struct Fetched {
     pub frames: BytesMut,
     /// The folders in it.
     pub folders: Vec<Name>,
+    /// What all of it takes.
+    bytes: usize,
 }
 
 /// The folders that are to be listed, the listings that wait to be fetched, and who makes them.
@@ -44,6 +48,8 @@ struct Orders {
 #[derive(Default)]
 struct Waiting {
     folders: Vec<(RelPath, SyncSender<Option<Fetched>>)>,
+    /// Of the listings that wait to be fetched.
+    kept_bytes: usize,
     is_over: bool,
 }
 
@@ -79,7 +85,9 @@ impl Prefetch<'_> {
             return None;
         }
         drop(waiting);
-        coming.recv().ok().flatten()
+        let fetched = coming.recv().ok().flatten()?;
+        self.orders.lock().kept_bytes -= fetched.bytes;
+        Some(fetched)
     }
 }
 
@@ -102,8 +110,16 @@ impl Orders {
     fn follow(&self, source: &dyn Source) {
         while let Some((folder, tell)) = self.next() {
             // Nobody may be there any more.
-            let _ = tell.send(tell_small(source, &folder));
+            let _ = tell.send(tell_small(source, &folder).filter(|fetched| self.keeps(fetched)));
         }
+    }
+
+    /// Whether there is room for one more.
+    fn keeps(&self, fetched: &Fetched) -> bool {
+        let mut waiting = self.lock();
+        let fits = waiting.kept_bytes + fetched.bytes <= LISTINGS_BYTES_MAX;
+        waiting.kept_bytes += if fits { fetched.bytes } else { 0 };
+        fits
     }
 
     fn next(&self) -> Option<(RelPath, SyncSender<Option<Fetched>>)> {
@@ -141,5 +157,6 @@ fn tell_small(source: &dyn Source, folder: &RelPath) -> Option<Fetched> {
         }
     })
     .ok()?;
-    (names_bytes <= LISTING_BYTES_MAX).then_some(Fetched { frames, folders })
+    let bytes = frames.len() + names_bytes;
+    (names_bytes <= LISTING_BYTES_MAX).then_some(Fetched { frames, folders, bytes })
 }

@@ -3,6 +3,7 @@
 //! It decides nothing and remembers nothing but who it is. Dialling gets slower while the server is away, and never
 //! stops.
 
+use crate::agent::answer_memory::AnswerMemory;
 use crate::agent::identity::{Identity, connect};
 use crate::agent::serving::{Roots, serve};
 use crate::carrier::{ALPN_AGENT, First, race};
@@ -42,11 +43,13 @@ pub fn run(path: &Path, roots: Arc<dyn Roots>, cancel: &Cancel, log: &dyn Fn(Eve
         Error::new(Code::Usage, advice)
     })?;
     Reactor::start("agent")?.run(async {
+        // What is left of a lost connection's answers counts with those of the next.
+        let memory = Arc::<AnswerMemory>::default();
         let mut pauses = Pauses::default();
         while !cancel.is_cancelled() {
             // A server that has asked something wants this agent; one that hangs up at once may not.
             let asked = AtomicBool::new(false);
-            let ended = match race(once(&mut identity, path, &roots, &asked, log), cancelled(cancel)).await {
+            let ended = match race(once(&mut identity, path, &roots, &memory, &asked, log), cancelled(cancel)).await {
                 First::One(ended) => ended,
                 First::Other(()) => return Ok(()),
             };
@@ -80,6 +83,7 @@ async fn once(
     identity: &mut Identity,
     path: &Path,
     roots: &Arc<dyn Roots>,
+    memory: &Arc<AnswerMemory>,
     asked: &AtomicBool,
     log: &dyn Fn(Event),
 ) -> Result<(), Error> {
@@ -94,7 +98,7 @@ async fn once(
             }
         }
     };
-    match race(serve(tls, Arc::clone(roots), asked), keep_valid).await {
+    match race(serve(tls, Arc::clone(roots), memory, asked), keep_valid).await {
         First::One(ended) => ended,
         First::Other(error) => Err(error),
     }

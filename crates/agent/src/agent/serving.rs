@@ -2,6 +2,7 @@
 //!
 //! It must never read what its [`Roots`] does not hand out, and never holds more than a few frames of an answer.
 
+use crate::agent::answer_memory::{AnswerMemory, Holds, Share};
 use crate::agent::frames::Frames;
 use crate::agent::listing::list_into;
 use crate::agent::walking;
@@ -21,11 +22,13 @@ use tokio::sync::mpsc::channel;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// What all requests under way may hold together. Honest ones are far smaller.
-const REQUESTS_BYTES: usize = 16 << 20;
+const REQUESTS_BYTES: usize = 8 << 20;
 /// A request that has not come as a whole within this time is given up: it keeps others out.
 const REQUEST_SECS: u64 = 60;
 /// Frames of one answer that wait to be sent.
 const FRAMES_WAITING: usize = 2;
+/// What is sent of a file at once: small enough that many answers find room, large enough that a piece costs little.
+const PIECE_BYTES: usize = 256 << 10;
 /// A piece of this size that does not become smaller by a sixteenth: so much after it is not compressed either.
 const WORTH_BYTES: usize = 64 << 10;
 const PLAIN_FOR_BYTES: usize = 8 << 20;
@@ -46,6 +49,7 @@ pub trait Roots: Send + Sync + 'static {
 pub(crate) async fn serve(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     roots: Arc<dyn Roots>,
+    memory: &Arc<AnswerMemory>,
     asked: &AtomicBool,
 ) -> Result<(), Error> {
     let mut connection = h2::server::Builder::new()
@@ -69,43 +73,52 @@ pub(crate) async fn serve(
         let Some(next) = next else { return Ok(()) };
         let (request, respond) = next.map_err(lost)?;
         asked.store(true, Ordering::Relaxed);
-        let (roots, room) = (Arc::clone(&roots), Arc::clone(&room));
+        let (roots, room, memory) = (Arc::clone(&roots), Arc::clone(&room), Arc::clone(memory));
         tokio::spawn(async move {
             // Whoever asked sees the stream end too early.
-            let _ = answer(request, respond, roots, &room).await;
+            let _ = answer(request, respond, roots, &room, &memory).await;
         });
     }
 }
 
 /// What reads folders and files, on a thread of its own.
-type Work = Box<dyn FnOnce(&mut Frames) -> Result<(), Error> + Send>;
+type Work = fn(&[u8], &dyn Roots, &Share, &mut Frames) -> Result<(), Error>;
 
 async fn answer(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     roots: Arc<dyn Roots>,
     room: &Semaphore,
+    memory: &AnswerMemory,
 ) -> Result<(), Error> {
     let path = request.uri().path().to_owned();
     // What it takes is held until it is answered.
     let (body, _held) = carrier::within(REQUEST_SECS, read_body(request.into_body(), room)).await?;
-    let work: Work = match path.as_str() {
-        "/v1/hello" => Box::new(move |out| hello(&body, &*roots, out)),
-        "/v1/open" => Box::new(move |out| open(&body, &*roots, out)),
-        "/v1/list" => Box::new(move |out| list(&body, &*roots, out)),
-        "/v1/walk" => Box::new(move |out| walk(&body, &*roots, out)),
-        "/v1/fetch" => Box::new(move |out| fetch(&body, &*roots, out)),
-        "/v1/link" => Box::new(move |out| link(&body, &*roots, out)),
+    let (holds, work): (Holds, Work) = match path.as_str() {
+        "/v1/hello" => (Holds::Text, |body, roots, _, out| hello(body, roots, out)),
+        "/v1/open" => (Holds::Text, |body, roots, _, out| open(body, roots, out)),
+        "/v1/list" => (Holds::Listing, |body, roots, _, out| list(body, roots, out)),
+        "/v1/walk" => (Holds::Walk, walk),
+        "/v1/fetch" => (Holds::Content, |body, roots, _, out| fetch(body, roots, out)),
+        "/v1/link" => (Holds::Text, |body, roots, _, out| link(body, roots, out)),
         _ => {
             let status = Response::builder().status(StatusCode::NOT_FOUND).body(()).map_err(lost)?;
             return respond.send_response(status, true).map(drop).map_err(lost);
         }
     };
+    let gone = poll_fn(|cx| respond.poll_reset(cx));
+    let share = match carrier::race(memory.share(holds, body.len()), gone).await {
+        First::One(share) => Arc::new(share?),
+        // Whatever waits for room and is not wanted any more must not pile up.
+        First::Other(_) => return Ok(()),
+    };
     let mut stream = respond.send_response(Response::new(()), false).map_err(lost)?;
     let (sender, mut frames) = channel(FRAMES_WAITING);
+    // Held by what reads, which may go on after nobody waits for it, and by what sends.
+    let share_of_worker = Arc::clone(&share);
     let worker = tokio::task::spawn_blocking(move || {
         let mut out = Frames::new(sender);
-        work(&mut out)?;
+        work(&body, &*roots, &share_of_worker, &mut out)?;
         out.flush()
     });
     while let Some(frame) = frames.recv().await {
@@ -173,10 +186,10 @@ fn list(body: &[u8], roots: &dyn Roots, out: &mut Frames) -> Result<(), Error> {
     }
 }
 
-fn walk(body: &[u8], roots: &dyn Roots, out: &mut Frames) -> Result<(), Error> {
+fn walk(body: &[u8], roots: &dyn Roots, share: &Share, out: &mut Frames) -> Result<(), Error> {
     let order = Order::decode(body)?;
     let source = roots.get(&order.root);
-    walking::walk(&order, source.as_deref().map_err(Error::clone), out)
+    walking::walk(&order, source.as_deref().map_err(Error::clone), share.may_go_ahead(), out)
 }
 
 fn fetch(body: &[u8], roots: &dyn Roots, out: &mut Frames) -> Result<(), Error> {
@@ -224,7 +237,7 @@ impl FetchSink for FetchTo<'_> {
 
     fn data(&mut self, file: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), Stop> {
         let mut at = offset_bytes;
-        for piece in bytes.chunks(PLAIN_BYTES_MAX) {
+        for piece in bytes.chunks(PIECE_BYTES) {
             if let Some(hasher) = &mut self.hashers[file] {
                 hasher.update(piece);
             }
@@ -244,7 +257,7 @@ impl FetchSink for FetchTo<'_> {
 
     fn metadata(&mut self, file: usize, piece: Piece<'_>) -> Result<(), Stop> {
         if let Piece::StreamData(bytes) = piece {
-            let mut pieces = bytes.chunks(PLAIN_BYTES_MAX);
+            let mut pieces = bytes.chunks(PIECE_BYTES);
             return pieces.try_for_each(|some| self.send(Frame::metadata(file, &Piece::StreamData(some))));
         }
         let (part, bytes) = extent(&piece);

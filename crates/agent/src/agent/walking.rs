@@ -10,7 +10,7 @@ use crate::wire::{Frame, Order};
 use octo_core::{Error, Listed, Name, RelPath, Source};
 
 /// What the names of folders still to be entered may take together, with what it takes to keep them.
-const NAMES_BYTES_MAX: usize = if cfg!(test) { 2000 } else { 8 << 20 };
+const NAMES_BYTES_MAX: usize = if cfg!(test) { 2000 } else { 4 << 20 };
 /// The server asks for no folder with a longer path.
 const PATH_BYTES_MAX: usize = 32 << 10;
 /// So many folders that come next in the same folder are listed before the walk is there.
@@ -18,9 +18,18 @@ const ANNOUNCED: usize = 4;
 /// What keeping a name takes besides its bytes.
 const NAME_COST_BYTES: usize = 32;
 
-/// Answers a request to walk.
-pub(crate) fn walk(order: &Order, source: Result<&dyn Source, Error>, out: &mut Frames) -> Result<(), Error> {
+/// Answers a request to walk. What may not go ahead ends after the first folder.
+pub(crate) fn walk(
+    order: &Order,
+    source: Result<&dyn Source, Error>,
+    may_go_ahead: bool,
+    out: &mut Frames,
+) -> Result<(), Error> {
     match source {
+        Ok(source) if !may_go_ahead => {
+            out.hand(Frame::folder(&order.path))?;
+            list_into(&mut |frame| out.hand(frame), source, &order.path, &mut |_| {})
+        }
         Ok(source) => {
             with_prefetch(source, |prefetch| Walker { source, prefetch, out, kept_bytes: 0 }.walk(&order.path))
         }
@@ -181,7 +190,7 @@ mod tests {
     fn walked(source: &dyn Source, from: &RelPath) -> Vec<(RelPath, usize)> {
         let (sender, mut receiver) = tokio::sync::mpsc::channel(10_000);
         let mut out = Frames::new(sender);
-        walk(&Order { root: String::new(), path: from.clone() }, Ok(source), &mut out).unwrap();
+        walk(&Order { root: String::new(), path: from.clone() }, Ok(source), true, &mut out).unwrap();
         out.flush().unwrap();
         let mut decoder = Decoder::default();
         while let Ok(bytes) = receiver.try_recv() {
@@ -311,7 +320,7 @@ mod tests {
         let mut out = Frames::new(sender);
         let order = Order { root: String::new(), path: RelPath::root() };
         // What fits into one message is only noticed by whoever sends it.
-        let ended = walk(&order, Ok(&source), &mut out).and_then(|()| out.flush());
+        let ended = walk(&order, Ok(&source), true, &mut out).and_then(|()| out.flush());
         assert_eq!(ended.unwrap_err().code, octo_core::Code::Cancelled);
     }
 }

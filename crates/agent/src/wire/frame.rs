@@ -3,7 +3,7 @@
 use super::cursor::{Cursor, put_bytes, put_error, put_varint};
 use super::meta::Before;
 use super::piece::{self, get_piece};
-use super::request::{put_ranges, ranges};
+use super::request::{PARTS_MAX, put_ranges, ranges};
 use super::{FRAME_BYTES_MAX, PLAIN_BYTES_MAX, fault};
 use bytes::{Buf, Bytes, BytesMut};
 use octo_core::{Entry, Error, LinkTarget, LinkType, Listed, Meta, Name, Piece, Ranges, RelPath};
@@ -286,7 +286,7 @@ impl<'a> Answer<'a> {
                 0 => Answer::Listed(Listed::Incomplete(cursor.error()?)),
                 _ => return Err(fault("a listing ends in an unknown way")),
             },
-            kind::HOLES => Answer::Holes { file: cursor.varint()?, holes: ranges(&mut cursor)? },
+            kind::HOLES => Answer::Holes { file: cursor.varint()?, holes: ranges(&mut cursor, PARTS_MAX)? },
             kind::OPENED => Answer::Opened { file: cursor.varint()?, meta: Before::default().get(&mut cursor)? },
             kind::PIECE => {
                 Answer::Piece { file: cursor.varint()?, offset_bytes: cursor.varint()?, bytes: unpacked(&mut cursor)? }

@@ -6,8 +6,8 @@ use octo_core::{Error, FetchRequest, Kind, Meta, Ranges, RelPath, Timestamp};
 
 /// The most files one request may ask for.
 pub(crate) const FILES_MAX: usize = 4096;
-/// The most ranges of one file.
-const PARTS_MAX: usize = 65_536;
+/// The most ranges of one file, and of all files of one request.
+pub(super) const PARTS_MAX: usize = 65_536;
 /// The largest request.
 pub(crate) const REQUEST_BYTES_MAX: usize = 4 << 20;
 
@@ -56,6 +56,7 @@ pub(crate) struct FetchWriter {
     head: Vec<u8>,
     files: Vec<u8>,
     count: usize,
+    parts: usize,
 }
 
 impl FetchOrder {
@@ -63,7 +64,7 @@ impl FetchOrder {
         let mut head = Vec::new();
         put_bytes(&mut head, root.as_bytes());
         head.push(if may_pack { MAY_PACK } else { 0 } | if tell_holes { TELL_HOLES } else { 0 });
-        FetchWriter { head, files: Vec::new(), count: 0 }
+        FetchWriter { head, files: Vec::new(), count: 0, parts: 0 }
     }
 
     pub fn decode(bytes: &[u8]) -> Result<FetchOrder, Error> {
@@ -75,9 +76,11 @@ impl FetchOrder {
         if count > FILES_MAX {
             return Err(fault("too many files in one request"));
         }
-        let mut files = Vec::new();
+        let (mut files, mut parts_max) = (Vec::new(), PARTS_MAX);
         for _ in 0..count {
-            files.push(file(&mut cursor)?);
+            let file = file(&mut cursor, parts_max)?;
+            parts_max -= file.parts.as_ref().map_or(0, |parts| parts.iter().count());
+            files.push(file);
         }
         cursor.end()?;
         Ok(FetchOrder { root, may_pack, tell_holes, files })
@@ -99,9 +102,11 @@ impl FetchWriter {
         if let Some(moment) = file.snapshot {
             put_zigzag(&mut self.files, moment.0);
         }
-        let fits = self.count < FILES_MAX && self.head.len() + self.files.len() + 3 <= REQUEST_BYTES_MAX;
+        let parts = self.parts + file.parts.as_ref().map_or(0, |parts| parts.iter().take(PARTS_MAX).count());
+        let fits =
+            self.count < FILES_MAX && parts <= PARTS_MAX && self.head.len() + self.files.len() + 3 <= REQUEST_BYTES_MAX;
         if fits {
-            self.count += 1;
+            (self.count, self.parts) = (self.count + 1, parts);
         } else {
             self.files.truncate(before);
         }
@@ -115,10 +120,10 @@ impl FetchWriter {
     }
 }
 
-fn file(cursor: &mut Cursor<'_>) -> Result<FetchRequest, Error> {
+fn file(cursor: &mut Cursor<'_>, parts_max: usize) -> Result<FetchRequest, Error> {
     let path = cursor.path()?;
     let flags = cursor.u8()?;
-    let parts = if flags & PARTS != 0 { Some(ranges(cursor)?) } else { None };
+    let parts = if flags & PARTS != 0 { Some(ranges(cursor, parts_max)?) } else { None };
     let snapshot = if flags & SNAPSHOT != 0 { Some(Timestamp(cursor.zigzag()?)) } else { None };
     let metadata = flags & METADATA != 0;
     let kind = if flags & FOLDER != 0 { Kind::Folder } else { Kind::File };
@@ -140,11 +145,11 @@ pub(super) fn put_ranges(out: &mut Vec<u8>, ranges: &Ranges) {
     }
 }
 
-/// Ranges, sorted and not touching each other whatever came.
-pub(super) fn ranges(cursor: &mut Cursor<'_>) -> Result<Ranges, Error> {
+/// At most so many ranges, sorted and not touching each other whatever came.
+pub(super) fn ranges(cursor: &mut Cursor<'_>, max: usize) -> Result<Ranges, Error> {
     let count: usize = cursor.varint()?;
-    if count > PARTS_MAX {
-        return Err(fault("too many parts of one file"));
+    if count > max {
+        return Err(fault("too many parts"));
     }
     let mut parts = Ranges::new();
     let mut end = 0u64;
