@@ -1,7 +1,7 @@
 //! Certificates that are renewed by themselves, and many agents at once.
 
 use crate::world::{HOST, World, loopback, until};
-use octo_agent::{AgentListener, Roots};
+use octo_agent::{Admission, AgentListener, Roots};
 use octo_core::{Cancel, Error, Listed, RelPath, Source};
 use octo_testkit::generated::{GeneratedSource, GeneratedTree};
 use octo_testkit::source_suite::keep_list;
@@ -18,7 +18,8 @@ fn kept(world: &World, file: &str) -> serde_json::Value {
 fn a_certificate_is_renewed_by_itself_when_it_is_due_and_the_one_before_does_not_count_any_more() {
     let world = World::new();
     let listener = world.listener(loopback());
-    world.join(&listener, listener.address()).kill();
+    let address = listener.address();
+    world.join(&listener, address).kill();
     let mut old = kept(&world, "agent/identity.json");
     old["issued"] = (old["issued"].as_i64().unwrap() - 61 * DAY_TICKS).into();
     std::fs::write(world.at("agent/identity.json"), old.to_string()).unwrap();
@@ -33,10 +34,22 @@ fn a_certificate_is_renewed_by_itself_when_it_is_due_and_the_one_before_does_not
     agent.kill();
     until("the end", || !listener.is_connected(HOST));
     std::fs::write(world.at("agent/identity.json"), old.to_string()).unwrap();
-    let stranger = world.start();
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    assert!(!listener.is_connected(HOST));
-    stranger.kill();
+    drop(listener);
+    let (tell, refused) = std::sync::mpsc::channel();
+    let on_admission = std::sync::Arc::new(move |admission: &Admission, _| drop(tell.send(admission.clone())));
+    let mut again = None;
+    // The port may be held for a moment by connections that are ending.
+    until("the port", || {
+        again = AgentListener::open_with(&world.at("server"), address, on_admission.clone()).ok();
+        again.is_some()
+    });
+    let _stranger = world.start();
+    // It asks for a certificate, as its own is due, and comes with the one it has.
+    for _ in 0..2 {
+        let refusal = refused.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+        assert_eq!(refusal, Admission::CertificateRefused { host: Some(HOST.to_owned()) });
+    }
+    assert!(!again.unwrap().is_connected(HOST));
 }
 
 /// An agent of its own for each number, with as many files.
