@@ -68,10 +68,11 @@ pub fn health(findings: &[crate::finding::Finding]) -> String {
     out
 }
 
-/// The page about jobs. `letters` wait in the outbox.
-pub fn page(jobs: &[JobStanding], letters: i64) -> String {
+/// The page about jobs. `messages` wait in the outbox.
+pub fn page(jobs: &[JobStanding], messages: i64) -> String {
     let name = "octobackup_outbox_waiting";
-    let mut out = format!("# HELP {name} Letters that nobody has taken yet.\n# TYPE {name} gauge\n{name} {letters}\n");
+    let mut out =
+        format!("# HELP {name} Messages that are not delivered yet.\n# TYPE {name} gauge\n{name} {messages}\n");
     for (name, help, value) in METRICS {
         let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
         for job in jobs {
@@ -163,6 +164,6 @@ mod tests {
                 "{line}"
             );
         }
-        assert!(!page.contains("last_run_problems{"), "what never was is not told");
+        assert!(!page.contains("last_run_problems{"), "what never was is not shown");
     }
 }
