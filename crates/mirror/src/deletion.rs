@@ -4,6 +4,7 @@
 use crate::changes::Record;
 use crate::checkpoint::Checkpoints;
 use crate::context::Context;
+use crate::copy::Postponed;
 use crate::index::{Cursor, Generation, Journal};
 use crate::mirror_ops::{Deleted, MirrorOps};
 use crate::order::NameOrder;
@@ -35,6 +36,8 @@ pub struct Deletion<'a> {
     pub order: NameOrder,
     /// Reasons of the mirror itself to hold: a plan that waits, a brake.
     pub standing: Vec<Hold>,
+    /// Copies that wait for the deletions, and what stays until they are made.
+    pub postponed: &'a Postponed,
     /// A plan that waits and, because a listing was cut, may be about entries that this run did not see.
     pub unseen: Option<String>,
 }
@@ -51,13 +54,13 @@ pub struct Verdict {
 }
 
 impl Deletion<'_> {
-    /// Judges the set and does what is allowed.
-    pub fn settle(&self, vanished: Log, guard: GuardInput) -> Result<Verdict, Error> {
-        let (approved, others) = match &self.context.options.approve {
-            Some(id) => self.split(&vanished, id)?,
-            None => (LogWriter::new(self.context.target).finish(), vanished),
-        };
-        let input = with_deletions(guard, &others)?;
+    /// Judges the set and does what is allowed. Tells also what that is: what stayed for copies that wait is deleted after them,
+    /// by [`Deletion::delete`].
+    pub fn settle(&self, vanished: Log, guard: GuardInput) -> Result<(Verdict, Log), Error> {
+        let none = || LogWriter::new(self.context.target).finish();
+        let split = self.context.options.approve.as_ref().map(|id| self.split(&vanished, id)).transpose()?;
+        let others = split.as_ref().map_or(&vanished, |(_, others)| others);
+        let input = with_deletions(guard, others)?;
         let mut because = guard::holds(&input, self.context.options.max_delete);
         if others.count() > 0 {
             because.extend(self.standing.iter().cloned());
@@ -65,25 +68,28 @@ impl Deletion<'_> {
         let until_read = because.is_empty();
         because.extend(guard::waits_for_unread(&input));
         let dry_run = self.context.options.dry_run;
-        if !dry_run && approved.count() + others.count() > 0 {
+        if !dry_run && vanished.count() > 0 {
             self.checkpoints.make()?;
         }
-        self.delete(&approved)?;
         if others.count() == 0 && self.unseen.is_some() {
             let (because, plan) = (self.standing.clone(), self.unseen.clone());
-            return Ok(Verdict { because, plan, examples: Vec::new() });
+            return Ok((Verdict { because, plan, examples: Vec::new() }, none()));
         }
         if because.is_empty() {
-            self.delete(&others)?;
+            // All at once: in a folder that was approved there may be what came since.
+            self.delete(&vanished)?;
             if !dry_run && !self.context.is_over() {
                 held::clear(self.context.target)?;
             }
-            return Ok(Verdict::default());
+            return Ok((Verdict::default(), vanished));
         }
-        let plan = self.hold(&others, &because, until_read)?;
+        if let Some((approved, _)) = &split {
+            self.delete(approved)?;
+        }
+        let plan = self.hold(others, &because, until_read)?;
         let first = others.forward().take(EXAMPLES_MAX);
         let examples = first.map(|record| Ok(Vanished::decode(&record?)?.place)).collect::<Result<_, Error>>()?;
-        Ok(Verdict { because, plan, examples })
+        Ok((Verdict { because, plan, examples }, split.map_or_else(none, |(approved, _)| approved)))
     }
 
     /// What a person approved and is still the same, and the rest.
@@ -136,7 +142,8 @@ impl Deletion<'_> {
     }
 
     /// Records all intents, then deletes from the last to the first, so that folders come after what is in them.
-    fn delete(&self, log: &Log) -> Result<(), Error> {
+    /// What is gone already was done before.
+    pub fn delete(&self, log: &Log) -> Result<(), Error> {
         if !self.context.options.dry_run && log.count() > 0 {
             self.intend(log)?;
         }
@@ -145,6 +152,9 @@ impl Deletion<'_> {
                 return Ok(());
             }
             let vanished = Vanished::decode(&record?)?;
+            if self.postponed.keeps(&vanished.meta) {
+                continue;
+            }
             self.keep_room()?;
             match self.delete_one(&vanished) {
                 Ok(Deleted::Yes) => {

@@ -169,15 +169,11 @@ impl<'a> Run<'a> {
         if self.context.is_over() {
             return Ok(());
         }
-        let vanished = copier.postponed.deletable(self.context.target, vanished)?;
         self.context.phase(Phase::Delete);
         ballast::give_room(self.context.target);
-        let kind_changes = walked.lists.kind_changes.finish();
+        let kind_changes = walked.lists.kind_changes.take();
         self.look_into_late_folders(&kind_changes, &mut walked.unread)?;
-        *verdict = self.delete(&checkpoints, vanished, walked.guard, walked.saw_all, walked.unread)?;
-        if copier.postponed.resume() {
-            self.copy_later(&copier)?;
-        }
+        self.delete(&checkpoints, &copier, vanished, &mut walked, verdict)?;
         if kind_changes.count() > 0 && !self.context.is_over() && !self.context.options.dry_run {
             // A record that such a name was created must not outlast, in a power loss, the deletion that made room for it:
             // the versions would then take the old entry for one that never was.
@@ -354,15 +350,17 @@ impl<'a> Run<'a> {
     fn delete(
         &self,
         checkpoints: &Checkpoints<'_>,
+        copier: &Copier<'_>,
         vanished: Log,
-        mut guard: GuardInput,
-        saw_all: bool,
-        mut unread: UnreadFolders,
-    ) -> Result<Verdict, Error> {
+        walked: &mut Walked<'_>,
+        verdict: &mut Verdict,
+    ) -> Result<(), Error> {
         let options = self.context.options;
         if options.no_delete {
-            return Ok(Verdict::default());
+            return Ok(());
         }
+        let (mut guard, saw_all) = (std::mem::take(&mut walked.guard), walked.saw_all);
+        let mut unread = std::mem::take(&mut walked.unread);
         guard.unread = unread.judge(self.context);
         let waits = held::held_plan(self.context.target, 0)?;
         let waits = waits.filter(|plan| !plan.until_read && options.approve.is_none());
@@ -376,16 +374,25 @@ impl<'a> Run<'a> {
         // A set that could not be seen again is not an empty one.
         let unseen = waits.filter(|_| !saw_all).map(|plan| plan.id);
         let (context, ops, journal, order) = (self.context, &self.ops, &self.journal, self.order);
-        let index = self.ready.index.as_ref();
-        let deletion = Deletion { context, ops, index, journal, checkpoints, order, standing, unseen };
-        let verdict = deletion.settle(vanished, guard)?;
+        let (index, postponed) = (self.ready.index.as_ref(), &copier.postponed);
+        let deletion = Deletion { context, ops, index, journal, checkpoints, order, standing, postponed, unseen };
+        let allowed;
+        (*verdict, allowed) = deletion.settle(vanished, guard)?;
         if !options.dry_run && !self.context.is_over() {
             unread.write(self.context.target)?;
         }
         // An approval is a person's look, and counts even if not all could be listed.
         let looked = saw_all || options.approve.is_some();
         self.proven.set(looked && verdict.because.is_empty());
-        Ok(verdict)
+        if postponed.resume() {
+            self.copy_later(copier)?;
+            if !self.context.is_over() {
+                // What stayed may have been the only copy of one that waited.
+                checkpoints.make()?;
+                deletion.delete(&allowed)?;
+            }
+        }
+        Ok(())
     }
 
     /// Folders that come in the place of something else are walked after the deletions; whether they can be read is asked before.

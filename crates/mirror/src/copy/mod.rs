@@ -20,7 +20,7 @@ mod top;
 
 pub use copier::Copier;
 pub use needed::{note_needed, remark as space_remark};
-pub use postponed::may_wait;
+pub use postponed::{Postponed, may_wait};
 #[cfg(any(test, feature = "fuzzing"))]
 pub use stage::parts_there;
 pub use task::Task;

@@ -5,10 +5,8 @@
 
 use super::task::Task;
 use crate::RunOptions;
-use crate::spill::{Log, LogWriter};
-use crate::vanished::Vanished;
 use octo_core::retention::KeepVersions;
-use octo_core::{Error, Kind, Target};
+use octo_core::{Kind, Meta};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -52,20 +50,12 @@ impl Postponed {
         self.change(|state| state.waits)
     }
 
-    /// What may be deleted although copies wait.
-    pub fn deletable(&self, target: &dyn Target, vanished: Log) -> Result<Log, Error> {
-        let sizes = self.change(|state| state.waits.then(|| std::mem::take(&mut state.sizes)));
-        let Some(sizes) = sizes else { return Ok(vanished) };
-        let mut deletable = LogWriter::new(target);
-        for record in vanished.forward() {
-            let record = record?;
-            let meta = Vanished::decode(&record)?.meta;
-            let may_be_renamed = sizes.len() > SIZES_MAX || sizes.contains(&meta.size_bytes);
-            if meta.kind != Kind::File || !may_be_renamed {
-                deletable.push(&record)?;
-            }
-        }
-        Ok(deletable.finish())
+    /// Whether this stays until the copies that wait are made.
+    pub fn keeps(&self, vanished: &Meta) -> bool {
+        self.change(|state| {
+            let may_be_renamed = state.sizes.len() > SIZES_MAX || state.sizes.contains(&vanished.size_bytes);
+            state.waits && vanished.kind == Kind::File && may_be_renamed
+        })
     }
 
     /// The deletions are done: what waits is copied now, or there truly is no space. Whether anything waits.

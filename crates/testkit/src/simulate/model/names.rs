@@ -4,7 +4,7 @@ use super::ran::{Broken, Ran};
 use crate::simulate::scenario::Power;
 use crate::simulate::view::{Mirror, is_excluded};
 use crate::tree::{Node, Tree};
-use octo_core::{Code, Kind, RelPath, naming};
+use octo_core::{Code, Kind, Name, RelPath, naming};
 
 /// Every file of the mirror is one that was there before, or one that the source had under that name in this run.
 /// `older` are the mirrors since the last run that ended, the one before this run last.
@@ -106,6 +106,12 @@ pub(super) fn has_unread(ran: &Ran<'_>) -> bool {
         // One that ends the run comes before all deletions, or after them in a folder that takes the place of something else.
         let gone = told.code.is_some_and(|code| code.stops_run() || matches!(code, Code::NotFound | Code::KindMoved));
         let again = ran.heard.told.iter().any(|other| other.folder == told.folder && other.complete);
-        !told.complete && !gone && !again
+        // What does not belong to the job may be told twice.
+        let is_excluded = |(name, kind): (&Vec<u8>, &Kind)| {
+            let path = Name::new(name.as_slice()).map(|name| told.folder.join(&name));
+            path.is_ok_and(|path| is_excluded(&path, &ran.asked.filter, |_| Some(*kind)))
+        };
+        let only_twice = told.code.is_none() && !told.names.is_empty() && told.names.iter().all(is_excluded);
+        !told.complete && !gone && !again && !only_twice
     })
 }

@@ -2,6 +2,7 @@
 
 use super::ran::{Broken, Ran};
 use crate::memory::MemTarget;
+use crate::simulate::scenario::Power;
 use crate::tree::Tree;
 use crate::versions::{before_each_run, runs};
 use octo_core::{Kind, Outcome, RelPath, naming};
@@ -58,7 +59,10 @@ impl Versions {
         }
         let after = runs(target);
         let removed: Vec<u64> = before.iter().copied().filter(|run| !after.contains(run)).collect();
-        if let Some(newest) = removed.iter().max() {
+        if ran.power == Some(Power::Forgets) {
+            // What was not on the disk yet was lost, and with it what that run had changed.
+            self.states.retain(|run, _| !removed.contains(run));
+        } else if let Some(newest) = removed.iter().max() {
             self.removed(ran, *newest, &after, clock)?;
         }
         self.ended.insert(run, clock.ends);
@@ -91,7 +95,9 @@ impl Versions {
             return broken("fewer than three are left");
         }
         let keep_ticks = ran.asked.options.keep_days as i64 * 86_400 * 10_000_000;
-        let is_due = self.ended.get(&newest).is_none_or(|ended| ended + keep_ticks < clock.began);
+        // A run of the future counts as written when the next one was that is none, or now.
+        let written = self.ended.range(newest..).map(|(_, ended)| *ended).find(|ended| *ended <= clock.began);
+        let is_due = !self.ended.contains_key(&newest) || written.is_some_and(|it| it + keep_ticks < clock.began);
         if clock.jumped || (clock.moved && !is_due) {
             return broken("the clock had jumped");
         }
