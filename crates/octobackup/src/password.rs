@@ -67,8 +67,10 @@ pub fn ask_for(mirror_spec: &MirrorSpec, from: &PasswordFrom) -> Result<Option<P
             if !needs_password(logon, from)? {
                 return Ok(None);
             }
-            if logon == LogonBy::Kerberos && (account.user.is_empty() || account.domain.is_empty()) {
-                return Err(usage("--kerberos with a password needs the realm and the name: --user REALM\\NAME"));
+            if logon == LogonBy::Kerberos && account.principal().is_none() {
+                return Err(usage(
+                    "--kerberos with a password needs the realm and the user: --user REALM\\USER or USER@REALM",
+                ));
             }
             let password = from.read(&format!("{account} at {address}"))?;
             Ok(Some(Password::new(password.as_str().to_owned())))

@@ -86,7 +86,7 @@ impl Settings {
     /// For `octobackup held` with `--approve` or `--release-brake`: the job is the one that the mirror keeps.
     pub fn held(args: HeldArgs, mut mirror_spec: MirrorSpec) -> Result<Settings, Error> {
         if let (Origin::Smb { account, .. }, Some(text)) = (&mut mirror_spec.origin, args.account.user.as_deref()) {
-            *account = parse_account(text)?;
+            *account = self::account(text)?;
         }
         update(&mut mirror_spec.connection, &args.account);
         mirror_spec.connection.check(&mirror_spec.origin)?;
@@ -185,23 +185,15 @@ fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
     let (address, named) = SmbAddress::parse(text).map_err(|error| error.within("SRC"))?;
     let account = match (named, user) {
         (Some(_), Some(_)) => return Err(usage("--user: the address in SRC names a user already; give one of them")),
-        (Some(named), None) => Account { domain: named.domain.unwrap_or_default(), user: named.name },
-        (None, Some(user)) => parse_account(user)?,
+        (Some(named), None) => named,
+        (None, Some(user)) => account(user)?,
         (None, None) => Account::default(),
     };
     Ok(Origin::Smb { address: address.to_string(), account })
 }
 
-fn parse_account(text: &str) -> Result<Account, Error> {
-    let (domain, user) = match text.split_once(['\\', '/']) {
-        Some(("", _)) => return Err(usage(format!("--user {text}: the domain is empty"))),
-        Some(parts) => parts,
-        None => ("", text),
-    };
-    if user.is_empty() || user.contains(['\\', '/']) || text.chars().any(char::is_control) {
-        return Err(usage(format!("--user {text:?}: allowed is [DOMAIN\\]NAME")));
-    }
-    Ok(Account { domain: domain.to_owned(), user: user.to_owned() })
+fn account(user: &str) -> Result<Account, Error> {
+    Account::parse(user).map_err(|error| error.within("--user"))
 }
 
 /// The mirror's path, absolute.

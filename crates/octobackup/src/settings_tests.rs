@@ -30,11 +30,12 @@ fn without_options_everything_has_its_default() {
 
 #[test]
 fn all_forms_of_shares_are_understood() {
-    let account = Account { domain: "CORP".into(), user: "me".into() };
+    let account = Account::parse("CORP\\me").unwrap();
     let wanted = Origin::Smb { address: "//fs/d$/x".into(), account };
     assert_eq!(sync(&["smb://CORP;me@fs/d$/x", "/b"]).unwrap().mirror_spec.origin, wanted);
     assert_eq!(sync(&["//fs/d$/x", "/b", "--user", "CORP\\me"]).unwrap().mirror_spec.origin, wanted);
     assert_eq!(sync(&[r"\\fs\d$\x", "/b", "-u", "CORP\\me"]).unwrap().mirror_spec.origin, wanted);
+    assert_eq!(sync(&["smb://CORP%5Cme@fs/d$/x", "/b"]).unwrap().mirror_spec.origin, wanted);
 }
 
 #[test]
@@ -112,6 +113,8 @@ fn only_a_share_without_any_word_about_an_account_is_left_to_windows() {
 
 #[test]
 fn connections_that_make_no_sense_are_refused() {
+    refused(&["//fs/d", "/b", "-u", "CORP\\a\\b"], "--user: the account 'CORP\\a\\b': more than one separator");
+    refused(&["smb://CORP%5Ca%5Cb@fs/d", "/b"], "SRC: the account 'CORP\\a\\b': more than one separator");
     refused(&["//fs/d", "/b", "--guest", "-u", "me"], "--guest");
     refused(&["smb://me@fs/d", "/b", "--guest"], "--guest");
     refused(&["//fs/d", "/b", "--guest", "--kerberos"], "--kerberos");

@@ -4,6 +4,7 @@
 //! Only the `smb://` form is percent-decoded; the others are taken as they stand. A password in an address is refused:
 //! addresses end up in argument lists, logs and reports.
 
+use crate::account::Account;
 use octo_core::{Code, Error, RelPath};
 use std::fmt;
 
@@ -27,18 +28,9 @@ pub struct SmbAddress {
     pub path: RelPath,
 }
 
-/// The account named in an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// Its domain, where one was given.
-    pub domain: Option<String>,
-    /// Its name.
-    pub name: String,
-}
-
 impl SmbAddress {
     /// Reads an address in any of the three forms, and the account if it names one.
-    pub fn parse(text: &str) -> Result<(SmbAddress, Option<User>), Error> {
+    pub fn parse(text: &str) -> Result<(SmbAddress, Option<Account>), Error> {
         let lower = text.get(..6).unwrap_or_default().to_ascii_lowercase();
         if lower == "smb://" {
             return parse_url(&text[6..]);
@@ -80,7 +72,7 @@ impl fmt::Display for SmbAddress {
     }
 }
 
-fn parse_url(rest: &str) -> Result<(SmbAddress, Option<User>), Error> {
+fn parse_url(rest: &str) -> Result<(SmbAddress, Option<Account>), Error> {
     let (authority, parts) = split(rest);
     let (account, host) = match authority.rsplit_once('@') {
         Some((account, host)) => (Some(account), host),
@@ -90,22 +82,9 @@ fn parse_url(rest: &str) -> Result<(SmbAddress, Option<User>), Error> {
     Ok((assemble(host, parts.map(percent_decode))?, user))
 }
 
-fn parse_account(account: &str) -> Result<User, Error> {
-    if account.contains(':') {
-        return Err(usage(
-            "a password does not belong into an address, where others can see it; use --password-file, \
-             --password-stdin or the environment",
-        ));
-    }
-    let (domain, name) = match account.split_once([';', '\\']) {
-        Some((domain, name)) => (Some(percent_decode(domain)?), percent_decode(name)?),
-        None => (None, percent_decode(account)?),
-    };
-    let broken = |text: &str| text.is_empty() || text.chars().any(char::is_control);
-    if broken(&name) || domain.as_deref().is_some_and(broken) {
-        return Err(usage("the user name or domain in the address is empty or has control characters"));
-    }
-    Ok(User { domain, name })
+fn parse_account(text: &str) -> Result<Account, Error> {
+    // What has a colon may be a password: it goes to the parser as it is, which does not repeat it.
+    if text.contains(':') { Account::parse(text) } else { Account::parse(&percent_decode(text)?) }
 }
 
 /// The authority, and the parts of the path that are not empty.
@@ -203,14 +182,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn parsed(text: &str) -> (SmbAddress, Option<User>) {
+    fn parsed(text: &str) -> (SmbAddress, Option<Account>) {
         SmbAddress::parse(text).unwrap()
     }
 
     #[test]
     fn all_three_forms_name_the_same_folder() {
         let (url, user) = parsed("smb://CORP;backup@fs1/Data%20$/a/b%25");
-        assert_eq!(user, Some(User { domain: Some("CORP".into()), name: "backup".into() }));
+        assert_eq!(user, Some(Account::parse("CORP\\backup").unwrap()));
         assert_eq!((url.host.as_str(), url.port, url.share.as_str()), ("fs1", 445, "Data $"));
         assert_eq!(url.path.as_bytes(), b"a/b%");
         assert_eq!(parsed("//fs1/Data $/a/b%"), (url.clone(), None));

@@ -65,27 +65,30 @@ fn nonsense() -> Error {
 async fn ask(host: &str, who: &Credentials, from: &Kerberos) -> Result<Ticket, Error> {
     let kdc = |realm: &str| from.kdc.clone().unwrap_or_else(|| realm.to_ascii_lowercase());
     let Some(path) = &from.cache else {
-        if who.domain.is_empty() {
-            return Err(Error::new(Code::LogonFailed, "Kerberos with a password needs the realm, as in REALM\\NAME"));
-        }
-        let realm = who.domain.to_ascii_uppercase();
+        let Some((name, realm)) = who.account.principal() else {
+            return Err(Error::new(
+                Code::LogonFailed,
+                "Kerberos with a password needs the realm: REALM\\USER or USER@REALM",
+            ));
+        };
         let mut ticket = KerberosAuthenticator::new(KerberosCredentials {
-            username: who.user.clone(),
+            username: name.to_owned(),
             password: who.password.reveal().to_owned(),
-            kdc_address: kdc(&realm),
-            realm,
+            kdc_address: kdc(realm),
+            realm: realm.to_ascii_uppercase(),
         });
         return match ticket.authenticate(host).await {
             Ok(()) => Ok(Ticket(ticket)),
-            Err(e) => Err(refusal(e, host, &kdc(&who.domain))),
+            Err(e) => Err(refusal(e, host, &kdc(realm))),
         };
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let cache = ccache::read(path, now)?;
     let owner = &cache.default_principal;
     let name = owner.components.join("/");
-    if !who.user.is_empty() && !who.user.eq_ignore_ascii_case(&name) {
-        let why = format!("the credential cache {} is of {name}, not of {}", path.display(), who.user);
+    let user = who.account.principal().map_or(who.account.user(), |(user, _)| user);
+    if !user.is_empty() && !user.eq_ignore_ascii_case(&name) {
+        let why = format!("the credential cache {} is of {name}, not of {user}", path.display());
         return Err(Error::new(Code::LogonFailed, why));
     }
     let mut ticket = KerberosAuthenticator::new(KerberosCredentials {

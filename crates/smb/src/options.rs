@@ -1,5 +1,6 @@
 //! How to log on and how to behave: credentials and options.
 
+use crate::account::Account;
 use octo_core::Cancel;
 use std::fmt;
 use std::path::PathBuf;
@@ -9,10 +10,8 @@ use zeroize::Zeroizing;
 /// Who logs on. What a way to log on does not need ([`Logon`]) is empty.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
-    /// The account's name.
-    pub user: String,
-    /// Its domain, for Kerberos its realm; empty for a local account of the server.
-    pub domain: String,
+    /// The account; for Kerberos its domain is the realm.
+    pub account: Account,
     /// Its password.
     pub password: Password,
 }
@@ -180,7 +179,7 @@ mod tests {
     #[test]
     fn a_password_is_never_printed() {
         let credentials =
-            Credentials { user: "u".into(), domain: String::new(), password: Password::new("s3cret".into()) };
+            Credentials { account: Account::parse("u").unwrap(), password: Password::new("s3cret".into()) };
         let printed = format!("{credentials:?}");
         assert!(printed.contains("***") && !printed.contains("s3cret"));
     }

@@ -83,9 +83,9 @@ type Secret = Zeroizing<Vec<u8>>;
 
 fn account(who: &Credentials) -> NtlmCredentials {
     NtlmCredentials {
-        username: who.user.clone(),
+        username: who.account.user().to_owned(),
         password: who.password.reveal().to_owned(),
-        domain: who.domain.clone(),
+        domain: who.account.domain().to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::Result;
 use octo_core::{Entry, Error, Kind, ListSink, Listed, RelPath, Source};
-use octo_smb::{BackupIntent, Credentials, Encrypt, Password, SmbAddress, SmbOptions, SmbSource};
+use octo_smb::{Account, BackupIntent, Credentials, Encrypt, Password, SmbAddress, SmbOptions, SmbSource};
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, PoisonError};
 
@@ -14,8 +14,7 @@ pub const WORD: &str = "enumerate";
 pub fn run(args: &[String]) -> Result<()> {
     let [address, user, password] = args else { return Err("enumerate ADDRESS USER PASSWORD".into()) };
     let (address, _) = SmbAddress::parse(address)?;
-    let credentials =
-        Credentials { user: user.clone(), domain: String::new(), password: Password::new(password.clone()) };
+    let credentials = Credentials { account: Account::parse(user)?, password: Password::new(password.clone()) };
     let options = SmbOptions { backup_intent: BackupIntent::Off, encrypt: Encrypt::Off, ..SmbOptions::default() };
     let source = SmbSource::connect(address, credentials, options)?;
     let folders = Folders { waiting: Mutex::new((vec![RelPath::root()], 0)), more: Condvar::new() };

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Account (the password may also be in OCTOBACKUP_PASSWORD, or is asked for)")]
 pub struct AccountArgs {
     /// The account for a share
-    #[arg(short, long, value_name = "[DOMAIN\\]NAME")]
+    #[arg(short, long, value_name = "[DOMAIN\\]USER")]
     pub user: Option<String>,
     /// Read the password from a file that only its owner may read
     #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]

@@ -57,7 +57,7 @@ fn a_password_gets_tickets_too_and_questions_take_the_same_options() {
     with_password(&world, "pw-plain", &[&["ls", &source][..], &account].concat()).ends(0).says("file");
     with_password(&world, "pw-plain", &[&["shares", &samba.addr()][..], &account].concat()).ends(0).says("data");
     let homeless = ["ls", &source, "--kerberos", "--user", "plain"];
-    with_password(&world, "pw-plain", &homeless).ends(2).says("REALM\\NAME");
+    with_password(&world, "pw-plain", &homeless).ends(2).says("REALM\\USER");
 }
 
 #[test]

@@ -206,20 +206,6 @@ pub fn check_name(name: &str) -> Result<(), ServiceError> {
     Ok(())
 }
 
-/// `[DOMAIN\]NAME`, or with `/` between them: no name of an account holds either.
-pub fn parse_account(text: &str) -> Result<Account, ServiceError> {
-    let wrong = || ServiceError::field("account", format!("{text:?}: allowed is [DOMAIN\\]NAME"));
-    let (domain, user) = match text.split_once(['\\', '/']) {
-        Some(("", _)) => return Err(wrong()),
-        Some(parts) => parts,
-        None => ("", text),
-    };
-    if user.is_empty() || user.contains(['\\', '/']) || text.len() > 256 || text.chars().any(char::is_control) {
-        return Err(wrong());
-    }
-    Ok(Account { domain: domain.to_owned(), user: user.to_owned() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,7 +216,7 @@ mod tests {
 
     #[test]
     fn bad_input_names_the_field() {
-        let account = Account { domain: String::new(), user: "me".into() };
+        let account = Account::parse("me").unwrap();
         let check = |spec: JobSpec| spec.check(&Policy::built_in(), Some(&account));
         check(spec()).unwrap();
         let table = [
@@ -268,7 +254,7 @@ mod tests {
         )
         .unwrap();
         let holds = policy.over(&Policy::built_in()).unwrap();
-        let account = Account { domain: "CORP".into(), user: "me".into() };
+        let account = Account::parse("CORP\\me").unwrap();
         let mirror_spec = spec().mirror_spec(&holds, Some(&account)).unwrap();
         assert_eq!(mirror_spec.rules.len(), 1);
         assert_eq!(mirror_spec.max_delete, Some(octo_core::guard::MaxDelete::Percent(10)));

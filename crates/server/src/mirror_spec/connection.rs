@@ -2,7 +2,7 @@
 //! it at a run. Never holds a secret; where tickets lie is looked up anew for each run.
 
 use super::choices::{EncryptWhen, MinDialect};
-use super::origin::{Account, Origin};
+use super::origin::Origin;
 use octo_core::{Code, Error};
 use octo_smb::{Kerberos, Logon};
 use serde::{Deserialize, Serialize};
@@ -53,14 +53,14 @@ impl Connection {
                  none",
             )),
             (Origin::Local { .. } | Origin::Agent { .. }, _) => Ok(()),
-            (Origin::Smb { account, .. }, LogonBy::Guest) if *account != Account::default() => {
+            (Origin::Smb { account, .. }, LogonBy::Guest) if !account.is_empty() => {
                 Err(usage("--guest: a guest has no account; leave the user out"))
             }
             (Origin::Smb { .. }, LogonBy::Guest) if self.encrypt == EncryptWhen::Require => {
                 Err(usage("--encrypt require: a guest's connection cannot be encrypted"))
             }
-            (Origin::Smb { account, .. }, LogonBy::Password) if account.user.is_empty() => Err(usage(
-                "SRC: a share needs an account: smb://USER@HOST/SHARE, or --user [DOMAIN\\]NAME (or --guest, --kerberos)",
+            (Origin::Smb { account, .. }, LogonBy::Password) if account.is_empty() => Err(usage(
+                "SRC: a share needs an account: smb://USER@HOST/SHARE, or --user [DOMAIN\\]USER (or --guest, --kerberos)",
             )),
             _ => Ok(()),
         }

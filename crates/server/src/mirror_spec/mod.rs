@@ -12,7 +12,8 @@ pub use agent::{AgentAddress, is_agent_address};
 pub use choices::{CompareBy, EncryptWhen, Intent, LiveFiles, MetadataKept, MinDialect};
 pub use connection::{Connection, LogonBy};
 pub use limits::Limits;
-pub use origin::{Account, Origin, is_address};
+pub use octo_smb::Account;
+pub use origin::{Origin, is_address};
 pub use share::share_access;
 
 use octo_core::guard::MaxDelete;
@@ -208,7 +209,7 @@ mod tests {
     use octo_core::path::os_path;
 
     fn mirror_spec() -> MirrorSpec {
-        let account = Account { domain: "CORP".into(), user: "backup".into() };
+        let account = Account::parse("CORP\\backup").unwrap();
         MirrorSpec {
             rules: vec![Rule::Exclude("*.tmp".into()), Rule::Include("keep.tmp".into())],
             max_delete: Some(MaxDelete::Percent(10)),

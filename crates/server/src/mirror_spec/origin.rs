@@ -1,6 +1,7 @@
 //! Where a mirror's files come from.
 
 use octo_core::path::{bytes_to_text, os_bytes, os_path, text_to_bytes};
+use octo_smb::Account;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -36,16 +37,6 @@ pub fn is_address(text: &str) -> bool {
     scheme || text.starts_with("//") || text.starts_with(r"\\")
 }
 
-/// Who logs on.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Account {
-    /// The domain; empty for an account of the server itself.
-    pub domain: String,
-    /// The name.
-    pub user: String,
-}
-
 impl Origin {
     /// A folder of this machine.
     pub fn local(path: &Path) -> Origin {
@@ -64,11 +55,5 @@ impl Origin {
             Origin::Local { path } => path.clone(),
             Origin::Smb { address, .. } | Origin::Agent { address } => address.clone(),
         }
-    }
-}
-
-impl std::fmt::Display for Account {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.domain.is_empty() { f.write_str(&self.user) } else { write!(f, "{}\\{}", self.domain, self.user) }
     }
 }

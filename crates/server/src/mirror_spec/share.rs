@@ -19,7 +19,7 @@ pub fn share_access(
     let (address, _) = SmbAddress::parse(address)?;
     let logon = mirror_spec.connection.logon(password.is_some())?;
     let password = password.unwrap_or_default();
-    let credentials = Credentials { user: account.user.clone(), domain: account.domain.clone(), password };
+    let credentials = Credentials { account: account.clone(), password };
     let backup_intent = match mirror_spec.backup_intent {
         Intent::Auto => BackupIntent::Auto,
         Intent::Require => BackupIntent::Require,

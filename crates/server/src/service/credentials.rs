@@ -3,7 +3,7 @@
 use super::credential_uses::{check, claim, use_of};
 use super::{ByName, Caller, Service, conflict};
 use crate::app_state::AppState;
-use crate::job::{JobSpec, check_name, parse_account};
+use crate::job::{JobSpec, check_name};
 use crate::launch::open_source;
 use crate::mirror_spec::{Account, MirrorSpec, is_address};
 use crate::notify::MAIL_SERVER;
@@ -164,6 +164,11 @@ impl Service {
             audit::add(db, self.shared.now(), &caller.name, "credential.remove", name, "")
         })
     }
+}
+
+/// Reads an account; the refusal names the field.
+pub(super) fn parse_account(text: &str) -> Result<Account, ServiceError> {
+    Account::parse(text).map_err(|error| ServiceError::field("account", error.detail))
 }
 
 /// The account of a credential.

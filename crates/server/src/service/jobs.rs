@@ -2,10 +2,11 @@
 
 use super::apart::Apart;
 use super::credential_uses::claim;
+use super::credentials::parse_account;
 use super::digest::overdue;
 use super::{ByName, Caller, PAGE_MAX, Service, conflict};
 use crate::app_state::AppState;
-use crate::job::{Job, JobSpec, Policy, parse_account};
+use crate::job::{Job, JobSpec, Policy};
 use crate::launch::never_began;
 use crate::moment::Moment;
 use crate::report::metrics::{self, JobStanding};

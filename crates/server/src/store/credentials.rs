@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Credential {
     /// What jobs call it.
     pub name: String,
-    /// `[DOMAIN\]NAME`.
+    /// `[DOMAIN\]USER`, as it was written.
     pub account: String,
     /// When it was last set.
     pub changed_at: Moment,

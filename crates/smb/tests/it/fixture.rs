@@ -3,7 +3,7 @@
 use octo_core::{
     Code, Entry, Error, FetchRequest, FetchSink, Kind, ListSink, Listed, Meta, Name, RelPath, Source, Stop, Timestamp,
 };
-use octo_smb::{Credentials, Password, SmbAddress, SmbOptions, SmbSource};
+use octo_smb::{Account, Credentials, Password, SmbAddress, SmbOptions, SmbSource};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -17,7 +17,7 @@ pub fn address(samba: &Samba, share: &str) -> SmbAddress {
 }
 
 pub fn credentials(user: &str) -> Credentials {
-    Credentials { user: user.into(), domain: String::new(), password: Password::new(Samba::password(user)) }
+    Credentials { account: Account::parse(user).unwrap(), password: Password::new(Samba::password(user)) }
 }
 
 /// Connects with the default options.

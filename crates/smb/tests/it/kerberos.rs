@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use octo_core::{Code, Error};
-use octo_smb::{Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbAddress, SmbOptions, SmbSource};
+use octo_smb::{Account, Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbAddress, SmbOptions, SmbSource};
 use octo_testkit::proxy::Proxy;
 use octo_testkit::samba::{Kdc, Samba, SambaOptions};
 use std::net::SocketAddr;
@@ -26,7 +26,8 @@ fn from(samba: &Samba, cache: Option<PathBuf>) -> SmbOptions {
 }
 
 fn member(user: &str, password: &str) -> Credentials {
-    Credentials { domain: Kdc::REALM.to_lowercase(), user: user.into(), password: Password::new(password.into()) }
+    let account = Account::parse(&format!("{}\\{user}", Kdc::REALM.to_lowercase())).unwrap();
+    Credentials { account, password: Password::new(password.into()) }
 }
 
 /// Reads a file.
@@ -49,8 +50,8 @@ fn a_password_gets_its_tickets_itself() {
     read(&samba, member("plain", "pw-plain"), from(&samba, None)).unwrap();
     refused(read(&samba, member("plain", "wrong"), from(&samba, None)), "wrong password");
     refused(read(&samba, member("nobody-here", "x"), from(&samba, None)), "does not know this user");
-    let homeless = Credentials { domain: String::new(), ..member("plain", "pw-plain") };
-    refused(read(&samba, homeless, from(&samba, None)), "REALM\\NAME");
+    let homeless = Credentials { account: Account::parse("plain").unwrap(), ..member("plain", "pw-plain") };
+    refused(read(&samba, homeless, from(&samba, None)), "REALM\\USER");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Somebody between us and the KDC who turns over any bit of its answers: refused or harmless, never a panic.
 
 use crate::fixture::*;
-use octo_smb::{Credentials, Kerberos, Logon, Password, SmbOptions, SmbSource};
+use octo_smb::{Account, Credentials, Kerberos, Logon, Password, SmbOptions, SmbSource};
 use octo_testkit::samba::{Kdc, Samba, SambaOptions};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
@@ -47,7 +47,7 @@ impl Bent {
     fn log_on(&self, samba: &Samba, turn: Turn) -> (Vec<usize>, bool) {
         *self.turn.lock().unwrap() = (turn, Vec::new());
         let password = Password::new(Samba::password("plain"));
-        let who = Credentials { domain: Kdc::REALM.into(), user: "plain".into(), password };
+        let who = Credentials { account: Account::parse(&format!("plain@{}", Kdc::REALM)).unwrap(), password };
         let logon = Logon::Kerberos(Kerberos { cache: None, kdc: Some(self.addr.to_string()) });
         let connected = SmbSource::connect(address(samba, "data"), who, SmbOptions { logon, ..SmbOptions::default() });
         if let Err(error) = &connected {

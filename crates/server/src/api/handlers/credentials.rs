@@ -46,7 +46,7 @@ pub(in crate::api) async fn set_credential(
     Sent(bytes): Sent,
 ) -> Response {
     let set = move |service: &Service| {
-        let given: Secret = secret_body(&bytes, r#"{"account": "[DOMAIN\\]NAME", "secret": "..."}"#)?;
+        let given: Secret = secret_body(&bytes, r#"{"account": "[DOMAIN\\]USER", "secret": "..."}"#)?;
         service.set_credential(&caller(from), &name, &given.account, &given.secret)
     };
     respond(service, StatusCode::OK, set).await
