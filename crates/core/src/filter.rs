@@ -169,6 +169,17 @@ impl Filter {
         (is_folder || folder.is_root() || self.knows_deep_files) && self.excludes(&folder.join(name), is_folder)
     }
 
+    /// Whether the entry is left out by the default excludes, and no rule takes it in again: what Windows keeps for itself.
+    pub fn excludes_by_default(&self, path: &RelPath, is_folder: bool) -> bool {
+        #[cfg(unix)]
+        let os_path = path.to_os();
+        #[cfg(not(unix))]
+        let text = String::from_utf8_lossy(path.as_bytes());
+        #[cfg(not(unix))]
+        let os_path = std::path::Path::new(&*text);
+        !self.rules.matched(os_path, is_folder).is_whitelist() && self.defaults.matched(os_path, is_folder).is_ignore()
+    }
+
     /// Whether the entry is left out. The caller does not ask for what lies below a folder that is left out.
     pub fn excludes(&self, path: &RelPath, is_folder: bool) -> bool {
         if self.rules.is_empty() && self.defaults.is_empty() {

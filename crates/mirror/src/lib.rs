@@ -43,6 +43,7 @@ mod walk;
 pub use held::{HeldEntry, HeldPlan, held_plan};
 pub use layout::NAMES as RESERVED_NAMES;
 pub use options::{Bandwidth, LiveFiles, RunOptions};
+pub use prepare::is_empty;
 pub use run::run;
 pub use walk::FolderLimits;
 

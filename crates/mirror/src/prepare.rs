@@ -13,7 +13,7 @@ use crate::suspects::Suspects;
 use crate::{ballast, files, layout, recover};
 use octo_core::clock_trust::{self, ClockRecord, Doubt};
 use octo_core::listing::{ListSink, Listed};
-use octo_core::{Abilities, Code, Entry, Error, SourcePin, Target, Timestamp};
+use octo_core::{Abilities, Code, Entry, Error, Filter, Kind, RelPath, SourcePin, Target, Timestamp};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ fn judge(context: &Context<'_>, seen: Option<&Marker>, pin: &SourcePin) -> Resul
         if options.known_target.is_some() && !options.new_target {
             return Err(Error::new(Code::NotMounted, "its marker .octobackup/marker.toml is gone"));
         }
-        let is_empty = is_empty(context.target)?;
+        let is_empty = is_empty(context.target, &options.filter)?;
         if !is_empty && !options.adopt {
             return Err(Error::new(Code::NotAdopted, ""));
         }
@@ -121,27 +121,36 @@ fn judge(context: &Context<'_>, seen: Option<&Marker>, pin: &SourcePin) -> Resul
     Ok(false)
 }
 
-/// Nothing in the folder but what is ours or the filesystem's own.
-fn is_empty(target: &dyn Target) -> Result<bool, Error> {
-    struct First<'a>(bool, &'a dyn Target);
+/// Whether a folder counts as empty: nothing in it but what is ours, the filesystem's own (`lost+found`), and what Windows
+/// keeps for itself on each volume, if the filter leaves that out. A run neither changes nor deletes any of it.
+pub fn is_empty(target: &dyn Target, filter: &Filter) -> Result<bool, Error> {
+    struct First<'a> {
+        is_found: bool,
+        target: &'a dyn Target,
+        filter: &'a Filter,
+    }
     impl ListSink for First<'_> {
         fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
-            if layout::is_reserved_name(&entry.name) || self.1.keeps_for_itself(&entry.name) {
+            let is_folder = entry.meta.kind == Kind::Folder;
+            if layout::is_reserved_name(&entry.name)
+                || self.target.keeps_for_itself(&entry.name)
+                || self.filter.excludes_by_default(&RelPath::root().join(&entry.name), is_folder)
+            {
                 return ControlFlow::Continue(());
             }
-            self.0 = true;
+            self.is_found = true;
             ControlFlow::Break(())
         }
         fn problem(&mut self, _: &[u8], _: Error) {
-            self.0 = true;
+            self.is_found = true;
         }
         fn restart(&mut self) {
-            self.0 = false;
+            self.is_found = false;
         }
     }
-    let mut first = First(false, target);
-    match target.list(&octo_core::RelPath::root(), &mut first) {
-        _ if first.0 => Ok(false),
+    let mut first = First { is_found: false, target, filter };
+    match target.list(&RelPath::root(), &mut first) {
+        _ if first.is_found => Ok(false),
         Listed::Complete => Ok(true),
         Listed::Incomplete(error) if error.code == Code::NotFound => Ok(true),
         Listed::Incomplete(error) => Err(Error::new(Code::TargetFailed, error.to_string())),

@@ -7,11 +7,12 @@
 
 use crate::linux::account::Account;
 use crate::linux::root::Root;
-use crate::linux::{fault, listing, nameless, stat};
-use octo_core::{Code, Error, RESERVED, RelPath};
+use crate::linux::{fault, filesystem, listing, nameless, stat};
+use octo_core::{Code, Error, Name, RESERVED, RelPath};
 use rustix::fs::{Mode, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
+use std::ffi::CStr;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::os::linux::fs::MetadataExt;
@@ -74,7 +75,12 @@ fn everybody_needs(folder: &rustix::fs::Statx) -> bool {
 
 fn is_empty(root: &Root) -> Result<bool, Errno> {
     let folder = root.open(&RelPath::root(), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
-    Ok(listing::for_each_name(folder.as_fd(), |_| ControlFlow::Break(()))?.is_continue())
+    // What the filesystem was made with cannot have been put there by somebody.
+    let is_own = |name: &CStr| Name::new(name.to_bytes()).is_ok_and(|name| filesystem::keeps_for_itself(root, &name));
+    let found = listing::for_each_name(folder.as_fd(), |name| {
+        if is_own(name) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(found.is_continue())
 }
 
 /// What there is to say when a target could not be opened: whose it is.

@@ -97,7 +97,7 @@ pub struct Place {
     pub exists: bool,
     /// Whether it is a mirror of ours.
     pub is_mirror: bool,
-    /// Whether it has no entries.
+    /// Whether it counts as empty for a run.
     pub is_empty: bool,
     /// Whether a mirror was here before, as far as this user remembers.
     pub was_mirror: bool,

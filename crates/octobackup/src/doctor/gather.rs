@@ -7,13 +7,12 @@ use crate::doctor::walk::{self, WalkOptions, Walked};
 use crate::known::Known;
 use crate::password;
 use crate::settings;
-use octo_core::{Clock, Code, Error, Listed, RelPath, Target};
+use octo_core::{Clock, Code, Error, Target};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_server::SystemClock;
 use octo_server::mirror_spec::share_access;
-use octo_server::mirror_spec::{MirrorSpec, Origin};
+use octo_server::mirror_spec::MirrorSpec;
 use octo_smb::{Access, Inspector, Password, SmbSource};
-use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Entries tried at once; the search ends after the first lot in which something was denied.
@@ -25,7 +24,7 @@ pub fn gather(args: &DoctorArgs) -> Result<Facts, Error> {
     let target = args.target.as_deref().map(settings::target).transpose()?;
     let secret = password::ask_for(&mirror_spec, &settings::password(&args.account))?;
     let clock = SystemClock::new();
-    let place = target.as_deref().map(|path| place(path, &mirror_spec.origin));
+    let place = target.as_deref().map(|path| place(path, &mirror_spec));
     let abilities = place.as_ref().and_then(|place| place.as_ref().ok()).map(|place| &place.abilities);
     let (names, times) = (abilities.map(|abilities| abilities.names.clone()), abilities.map(|it| it.times));
     let filter = mirror_spec.filter()?;
@@ -90,8 +89,8 @@ fn privilege(inspector: &Inspector, walked: &Walked) -> Result<Privilege, Error>
 }
 
 /// Looks at the mirror's place. Where it does not exist yet, the filesystem of the nearest folder that does is tried.
-fn place(path: &Path, origin: &Origin) -> Result<Place, Error> {
-    if let Some(local) = origin.local_path() {
+fn place(path: &Path, mirror_spec: &MirrorSpec) -> Result<Place, Error> {
+    if let Some(local) = mirror_spec.origin.local_path() {
         octo_disk::overlap(&local, path)?;
     }
     octo_disk::marker_above(path)?;
@@ -104,30 +103,9 @@ fn place(path: &Path, origin: &Origin) -> Result<Place, Error> {
     Ok(Place {
         exists,
         is_mirror: id.is_some(),
-        is_empty: !exists || is_empty(&tried)?,
+        is_empty: !exists || octo_mirror::is_empty(&tried, &mirror_spec.filter()?)?,
         was_mirror,
         abilities: tried.abilities(),
         space: tried.space()?,
     })
-}
-
-fn is_empty(target: &dyn Target) -> Result<bool, Error> {
-    struct Any(bool);
-    impl octo_core::ListSink for Any {
-        fn entry(&mut self, _: octo_core::Entry) -> ControlFlow<()> {
-            self.0 = true;
-            ControlFlow::Break(())
-        }
-        fn problem(&mut self, _: &[u8], _: Error) {
-            self.0 = true;
-        }
-        fn restart(&mut self) {
-            self.0 = false;
-        }
-    }
-    let mut any = Any(false);
-    match target.list(&RelPath::root(), &mut any) {
-        Listed::Incomplete(error) if !any.0 => Err(error),
-        _ => Ok(!any.0),
-    }
 }

@@ -158,12 +158,20 @@ fn local_folders_are_listed_and_odd_names_cannot_steer_a_terminal() {
     ask(&world, "me", &["ls", &format!("{src}/none")]).ends(3);
 }
 
-/// A small exFAT; unmounted when dropped.
-struct Exfat(std::path::PathBuf);
+/// A small disk of its own, mounted; unmounted when dropped.
+struct Disk(std::path::PathBuf);
 
-impl Exfat {
-    fn mount(world: &World) -> Exfat {
-        let (image, place) = (world.path("image"), world.path("exfat"));
+impl Disk {
+    fn exfat(world: &World) -> Disk {
+        Disk::mount(world, "mkfs.exfat", &["-t", "exfat-fuse", "-o", "loop"])
+    }
+
+    fn ext4(world: &World) -> Disk {
+        Disk::mount(world, "mkfs.ext4", &["-o", "loop"])
+    }
+
+    fn mount(world: &World, mkfs: &str, options: &[&str]) -> Disk {
+        let (image, place) = (world.path("image"), world.path("disk"));
         fs::File::create(&image).unwrap().set_len(64 << 20).unwrap();
         fs::create_dir(&place).unwrap();
         let run = |program: &str, args: &[&std::ffi::OsStr]| {
@@ -171,14 +179,14 @@ impl Exfat {
             let ran = ran.expect("apt-get install exfatprogs exfat-fuse mount");
             assert!(ran.status.success(), "{program}: {}", String::from_utf8_lossy(&ran.stderr));
         };
-        run("mkfs.exfat", &[image.as_os_str()]);
-        let options = ["-t", "exfat-fuse", "-o", "loop"].map(std::ffi::OsStr::new);
+        run(mkfs, &[image.as_os_str()]);
+        let options: Vec<_> = options.iter().map(std::ffi::OsStr::new).collect();
         run("mount", &[&options[..], &[image.as_os_str(), place.as_os_str()]].concat());
-        Exfat(place)
+        Disk(place)
     }
 }
 
-impl Drop for Exfat {
+impl Drop for Disk {
     fn drop(&mut self) {
         let _ = std::process::Command::new("umount").arg(&self.0).output();
     }
@@ -190,7 +198,7 @@ fn names_that_a_real_exfat_cannot_hold_are_foretold_as_a_run_then_stores_them() 
     for name in ["plain", "what?", "Twin", "twin"] {
         fs::write(world.src().join(name), "x").unwrap();
     }
-    let disk = Exfat::mount(&world);
+    let disk = Disk::exfat(&world);
     let (src, dst) = (world.src().display().to_string(), disk.0.join("mirror").display().to_string());
     let told = Findings(ask(&world, "me", &["doctor", &src, &dst, "--json"]).ends(0).events().remove(0));
     assert!(matches!(told.on("names"), ("note", says) if says.starts_with("2 names")), "{:#}", told.0);
@@ -199,5 +207,30 @@ fn names_that_a_real_exfat_cannot_hold_are_foretold_as_a_run_then_stores_them() 
     ask(&world, "me", &["sync", &src, &dst]).ends(0);
     for example in told.0["escaped_examples"].as_array().unwrap() {
         assert!(disk.0.join("mirror").join(example[1].as_str().unwrap()).exists(), "{example}");
+    }
+}
+
+#[test]
+fn a_fresh_disk_is_empty_for_the_doctor_as_for_a_run() {
+    let world = World::with_files();
+    let disk = Disk::ext4(&world);
+    // What Windows makes on each volume.
+    for folder in ["System Volume Information", "$Recycle.Bin"] {
+        fs::create_dir(disk.0.join(folder)).unwrap();
+        fs::write(disk.0.join(folder).join("theirs"), "theirs").unwrap();
+    }
+    fs::write(disk.0.join("pagefile.sys"), "theirs").unwrap();
+    let (src, dst) = (world.src().display().to_string(), disk.0.display().to_string());
+    ask(&world, "me", &["doctor", &src, &dst]).ends(0).says("an empty folder, on ext4");
+    let with_them = ["sync", &src, &dst, "--no-default-excludes"];
+    ask(&world, "me", &with_them).ends(3).says("--adopt");
+    fs::write(disk.0.join("mine"), "mine").unwrap();
+    ask(&world, "me", &["doctor", &src, &dst]).ends(3).says("--adopt");
+    ask(&world, "me", &["sync", &src, &dst]).ends(3).says("--adopt");
+    fs::remove_file(disk.0.join("mine")).unwrap();
+    ask(&world, "me", &["sync", &src, &dst]).ends(0);
+    ask(&world, "me", &["doctor", &src, &dst]).ends(0).says("a mirror of octoBackup");
+    for theirs in ["System Volume Information/theirs", "$Recycle.Bin/theirs", "pagefile.sys"] {
+        assert_eq!(fs::read(disk.0.join(theirs)).unwrap(), b"theirs");
     }
 }
