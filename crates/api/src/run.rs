@@ -28,6 +28,15 @@ impl fmt::Display for State {
     }
 }
 
+/// What a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    /// It makes the mirror equal to its source.
+    #[default]
+    Backup,
+}
+
 /// Why there is a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -72,6 +81,12 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// Whether the run looked everywhere: it was neither stopped nor did it fail.
+    #[must_use]
+    pub fn is_complete(self) -> bool {
+        matches!(self, Ended::Succeeded | Ended::Warnings | Ended::Held)
+    }
+
     /// What it would have been, had no deletions been held.
     #[must_use]
     pub fn without_held(self, has_problems: bool) -> Ended {
@@ -117,6 +132,8 @@ pub struct Run {
     pub job_id: i64,
     /// The job's name.
     pub job: String,
+    /// What it does.
+    pub kind: RunKind,
     /// Why there is a run.
     pub reason: Reason,
     /// Counts the tries, from 0.
@@ -217,4 +234,16 @@ pub struct EntryProblem {
     pub path: String,
     /// What happened.
     pub detail: String,
+}
+
+impl Run {
+    /// Whether it was to make a backup: a dry run was not. In SQL: `run.is_backup`.
+    pub fn is_backup(&self) -> bool {
+        self.kind == RunKind::Backup && !self.once.dry_run
+    }
+
+    /// Whether it made a backup, as complete as the source let it. In SQL: `run.is_good`.
+    pub fn is_good(&self) -> bool {
+        self.is_backup() && self.outcome.is_some_and(Ended::is_complete)
+    }
 }

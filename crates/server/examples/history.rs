@@ -9,7 +9,7 @@ use octo_server::api::{Client, Http};
 use octo_server::app_state::AppState;
 use octo_server::job::JobSpec;
 use octo_server::launch::blank_report;
-use octo_server::run::{Ended, Reason};
+use octo_server::run::{Ended, Reason, RunKind};
 use octo_server::runner::{Limits, Runner};
 use octo_server::service::{Caller, Service};
 use octo_server::store::runs::{self, NewRun};
@@ -98,6 +98,7 @@ fn fill(opened: &Opened, folder: &Path) {
                 let run = NewRun {
                     job: job.id,
                     job_name: &job.spec.name,
+                    kind: RunKind::Backup,
                     reason: Reason::Schedule,
                     attempt: 0,
                     once: &once,

@@ -10,8 +10,8 @@ use crate::settings;
 use octo_core::{Clock, Code, Error, Target};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_server::SystemClock;
-use octo_server::mirror_spec::share_access;
 use octo_server::mirror_spec::MirrorSpec;
+use octo_server::mirror_spec::share_access;
 use octo_smb::{Access, Inspector, Password, SmbSource};
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use crate::app_state::AppState;
 use crate::clock::SystemClock;
 use crate::launch::blank_report;
 use crate::moment::Moment;
-use crate::run::{Ended, Reason};
+use crate::run::{Ended, Reason, RunKind};
 use crate::run_overrides::RunOverrides;
 use crate::service::Service;
 use crate::store::{Store, runs};
@@ -110,6 +110,7 @@ fn made() -> Result<(Vec<u8>, Vec<u8>), crate::ServiceError> {
         let run = runs::NewRun {
             job: 1,
             job_name: "fs1",
+            kind: RunKind::Backup,
             reason: Reason::Manual,
             attempt: 0,
             once: &once,

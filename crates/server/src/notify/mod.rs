@@ -71,14 +71,14 @@ pub fn wants(recipient: &Recipient, job: &str, outcome: Ended, goes_on: bool) ->
     if recipient.jobs.as_ref().is_some_and(|jobs| !jobs.iter().any(|name| name == job)) {
         return false;
     }
-    let is_good = matches!(outcome, Ended::Succeeded | Ended::Warnings | Ended::Held);
+    let is_complete = outcome.is_complete();
     if recipient.heartbeat.is_some() {
-        return is_good;
+        return is_complete;
     }
     match recipient.when {
         When::Always => true,
         // What a person stopped is known to a person; what is tried again is not a problem yet.
-        When::Problems => !matches!(outcome, Ended::Succeeded | Ended::Cancelled) && (is_good || !goes_on),
+        When::Problems => !matches!(outcome, Ended::Succeeded | Ended::Cancelled) && (is_complete || !goes_on),
         When::Digest => false,
     }
 }
@@ -88,7 +88,9 @@ pub fn tell_run(db: &Connection, run: &Run, outcome: Ended, goes_on: bool, now: 
     if run.once.dry_run {
         return Ok(());
     }
-    for recipient in recipients::list(db)?.iter().filter(|them| wants(them, &run.job, outcome, goes_on)) {
+    let wants =
+        |them: &&Recipient| wants(them, &run.job, outcome, goes_on) && (them.heartbeat.is_none() || run.is_backup());
+    for recipient in recipients::list(db)?.iter().filter(wants) {
         outbox::add(db, &recipient.name, &Message::Run(run.id), now)?;
     }
     Ok(())

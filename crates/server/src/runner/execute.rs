@@ -205,9 +205,8 @@ impl Task {
             if let Some(target_id) = target_id {
                 jobs::set_target_id(db, run.job_id, target_id)?;
             }
-            if !run.once.dry_run {
-                let looked_everywhere = matches!(outcome, Ended::Succeeded | Ended::Warnings | Ended::Held);
-                let is_all = looked_everywhere && problems.len() < PROBLEMS_KEPT_MAX;
+            if run.is_backup() {
+                let is_all = outcome.is_complete() && problems.len() < PROBLEMS_KEPT_MAX;
                 let met = Met { job: run.job_id, run: run.id, now, problems, is_all };
                 let mended = failing::update(db, &met)?;
                 runs::set_mended(db, run.id, mended)?;
@@ -245,6 +244,7 @@ impl Task {
         let next = NewRun {
             job: run.job_id,
             job_name: &self.job.spec.name,
+            kind: run.kind,
             reason: Reason::Retry,
             attempt: run.attempt + 1,
             once: &run.once,
@@ -259,9 +259,8 @@ impl Task {
 
 /// The outcome that people are told of: held deletions that somebody has dismissed are no news. Others end the dismissal.
 fn told_as(db: &rusqlite::Connection, run: &Run, outcome: Ended, report: &RunReport) -> Result<Ended, ServiceError> {
-    let looked_everywhere = matches!(outcome, Ended::Succeeded | Ended::Warnings | Ended::Held);
     let dismissed = jobs::by_id(db, run.job_id)?.and_then(|job| job.dismissed_plan);
-    if run.once.dry_run || !looked_everywhere || dismissed.is_none() {
+    if !run.is_backup() || !outcome.is_complete() || dismissed.is_none() {
         return Ok(outcome);
     }
     if report.held_plan != dismissed {

@@ -55,6 +55,7 @@ pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) ->
     let next = NewRun {
         job: run.job_id,
         job_name: &run.job,
+        kind: run.kind,
         reason: Reason::Recovery,
         attempt: run.attempt,
         once: &once,

@@ -3,7 +3,7 @@
 use crate::app_state::AppState;
 use crate::job::{Job, Policy};
 use crate::moment::Moment;
-use crate::run::Reason;
+use crate::run::{Reason, RunKind};
 use crate::run_overrides::RunOverrides;
 use crate::schedule::{self, Decision, Rules, Verdict};
 use crate::service_error::ServiceError;
@@ -114,6 +114,7 @@ fn slot(db: &Connection, job: &Job, verdict: &Verdict, now: Moment) -> Result<Sl
             let run = NewRun {
                 job: job.id,
                 job_name: &job.spec.name,
+                kind: RunKind::Backup,
                 reason: Reason::Schedule,
                 attempt: 0,
                 once: &RunOverrides::default(),

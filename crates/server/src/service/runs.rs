@@ -6,7 +6,7 @@ use crate::job::Job;
 use crate::launch::never_began;
 use crate::live::Stop;
 use crate::report::{Past, RunSummary, SummaryCause};
-use crate::run::{Ended, EntryProblem, Reason, Run, RunView, State};
+use crate::run::{Ended, EntryProblem, Reason, Run, RunKind, RunView, State};
 use crate::run_log;
 use crate::run_overrides::RunOverrides;
 use crate::service_error::{Kind, ServiceError};
@@ -41,6 +41,7 @@ impl Service {
             let run = NewRun {
                 job: job.id,
                 job_name: &job.spec.name,
+                kind: RunKind::Backup,
                 reason: Reason::Manual,
                 attempt: 0,
                 once,
@@ -128,9 +129,8 @@ impl Service {
                 duration_ms: report.duration_ms,
                 copied_bytes: report.counts.copied_bytes,
             };
-            let is_whole = matches!(run.outcome, Some(Ended::Succeeded | Ended::Warnings | Ended::Held));
             let habit: Vec<PastRun> = past.iter().copied().map(PastRun::from).collect();
-            let unusual = if is_whole && !report.dry_run { unusual(&habit, this.into()) } else { Vec::new() };
+            let unusual = if run.is_good() { unusual(&habit, this.into()) } else { Vec::new() };
             let last_good_at = failing::last_good_at(db, run.job_id, id)?;
             Ok(RunSummary { mended: runs::mended(db, id)?, run, report, causes, last_good_at, unusual, past })
         })

@@ -50,10 +50,9 @@ pub fn update(db: &Connection, met: &Met<'_>) -> Result<i64, ServiceError> {
     if met.is_all { mend(db, met, &paths) } else { Ok(0) }
 }
 
-/// When the job last ran to its end, before this run.
+/// When the last good run of a job began, before this run.
 pub fn last_good_at(db: &Connection, job: i64, before: i64) -> Result<Option<Moment>, ServiceError> {
-    let sql = "SELECT started_at FROM run WHERE job = ?1 AND id < ?2 AND outcome IN ('succeeded', 'warnings', 'held')
-               AND dry_run = 0 ORDER BY id DESC LIMIT 1";
+    let sql = "SELECT started_at FROM run WHERE job = ?1 AND id < ?2 AND is_good ORDER BY id DESC LIMIT 1";
     let found: Option<Option<i64>> =
         db.prepare_cached(sql)?.query_row(params![job, before], |row| row.get(0)).optional()?;
     Ok(found.flatten().map(Moment))

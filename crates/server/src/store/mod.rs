@@ -38,6 +38,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006.sql"),
     CREDENTIAL_USES,
     include_str!("migrations/0008.sql"),
+    include_str!("migrations/0009.sql"),
 ];
 /// What the database is called in the data directory.
 pub const FILE: &str = "octobackup.db";
@@ -238,6 +239,7 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), ServiceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::RunKind;
 
     #[test]
     fn a_database_of_a_newer_version_is_refused_and_left_alone() {
@@ -271,7 +273,9 @@ mod tests {
                 assert_eq!(version as usize, MIGRATIONS.len(), "from {schema}");
                 let job = jobs::list(db)?.remove(0);
                 let run = runs::last_ended(db, job.id)?.expect("the run");
-                assert!(!runs::last_ended(db, job.id)?.expect("the run").once.dry_run, "from {schema}");
+                assert!(run.is_good() && run.kind == RunKind::Backup, "from {schema}");
+                let dry = runs::get(db, 2)?.expect("the dry run");
+                assert!(!dry.is_backup() && runs::ids_that_are(db, "is_backup")? == [1].into(), "from {schema}");
                 let rows = (audit::list(db, None, 9)?.len(), credentials::list(db)?.len());
                 Ok((job.spec.name, run.copied_files, settings::get(db, "defaults")?, rows))
             });

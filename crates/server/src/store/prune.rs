@@ -84,9 +84,8 @@ pub fn prune(store: &Store, clock: Timestamp) -> Result<Pruned, ServiceError> {
     let before = now.plus_secs(-KEEP_SECS);
     let old: Vec<(i64, Moment)> = store.read(|db| {
         let sql = "SELECT id, finished_at FROM run WHERE state = 'finished' AND finished_at < ?1
-                   AND id NOT IN (SELECT MAX(id) FROM run WHERE dry_run = 0 AND started_at IS NOT NULL GROUP BY job)
-                   AND id NOT IN (SELECT MAX(id) FROM run WHERE dry_run = 0
-                                  AND outcome IN ('succeeded', 'warnings', 'held') GROUP BY job)";
+                   AND id NOT IN (SELECT MAX(id) FROM run WHERE is_backup AND started_at IS NOT NULL GROUP BY job)
+                   AND id NOT IN (SELECT MAX(id) FROM run WHERE is_good GROUP BY job)";
         let mut statement = db.prepare_cached(sql)?;
         Ok(statement.query_map([before.0], |row| Ok((row.get(0)?, Moment(row.get(1)?))))?.collect::<Result<_, _>>()?)
     })?;

@@ -2,7 +2,7 @@
 
 use crate::moment::Moment;
 use crate::report::{Past, SummaryExample};
-use crate::run::{Ended, EntryProblem, Reason, Run, State};
+use crate::run::{Ended, EntryProblem, Reason, Run, RunKind, State};
 use crate::run_overrides::RunOverrides;
 use crate::service_error::ServiceError;
 use octo_core::path::bytes_to_text;
@@ -12,10 +12,10 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 
 const COLUMNS: &str = "id, job, job_name, reason, attempt, once, asked_by, state, outcome, ignores_blackouts, queued_at, \
-     not_before, started_at, finished_at, duration_ms, copied_files, copied_bytes, deleted_files, problems";
+     not_before, started_at, finished_at, duration_ms, copied_files, copied_bytes, deleted_files, problems, kind";
 
 /// A run that says how its job stands.
-const REAL: &str = "dry_run = 0 AND started_at IS NOT NULL";
+const REAL: &str = "is_backup AND started_at IS NOT NULL";
 
 /// A run that is to come.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct NewRun<'a> {
     pub job: i64,
     /// Its name.
     pub job_name: &'a str,
+    /// What it does.
+    pub kind: RunKind,
     /// Why there is a run.
     pub reason: Reason,
     /// Counts the tries, from 0.
@@ -61,6 +63,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Run> {
         copied_bytes: row.get(16)?,
         deleted_files: row.get(17)?,
         problems: row.get(18)?,
+        kind: text(row, 19)?,
     })
 }
 
@@ -86,8 +89,8 @@ fn word(value: impl Serialize) -> Result<String, ServiceError> {
 /// Queues a run; tells its id.
 pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, ServiceError> {
     let sql = "INSERT INTO run (job, job_name, reason, attempt, once, asked_by, state, ignores_blackouts, queued_at, not_before,
-                                dry_run)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9, ?10)";
+                                dry_run, kind)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9, ?10, ?11)";
     db.prepare_cached(sql)?.execute(params![
         run.job,
         run.job_name,
@@ -99,6 +102,7 @@ pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, ServiceError> {
         run.queued_at.0,
         run.not_before.0,
         run.once.dry_run,
+        word(run.kind)?,
     ])?;
     Ok(db.last_insert_rowid())
 }
@@ -156,10 +160,9 @@ pub fn count_ended(
     Ok(db.prepare_cached(&sql)?.query_row(params![job, since.0, until.0, count_max], |row| row.get(0))?)
 }
 
-/// How long the last complete run of a job took.
+/// How long the last good run of a job took.
 pub fn usual_duration_ms(db: &Connection, job: i64) -> Result<Option<i64>, ServiceError> {
-    let sql = "SELECT duration_ms FROM run WHERE job = ?1 AND outcome IN ('succeeded', 'warnings', 'held')
-               AND dry_run = 0 ORDER BY id DESC LIMIT 1";
+    let sql = "SELECT duration_ms FROM run WHERE job = ?1 AND is_good ORDER BY id DESC LIMIT 1";
     Ok(db.prepare_cached(sql)?.query_row([job], |row| row.get(0)).optional()?)
 }
 
@@ -198,8 +201,7 @@ pub fn report(db: &Connection, id: i64) -> Result<Option<RunReport>, ServiceErro
 
 /// The deletions that a job held when it last looked everywhere: the id of their plan.
 pub fn held_plan(db: &Connection, job: i64) -> Result<Option<String>, ServiceError> {
-    let sql = "SELECT report FROM run WHERE job = ?1 AND outcome IN ('succeeded', 'warnings', 'held')
-               AND dry_run = 0 ORDER BY id DESC LIMIT 1";
+    let sql = "SELECT report FROM run WHERE job = ?1 AND is_good ORDER BY id DESC LIMIT 1";
     let text: Option<Option<String>> = db.prepare_cached(sql)?.query_row([job], |row| row.get(0)).optional()?;
     let report: Option<RunReport> = text.flatten().map(|text| serde_json::from_str(&text)).transpose()?;
     Ok(report.and_then(|report| report.held_plan))
@@ -238,11 +240,10 @@ pub fn mended(db: &Connection, id: i64) -> Result<i64, ServiceError> {
     Ok(db.prepare_cached("SELECT mended FROM run WHERE id = ?1")?.query_row([id], |row| row.get(0))?)
 }
 
-/// The last runs to their end before `before`, the oldest first.
+/// The last good runs before `before`, the oldest first.
 pub fn past(db: &Connection, job: i64, before: i64, limit: u32) -> Result<Vec<Past>, ServiceError> {
     let sql = "SELECT started_at, duration_ms, copied_bytes FROM run WHERE job = ?1 AND id < ?2
-               AND outcome IN ('succeeded', 'warnings', 'held') AND dry_run = 0
-               AND started_at IS NOT NULL ORDER BY id DESC LIMIT ?3";
+               AND is_good AND started_at IS NOT NULL ORDER BY id DESC LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(params![job, before, limit], |row| {
         let number = |column| row.get::<_, i64>(column).map(|number| number.max(0).cast_unsigned());
@@ -296,7 +297,64 @@ pub fn interrupted_in_a_row(db: &Connection, job: i64, count_max: u32) -> Result
 /// Whether a run of this job runs, and whether one waits. Dry runs make no backup, so nothing is left out because of one.
 pub fn standing(db: &Connection, job: i64) -> Result<(bool, bool), ServiceError> {
     let mut statement =
-        db.prepare_cached("SELECT state FROM run WHERE state != 'finished' AND dry_run = 0 AND job = ?1")?;
+        db.prepare_cached("SELECT state FROM run WHERE state != 'finished' AND is_backup AND job = ?1")?;
     let states: Vec<State> = statement.query_map([job], |row| text(row, 0))?.collect::<Result<_, _>>()?;
     Ok((states.contains(&State::Running), states.contains(&State::Queued)))
+}
+
+/// The runs of which a column says yes.
+#[cfg(test)]
+pub(super) fn ids_that_are(db: &Connection, column: &str) -> Result<BTreeSet<i64>, ServiceError> {
+    let mut statement = db.prepare(&format!("SELECT id FROM run WHERE {column}"))?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    /// One notion in two languages.
+    #[test]
+    fn rust_and_sql_agree_on_which_runs_make_backups_and_which_are_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("db")).unwrap();
+        let outcomes = ["succeeded", "warnings", "held", "failed", "cancelled", "interrupted"];
+        let compared = store.change(|db| {
+            for dry_run in [false, true] {
+                let once = RunOverrides { dry_run, ..RunOverrides::default() };
+                let run = NewRun {
+                    job: 1,
+                    job_name: "a",
+                    kind: RunKind::Backup,
+                    reason: Reason::Manual,
+                    attempt: 0,
+                    once: &once,
+                    asked_by: "",
+                    ignores_blackouts: false,
+                    queued_at: Moment(0),
+                    not_before: Moment(0),
+                };
+                queue(db, &run)?;
+                let id = queue(db, &run)?;
+                claim(db, id, Moment(1))?;
+                for outcome in outcomes {
+                    let id = queue(db, &run)?;
+                    claim(db, id, Moment(1))?;
+                    let sql = "UPDATE run SET state = 'finished', outcome = ?2 WHERE id = ?1";
+                    db.execute(sql, params![id, outcome])?;
+                }
+            }
+            let all = list(db, None, None, 99)?;
+            let that = |is: fn(&Run) -> bool| all.iter().filter(|run| is(run)).map(|run| run.id).collect();
+            assert_eq!(ids_that_are(db, "is_backup")?, that(Run::is_backup));
+            assert_eq!(ids_that_are(db, "is_good")?, that(Run::is_good));
+            let good = that(Run::is_good);
+            // What is no backup, such as a kind that a later version knows, is never a good one.
+            db.execute("UPDATE run SET kind = 'other'", [])?;
+            let others = (ids_that_are(db, "is_backup")?, ids_that_are(db, "is_good")?);
+            Ok((all.len(), good, others))
+        });
+        assert_eq!(compared, Ok((16, [3, 4, 5].into(), Default::default())));
+    }
 }
