@@ -8,6 +8,7 @@ mod circles;
 mod documents;
 mod packages;
 mod sizes;
+mod words;
 
 use crate::shell;
 use anyhow::{Context, Result, bail};
@@ -31,6 +32,7 @@ fn complaints(root: &Path) -> Result<Vec<String>> {
     complaints.extend(documents::check(root, &metadata)?);
     complaints.extend(packages::check(root)?);
     complaints.extend(sizes::check(root)?);
+    complaints.extend(words::check(root)?);
     Ok(complaints)
 }
 
