@@ -108,36 +108,36 @@ fn list(recipients: &Value) {
 /// Sends one, and waits until somebody has taken it, or said why not.
 fn test(args: &NotifyNameArgs) -> Ended {
     let client = client(&args.server)?;
-    let mut letter = client.post(&format!("/recipients/{}/test", escaped(&args.name)), &json!({}))?;
+    let mut message = client.post(&format!("/recipients/{}/test", escaped(&args.name)), &json!({}))?;
     let begun = Instant::now();
     // An attempt is recorded before it is made: only its end says how it went.
-    let has_ended = |letter: &Value| !letter["sent_at"].is_null() || !letter["last_error"].is_null();
-    while !has_ended(&letter) && begun.elapsed() < TEST_TIMEOUT {
+    let has_ended = |message: &Value| !message["sent_at"].is_null() || !message["last_error"].is_null();
+    while !has_ended(&message) && begun.elapsed() < TEST_TIMEOUT {
         std::thread::sleep(LOOK_EVERY);
-        letter = client.get(&format!("/outbox/{}", letter["id"]))?;
+        message = client.get(&format!("/outbox/{}", message["id"]))?;
     }
-    if letter["sent_at"].is_null() {
-        let why = if has_ended(&letter) { text(&letter["last_error"]) } else { "no answer yet".to_owned() };
+    if message["sent_at"].is_null() {
+        let why = if has_ended(&message) { text(&message["last_error"]) } else { "no answer yet".to_owned() };
         let why = format!("not delivered: {why}; it will be retried (see octobackup notify outbox)");
         return Err(ServiceError::new(Kind::Internal, why));
     }
-    show(&args.server, &letter, |_| print("test message accepted"))
+    show(&args.server, &message, |_| print("test message accepted"))
 }
 
 fn outbox(args: &OutboxArgs) -> Ended {
     let answer = client(&args.server)?.get(&format!("/outbox?limit={}", args.limit))?;
     show(&args.server, &answer, |answer| {
-        let cells = rows(answer).iter().map(|letter| {
-            let message = match &letter["message"] {
+        let cells = rows(answer).iter().map(|message| {
+            let what = match &message["message"] {
                 Value::Object(fields) => fields.iter().map(|(kind, id)| format!("{kind} {}", text(id))).collect(),
                 other => text(other),
             };
-            let state = match (&letter["sent_at"], &letter["next_try_at"]) {
+            let state = match (&message["sent_at"], &message["next_try_at"]) {
                 (Value::Null, Value::Null) => "given up".to_owned(),
                 (Value::Null, next) => format!("next try {}", time(next)),
                 (sent, _) => format!("taken {}", time(sent)),
             };
-            vec![text(&letter["id"]), text(&letter["recipient"]), message, state, text(&letter["last_error"])]
+            vec![text(&message["id"]), text(&message["recipient"]), what, state, text(&message["last_error"])]
         });
         table(&["LETTER", "TO", "ABOUT", "STATE", "WHY"], &cells.collect::<Vec<_>>());
     })

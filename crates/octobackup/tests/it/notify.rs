@@ -233,7 +233,7 @@ fn a_webhook_is_sent_signed_json_and_a_heartbeat_is_called_after_good_runs_only(
     server.ask(&hooked).ends(0);
     let (head, body) = one_request(&hook, "204 No Content");
     assert!(head.starts_with("POST /in HTTP/1.1"), "{head}");
-    assert_eq!(first, body, "the same letter");
+    assert_eq!(first, body, "the same message");
     let told: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!((&told["event"], &told["job"], &told["outcome"]), (&"run".into(), &"demo".into(), &"succeeded".into()));
     fs::write(world.path("body"), &body).unwrap();
@@ -250,7 +250,7 @@ fn a_webhook_is_sent_signed_json_and_a_heartbeat_is_called_after_good_runs_only(
     fs::rename(world.dst(), world.path("unmounted")).unwrap();
     server.ask(&["run", "demo"]).ends(3);
     assert!(one_request(&hook, "200 OK").1.contains("\"outcome\":\"failed\""));
-    let about = |letter: &serde_json::Value| letter["recipient"] == "alive";
+    let about = |message: &serde_json::Value| message["recipient"] == "alive";
     let outbox = server.json(&["notify", "outbox"]);
-    assert_eq!(outbox.as_array().unwrap().iter().filter(|letter| about(letter)).count(), 1, "{outbox}");
+    assert_eq!(outbox.as_array().unwrap().iter().filter(|message| about(message)).count(), 1, "{outbox}");
 }

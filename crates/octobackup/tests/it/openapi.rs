@@ -63,7 +63,7 @@ impl<'a> Asked<'a> {
         self.server.ask(&["host", "add", "demo"]).ends(0);
         self.server.ask(&["notify", "mail-server", "127.0.0.1", "--port", "9", "--from", "demo@example.com"]).ends(0);
         self.server.ask(&["notify", "set", "demo", "--webhook", "http://127.0.0.1:9/"]).ends(0);
-        // Nobody is there: the letter is what is wanted.
+        // Nobody is there: the message is what is wanted.
         self.server.ask(&["notify", "test", "demo"]).ends(3);
     }
 

@@ -108,7 +108,7 @@ pub fn routes() -> Vec<Route> {
         get("/api/v1/mail-server", ADMINISTRATOR, notify::mail_server),
         put("/api/v1/mail-server", ADMINISTRATOR, notify::set_mail_server),
         get("/api/v1/outbox", ADMINISTRATOR, notify::outbox),
-        get("/api/v1/outbox/{id}", ADMINISTRATOR, notify::letter),
+        get("/api/v1/outbox/{id}", ADMINISTRATOR, notify::message),
         get("/api/v1/defaults", VIEWER, server::defaults),
         put("/api/v1/defaults", ADMINISTRATOR, server::set_defaults),
         get("/api/v1/schedule", VIEWER, jobs::schedule),

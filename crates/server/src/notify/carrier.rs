@@ -8,7 +8,7 @@ pub trait Carrier: Send + Sync {
     /// One mail.
     fn mail(&self, server: &MailServer, account: Account, to: &[String], text: Text) -> Result<(), String>;
 
-    /// JSON to an address, signed if there is a secret. `id` is the same for the same letter.
+    /// JSON to an address, signed if there is a secret. `id` is the same for the same message.
     fn webhook(&self, url: &str, id: i64, body: &str, secret: Option<&str>) -> Result<(), String>;
 
     /// Calls an address.

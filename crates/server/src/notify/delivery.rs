@@ -1,7 +1,7 @@
-//! Takes letters from the outbox to whoever they are for.
+//! Takes messages from the outbox to whoever they are for.
 //!
 //! As every chore: [`Delivery::activate`] may be called at any time, looks at what is there and does what is missing. A
-//! letter is done only when the other side has taken it.
+//! message is done only when the other side has taken it.
 
 use super::carrier::{Carrier, Network};
 use super::mail::Text;
@@ -24,22 +24,22 @@ use std::thread::Scope;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Letters looked at in one go: those of a way that is silent must not hide those of others.
+/// Messages looked at in one go: those of a way that is silent must not hide those of others.
 const LETTERS_MAX: u32 = 1000;
-/// Ways on which letters are out at once.
+/// Ways on which messages are out at once.
 const WAYS_MAX: usize = 16;
 /// The delivery looks at least so often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(100);
-/// Takes letters away.
+/// Takes messages away.
 pub struct Delivery {
     shared: Arc<AppState>,
     service: Service,
     carrier: Box<dyn Carrier>,
-    /// The ways on which letters are out.
+    /// The ways on which messages are out.
     out: Mutex<BTreeSet<String>>,
-    /// The letters that are out: one whose way was changed meanwhile is due by another way too.
-    letters_out: Mutex<BTreeSet<i64>>,
+    /// The messages that are out: one whose way was changed meanwhile is due by another way too.
+    in_flight: Mutex<BTreeSet<i64>>,
     /// What went wrong with the store meanwhile.
     troubles: Mutex<Vec<ServiceError>>,
 }
@@ -56,15 +56,15 @@ impl Drop for Out<'_> {
     }
 }
 
-/// Somebody is out with a letter until this is dropped.
-struct LetterOut<'a> {
+/// Somebody is out with a message until this is dropped.
+struct InFlight<'a> {
     delivery: &'a Delivery,
     id: i64,
 }
 
-impl Drop for LetterOut<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.delivery.letters_out.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.delivery.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 
@@ -74,7 +74,7 @@ fn way_of(them: Option<&Recipient>) -> String {
     url.map_or_else(|| "mail".to_owned(), |url| CredentialUse::webhook(url).to_string())
 }
 
-/// Why a letter was not taken.
+/// Why a message was not taken.
 enum Trouble {
     /// It may be taken later.
     NotNow(String),
@@ -103,11 +103,11 @@ impl Delivery {
     /// The same, by other ways.
     pub fn with_carrier(shared: Arc<AppState>, carrier: Box<dyn Carrier>) -> Delivery {
         let service = Service::new(shared.clone());
-        let (out, letters_out, troubles) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Delivery { service, shared, carrier, out, letters_out, troubles }
+        let (out, in_flight, troubles) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Delivery { service, shared, carrier, out, in_flight, troubles }
     }
 
-    /// Works until somebody wishes to stop; the letters under way are finished.
+    /// Works until somebody wishes to stop; the messages under way are finished.
     pub fn work(&self, stop: &Cancel, complain: &dyn Fn(&ServiceError)) {
         if let Err(refusal) = self.hurry() {
             complain(&refusal);
@@ -135,7 +135,7 @@ impl Delivery {
 
     /// Takes away what is due, one way after the other.
     pub fn activate(&self, stop: &Cancel) -> Result<(), ServiceError> {
-        self.due()?.into_values().map(|letters| self.take(letters, stop)).fold(Ok(()), Result::and)
+        self.due()?.into_values().map(|messages| self.take(messages, stop)).fold(Ok(()), Result::and)
     }
 
     /// Begins to take away what is due, by all ways at once: letters of one way wait for each other, and for nobody else. A way
@@ -145,14 +145,14 @@ impl Delivery {
         threads: &'scope Scope<'scope, '_>,
         stop: &'scope Cancel,
     ) -> Result<(), ServiceError> {
-        for (way, letters) in self.due()? {
+        for (way, messages) in self.due()? {
             let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
             if out.len() < WAYS_MAX && out.insert(way.clone()) {
                 drop(out);
                 let out = Out { delivery: self, way };
                 threads.spawn(move || {
                     let delivery = out.delivery;
-                    if let Err(refusal) = delivery.take(letters, stop) {
+                    if let Err(refusal) = delivery.take(messages, stop) {
                         delivery.troubles().push(refusal);
                     }
                 });
@@ -170,9 +170,9 @@ impl Delivery {
         })?;
         let due = self.shared.store.read(|db| outbox::due(db, now, WAIT_SECS_MAX, LETTERS_MAX))?;
         let mut ways: BTreeMap<String, Vec<QueuedMessage>> = BTreeMap::new();
-        for letter in due {
-            let them = self.shared.store.read(|db| recipients::get(db, &letter.recipient))?;
-            ways.entry(way_of(them.as_ref())).or_default().push(letter);
+        for message in due {
+            let them = self.shared.store.read(|db| recipients::get(db, &message.recipient))?;
+            ways.entry(way_of(them.as_ref())).or_default().push(message);
         }
         Ok(ways)
     }
@@ -181,67 +181,67 @@ impl Delivery {
         self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing, if somebody else is out with this letter, or has been since it was found due: it would be told twice. The try is
+    /// Nothing, if somebody else is out with this message, or has been since it was found due: it would be told twice. The try is
     /// written down before it is made: where nothing can be written, nobody is told the same again and again.
-    fn goes_out_with(&self, letter: &QueuedMessage) -> Result<Option<LetterOut<'_>>, ServiceError> {
-        if !self.letters_out.lock().unwrap_or_else(PoisonError::into_inner).insert(letter.id) {
+    fn goes_out_with(&self, message: &QueuedMessage) -> Result<Option<InFlight<'_>>, ServiceError> {
+        if !self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(message.id) {
             return Ok(None);
         }
-        let out = LetterOut { delivery: self, id: letter.id };
+        let out = InFlight { delivery: self, id: message.id };
         let now = self.shared.now();
-        let next = next_try(false, letter.queued_at, letter.tries + 1, now).unwrap_or(now);
-        let is_due = self.shared.store.change(|db| outbox::begin_try(db, letter, next))?;
+        let next = next_try(false, message.queued_at, message.tries + 1, now).unwrap_or(now);
+        let is_due = self.shared.store.change(|db| outbox::begin_try(db, message, next))?;
         Ok(is_due.then_some(out))
     }
 
-    /// Letters of one way, one after the other.
-    fn take(&self, letters: Vec<QueuedMessage>, stop: &Cancel) -> Result<(), ServiceError> {
-        // One silent server costs its patience once, not once a letter.
+    /// Messages of one way, one after the other.
+    fn take(&self, messages: Vec<QueuedMessage>, stop: &Cancel) -> Result<(), ServiceError> {
+        // One silent server costs its patience once, not once a message.
         let mut silent: Option<String> = None;
-        for letter in letters {
+        for message in messages {
             if stop.is_cancelled() {
                 break;
             }
-            let Some(_out) = self.goes_out_with(&letter)? else { continue };
-            let them = self.shared.store.read(|db| recipients::get(db, &letter.recipient))?;
+            let Some(_out) = self.goes_out_with(&message)? else { continue };
+            let them = self.shared.store.read(|db| recipients::get(db, &message.recipient))?;
             let is_heartbeat = them.as_ref().is_some_and(|them| them.heartbeat.is_some());
             let is_mail = them.as_ref().is_some_and(|them| them.mail.is_some());
             let done = match (&them, &silent) {
                 (None, _) => Err(Trouble::Never("this recipient was removed".into())),
                 (Some(_), Some(why)) if is_mail => Err(Trouble::NotNow(why.clone())),
-                (Some(them), _) => self.deliver(them, &letter),
+                (Some(them), _) => self.deliver(them, &message),
             };
             if let (Err(Trouble::NotNow(why)), true) = (&done, is_mail) {
                 silent = Some(why.clone());
             }
             let now = self.shared.now();
             self.shared.store.change(|db| match &done {
-                Ok(()) => outbox::sent(db, letter.id, now),
-                Err(Trouble::Never(why)) => outbox::failed(db, letter.id, why, None),
+                Ok(()) => outbox::sent(db, message.id, now),
+                Err(Trouble::Never(why)) => outbox::failed(db, message.id, why, None),
                 Err(Trouble::NotNow(why)) => {
-                    let next = next_try(is_heartbeat, letter.queued_at, letter.tries + 1, now);
-                    outbox::failed(db, letter.id, why, next)
+                    let next = next_try(is_heartbeat, message.queued_at, message.tries + 1, now);
+                    outbox::failed(db, message.id, why, next)
                 }
             })?;
         }
         Ok(())
     }
 
-    fn deliver(&self, them: &Recipient, letter: &QueuedMessage) -> Result<(), Trouble> {
+    fn deliver(&self, them: &Recipient, message: &QueuedMessage) -> Result<(), Trouble> {
         match them.way()? {
             Way::Heartbeat(url) => {
-                let job = match letter.message {
+                let job = match message.message {
                     Message::Run(run) => self.service.run(run)?.run.job,
                     _ => "test".to_owned(),
                 };
                 Ok(self.carrier.heartbeat(&url.replace(JOB, &job))?)
             }
             Way::Webhook(url) => {
-                let body = self.as_json(letter)?;
+                let body = self.as_json(message)?;
                 let used_for = CredentialUse::webhook(url);
                 let secret = them.credential.as_deref().map(|name| self.account(name, &used_for)).transpose()?;
                 let secret = secret.as_ref().map(|(_, secret)| secret.as_str());
-                Ok(self.carrier.webhook(url, letter.id, &body, secret)?)
+                Ok(self.carrier.webhook(url, message.id, &body, secret)?)
             }
             Way::Mail(to) => {
                 let server = self.shared.store.read(|db| settings::get(db, MAIL_SERVER))?;
@@ -251,7 +251,7 @@ impl Delivery {
                 let server: MailServer = serde_json::from_str(&server).map_err(ServiceError::from)?;
                 let used_for = CredentialUse::new(Purpose::Mail, &server.host);
                 let account = server.credential.as_deref().map(|name| self.account(name, &used_for)).transpose()?;
-                Ok(self.carrier.mail(&server, account, to, self.as_mail(them, letter)?)?)
+                Ok(self.carrier.mail(&server, account, to, self.as_mail(them, message)?)?)
             }
         }
     }
@@ -267,8 +267,8 @@ impl Delivery {
         Ok((credential.account, self.shared.vault.unseal(name, &sealed)?))
     }
 
-    fn as_json(&self, letter: &QueuedMessage) -> Result<String, Trouble> {
-        let mut body = match &letter.message {
+    fn as_json(&self, message: &QueuedMessage) -> Result<String, Trouble> {
+        let mut body = match &message.message {
             Message::Test => json!({"event": "test"}),
             Message::Run(run) => {
                 let it = self.service.summary(*run).map_err(gone)?;
@@ -278,19 +278,19 @@ impl Delivery {
                 json!({"event": "digest", "digest": self.service.digest(*since, *until)?})
             }
         };
-        body["delivery"] = letter.id.into();
-        body["queued_at"] = json!(letter.queued_at);
+        body["delivery"] = message.id.into();
+        body["queued_at"] = json!(message.queued_at);
         Ok(body.to_string())
     }
 
-    fn as_mail(&self, them: &Recipient, letter: &QueuedMessage) -> Result<Text, Trouble> {
+    fn as_mail(&self, them: &Recipient, message: &QueuedMessage) -> Result<Text, Trouble> {
         let defaults = self.shared.store.read(crate::store::defaults::effective)?;
         let zone = match &them.time_zone {
             Some(name) => zone(name)?,
             None => defaults.zone()?,
         };
-        let id = format!("octobackup.{}.{}", letter.queued_at.0, letter.id);
-        let document = match &letter.message {
+        let id = format!("octobackup.{}.{}", message.queued_at.0, message.id);
+        let document = match &message.message {
             Message::Test => Document::message("a test", "This is a test: mail from octoBackup arrives here."),
             Message::Run(run) => self.service.summary(*run).map_err(gone)?.document(&zone),
             Message::Digest { since, until } => self.service.digest(*since, *until)?.document(&zone),

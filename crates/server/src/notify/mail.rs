@@ -1,4 +1,4 @@
-//! One letter to a mail server.
+//! One message to a mail server.
 
 use super::recipient::{MailServer, Security};
 use lettre::message::header::ContentTransferEncoding;
@@ -16,7 +16,7 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// What is mailed.
 #[derive(Debug, Clone)]
 pub struct Text {
-    /// The same for the same letter, however often it is sent.
+    /// The same for the same message, however often it is sent.
     pub id: String,
     /// The subject.
     pub subject: String,

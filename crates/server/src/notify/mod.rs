@@ -1,10 +1,10 @@
 //! Who is told what, and how it reaches them.
 //!
-//! [`tell_run`] writes letters into the outbox, in the transaction that ends the run; the [`delivery`] takes them to mail
-//! servers and web addresses, and tries until they are taken. So a letter may come twice (the server died between the
+//! [`tell_run`] writes messages into the outbox, in the transaction that ends the run; the [`delivery`] takes them to mail
+//! servers and web addresses, and tries until they are taken. So a message may come twice (the server died between the
 //! taking and its note of it) and is never lost; its id is the same both times. Words and decisions here are pure.
 //!
-//! Never: a secret in a letter, in an error or in an address that is shown.
+//! Never: a secret in a message, in an error or in an address that is shown.
 
 #[cfg(unix)]
 pub mod carrier;
@@ -46,7 +46,7 @@ const DIGEST_SECS_MAX: i64 = 31 * 86_400;
 /// A heartbeat that comes later would say that something is alive which may be dead by now.
 const HEARTBEAT_SECS_MAX: i64 = 900;
 
-/// Notes whether the digest is due, and writes its letters. Of several that were missed only the latest is written; it
+/// Notes whether the digest is due, and writes its messages. Of several that were missed only the latest is written; it
 /// tells of the whole time.
 pub fn tell_digest(db: &Connection, zone: &TimeZone, now: Moment) -> Result<bool, ServiceError> {
     let text = settings::get(db, DIGEST_SCHEDULE)?.unwrap_or_else(|| DIGEST_USUAL.to_owned());
@@ -83,7 +83,7 @@ pub fn wants(recipient: &Recipient, job: &str, outcome: Ended, goes_on: bool) ->
     }
 }
 
-/// Writes the letters about a run that ended. In the transaction that ends it.
+/// Writes the messages about a run that ended. In the transaction that ends it.
 pub fn tell_run(db: &Connection, run: &Run, outcome: Ended, goes_on: bool, now: Moment) -> Result<(), ServiceError> {
     if run.once.dry_run {
         return Ok(());
@@ -96,7 +96,7 @@ pub fn tell_run(db: &Connection, run: &Run, outcome: Ended, goes_on: bool, now: 
     Ok(())
 }
 
-/// When a letter that was tried `tries` times in vain is tried again; nothing, if it is of no use any more.
+/// When a message that was tried `tries` times in vain is tried again; nothing, if it is of no use any more.
 pub fn next_try(is_heartbeat: bool, queued_at: Moment, tries: u32, now: Moment) -> Option<Moment> {
     let factor = 1i64.checked_shl(tries.saturating_sub(1).min(32)).unwrap_or(i64::MAX);
     let next = now.plus_secs(WAIT_SECS.saturating_mul(factor).min(WAIT_SECS_MAX));

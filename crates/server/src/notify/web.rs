@@ -1,4 +1,4 @@
-//! Webhooks and heartbeats: one request each. Redirects are not followed: a letter goes where a person said, or nowhere.
+//! Webhooks and heartbeats: one request each. Redirects are not followed: a message goes where a person said, or nowhere.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

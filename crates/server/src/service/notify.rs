@@ -56,17 +56,17 @@ impl Service {
         })
     }
 
-    /// Writes a letter that says that it is a test.
+    /// Writes a message that says that it is a test.
     pub fn test_recipient(&self, caller: &Caller, name: &str) -> Result<QueuedMessage, ServiceError> {
         let now = self.shared.now();
-        let letter = self.shared.store.change(|db| {
+        let message = self.shared.store.change(|db| {
             recipients::get(db, name)?.ok_or_else(|| ServiceError::not_found("recipient", name))?;
             let id = outbox::add(db, name, &Message::Test, now)?;
             audit::add(db, now, &caller.name, "recipient.test", name, "")?;
             outbox::get(db, id)
         })?;
         self.shared.nudge_delivery();
-        letter.ok_or_else(|| ServiceError::not_found("letter", name))
+        message.ok_or_else(|| ServiceError::not_found("message", name))
     }
 
     /// The mail server, if there is one.
@@ -98,9 +98,9 @@ impl Service {
         self.shared.store.read(|db| outbox::list(db, before, limit.min(PAGE_MAX)))
     }
 
-    /// One letter.
-    pub fn letter(&self, id: i64) -> Result<QueuedMessage, ServiceError> {
-        self.shared.store.read(|db| outbox::get(db, id))?.ok_or_else(|| ServiceError::not_found("letter", id))
+    /// One message.
+    pub fn message(&self, id: i64) -> Result<QueuedMessage, ServiceError> {
+        self.shared.store.read(|db| outbox::get(db, id))?.ok_or_else(|| ServiceError::not_found("message", id))
     }
 }
 

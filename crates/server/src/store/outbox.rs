@@ -30,7 +30,7 @@ pub struct QueuedMessage {
 const COLUMNS: &str = "id, recipient, message, queued_at, next_try_at, tries, last_error, sent_at";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<(QueuedMessage, String)> {
-    let letter = QueuedMessage {
+    let message = QueuedMessage {
         id: row.get(0)?,
         recipient: row.get(1)?,
         message: Message::Test,
@@ -40,11 +40,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(QueuedMessage, String)> {
         last_error: row.get(6)?,
         sent_at: row.get::<_, Option<i64>>(7)?.map(Moment),
     };
-    Ok((letter, row.get(2)?))
+    Ok((message, row.get(2)?))
 }
 
-fn whole((letter, message): (QueuedMessage, String)) -> Result<QueuedMessage, ServiceError> {
-    Ok(QueuedMessage { message: serde_json::from_str(&message)?, ..letter })
+fn whole((queued, json): (QueuedMessage, String)) -> Result<QueuedMessage, ServiceError> {
+    Ok(QueuedMessage { message: serde_json::from_str(&json)?, ..queued })
 }
 
 /// Adds one, to be sent at once; tells its id.
@@ -92,10 +92,10 @@ pub fn hurry(db: &Connection, now: Moment) -> Result<(), ServiceError> {
 
 /// Somebody begins to try, and will try again at `next_try_at` if nothing more is heard of that. `false` if somebody else has
 /// tried since, or it waits no more.
-pub fn begin_try(db: &Connection, letter: &QueuedMessage, next_try_at: Moment) -> Result<bool, ServiceError> {
+pub fn begin_try(db: &Connection, message: &QueuedMessage, next_try_at: Moment) -> Result<bool, ServiceError> {
     let sql = "UPDATE outbox SET tries = tries + 1, next_try_at = ?3
                WHERE id = ?1 AND tries = ?2 AND next_try_at IS NOT NULL";
-    Ok(db.prepare_cached(sql)?.execute(params![letter.id, letter.tries, next_try_at.0])? > 0)
+    Ok(db.prepare_cached(sql)?.execute(params![message.id, message.tries, next_try_at.0])? > 0)
 }
 
 /// It was taken.

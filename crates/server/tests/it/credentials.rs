@@ -114,17 +114,17 @@ fn a_mail_server_that_hangs_keeps_no_other_letter_waiting() {
         let mut read = [0; 4096];
         assert!(stream.read(&mut read).unwrap() > 0);
         stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").unwrap();
-        while service.letter(called).unwrap().sent_at.is_none() {
+        while service.message(called).unwrap().sent_at.is_none() {
             assert!(!is_over.load(Ordering::SeqCst), "the webhook was not told");
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        assert!(service.letter(mail).unwrap().sent_at.is_none());
+        assert!(service.message(mail).unwrap().sent_at.is_none());
         // Until the delivery gives up the mail: what it says then is for people.
         while !is_over.load(Ordering::SeqCst) {
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
     });
-    let why = service.letter(mail).unwrap().last_error.unwrap();
+    let why = service.message(mail).unwrap().last_error.unwrap();
     assert!(why.contains("did not answer within 30 s") && !why.contains("os error"), "{why}");
 }
 

@@ -16,12 +16,12 @@ impl World {
     /// The delivery looks; there is nobody to take anything.
     fn digests(&self) -> Vec<(i64, i64)> {
         Delivery::new(self.shared.clone()).activate(&Cancel::new()).unwrap();
-        let letters = self.service.outbox(None, 500).unwrap();
+        let messages = self.service.outbox(None, 500).unwrap();
         let period = |message: &Message| match message {
             Message::Digest { since, until } => Some((until.0 - since.0, until.0)),
             _ => None,
         };
-        letters.iter().rev().filter_map(|letter| period(&letter.message)).collect()
+        messages.iter().rev().filter_map(|message| period(&message.message)).collect()
     }
 }
 

@@ -30,7 +30,7 @@ impl World {
         self.runs()[0].outcome.unwrap()
     }
 
-    fn letters(&self) -> usize {
+    fn messages(&self) -> usize {
         self.service.outbox(None, 500).unwrap().len()
     }
 
@@ -50,25 +50,25 @@ impl World {
 #[test]
 fn a_dismissed_set_stays_held_without_a_new_alarm_and_another_set_alarms() {
     let world = holding();
-    assert_eq!((world.run("20:02"), world.letters(), world.light()), (Ended::Held, 1, Light::Attention));
+    assert_eq!((world.run("20:02"), world.messages(), world.light()), (Ended::Held, 1, Light::Attention));
     let plan = world.held_plan().unwrap();
     world.service.dismiss(&me(), "demo", &plan).unwrap();
     assert_eq!(world.light(), Light::Good);
     let audit = &world.service.audit(None, 1).unwrap()[0];
     assert_eq!((audit.what.as_str(), audit.detail.as_str()), ("job.dismiss", plan.as_str()));
     // The same set: held, and no word of it.
-    assert_eq!((world.run("20:03"), world.letters(), world.light()), (Ended::Held, 1, Light::Good));
+    assert_eq!((world.run("20:03"), world.messages(), world.light()), (Ended::Held, 1, Light::Good));
     assert_eq!(world.held_plan().as_ref(), Some(&plan));
     assert!(world.path("mirror-demo/a").exists());
     // A server that starts anew still knows.
     let world = world.restarted_at("2026-08-01 20:04");
-    assert_eq!((world.run("20:04"), world.letters()), (Ended::Held, 1));
+    assert_eq!((world.run("20:04"), world.messages()), (Ended::Held, 1));
     std::fs::remove_file(world.path("src/b")).unwrap();
-    assert_eq!((world.run("20:05"), world.letters(), world.light()), (Ended::Held, 2, Light::Attention));
+    assert_eq!((world.run("20:05"), world.messages(), world.light()), (Ended::Held, 2, Light::Attention));
     assert_eq!(world.dismissed(), None);
     // What was dismissed once is news again after something else was held.
     std::fs::write(world.path("src/b"), "b").unwrap();
-    assert_eq!((world.run("20:06"), world.letters()), (Ended::Held, 3));
+    assert_eq!((world.run("20:06"), world.messages()), (Ended::Held, 3));
     assert_eq!(world.held_plan(), Some(plan));
 }
 
@@ -100,8 +100,8 @@ fn only_the_set_that_waits_can_be_dismissed_and_problems_are_told_all_the_same()
     world.service.dismiss(&me(), "demo", &plan).unwrap();
     // A mirror that is not there is a failure, whatever was dismissed; the set is still the one that waits.
     std::fs::rename(world.path("mirror-demo"), world.path("unmounted")).unwrap();
-    assert_eq!((world.run("20:03"), world.letters()), (Ended::Failed, 2));
+    assert_eq!((world.run("20:03"), world.messages()), (Ended::Failed, 2));
     std::fs::rename(world.path("unmounted"), world.path("mirror-demo")).unwrap();
-    assert_eq!((world.run("20:04"), world.letters()), (Ended::Held, 2));
+    assert_eq!((world.run("20:04"), world.messages()), (Ended::Held, 2));
     assert_eq!(world.dismissed(), Some(plan));
 }

@@ -12,7 +12,7 @@ mod health;
 mod held;
 #[cfg(target_os = "linux")]
 mod kills;
-mod letters;
+mod messages;
 mod own_data;
 mod pages;
 mod recovery;

@@ -20,11 +20,11 @@ fn a_plan_that_does_not_wait_any_more_is_refused_and_nothing_is_recorded() {
             .map(|run| run.id)
     };
     let refused = |at: &str, plan: &str, word: &str| {
-        let (runs, letters) = (world.runs().len(), world.service.outbox(None, 500).unwrap().len());
+        let (runs, messages) = (world.runs().len(), world.service.outbox(None, 500).unwrap().len());
         let refusal = approve(plan).unwrap_err();
         assert!(refusal.field.as_deref() == Some("approve") && refusal.detail.contains(word), "{refusal}");
         world.look_at(at);
-        assert_eq!((world.runs().len(), world.service.outbox(None, 500).unwrap().len()), (runs, letters));
+        assert_eq!((world.runs().len(), world.service.outbox(None, 500).unwrap().len()), (runs, messages));
     };
     refused("2026-08-01 20:00", "0123456789ab", "no deletions of a wait");
     let run = |time: &str| {

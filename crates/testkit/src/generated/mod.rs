@@ -123,7 +123,7 @@ fn name(text: String) -> Name {
     Name::new(text.into_bytes()).expect("generated names are made of letters and digits")
 }
 
-fn number(name: &Name, letter: u8) -> Option<u64> {
-    let digits = name.as_bytes().strip_prefix(&[letter])?;
+fn number(name: &Name, first: u8) -> Option<u64> {
+    let digits = name.as_bytes().strip_prefix(&[first])?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }

@@ -19,21 +19,21 @@ pub(super) struct Rows {
     files: Tree,
 }
 
-/// A letter in the outbox.
-pub(super) struct Letter {
+/// A message in the outbox.
+pub(super) struct Message {
     pub run: Option<u64>,
     pub is_taken: bool,
 }
 
-impl Letter {
+impl Message {
     /// A digest and a test tell of no run.
     pub fn tells_of(&self, run: Option<u64>) -> bool {
         self.run.is_none() || self.run == run
     }
 }
 
-/// By the letters' numbers.
-pub(super) type Outbox = BTreeMap<u64, Letter>;
+/// By the messages' numbers.
+pub(super) type Outbox = BTreeMap<u64, Message>;
 
 /// Of a directory that a server works in: only what it has made durable, as everybody sees it who opens the database.
 pub(super) fn read_at_work(data: &Path, scratch: &Path) -> Result<Rows, String> {
@@ -127,10 +127,10 @@ pub(super) fn outbox(data: &Path, scratch: &Path) -> Result<Outbox, String> {
         return Ok(Outbox::new());
     }
     let said = asked("SELECT id, next_try_at IS NULL, message FROM outbox")?;
-    let letter = |line: &str| {
+    let message = |line: &str| {
         let mut cells = line.splitn(3, '\t');
         let (id, is_taken, message) = (cells.next()?.parse().ok()?, cells.next()? == "1", cells.next()?);
-        Some((id, Letter { run: sink::run_in(message), is_taken }))
+        Some((id, Message { run: sink::run_in(message), is_taken }))
     };
-    Ok(String::from_utf8_lossy(&said.stdout).lines().filter_map(letter).collect())
+    Ok(String::from_utf8_lossy(&said.stdout).lines().filter_map(message).collect())
 }

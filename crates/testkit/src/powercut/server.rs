@@ -90,7 +90,7 @@ pub(super) const LIVES: &[Life] = &[
         ends: 0,
     },
     Life {
-        name: "server, letters and old history",
+        name: "server, messages and old history",
         change: Source::change_a_few,
         ages: None,
         acts: &[
@@ -120,7 +120,7 @@ pub(super) struct Served<'a> {
     /// What the server knew, before it was started, when each act was done, and in the end; and so many entries were in the log
     /// then.
     moments: Vec<(usize, Rows)>,
-    /// Letters that were taken.
+    /// Messages that were taken.
     told: Vec<Delivery>,
 }
 
@@ -136,7 +136,7 @@ fn hook_is_at(server: &Running<'_>, sink: &Sink) -> Result<(), String> {
 /// Lets whoever is told take all that waits.
 fn is_told(server: &Running<'_>, sink: &Sink, data: &Path, scratch: &Path) -> Result<(), String> {
     hook_is_at(server, sink)?;
-    let all = || Ok(rows::outbox(data, scratch)?.values().all(|letter| letter.is_taken));
+    let all = || Ok(rows::outbox(data, scratch)?.values().all(|message| message.is_taken));
     server.wait_until(all, || hook_is_at(server, sink), "an empty outbox")
 }
 
@@ -227,12 +227,12 @@ pub(super) fn record<'a>(
 /// What waited was told once, what was taken was not told again, and nothing was told that is not in the outbox.
 fn told_once(before: &Outbox, after: &Outbox, taken: &[Delivery]) -> Result<(), String> {
     let times = |id: u64| taken.iter().filter(|told| told.id == id).count();
-    for (id, letter) in before {
-        if times(*id) != usize::from(!letter.is_taken) {
-            return Err(format!("letter {id} was told {} times, and taken before: {}", times(*id), letter.is_taken));
+    for (id, message) in before {
+        if times(*id) != usize::from(!message.is_taken) {
+            return Err(format!("message {id} was sent {} times, and taken before: {}", times(*id), message.is_taken));
         }
     }
-    let is_in = |told: &Delivery| after.get(&told.id).is_some_and(|letter| letter.tells_of(told.run));
+    let is_in = |told: &Delivery| after.get(&told.id).is_some_and(|message| message.tells_of(told.run));
     match taken.iter().find(|told| times(told.id) != 1 || !is_in(told)) {
         Some(told) => Err(format!("it was told more than once, or what is not in the outbox: {told:?}")),
         None => Ok(()),
@@ -274,8 +274,8 @@ impl Served<'_> {
         self.nothing_is_lost(&data, machine, cut.entries)?;
         let before = rows::outbox(&data, &machine.folder)?;
         for told in self.told.iter().filter(|told| told.at <= cut.entries) {
-            if !before.get(&told.id).is_some_and(|letter| letter.tells_of(told.run)) {
-                return Err(format!("a letter was taken that is not in the outbox: {told:?}"));
+            if !before.get(&told.id).is_some_and(|message| message.tells_of(told.run)) {
+                return Err(format!("a message was sent that is not in the outbox: {told:?}"));
             }
         }
         let sink = Sink::start(|| 0).map_err(|e| e.to_string())?;

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Longer than any letter takes.
+/// Longer than any message takes.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// One letter, as it came.
+/// One message, as it came.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Delivery {
-    /// The number of the letter.
+    /// The number of the message.
     pub id: u64,
     /// What it tells of.
     pub run: Option<u64>,
@@ -32,7 +32,7 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    /// `clock` is looked at before a letter is taken.
+    /// `clock` is looked at before a message is taken.
     pub fn start(clock: impl Fn() -> usize + Send + 'static) -> io::Result<Sink> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}/", listener.local_addr()?);
@@ -91,7 +91,7 @@ fn take(stream: &TcpStream, clock: &dyn Fn() -> usize, taken: &Taken) -> io::Res
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 }
 
-/// The run that a letter's body, or its message in the outbox, tells of: the last number of this name is that of the whole.
+/// The run that a message's body, or its message in the outbox, tells of: the last number of this name is that of the whole.
 pub(super) fn run_in(json: &str) -> Option<u64> {
     let (_, after) = json.rsplit_once("\"run\":")?;
     after.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()

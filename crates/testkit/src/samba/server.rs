@@ -23,7 +23,7 @@ const POLL: Duration = Duration::from_millis(20);
 const GUARDIAN: &str = r#"
 trap '' INT TERM HUP
 end() {
-  # The leader tells the others. Told twice, they hang.
+  # The leader tells the others. Asked twice, they hang.
   for whom in "-TERM $1" "-KILL -$1"; do
     kill $whom 2>/dev/null
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do

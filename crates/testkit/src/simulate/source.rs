@@ -38,7 +38,7 @@ impl Fired {
 
 /// What one listing told the engine.
 #[derive(Debug, Clone)]
-pub(super) struct Told {
+pub(super) struct Reported {
     pub(super) folder: RelPath,
     pub(super) complete: bool,
     pub(super) code: Option<Code>,
@@ -49,7 +49,7 @@ pub(super) struct Told {
 #[derive(Default)]
 pub(super) struct Heard {
     /// All listings, in order.
-    pub(super) told: Vec<Told>,
+    pub(super) told: Vec<Reported>,
     /// The source as it was at the beginning, and after each change.
     pub(super) states: Vec<Tree>,
     /// Faults that concern one path, for whoever asks why a name is not as it should be.
@@ -196,7 +196,7 @@ impl Source for SimSource {
             Listed::Complete => (!keeping.bad, None),
             Listed::Incomplete(error) => (false, Some(error.code)),
         };
-        lock(&self.heard).told.push(Told { folder: folder.clone(), complete, code, names: keeping.names });
+        lock(&self.heard).told.push(Reported { folder: folder.clone(), complete, code, names: keeping.names });
         listed
     }
 

@@ -65,10 +65,10 @@ pub(in crate::api) async fn outbox(State(service): State<Service>, Asked(page): 
     respond(service, StatusCode::OK, move |service| service.outbox(page.before, page.limit.unwrap_or(PAGE))).await
 }
 
-pub(in crate::api) async fn letter(State(service): State<Service>, Name(id): Name) -> Response {
+pub(in crate::api) async fn message(State(service): State<Service>, Name(id): Name) -> Response {
     let look = move |service: &Service| {
-        let id = id.parse().map_err(|_| ServiceError::not_found("letter", format!("{id:?}")))?;
-        service.letter(id)
+        let id = id.parse().map_err(|_| ServiceError::not_found("message", format!("{id:?}")))?;
+        service.message(id)
     };
     respond(service, StatusCode::OK, look).await
 }

@@ -4,7 +4,7 @@ use super::calendar::{BLACKOUTS, SCHEDULES, ZONES};
 use super::fate::At;
 use super::seen::Seen;
 use super::server::{World, me};
-use super::step::{How, Step, Wish};
+use super::step::{Draft, How, Step};
 use octo_core::report::{Cause, Problem};
 use octo_core::{Code, Event, Monitor, Outcome, RelPath, RunReport};
 use octo_server::RunOverrides;
@@ -35,7 +35,7 @@ pub fn plan(job: i64, which: u8) -> String {
 }
 
 /// What a person writes.
-pub fn spec(world: &World, wish: &Wish) -> JobSpec {
+pub fn spec(world: &World, wish: &Draft) -> JobSpec {
     let some = |place: u8, all: &[&str]| {
         place.checked_sub(1).and_then(|place| all.get(usize::from(place))).map(|text| (*text).to_owned())
     };

@@ -35,7 +35,7 @@ fn same(before: &Seen, after: &Seen, cancelled: &[i64]) -> Holds {
     must!(before.jobs == after.jobs, "it was refused, and jobs are others");
     must!(before.runs == after.runs, "it was refused, and runs are others");
     must!(before.recipients == after.recipients && before.settings == after.settings, "it was refused, and done");
-    must!(before.letters.keys().eq(after.letters.keys()), "it was refused, and messages are others");
+    must!(before.messages.keys().eq(after.messages.keys()), "it was refused, and messages are others");
     must!(before.audited == after.audited, "it was refused, and the audit log says that it was done");
     must!(cancelled.is_empty(), "it was refused, and runs {cancelled:?} were stopped");
     Ok(())
@@ -125,8 +125,8 @@ fn effect(world: &World, step: &Step, before: &Seen, after: &Seen, cancelled: &[
             must!(!after.recipients.contains_key(&act::recipient_name(*name)), "a recipient is there still");
         }
         Step::Test { .. } => {
-            let mut new = after.letters.values().filter(|letter| !before.letters.contains_key(&letter.id));
-            must!(new.any(|letter| letter.message == Message::Test), "there is no test");
+            let mut new = after.messages.values().filter(|message| !before.messages.contains_key(&message.id));
+            must!(new.any(|message| message.message == Message::Test), "there is no test");
         }
         _ => {}
     }

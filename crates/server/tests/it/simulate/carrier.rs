@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// How long a mail server that hangs costs.
 const HANGS_SECS: i64 = 30;
 
-/// What arrived: a letter's id as it is told to the other side; nothing for heartbeats, which have none.
+/// What arrived: a message's id as it is told to the other side; nothing for heartbeats, which have none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrived {
-    pub letter: Option<i64>,
+    pub message: Option<i64>,
     /// By which way it came: each writes the id in its own manner.
     pub way: usize,
     /// The id as it was told.
@@ -43,14 +43,14 @@ impl Ways {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn take(&self, way: usize, letter: Option<i64>, id: String) -> Result<(), String> {
+    fn take(&self, way: usize, message: Option<i64>, id: String) -> Result<(), String> {
         if self.fate.is_dead() {
             return Err("nobody calls any more".into());
         }
         let does = self.now.lock().unwrap_or_else(PoisonError::into_inner)[way];
         if matches!(does, Way::Works | Way::LosesAnswer) {
             let at = self.clock.wall();
-            self.arrived.lock().unwrap_or_else(PoisonError::into_inner).push(Arrived { letter, way, id, at });
+            self.arrived.lock().unwrap_or_else(PoisonError::into_inner).push(Arrived { message, way, id, at });
         }
         match does {
             Way::Works => Ok(()),
@@ -68,8 +68,8 @@ pub struct Shared(pub Arc<Ways>);
 
 impl Carrier for Shared {
     fn mail(&self, _: &MailServer, _: Account, _: &[String], text: Text) -> Result<(), String> {
-        let letter = text.id.rsplit('.').next().and_then(|id| id.parse().ok());
-        self.0.take(0, letter, text.id)
+        let message = text.id.rsplit('.').next().and_then(|id| id.parse().ok());
+        self.0.take(0, message, text.id)
     }
 
     fn webhook(&self, _: &str, id: i64, _: &str, _: Option<&str>) -> Result<(), String> {

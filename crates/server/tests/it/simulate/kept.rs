@@ -1,10 +1,10 @@
 //! Worlds in which a promise was broken once, as short as they could be made.
 
-use super::step::{How, Scenario, Step, Wish};
+use super::step::{Draft, How, Scenario, Step};
 
 const USUAL: Scenario =
     Scenario { start: 1_772_952_184, runs_max: 1, per_host_max: 2, per_disk_max: 2, steps: Vec::new() };
-const NOTHING: Wish = Wish {
+const NOTHING: Draft = Draft {
     job: 0,
     schedule: 0,
     zone: 0,
@@ -21,22 +21,22 @@ const NOTHING: Wish = Wish {
 /// What was broken, and the world.
 pub fn all() -> Vec<(&'static str, Scenario)> {
     let other_zone = vec![
-        Step::Add(Wish { schedule: 3, ..NOTHING }),
+        Step::Add(Draft { schedule: 3, ..NOTHING }),
         Step::Look { secs: 13_675 },
         Step::Defaults { zone: 2, catch_up: 0 },
         Step::Look { secs: 4 },
     ];
     let refused_and_done = vec![
-        Step::Add(Wish { schedule: 1, zone: 5, catch_up: 2, blackout: 1, retries: 2, host: 1, disk: 1, ..NOTHING }),
-        Step::Add(Wish { job: 3, schedule: 1, zone: 5, retries: 2, disk: 1, ..NOTHING }),
+        Step::Add(Draft { schedule: 1, zone: 5, catch_up: 2, blackout: 1, retries: 2, host: 1, disk: 1, ..NOTHING }),
+        Step::Add(Draft { job: 3, schedule: 1, zone: 5, retries: 2, disk: 1, ..NOTHING }),
         Step::Look { secs: 2979 },
         Step::End { nth: 0, how: How::Held(0) },
         Step::FailStatement { ops: 64 },
         Step::End { nth: 1, how: How::MayPass },
-        Step::Edit(Wish { schedule: 4, zone: 5, ..NOTHING }),
+        Step::Edit(Draft { schedule: 4, zone: 5, ..NOTHING }),
     ];
     let far_ahead = vec![
-        Step::Add(Wish { retries: 2, ..NOTHING }),
+        Step::Add(Draft { retries: 2, ..NOTHING }),
         Step::Jump { secs: 80 * 86_400 },
         Step::Start { job: 0, dry: false, approve: false },
         Step::Look { secs: 5 },
@@ -44,11 +44,11 @@ pub fn all() -> Vec<(&'static str, Scenario)> {
         Step::Jump { secs: -80 * 86_400 },
     ];
     let moved_while_it_runs = vec![
-        Step::Add(Wish { job: 2, schedule: 2, zone: 4, queues: true, host: 1, ..NOTHING }),
+        Step::Add(Draft { job: 2, schedule: 2, zone: 4, queues: true, host: 1, ..NOTHING }),
         Step::Start { job: 2, dry: false, approve: false },
         Step::Look { secs: 5 },
-        Step::Edit(Wish { job: 2, schedule: 1, zone: 4, disk: 1, ..NOTHING }),
-        Step::Add(Wish { schedule: 4, ..NOTHING }),
+        Step::Edit(Draft { job: 2, schedule: 1, zone: 4, disk: 1, ..NOTHING }),
+        Step::Add(Draft { schedule: 4, ..NOTHING }),
         Step::Start { job: 0, dry: false, approve: false },
         Step::Look { secs: 5 },
     ];

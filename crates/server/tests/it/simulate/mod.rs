@@ -1,6 +1,6 @@
 //! A seeded world for the server: jobs, slots, runs, messages and history under kills, clocks that jump, a disk that is full
 //! or read-only, and people who change their minds; several of that at once. The server is the real one; what it must be
-//! true to is said by `model`, `letters` and `answers`.
+//! true to is said by `model`, `messages` and `answers`.
 //!
 //! Everything happens on one thread, so that a seed and a commit make the same world each time. `cargo xtask simulate
 //! --world server` plays new ones.
@@ -12,7 +12,7 @@ mod carrier;
 mod dice;
 mod fate;
 pub mod kept;
-mod letters;
+mod messages;
 mod model;
 mod play;
 mod seen;

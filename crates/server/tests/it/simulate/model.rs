@@ -67,8 +67,8 @@ impl Between<'_> {
         let newest = self.before.jobs.keys().max().copied().unwrap_or(0);
         let mut new = self.after.jobs.keys().filter(|id| !self.before.jobs.contains_key(id));
         must!(new.all(|id| *id > newest), "the id of a job was used again");
-        let newest = self.before.letters.keys().max().copied().unwrap_or(0);
-        let mut new = self.after.letters.keys().filter(|id| !self.before.letters.contains_key(id));
+        let newest = self.before.messages.keys().max().copied().unwrap_or(0);
+        let mut new = self.after.messages.keys().filter(|id| !self.before.messages.contains_key(id));
         must!(new.all(|id| *id > newest), "the id of a message was used again");
         Ok(())
     }
@@ -107,7 +107,7 @@ impl Between<'_> {
             let newest_good = real().filter(is_good).map(|run| run.id).max();
             must!(newest != Some(*id) && newest_good != Some(*id), "the newest run {id} of a job is gone");
         }
-        for (id, was) in self.before.letters.iter().filter(|(id, _)| !self.after.letters.contains_key(id)) {
+        for (id, was) in self.before.messages.iter().filter(|(id, _)| !self.after.messages.contains_key(id)) {
             must!(was.queued_at.0 < self.now - KEEP, "message {id} is gone");
             must!(was.next_try_at.is_none(), "message {id} is gone, and was not taken: {was:?}");
         }

@@ -5,7 +5,7 @@ use super::model::{Between, Holds, must};
 use super::seen::Seen;
 use super::server::World;
 use super::step::{Scenario, Step, Way};
-use super::{act, letters};
+use super::{act, messages};
 use octo_server::run::{Reason, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -118,8 +118,8 @@ impl Play {
         let until = &self.until;
         let between = Between { before: &before, after, held: &held, until, now, looked_at, is_whole };
         between.check()?;
-        between.letters(matches!(step, Step::Test { .. }))?;
-        letters::arrivals(&before.letters, &after.letters, &arrived[came..], &arrived)?;
+        between.messages(matches!(step, Step::Test { .. }))?;
+        messages::arrivals(&before.messages, &after.messages, &arrived[came..], &arrived)?;
         match &asked {
             None => answers::untouched(&before, after)?,
             Some(_) if died => answers::check(&self.world, step, Answer::None, &before, after, &[])?,
@@ -174,7 +174,7 @@ impl Play {
         }
         must!(self.seen.runs.values().all(|run| run.state != State::Running), "a run runs for ever");
         let now = self.world.clock.wall();
-        letters::delivered(&self.seen.letters, &self.seen.recipients, &self.world.ways.arrived(), now)
+        messages::delivered(&self.seen.messages, &self.seen.recipients, &self.world.ways.arrived(), now)
     }
 
     fn rounds(&mut self) -> Holds {

@@ -16,7 +16,7 @@ pub struct Seen {
     pub reports: BTreeMap<i64, RunReport>,
     /// By job and moment.
     pub slots: BTreeMap<i64, BTreeMap<i64, Slot>>,
-    pub letters: BTreeMap<i64, QueuedMessage>,
+    pub messages: BTreeMap<i64, QueuedMessage>,
     pub recipients: BTreeMap<String, Recipient>,
     /// What a person has set.
     pub settings: Vec<Option<String>>,
@@ -39,7 +39,8 @@ impl Seen {
                 seen.reports.extend(runs::report(db, run.id)?.map(|report| (run.id, report)));
                 seen.runs.insert(run.id, run);
             }
-            seen.letters = outbox::list(db, None, u32::MAX)?.into_iter().map(|letter| (letter.id, letter)).collect();
+            seen.messages =
+                outbox::list(db, None, u32::MAX)?.into_iter().map(|message| (message.id, message)).collect();
             seen.recipients = recipients::list(db)?.into_iter().map(|them| (them.name.clone(), them)).collect();
             seen.settings = SETTINGS.iter().map(|name| settings::get(db, name)).collect::<Result<_, _>>()?;
             seen.audited = db.query_row("SELECT COALESCE(MAX(id), 0) FROM audit", [], |row| row.get(0))?;
@@ -72,8 +73,8 @@ impl Seen {
         });
         let jobs: Vec<_> = jobs.collect();
         let going: Vec<_> = self.runs.values().filter(|run| run.state != State::Finished).collect();
-        let waiting: Vec<_> = self.letters.values().filter(|letter| letter.next_try_at.is_some()).collect();
-        let last = (self.runs.last_key_value(), self.letters.last_key_value());
+        let waiting: Vec<_> = self.messages.values().filter(|message| message.next_try_at.is_some()).collect();
+        let last = (self.runs.last_key_value(), self.messages.last_key_value());
         let slots: Vec<_> = self.slots.values().map(|slots| (slots.len(), slots.last_key_value())).collect();
         format!("{jobs:?}{going:?}{waiting:?}{last:?}{slots:?}{:?}{}", self.recipients.keys(), self.audited)
     }

@@ -6,7 +6,7 @@ use super::dice::Dice;
 
 /// A job as a person wants it; numbers are places in lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Wish {
+pub struct Draft {
     pub job: u8,
     /// 0 is none.
     pub schedule: u8,
@@ -48,8 +48,8 @@ pub enum Way {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    Add(Wish),
-    Edit(Wish),
+    Add(Draft),
+    Edit(Draft),
     Rename {
         job: u8,
         to: u8,
@@ -160,10 +160,10 @@ pub fn scenario(seed: u64) -> Scenario {
     Scenario { start, runs_max, per_host_max, per_disk_max, steps }
 }
 
-fn wish(dice: &mut Dice) -> Wish {
+fn wish(dice: &mut Dice) -> Draft {
     let schedules = u8::try_from(SCHEDULES.len()).unwrap_or(0);
     let often = dice.chance(60);
-    Wish {
+    Draft {
         job: dice.index(JOBS),
         schedule: if often { 1 + dice.index(4) } else { dice.index(schedules + 1) },
         zone: dice.index(u8::try_from(ZONES.len()).unwrap_or(0) + 1),

@@ -1,4 +1,4 @@
-//! Letters on their way: each is told once, whatever is changed meanwhile.
+//! Messages on their way: each is told once, whatever is changed meanwhile.
 
 use crate::world::{World, me};
 use octo_core::Cancel;
@@ -29,12 +29,12 @@ fn a_letter_that_is_out_is_not_told_again_at_a_new_address() {
     let ((slow, old), (other, new)) = (listener(), listener());
     other.set_nonblocking(true).unwrap();
     world.service.set_recipient(&me(), &hook(&old)).unwrap();
-    let letter = world.service.test_recipient(&me(), "hook").unwrap();
+    let message = world.service.test_recipient(&me(), "hook").unwrap();
     let delivery = Delivery::new(world.shared.clone());
     std::thread::scope(|threads| {
         let out = threads.spawn(|| delivery.activate(&Cancel::new()));
         let (mut stream, _) = slow.accept().unwrap();
-        assert!(head(&stream).to_lowercase().contains(&format!("octobackup-delivery: {}", letter.id)));
+        assert!(head(&stream).to_lowercase().contains(&format!("octobackup-delivery: {}", message.id)));
         // It is at the old address, which has not answered yet, and due at the new one.
         world.service.set_recipient(&me(), &hook(&new)).unwrap();
         delivery.activate(&Cancel::new()).unwrap();
@@ -42,6 +42,6 @@ fn a_letter_that_is_out_is_not_told_again_at_a_new_address() {
         out.join().unwrap().unwrap();
     });
     assert!(other.accept().is_err(), "it was told twice");
-    let letter = world.service.letter(letter.id).unwrap();
-    assert!(letter.sent_at.is_some() && letter.next_try_at.is_none() && letter.tries == 1, "{letter:?}");
+    let message = world.service.message(message.id).unwrap();
+    assert!(message.sent_at.is_some() && message.next_try_at.is_none() && message.tries == 1, "{message:?}");
 }

@@ -13,9 +13,9 @@ const HEARTBEAT_SECS_MAX: i64 = 900;
 
 impl Between<'_> {
     /// Everybody is told of each end exactly once, and nobody of anything else.
-    pub fn letters(&self, may_test: bool) -> Holds {
+    pub fn messages(&self, may_test: bool) -> Holds {
         let new: Vec<&QueuedMessage> =
-            self.after.letters.values().filter(|letter| !self.before.letters.contains_key(&letter.id)).collect();
+            self.after.messages.values().filter(|message| !self.before.messages.contains_key(&message.id)).collect();
         let mut wanted = Vec::new();
         for run in self.before.runs.values().filter(|run| run.state == State::Running) {
             let Some(is) = self.after.runs.get(&run.id) else { continue };
@@ -33,22 +33,22 @@ impl Between<'_> {
             }
         }
         let mut told = Vec::new();
-        for letter in &new {
-            match letter.message {
-                Message::Run(run) => told.push((letter.recipient.clone(), run)),
+        for message in &new {
+            match message.message {
+                Message::Run(run) => told.push((message.recipient.clone(), run)),
                 Message::Test => must!(may_test, "a test that nobody asked for"),
-                Message::Digest { since, until } => must!(since < until, "a digest of nothing: {letter:?}"),
+                Message::Digest { since, until } => must!(since < until, "a digest of nothing: {message:?}"),
             }
         }
         told.sort();
         wanted.sort();
         must!(told == wanted, "of ends are told {told:?}, not {wanted:?}");
-        self.after.letters.values().try_for_each(|letter| self.letter(letter))
+        self.after.messages.values().try_for_each(|message| self.message(message))
     }
 
-    /// A letter waits until somebody took it. It is given up only where it cannot reach anybody any more.
-    fn letter(&self, is: &QueuedMessage) -> Holds {
-        let Some(was) = self.before.letters.get(&is.id) else { return Ok(()) };
+    /// A message waits until somebody took it. It is given up only where it cannot reach anybody any more.
+    fn message(&self, is: &QueuedMessage) -> Holds {
+        let Some(was) = self.before.messages.get(&is.id) else { return Ok(()) };
         must!(
             was.message == is.message && was.recipient == is.recipient && was.queued_at == is.queued_at,
             "{was:?} is {is:?}"
@@ -131,11 +131,17 @@ pub fn arrivals(
     all: &[Arrived],
 ) -> Holds {
     for arrived in new {
-        let Some(id) = arrived.letter else { continue };
-        must!(before.get(&id).is_none_or(|letter| letter.sent_at.is_none()), "message {id} was taken, and came again");
-        must!(before.get(&id).is_none_or(|letter| letter.next_try_at.is_some()), "message {id} was given up, and came");
-        let mut same = all.iter().filter(|other| other.letter == Some(id));
-        let (times, tries) = (same.clone().count(), after.get(&id).map_or(0, |letter| letter.tries));
+        let Some(id) = arrived.message else { continue };
+        must!(
+            before.get(&id).is_none_or(|message| message.sent_at.is_none()),
+            "message {id} was taken, and came again"
+        );
+        must!(
+            before.get(&id).is_none_or(|message| message.next_try_at.is_some()),
+            "message {id} was given up, and came"
+        );
+        let mut same = all.iter().filter(|other| other.message == Some(id));
+        let (times, tries) = (same.clone().count(), after.get(&id).map_or(0, |message| message.tries));
         must!(times <= tries as usize, "message {id} came {times} times, of {tries} tries that are written down");
         must!(same.all(|other| other.way != arrived.way || other.id == arrived.id), "message {id} came under two ids");
     }
@@ -144,19 +150,19 @@ pub fn arrivals(
 
 /// At the end everything that waited before `now` was taken, or there was a reason. A run that ends now is told at the next look.
 pub fn delivered(
-    letters: &BTreeMap<i64, QueuedMessage>,
+    messages: &BTreeMap<i64, QueuedMessage>,
     recipients: &BTreeMap<String, Recipient>,
     all: &[Arrived],
     now: i64,
 ) -> Holds {
-    for letter in letters.values().filter(|letter| letter.queued_at.0 < now) {
-        must!(letter.next_try_at.is_none(), "a message still waits: {letter:?}");
-        let is_heartbeat = recipients.get(&letter.recipient).is_some_and(|them| them.heartbeat.is_some());
-        let came = all.iter().any(|arrived| arrived.letter == Some(letter.id));
-        let was_heartbeat = all.iter().any(|arrived| arrived.letter.is_none());
+    for message in messages.values().filter(|message| message.queued_at.0 < now) {
+        must!(message.next_try_at.is_none(), "a message still waits: {message:?}");
+        let is_heartbeat = recipients.get(&message.recipient).is_some_and(|them| them.heartbeat.is_some());
+        let came = all.iter().any(|arrived| arrived.message == Some(message.id));
+        let was_heartbeat = all.iter().any(|arrived| arrived.message.is_none());
         must!(
-            letter.sent_at.is_none() || came || is_heartbeat || was_heartbeat,
-            "a message is said to be taken: {letter:?}"
+            message.sent_at.is_none() || came || is_heartbeat || was_heartbeat,
+            "a message is said to be taken: {message:?}"
         );
     }
     Ok(())
