@@ -151,6 +151,11 @@ impl<'a> RecordFile<'a> {
         Ok(())
     }
 
+    /// Lets go of the file, which is removed next: FUSE and NFS keep a removed file that is open under another name.
+    pub fn close(&self) {
+        self.state().file = None;
+    }
+
     /// Makes all records durable. Costs nothing if they are.
     pub fn sync(&self) -> Result<(), Error> {
         let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);

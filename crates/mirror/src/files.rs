@@ -7,6 +7,8 @@ use std::ops::ControlFlow;
 
 /// Entries removed from a folder between two listings of it.
 const REMOVE_CHUNK: usize = 4096;
+/// Listings of a folder's last entries. FUSE and NFS give a removed file that is open another name in the same folder.
+const LAST_LISTINGS_MAX: u32 = 8;
 
 /// Makes `folder` and what is missing above it.
 pub fn ensure_folder(target: &dyn Target, folder: &RelPath) -> Result<(), Error> {
@@ -29,10 +31,11 @@ pub fn ensure_folder(target: &dyn Target, folder: &RelPath) -> Result<(), Error>
 /// Removes a folder of ours with all that is in it. Restartable: what is gone stays gone. Tells how many bytes are free now:
 /// those of files that had no other name.
 pub fn remove_tree(target: &dyn Target, folder: &RelPath) -> Result<u64, Error> {
-    let mut freed_bytes = 0;
+    let (mut freed_bytes, mut last_listings) = (0, 0);
     if target.look(folder)?.is_none() {
         return Ok(0);
     }
+    let not_emptied = || Error::new(Code::TargetEntry, format!("{folder} cannot be emptied"));
     loop {
         let mut chunk = Chunk::default();
         match target.list(folder, &mut chunk) {
@@ -43,9 +46,13 @@ pub fn remove_tree(target: &dyn Target, folder: &RelPath) -> Result<u64, Error> 
         if chunk.0.is_empty() {
             // What cannot even be listed is still in it: an error, or whoever removes the folder above would try for ever.
             return match target.remove_folder(folder)? {
-                Done::NotEmpty => Err(Error::new(Code::TargetEntry, format!("{folder} cannot be emptied"))),
+                Done::NotEmpty => Err(not_emptied()),
                 _ => Ok(freed_bytes),
             };
+        }
+        last_listings += u32::from(chunk.0.len() < REMOVE_CHUNK);
+        if last_listings > LAST_LISTINGS_MAX {
+            return Err(not_emptied());
         }
         for Entry { name, meta } in chunk.0 {
             let path = folder.join(&name);

@@ -49,6 +49,7 @@ impl Run<'_> {
         let finish = || {
             // First: what is in staging says which files may not be whole until then.
             Checkpoints::new(self.context, &self.ops, &self.journal).make()?;
+            self.ops.placed.close();
             files::remove_tree(target, &layout::staging(self.ready.run))?;
             let ended = !matches!(report.outcome, Outcome::Failed | Outcome::Cancelled);
             self.ops.suspects.end(target, ended && self.saw_all.get())?;

@@ -96,6 +96,24 @@ fn exfat_keeps_every_name_and_every_state() {
     assert_eq!(fs::read(pair.target.join("plain")).unwrap(), b"changed without hard links");
 }
 
+/// FUSE gives a removed file that somebody holds open another name beside it, as NFS does.
+#[test]
+fn a_run_ends_although_what_it_removes_comes_back_under_another_name() {
+    let mounted = Mounted::exfat();
+    let mut pair = Pair::new();
+    pair.target = mounted.place();
+    pair.write("file", b"content", 1_000_000);
+    assert_eq!(pair.run(&RunOptions::default()).outcome, Outcome::Succeeded);
+    let left = pair.target.join(".octobackup/tmp/99");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("part"), "left by an interrupted run").unwrap();
+    let held_open = fs::File::open(left.join("part")).unwrap();
+    let report = pair.run(&RunOptions::default());
+    assert!(report.causes.iter().any(|cause| cause.code == Code::TargetEntry), "{report:#?}");
+    drop(held_open);
+    assert_eq!(pair.run(&RunOptions::default()).outcome, Outcome::Succeeded);
+}
+
 #[test]
 fn on_exfat_a_new_case_is_a_rename() {
     let mounted = Mounted::exfat();
