@@ -1,15 +1,14 @@
 //! From raw arguments to settings that make sense. Every refusal names the option, what was given and what is allowed.
 
 use crate::args::account::AccountArgs;
-use crate::args::{HeldArgs, LimitArgs, OutputArgs, SyncArgs};
+use crate::args::{HeldArgs, OutputArgs, SyncArgs};
 use crate::password::PasswordFrom;
 use clap::ArgMatches;
 use octo_core::{Code, Error};
-use octo_server::RunOverrides;
-use octo_server::mirror_spec::{
-    Account, Connection, Limits, LogonBy, MetadataKept, MirrorSpec, Origin, Rule, is_address, paths,
-};
+use octo_server::job::{NO_VERSIONS, Policy};
+use octo_server::mirror_spec::{Account, Connection, LogonBy, MetadataKept, MirrorSpec, Origin, Rule, is_address};
 use octo_server::units;
+use octo_server::{RunOverrides, ServiceError};
 use octo_smb::SmbAddress;
 use std::ffi::OsStr;
 use std::io::Read;
@@ -40,35 +39,13 @@ fn usage(detail: impl Into<String>) -> Error {
 impl Settings {
     /// For `octobackup sync`. `matches` tells the order of the arguments.
     pub fn sync(args: SyncArgs, matches: &ArgMatches) -> Result<Settings, Error> {
-        let mut mirror_spec = mirror_spec(&args.source, &args.account)?;
-        mirror_spec.rules = rules(&args, matches)?;
+        let typed = mirror_spec(&args.source, &args.account)?;
+        let policy = policy(&args, rules(&args, matches)?).resolve().map_err(of_option)?;
+        let mut mirror_spec = policy.mirror_spec(typed.origin);
+        mirror_spec.connection = typed.connection;
         mirror_spec.connection.reconnect_secs = option("--reconnect", args.reconnect.as_deref(), units::duration_secs)?;
         mirror_spec.connection.check(&mirror_spec.origin)?;
-        mirror_spec.backup_intent = args.backup_intent;
-        mirror_spec.default_excludes = !args.no_default_excludes;
-        paths(&args.acknowledge).map_err(|error| error.within("--acknowledge"))?;
-        mirror_spec.acknowledged = args.acknowledge;
-        mirror_spec.compare = args.compare;
-        // To read all of it again is a wish for one run.
-        mirror_spec.metadata = match args.metadata {
-            MetadataKept::Refresh => MetadataKept::Full,
-            kept => kept,
-        };
-        mirror_spec.live_files = args.live_files;
-        mirror_spec.no_delete = args.no_delete;
-        mirror_spec.trust_listings = args.trust_listings;
-        mirror_spec.max_delete = option("--max-delete", args.max_delete.as_deref(), units::max_delete)?;
-        mirror_spec.bandwidth_bytes_per_sec = option("--bandwidth", args.bandwidth.as_deref(), units::bytes)?;
-        mirror_spec.limits = limits(&args.limits, mirror_spec.connection.reconnect_secs)?;
-        if let Some((file, folder)) = option("--mode", args.mode.as_deref(), units::modes)? {
-            (mirror_spec.file_mode, mirror_spec.folder_mode) = (file, folder);
-        }
-        if let Some(secs) = option("--keep-versions", args.keep_versions.as_deref(), units::duration_secs)? {
-            mirror_spec.keep_versions_secs = Some(secs);
-        }
-        if args.no_versions {
-            mirror_spec.keep_versions_secs = None;
-        }
+        mirror_spec.limits = policy.limits(mirror_spec.connection.reconnect_secs);
         let once = RunOverrides {
             dry_run: args.dry_run,
             adopt: args.adopt,
@@ -96,25 +73,47 @@ impl Settings {
     }
 }
 
-fn limits(args: &LimitArgs, reconnect_secs: Option<u64>) -> Result<Limits, Error> {
-    let usual = Limits::default();
-    let answer = option("--max-answer", args.max_answer.as_deref(), units::wait_secs)?;
-    let answer_secs = answer.unwrap_or(usual.answer_secs);
-    Ok(Limits {
-        folder_entries: args.max_folder_entries.unwrap_or(usual.folder_entries),
-        folder_bytes: option("--max-folder-bytes", args.max_folder_bytes.as_deref(), units::bytes)?
-            .unwrap_or(usual.folder_bytes),
-        answer_secs,
-        idle_secs: match args.max_idle.as_deref() {
-            None => Some(Limits::usual_idle_secs(answer_secs, reconnect_secs)),
-            Some(units::UNLIMITED) => None,
-            text => option("--max-idle", text, units::wait_secs)?,
-        },
-    })
+/// What was typed, as a job's settings say it: both are read by one table.
+fn policy(args: &SyncArgs, rules: Vec<Rule>) -> Policy {
+    let limits = &args.limits;
+    Policy {
+        rules: Some(rules),
+        default_excludes: Some(!args.no_default_excludes),
+        acknowledged: Some(args.acknowledge.clone()),
+        compare: Some(args.compare),
+        // To read all of it again is for one run.
+        metadata: Some(match args.metadata {
+            MetadataKept::Refresh => MetadataKept::Full,
+            kept => kept,
+        }),
+        live_files: Some(args.live_files),
+        no_delete: Some(args.no_delete),
+        max_delete: args.max_delete.clone(),
+        trust_listings: Some(args.trust_listings),
+        keep_versions: if args.no_versions { Some(NO_VERSIONS.to_owned()) } else { args.keep_versions.clone() },
+        mode: args.mode.clone(),
+        bandwidth: args.bandwidth.clone(),
+        backup_intent: Some(args.backup_intent),
+        max_folder_entries: limits.max_folder_entries,
+        max_folder_bytes: limits.max_folder_bytes.clone(),
+        max_answer: limits.max_answer.clone(),
+        max_idle: limits.max_idle.clone(),
+        ..Policy::default()
+    }
+}
+
+/// A refusal of a setting names the option that was typed.
+fn of_option(error: ServiceError) -> Error {
+    let setting = error.field.as_deref().and_then(|field| field.strip_prefix("policy.")).unwrap_or_default();
+    let option = match setting {
+        "acknowledged" => "acknowledge".to_owned(),
+        setting => setting.replace('_', "-"),
+    };
+    usage(format!("--{option} {}", error.detail))
 }
 
 fn option<T>(name: &str, given: Option<&str>, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, Error> {
-    given.map(|text| parse(text).map_err(|why| usage(format!("{name} {text}: {why}")))).transpose()
+    given.map(|text| parse(text).map_err(|why| usage(format!("{name} {text:?}: {why}")))).transpose()
 }
 
 /// Takes over what was typed; the rest stays as it was.

@@ -143,11 +143,11 @@ fn rules_keep_the_order_in_which_they_were_typed() {
 
 #[test]
 fn refusals_name_the_option() {
-    refused(&["/a", "/b", "--bandwidth", "10X"], "--bandwidth 10X");
-    refused(&["/a", "/b", "--max-delete", "110%"], "--max-delete 110%");
-    refused(&["/a", "/b", "--mode", "0444"], "--mode 0444");
-    refused(&["/a", "/b", "--keep-versions", "30"], "--keep-versions 30");
-    refused(&["/a", "/b", "--restamp-shift", "1h"], "--restamp-shift 1h");
+    refused(&["/a", "/b", "--bandwidth", "10X"], "--bandwidth \"10X\"");
+    refused(&["/a", "/b", "--max-delete", "110%"], "--max-delete \"110%\"");
+    refused(&["/a", "/b", "--mode", "0444"], "--mode \"0444\"");
+    refused(&["/a", "/b", "--keep-versions", "30"], "--keep-versions \"30\"");
+    refused(&["/a", "/b", "--restamp-shift", "1h"], "--restamp-shift \"1h\"");
     refused(&["/a", "/b", "--exclude", "[z-a]"], "--exclude");
     refused(&["/a", "/b", "--exclude-from", "/nonexistent/x"], "--exclude-from /nonexistent/x");
     refused(&["/a", "/b", "--keep-versions", "3d", "--no-versions"], "--no-versions");

@@ -77,7 +77,7 @@ fn mirrors_are_private_unless_told_otherwise() {
 #[test]
 fn wrong_usage_ends_with_2_and_begins_nothing() {
     let world = World::with_files();
-    world.sync(&["--bandwidth", "fast"]).ends(2).says("--bandwidth fast");
+    world.sync(&["--bandwidth", "fast"]).ends(2).says("--bandwidth \"fast\"");
     world.sync(&["--unknown"]).ends(2).says("--unknown");
     world.sync(&["--password-stdin"]).ends(2).says("only a share needs a password");
     world.sync(&["--report", world.src().to_str().unwrap()]).ends(2).says("--report");

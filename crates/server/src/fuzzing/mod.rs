@@ -120,11 +120,11 @@ fn check_job(job: &JobSpec) {
 
 fn check_policy(policy: &Policy) -> Result<(), crate::ServiceError> {
     policy.check()?;
-    let whole = policy.over(&Policy::built_in())?;
-    whole.explained(&Policy::built_in())?;
-    let _ = (whole.limits(), whole.max_age(), whole.retention(), whole.random_delay_secs(), whole.max_duration_secs());
+    policy.explained(&Policy::built_in())?;
+    let whole = policy.resolve()?;
+    let _ = whole.limits(None);
     let now = octo_core::Timestamp(17_000_000_000_000_000);
-    whole.pace()?.at(now);
+    whole.pace().at(now);
     Ok(())
 }
 

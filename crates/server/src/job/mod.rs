@@ -5,11 +5,12 @@
 
 mod file;
 mod policy;
+mod settings;
 
 pub use file::{FileJob, JobsFile};
-pub use policy::Policy;
+pub use settings::{EffectivePolicy, NO_VERSIONS, Policy};
 
-use crate::mirror_spec::{Account, AgentAddress, Connection, MirrorSpec, Origin, is_agent_address};
+use crate::mirror_spec::{Account, AgentAddress, MirrorSpec, Origin, is_agent_address};
 use crate::moment::Moment;
 use crate::schedule::{self, Schedule};
 use crate::service_error::ServiceError;
@@ -55,8 +56,7 @@ impl JobSpec {
         check_name(&self.name)?;
         self.policy.check()?;
         self.schedule()?;
-        let holds = self.policy.over(defaults)?;
-        let mirror_spec = self.mirror_spec(&holds, account)?;
+        let mirror_spec = self.mirror_spec(&self.effective_policy(defaults)?, account)?;
         let target = self.target_path()?;
         if let Some(local) = mirror_spec.origin.local_path() {
             octo_disk::overlap(&local, &target).map_err(|e| ServiceError::field("target", e))?;
@@ -95,47 +95,19 @@ impl JobSpec {
     }
 
     /// The whole policy: this job's own over the server's defaults.
-    pub fn effective_policy(&self, defaults: &Policy) -> Result<Policy, ServiceError> {
-        self.policy.over(defaults)
+    pub fn effective_policy(&self, defaults: &Policy) -> Result<EffectivePolicy, ServiceError> {
+        self.policy.over(defaults).resolve()
     }
 
     /// The next slots after `after`, at most `count`.
     pub fn next_slots(&self, defaults: &Policy, after: Moment, count: usize) -> Result<Vec<Moment>, ServiceError> {
         let Some(schedule) = self.schedule()? else { return Ok(Vec::new()) };
-        Ok(schedule::next_slots(&schedule, &self.effective_policy(defaults)?.zone()?, after, count))
+        Ok(schedule::next_slots(&schedule, &self.effective_policy(defaults)?.time_zone, after, count))
     }
 
-    /// What a run is made from. `holds` is the whole policy.
-    pub fn mirror_spec(&self, holds: &Policy, account: Option<&Account>) -> Result<MirrorSpec, ServiceError> {
-        let origin = self.origin(account)?;
-        let modes = holds.modes()?;
-        let mut mirror_spec = MirrorSpec::new(origin);
-        mirror_spec.connection = Connection {
-            min_dialect: holds.min_dialect.unwrap_or_default(),
-            encrypt: holds.encrypt.unwrap_or_default(),
-            logon: holds.logon.unwrap_or_default(),
-            ..Connection::default()
-        };
-        if !matches!(mirror_spec.origin, Origin::Smb { .. }) {
-            // Defaults for shares concern nothing else.
-            mirror_spec.connection = Connection::default();
-        }
-        mirror_spec.backup_intent = holds.backup_intent.unwrap_or_default();
-        mirror_spec.rules = holds.rules.clone().unwrap_or_default();
-        mirror_spec.default_excludes = holds.default_excludes.unwrap_or(true);
-        mirror_spec.acknowledged = holds.acknowledged.clone().unwrap_or_default();
-        mirror_spec.compare = holds.compare.unwrap_or_default();
-        mirror_spec.metadata = holds.metadata.unwrap_or_default();
-        mirror_spec.live_files = holds.live_files.unwrap_or_default();
-        mirror_spec.no_delete = holds.no_delete.unwrap_or(false);
-        mirror_spec.max_delete = holds.max_delete()?;
-        mirror_spec.trust_listings = holds.trust_listings.unwrap_or(false);
-        mirror_spec.keep_versions_secs = holds.retention()?;
-        if let Some((file, folder)) = modes {
-            (mirror_spec.file_mode, mirror_spec.folder_mode) = (file, folder);
-        }
-        mirror_spec.bandwidth_bytes_per_sec = holds.bandwidth_bytes_per_sec()?;
-        mirror_spec.limits = holds.limits()?;
+    /// What a run is made from, by the whole policy.
+    pub fn mirror_spec(&self, policy: &EffectivePolicy, account: Option<&Account>) -> Result<MirrorSpec, ServiceError> {
+        let mirror_spec = policy.mirror_spec(self.origin(account)?);
         mirror_spec.filter().map_err(|e| ServiceError::field("policy.rules", e.detail))?;
         mirror_spec.connection.check(&mirror_spec.origin).map_err(|e| ServiceError::field("credential", e.detail))?;
         Ok(mirror_spec)
@@ -253,9 +225,9 @@ mod tests {
                 "no_delete":true,"trust_listings":true,"compare":"content","metadata":"basic","backup_intent":"require","encrypt":"off"}"#,
         )
         .unwrap();
-        let holds = policy.over(&Policy::built_in()).unwrap();
+        let policy = policy.resolve().unwrap();
         let account = Account::parse("CORP\\me").unwrap();
-        let mirror_spec = spec().mirror_spec(&holds, Some(&account)).unwrap();
+        let mirror_spec = spec().mirror_spec(&policy, Some(&account)).unwrap();
         assert_eq!(mirror_spec.rules.len(), 1);
         assert_eq!(mirror_spec.max_delete, Some(octo_core::guard::MaxDelete::Percent(10)));
         assert_eq!((mirror_spec.keep_versions_secs, mirror_spec.bandwidth_bytes_per_sec), (None, Some(1_000_000)));

@@ -6,7 +6,7 @@ use super::*;
 fn the_layers_are_over_each_other_and_say_where_a_value_came_from() {
     let defaults = Policy { bandwidth: Some("10M".into()), retries: Some(1), ..Policy::default() };
     let job = Policy { retries: Some(0), ..Policy::default() };
-    let holds = job.over(&defaults.over(&Policy::built_in()).unwrap()).unwrap();
+    let holds = job.over(&defaults.over(&Policy::built_in()));
     assert_eq!((holds.bandwidth.as_deref(), holds.retries, holds.no_delete), (Some("10M"), Some(0), Some(false)));
     let told = job.explained(&defaults).unwrap();
     let from = |name: &str| told[name].from;
@@ -14,14 +14,23 @@ fn the_layers_are_over_each_other_and_say_where_a_value_came_from() {
 }
 
 #[test]
-fn what_is_built_in_says_everything_and_is_right() {
+fn what_is_built_in_is_what_the_engine_and_the_command_line_take_where_nobody_says_anything() {
+    let local = Origin::local(std::path::Path::new("/srv"));
     let built_in = Policy::built_in();
     built_in.check().unwrap();
+    assert_eq!(Policy::default().resolve().unwrap().mirror_spec(local.clone()), MirrorSpec::new(local));
     let fields = serde_json::to_value(&built_in).unwrap();
-    // Whoever adds a field and forgets its built-in value would leave a job without one.
-    let debug = format!("{built_in:?}");
-    assert!(!debug.contains("None"), "{debug}");
-    assert_eq!(fields.as_object().unwrap().len(), built_in.explained(&Policy::default()).unwrap().len());
+    let names: Vec<_> = fields.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names.len(), Policy::NAMES.len());
+    assert!(Policy::NAMES.iter().all(|name| names.contains(name)));
+}
+
+#[test]
+fn every_setting_is_in_the_manual() {
+    let manual = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/manual/server.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    let missing: Vec<_> = Policy::NAMES.iter().filter(|name| !manual.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "docs/manual/server.md does not have {missing:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::app_state::AppState;
 use crate::clock::SystemClock;
 use crate::event_log::LogEvent;
 use crate::events;
-use crate::job::{Job, Policy};
+use crate::job::{EffectivePolicy, Job};
 use crate::launch::{Launch, blank_report};
 use crate::live::Stop;
 use crate::notify;
@@ -34,7 +34,7 @@ pub struct Task {
     pub(super) shared: Arc<AppState>,
     pub(super) run: Run,
     pub(super) job: Job,
-    pub(super) policy: Policy,
+    pub(super) policy: EffectivePolicy,
     pub(super) cancel: Cancel,
 }
 
@@ -157,7 +157,7 @@ impl Task {
             password,
             agents: shared.agents.get(),
             known_target: job.target_id.clone(),
-            pace: Some(self.policy.pace()?),
+            pace: Some(self.policy.pace()),
             clock_is_proven: shared.store.read(|db| store::prune::clock_is_proven(db, shared.clock.now()))?,
             protected: &shared.protected,
             remember: &remember,
@@ -191,7 +191,7 @@ impl Task {
             Some(Stop::Shutdown) => Ended::Interrupted,
             Some(Stop::TooLong) => {
                 report.outcome = Outcome::Failed;
-                let limit = self.policy.max_duration.as_deref().unwrap_or_default();
+                let limit = duration(self.policy.max_duration.unwrap_or_default().saturating_mul(1000));
                 report.remarks.push(format!("it was stopped after {limit} (max_duration); the next run continues"));
                 Ended::Failed
             }
@@ -230,8 +230,7 @@ impl Task {
         now: crate::moment::Moment,
     ) -> Result<bool, ServiceError> {
         let run = &self.run;
-        let wait_secs = self.policy.retry_wait_secs()?;
-        let retries = self.policy.retries.unwrap_or(0);
+        let (wait_secs, retries) = (self.policy.retry_wait, self.policy.retries);
         // Who asked for a dry run looks at what it says, and a waiting one would only be in the way.
         if run.once.dry_run {
             return Ok(false);

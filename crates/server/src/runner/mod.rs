@@ -189,13 +189,13 @@ impl Runner {
             return Ok(true);
         }
         let policy = job.spec.effective_policy(defaults)?;
-        Ok(!Window::any_holds(&policy.blackouts()?, &policy.zone()?, now))
+        Ok(!Window::any_holds(&policy.blackouts, &policy.time_zone, now))
     }
 
     fn begin(&self, run: &Run, job: &Job, defaults: &Policy) -> Result<(), ServiceError> {
         let now = self.shared.now();
         let policy = job.spec.effective_policy(defaults)?;
-        let duration_max = policy.max_duration_secs()?.map(Duration::from_secs);
+        let duration_max = policy.max_duration.map(Duration::from_secs);
         // Before the claim: a row that says `running` always has its place among the living.
         let cancel = self.shared.live.begin(run.id, self.shared.clock.monotonic(), duration_max);
         match self.shared.store.change(|db| store::runs::claim(db, run.id, now)) {

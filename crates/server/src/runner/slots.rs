@@ -83,19 +83,17 @@ impl NextSlots {
 fn record(db: &Connection, job: &Job, defaults: &Policy, now: Moment) -> Result<(), ServiceError> {
     let Some(schedule) = job.spec.schedule()? else { return Ok(()) };
     let policy = job.spec.effective_policy(defaults)?;
-    let zone = policy.zone()?;
     // A clock that was put back: what has its record keeps it, and nothing waits until the clock is there again.
     let after = job.slots_until.min(now).max(now.plus_secs(-LOOK_BACK_SECS_MAX));
     let known = slots::known(db, job.id, after, now)?;
-    let mut come = schedule::slots(&schedule, &zone, after, now, SLOTS_MAX);
+    let mut come = schedule::slots(&schedule, &policy.time_zone, after, now, SLOTS_MAX);
     come.retain(|slot| known.binary_search(slot).is_err());
-    let blackouts = policy.blackouts()?;
     let rules = Rules {
-        zone: &zone,
-        blackouts: &blackouts,
-        catch_up: policy.catch_up.unwrap_or_default(),
-        overlap: policy.overlap.unwrap_or_default(),
-        random_delay_secs: policy.random_delay_secs()?,
+        zone: &policy.time_zone,
+        blackouts: &policy.blackouts,
+        catch_up: policy.catch_up,
+        overlap: policy.overlap,
+        random_delay_secs: policy.random_delay,
         seed: job.id.unsigned_abs(),
     };
     let (is_running, is_waiting) = runs::standing(db, job.id)?;

@@ -33,7 +33,7 @@ impl Service {
             let all = jobs::list(db)?.into_iter().filter(|job| job.created_at <= until);
             let mut jobs = all
                 .map(|job| {
-                    let max_age = job.spec.effective_policy(&defaults)?.max_age()?;
+                    let max_age = job.spec.effective_policy(&defaults)?.max_age;
                     one_job(db, &job, max_age, since, until)
                 })
                 .collect::<Result<Vec<_>, ServiceError>>()?;

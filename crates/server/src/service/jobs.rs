@@ -123,7 +123,7 @@ impl Service {
             for job in jobs::list(db)? {
                 let is =
                     |state| unfinished.iter().any(|run| run.job_id == job.id && run.state == state && run.is_backup());
-                let max_age = job.spec.effective_policy(&defaults)?.max_age()?;
+                let max_age = job.spec.effective_policy(&defaults)?.max_age;
                 let (is_overdue, last_good_at) = overdue(db, &job, max_age, now)?;
                 standings.push(JobStanding {
                     name: job.spec.name.clone(),

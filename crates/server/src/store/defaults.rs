@@ -16,7 +16,7 @@ pub fn own(db: &Connection) -> Result<Policy, ServiceError> {
 
 /// Sets the server's defaults. Where they name another zone, the slots of the jobs that follow it begin now, as those of a job that is given another zone.
 pub fn put(db: &Connection, caller: &str, policy: &Policy, now: Moment) -> Result<(), ServiceError> {
-    if policy.over(&Policy::built_in())?.zone()? != effective(db)?.zone()? {
+    if policy.zone()? != effective(db)?.zone()? {
         for job in jobs::list(db)?.iter().filter(|job| job.spec.policy.time_zone.is_none()) {
             jobs::set_slots_until(db, job.id, now)?;
         }
@@ -28,5 +28,5 @@ pub fn put(db: &Connection, caller: &str, policy: &Policy, now: Moment) -> Resul
 
 /// The server's defaults over what is built in.
 pub fn effective(db: &Connection) -> Result<Policy, ServiceError> {
-    own(db)?.over(&Policy::built_in())
+    Ok(own(db)?.over(&Policy::built_in()))
 }
