@@ -32,10 +32,13 @@ pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn EventLog>) -> Resu
     let mut shared = AppState::new(store, vault, Arc::new(SystemClock::new()));
     config.protect(&mut shared.protected);
     let shared = Arc::new(shared);
-    let open_hub = |agents: Agents| {
-        AgentListener::open_with(&config.data_dir.join("agents"), agents.listen, note_admissions(&shared))
+    let listen = |agents: Agents| {
+        let folder = config.data_dir.join("agents");
+        store::hosts::take_over(&shared, &folder)?;
+        let hosts = Arc::new(store::hosts::DatabaseHosts(Arc::downgrade(&shared)));
+        Ok::<_, ServiceError>(AgentListener::open_with(&folder, hosts, agents.listen, note_admissions(&shared))?)
     };
-    let heard = config.agents.map(open_hub).transpose()?;
+    let heard = config.agents.map(listen).transpose()?;
     let heard = heard.map(|agents| shared.agents.get_or_init(|| agents).address());
     let runner = Runner::new(shared.clone(), config.limits);
     let delivery = Delivery::new(shared.clone());

@@ -85,11 +85,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (tell, told) = mpsc::channel();
         let on_admission: OnAdmission = Arc::new(move |admission, from| tell.send((admission.clone(), from)).unwrap());
-        let listener = AgentListener::open_with(folder.path(), ([127, 0, 0, 1], 0).into(), on_admission).unwrap();
+        let hosts = Arc::new(crate::server::host_file::HostFile::within(folder.path()));
+        let listener =
+            AgentListener::open_with(folder.path(), hosts, ([127, 0, 0, 1], 0).into(), on_admission).unwrap();
         for name in ["files-0", "files-1"] {
             listener.invite(name).unwrap();
         }
-        let id = listener.hosts()[1].agent.clone();
+        let id = listener.hosts().unwrap()[1].agent.clone();
         let ours = CertificateAuthority::load_or_make(&folder.path().join("authority.json")).unwrap();
         let foreign = CertificateAuthority::load_or_make(&folder.path().join("other.json")).unwrap();
         let reactor = Reactor::start("test").unwrap();

@@ -1,13 +1,11 @@
 //! The hosts a server knows: who may pair, who is paired, whose certificates count.
 //!
-//! Decisions and their record; no network. Every change is on the disk before anybody is told of it.
+//! Decisions; no network, and no storage: that is a [`HostStore`]'s. Every change is on the disk before anybody is told of it.
 
-use crate::state;
 use crate::token::Token;
 use octo_core::{Code, Error, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// How long a token can be used.
 pub const TOKEN_SECS: i64 = 3600;
@@ -80,62 +78,75 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// All hosts.
+/// Where a server keeps its hosts.
+pub trait HostStore: Send + Sync {
+    /// All, in the order in which they were invited.
+    fn hosts(&self) -> Result<Vec<Host>, Error>;
+
+    /// Changes them: all of it, on the disk when this returns, or nothing if that cannot be recorded or `change` fails, whose
+    /// error it returns. Hosts are changed and added, never removed.
+    fn change(&self, change: &mut dyn FnMut(&mut Vec<Host>) -> Result<(), Error>) -> Result<(), Error>;
+}
+
+/// What becomes of hosts when agents come.
 pub(crate) struct AgentRegistry {
-    path: PathBuf,
-    hosts: Mutex<Vec<Host>>,
+    store: Arc<dyn HostStore>,
 }
 
 fn refused(why: impl Into<String>) -> Error {
     Error::new(Code::LogonFailed, why)
 }
 
+/// `name` may be paired with the token until it expires, also if it is paired already: its certificates count until then.
+pub(crate) fn invite(hosts: &mut Vec<Host>, name: &str, token: &Token, now: Timestamp) -> Result<(), Error> {
+    check_name(name)?;
+    let token = Some(Pending { hash: token.hash(), expires: now.plus_secs(TOKEN_SECS) });
+    if let Some(host) = hosts.iter_mut().find(|host| host.name == name) {
+        host.token = token;
+        return Ok(());
+    }
+    hosts.push(Host {
+        name: name.to_owned(),
+        agent: crate::token::random_hex(8)?,
+        last_seen: None,
+        version: None,
+        clock_skew_secs: 0,
+        is_revoked: false,
+        token,
+        certificates: Vec::new(),
+    });
+    Ok(())
+}
+
+/// Rejects this host from now on: its certificates and its token. Its connections are ended by
+/// [`AgentListener::dismiss`](crate::AgentListener::dismiss).
+pub fn revoke(hosts: &mut [Host], name: &str) -> Result<(), Error> {
+    let host = hosts.iter_mut().find(|host| host.name == name);
+    let host = host.ok_or_else(|| Error::new(Code::Usage, format!("there is no host {name:?}")))?;
+    host.certificates.clear();
+    host.token = None;
+    host.is_revoked = true;
+    Ok(())
+}
+
 impl AgentRegistry {
-    pub fn load(path: &Path) -> Result<AgentRegistry, Error> {
-        let hosts = state::read(path)?.unwrap_or_default();
-        Ok(AgentRegistry { path: path.to_owned(), hosts: Mutex::new(hosts) })
+    pub fn new(store: Arc<dyn HostStore>) -> AgentRegistry {
+        AgentRegistry { store }
     }
 
-    fn hosts(&self) -> MutexGuard<'_, Vec<Host>> {
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Changes the hosts, or nothing if that cannot be recorded.
-    fn change<T>(&self, change: impl FnOnce(&mut Vec<Host>) -> Result<T, Error>) -> Result<T, Error> {
-        let mut held = self.hosts();
-        let mut hosts = held.clone();
-        let result = change(&mut hosts)?;
-        state::write(&self.path, &hosts)?;
-        *held = hosts;
-        Ok(result)
-    }
-
-    pub fn all(&self) -> Vec<Host> {
-        self.hosts().clone()
-    }
-
-    /// `name` may be paired, anew if it is already: its certificates count until then.
-    pub fn invite(&self, name: &str, token: &Token, now: Timestamp) -> Result<(), Error> {
-        check_name(name)?;
-        let token = Some(Pending { hash: token.hash(), expires: now.plus_secs(TOKEN_SECS) });
-        let agent = crate::token::random_hex(8)?;
-        self.change(|hosts| {
-            if let Some(host) = hosts.iter_mut().find(|host| host.name == name) {
-                host.token = token;
-                return Ok(());
-            }
-            hosts.push(Host {
-                name: name.to_owned(),
-                agent,
-                last_seen: None,
-                version: None,
-                clock_skew_secs: 0,
-                is_revoked: false,
-                token,
-                certificates: Vec::new(),
-            });
+    pub fn change<T>(&self, change: impl FnOnce(&mut Vec<Host>) -> Result<T, Error>) -> Result<T, Error> {
+        let (mut change, mut result) = (Some(change), None);
+        self.store.change(&mut |hosts| {
+            // A store asks once.
+            let Some(change) = change.take() else { return Err(Error::new(Code::Usage, "hosts were changed twice")) };
+            result = Some(change(hosts)?);
             Ok(())
-        })
+        })?;
+        result.ok_or_else(|| Error::new(Code::Usage, "hosts were not changed"))
+    }
+
+    pub fn all(&self) -> Result<Vec<Host>, Error> {
+        self.store.hosts()
     }
 
     /// Uses up the token with this secret. `issue` makes the certificate and tells its fingerprint.
@@ -171,7 +182,7 @@ impl AgentRegistry {
 
     /// The name of the host with this certificate.
     pub fn admit(&self, certificate: &str) -> Result<String, Error> {
-        find(&mut self.hosts(), certificate).map(|host| host.name.clone())
+        find(&mut self.all()?, certificate).map(|host| host.name.clone())
     }
 
     /// The host with this certificate is here. Certificates before it do not count any more.
@@ -197,18 +208,6 @@ impl AgentRegistry {
             Ok(())
         })
     }
-
-    /// Nothing that this host has counts any more.
-    pub fn revoke(&self, name: &str) -> Result<(), Error> {
-        self.change(|hosts| {
-            let host = hosts.iter_mut().find(|host| host.name == name);
-            let host = host.ok_or_else(|| Error::new(Code::Usage, format!("there is no host {name:?}")))?;
-            host.certificates.clear();
-            host.token = None;
-            host.is_revoked = true;
-            Ok(())
-        })
-    }
 }
 
 fn find<'a>(hosts: &'a mut [Host], certificate: &str) -> Result<&'a mut Host, Error> {
@@ -219,13 +218,22 @@ fn find<'a>(hosts: &'a mut [Host], certificate: &str) -> Result<&'a mut Host, Er
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::host_file::HostFile;
 
     const NOW: Timestamp = Timestamp(1_700_000_000 * octo_core::time::TICKS_PER_SEC);
 
     fn hosts() -> (tempfile::TempDir, AgentRegistry) {
         let folder = tempfile::tempdir().unwrap();
-        let hosts = AgentRegistry::load(&folder.path().join("hosts.json")).unwrap();
+        let hosts = in_folder(&folder);
         (folder, hosts)
+    }
+
+    fn in_folder(folder: &tempfile::TempDir) -> AgentRegistry {
+        AgentRegistry::new(Arc::new(HostFile::within(folder.path())))
+    }
+
+    fn invite(hosts: &AgentRegistry, name: &str, token: &Token) -> Result<(), Error> {
+        hosts.change(|hosts| super::invite(hosts, name, token, NOW))
     }
 
     fn issue(fingerprint: &str) -> impl FnOnce(&Host) -> Result<((), String), Error> + use<> {
@@ -237,7 +245,7 @@ mod tests {
     fn a_token_works_once_for_one_host_and_for_an_hour() {
         let (folder, hosts) = hosts();
         let token = Token::new([7; 16]).unwrap();
-        hosts.invite("files-1", &token, NOW).unwrap();
+        invite(&hosts, "files-1", &token).unwrap();
         let kept = std::fs::read_to_string(folder.path().join("hosts.json")).unwrap();
         assert!(!kept.contains(&token.secret_hex()), "the secret is not kept");
         assert!(hosts.pair("nonsense", NOW, issue("a")).is_err());
@@ -245,7 +253,7 @@ mod tests {
         assert!(hosts.pair(&token.hash(), late, issue("a")).is_err());
         assert_eq!(hosts.pair(&token.hash(), NOW, issue("a")).unwrap().0, "files-1");
         assert!(hosts.pair(&token.hash(), NOW, issue("b")).is_err(), "a second time");
-        let again = AgentRegistry::load(&folder.path().join("hosts.json")).unwrap();
+        let again = in_folder(&folder);
         assert_eq!(again.admit("a").unwrap(), "files-1");
         assert!(again.admit("b").is_err());
     }
@@ -254,26 +262,26 @@ mod tests {
     fn an_old_certificate_counts_until_its_successor_is_used_and_none_after_revoking() {
         let (_folder, hosts) = hosts();
         let token = Token::new([7; 16]).unwrap();
-        hosts.invite("files-1", &token, NOW).unwrap();
+        invite(&hosts, "files-1", &token).unwrap();
         hosts.pair(&token.hash(), NOW, issue("first")).unwrap();
         hosts.renew("first", issue("second")).unwrap();
         hosts.seen("first", "1", 0, NOW).unwrap();
         assert!(hosts.admit("first").is_ok() && hosts.admit("second").is_ok());
         hosts.seen("second", "1", 0, NOW).unwrap();
         assert!(hosts.admit("first").is_err() && hosts.admit("second").is_ok());
-        hosts.revoke("files-1").unwrap();
+        hosts.change(|hosts| revoke(hosts, "files-1")).unwrap();
         assert!(hosts.admit("second").is_err() && hosts.renew("second", issue("third")).is_err());
-        assert_eq!(hosts.all()[0].state(NOW), State::Revoked);
-        hosts.invite("files-1", &token, NOW).unwrap();
-        assert_eq!(hosts.all()[0].state(NOW), State::Invited);
-        assert_eq!(hosts.all()[0].state(NOW.plus_secs(TOKEN_SECS + 1)), State::Revoked);
+        assert_eq!(hosts.all().unwrap()[0].state(NOW), State::Revoked);
+        invite(&hosts, "files-1", &token).unwrap();
+        assert_eq!(hosts.all().unwrap()[0].state(NOW), State::Invited);
+        assert_eq!(hosts.all().unwrap()[0].state(NOW.plus_secs(TOKEN_SECS + 1)), State::Revoked);
     }
 
     #[test]
     fn names_that_could_be_paths_or_texts_are_refused() {
         let (_folder, hosts) = hosts();
         for name in ["", "a/b", "a b", "ä", &"n".repeat(101)] {
-            assert!(hosts.invite(name, &Token::new([7; 16]).unwrap(), NOW).is_err(), "{name:?}");
+            assert!(invite(&hosts, name, &Token::new([7; 16]).unwrap()).is_err(), "{name:?}");
         }
     }
 }

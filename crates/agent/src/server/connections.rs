@@ -78,6 +78,12 @@ impl Connections {
     }
 
     /// Ends the connections of a host.
+    pub fn dismiss_all(&self) {
+        let hosts: Vec<_> = self.links().keys().cloned().collect();
+        hosts.iter().for_each(|host| self.dismiss(host));
+    }
+
+    /// Ends the connections of a host.
     pub fn dismiss(&self, host: &str) {
         for link in self.links().remove(host).into_iter().flatten() {
             link.end();

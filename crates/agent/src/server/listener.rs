@@ -5,10 +5,11 @@
 use crate::carrier::{self, ALPN_AGENT, ALPN_PAIR, lost, within};
 use crate::reactor::Reactor;
 use crate::server::admission::{Admission, Admissions, OnAdmission};
-use crate::server::agent_registry::{AgentRegistry, Host};
+use crate::server::agent_registry::{self, AgentRegistry, Host, HostStore};
 use crate::server::ca::{CertificateAuthority, agent_name};
 use crate::server::connection_limits::{ConnectionLimits, ConnectionPlace, network};
 use crate::server::connections::Connections;
+use crate::server::host_file::HostFile;
 use crate::server::session::{Gone, Session};
 use crate::server::source::AgentSource;
 use crate::token::{self, Token};
@@ -57,13 +58,18 @@ pub struct AgentListener {
 impl AgentListener {
     /// Listens. `folder` keeps the authority and the hosts; both are made if there are none.
     pub fn open(folder: &Path, listen: SocketAddr) -> Result<AgentListener, Error> {
-        AgentListener::open_with(folder, listen, Arc::new(|_, _| ()))
+        AgentListener::open_with(folder, Arc::new(HostFile::within(folder)), listen, Arc::new(|_, _| ()))
     }
 
-    /// Listens, and tells who was let in and who was refused.
-    pub fn open_with(folder: &Path, listen: SocketAddr, on_admission: OnAdmission) -> Result<AgentListener, Error> {
+    /// Listens, and tells who was let in and who was refused. `folder` keeps the authority.
+    pub fn open_with(
+        folder: &Path,
+        hosts: Arc<dyn HostStore>,
+        listen: SocketAddr,
+        on_admission: OnAdmission,
+    ) -> Result<AgentListener, Error> {
         let authority = CertificateAuthority::load_or_make(&folder.join("authority.json"))?;
-        let hosts = AgentRegistry::load(&folder.join("hosts.json"))?;
+        let hosts = AgentRegistry::new(hosts);
         let acceptor = TlsAcceptor::from(tls::server(&authority.certificate, authority.server()?)?);
         let arriving = ConnectionLimits::new(ARRIVING_MAX, ARRIVING_SHARE_MAX);
         let admissions = Admissions::new(on_admission);
@@ -86,15 +92,20 @@ impl AgentListener {
         self.address
     }
 
-    /// Lets a host pair, for the first time or anew. The token is shown to the administrator once.
+    /// Lets a host pair, also if it is paired already. The token is shown to the administrator once.
     pub fn invite(&self, host: &str) -> Result<Token, Error> {
+        self.admitter.hosts.change(|hosts| self.invite_among(hosts, host))
+    }
+
+    /// The same for a caller that changes the hosts itself, together with something else.
+    pub fn invite_among(&self, hosts: &mut Vec<Host>, host: &str) -> Result<Token, Error> {
         let token = Token::new(tls::pin(&self.admitter.authority.certificate))?;
-        self.admitter.hosts.invite(host, &token, crate::now())?;
+        agent_registry::invite(hosts, host, &token, crate::now())?;
         Ok(token)
     }
 
     /// All hosts, in the order in which they were invited.
-    pub fn hosts(&self) -> Vec<Host> {
+    pub fn hosts(&self) -> Result<Vec<Host>, Error> {
         self.admitter.hosts.all()
     }
 
@@ -111,14 +122,19 @@ impl AgentListener {
 
     /// Ends the host's connection and refuses it from now on.
     pub fn revoke(&self, host: &str) -> Result<(), Error> {
-        self.admitter.hosts.revoke(host)?;
-        self.admitter.connections.dismiss(host);
+        self.admitter.hosts.change(|hosts| agent_registry::revoke(hosts, host))?;
+        self.dismiss(host);
         Ok(())
+    }
+
+    /// Ends the connections of a host.
+    pub fn dismiss(&self, host: &str) {
+        self.admitter.connections.dismiss(host);
     }
 
     /// A folder of a host, waiting for its agent for up to a minute. Fails with a code that stops the run.
     pub fn source(&self, host: &str, root: &str, cancel: Cancel) -> Result<AgentSource, Error> {
-        let known = self.hosts().iter().any(|it| it.name == host && it.is_paired());
+        let known = self.hosts()?.iter().any(|it| it.name == host && it.is_paired());
         if !known {
             let detail = format!("no agent is paired as {host:?}; make a token with `octobackup host add {host}`");
             return Err(Error::new(Code::Usage, detail));
@@ -130,9 +146,7 @@ impl AgentListener {
 
 impl Drop for AgentListener {
     fn drop(&mut self) {
-        for host in self.hosts() {
-            self.admitter.connections.dismiss(&host.name);
-        }
+        self.admitter.connections.dismiss_all();
     }
 }
 
@@ -265,7 +279,7 @@ impl Admitter {
 
     /// Of a certificate that our authority issued.
     fn certificate_refused(&self, certificate: &CertificateDer<'_>) -> Admission {
-        let hosts = self.hosts.all().into_iter().map(|host| (agent_name(&host.agent), host.name));
+        let hosts = self.hosts.all().unwrap_or_default().into_iter().map(|host| (agent_name(&host.agent), host.name));
         Admission::CertificateRefused { host: tls::issued_for(certificate, hosts) }
     }
 

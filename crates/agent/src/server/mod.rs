@@ -10,6 +10,7 @@ mod connections;
 #[cfg(test)]
 mod fake;
 mod fetching;
+pub(crate) mod host_file;
 #[cfg(test)]
 mod hostile_runs_tests;
 #[cfg(test)]
@@ -21,7 +22,8 @@ mod source;
 mod walk_reader;
 
 pub use admission::{Admission, OnAdmission};
-pub use agent_registry::{Host, State, TOKEN_SECS, check_name};
+pub use agent_registry::{Host, HostStore, State, TOKEN_SECS, check_name, revoke};
 pub use connection_limits::{AtWork, ConnectionLimits, ConnectionPlace, network};
+pub use host_file::HostFile;
 pub use listener::AgentListener;
 pub use source::AgentSource;

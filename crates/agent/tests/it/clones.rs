@@ -18,7 +18,8 @@ fn listener(world: &World) -> (AgentListener, Clones) {
             told.lock().unwrap().push(host.clone());
         }
     };
-    (AgentListener::open_with(&world.at("server"), loopback(), Arc::new(note)).unwrap(), clones)
+    let hosts = Arc::new(octo_agent::HostFile::within(&world.at("server")));
+    (AgentListener::open_with(&world.at("server"), hosts, loopback(), Arc::new(note)).unwrap(), clones)
 }
 
 fn signal(agent: &Agent, signal: &str) {

@@ -37,10 +37,11 @@ fn a_certificate_is_renewed_by_itself_when_it_is_due_and_the_one_before_does_not
     drop(listener);
     let (tell, refused) = std::sync::mpsc::channel();
     let on_admission = std::sync::Arc::new(move |admission: &Admission, _| drop(tell.send(admission.clone())));
+    let hosts = std::sync::Arc::new(octo_agent::HostFile::within(&world.at("server")));
     let mut again = None;
     // The port may be held for a moment by connections that are ending.
     until("the port", || {
-        again = AgentListener::open_with(&world.at("server"), address, on_admission.clone()).ok();
+        again = AgentListener::open_with(&world.at("server"), hosts.clone(), address, on_admission.clone()).ok();
         again.is_some()
     });
     let _stranger = world.start();

@@ -4,7 +4,7 @@ use super::{ByName, Caller, Service, conflict};
 use crate::finding::Finding;
 use crate::moment::Moment;
 use crate::service_error::ServiceError;
-use crate::store::{audit, jobs};
+use crate::store::{audit, hosts, jobs};
 use octo_agent::{Admission, AgentListener, Host, Introduction, State, TOKEN_SECS};
 use octo_core::advice::{Place, advice};
 use octo_core::{Code, Timestamp};
@@ -71,7 +71,7 @@ impl Service {
     /// Machines, by name.
     pub fn hosts(&self, part: &ByName) -> Result<Vec<HostView>, ServiceError> {
         let agents = self.agents()?;
-        self.views(agents, part.of(agents.hosts(), |host| &host.name))
+        self.views(agents, part.of(agents.hosts()?, |host| &host.name))
     }
 
     fn views(&self, agents: &AgentListener, hosts: Vec<Host>) -> Result<Vec<HostView>, ServiceError> {
@@ -87,32 +87,34 @@ impl Service {
     /// One of them.
     pub fn host(&self, name: &str) -> Result<HostView, ServiceError> {
         let agents = self.agents()?;
-        let found = agents.hosts().into_iter().filter(|host| host.name == name).collect();
+        let found = agents.hosts()?.into_iter().filter(|host| host.name == name).collect();
         self.views(agents, found)?.pop().ok_or_else(|| ServiceError::not_found("host", name))
     }
 
-    /// Lets a machine pair, for the first time or anew.
+    /// Lets a machine pair, also if it is paired already.
     pub fn add_host(&self, caller: &Caller, name: &str) -> Result<Invitation, ServiceError> {
         let agents = self.agents()?;
         octo_agent::check_name(name).map_err(|e| ServiceError::field("name", e.detail))?;
         let now = self.shared.now();
         let token = self.shared.store.change(|db| {
             audit::add(db, now, &caller.name, "host.add", name, "")?;
-            Ok(agents.invite(name)?)
+            Ok(hosts::change(db, |hosts| agents.invite_among(hosts, name))??)
         })?;
         Ok(Invitation { host: name.to_owned(), token: token.reveal(), expires_at: now.plus_secs(TOKEN_SECS) })
     }
 
-    /// Ends a machine's connection and refuses it until it is paired anew.
+    /// Ends a machine's connection and refuses it until it is paired again.
     pub fn revoke_host(&self, caller: &Caller, name: &str) -> Result<(), ServiceError> {
         let agents = self.agents()?;
-        if !agents.hosts().iter().any(|host| host.name == name) {
-            return Err(ServiceError::not_found("host", name));
-        }
         self.shared.store.change(|db| {
+            if !hosts::list(db)?.iter().any(|host| host.name == name) {
+                return Err(ServiceError::not_found("host", name));
+            }
             audit::add(db, self.shared.now(), &caller.name, "host.revoke", name, "")?;
-            Ok(agents.revoke(name)?)
-        })
+            Ok(hosts::change(db, |hosts| octo_agent::revoke(hosts, name))??)
+        })?;
+        agents.dismiss(name);
+        Ok(())
     }
 
     /// What is wrong with the agents that are connected.
@@ -126,7 +128,7 @@ impl Service {
             let why = format!("{named} are connected with its identity. {todo}");
             (agents.len() > 1).then(|| Finding::of(&format!("host {}", host.name), Err(why)))
         };
-        agents.hosts().into_iter().filter_map(doubled).collect()
+        agents.hosts().unwrap_or_default().into_iter().filter_map(doubled).collect()
     }
 
     /// Who was paired, and who was refused as an agent, comes to the audit log.

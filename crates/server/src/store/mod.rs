@@ -11,6 +11,7 @@ pub mod credential_uses;
 pub mod credentials;
 pub mod defaults;
 pub mod failing;
+pub mod hosts;
 pub mod jobs;
 pub mod outbox;
 pub mod prune;
@@ -39,6 +40,7 @@ const MIGRATIONS: &[&str] = &[
     CREDENTIAL_USES,
     include_str!("migrations/0008.sql"),
     include_str!("migrations/0009.sql"),
+    include_str!("migrations/0010.sql"),
 ];
 /// What the database is called in the data directory.
 pub const FILE: &str = "octobackup.db";
