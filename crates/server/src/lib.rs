@@ -2,7 +2,7 @@
 //!
 //! The rooms, and what goes where:
 //!
-//! - [`mirror spec`] and [`launch`]: what a run is made from, and the one place where source, target and engine meet. The command
+//! - [`mirror_spec`] and [`launch`]: what a run is made from, and the one place where source, target and engine meet. The command
 //!   line's `sync` uses these two and nothing else of this crate.
 //! - [`job`]: what a person says of a job, and the layers of policy. Words and checks; no effects.
 //! - [`schedule`]: when jobs are due. Pure functions; the policy in words is in docs/manual/schedule.md.
@@ -16,7 +16,8 @@
 //! - [`report`]: what REST answers about finished runs and all jobs, and the documents made from it, which `octo_report` renders.
 //! - [`api`]: REST over the service, and its client; the only asynchronous room.
 //! - [`health`]: whether the server can do its work, for whoever asks.
-//! - [`journal`]: what is told while it works, for the log. [`run_log`]: what is told of one run, kept as long as the run.
+//! - `agent_hosts`: the machines with an agent, from the database, as their listener sees them.
+//! - [`event_log`]: the server's log. [`run_log`]: what is told of one run, kept as long as the run.
 //! - [`serve`]: puts it all together. [`setup`]: the way in for the first administrator. [`config`]: what must be known before the database is open.
 //!
 //! Serving needs a Unix so far (its entrance is a socket that knows its peer); the rest is on Windows too.
@@ -26,6 +27,8 @@
 
 #[cfg(unix)]
 pub mod access;
+#[cfg(unix)]
+mod agent_hosts;
 #[cfg(unix)]
 pub mod api;
 #[cfg(unix)]

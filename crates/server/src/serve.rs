@@ -1,5 +1,6 @@
 //! `octobackup serve`: puts the rooms of a server together, and takes them apart in order.
 
+use crate::agent_hosts::{self, DatabaseHosts};
 use crate::api::Http;
 use crate::app_state::AppState;
 use crate::clock::SystemClock;
@@ -34,8 +35,8 @@ pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn EventLog>) -> Resu
     let shared = Arc::new(shared);
     let listen = |agents: Agents| {
         let folder = config.data_dir.join("agents");
-        store::hosts::take_over(&shared, &folder)?;
-        let hosts = Arc::new(store::hosts::DatabaseHosts(Arc::downgrade(&shared)));
+        agent_hosts::take_over(&shared, &folder)?;
+        let hosts = Arc::new(DatabaseHosts(Arc::downgrade(&shared)));
         Ok::<_, ServiceError>(AgentListener::open_with(&folder, hosts, agents.listen, note_admissions(&shared))?)
     };
     let heard = config.agents.map(listen).transpose()?;
