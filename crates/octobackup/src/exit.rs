@@ -15,13 +15,10 @@ pub const FAILED: u8 = 3;
 /// Deletions wait for approval.
 pub const HELD: u8 = 4;
 /// What was named does not exist.
-#[cfg(unix)]
 pub const NOT_FOUND: u8 = 5;
 /// The server refused it as things are: it runs already, there is one of that name, somebody else was faster.
-#[cfg(unix)]
 pub const CONFLICT: u8 = 6;
 /// Whoever asks may not, or is not known.
-#[cfg(unix)]
 pub const NOT_ALLOWED: u8 = 7;
 /// Stopped by a person: what shells say of a program that Ctrl-C ended.
 pub const CANCELLED: u8 = 130;
@@ -56,7 +53,6 @@ pub fn complain(message: &str) {
 }
 
 /// What a person should know, beside an answer that a program may read.
-#[cfg(unix)]
 pub fn remark(message: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{message}");
 }

@@ -14,7 +14,6 @@ mod ls;
 mod memory;
 mod password;
 mod progress;
-#[cfg(unix)]
 mod remote;
 mod report_file;
 mod settings;
@@ -64,11 +63,10 @@ fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
         (Command::Doctor(args), _) => doctor::run(&args),
         (Command::Completions(args), _) => generate::completions(&args),
         (Command::ManPages(args), _) => generate::man_pages(&args),
-        #[cfg(unix)]
         (Command::Server(command), _) => Ok(remote::run_command(&command)),
         #[cfg(not(unix))]
         (Command::NotHere(_), _) => {
-            let what = "the server and its jobs are not on Windows yet; \"octobackup sync\" is, and Task Scheduler can start it";
+            let what = "a server does not run on Windows yet; its jobs are managed from here with --url, and \"octobackup sync\" runs here: Task Scheduler can start it";
             Err(Error::new(octo_core::Code::Usage, what))
         }
     }

@@ -1,12 +1,9 @@
 //! Progress on a terminal: files, bytes, speed, what is being copied, and the time left once the totals are known.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-#[cfg(unix)]
-use octo_core::RelPath;
+use octo_api::run::RunEvent;
 use octo_core::numbers::{count, duration, size, thousands};
 use octo_core::{Event, Monitor, Phase};
-#[cfg(unix)]
-use serde_json::Value;
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -44,36 +41,26 @@ impl Progress {
     }
 
     /// The same from what a server tells of a run.
-    #[cfg(unix)]
-    pub fn told(&self, event: &Value) {
-        fn part<T: serde::de::DeserializeOwned>(event: &Value, name: &str) -> Option<T> {
-            serde_json::from_value(event[name].clone()).ok()
-        }
-        match event["event"].as_str() {
-            Some("phase") => part(event, "phase").into_iter().for_each(|phase| self.event(&Event::Phase(phase))),
-            Some("progress") => {
-                let Some(counts) = part(event, "counts") else { return };
-                let current: Option<RelPath> = part(event, "current").flatten();
-                self.event(&Event::Progress {
-                    counts: &counts,
-                    planned_files: part(event, "planned_files").unwrap_or(0),
-                    planned_bytes: part(event, "planned_bytes").unwrap_or(0),
-                    listed_all: part(event, "listed_all").unwrap_or(false),
-                    current: current.as_ref(),
-                });
-            }
+    pub fn told(&self, event: &RunEvent) {
+        match event {
+            RunEvent::Phase { phase } => self.event(&Event::Phase(*phase)),
+            RunEvent::Progress(progress) => self.event(&Event::Progress {
+                counts: &progress.counts,
+                planned_files: progress.planned_files,
+                planned_bytes: progress.planned_bytes,
+                listed_all: progress.listed_all,
+                current: progress.current.as_ref(),
+            }),
             _ => {}
         }
     }
 
     /// Says a server's number of the run before all that is said of it. Short, so that the time left is seen on 80 columns.
-    #[cfg(unix)]
     pub fn of_run(&self, run: i64) {
         self.bar.set_prefix(format!("run {run}, "));
     }
 
     /// What is waited for, before there is progress.
-    #[cfg(unix)]
     pub fn waits(&self, words: String) {
         self.bar.set_message(words);
     }

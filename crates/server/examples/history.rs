@@ -3,9 +3,10 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement for a person")]
 
 use octo_api::job::Slot;
+use octo_client::Client;
 use octo_core::{Outcome, Timestamp};
 use octo_server::RunOverrides;
-use octo_server::api::{Client, Http};
+use octo_server::api::Http;
 use octo_server::app_state::AppState;
 use octo_server::job::JobSpec;
 use octo_server::launch::blank_report;
@@ -17,6 +18,7 @@ use octo_server::store::slots;
 use octo_server::store::{Store, jobs};
 use octo_server::vault::Vault;
 use octo_server::{Moment, SystemClock};
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,7 +56,7 @@ fn main() {
     for time in ["first", "second"] {
         println!("each for the {time} time, over the socket:");
         for (what, path) in ANSWERS {
-            timed(what, || client.get(path).unwrap());
+            timed(what, || client.get::<Value>(path).unwrap());
         }
         timed("metrics (inside)", || opened.0.metrics().unwrap());
     }

@@ -12,11 +12,15 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("octo-agent", &["octo-core", "octo-disk"]),
     // What goes over the wire: the words of the core, and moments as reports show them.
     ("octo-api", &["octo-core", "octo-report"]),
+    ("octo-client", &["octo-api"]),
     ("octo-mirror", &["octo-core"]),
     ("octo-testkit", &["octo-core"]),
     ("octo-report", &["octo-core"]),
     ("octo-server", &["octo-agent", "octo-api", "octo-core", "octo-disk", "octo-mirror", "octo-report", "octo-smb"]),
-    ("octobackup", &["octo-api", "octo-core", "octo-disk", "octo-mirror", "octo-report", "octo-server", "octo-smb"]),
+    (
+        "octobackup",
+        &["octo-api", "octo-client", "octo-core", "octo-disk", "octo-mirror", "octo-report", "octo-server", "octo-smb"],
+    ),
     ("xtask", &[]),
 ];
 
@@ -25,6 +29,8 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
 const TESTS_MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("octo-mirror", &["octo-disk"]),
     ("octo-agent", &["octo-mirror"]),
+    // The API is asked by the client that people use.
+    ("octo-server", &["octo-client"]),
     // Whole runs from a server that lies.
     ("octo-smb", &["octo-disk", "octo-mirror"]),
     ("octo-testkit", &["octo-disk", "octo-mirror"]),

@@ -3,56 +3,95 @@
 use crate::args::server::ServerArgs;
 use crate::exit;
 use crate::listeners::print;
-use octo_server::api::{Client, escaped};
-use octo_server::service::PAGE_MAX;
-use octo_server::{Moment, ServiceError};
+use octo_api::job::JobView;
+use octo_api::{ApiError, Moment, PAGE_MAX};
+use octo_client::{Client, escaped};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// What a command ends with.
-pub type Ended = Result<u8, ServiceError>;
+pub type Ended = Result<u8, ApiError>;
 
-pub(super) fn client(server: &ServerArgs) -> Result<Client, ServiceError> {
-    let (Some(url), Some(file)) = (&server.url, &server.token_file) else { return Client::local(&server.socket) };
+pub(super) fn client(server: &ServerArgs) -> Result<Client, ApiError> {
+    let (Some(url), Some(file)) = (&server.url, &server.token_file) else { return local(server) };
     let token = crate::password::secret_file("--token-file", file)?;
     Client::remote(url, &token, server.ca_file.as_deref())
 }
 
+#[cfg(unix)]
+fn local(server: &ServerArgs) -> Result<Client, ApiError> {
+    Client::local(&server.socket)
+}
+
+#[cfg(not(unix))]
+fn local(_: &ServerArgs) -> Result<Client, ApiError> {
+    let why = "name the server (https://HOST:PORT), and a token of it with --token-file; octobackup token add makes one there";
+    Err(ApiError::field("--url", why))
+}
+
+/// A row of a list that is given in pages by name.
+pub(super) trait Named {
+    /// What the list is sorted by.
+    fn name(&self) -> &str;
+}
+
+impl Named for JobView {
+    fn name(&self) -> &str {
+        &self.job.spec.name
+    }
+}
+
+impl Named for Value {
+    fn name(&self) -> &str {
+        self["name"].as_str().unwrap_or_default()
+    }
+}
+
 /// Every row of a list that is given in pages by name.
-pub(super) fn every(client: &Client, path: &str) -> Result<Value, ServiceError> {
-    let mut all: Vec<Value> = Vec::new();
+pub(super) fn every<T: Named + DeserializeOwned>(client: &Client, path: &str) -> Result<Vec<T>, ApiError> {
+    let mut all: Vec<T> = Vec::new();
     loop {
-        // A job's name is part of what a person said of it.
-        let name = |row: &Value| text(if row["name"].is_null() { &row["spec"]["name"] } else { &row["name"] });
-        let after = all.last().map(|row| format!("&after={}", escaped(&name(row)))).unwrap_or_default();
-        let page = client.get(&format!("{path}?limit={PAGE_MAX}{after}"))?;
-        let is_last = rows(&page).len() < PAGE_MAX as usize;
-        all.extend_from_slice(rows(&page));
+        let after = all.last().map(|row| format!("&after={}", escaped(row.name()))).unwrap_or_default();
+        let page: Vec<T> = client.get(&format!("{path}?limit={PAGE_MAX}{after}"))?;
+        let is_last = page.len() < PAGE_MAX as usize;
+        all.extend(page);
         if is_last {
-            return Ok(all.into());
+            return Ok(all);
         }
     }
 }
 
+/// The same for rows that have no type yet.
+pub(super) fn every_row(client: &Client, path: &str) -> Result<Value, ApiError> {
+    every::<Value>(client, path).map(Value::from)
+}
+
 /// A zone as it was typed; the one that everything is shown in where nothing was.
-pub(super) fn zone_named(name: Option<&str>) -> Result<octo_server::schedule::TimeZone, ServiceError> {
+pub(super) fn zone_named(name: Option<&str>) -> Result<octo_server::schedule::TimeZone, ApiError> {
     let Some(name) = name else { return Ok(crate::zone::shown()) };
-    octo_server::schedule::zone(name).map_err(|why| ServiceError::field("--time-zone", format!("{name:?}: {why}")))
+    octo_server::schedule::zone(name).map_err(|why| ApiError::field("--time-zone", format!("{name:?}: {why}")))
 }
 
 /// Shows an answer: as JSON if that was asked for.
-pub(super) fn show(server: &ServerArgs, answer: &Value, as_text: impl FnOnce(&Value)) -> Ended {
+pub(super) fn show<T: Serialize + ?Sized>(server: &ServerArgs, answer: &T, as_text: impl FnOnce(&T)) -> Ended {
     if server.json {
-        print(&answer.to_string());
+        print(&as_json(answer)?.to_string());
     } else {
         as_text(answer);
     }
     Ok(exit::COMPLETE)
 }
 
+/// An answer, or a part of one, as a program reads it.
+pub(super) fn as_json(answer: &(impl Serialize + ?Sized)) -> Result<Value, ApiError> {
+    serde_json::to_value(answer).map_err(|e| ApiError::new(octo_api::error::Kind::Internal, format!("the answer: {e}")))
+}
+
 /// Says what was done, where a program did not ask for JSON.
 pub(super) fn said(server: &ServerArgs, words: &str) -> Ended {
     if !server.json {
-        print(&octo_core::printable::printable(words));
+        print(&plain(words));
     }
     Ok(exit::COMPLETE)
 }
@@ -62,22 +101,36 @@ pub(super) fn rows(answer: &Value) -> &[Value] {
 }
 
 /// A text of an answer, safe for a terminal.
+pub(super) fn plain(text: &str) -> String {
+    octo_core::printable::printable(text)
+}
+
+/// A text of an answer that may be missing.
+pub(super) fn text_or_none(text: Option<&str>) -> String {
+    text.map(plain).unwrap_or_default()
+}
+
+/// A value of an answer in words, as a setting is.
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => octo_core::printable::printable(text),
+        Value::String(text) => plain(text),
         other => other.to_string(),
     }
 }
 
-/// A moment of an answer, as `2026-08-04 23:00 CEST`.
-pub(super) fn time(value: &Value) -> String {
-    let moment: Option<Moment> = serde_json::from_value(value.clone()).ok();
-    moment.map_or_else(|| text(value), |moment| moment.local(&crate::zone::shown()))
+/// A moment as `2026-08-04 23:00 CEST`; nothing for none.
+pub(super) fn time(at: impl Into<Option<Moment>>) -> String {
+    at.into().map(|at| at.local(&crate::zone::shown())).unwrap_or_default()
+}
+
+/// A moment in an answer that has no type yet.
+pub(super) fn time_of(value: &Value) -> String {
+    let at: Option<Moment> = serde_json::from_value(value.clone()).ok();
+    at.map_or_else(|| text(value), time)
 }
 
 /// The same to the second.
-pub(super) fn time_secs(value: &Value) -> String {
-    let moment: Option<Moment> = serde_json::from_value(value.clone()).ok();
-    moment.map_or_else(|| text(value), |moment| moment.local_secs(&crate::zone::shown()))
+pub(super) fn time_secs(at: Moment) -> String {
+    at.local_secs(&crate::zone::shown())
 }

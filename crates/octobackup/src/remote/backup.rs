@@ -5,16 +5,16 @@ use super::table::table;
 use crate::args::server::{BackupArgs, ServerArgs};
 use crate::exit;
 use crate::listeners::print;
+use octo_api::ApiError;
 use octo_core::numbers;
-use octo_server::ServiceError;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Has the server copy what it knows.
 pub fn backup(args: &BackupArgs) -> Ended {
     // The server may work in another folder.
-    let folder = std::path::absolute(&args.folder).map_err(|e| ServiceError::field("FOLDER", e))?;
-    let folder = folder.to_str().ok_or_else(|| ServiceError::field("FOLDER", "its name must be UTF-8"))?;
-    let made = client(&args.server)?.post("/backup", &json!({"folder": folder}))?;
+    let folder = std::path::absolute(&args.folder).map_err(|e| ApiError::field("FOLDER", e))?;
+    let folder = folder.to_str().ok_or_else(|| ApiError::field("FOLDER", "its name must be UTF-8"))?;
+    let made = client(&args.server)?.post::<Value>("/backup", &json!({"folder": folder}))?;
     show(&args.server, &made, |made| {
         let size = numbers::size(made["bytes"].as_u64().unwrap_or(0));
         print(&format!("{}: {size}", text(&made["folder"])));
@@ -28,7 +28,7 @@ pub fn backup(args: &BackupArgs) -> Ended {
 
 /// Has the server look at itself.
 pub fn self_check(server: &ServerArgs) -> Ended {
-    let findings = client(server)?.get("/self-check")?;
+    let findings = client(server)?.get::<Value>("/self-check")?;
     let is_well = rows(&findings).iter().all(|finding| finding["is_well"] == true);
     show(server, &findings, |findings| {
         let cells = rows(findings).iter().map(|finding| {

@@ -1,12 +1,12 @@
 //! `octobackup credential`. The password goes to the server and is never shown again.
 
-use super::answer::{Ended, client, every, rows, said, show, text, time};
+use super::answer::{Ended, client, every_row, rows, said, show, text, time_of};
 use super::table::table;
 use crate::args::server::{CredentialAllowArgs, CredentialCommand};
 use crate::listeners::print;
 use crate::{exit, settings};
-use octo_server::ServiceError;
-use octo_server::api::escaped;
+use octo_api::ApiError;
+use octo_client::escaped;
 use serde_json::{Value, json};
 
 /// Sets, lists, removes.
@@ -15,14 +15,14 @@ pub fn credential(command: &CredentialCommand) -> Ended {
         CredentialCommand::Set(args) => {
             let secret = settings::password(&args.password.password_from()).read(&args.account)?;
             let body = json!({"account": args.account, "secret": secret.as_str()});
-            client(&args.server)?.put(&format!("/credentials/{}", escaped(&args.name)), &body)?;
+            client(&args.server)?.put::<Value>(&format!("/credentials/{}", escaped(&args.name)), &body)?;
             said(&args.server, &format!("Credential {} set.", args.name))
         }
         CredentialCommand::List(server) => {
-            let answer = every(&client(server)?, "/credentials")?;
+            let answer = every_row(&client(server)?, "/credentials")?;
             show(server, &answer, |answer| {
                 let cells = rows(answer).iter().map(|row| {
-                    vec![text(&row["name"]), text(&row["account"]), time(&row["changed_at"]), used_for(row)]
+                    vec![text(&row["name"]), text(&row["account"]), time_of(&row["changed_at"]), used_for(row)]
                 });
                 table(&["NAME", "ACCOUNT", "@SET", "USED FOR"], &cells.collect::<Vec<_>>());
             })
@@ -34,7 +34,7 @@ pub fn credential(command: &CredentialCommand) -> Ended {
                 let secret = settings::password(&args.password.password_from()).read(&args.name)?;
                 body["secret"] = secret.as_str().into();
             }
-            let answer = client(&args.server)?.post(&path, &body)?;
+            let answer = client(&args.server)?.post::<Value>(&path, &body)?;
             let all_work = rows(&answer).iter().all(|tried| tried["works"] == true);
             show(&args.server, &answer, |answer| {
                 for tried in rows(answer) {
@@ -61,9 +61,9 @@ fn used_for(row: &Value) -> String {
 
 fn change_uses(args: &CredentialAllowArgs, is_allowed: bool) -> Ended {
     let client = client(&args.server)?;
-    let all = every(&client, "/credentials")?;
+    let all = every_row(&client, "/credentials")?;
     let known = rows(&all).iter().find(|row| row["name"] == *args.name);
-    let known = known.ok_or_else(|| ServiceError::not_found("credential", &args.name))?;
+    let known = known.ok_or_else(|| ApiError::not_found("credential", &args.name))?;
     let named = |it: &Value| {
         let host = text(&it["host"]);
         it["purpose"] == *args.purpose && args.hosts.iter().any(|named| named.eq_ignore_ascii_case(&host))
@@ -74,13 +74,10 @@ fn change_uses(args: &CredentialAllowArgs, is_allowed: bool) -> Ended {
     }
     if uses.is_empty() {
         // An empty list would let the next use decide: that is not what "forbid" means.
-        return Err(ServiceError::field(
-            "host",
-            "these are its only hosts; allow another first, or remove the credential",
-        ));
+        return Err(ApiError::field("host", "these are its only hosts; allow another first, or remove the credential"));
     }
     let path = format!("/credentials/{}/uses", escaped(&args.name));
-    let answer = client.put(&path, &json!({"uses": uses}))?;
+    let answer = client.put::<Value>(&path, &json!({"uses": uses}))?;
     show(&args.server, &answer, |answer| {
         print(&format!("{} may be used for {}", args.name, used_for(&json!({"uses": answer}))))
     })

@@ -1,26 +1,28 @@
 //! `octobackup host`: the machines whose agents this server talks to.
 
-use super::answer::{Ended, client, every, rows, said, show, text, time};
+use super::answer::{Ended, client, every_row, rows, said, show, text, time_of};
 use super::table::table;
 use crate::args::server::{HostAddArgs, HostCommand};
 use crate::exit;
 use crate::listeners::print;
+use octo_client::escaped;
 use octo_core::Code;
 use octo_core::advice::{Place, advice};
 use octo_core::numbers;
-use octo_server::api::escaped;
 use serde_json::{Value, json};
 
 /// Adds, lists, shows, revokes.
 pub fn host(command: &HostCommand) -> Ended {
     match command {
         HostCommand::Add(args) => add(args),
-        HostCommand::List(server) => show(server, &every(&client(server)?, "/hosts")?, list),
-        HostCommand::Show(args) => {
-            show(&args.server, &client(&args.server)?.get(&format!("/hosts/{}", escaped(&args.name)))?, details)
-        }
+        HostCommand::List(server) => show(server, &every_row(&client(server)?, "/hosts")?, list),
+        HostCommand::Show(args) => show(
+            &args.server,
+            &client(&args.server)?.get::<Value>(&format!("/hosts/{}", escaped(&args.name)))?,
+            details,
+        ),
         HostCommand::Revoke(args) => {
-            client(&args.server)?.post(&format!("/hosts/{}/revoke", escaped(&args.name)), &json!({}))?;
+            client(&args.server)?.post::<Value>(&format!("/hosts/{}/revoke", escaped(&args.name)), &json!({}))?;
             said(&args.server, &format!("Host {} is refused until it is paired anew.", args.name))
         }
     }
@@ -28,13 +30,13 @@ pub fn host(command: &HostCommand) -> Ended {
 
 /// Only the token goes to standard output, so that it can be piped to where it is needed.
 fn add(args: &HostAddArgs) -> Ended {
-    let answer = client(&args.server)?.post("/hosts", &json!({"name": args.name}))?;
+    let answer = client(&args.server)?.post::<Value>("/hosts", &json!({"name": args.name}))?;
     show(&args.server, &answer, |answer| {
         print(&text(&answer["token"]));
         exit::remark(&format!(
             "This token pairs one agent as {} and works until {}. On that machine:\n    octobackup-agent enroll --server THIS-SERVER --token-file FILE",
             args.name,
-            time(&answer["expires_at"])
+            time_of(&answer["expires_at"])
         ));
     })
 }
@@ -49,7 +51,7 @@ fn connection(host: &Value) -> String {
 
 fn list(hosts: &Value) {
     let cells = rows(hosts).iter().map(|host| {
-        vec![text(&host["name"]), connection(host), text(&host["version"]), time(&host["last_seen"]), skew(host)]
+        vec![text(&host["name"]), connection(host), text(&host["version"]), time_of(&host["last_seen"]), skew(host)]
     });
     let is_doubled = |host: &&Value| rows(&host["agents"]).len() > 1;
     let doubled: Vec<String> = rows(hosts).iter().filter(is_doubled).map(|host| text(&host["name"])).collect();
@@ -79,7 +81,7 @@ fn details(host: &Value) {
         ("Host", text(&host["name"])),
         ("State", connection(host)),
         ("Connected", came),
-        ("Last seen", time(&host["last_seen"])),
+        ("Last seen", time_of(&host["last_seen"])),
         ("Agent", text(&host["version"])),
         ("System", text(&host["system"])),
         ("Clock", skew(host)),

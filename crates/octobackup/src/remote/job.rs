@@ -1,13 +1,15 @@
 //! `octobackup job` and `octobackup schedule`.
 
-use super::answer::{Ended, client, every, rows, said, show, text, time};
+use super::answer::{Ended, as_json, client, every, plain, said, show, text, text_or_none, time};
 use super::table::table;
 use crate::args::server::{AddArgs, CopyArgs, EditArgs, JobCommand, NamedArgs, ScheduleArgs, WhatArgs};
 use crate::listeners::print;
+use octo_api::ApiError;
+use octo_api::job::{Dismiss, From, JobChange, JobSpec, JobView, Slot, Upcoming};
+use octo_api::run::Run;
+use octo_client::escaped;
 use octo_core::numbers;
-use octo_server::api::escaped;
 use octo_server::job::Policy;
-use octo_server::{Moment, ServiceError};
 use serde_json::{Map, Value, json};
 
 /// What may be unset besides the settings.
@@ -21,12 +23,13 @@ pub fn job(command: &JobCommand) -> Ended {
         JobCommand::Add(args) => add(args),
         JobCommand::Edit(args) => edit(args),
         JobCommand::Copy(args) => copy(args),
-        JobCommand::List(server) => show(server, &every(&client(server)?, "/jobs")?, list),
-        JobCommand::Show(args) => show(&args.server, &client(&args.server)?.get(&path(&args.name, ""))?, details),
+        JobCommand::List(server) => show(server, every(&client(server)?, "/jobs")?.as_slice(), list),
+        JobCommand::Show(args) => show(&args.server, &look(&client(&args.server)?, &args.name)?, details),
         JobCommand::Pause(args) => change(args, "/pause"),
         JobCommand::Resume(args) => change(args, "/resume"),
         JobCommand::Dismiss(args) => {
-            let answer = client(&args.server)?.post(&path(&args.name, "/dismiss"), &json!({"plan": args.plan}))?;
+            let dismiss = Dismiss { plan: args.plan.clone() };
+            let answer: JobView = client(&args.server)?.post(&path(&args.name, "/dismiss"), &dismiss)?;
             show(&args.server, &answer, |_| {
                 print(&format!(
                     "The deletions of plan {} stay held; there will be no more reminders of them.",
@@ -38,7 +41,10 @@ pub fn job(command: &JobCommand) -> Ended {
             client(&args.server)?.delete(&path(&args.name, ""))?;
             said(&args.server, &format!("Job {} removed; its mirror and its history stay.", args.name))
         }
-        JobCommand::Slots(args) => show(&args.server, &client(&args.server)?.get(&path(&args.name, "/slots"))?, slots),
+        JobCommand::Slots(args) => {
+            let answer: Vec<Slot> = client(&args.server)?.get(&path(&args.name, "/slots"))?;
+            show(&args.server, answer.as_slice(), slots)
+        }
     }
 }
 
@@ -46,71 +52,81 @@ fn path(name: &str, rest: &str) -> String {
     format!("/jobs/{}{rest}", escaped(name))
 }
 
+fn look(client: &octo_client::Client, name: &str) -> Result<JobView, ApiError> {
+    client.get(&path(name, ""))
+}
+
 fn change(args: &NamedArgs, what: &str) -> Ended {
-    let answer = client(&args.server)?.post(&path(&args.name, what), &json!({}))?;
+    let answer: JobView = client(&args.server)?.post(&path(&args.name, what), &json!({}))?;
     let done = if what == "/pause" { "paused" } else { "resumed" };
     show(&args.server, &answer, |_| print(&format!("Job {} {done}.", args.name)))
 }
 
 fn add(args: &AddArgs) -> Ended {
-    let mut spec = json!({"name": args.name, "source": args.source, "target": args.target, "policy": {}});
+    let mut spec = JobSpec {
+        name: args.name.clone(),
+        source: args.source.clone(),
+        target: args.target.clone(),
+        ..JobSpec::default()
+    };
     say(&mut spec, &args.what)?;
-    let answer = client(&args.server)?.post("/jobs", &spec)?;
+    let answer: JobView = client(&args.server)?.post("/jobs", &spec)?;
     show(&args.server, &answer, details)
 }
 
 /// A new job with another job's settings. A copy of a paused job is paused.
 fn copy(args: &CopyArgs) -> Ended {
     let client = client(&args.server)?;
-    let mut spec = client.get(&path(&args.name, ""))?["spec"].take();
-    spec["name"] = json!(args.new);
-    spec["target"] = json!(args.target);
+    let mut spec = look(&client, &args.name)?.job.spec;
+    spec.name = args.new.clone();
+    spec.target = args.target.clone();
     if let Some(source) = &args.source {
-        spec["source"] = json!(source);
+        spec.source = source.clone();
     }
     say(&mut spec, &args.what)?;
-    let answer = client.post("/jobs", &spec)?;
+    let answer: JobView = client.post("/jobs", &spec)?;
     show(&args.server, &answer, details)
 }
 
 /// Reads, changes, writes; the revision sees to it that nobody else's change is lost.
 fn edit(args: &EditArgs) -> Ended {
     let client = client(&args.server)?;
-    let job = client.get(&path(&args.name, ""))?;
-    let mut spec = job["spec"].clone();
-    for (field, value) in [("source", &args.source), ("target", &args.target)] {
+    let before = look(&client, &args.name)?.job;
+    let mut spec = before.spec.clone();
+    for (field, value) in [(&mut spec.source, &args.source), (&mut spec.target, &args.target)] {
         if let Some(value) = value {
-            spec[field] = json!(value);
+            field.clone_from(value);
         }
     }
     for name in &args.unset {
         if name == CREDENTIAL {
-            spec[CREDENTIAL] = Value::Null;
-        } else if spec["policy"].as_object_mut().and_then(|policy| policy.remove(name)).is_none() {
-            return Err(ServiceError::field("--unset", format!("{name} is not set for this job")));
+            spec.credential = None;
+        } else if spec.policy.remove(name).is_none() {
+            return Err(ApiError::field("--unset", format!("{name} is not set for this job")));
         }
     }
     say(&mut spec, &args.what)?;
     change_rules(&mut spec, args)?;
     acknowledge(&mut spec, &args.acknowledge);
-    let answer = client.put(&path(&args.name, ""), &json!({"revision": job["revision"], "spec": spec}))?;
+    let answer: JobView = client.put(&path(&args.name, ""), &JobChange { revision: before.revision, spec })?;
+    let (from, to) = (as_json(&before.spec)?, as_json(&answer.job.spec)?);
     show(&args.server, &answer, |answer| {
-        changed(&job["spec"], &answer["spec"]);
+        changed(&from, &to);
         details(answer);
     })
 }
 
 /// Adds patterns to the rules that there are, and takes some out.
-fn change_rules(spec: &mut Value, args: &EditArgs) -> Result<(), ServiceError> {
+fn change_rules(spec: &mut JobSpec, args: &EditArgs) -> Result<(), ApiError> {
     if args.add_exclude.is_empty() && args.remove_exclude.is_empty() {
         return Ok(());
     }
-    let mut rules = rows(&spec["policy"]["rules"]).to_vec();
+    let mut rules = listed(spec, "rules");
     for pattern in &args.remove_exclude {
         let before = rules.len();
         rules.retain(|rule| rule["exclude"] != json!(pattern));
         if rules.len() == before {
-            return Err(ServiceError::field(
+            return Err(ApiError::field(
                 "--remove-exclude",
                 format!("{pattern:?} is no exclude pattern of {}", args.name),
             ));
@@ -122,13 +138,18 @@ fn change_rules(spec: &mut Value, args: &EditArgs) -> Result<(), ServiceError> {
             rules.push(rule);
         }
     }
-    spec["policy"]["rules"] = rules.into();
+    spec.policy.insert("rules".to_owned(), rules.into());
     Ok(())
 }
 
+/// What a setting that is a list says now.
+fn listed(spec: &JobSpec, name: &str) -> Vec<Value> {
+    spec.policy.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
 /// Adds paths to those that were acknowledged before.
-fn acknowledge(spec: &mut Value, paths: &[String]) {
-    let mut known = rows(&spec["policy"]["acknowledged"]).to_vec();
+fn acknowledge(spec: &mut JobSpec, paths: &[String]) {
+    let mut known = listed(spec, "acknowledged");
     for path in paths {
         let path = json!(path.trim_matches('/'));
         if !known.contains(&path) {
@@ -136,7 +157,7 @@ fn acknowledge(spec: &mut Value, paths: &[String]) {
         }
     }
     if !paths.is_empty() {
-        spec["policy"]["acknowledged"] = known.into();
+        spec.policy.insert("acknowledged".to_owned(), known.into());
     }
 }
 
@@ -166,32 +187,33 @@ fn changed(before: &Value, after: &Value) {
 }
 
 /// Puts what was typed into a job.
-fn say(spec: &mut Value, what: &WhatArgs) -> Result<(), ServiceError> {
+fn say(spec: &mut JobSpec, what: &WhatArgs) -> Result<(), ApiError> {
     if let Some(credential) = &what.credential {
-        spec["credential"] = json!(credential);
+        spec.credential = Some(credential.clone());
     }
     if let Some(schedule) = &what.schedule {
-        spec["schedule"] = if schedule == NEVER { Value::Null } else { json!(schedule) };
+        spec.schedule = Some(schedule.clone()).filter(|schedule| schedule != NEVER);
     }
     if !what.exclude.is_empty() {
-        spec["policy"]["rules"] = what.exclude.iter().map(|pattern| json!({"exclude": pattern})).collect();
+        let rules = what.exclude.iter().map(|pattern| json!({"exclude": pattern}));
+        spec.policy.insert("rules".to_owned(), rules.collect());
     }
-    set(&mut spec["policy"], &what.set)
+    set(&mut spec.policy, &what.set)
 }
 
 /// Puts `NAME=VALUE` into a policy.
-pub(super) fn set(policy: &mut Value, settings: &[String]) -> Result<(), ServiceError> {
+pub(super) fn set(policy: &mut Map<String, Value>, settings: &[String]) -> Result<(), ApiError> {
     for setting in settings {
         let (name, value) = setting
             .split_once('=')
-            .ok_or_else(|| ServiceError::field("--set", format!("{setting:?}: allowed is NAME=VALUE")))?;
-        policy[name] = typed(name, value)?;
+            .ok_or_else(|| ApiError::field("--set", format!("{setting:?}: allowed is NAME=VALUE")))?;
+        policy.insert(name.to_owned(), typed(name, value)?);
     }
     Ok(())
 }
 
 /// The value as the setting wants it: `true` and `3` as they are, everything else as text.
-fn typed(name: &str, value: &str) -> Result<Value, ServiceError> {
+fn typed(name: &str, value: &str) -> Result<Value, ApiError> {
     let fits = |value: &Value| {
         let layer = Map::from_iter([(name.to_owned(), value.clone())]);
         serde_json::from_value::<Policy>(Value::Object(layer))
@@ -202,82 +224,74 @@ fn typed(name: &str, value: &str) -> Result<Value, ServiceError> {
     }
     match fits(&text) {
         Ok(_) => Ok(text),
-        Err(why) => Err(ServiceError::field("--set", format!("{name}={value}: {why}"))),
+        Err(why) => Err(ApiError::field("--set", format!("{name}={value}: {why}"))),
     }
 }
 
-fn list(jobs: &Value) {
-    let cells = rows(jobs).iter().map(|job| {
-        let last = &job["last_run"];
-        let next = if job["spec"]["paused"] == true { "paused".to_owned() } else { time(&job["next_slot"]) };
-        let spec = &job["spec"];
-        vec![
-            text(&spec["name"]),
-            text(&spec["schedule"]),
-            standing(job),
-            time(&last["started_at"]),
-            next,
-            text(&spec["source"]),
-        ]
+fn list(jobs: &[JobView]) {
+    let cells = jobs.iter().map(|view| {
+        let JobView { job, last_run, next_slot, .. } = view;
+        let JobSpec { name, schedule, source, paused, .. } = &job.spec;
+        let started = time(last_run.as_ref().and_then(|run| run.started_at));
+        let next = if *paused { "paused".to_owned() } else { time(*next_slot) };
+        vec![plain(name), text_or_none(schedule.as_deref()), standing(view), started, next, plain(source)]
     });
     table(&["JOB", "SCHEDULE", "LAST RUN", "@STARTED", "@NEXT", "SOURCE"], &cells.collect::<Vec<_>>());
 }
 
 /// How the last run ended, and what goes on now. Dry runs do not count.
-fn standing(job: &Value) -> String {
-    let (last, current) = (text(&job["last_run"]["outcome"]), &job["current_run"]);
-    let now = match text(&current["state"]) {
-        state if state.is_empty() || current["once"]["dry_run"] == true => String::new(),
-        state => format!("{state} (run {})", text(&current["id"])),
-    };
-    [last, now].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+fn standing(job: &JobView) -> String {
+    let last = job.last_run.as_ref().and_then(|run| run.outcome).map(|outcome| outcome.to_string());
+    let now = job.current_run.as_ref().filter(|run| !run.once.dry_run);
+    let now = now.map(|Run { state, id, .. }| format!("{state} (run {id})"));
+    last.into_iter().chain(now).collect::<Vec<_>>().join(", ")
 }
 
-fn details(job: &Value) {
-    let spec = &job["spec"];
+fn details(view: &JobView) {
+    let job = &view.job;
+    let spec = &job.spec;
     for (name, value) in [
-        ("Job", text(&spec["name"])),
-        ("Source", text(&spec["source"])),
-        ("Target", text(&spec["target"])),
-        ("Credential", text(&spec["credential"])),
-        ("Schedule", text(&spec["schedule"])),
-        ("Next", if spec["paused"] == true { "paused".to_owned() } else { time(&job["next_slot"]) }),
-        ("Last run", standing(job)),
-        ("Dismissed", text(&job["dismissed_plan"])),
-        ("Revision", text(&job["revision"])),
+        ("Job", plain(&spec.name)),
+        ("Source", plain(&spec.source)),
+        ("Target", plain(&spec.target)),
+        ("Credential", text_or_none(spec.credential.as_deref())),
+        ("Schedule", text_or_none(spec.schedule.as_deref())),
+        ("Next", if spec.paused { "paused".to_owned() } else { time(view.next_slot) }),
+        ("Last run", standing(view)),
+        ("Dismissed", text_or_none(job.dismissed_plan.as_deref())),
+        ("Revision", job.revision.to_string()),
     ] {
         if !value.is_empty() {
             print(&format!("{name:<12}{value}"));
         }
     }
     print("");
-    let none = Map::new();
-    let settings = job["settings"].as_object().unwrap_or(&none);
-    let cells = settings.iter().map(|(name, setting)| {
-        let from = if setting["from"] == "built-in" { String::new() } else { text(&setting["from"]) };
-        vec![name.clone(), text(&setting["value"]), from]
+    let cells = view.settings.iter().map(|(name, setting)| {
+        let from = match setting.from {
+            From::BuiltIn => "",
+            From::Defaults => "defaults",
+            From::Job => "job",
+        };
+        vec![name.clone(), text(&setting.value), from.to_owned()]
     });
     table(&["SETTING", "VALUE", "FROM"], &cells.collect::<Vec<_>>());
 }
 
-fn slots(slots: &Value) {
-    let cells = rows(slots)
-        .iter()
-        .map(|slot| vec![time(&slot["due_at"]), text(&slot["fate"]), text(&slot["run"]), text(&slot["why"])]);
+fn slots(slots: &[Slot]) {
+    let run = |slot: &Slot| slot.run.map(|run| run.to_string()).unwrap_or_default();
+    let cells = slots.iter().map(|slot| vec![time(slot.due_at), plain(&slot.fate), run(slot), plain(&slot.why)]);
     table(&["@DUE", "FATE", "RUN", "WHY"], &cells.collect::<Vec<_>>());
 }
 
 /// The next slots of all jobs.
 pub fn schedule(args: &ScheduleArgs) -> Ended {
-    let answer = client(&args.server)?.get(&format!("/schedule?count={}", args.count))?;
-    show(&args.server, &answer, |answer| {
-        let cells = rows(answer).iter().map(|slot| {
-            let expected = slot["expected_secs"].as_u64().map(|secs| numbers::duration(secs.saturating_mul(1000)));
-            let paused = if slot["paused"] == true { "paused: will be skipped" } else { "" };
-            let due: Option<Moment> = serde_json::from_value(slot["due_at"].clone()).ok();
-            let end = due.zip(slot["expected_secs"].as_i64()).map(|(due, secs)| time(&json!(due.plus_secs(secs))));
-            let (expected, end) = (expected.unwrap_or_default(), end.unwrap_or_default());
-            vec![time(&slot["due_at"]), text(&slot["job"]), expected, end, paused.to_owned()]
+    let answer: Vec<Upcoming> = client(&args.server)?.get(&format!("/schedule?count={}", args.count))?;
+    show(&args.server, answer.as_slice(), |slots| {
+        let cells = slots.iter().map(|Upcoming { job, due_at, expected_secs, paused }| {
+            let expected = expected_secs.map(|secs| numbers::duration(secs.max(0).unsigned_abs().saturating_mul(1000)));
+            let end = time(expected_secs.map(|secs| due_at.plus_secs(secs)));
+            let paused = if *paused { "paused: will be skipped" } else { "" };
+            vec![time(*due_at), plain(job), expected.unwrap_or_default(), end, paused.to_owned()]
         });
         table(&["@DUE", "JOB", "USUALLY TAKES", "@THEN ENDS", ""], &cells.collect::<Vec<_>>());
     })

@@ -10,13 +10,14 @@ mod host;
 mod job;
 mod notify;
 mod run;
+#[cfg(unix)]
 mod serve;
 mod table;
 
 use crate::args::server::ServerCommand as Command;
 use crate::exit;
 use answer::Ended;
-use octo_server::service_error::Kind;
+use octo_api::error::Kind;
 
 /// Does it; tells the exit code.
 pub fn run_command(command: &Command) -> u8 {
@@ -34,6 +35,7 @@ pub fn run_command(command: &Command) -> u8 {
 
 fn ended(command: &Command) -> Ended {
     match command {
+        #[cfg(unix)]
         Command::Serve(args) => serve::serve(args),
         Command::Job(command) => job::job(command),
         Command::Run(args) => run::run(args),
@@ -48,6 +50,7 @@ fn ended(command: &Command) -> Ended {
         Command::Host(command) => host::host(command),
         Command::User(command) => access::user(command),
         Command::Token(command) => access::token(command),
+        #[cfg(unix)]
         Command::SetupLink(args) => access::setup_link(args),
         Command::Apply(args) => apply::apply(args),
         Command::Export(server) => apply::export(server),

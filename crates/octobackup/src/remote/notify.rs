@@ -1,15 +1,15 @@
 //! `octobackup notify`: who is told what, and whether it arrives.
 
-use super::answer::{Ended, client, every, rows, said, show, text, time};
+use super::answer::{Ended, client, every_row, rows, said, show, text, time_of};
 use super::table::table;
 use crate::args::server::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 use crate::exit;
 use crate::listeners::print;
+use octo_api::ApiError;
+use octo_api::error::Kind;
+use octo_client::escaped;
 use octo_report::{html, text as plain_text};
-use octo_server::ServiceError;
-use octo_server::api::escaped;
 use octo_server::report::digest::Digest;
-use octo_server::service_error::Kind;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub fn notify(command: &NotifyCommand) -> Ended {
     match command {
         NotifyCommand::MailServer(args) => mail_server(args),
         NotifyCommand::Set(args) => set(args),
-        NotifyCommand::List(server) => show(server, &every(&client(server)?, "/recipients")?, list),
+        NotifyCommand::List(server) => show(server, &every_row(&client(server)?, "/recipients")?, list),
         NotifyCommand::Remove(args) => {
             client(&args.server)?.delete(&format!("/recipients/{}", escaped(&args.name)))?;
             said(&args.server, &format!("Recipient {} removed.", args.name))
@@ -30,7 +30,7 @@ pub fn notify(command: &NotifyCommand) -> Ended {
         NotifyCommand::Test(args) => test(args),
         NotifyCommand::Outbox(args) => outbox(args),
         NotifyCommand::Digest(args) => {
-            client(&args.server)?.put("/digest/schedule", &json!({"schedule": args.schedule}))?;
+            client(&args.server)?.put::<Value>("/digest/schedule", &json!({"schedule": args.schedule}))?;
             said(&args.server, &format!("Digest: {}.", args.schedule))
         }
     }
@@ -42,7 +42,7 @@ fn set(args: &NotifyAddArgs) -> Ended {
         "mail": some(&args.mail), "webhook": args.webhook, "heartbeat": args.heartbeat, "credential": args.credential,
         "when": args.when, "jobs": some(&args.jobs), "time_zone": args.time_zone,
     });
-    client(&args.server)?.put(&format!("/recipients/{}", escaped(&args.name)), &body)?;
+    client(&args.server)?.put::<Value>(&format!("/recipients/{}", escaped(&args.name)), &body)?;
     said(&args.server, &format!("Recipient {} set. To try it: octobackup notify test {}", args.name, args.name))
 }
 
@@ -54,9 +54,9 @@ fn mail_server(args: &MailServerArgs) -> Ended {
         let body = json!({
             "host": host, "port": port, "security": args.security, "credential": args.credential, "from": args.from,
         });
-        client.put("/mail-server", &body)?;
+        client.put::<Value>("/mail-server", &body)?;
     }
-    let answer = client.get("/mail-server")?;
+    let answer = client.get::<Value>("/mail-server")?;
     show(&args.server, &answer, |set| {
         if set.is_null() {
             return print("No mail server is set.");
@@ -77,12 +77,12 @@ fn mail_server(args: &MailServerArgs) -> Ended {
 }
 
 /// `HOST`, `HOST:PORT` or `[IPV6]:PORT`.
-fn host_and_port(given: &str, option: Option<u16>) -> Result<(&str, Option<u16>), ServiceError> {
+fn host_and_port(given: &str, option: Option<u16>) -> Result<(&str, Option<u16>), ApiError> {
     let Some((host, port)) = given.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'))
     else {
         return Ok((given, option));
     };
-    let wrong = |why: &str| ServiceError::field("HOST", format!("{given}: {why}"));
+    let wrong = |why: &str| ApiError::field("HOST", format!("{given}: {why}"));
     let port = port.parse().map_err(|_| wrong("what follows the colon is not a port"))?;
     if option.is_some_and(|option| option != port) {
         return Err(wrong("--port names another port"));
@@ -108,24 +108,24 @@ fn list(recipients: &Value) {
 /// Sends one, and waits until somebody has taken it, or said why not.
 fn test(args: &NotifyNameArgs) -> Ended {
     let client = client(&args.server)?;
-    let mut message = client.post(&format!("/recipients/{}/test", escaped(&args.name)), &json!({}))?;
+    let mut message = client.post::<Value>(&format!("/recipients/{}/test", escaped(&args.name)), &json!({}))?;
     let begun = Instant::now();
     // An attempt is recorded before it is made: only its end says how it went.
     let has_ended = |message: &Value| !message["sent_at"].is_null() || !message["last_error"].is_null();
     while !has_ended(&message) && begun.elapsed() < TEST_TIMEOUT {
         std::thread::sleep(LOOK_EVERY);
-        message = client.get(&format!("/outbox/{}", message["id"]))?;
+        message = client.get::<Value>(&format!("/outbox/{}", message["id"]))?;
     }
     if message["sent_at"].is_null() {
         let why = if has_ended(&message) { text(&message["last_error"]) } else { "no answer yet".to_owned() };
         let why = format!("not delivered: {why}; it will be retried (see octobackup notify outbox)");
-        return Err(ServiceError::new(Kind::Internal, why));
+        return Err(ApiError::new(Kind::Internal, why));
     }
     show(&args.server, &message, |_| print("test message accepted"))
 }
 
 fn outbox(args: &OutboxArgs) -> Ended {
-    let answer = client(&args.server)?.get(&format!("/outbox?limit={}", args.limit))?;
+    let answer = client(&args.server)?.get::<Value>(&format!("/outbox?limit={}", args.limit))?;
     show(&args.server, &answer, |answer| {
         let cells = rows(answer).iter().map(|message| {
             let what = match &message["message"] {
@@ -134,8 +134,8 @@ fn outbox(args: &OutboxArgs) -> Ended {
             };
             let state = match (&message["sent_at"], &message["next_try_at"]) {
                 (Value::Null, Value::Null) => "given up".to_owned(),
-                (Value::Null, next) => format!("next try {}", time(next)),
-                (sent, _) => format!("taken {}", time(sent)),
+                (Value::Null, next) => format!("next try {}", time_of(next)),
+                (sent, _) => format!("taken {}", time_of(sent)),
             };
             vec![text(&message["id"]), text(&message["recipient"]), what, state, text(&message["last_error"])]
         });
@@ -146,13 +146,12 @@ fn outbox(args: &OutboxArgs) -> Ended {
 /// All jobs on one page.
 pub fn digest(args: &DigestArgs) -> Ended {
     let zone = super::answer::zone_named(args.time_zone.as_deref())?;
-    let answer = client(&args.server)?.get(&format!("/digest?hours={}", args.hours))?;
-    let digest: Digest = serde_json::from_value(answer.clone()).map_err(ServiceError::from)?;
+    let digest: Digest = client(&args.server)?.get(&format!("/digest?hours={}", args.hours))?;
     let is_well = digest.bad() == 0;
     if args.html {
         print(html::render(&digest.document(&zone)).trim_end());
     } else {
-        show(&args.server, &answer, |_| print(plain_text::render(&digest.document(&zone)).trim_end()))?;
+        show(&args.server, &digest, |digest| print(plain_text::render(&digest.document(&zone)).trim_end()))?;
     }
     Ok(if is_well { exit::COMPLETE } else { exit::PROBLEMS })
 }

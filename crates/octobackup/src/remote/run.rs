@@ -1,19 +1,21 @@
 //! `octobackup run`, `runs`, `report`, `log` and `cancel`.
 
-use super::answer::{Ended, client, rows, show, text, time, time_secs, zone_named};
+use super::answer::{Ended, as_json, client, plain, show, time, time_secs, zone_named};
 use super::table::table;
 use crate::args::server::{LogArgs, ReportArgs, RunArgs, RunIdArgs, RunsArgs};
 use crate::exit;
 use crate::listeners::print;
 use crate::progress::Progress;
+use octo_api::error::Kind;
+use octo_api::log::{Level, LogPart};
+use octo_api::run::{Reason, Run, RunEvent, RunView, State};
+use octo_api::{ApiError, Moment, PAGE_MAX, RunOverrides};
+use octo_client::{Client, escaped};
 use octo_core::numbers;
 use octo_report::{html, text as plain_text};
-use octo_server::api::{Client, escaped};
-use octo_server::moment::Moment;
 use octo_server::report::RunSummary;
-use octo_server::service::PAGE_MAX;
-use octo_server::service_error::Kind;
-use octo_server::{RunOverrides, ServiceError, SystemClock, events, units};
+use octo_server::{SystemClock, events, units};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -25,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Starts a run, and waits for its end. Stopping the wait does not stop the run.
 pub fn run(args: &RunArgs) -> Ended {
     let restamp_shift_secs = args.restamp_shift.as_deref().map(units::shift_secs).transpose();
-    let restamp_shift_secs = restamp_shift_secs.map_err(|why| ServiceError::field("--restamp-shift", why))?;
+    let restamp_shift_secs = restamp_shift_secs.map_err(|why| ApiError::field("--restamp-shift", why))?;
     let client = client(&args.server)?;
     let once = RunOverrides {
         dry_run: args.dry_run,
@@ -37,27 +39,26 @@ pub fn run(args: &RunArgs) -> Ended {
         refresh_metadata: args.metadata.is_some(),
         approve: args.approve.clone(),
     };
-    let started = client.post(&format!("/jobs/{}/runs", escaped(&args.name)), &json!(once))?;
-    let id = &started["id"];
+    let started: Run = client.post(&format!("/jobs/{}/runs", escaped(&args.name)), &once)?;
     if args.no_wait {
-        return show(&args.server, &started, |run| print(&format!("run {} waits to begin", text(&run["id"]))));
+        return show(&args.server, &started, |run| print(&format!("run {} waits to begin", run.id)));
     }
     follow(&client, &started, args.server.json)?;
     if args.server.json {
-        return show_report(&client, &id.to_string(), Form::Json, None);
+        return show_report(&client, started.id, Form::Json, None);
     }
-    let code = show_report(&client, &id.to_string(), Form::Text, None)?;
-    let newest = client.get(&format!("/runs?limit=1&job={}", escaped(&args.name)))?;
-    for again in rows(&newest).iter().filter(|run| run["state"] == "queued" && run["reason"] == "retry") {
-        let (id, at) = (text(&again["id"]), time(&again["not_before"]));
+    let code = show_report(&client, started.id, Form::Text, None)?;
+    let newest: Vec<Run> = client.get(&format!("/runs?limit=1&job={}", escaped(&args.name)))?;
+    for again in newest.iter().filter(|run| run.state == State::Queued && run.reason == Reason::Retry) {
+        let (id, at) = (again.id, time(again.not_before));
         print(&format!("\nRun {id} tries again at {at}. To cancel it: octobackup cancel {id}"));
     }
     Ok(code)
 }
 
 /// Shows a run as it happens, up to its end. Ctrl-C ends the showing only, and says so.
-fn follow(client: &Client, run: &Value, as_json: bool) -> Result<(), ServiceError> {
-    let id = text(&run["id"]);
+fn follow(client: &Client, run: &Run, as_json: bool) -> Result<(), ApiError> {
+    let id = run.id;
     let left = format!(
         "run {id} goes on at the server. To stop it: octobackup cancel {id}; to see it: octobackup log -f {id}"
     );
@@ -69,42 +70,42 @@ fn follow(client: &Client, run: &Value, as_json: bool) -> Result<(), ServiceErro
         exit::complain(&left);
         std::process::exit(exit::CANCELLED.into());
     })
-    .map_err(|e| ServiceError::new(Kind::Internal, format!("signals cannot be handled: {e}")))?;
+    .map_err(|e| ApiError::new(Kind::Internal, format!("signals cannot be handled: {e}")))?;
     if let Some(progress) = &progress {
-        progress.of_run(run["id"].as_i64().unwrap_or(0));
+        progress.of_run(id);
         progress.waits(waits(client, run));
     }
-    client.events(&format!("/runs/{id}/events"), |event| {
+    client.events(&format!("/runs/{id}/events"), |said: Value| {
         if as_json {
-            print(&event.to_string());
+            print(&said.to_string());
         }
+        let Ok(event) = RunEvent::deserialize(&said) else { return ControlFlow::Continue(()) };
         progress.iter().for_each(|progress| progress.told(&event));
-        if event["event"] == "end" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if matches!(event, RunEvent::End { .. }) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     progress.iter().for_each(|progress| progress.end());
     Ok(())
 }
 
 /// How people call a run.
-fn named(run: &Value) -> String {
-    format!("run {} of {}", text(&run["id"]), text(&run["job"]))
+fn named(run: &Run) -> String {
+    format!("run {} of {}", run.id, plain(&run.job))
 }
 
 /// What a run that has not begun waits for.
-fn waits(client: &Client, run: &Value) -> String {
-    if run["state"] == "running" {
+fn waits(client: &Client, run: &Run) -> String {
+    if run.state == State::Running {
         return "begins".to_owned();
     }
-    let not_before: Option<Moment> = serde_json::from_value(run["not_before"].clone()).ok();
-    if not_before.is_some_and(|at| at > Moment::now(&SystemClock::new())) {
-        let why = if run["attempt"].as_u64().unwrap_or(0) > 0 { "tried again at" } else { "queued until" };
-        return format!("{why} {}", time(&run["not_before"]));
+    if run.not_before > Moment::now(&SystemClock::new()) {
+        let why = if run.attempt > 0 { "tried again at" } else { "queued until" };
+        return format!("{why} {}", time(run.not_before));
     }
-    let others = client.get(&format!("/runs?limit={PAGE_MAX}")).unwrap_or_default();
-    let busy = rows(&others).iter().filter(|other| other["state"] == "running" && other["id"] != run["id"]);
+    let others: Vec<Run> = client.get(&format!("/runs?limit={PAGE_MAX}")).unwrap_or_default();
+    let busy = others.iter().filter(|other| other.state == State::Running && other.id != run.id);
     let busy: Vec<_> = busy.map(named).collect();
     match busy.as_slice() {
-        [] if run["ignores_blackouts"] == false => {
+        [] if !run.ignores_blackouts => {
             "queued; if it does not begin at once, it waits for the end of a blackout or of the job's pause".to_owned()
         }
         [] => "begins".to_owned(),
@@ -119,7 +120,7 @@ pub fn report(args: &ReportArgs) -> Ended {
         (_, true) => Form::Json,
         _ => Form::Text,
     };
-    show_report(&client(&args.server)?, &args.run.to_string(), form, args.time_zone.as_deref())
+    show_report(&client(&args.server)?, args.run, form, args.time_zone.as_deref())
 }
 
 /// How a report is shown.
@@ -130,10 +131,9 @@ enum Form {
     Html,
 }
 
-fn show_report(client: &Client, id: &str, form: Form, zone: Option<&str>) -> Ended {
+fn show_report(client: &Client, id: i64, form: Form, zone: Option<&str>) -> Ended {
     let zone = zone_named(zone)?;
-    let summary = client.get(&format!("/runs/{id}/summary"))?;
-    let summary: RunSummary = serde_json::from_value(summary).map_err(ServiceError::from)?;
+    let summary: RunSummary = client.get(&format!("/runs/{id}/summary"))?;
     match form {
         // Scripts see the run's number too.
         Form::Json => {
@@ -144,64 +144,69 @@ fn show_report(client: &Client, id: &str, form: Form, zone: Option<&str>) -> End
         Form::Html => print(html::render(&summary.document(&zone)).trim_end()),
         Form::Text => print(plain_text::render(&summary.document(&zone)).trim_end()),
     }
-    let was_interrupted = summary.run.outcome == Some(octo_server::run::Ended::Interrupted);
+    let was_interrupted = summary.run.outcome == Some(octo_api::run::Ended::Interrupted);
     Ok(if was_interrupted { exit::FAILED } else { exit::of_report(&summary.report) })
 }
 
-/// The newest runs.
+/// The newest runs, with the progress of those under way.
 pub fn runs(args: &RunsArgs) -> Ended {
     let job = args.job.as_deref().map(|job| format!("&job={}", escaped(job))).unwrap_or_default();
     let client = client(&args.server)?;
-    let mut answer = client.get(&format!("/runs?limit={}{job}", args.limit))?;
-    for run in answer.as_array_mut().into_iter().flatten().filter(|run| run["state"] == "running") {
-        run["progress"] = client.get(&format!("/runs/{}", run["id"]))?["progress"].take();
-    }
-    show(&args.server, &answer, |answer| {
-        let number = |value: &Value| value.as_u64().unwrap_or(0);
-        let cells = rows(answer).iter().map(|run| {
-            let is_finished = run["state"] == "finished";
-            let progress = &run["progress"];
-            let counts = &progress["counts"];
-            let so_far = |done: String, planned: String| {
-                let more = if progress["listed_all"] == true { "" } else { "+" };
-                format!("{done} of {planned}{more}")
-            };
-            let (files, bytes) = if counts.is_object() {
-                let files = number(&counts["created"]) + number(&counts["replaced"]);
-                (
-                    so_far(numbers::thousands(files), numbers::thousands(number(&progress["planned_files"]))),
-                    so_far(
-                        numbers::size(number(&counts["copied_bytes"])),
-                        numbers::size(number(&progress["planned_bytes"])),
-                    ),
-                )
-            } else {
-                (numbers::thousands(number(&run["copied_files"])), numbers::size(number(&run["copied_bytes"])))
-            };
-            vec![
-                text(&run["id"]),
-                text(&run["job"]),
-                format!("{}{}", text(if is_finished { &run["outcome"] } else { &run["state"] }), dry(run)),
-                match (run["started_at"].is_null(), is_finished) {
-                    (false, _) => time(&run["started_at"]),
-                    (true, false) => time(&run["not_before"]),
-                    (true, true) => "never".to_owned(),
-                },
-                if is_finished { numbers::duration(number(&run["duration_ms"])) } else { String::new() },
-                files,
-                bytes,
-                numbers::thousands(number(&run["problems"])),
-                text(&run["reason"]),
-            ]
-        });
+    let runs: Vec<Run> = client.get(&format!("/runs?limit={}{job}", args.limit))?;
+    let look = |run: Run| match run.state {
+        State::Running => client.get(&format!("/runs/{}", run.id)),
+        State::Queued | State::Finished => Ok(RunView { run, progress: None }),
+    };
+    let views = runs.into_iter().map(look).collect::<Result<Vec<_>, _>>()?;
+    show(&args.server, views.as_slice(), |views| {
         let headings = ["RUN", "JOB", "OUTCOME", "@STARTED", "TOOK", "FILES", "COPIED", "PROBLEMS", "WHY"];
-        table(&headings, &cells.collect::<Vec<_>>());
+        table(&headings, &views.iter().map(line).collect::<Vec<_>>());
     })
 }
 
-/// Dry runs are told from others.
-fn dry(run: &Value) -> &'static str {
-    if run["once"]["dry_run"] == true { " (dry run)" } else { "" }
+fn line(view: &RunView) -> Vec<String> {
+    let run = &view.run;
+    let is_finished = run.state == State::Finished;
+    let standing = match run.outcome {
+        Some(outcome) if is_finished => outcome.to_string(),
+        _ => run.state.to_string(),
+    };
+    let dry = if run.once.dry_run { " (dry run)" } else { "" };
+    let started = match run.started_at {
+        Some(at) => time(at),
+        None if is_finished => "never".to_owned(),
+        None => time(run.not_before),
+    };
+    let (files, bytes) = copied(view);
+    vec![
+        run.id.to_string(),
+        plain(&run.job),
+        format!("{standing}{dry}"),
+        started,
+        if is_finished { numbers::duration(unsigned(run.duration_ms)) } else { String::new() },
+        files,
+        bytes,
+        numbers::thousands(unsigned(run.problems)),
+        run.reason.to_string(),
+    ]
+}
+
+/// Files and bytes that were copied; of a run under way, out of how many.
+fn copied(view: &RunView) -> (String, String) {
+    let Some(RunEvent::Progress(progress)) = &view.progress else {
+        return (numbers::thousands(unsigned(view.run.copied_files)), numbers::size(unsigned(view.run.copied_bytes)));
+    };
+    let more = if progress.listed_all { "" } else { "+" };
+    let so_far = |done: String, planned: String| format!("{done} of {planned}{more}");
+    let files = progress.counts.created + progress.counts.replaced;
+    (
+        so_far(numbers::thousands(files), numbers::thousands(progress.planned_files)),
+        so_far(numbers::size(progress.counts.copied_bytes), numbers::size(progress.planned_bytes)),
+    )
+}
+
+fn unsigned(number: i64) -> u64 {
+    number.max(0).cast_unsigned()
 }
 
 /// What a run told, up to now or up to its end.
@@ -214,24 +219,23 @@ pub fn log(args: &LogArgs) -> Ended {
     };
     let mut after = 0;
     loop {
-        let part = client.get(&format!("/runs/{}/log?after={after}&limit={PAGE_MAX}", args.run))?;
-        let lines = rows(&part["lines"]);
-        for line in lines {
-            let level = if line["level"] == "info" { String::new() } else { format!("{}: ", text(&line["level"])) };
-            let plain = || format!("{}  {level}{}", time_secs(&line["at"]), text(&line["text"]));
-            aside(&if args.server.json { line.to_string() } else { plain() });
+        let part: LogPart = client.get(&format!("/runs/{}/log?after={after}&limit={PAGE_MAX}", args.run))?;
+        for line in &part.lines {
+            let level = if line.level == Level::Info { String::new() } else { format!("{}: ", line.level) };
+            let words = || format!("{}  {level}{}", time_secs(line.at), plain(&line.text));
+            aside(&if args.server.json { as_json(line)?.to_string() } else { words() });
         }
-        after = part["next"].as_u64().unwrap_or(after);
-        if lines.is_empty() {
-            if let Some(progress) = progress.as_ref().filter(|_| part["is_over"] != true) {
-                let run = client.get(&format!("/runs/{}", args.run))?;
-                progress.of_run(run["id"].as_i64().unwrap_or(0));
-                if run["state"] == "queued" {
-                    progress.waits(waits(&client, &run));
+        after = part.next;
+        if part.lines.is_empty() {
+            if let Some(progress) = progress.as_ref().filter(|_| !part.is_over) {
+                let view: RunView = client.get(&format!("/runs/{}", args.run))?;
+                progress.of_run(view.run.id);
+                if view.run.state == State::Queued {
+                    progress.waits(waits(&client, &view.run));
                 }
-                progress.told(&run["progress"]);
+                view.progress.iter().for_each(|event| progress.told(event));
             }
-            if part["is_over"] == true || !args.follow {
+            if part.is_over || !args.follow {
                 progress.iter().for_each(Progress::end);
                 return Ok(exit::COMPLETE);
             }
@@ -242,7 +246,7 @@ pub fn log(args: &LogArgs) -> Ended {
 
 /// Stops a run, or takes it out of the queue.
 pub fn cancel(args: &RunIdArgs) -> Ended {
-    let answer = client(&args.server)?.post(&format!("/runs/{}/cancel", args.run), &json!({}))?;
-    let words = if answer["state"] == "finished" { "is out of the queue" } else { "is asked to stop" };
+    let answer: Run = client(&args.server)?.post(&format!("/runs/{}/cancel", args.run), &json!({}))?;
+    let words = if answer.state == State::Finished { "is out of the queue" } else { "is asked to stop" };
     show(&args.server, &answer, |_| print(&format!("Run {} {words}.", args.run)))
 }

@@ -1,11 +1,9 @@
 //! Random secrets that prove who somebody is: sessions, API tokens, the setup code. Only their hash is kept.
 
 use crate::service_error::{Kind, ServiceError};
+use octo_api::access::{TOKEN_BYTES, TOKEN_PREFIX, is_token};
 use zeroize::Zeroizing;
 
-const SECRET_BYTES: usize = 32;
-/// Marks an API token, so that people and scanners recognise one that lies about.
-const PREFIX: &str = "octo_";
 /// Other words for other purposes, so that one hash says nothing about the other.
 const CONTEXT: &str = "octobackup 2026 csrf token of a session";
 
@@ -15,18 +13,16 @@ pub struct Secret(Zeroizing<String>);
 impl Secret {
     /// A new one.
     pub fn new() -> Result<Secret, ServiceError> {
-        let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
+        let mut bytes = Zeroizing::new([0; TOKEN_BYTES]);
         getrandom::fill(&mut *bytes)
             .map_err(|e| ServiceError::new(Kind::Internal, format!("no random numbers: {e}")))?;
         let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Secret(Zeroizing::new(format!("{PREFIX}{digits}"))))
+        Ok(Secret(Zeroizing::new(format!("{TOKEN_PREFIX}{digits}"))))
     }
 
     /// What somebody sent; `None` if it cannot be one.
     pub fn parse(text: &str) -> Option<Secret> {
-        let digits = text.strip_prefix(PREFIX)?;
-        let is_one = digits.len() == 2 * SECRET_BYTES && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        is_one.then(|| Secret(Zeroizing::new(text.to_owned())))
+        is_token(text).then(|| Secret(Zeroizing::new(text.to_owned())))
     }
 
     /// The secret itself, for whoever it is made for.

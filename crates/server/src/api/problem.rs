@@ -7,12 +7,10 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use octo_api::error::MEDIA_TYPE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-
-/// The media type of problem details.
-pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 impl IntoResponse for ServiceError {
     fn into_response(self) -> Response {

@@ -6,12 +6,12 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::server::ParsedCertificate;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// A larger file was named by mistake.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -87,23 +87,6 @@ fn covers(certificate: &CertificateDer<'_>, name: &str) -> bool {
 /// Where the generated certificate and its key are.
 pub(crate) fn generated_files(data_dir: &Path) -> (PathBuf, PathBuf) {
     (data_dir.join("tls/certificate.pem"), data_dir.join("tls/key.pem"))
-}
-
-/// Trusts whom these certificates vouch for and nobody else, or whom the machine trusts.
-pub(super) fn trusting(certificates_file: Option<&Path>) -> Result<ClientConfig, ServiceError> {
-    let name = certificates_file.map_or("this machine's certificates".into(), |file| file.display().to_string());
-    let wrong = |why: String| ServiceError::field("--ca-file", format!("{name}: {why}"));
-    let found = match certificates_file {
-        Some(file) => certificates(file).map_err(wrong)?,
-        None => rustls_native_certs::load_native_certs().certs,
-    };
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(found);
-    if added == 0 {
-        return Err(wrong("no certificate in it can be used".into()));
-    }
-    let config = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-    Ok(config.map_err(|e| wrong(e.to_string()))?.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -1,8 +1,9 @@
 //! Who may call what: every route, called by everybody. The list below is what administrators were promised.
 
 use crate::world::{World, me};
+use octo_client::Client;
 use octo_server::access::{Role, Secret};
-use octo_server::api::{Client, Http, Needs, Tls, routes};
+use octo_server::api::{Http, Needs, Tls, routes};
 use octo_server::config::Listen;
 use octo_server::service::ByName;
 use octo_server::service_error::Kind;
@@ -328,11 +329,11 @@ fn a_client_with_a_token_talks_over_tls_to_the_server_it_trusts_and_to_no_other(
     let url = format!("https://{}", server.address());
     let token = server.token(Role::Viewer);
     let client = Client::remote(&url, &token, Some(&trusted)).unwrap();
-    assert_eq!(client.get("/session").unwrap()["role"], "viewer");
+    assert_eq!(client.get::<Value>("/session").unwrap()["role"], "viewer");
     assert_eq!(client.delete("/users/x").unwrap_err().kind, Kind::Forbidden);
     let distrusts = Client::remote(&url, &token, Some(&other.path().join("tls/certificate.pem"))).unwrap();
-    assert!(distrusts.get("/session").unwrap_err().detail.contains("--ca-file"));
-    let machine = Client::remote(&url, &token, None).and_then(|client| client.get("/session"));
+    assert!(distrusts.get::<Value>("/session").unwrap_err().detail.contains("--ca-file"));
+    let machine = Client::remote(&url, &token, None).and_then(|client| client.get::<Value>("/session"));
     assert!(machine.is_err(), "this machine trusts nobody who made their certificate themselves");
     assert!(Client::remote(&url, "octo_short", Some(&trusted)).is_err());
 }

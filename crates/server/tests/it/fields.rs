@@ -1,9 +1,11 @@
 //! Bad input to every field that there is: the document of the API says which they are, so none is forgotten.
 
 use crate::world::World;
-use octo_server::api::{Client, Http, openapi};
+use octo_api::ApiError;
+use octo_api::error::Kind;
+use octo_client::Client;
+use octo_server::api::{Http, openapi};
 use octo_server::job::Policy;
-use octo_server::service_error::{Kind, ServiceError};
 use serde_json::{Value, json};
 
 /// Something of another kind than the schema wants; `None` where anything goes.
@@ -38,7 +40,7 @@ fn bodies(document: &Value, schema: &Value) -> Vec<(String, Value)> {
     all
 }
 
-fn send(client: &Client, method: &str, path: &str, body: &Value) -> Result<Value, ServiceError> {
+fn send(client: &Client, method: &str, path: &str, body: &Value) -> Result<Value, ApiError> {
     match method {
         "put" => client.put(path, body),
         "post" => client.post(path, body),
@@ -81,7 +83,7 @@ fn nonsense_of_the_right_kind_names_the_field_and_what_is_allowed() {
     let http = Http::start(world.service.clone(), &socket, None).unwrap();
     let client = Client::local(&socket).unwrap();
     let before = world.service.audit(None, 500).unwrap();
-    let said = |policy: Value| client.put("/defaults", &policy).expect_err(&policy.to_string()).to_string();
+    let said = |policy: Value| client.put::<Value>("/defaults", &policy).expect_err(&policy.to_string()).to_string();
     // Every setting, and every word that is none of its own.
     let built_in = serde_json::to_value(Policy::built_in()).unwrap();
     for (name, value) in built_in.as_object().unwrap() {

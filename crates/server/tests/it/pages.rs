@@ -1,8 +1,9 @@
 //! Lists are given in pages, and the pages are the list: also over the API, for each list by name.
 
 use crate::world::{World, me};
+use octo_client::Client;
 use octo_server::access::Role;
-use octo_server::api::{Client, Http, openapi};
+use octo_server::api::{Http, openapi};
 use octo_server::job::Policy;
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ fn name(row: &Value) -> String {
 }
 
 fn page(client: &Client, path: &str, query: &str) -> Vec<String> {
-    client.get(&format!("{path}?{query}")).unwrap().as_array().unwrap().iter().map(name).collect()
+    client.get::<Value>(&format!("{path}?{query}")).unwrap().as_array().unwrap().iter().map(name).collect()
 }
 
 #[test]

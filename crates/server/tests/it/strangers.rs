@@ -2,8 +2,10 @@
 
 use crate::doors::Answering;
 use crate::world::{World, me};
+use octo_client::Client;
 use octo_server::access::Role;
-use octo_server::api::{Client, Http, Tls};
+use octo_server::api::{Http, Tls};
+use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -78,7 +80,7 @@ fn idle_handshakes_keep_nobody_out() {
     let url = format!("https://{}", server.address());
     let gets_in = || {
         let client = Client::remote(&url, &made.secret, Some(&trusted)).unwrap();
-        client.get("/session").is_ok_and(|session| session["role"] == "viewer")
+        client.get::<Value>("/session").is_ok_and(|session| session["role"] == "viewer")
     };
     for sent in [&b""[..], &[0x16, 3, 1, 2, 0, 1]] {
         assert!(gets_in_meanwhile(|| server.besiege(sent), gets_in));
@@ -166,7 +168,7 @@ fn a_second_server_neither_takes_over_a_socket_nor_removes_it() {
     std::fs::remove_file(first.world.path("socket.lock")).unwrap();
     assert!(Http::start(second.service.clone(), &socket, None).is_err());
     let client = Client::local(&socket).unwrap();
-    assert_eq!(client.get("/session").unwrap()["role"], "administrator");
+    assert_eq!(client.get::<Value>("/session").unwrap()["role"], "administrator");
     let Answering { world, http } = first;
     http.stop();
     assert!(!socket.exists());

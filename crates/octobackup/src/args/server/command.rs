@@ -1,10 +1,11 @@
 //! The commands that need the server.
 
+#[cfg(unix)]
+use super::ServeArgs;
 use super::{
     APPLY_EXAMPLES, ApplyArgs, AuditArgs, BACKUP_EXAMPLES, BackupArgs, CredentialCommand, DIGEST_EXIT_CODES,
     DefaultsArgs, DigestArgs, HostCommand, JobCommand, LogArgs, NOTIFY_EXAMPLES, NotifyCommand, ReportArgs, RunArgs,
-    RunIdArgs, RunsArgs, SELF_CHECK_EXIT_CODES, ScheduleArgs, ServeArgs, ServerArgs, TOKEN_EXAMPLES, TokenCommand,
-    UserCommand,
+    RunIdArgs, RunsArgs, SELF_CHECK_EXIT_CODES, ScheduleArgs, ServerArgs, TOKEN_EXAMPLES, TokenCommand, UserCommand,
 };
 use crate::args::exit_codes::ALL_EXIT_CODES;
 use clap::Subcommand;
@@ -12,6 +13,7 @@ use clap::Subcommand;
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum ServerCommand {
+    #[cfg(unix)]
     /// Run the server, which runs jobs on a schedule
     Serve(ServeArgs),
     /// Add, change, list and remove jobs
@@ -48,6 +50,7 @@ pub enum ServerCommand {
     /// Create and revoke API tokens for programs and remote command lines
     #[command(subcommand, after_long_help = TOKEN_EXAMPLES)]
     Token(TokenCommand),
+    #[cfg(unix)]
     /// Show the link that creates the first administrator
     SetupLink(ServeArgs),
     /// Apply a file of jobs: show the changes, then make all of them or none

@@ -23,6 +23,7 @@ pub use notify::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyCommand, Notif
 #[derive(Debug, Args)]
 pub struct ServerArgs {
     /// The server's socket
+    #[cfg(unix)]
     #[arg(long, value_name = "PATH", env = "OCTOBACKUP_SOCKET", default_value = octo_server::config::SOCKET, help_heading = "Server")]
     pub socket: PathBuf,
     /// A server elsewhere: https://HOST:PORT
@@ -40,6 +41,7 @@ pub struct ServerArgs {
 }
 
 /// `octobackup serve`.
+#[cfg(unix)]
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// The server's configuration file

@@ -76,7 +76,7 @@ fn describe(route: &Route, operation: &Operation<'_>) -> Value {
             operation.status: answer(operation.answer),
             "4XX": {
                 "description": "It was not done, and why",
-                "content": {super::problem::MEDIA_TYPE: {"schema": schema("Problem")}},
+                "content": {octo_api::error::MEDIA_TYPE: {"schema": schema("Problem")}},
             },
         },
     });

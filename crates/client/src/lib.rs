@@ -1,14 +1,21 @@
-//! The other end of the API, for the command line: synchronous, over the local socket or with a token.
+//! The client of the REST API, for the command line and for tests: synchronous, over the server's local socket (Unix) or over
+//! TLS with a token (everywhere).
+//!
+//! It sends and reads the types of `octo-api` and decides nothing. It must never repeat a token in a message, and never send
+//! one where others could read it. Asynchronous inside, not in its interface.
 
-use super::connect::{Endpoint, unreachable};
-use super::problem::MEDIA_TYPE;
-use crate::access::Secret;
-use crate::service_error::{Kind, ServiceError};
+mod connect;
+
+use connect::{Endpoint, unreachable};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
-use serde_json::Value;
+use octo_api::ApiError;
+use octo_api::access::is_token;
+use octo_api::error::{Kind, MEDIA_TYPE};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::ops::ControlFlow;
 use std::path::Path;
 use tokio::runtime::Runtime;
@@ -28,46 +35,52 @@ pub struct Client {
 
 impl Client {
     /// To the server that listens at this socket.
-    pub fn local(socket: &Path) -> Result<Client, ServiceError> {
+    #[cfg(unix)]
+    pub fn local(socket: &Path) -> Result<Client, ApiError> {
         Ok(Client { runtime: runtime()?, endpoint: Endpoint::Socket(socket.to_owned()), token: None })
     }
 
     /// To the server at `url`, as whoever the token is for. It is trusted if `ca_file` vouches for it; without one, if this
     /// machine's certificates do.
-    pub fn remote(url: &str, token: &str, ca_file: Option<&Path>) -> Result<Client, ServiceError> {
+    pub fn remote(url: &str, token: &str, ca_file: Option<&Path>) -> Result<Client, ApiError> {
         let endpoint = Endpoint::to_url(url, ca_file)?;
         // Not repeated: it is a secret.
-        let wrong =
-            || ServiceError::field("--token-file", "it does not hold an API token; allowed is octo_ and 64 digits");
-        let token = Secret::parse(token).ok_or_else(wrong)?;
-        let header = Zeroizing::new(format!("Bearer {}", token.reveal()));
+        let wrong = || ApiError::field("--token-file", "it does not hold an API token; allowed is octo_ and 64 digits");
+        if !is_token(token) {
+            return Err(wrong());
+        }
+        let header = Zeroizing::new(format!("Bearer {token}"));
         let mut header = HeaderValue::from_str(&header).map_err(|_| wrong())?;
         header.set_sensitive(true);
         Ok(Client { runtime: runtime()?, endpoint, token: Some(header) })
     }
 
     /// Looks something up; `path` begins after `/api/v1`.
-    pub fn get(&self, path: &str) -> Result<Value, ServiceError> {
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
         self.ask(Method::GET, path, None)
     }
 
     /// Asks for something to be done.
-    pub fn post(&self, path: &str, body: &Value) -> Result<Value, ServiceError> {
-        self.ask(Method::POST, path, Some(body))
+    pub fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ApiError> {
+        self.ask(Method::POST, path, Some(written(body)?))
     }
 
     /// Replaces something.
-    pub fn put(&self, path: &str, body: &Value) -> Result<Value, ServiceError> {
-        self.ask(Method::PUT, path, Some(body))
+    pub fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ApiError> {
+        self.ask(Method::PUT, path, Some(written(body)?))
     }
 
     /// Removes something.
-    pub fn delete(&self, path: &str) -> Result<Value, ServiceError> {
+    pub fn delete(&self, path: &str) -> Result<(), ApiError> {
         self.ask(Method::DELETE, path, None)
     }
 
-    /// Server-sent events, one JSON object each, until `each` has seen enough or the server ends.
-    pub fn events(&self, path: &str, mut each: impl FnMut(Value) -> ControlFlow<()>) -> Result<(), ServiceError> {
+    /// Server-sent events, one JSON object each, until `each` has seen enough or the server ends. What is no `T` is passed over.
+    pub fn events<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        mut each: impl FnMut(T) -> ControlFlow<()>,
+    ) -> Result<(), ApiError> {
         self.runtime.block_on(async {
             let mut body = self.send(Method::GET, path, None).await?.into_body();
             let mut waiting = Vec::new();
@@ -82,31 +95,28 @@ impl Client {
                     }
                 }
                 if waiting.len() > EVENT_BYTES_MAX {
-                    return Err(ServiceError::new(Kind::Internal, "the server sent an event without end"));
+                    return Err(ApiError::new(Kind::Internal, "the server sent an event without end"));
                 }
             }
             Ok(())
         })
     }
 
-    fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ServiceError> {
+    fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<T, ApiError> {
         self.runtime.block_on(async {
             let response = self.send(method, path, body).await?;
             let bytes = read(response).await?;
-            if bytes.is_empty() {
-                return Ok(Value::Null);
-            }
-            serde_json::from_slice(&bytes)
-                .map_err(|_| ServiceError::new(Kind::Internal, "the server's answer is not JSON"))
+            // No answer is read as null.
+            serde_json::from_slice(if bytes.is_empty() { b"null" } else { &bytes })
+                .map_err(|e| ApiError::new(Kind::Internal, format!("the server's answer is not as expected: {e}")))
         })
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response<Incoming>, ServiceError> {
+    async fn send(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Response<Incoming>, ApiError> {
         let stream = self.endpoint.dial().await.map_err(|e| unreachable(&self.endpoint, &e))?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(stream).await.map_err(|e| self.lost(&e))?;
         tokio::spawn(connection);
-        let body = body.map(Value::to_string).unwrap_or_default();
         let mut request = Request::builder()
             .method(method)
             .uri(format!("/api/v1{path}"))
@@ -115,8 +125,8 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token);
         }
-        let request = request.body(Full::new(Bytes::from(body)));
-        let request = request.map_err(|e| ServiceError::new(Kind::Invalid, format!("{path:?} is no address: {e}")))?;
+        let request = request.body(Full::new(body.unwrap_or_default()));
+        let request = request.map_err(|e| ApiError::new(Kind::Invalid, format!("{path:?} is no address: {e}")))?;
         let response = sender.send_request(request).await.map_err(|e| self.lost(&e))?;
         if response.status().is_success() {
             return Ok(response);
@@ -125,33 +135,32 @@ impl Client {
         let status = response.status();
         let bytes = read(response).await?;
         Err(refusal(&bytes).filter(|_| is_problem).unwrap_or_else(|| {
-            ServiceError::new(Kind::Internal, format!("the server answered {status} without saying why"))
+            ApiError::new(Kind::Internal, format!("the server answered {status} without saying why"))
         }))
     }
 
-    fn lost(&self, why: &hyper::Error) -> ServiceError {
-        ServiceError::new(Kind::Internal, format!("the connection to the server was lost: {why}"))
+    fn lost(&self, why: &hyper::Error) -> ApiError {
+        ApiError::new(Kind::Internal, format!("the connection to the server was lost: {why}"))
     }
 }
 
-fn runtime() -> Result<Runtime, ServiceError> {
+fn runtime() -> Result<Runtime, ApiError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|e| ServiceError::new(Kind::Internal, e))
+    runtime.map_err(|e| ApiError::new(Kind::Internal, e))
 }
 
-async fn read(response: Response<Incoming>) -> Result<Bytes, ServiceError> {
+async fn read(response: Response<Incoming>) -> Result<Bytes, ApiError> {
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-    body.map(http_body_util::Collected::to_bytes)
-        .map_err(|e| ServiceError::new(Kind::Internal, format!("the answer: {e}")))
+    body.map(http_body_util::Collected::to_bytes).map_err(|e| ApiError::new(Kind::Internal, format!("the answer: {e}")))
 }
 
-fn refusal(bytes: &[u8]) -> Option<ServiceError> {
-    let problem: Value = serde_json::from_slice(bytes).ok()?;
-    Some(ServiceError {
-        kind: serde_json::from_value(problem["kind"].clone()).ok()?,
-        field: problem["field"].as_str().map(str::to_owned),
-        detail: problem["detail"].as_str()?.to_owned(),
-    })
+fn refusal(bytes: &[u8]) -> Option<ApiError> {
+    serde_json::from_slice(bytes).ok()
+}
+
+/// A request's body. What holds a secret is overwritten by whoever made it, not here.
+fn written(body: &impl Serialize) -> Result<Bytes, ApiError> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(|e| ApiError::new(Kind::Invalid, format!("the request: {e}")))
 }
 
 /// A name as a part of an address.

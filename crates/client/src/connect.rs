@@ -1,25 +1,35 @@
 //! How the client reaches a server: the local socket, or TCP; there with TLS, except on loopback.
 
-use super::tls::trusting;
-use crate::service_error::{Kind, ServiceError};
 use hyper::Uri;
 use hyper_util::rt::TokioIo;
+use octo_api::ApiError;
+use octo_api::error::Kind;
 use std::io::{Error, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+/// A larger file was named by mistake.
+const FILE_BYTES_MAX: u64 = 4 << 20;
 /// A server that takes longer to be reached is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where a server is.
 pub(super) enum Endpoint {
     /// At this socket of this machine.
+    #[cfg(unix)]
     Socket(PathBuf),
     /// On the network.
     Tcp {
@@ -41,8 +51,8 @@ impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
 impl Endpoint {
     /// `https://HOST[:PORT]`, or `http://` on loopback: a token never crosses a network in the clear.
-    pub(super) fn to_url(url: &str, ca_file: Option<&Path>) -> Result<Endpoint, ServiceError> {
-        let wrong = |why: &str| ServiceError::field("--url", format!("{url:?}: {why}; allowed is https://HOST:PORT"));
+    pub(super) fn to_url(url: &str, ca_file: Option<&Path>) -> Result<Endpoint, ApiError> {
+        let wrong = |why: &str| ApiError::field("--url", format!("{url:?}: {why}; allowed is https://HOST:PORT"));
         let uri: Uri = url.parse().map_err(|_| wrong("it is no address"))?;
         let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@') {
@@ -66,6 +76,7 @@ impl Endpoint {
     /// For the request's header.
     pub(super) fn host(&self) -> &str {
         match self {
+            #[cfg(unix)]
             Endpoint::Socket(_) => "localhost",
             Endpoint::Tcp { authority, .. } => authority,
         }
@@ -78,6 +89,7 @@ impl Endpoint {
 
     async fn connect(&self) -> std::io::Result<Pin<Box<dyn Stream>>> {
         match self {
+            #[cfg(unix)]
             Endpoint::Socket(path) => Ok(Box::pin(UnixStream::connect(path).await?)),
             Endpoint::Tcp { host, port, tls, .. } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
@@ -91,8 +103,9 @@ impl Endpoint {
 }
 
 /// Says what could be done about it.
-pub(super) fn unreachable(endpoint: &Endpoint, why: &Error) -> ServiceError {
+pub(super) fn unreachable(endpoint: &Endpoint, why: &Error) -> ApiError {
     let (at, hint) = match endpoint {
+        #[cfg(unix)]
         Endpoint::Socket(path) => {
             let hint = match why.kind() {
                 ErrorKind::PermissionDenied => "you must be root, the service's user, or in the group octobackup",
@@ -110,7 +123,37 @@ pub(super) fn unreachable(endpoint: &Endpoint, why: &Error) -> ServiceError {
             (url.clone(), hint)
         }
     };
-    ServiceError::new(Kind::Internal, format!("no server at {at}: {why}; {hint}"))
+    ApiError::new(Kind::Internal, format!("no server at {at}: {why}; {hint}"))
+}
+
+/// Trusts whom these certificates vouch for and nobody else, or whom the machine trusts.
+fn trusting(certificates_file: Option<&Path>) -> Result<ClientConfig, ApiError> {
+    let name = certificates_file.map_or("this machine's certificates".into(), |file| file.display().to_string());
+    let wrong = |why: String| ApiError::field("--ca-file", format!("{name}: {why}"));
+    let found = match certificates_file {
+        Some(file) => certificates(file).map_err(wrong)?,
+        None => rustls_native_certs::load_native_certs().certs,
+    };
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(found);
+    if added == 0 {
+        return Err(wrong("no certificate in it can be used".into()));
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().map_err(|e| wrong(e.to_string()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let meta = std::fs::metadata(path).map_err(|e| e.to_string())?;
+    if meta.len() > FILE_BYTES_MAX {
+        return Err("it is larger than any certificate".into());
+    }
+    let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match found {
+        Ok(found) if found.is_empty() => Err("there is no certificate in it (PEM is wanted)".into()),
+        found => found.map_err(|e| e.to_string()),
+    }
 }
 
 #[cfg(test)]
