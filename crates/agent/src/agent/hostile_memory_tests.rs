@@ -4,7 +4,7 @@ use super::hostile_server_tests::World;
 use crate::agent::allowed_roots::AllowedRoots;
 use crate::agent::serving::{Roots, serve};
 use crate::carrier::{STREAMS_MAX, lost};
-use crate::wire::Order;
+use crate::wire::{Order, messages};
 use bytes::Bytes;
 use octo_core::{Entry, Error, FetchRequest, FetchSink, Kind, ListSink, Listed, Meta, Name, RelPath, Source};
 use octo_core::{SourceFeatures, SourcePin, Timestamp};
@@ -83,8 +83,10 @@ impl Raw {
             client.initial_window_size(window).initial_connection_window_size(window);
             let (send, connection) = client.handshake(ours).await.map_err(lost)?;
             let driver = tokio::spawn(async { drop(connection.await) });
-            // Its answer shows that both sides know the other's limits.
-            let (response, _) = begin(&send, "hello", b"{}".to_vec(), true).await.map_err(lost)?;
+            // Its answer shows that both sides know the other's limits. One that cannot be read would be reset, and a reset may
+            // overtake the answer's head.
+            let hello = messages::json(&messages::Hello { version: String::new(), clock_ticks: 0 });
+            let (response, _) = begin(&send, "hello", hello, true).await.map_err(lost)?;
             response.await.map_err(lost)?;
             Ok(Raw { send, driver, deaf })
         });
