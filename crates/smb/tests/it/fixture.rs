@@ -22,16 +22,19 @@ pub fn credentials(user: &str) -> Credentials {
 
 /// Connects with the default options.
 pub fn connect(samba: &Samba, share: &str, user: &str) -> SmbSource {
-    SmbSource::connect(address(samba, share), credentials(user), SmbOptions::default()).unwrap()
+    in_time(|| SmbSource::connect(address(samba, share), credentials(user), SmbOptions::default()))
 }
 
-/// Connects with limits that are short on purpose, so that a busy machine may need several attempts; and the server on it may
-/// be short of memory for a moment.
+/// Connects with limits that are short on purpose.
 pub fn connect_in_time(address: SmbAddress, options: SmbOptions) -> SmbSource {
-    let connect = || SmbSource::connect(address.clone(), credentials("plain"), options.clone());
+    in_time(|| SmbSource::connect(address.clone(), credentials("plain"), options.clone()))
+}
+
+/// A busy machine may need several attempts, and the server on it may be short of memory for a moment.
+fn in_time(connect: impl Fn() -> Result<SmbSource, Error>) -> SmbSource {
     let may_work_later = [Code::TimedOut, Code::Unreachable];
-    let timed_out = |tried: &Result<SmbSource, Error>| tried.as_ref().is_err_and(|e| may_work_later.contains(&e.code));
-    (0..10).map(|_| connect()).find(|tried| !timed_out(tried)).expect("never in time").unwrap()
+    let later = |tried: &Result<SmbSource, Error>| tried.as_ref().is_err_and(|e| may_work_later.contains(&e.code));
+    (0..10).map(|_| connect()).find(|tried| !later(tried)).expect("never in time").unwrap()
 }
 
 pub fn path(text: &str) -> RelPath {
