@@ -171,12 +171,7 @@ impl Filter {
 
     /// Whether the entry is left out by the default excludes, and no rule takes it in again: what Windows keeps for itself.
     pub fn excludes_by_default(&self, path: &RelPath, is_folder: bool) -> bool {
-        #[cfg(unix)]
-        let os_path = path.to_os();
-        #[cfg(not(unix))]
-        let text = String::from_utf8_lossy(path.as_bytes());
-        #[cfg(not(unix))]
-        let os_path = std::path::Path::new(&*text);
+        let os_path = &*as_os(path);
         !self.rules.matched(os_path, is_folder).is_whitelist() && self.defaults.matched(os_path, is_folder).is_ignore()
     }
 
@@ -185,15 +180,25 @@ impl Filter {
         if self.rules.is_empty() && self.defaults.is_empty() {
             return false;
         }
-        #[cfg(unix)]
-        let os_path = path.to_os();
-        #[cfg(not(unix))]
-        let text = String::from_utf8_lossy(path.as_bytes());
-        #[cfg(not(unix))]
-        let os_path = std::path::Path::new(&*text);
-        self.watched.note(os_path.as_ref(), is_folder);
+        let os_path = &*as_os(path);
+        self.watched.note(os_path, is_folder);
         let decision = self.rules.matched(os_path, is_folder);
         if decision.is_none() { self.defaults.matched(os_path, is_folder).is_ignore() } else { decision.is_ignore() }
+    }
+}
+
+/// The path as the patterns' library takes it.
+#[cfg(unix)]
+fn as_os(path: &RelPath) -> std::borrow::Cow<'_, Path> {
+    std::borrow::Cow::Borrowed(path.to_os())
+}
+
+/// The path as the patterns' library takes it.
+#[cfg(not(unix))]
+fn as_os(path: &RelPath) -> std::borrow::Cow<'_, Path> {
+    match String::from_utf8_lossy(path.as_bytes()) {
+        std::borrow::Cow::Borrowed(text) => std::borrow::Cow::Borrowed(Path::new(text)),
+        std::borrow::Cow::Owned(text) => std::borrow::Cow::Owned(text.into()),
     }
 }
 

@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a child process tells its parent")]
 
 use crate::mirrors::{fill, mirror, tree};
-use crate::world::{Agent, HOST, World, loopback, this_test, until};
+use crate::world::{Agent, HOST, World, loopback, until};
 use octo_agent::AgentListener;
 use octo_core::{Cancel, Outcome};
 use std::fs::File;
@@ -46,7 +46,7 @@ impl Server {
     /// Once its run has begun.
     fn start(world: &World, address: SocketAddr) -> Server {
         let order = format!("{}|{address}", world.at("").display());
-        let mut command = this_test("kills::child_server");
+        let mut command = octo_testkit::child::test("kills::child_server");
         let mut child = command.env(ORDER, order).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let mut server = Server { child, lines };

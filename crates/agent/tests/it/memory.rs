@@ -2,7 +2,7 @@
 //! and at ten million entries at most 110% of what it is at one million. Through the real protocol and the real engine.
 #![expect(clippy::print_stdout, reason = "a child process tells its parent")]
 
-use crate::world::{Agent, HOST, loopback, this_test};
+use crate::world::{Agent, HOST, loopback};
 use octo_agent::{AgentListener, Roots};
 use octo_core::{Cancel, Error, Outcome, Source};
 use octo_disk::{DiskOptions, DiskTarget};
@@ -63,7 +63,7 @@ fn child_server() {
     let listener = AgentListener::open(&folder.path().join("server"), loopback()).unwrap();
     let identity = folder.path().join("identity.json");
     octo_agent::enroll(&listener.address().to_string(), &listener.invite(HOST).unwrap(), &identity).unwrap();
-    let agent = Agent::from(this_test("memory::child_agent").env(IDENTITY, &identity).spawn().unwrap());
+    let agent = Agent::from(octo_testkit::child::test("memory::child_agent").env(IDENTITY, &identity).spawn().unwrap());
     let source = listener.source(HOST, "/", Cancel::new()).unwrap();
     let options = RunOptions { adopt: true, ..RunOptions::default() };
     let mirror = tempfile::tempdir().unwrap();
@@ -77,7 +77,7 @@ fn child_server() {
 
 /// The most memory that the server and the agent had resident, in KiB.
 fn resident_kib(folders: u64, files: u64) -> [u64; 2] {
-    let output = this_test("memory::child_server")
+    let output = octo_testkit::child::test("memory::child_server")
         .env(ORDER, format!("{folders}x{files}"))
         .env("MALLOC_ARENA_MAX", "1")
         .output()

@@ -104,13 +104,6 @@ impl World {
     }
 }
 
-/// An ignored test of these as a process of its own. Its caller waits for what it says: a name that leads to no test says nothing.
-pub fn this_test(name: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", name, "--ignored", "--nocapture"]);
-    command
-}
-
 pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
