@@ -111,8 +111,11 @@ pub(crate) async fn open_as(
     // that is slow and alive.
     conn.set_credit_wait_timeout(options.timeouts.response * 6);
     conn.set_compression_requested(false);
-    while_alive(&conn.clone(), options.timeouts.answer, establish(conn, &tap, (address, share_type), who, options))
-        .await
+    let watched = conn.clone();
+    let work = establish(conn, &tap, (address, share_type), who, options);
+    let opened = while_alive(&watched, options.timeouts.answer, work).await;
+    // What another protocol says ends the connection, and the library may notice no more than that.
+    opened.map_err(|e| tap.other_protocol().map_or(e, |what| Error::new(Code::NoSmb, what)))
 }
 
 /// Everything from the first word on a connection to the share.
@@ -123,7 +126,7 @@ async fn establish(
     who: &Credentials,
     options: &SmbOptions,
 ) -> Result<Session, Error> {
-    let params = negotiate(&mut conn, tap, options.min_dialect).await?;
+    let params = negotiate(&mut conn, options.min_dialect).await?;
     demand_encryption(&params, options)?;
     let at = Instant::now();
     let admission = session_setup::log_on(&mut conn, tap, &address.host, (who, &options.logon), &params).await?;
@@ -146,7 +149,7 @@ async fn establish(
     Ok(session)
 }
 
-async fn negotiate(conn: &mut Connection, tap: &Tap, min: Dialect) -> Result<NegotiatedParams, Error> {
+async fn negotiate(conn: &mut Connection, min: Dialect) -> Result<NegotiatedParams, Error> {
     let too_old = |offered: &str| {
         Error::new(Code::Insecure, format!("the server offers {offered}, and at least {min} is demanded"))
     };
@@ -155,10 +158,7 @@ async fn negotiate(conn: &mut Connection, tap: &Tap, min: Dialect) -> Result<Neg
         Err(smb2::Error::Protocol { status, .. }) if status.0 == nt::NOT_SUPPORTED => {
             return Err(too_old("no version that we speak"));
         }
-        Err(e) => match tap.other_protocol() {
-            Some(what) => return Err(Error::new(Code::NoSmb, what)),
-            None => return Err(status::connection(e).within("negotiating")),
-        },
+        Err(e) => return Err(status::connection(e).within("negotiating")),
     }
     let params = conn.params().ok_or_else(|| Error::new(Code::Protocol, "nothing was negotiated"))?;
     let agreed = dialect(params.dialect);

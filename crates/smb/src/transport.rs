@@ -70,6 +70,10 @@ impl Tap {
     }
 
     fn note_protocol(&self, received: &smb2::Result<Vec<u8>>) {
+        let handshake = self.0.handshake.lock().unwrap_or_else(PoisonError::into_inner);
+        if handshake.as_ref().is_none_or(|messages| messages.iter().any(|message| message.is_reply)) {
+            return;
+        }
         let what = match received {
             Ok(bytes) if bytes.starts_with(b"\xFFSMB") => "the server answers with SMB 1",
             Ok(bytes) if bytes.get(1..4) == Some(b"SMB") => return,
