@@ -24,7 +24,7 @@ pub use agent::{AllowedRoots, Event, Roots, enroll, run};
 pub use carrier::DEFAULT_PORT;
 pub use server::{
     Admission, AgentListener, AgentSource, AtWork, ConnectionLimits, ConnectionPlace, Host, HostFile, HostStore,
-    OnAdmission, State, TOKEN_SECS, check_name, network, revoke,
+    OnAdmission, State, TOKEN_SECS, network, revoke,
 };
 pub use token::Token;
 pub use wire::messages::Introduction;

@@ -5,6 +5,8 @@
 //! [`Clock`]; the decisions are [`merge`], [`plan`], [`guard`], [`filter`], [`naming`], [`retention`] and [`snapshot`].
 
 pub mod abilities;
+pub mod account;
+pub mod address;
 pub mod advice;
 pub mod clock;
 pub mod clock_trust;
@@ -33,11 +35,13 @@ pub mod time;
 pub mod wide;
 
 pub use abilities::{Abilities, NameRules};
+pub use account::Account;
+pub use address::{AgentAddress, SmbAddress};
 pub use clock::{Cancel, Clock};
 pub use entry::{Entry, FileId, Kind, LinkTarget, LinkType, Meta, windows_kind};
 pub use error::{Code, Error, Retry};
 pub use filter::{Filter, FilterBuilder};
-pub use listing::{ListSink, Listed};
+pub use listing::{FolderLimits, ListSink, Listed};
 pub use metadata::{Kept, Metadata, Part, Piece};
 pub use monitor::{Change, Event, Monitor, Phase};
 pub use path::{Name, RelPath};

@@ -26,3 +26,19 @@ pub trait ListSink {
     /// the middle and it lists the folder anew.
     fn restart(&mut self);
 }
+
+/// The most that one folder may list before it is taken for one without end, which would fill the disk on which it is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FolderLimits {
+    /// Entries, those that are left out and those with problems too.
+    pub entries: u64,
+    /// What they take while they are sorted.
+    pub scratch_bytes: u64,
+}
+
+/// Far above the largest folders that there are.
+impl Default for FolderLimits {
+    fn default() -> FolderLimits {
+        FolderLimits { entries: 100_000_000, scratch_bytes: 32 << 30 }
+    }
+}

@@ -16,6 +16,11 @@ use crate::path::RelPath;
 use crate::ranges::Ranges;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long a source's server may put off its final answer to one request, if nobody sets it: no page of a listing and no piece
+/// of a file takes so long, not even from a tape.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// How to use a source well.
 #[derive(Debug, Clone, Copy)]

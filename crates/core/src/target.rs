@@ -19,6 +19,11 @@ use crate::path::{Name, RelPath};
 use crate::target_file::TargetFile;
 use crate::time::Timestamp;
 
+/// Permissions of a mirror's files, if nobody sets them.
+pub const FILE_MODE: u32 = 0o600;
+/// Permissions of a mirror's folders, if nobody sets them.
+pub const FOLDER_MODE: u32 = 0o700;
+
 /// Free space on the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {

@@ -1,5 +1,6 @@
 //! How a target is opened.
 
+use octo_core::target::{FILE_MODE, FOLDER_MODE};
 use octo_core::{RESERVED, RelPath};
 
 /// Permissions of what is in a mirror. Private unless told otherwise (DESIGN rule 9). Windows has no such bits: there
@@ -14,7 +15,7 @@ pub struct Modes {
 
 impl Default for Modes {
     fn default() -> Modes {
-        Modes { file: 0o600, folder: 0o700 }
+        Modes { file: FILE_MODE, folder: FOLDER_MODE }
     }
 }
 

@@ -45,7 +45,6 @@ pub use layout::NAMES as RESERVED_NAMES;
 pub use options::{Bandwidth, LiveFiles, RunOptions};
 pub use prepare::is_empty;
 pub use run::run;
-pub use walk::FolderLimits;
 
 use octo_core::{Error, RunReport, Target};
 

@@ -1,11 +1,10 @@
 //! What a run is asked to do.
 
-use crate::walk::FolderLimits;
 use octo_core::guard::MaxDelete;
 use octo_core::metadata;
 use octo_core::plan::Compare;
 use octo_core::retention::KeepVersions;
-use octo_core::{Filter, RelPath, Timestamp};
+use octo_core::{Filter, FolderLimits, RelPath, Timestamp};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;

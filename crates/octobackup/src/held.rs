@@ -5,9 +5,9 @@ use crate::settings::{self, Settings};
 use crate::{exit, listeners, sync, zone};
 use octo_core::{Code, Error};
 use octo_disk::{DiskOptions, DiskTarget};
+use octo_job::mirror_spec::MirrorSpec;
 use octo_mirror::HeldPlan;
 use octo_report::text;
-use octo_server::mirror_spec::MirrorSpec;
 use octo_server::report::held_document;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 //! A password is never printed, not even its length, and buffers that held it are overwritten.
 
 use octo_core::{Code, Error};
-use octo_server::mirror_spec::{LogonBy, MirrorSpec, Origin};
+use octo_job::mirror_spec::{LogonBy, MirrorSpec, Origin};
 use octo_smb::Password;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};

@@ -4,12 +4,16 @@ use crate::args::account::AccountArgs;
 use crate::args::{HeldArgs, OutputArgs, SyncArgs};
 use crate::password::PasswordFrom;
 use clap::ArgMatches;
+use octo_api::ApiError;
+use octo_api::run_overrides::RunOverrides;
+use octo_core::Account;
+use octo_core::SmbAddress;
+use octo_core::address::is_share_address;
 use octo_core::{Code, Error};
-use octo_server::job::{NO_VERSIONS, Policy};
-use octo_server::mirror_spec::{Account, Connection, LogonBy, MetadataKept, MirrorSpec, Origin, Rule, is_address};
-use octo_server::units;
-use octo_server::{RunOverrides, ServiceError};
-use octo_smb::SmbAddress;
+use octo_job::Policy;
+use octo_job::mirror_spec::{Connection, LogonBy, MetadataKept, MirrorSpec, Origin, Rule};
+use octo_job::settings::NO_VERSIONS;
+use octo_job::units;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -103,7 +107,7 @@ fn policy(args: &SyncArgs, rules: Vec<Rule>) -> Policy {
 }
 
 /// A refusal of a setting names the option that was typed.
-fn of_option(error: ServiceError) -> Error {
+fn of_option(error: ApiError) -> Error {
     let setting = error.field.as_deref().and_then(|field| field.strip_prefix("policy.")).unwrap_or_default();
     let option = match setting {
         "acknowledged" => "acknowledge".to_owned(),
@@ -166,8 +170,8 @@ fn is_for_windows(source: &str, account: &AccountArgs, on_windows: bool) -> bool
 
 fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
     let text = source.to_string_lossy();
-    if !is_address(&text) {
-        if octo_server::mirror_spec::is_agent_address(&text) {
+    if !is_share_address(&text) {
+        if octo_core::address::is_agent_address(&text) {
             return Err(usage("SRC: agents are connected to the server: make a job of it (octobackup job add)"));
         }
         if let Some((scheme, _)) = text.split_once("://") {
@@ -197,7 +201,7 @@ fn account(user: &str) -> Result<Account, Error> {
 
 /// The mirror's path, absolute.
 pub fn target(path: &Path) -> Result<PathBuf, Error> {
-    if is_address(&path.to_string_lossy()) {
+    if is_share_address(&path.to_string_lossy()) {
         return Err(usage("DST: the mirror must be a folder of this machine, not a share"));
     }
     absolute("DST", path)

@@ -4,7 +4,7 @@ use super::*;
 use crate::args::{Cli, Command};
 use clap::{CommandFactory, FromArgMatches};
 use octo_core::guard::MaxDelete;
-use octo_server::mirror_spec::{Connection, EncryptWhen, LogonBy, MinDialect};
+use octo_job::mirror_spec::{Connection, EncryptWhen, LogonBy, MinDialect};
 
 fn sync(args: &[&str]) -> Result<Settings, Error> {
     let line = ["octobackup", "sync"].iter().chain(args);

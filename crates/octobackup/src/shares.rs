@@ -7,8 +7,8 @@ use crate::password;
 use crate::{exit, settings};
 use octo_core::printable::printable;
 use octo_core::{Code, Error};
-use octo_server::mirror_spec::share_access;
-use octo_server::mirror_spec::{MirrorSpec, Origin};
+use octo_job::mirror_spec::{MirrorSpec, Origin};
+use octo_server::share_access::share_access;
 use octo_smb::{Share, ShareKind};
 use serde_json::json;
 use std::ffi::OsStr;
@@ -34,7 +34,7 @@ pub fn run(args: &SharesArgs) -> Result<u8, Error> {
 fn server(host: &str, account: &AccountArgs) -> Result<MirrorSpec, Error> {
     let bare = host.trim_end_matches(['/', '\\']);
     let address =
-        if octo_server::mirror_spec::is_address(host) { format!("{bare}/{IPC}") } else { format!("//{bare}/{IPC}") };
+        if octo_core::address::is_share_address(host) { format!("{bare}/{IPC}") } else { format!("//{bare}/{IPC}") };
     let wrong = |detail: String| Error::new(Code::Usage, format!("HOST: {}", detail.replace("SRC: ", "")));
     let mirror_spec = settings::mirror_spec(OsStr::new(&address), account).map_err(|e| wrong(e.detail))?;
     match &mirror_spec.origin {

@@ -5,10 +5,10 @@
 use octo_api::job::Slot;
 use octo_client::Client;
 use octo_core::{Outcome, Timestamp};
+use octo_job::JobSpec;
 use octo_server::RunOverrides;
 use octo_server::api::Http;
 use octo_server::app_state::AppState;
-use octo_server::job::JobSpec;
 use octo_server::launch::blank_report;
 use octo_server::run::{Ended, Reason, RunKind};
 use octo_server::runner::{Limits, Runner};

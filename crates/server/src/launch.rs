@@ -1,13 +1,15 @@
 //! One run of a mirror spec: opens both sides and starts the engine. The command line and the server start their runs here,
 //! so that they cannot differ. It must never swallow an error: what could not begin has a report too.
 
-use crate::mirror_spec::{AgentAddress, Intent, LiveFiles, MetadataKept, MirrorSpec, Origin, share_access};
 use crate::run::Run;
 use crate::run_overrides::RunOverrides;
+use crate::share_access::share_access;
 use octo_agent::AgentListener;
+use octo_core::AgentAddress;
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
 use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source, Timestamp};
 use octo_disk::{CancellableSource, DiskOptions, DiskTarget, LocalSource, Modes, Patience, Protected};
+use octo_job::mirror_spec::{Intent, LiveFiles, MetadataKept, MirrorSpec, Origin};
 use octo_mirror::{Bandwidth, RunOptions, RunResult};
 use octo_smb::{Password, SmbSource};
 use std::path::Path;

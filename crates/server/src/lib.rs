@@ -1,11 +1,9 @@
-//! octoBackup's server: jobs, their schedule, their runs, and their reports.
+//! octoBackup's server: the store of jobs, the runs, their reports, and the REST API. What a job is and when it is due is in `octo_job`.
 //!
 //! The rooms, and what goes where:
 //!
-//! - [`mirror_spec`] and [`launch`]: what a run is made from, and the one place where source, target and engine meet. The command
-//!   line's `sync` uses these two and nothing else of this crate.
-//! - [`job`]: what a person says of a job, and the layers of policy. Words and checks; no effects.
-//! - [`schedule`]: when jobs are due. Pure functions; the policy in words is in docs/manual/schedule.md.
+//! - [`launch`]: the one place where a run's source, target and engine meet; the command line's `sync` starts its run here too.
+//!   [`share_access`]: what a mirror spec says of a share, as the adapter for SMB takes it.
 //! - [`store`]: SQLite; one module a table, no decisions. [`vault`]: secrets at rest.
 //! - [`runner`]: compares the store with what is and does what is missing (slots, starts, ends). Every background chore is
 //!   of this form: an `activate` without input that may be called at any time. [`live`] is what goes on at this moment.
@@ -44,17 +42,14 @@ pub mod finding;
 pub mod fuzzing;
 #[cfg(unix)]
 pub mod health;
-pub mod job;
 pub mod launch;
 pub mod live;
-pub mod mirror_spec;
 pub mod notify;
 pub mod report;
 #[cfg(unix)]
 pub mod run_log;
 #[cfg(unix)]
 pub mod runner;
-pub mod schedule;
 #[cfg(unix)]
 pub mod serve;
 #[cfg(unix)]
@@ -62,8 +57,8 @@ pub mod service;
 pub mod service_error;
 #[cfg(unix)]
 pub mod setup;
+pub mod share_access;
 pub mod store;
-pub mod units;
 #[cfg(unix)]
 pub mod vault;
 

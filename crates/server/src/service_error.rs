@@ -51,6 +51,12 @@ impl fmt::Display for ServiceError {
 
 impl std::error::Error for ServiceError {}
 
+impl From<octo_api::ApiError> for ServiceError {
+    fn from(error: octo_api::ApiError) -> ServiceError {
+        ServiceError { kind: error.kind, field: error.field, detail: error.detail }
+    }
+}
+
 impl From<ServiceError> for octo_api::ApiError {
     fn from(refusal: ServiceError) -> octo_api::ApiError {
         octo_api::ApiError { kind: refusal.kind, field: refusal.field, detail: refusal.detail }

@@ -3,11 +3,11 @@
 //! A server that was there and is gone is waited for: it may be starting anew. Only where waiting cannot help, such as
 //! with a refused password, is the first answer final, or the account would be locked out.
 
-use crate::address::SmbAddress;
 use crate::attempts::{self, Attempts};
 use crate::logon::{self, Greeting, Protection, Session};
 use crate::open;
 use crate::options::{Credentials, SmbOptions};
+use octo_core::SmbAddress;
 use octo_core::clock::SHUTDOWN_GRACE;
 use octo_core::{Code, Error, Timestamp};
 use std::ops::Deref;

@@ -1,9 +1,9 @@
 //! The parsers of bytes from the network, and of the credential cache that other programs write, one name each, as the
 //! fuzz targets and the run over their corpus call them. Not an interface: only there in tests and with the feature `fuzzing`.
 
-use crate::address::SmbAddress;
 use crate::ccache;
 use crate::wire::{details, listing, name, reply, shares, snapshots, volume};
+use octo_core::SmbAddress;
 use octo_core::metadata::is_security_descriptor;
 use smb2::auth::kerberos::messages;
 use smb2::auth::ntlm::{NtlmAuthenticator, NtlmCredentials};

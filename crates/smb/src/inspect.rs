@@ -3,7 +3,6 @@
 //!
 //! Asks, and changes nothing. What the answers mean for a person is the caller's business.
 
-use crate::address::SmbAddress;
 use crate::keys;
 use crate::logon::{self, Protection, Session};
 use crate::open::{self, Open, Place};
@@ -12,6 +11,7 @@ use crate::snapshots;
 use crate::status::nt;
 use crate::wire::request::{self, Create, RELATED, option};
 use futures_util::StreamExt;
+use octo_core::SmbAddress;
 use octo_core::{Code, Error, RelPath, Timestamp};
 use smb2::crypto::encryption::Cipher;
 use smb2::types::{Command, Dialect as WireDialect};

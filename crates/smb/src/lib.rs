@@ -5,13 +5,11 @@
 //! protocol version, never takes an unsigned answer. Names are UTF-16 on the wire and WTF-8 in our paths, translated by
 //! ourselves. The client library underneath is hidden: no type of it appears here.
 //!
-//! The rooms: [`account`], [`address`] and [`options`] are what a person says; `wire` is bytes and no I/O; `transport`, `logon`
+//! The rooms: `options` is what a person says; `wire` is bytes and no I/O; `transport`, `logon`
 //! with `admission`, `keys`, `kerberos` and `ccache`, and `pool` make connections, `attempts` and `window` decide who is
 //! to blame for a lost one and how much may be on its way; `open`, `list`, `fetch` and `snapshots` use them; `source` is
 //! the port; `inspect` and `shares` answer questions before there is a job.
 
-mod account;
-mod address;
 mod attempts;
 mod ccache;
 mod connection_pool;
@@ -37,8 +35,6 @@ mod transport;
 mod window;
 mod wire;
 
-pub use account::Account;
-pub use address::{DEFAULT_PORT, SmbAddress};
 pub use inspect::{Access, Encryption, Inspector, PreviousVersions, Security};
 pub use options::{BackupIntent, Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbOptions, Timeouts};
 pub use shares::{Share, ShareKind, shares};

@@ -5,7 +5,6 @@
 //! everything after the logon is signed or encrypted. (MS-SMB2 3.2.4.2, 3.2.5.2, 3.2.5.5.) Only a guest's session, which
 //! must be asked for, has none of this: there is no key.
 
-use crate::address::SmbAddress;
 use crate::keys;
 use crate::liveness::while_alive;
 use crate::options::{Credentials, Dialect, Encrypt, Logon, SmbOptions};
@@ -13,6 +12,7 @@ use crate::session_setup::{self, Admission};
 use crate::status::{self, nt};
 use crate::transport::{Recorded, Tap};
 use crate::wire::{reply, request};
+use octo_core::SmbAddress;
 use octo_core::{Code, Error, Timestamp};
 use smb2::client::connection::{Connection, NegotiatedParams};
 use smb2::msg::ioctl::IoctlRequest;

@@ -3,7 +3,6 @@
 //! It never makes a file fail: what is refused is called unknown, with the reason. Rights that an open asks for only for
 //! the metadata's sake are given up if the open is denied.
 
-use crate::address::SmbAddress;
 use crate::attempts;
 use crate::logon::Session;
 use crate::open::{self, Open, Part as Request};
@@ -11,6 +10,7 @@ use crate::status::{self, nt};
 use crate::wire::details::{self, StreamInfo};
 use crate::wire::reply::{self, Handle};
 use crate::wire::request::{self, Create, RELATED, option};
+use octo_core::SmbAddress;
 use octo_core::{Error, FetchSink, Part, Piece, Stop, Timestamp};
 use smb2::Frame;
 use smb2::msg::ioctl::IoctlRequest;

@@ -1,7 +1,8 @@
 //! How to log on and how to behave: credentials and options.
 
-use crate::account::Account;
+use octo_core::Account;
 use octo_core::Cancel;
+use octo_core::source::ANSWER_TIMEOUT;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -123,17 +124,12 @@ pub struct Timeouts {
     pub reconnect: Duration,
 }
 
-impl Timeouts {
-    /// No page of a listing and no piece of a file takes so long, not even from a tape.
-    pub const ANSWER: Duration = Duration::from_secs(900);
-}
-
 impl Default for Timeouts {
     fn default() -> Timeouts {
         Timeouts {
             connect: Duration::from_secs(10),
             response: Duration::from_secs(30),
-            answer: Timeouts::ANSWER,
+            answer: ANSWER_TIMEOUT,
             reconnect: Duration::from_secs(120),
         }
     }

@@ -1,7 +1,6 @@
 //! Which shares a server has, administrative ones included: NetrShareEnum (MS-SRVS 3.1.4.8) over the pipe `srvsvc` of
 //! IPC$. Asks, and changes nothing.
 
-use crate::address::SmbAddress;
 use crate::inspect;
 use crate::logon::{self, Session};
 use crate::open::{self, Open};
@@ -9,6 +8,7 @@ use crate::options::{Credentials, SmbOptions};
 use crate::status::{self, nt};
 use crate::wire::request::Create;
 use crate::wire::{reply, shares as wire};
+use octo_core::SmbAddress;
 use octo_core::{Code, Error, RelPath};
 use smb2::msg::ioctl::IoctlRequest;
 use smb2::msg::read::ReadRequest;

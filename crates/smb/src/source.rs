@@ -2,7 +2,6 @@
 //!
 //! The calls block; behind them a small runtime drives the connections. A sink is always called on the caller's thread.
 
-use crate::address::SmbAddress;
 use crate::attempts::Attempts;
 use crate::connection_pool::ConnectionPool;
 use crate::fetch::{self, Batch, Budget};
@@ -15,6 +14,7 @@ use crate::snapshots;
 use crate::window::Window;
 use crate::wire::attribute;
 use futures_util::future::{Either, select};
+use octo_core::SmbAddress;
 use octo_core::printable::counted;
 use octo_core::{
     Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, LinkType, ListSink, Listed, RelPath, Source,

@@ -13,13 +13,28 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     // What goes over the wire: the words of the core, and moments as reports show them.
     ("octo-api", &["octo-core", "octo-report"]),
     ("octo-client", &["octo-api"]),
+    // Words and decisions; what a job's run needs of a disk or a share is looked at by the server.
+    ("octo-job", &["octo-api", "octo-core"]),
     ("octo-mirror", &["octo-core"]),
     ("octo-testkit", &["octo-core"]),
     ("octo-report", &["octo-core"]),
-    ("octo-server", &["octo-agent", "octo-api", "octo-core", "octo-disk", "octo-mirror", "octo-report", "octo-smb"]),
+    (
+        "octo-server",
+        &["octo-agent", "octo-api", "octo-core", "octo-disk", "octo-job", "octo-mirror", "octo-report", "octo-smb"],
+    ),
     (
         "octobackup",
-        &["octo-api", "octo-client", "octo-core", "octo-disk", "octo-mirror", "octo-report", "octo-server", "octo-smb"],
+        &[
+            "octo-api",
+            "octo-client",
+            "octo-core",
+            "octo-disk",
+            "octo-job",
+            "octo-mirror",
+            "octo-report",
+            "octo-server",
+            "octo-smb",
+        ],
     ),
     ("xtask", &[]),
 ];
@@ -38,8 +53,11 @@ const TESTS_MAY_LEAN_ON: &[(&str, &[&str])] = &[
 
 /// Crates that do nothing but compute, and everything else that they may use: what other people do does not enter the
 /// vocabulary by accident, nor does a report reach for a database or a clock.
-const MAY_USE: &[(&str, &[&str])] =
-    &[("octo-core", &["blake3", "ignore", "serde"]), ("octo-report", &["askama", "jiff"])];
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("octo-core", &["blake3", "ignore", "serde"]),
+    ("octo-job", &["clap", "croner", "jiff", "serde", "serde_json", "toml"]),
+    ("octo-report", &["askama", "jiff"]),
+];
 
 /// Complaints about dependencies and descriptions.
 pub fn check(metadata: &Value) -> Result<Vec<String>> {

@@ -3,13 +3,13 @@
 //! Decisions; no network, and no storage: that is a [`HostStore`]'s. Every change is on the disk before anybody is told of it.
 
 use crate::token::Token;
+use octo_core::address::check_host_name;
 use octo_core::{Code, Error, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// How long a token can be used.
 pub const TOKEN_SECS: i64 = 3600;
-const NAME_BYTES_MAX: usize = 100;
 
 /// A machine with an agent, or one that is to have one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,16 +68,6 @@ struct Pending {
     expires: Timestamp,
 }
 
-/// Refuses what could be taken for a path, or for two words.
-pub fn check_name(name: &str) -> Result<(), Error> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(is_plain) {
-        let detail = format!("{name:?} is no name for a host: use letters, digits, '-', '.' and '_'");
-        return Err(Error::new(Code::Usage, detail));
-    }
-    Ok(())
-}
-
 /// Where a server keeps its hosts.
 pub trait HostStore: Send + Sync {
     /// All, in the order in which they were invited.
@@ -99,7 +89,7 @@ fn refused(why: impl Into<String>) -> Error {
 
 /// `name` may be paired with the token until it expires, also if it is paired already: its certificates count until then.
 pub(crate) fn invite(hosts: &mut Vec<Host>, name: &str, token: &Token, now: Timestamp) -> Result<(), Error> {
-    check_name(name)?;
+    check_host_name(name)?;
     let token = Some(Pending { hash: token.hash(), expires: now.plus_secs(TOKEN_SECS) });
     if let Some(host) = hosts.iter_mut().find(|host| host.name == name) {
         host.token = token;

@@ -22,7 +22,7 @@ mod source;
 mod walk_reader;
 
 pub use admission::{Admission, OnAdmission};
-pub use agent_registry::{Host, HostStore, State, TOKEN_SECS, check_name, revoke};
+pub use agent_registry::{Host, HostStore, State, TOKEN_SECS, revoke};
 pub use connection_limits::{AtWork, ConnectionLimits, ConnectionPlace, network};
 pub use host_file::HostFile;
 pub use listener::AgentListener;

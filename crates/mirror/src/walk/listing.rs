@@ -7,7 +7,7 @@ use crate::spill::{Pool, Record, Sorted, Sorter};
 use octo_core::listing::Listed;
 use octo_core::merge::{Pair, merge};
 use octo_core::naming::{Stored, store, store_twin, unescape};
-use octo_core::{Code, Entry, Error, Filter, ListSink, Meta, Name, NameRules, RelPath, Source, Target};
+use octo_core::{Code, Entry, Error, Filter, FolderLimits, ListSink, Meta, Name, NameRules, RelPath, Source, Target};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,22 +16,6 @@ use std::sync::Arc;
 const PROBLEMS_MAX: usize = 1000;
 /// No folder with a longer path is asked for: Windows can name no more. A hostile source could be deep without end.
 const PATH_BYTES_MAX: usize = 32 << 10;
-
-/// The most that one folder may list before it is taken for one without end, which would fill the disk on which it is sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FolderLimits {
-    /// Entries, those that are left out and those with problems too.
-    pub entries: u64,
-    /// What they take while they are sorted.
-    pub scratch_bytes: u64,
-}
-
-/// Far above the largest folders that there are.
-impl Default for FolderLimits {
-    fn default() -> FolderLimits {
-        FolderLimits { entries: 100_000_000, scratch_bytes: 32 << 30 }
-    }
-}
 
 /// What all listings of a run share.
 pub struct Lister<'a> {

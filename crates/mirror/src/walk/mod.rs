@@ -7,7 +7,7 @@
 
 mod listing;
 
-pub use listing::{FolderLimits, ListedEntry, Lister, Side};
+pub use listing::{ListedEntry, Lister, Side};
 
 use crate::codec::{Reader, Writer};
 use crate::spill::{LogWriter, Stack};

@@ -384,8 +384,8 @@ fn a_folder_whose_listing_does_not_end_is_cut_and_the_rest_is_mirrored() {
     pair.write("good/file", b"x", 1_000_000);
     let source = LocalSource::open(&pair.source).unwrap();
     for limits in [
-        octo_mirror::FolderLimits { entries: 20, ..Default::default() },
-        octo_mirror::FolderLimits { scratch_bytes: 500, ..Default::default() },
+        octo_core::FolderLimits { entries: 20, ..Default::default() },
+        octo_core::FolderLimits { scratch_bytes: 500, ..Default::default() },
     ] {
         let options = RunOptions { folder_limits: limits, ..RunOptions::default() };
         let report = run_from(&pair, &source, &options);

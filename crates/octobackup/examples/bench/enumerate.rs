@@ -2,8 +2,9 @@
 //! run cannot be faster than. Started by the benchmark as a process of its own.
 
 use crate::Result;
+use octo_core::{Account, SmbAddress};
 use octo_core::{Entry, Error, Kind, ListSink, Listed, RelPath, Source};
-use octo_smb::{Account, BackupIntent, Credentials, Encrypt, Password, SmbAddress, SmbOptions, SmbSource};
+use octo_smb::{BackupIntent, Credentials, Encrypt, Password, SmbOptions, SmbSource};
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, PoisonError};
 

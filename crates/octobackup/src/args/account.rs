@@ -1,7 +1,7 @@
 //! The options for the account of a share.
 
 use clap::Args;
-use octo_server::mirror_spec::{EncryptWhen, MinDialect};
+use octo_job::mirror_spec::{EncryptWhen, MinDialect};
 use std::path::PathBuf;
 
 /// Who logs on to a share, and how. The password itself is never an argument: others can see those.

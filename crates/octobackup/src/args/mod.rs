@@ -8,7 +8,7 @@ use crate::args::server::ServerCommand;
 use account::AccountArgs;
 use clap::{Args, Parser, Subcommand};
 use exit_codes::{ALL_EXIT_CODES, EXIT_CODES};
-use octo_server::mirror_spec::{CompareBy, Intent, LiveFiles, MetadataKept};
+use octo_job::mirror_spec::{CompareBy, Intent, LiveFiles, MetadataKept};
 use std::path::PathBuf;
 
 const SYNC_EXAMPLES: &str = "\

@@ -9,9 +9,9 @@ use crate::password;
 use crate::settings;
 use octo_core::{Clock, Code, Error, Target};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
+use octo_job::mirror_spec::MirrorSpec;
 use octo_server::SystemClock;
-use octo_server::mirror_spec::MirrorSpec;
-use octo_server::mirror_spec::share_access;
+use octo_server::share_access::share_access;
 use octo_smb::{Access, Inspector, Password, SmbSource};
 use std::path::Path;
 

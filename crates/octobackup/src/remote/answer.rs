@@ -68,9 +68,9 @@ pub(super) fn every_row(client: &Client, path: &str) -> Result<Value, ApiError> 
 }
 
 /// A zone as it was typed; the one that everything is shown in where nothing was.
-pub(super) fn zone_named(name: Option<&str>) -> Result<octo_server::schedule::TimeZone, ApiError> {
+pub(super) fn zone_named(name: Option<&str>) -> Result<octo_job::schedule::TimeZone, ApiError> {
     let Some(name) = name else { return Ok(crate::zone::shown()) };
-    octo_server::schedule::zone(name).map_err(|why| ApiError::field("--time-zone", format!("{name:?}: {why}")))
+    octo_job::schedule::zone(name).map_err(|why| ApiError::field("--time-zone", format!("{name:?}: {why}")))
 }
 
 /// Shows an answer: as JSON if that was asked for.

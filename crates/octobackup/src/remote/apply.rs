@@ -8,7 +8,7 @@ use crate::exit;
 use crate::listeners::print;
 use octo_api::ApiError;
 use octo_api::error::Kind;
-use octo_server::job::JobsFile;
+use octo_job::JobsFile;
 use serde_json::{Map, Value, json};
 
 /// Tells what changes, then changes exactly that.

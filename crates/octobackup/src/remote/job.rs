@@ -9,7 +9,7 @@ use octo_api::job::{Dismiss, From, JobChange, JobSpec, JobView, Slot, Upcoming};
 use octo_api::run::Run;
 use octo_client::escaped;
 use octo_core::numbers;
-use octo_server::job::Policy;
+use octo_job::Policy;
 use serde_json::{Map, Value, json};
 
 /// What may be unset besides the settings.

@@ -5,14 +5,16 @@
 mod world;
 
 use crate::config::Config;
-use crate::job::{JobSpec, JobsFile, Policy};
-use crate::mirror_spec::{MirrorSpec, is_address};
 use crate::moment::Moment;
 use crate::notify::{MailServer, Recipient};
-use crate::schedule::{Hours, Schedule, TimeZone, Window, next_slots, zone};
-use crate::{run_log, units};
+use crate::run_log;
 use octo_core::RunReport;
+use octo_core::address::is_share_address;
 use octo_disk::Protected;
+use octo_job::mirror_spec::MirrorSpec;
+use octo_job::schedule::{Hours, Schedule, TimeZone, Window, next_slots, zone};
+use octo_job::units;
+use octo_job::{JobSpec, JobsFile, Policy};
 use octo_mirror::{HeldEntry, HeldPlan};
 use octo_report::{Document, MadeBy, RunFacts, html, run, text};
 use serde::de::DeserializeOwned;
@@ -58,7 +60,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
     ("units", |bytes| {
         as_text(bytes, |text| {
             let _ = (units::bytes(text), units::duration_secs(text), units::wait_secs(text), units::shift_secs(text));
-            let _ = (units::max_delete(text), units::modes(text), is_address(text));
+            let _ = (units::max_delete(text), units::modes(text), is_share_address(text));
         });
     }),
     ("recipient", |bytes| {
@@ -71,7 +73,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
         for made_by in [MadeBy::Sync { keeps_versions: true }, MadeBy::Job { job: "fs1", run: 7 }] {
             show(&run::document(&RunFacts { report: &report, made_by, history: None }, &TimeZone::UTC));
         }
-        let _ = crate::schedule::retry_after_secs(&report, 0, 3, 60);
+        let _ = octo_job::schedule::retry_after_secs(&report, 0, 3, 60);
     }),
     // A held plan, shown.
     ("held_plan", |bytes| {
@@ -123,8 +125,7 @@ fn check_policy(policy: &Policy) -> Result<(), crate::ServiceError> {
     policy.explained(&Policy::built_in())?;
     let whole = policy.resolve()?;
     let _ = whole.limits(None);
-    let now = octo_core::Timestamp(17_000_000_000_000_000);
-    whole.pace().at(now);
+    whole.bandwidth_at(Moment(1_700_000_000));
     Ok(())
 }
 
@@ -164,7 +165,7 @@ mod tests {
         let jobs = JobsFile::parse(JOBS).unwrap();
         let job = jobs.jobs[0].wished(None);
         let mirror_spec =
-            MirrorSpec::new(crate::mirror_spec::Origin::local(std::path::Path::new("/data"))).to_text().unwrap();
+            MirrorSpec::new(octo_job::mirror_spec::Origin::local(std::path::Path::new("/data"))).to_text().unwrap();
         let report = world::report();
         let line = "{\"at\":\"2026-08-04T21:00:05Z\",\"level\":\"info\",\"text\":\"looks\"}\n";
         vec![

@@ -9,13 +9,13 @@ use super::recipient::JOB;
 use super::{MAIL_SERVER, MailServer, Message, Recipient, WAIT_SECS_MAX, Way, next_try};
 use crate::app_state::AppState;
 use crate::notify;
-use crate::schedule::zone;
 use crate::service::Service;
 use crate::service_error::ServiceError;
 use crate::store::credential_uses::{CredentialUse, Purpose};
 use crate::store::outbox::QueuedMessage;
 use crate::store::{credentials, outbox, recipients, settings};
 use octo_core::Cancel;
+use octo_job::schedule::zone;
 use octo_report::{Document, html, text};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -287,7 +287,7 @@ impl Delivery {
         let defaults = self.shared.store.read(crate::store::defaults::effective)?;
         let zone = match &them.time_zone {
             Some(name) => zone(name)?,
-            None => defaults.zone()?,
+            None => defaults.zone().map_err(ServiceError::from)?,
         };
         let id = format!("octobackup.{}.{}", message.queued_at.0, message.id);
         let document = match &message.message {

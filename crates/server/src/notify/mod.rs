@@ -24,9 +24,9 @@ pub use recipient::{MailServer, Recipient, Security, Way, When};
 
 use crate::moment::Moment;
 use crate::run::{Ended, Run};
-use crate::schedule::{self, Schedule, TimeZone};
 use crate::service_error::ServiceError;
 use crate::store::{outbox, recipients, settings};
+use octo_job::schedule::{self, Schedule, TimeZone};
 use rusqlite::Connection;
 
 /// The wait after the first failure; each next one is twice as long.

@@ -1,8 +1,8 @@
 //! Recipients and the mail server, as a person writes them.
 
-use crate::job::check_name;
-use crate::schedule::zone;
 use crate::service_error::ServiceError;
+use octo_job::check_name;
+use octo_job::schedule::zone;
 use serde::{Deserialize, Serialize};
 
 #[cfg(unix)]
@@ -101,9 +101,10 @@ impl Recipient {
         if let Some(name) = &self.time_zone {
             zone(name).map_err(|why| ServiceError::field("time_zone", format!("{name:?}: {why}")))?;
         }
-        self.jobs.iter().flatten().try_for_each(|name| {
-            check_name(name).map_err(|refusal| ServiceError { field: Some("jobs".into()), ..refusal })
-        })
+        self.jobs
+            .iter()
+            .flatten()
+            .try_for_each(|name| check_name(name).map_err(|error| ServiceError::field("jobs", error.detail)))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::moment::Moment;
 use crate::run::{Ended, Run};
 use octo_core::RunReport;
 use octo_core::advice::{Place, advice};
+use octo_job::MaxAge;
 use serde::{Deserialize, Serialize};
 
 /// With `max_age=auto`: a job that was due twice and is a day behind has no good backup.
@@ -76,17 +77,6 @@ pub enum Light {
     Idle,
     /// Complete.
     Good,
-}
-
-/// How long a job may be without a good backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MaxAge {
-    /// As its schedule suggests.
-    Auto,
-    /// So many seconds.
-    Secs(u64),
-    /// For ever.
-    Unlimited,
 }
 
 /// Whether a job has had no good backup for too long. `since` is when the last one began, or when the job was made;

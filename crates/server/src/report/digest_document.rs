@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn jobs_that_need_attention_have_a_section_and_the_others_a_row() {
-        let zone = crate::schedule::zone("Europe/Berlin").unwrap();
+        let zone = octo_job::schedule::zone("Europe/Berlin").unwrap();
         let all = [Light::Overdue, Light::Failed, Light::NotRun, Light::Attention];
         let digest = digest(&[&all[..], &QUIET[..], &[Light::Good]].concat());
         let document = digest.document(&zone);

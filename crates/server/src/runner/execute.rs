@@ -5,13 +5,11 @@ use crate::app_state::AppState;
 use crate::clock::SystemClock;
 use crate::event_log::LogEvent;
 use crate::events;
-use crate::job::{EffectivePolicy, Job};
 use crate::launch::{Launch, blank_report};
 use crate::live::Stop;
 use crate::notify;
 use crate::run::{Ended, Reason, Run};
 use crate::run_log::RunLog;
-use crate::schedule::retry_after_secs;
 use crate::service_error::{Kind, ServiceError};
 use crate::store::failing::{self, Met};
 use crate::store::runs::{self, NewRun};
@@ -20,6 +18,9 @@ use octo_api::log::Level;
 use octo_core::numbers::{count, duration, size};
 use octo_core::report::Cause;
 use octo_core::{Cancel, Code, Event, Monitor, Outcome, Problem, RelPath, RunReport};
+use octo_job::schedule::retry_after_secs;
+use octo_job::{EffectivePolicy, Job};
+use octo_mirror::Bandwidth;
 use octo_report::MadeBy;
 use octo_report::commands::remedy;
 use serde_json::json;
@@ -157,7 +158,7 @@ impl Task {
             password,
             agents: shared.agents.get(),
             known_target: job.target_id.clone(),
-            pace: Some(self.policy.pace()),
+            pace: Some(bandwidth(&self.policy)),
             clock_is_proven: shared.store.read(|db| store::prune::clock_is_proven(db, shared.clock.now()))?,
             protected: &shared.protected,
             remember: &remember,
@@ -292,4 +293,13 @@ impl Monitor for Watcher<'_> {
             self.task.shared.live.tell(self.task.run.id, &events::as_json(event));
         }
     }
+}
+
+/// The most bytes a second to read, at each moment of the run.
+fn bandwidth(policy: &EffectivePolicy) -> Bandwidth {
+    if policy.bandwidth_hours.is_empty() {
+        return Bandwidth::constant(policy.bandwidth);
+    }
+    let policy = policy.clone();
+    Bandwidth::by_time(move |now| policy.bandwidth_at(now.into()))
 }

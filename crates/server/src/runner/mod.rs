@@ -17,15 +17,15 @@ pub use threads::Workers;
 
 use crate::app_state::AppState;
 use crate::event_log::LogEvent;
-use crate::job::{Job, Policy};
 use crate::live::Stop;
 use crate::run::{Reason, Run, State};
 use crate::run_log;
-use crate::schedule::Window;
 use crate::service_error::ServiceError;
 use crate::store;
 use octo_api::log::Level;
 use octo_core::Cancel;
+use octo_job::schedule::Window;
+use octo_job::{Job, Policy};
 use pick::{Started, Waiting, pick};
 use slots::NextSlots;
 use std::collections::BTreeMap;

@@ -1,17 +1,17 @@
 //! Writes down every slot that has come, with what becomes of it.
 
 use crate::app_state::AppState;
-use crate::job::{Job, Policy};
 use crate::moment::Moment;
 use crate::run::{Reason, RunKind};
 use crate::run_overrides::RunOverrides;
-use crate::schedule::{self, Decision, Rules, Verdict};
 use crate::service_error::ServiceError;
 use crate::store::defaults;
 use crate::store::jobs;
 use crate::store::runs::{self, NewRun};
 use crate::store::slots;
 use octo_api::job::Slot;
+use octo_job::schedule::{self, Decision, Rules, Verdict};
+use octo_job::{Job, Policy};
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

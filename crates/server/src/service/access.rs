@@ -2,11 +2,11 @@
 
 use super::{ByName, Caller, Service, conflict};
 use crate::access::{Role, Row, Secret, check_password, hash_password, is_password};
-use crate::job::check_name;
 use crate::moment::Moment;
 use crate::service_error::{Kind, ServiceError};
 use crate::store::access::{self as store, Token};
 use crate::store::{audit, settings};
+use octo_job::check_name;
 use rusqlite::Connection;
 use serde::Serialize;
 use std::net::IpAddr;

@@ -2,11 +2,11 @@
 //! paths. A disk that hangs is not waited for: the run looks again.
 
 use crate::app_state::AppState;
-use crate::job::{Job, JobSpec};
 use crate::service_error::ServiceError;
 use octo_core::advice::{Place, advice};
 use octo_core::{Code, Error};
 use octo_disk::Whereabouts;
+use octo_job::{Job, JobSpec};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

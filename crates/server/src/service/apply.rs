@@ -6,10 +6,10 @@
 use super::apart::Apart;
 use super::jobs::{check, claim_credentials, remove, unique};
 use super::{Caller, Service, conflict};
-use crate::job::{JobSpec, JobsFile, Policy};
 use crate::moment::Moment;
 use crate::service_error::ServiceError;
 use crate::store::{audit, defaults, jobs};
+use octo_job::{JobSpec, JobsFile, Policy};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -5,12 +5,12 @@
 
 use super::{Caller, Service, conflict, unlocked};
 use crate::finding::Finding;
-use crate::job::Job;
 use crate::moment::Moment;
 use crate::service_error::{Kind, ServiceError};
 use crate::store::{audit, credentials, jobs, prune, settings};
 use octo_core::Target;
 use octo_disk::{DiskOptions, DiskTarget};
+use octo_job::Job;
 use serde::{Deserialize, Serialize};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;

@@ -6,11 +6,11 @@
 //! job is written.
 
 use super::{Caller, Service};
-use crate::mirror_spec::{MirrorSpec, Origin};
 use crate::moment::Moment;
 use crate::service_error::{Kind, ServiceError};
 use crate::store::credential_uses::{self as store, CredentialUse, Purpose};
 use crate::store::{audit, credentials};
+use octo_job::mirror_spec::{MirrorSpec, Origin};
 use rusqlite::Connection;
 
 /// More hosts than one server backs up.

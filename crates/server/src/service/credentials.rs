@@ -3,17 +3,19 @@
 use super::credential_uses::{check, claim, use_of};
 use super::{ByName, Caller, Service, conflict};
 use crate::app_state::AppState;
-use crate::job::{JobSpec, check_name};
 use crate::launch::open_source;
-use crate::mirror_spec::{Account, MirrorSpec, is_address};
 use crate::notify::MAIL_SERVER;
 use crate::notify::MailServer;
 use crate::service_error::ServiceError;
 use crate::store::credential_uses::{self, CredentialUse};
 use crate::store::credentials::{self, Credential};
 use crate::store::{audit, defaults, jobs, recipients, settings};
+use octo_core::Account;
+use octo_core::address::is_share_address;
 use octo_core::advice::{Place, advice};
 use octo_core::{Cancel, Entry, Error, ListSink, Listed, RelPath};
+use octo_job::mirror_spec::MirrorSpec;
+use octo_job::{JobSpec, check_name};
 use octo_smb::Password;
 use serde::Serialize;
 use std::ops::ControlFlow;
@@ -52,7 +54,7 @@ impl Service {
         source: Option<&str>,
         given: Option<&str>,
     ) -> Result<Vec<Tested>, ServiceError> {
-        if source.is_some_and(|source| !is_address(source)) {
+        if source.is_some_and(|source| !is_share_address(source)) {
             return Err(ServiceError::field("source", "only a share needs a credential: //HOST/SHARE[/PATH]"));
         }
         let account = account(&self.shared, name)?;

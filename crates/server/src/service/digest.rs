@@ -1,14 +1,14 @@
 //! All jobs on one page, and when it is sent.
 
 use super::{Caller, Service};
-use crate::job::Job;
 use crate::moment::Moment;
 use crate::notify::{self, DIGEST_SCHEDULE, DIGEST_USUAL};
 use crate::report::digest::{Digest, DigestJob, Light, NotRun, SLOTS_MAX, Standing, cause_and_next_step, is_overdue};
-use crate::schedule::{IN_BLACKOUT, Schedule};
 use crate::service_error::ServiceError;
 use crate::store::slots::{self, SKIPPED};
 use crate::store::{audit, defaults, failing, jobs, runs, settings};
+use octo_job::Job;
+use octo_job::schedule::{IN_BLACKOUT, Schedule};
 use rusqlite::Connection;
 
 /// Runs of one job that are counted.
@@ -71,7 +71,7 @@ impl Service {
 pub(super) fn overdue(
     db: &Connection,
     job: &Job,
-    max_age: crate::report::digest::MaxAge,
+    max_age: octo_job::MaxAge,
     now: Moment,
 ) -> Result<(bool, Option<Moment>), ServiceError> {
     let last_good_at = failing::last_good_at(db, job.id, i64::MAX)?;
@@ -83,7 +83,7 @@ pub(super) fn overdue(
 fn one_job(
     db: &Connection,
     job: &Job,
-    max_age: crate::report::digest::MaxAge,
+    max_age: octo_job::MaxAge,
     since: Moment,
     until: Moment,
 ) -> Result<DigestJob, ServiceError> {

@@ -94,7 +94,7 @@ impl Service {
     /// Lets a machine pair, also if it is paired already.
     pub fn add_host(&self, caller: &Caller, name: &str) -> Result<Invitation, ServiceError> {
         let agents = self.agents()?;
-        octo_agent::check_name(name).map_err(|e| ServiceError::field("name", e.detail))?;
+        octo_core::address::check_host_name(name).map_err(|e| ServiceError::field("name", e.detail))?;
         let now = self.shared.now();
         let token = self.shared.store.change(|db| {
             audit::add(db, now, &caller.name, "host.add", name, "")?;

@@ -6,7 +6,6 @@ use super::credentials::parse_account;
 use super::digest::overdue;
 use super::{ByName, Caller, PAGE_MAX, Service, conflict};
 use crate::app_state::AppState;
-use crate::job::{Job, JobSpec, Policy};
 use crate::launch::never_began;
 use crate::moment::Moment;
 use crate::report::metrics::{self, JobStanding};
@@ -15,6 +14,7 @@ use crate::service_error::ServiceError;
 use crate::store::credential_uses::CredentialUse;
 use crate::store::{audit, credentials, defaults, jobs, outbox, runs, slots};
 use octo_api::job::{Slot, Upcoming};
+use octo_job::{Job, JobSpec, Policy};
 use rusqlite::Connection;
 
 /// More jobs than one server is built for.
@@ -187,7 +187,11 @@ pub(super) fn check(db: &Connection, spec: &JobSpec, defaults: &Policy) -> Resul
             Some(parse_account(&known.account)?)
         }
     };
-    spec.check(defaults, account.as_ref())
+    spec.check(defaults, account.as_ref())?;
+    if let Some(source) = spec.local_source() {
+        octo_disk::overlap(&source, &spec.target_path()?).map_err(|error| ServiceError::field("target", error))?;
+    }
+    Ok(())
 }
 
 /// Refuses a credential that may not be used at the job's host; its first use is noted.

@@ -2,7 +2,6 @@
 
 use super::jobs::{find, view_of};
 use super::{Caller, JobView, PAGE_MAX, Service, conflict};
-use crate::job::Job;
 use crate::launch::never_began;
 use crate::live::Stop;
 use crate::report::{Past, RunSummary, SummaryCause};
@@ -14,6 +13,7 @@ use crate::store::runs::{self, NewRun};
 use crate::store::{audit, failing, jobs, slots};
 use octo_api::log::LogPart;
 use octo_core::RunReport;
+use octo_job::Job;
 use octo_report::commands::steps;
 use octo_report::run::rank;
 use octo_report::{EXAMPLES_MAX, MadeBy, PastRun, Step, unusual};

@@ -2,10 +2,10 @@
 
 use super::jobs;
 use super::{Caller, PAGE_MAX, Service};
-use crate::job::Policy;
 use crate::service_error::{Kind, ServiceError};
 use crate::store::audit::Entry;
 use crate::store::{audit, defaults};
+use octo_job::Policy;
 
 impl Service {
     /// The server's defaults, without what is built in.

@@ -1,8 +1,8 @@
 //! For what, and at which hosts, each credential may be used. Who decides that is the service.
 
-use crate::job::JobSpec;
 use crate::notify::{MailServer, Recipient};
 use crate::service_error::ServiceError;
+use octo_job::JobSpec;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ impl CredentialUse {
 
     /// The host of a share; `None` for a source that is none.
     pub fn of_share(source: &str) -> Option<CredentialUse> {
-        let (address, _) = octo_smb::SmbAddress::parse(source).ok()?;
+        let (address, _) = octo_core::SmbAddress::parse(source).ok()?;
         Some(CredentialUse::new(Purpose::Smb, &address.host))
     }
 }

@@ -1,9 +1,9 @@
 //! The server's defaults for the policies of its jobs.
 
 use super::{audit, jobs, settings};
-use crate::job::Policy;
 use crate::moment::Moment;
 use crate::service_error::ServiceError;
+use octo_job::Policy;
 use rusqlite::Connection;
 
 /// The setting that holds the server's defaults.

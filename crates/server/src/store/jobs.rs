@@ -1,8 +1,8 @@
 //! Jobs.
 
-use crate::job::{Job, JobSpec};
 use crate::moment::Moment;
 use crate::service_error::ServiceError;
+use octo_job::{Job, JobSpec};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const COLUMNS: &str = "id, revision, spec, target_id, slots_until, created_at, changed_at, dismissed_plan";

@@ -1,7 +1,7 @@
 //! A whole set of jobs at once: what was told is what is done, or nothing.
 
 use crate::world::{World, me};
-use octo_server::job::{JobSpec, JobsFile, Policy};
+use octo_job::{JobSpec, JobsFile, Policy};
 use octo_server::service::{ApplyRequest, ByName, What};
 use octo_server::service_error::Kind;
 

@@ -1,7 +1,7 @@
 //! A stored password goes only where it was used first, or where an administrator let it go.
 
 use crate::world::{World, me};
-use octo_server::job::{JobSpec, Policy};
+use octo_job::{JobSpec, Policy};
 use octo_server::notify::{MailServer, Recipient, Security};
 use octo_server::service::ByName;
 use octo_server::service_error::Kind;

@@ -2,8 +2,8 @@
 
 use crate::world::{World, me};
 use octo_core::Cancel;
+use octo_job::Policy;
 use octo_server::RunOverrides;
-use octo_server::job::Policy;
 use octo_server::notify::delivery::Delivery;
 use octo_server::notify::{Message, Recipient};
 use octo_server::report::digest::{Digest, Light};
@@ -26,7 +26,7 @@ impl World {
 }
 
 fn quick() -> Policy {
-    Policy { retries: Some(0), catch_up: Some(octo_server::schedule::CatchUp::Skip), ..Policy::default() }
+    Policy { retries: Some(0), catch_up: Some(octo_job::schedule::CatchUp::Skip), ..Policy::default() }
 }
 
 #[test]

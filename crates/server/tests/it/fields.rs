@@ -4,8 +4,8 @@ use crate::world::World;
 use octo_api::ApiError;
 use octo_api::error::Kind;
 use octo_client::Client;
+use octo_job::Policy;
 use octo_server::api::{Http, openapi};
-use octo_server::job::Policy;
 use serde_json::{Value, json};
 
 /// Something of another kind than the schema wants; `None` where anything goes.

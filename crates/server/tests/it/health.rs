@@ -2,9 +2,9 @@
 
 use crate::world::World;
 use octo_core::Cancel;
+use octo_job::Policy;
 use octo_server::config::Config;
 use octo_server::event_log::{EventLog, LogEvent};
-use octo_server::job::Policy;
 use octo_server::store::settings;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};

@@ -1,8 +1,8 @@
 //! Held deletions that somebody dismisses: nobody is told of them again, until they are others.
 
 use crate::world::{World, me};
+use octo_job::Policy;
 use octo_server::RunOverrides;
-use octo_server::job::Policy;
 use octo_server::notify::Recipient;
 use octo_server::report::digest::Light;
 use octo_server::run::Ended;

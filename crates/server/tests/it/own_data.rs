@@ -2,8 +2,8 @@
 
 use crate::world::{World, me};
 use octo_core::Code;
+use octo_job::{JobSpec, Policy};
 use octo_server::RunOverrides;
-use octo_server::job::{JobSpec, Policy};
 use octo_server::run::Ended;
 use std::os::unix::fs::symlink;
 

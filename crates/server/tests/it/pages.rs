@@ -2,9 +2,9 @@
 
 use crate::world::{World, me};
 use octo_client::Client;
+use octo_job::Policy;
 use octo_server::access::Role;
 use octo_server::api::{Http, openapi};
-use octo_server::job::Policy;
 use serde_json::Value;
 
 const NAMES: [&str; 5] = ["a", "a-b", "c", "d.e", "f"];

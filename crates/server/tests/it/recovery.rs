@@ -1,8 +1,8 @@
 //! What a server finds that another one left behind, and what it makes of causes that may pass.
 
 use crate::world::{World, me};
+use octo_job::Policy;
 use octo_server::RunOverrides;
-use octo_server::job::Policy;
 use octo_server::run::{Ended, Reason, State};
 
 #[test]

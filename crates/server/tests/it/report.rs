@@ -2,8 +2,8 @@
 
 use crate::world::{World, me};
 use octo_core::Code;
+use octo_job::Policy;
 use octo_server::RunOverrides;
-use octo_server::job::Policy;
 use octo_server::report::RunSummary;
 use octo_server::run::Ended;
 use std::process::Command;

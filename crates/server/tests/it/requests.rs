@@ -1,8 +1,8 @@
 //! What a person asks for: refused at the door if it can only fail, and not kept waiting by what the server does by itself.
 
 use crate::world::{World, me};
+use octo_job::Policy;
 use octo_server::RunOverrides;
-use octo_server::job::Policy;
 use octo_server::notify::Recipient;
 use octo_server::run::{Ended, Reason, State};
 

@@ -1,9 +1,9 @@
 //! Slots, as the runner writes them down: whatever the clock does, each has exactly one record.
 
 use crate::world::World;
-use octo_server::job::Policy;
+use octo_job::Policy;
+use octo_job::schedule::CatchUp;
 use octo_server::run::{Ended, Reason, State};
-use octo_server::schedule::CatchUp;
 
 #[test]
 fn a_slot_that_comes_is_run_and_the_mirror_is_there() {

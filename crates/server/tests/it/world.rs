@@ -2,8 +2,8 @@
 
 use octo_api::job::Slot;
 use octo_core::Timestamp;
+use octo_job::{JobSpec, Policy};
 use octo_server::app_state::AppState;
-use octo_server::job::{JobSpec, Policy};
 use octo_server::run::{Run, State};
 use octo_server::runner::{Limits, Runner};
 use octo_server::service::{Caller, Service};

@@ -1,9 +1,10 @@
 //! A Samba, a source on it, and sinks that keep everything.
 
+use octo_core::{Account, SmbAddress};
 use octo_core::{
     Code, Entry, Error, FetchRequest, FetchSink, Kind, ListSink, Listed, Meta, Name, RelPath, Source, Stop, Timestamp,
 };
-use octo_smb::{Account, Credentials, Password, SmbAddress, SmbOptions, SmbSource};
+use octo_smb::{Credentials, Password, SmbOptions, SmbSource};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -2,8 +2,9 @@
 
 use crate::fixture::*;
 use crate::proxy::{Fault, Proxy};
+use octo_core::SmbAddress;
 use octo_core::{Cancel, Code, Error, Listed, Source};
-use octo_smb::{Credentials, Encrypt, Inspector, Logon, SmbAddress, SmbOptions, SmbSource, Timeouts};
+use octo_smb::{Credentials, Encrypt, Inspector, Logon, SmbOptions, SmbSource, Timeouts};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
 use std::path::Path;

@@ -2,10 +2,11 @@
 
 use crate::fixture::*;
 use crate::proxy::{Fault, Proxy};
+use octo_core::SmbAddress;
 use octo_core::{Code, Error, Source, Timestamp};
 use octo_smb::{
-    Access, Credentials, Dialect, Encryption, Inspector, Logon, PreviousVersions, ShareKind, SmbAddress, SmbOptions,
-    SmbSource, Timeouts, shares,
+    Access, Credentials, Dialect, Encryption, Inspector, Logon, PreviousVersions, ShareKind, SmbOptions, SmbSource,
+    Timeouts, shares,
 };
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;

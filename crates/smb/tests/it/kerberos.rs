@@ -1,8 +1,9 @@
 //! Kerberos against a real MIT KDC: with tickets from a cache, with a password, and what is refused.
 
 use crate::fixture::*;
+use octo_core::{Account, SmbAddress};
 use octo_core::{Code, Error};
-use octo_smb::{Account, Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbAddress, SmbOptions, SmbSource};
+use octo_smb::{Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbOptions, SmbSource};
 use octo_testkit::proxy::Proxy;
 use octo_testkit::samba::{Kdc, Samba, SambaOptions};
 use std::net::SocketAddr;

@@ -1,8 +1,9 @@
 //! Logging on: what is refused and in which words, what is demanded, and what protects the connection.
 
 use crate::fixture::*;
+use octo_core::SmbAddress;
 use octo_core::{Code, Error, Source};
-use octo_smb::{Credentials, Dialect, Password, SmbAddress, SmbOptions, SmbSource, Timeouts};
+use octo_smb::{Credentials, Dialect, Password, SmbOptions, SmbSource, Timeouts};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

@@ -1,7 +1,8 @@
 //! Somebody between us and the KDC who turns over any bit of its answers: refused or harmless, never a panic.
 
 use crate::fixture::*;
-use octo_smb::{Account, Credentials, Kerberos, Logon, Password, SmbOptions, SmbSource};
+use octo_core::Account;
+use octo_smb::{Credentials, Kerberos, Logon, Password, SmbOptions, SmbSource};
 use octo_testkit::samba::{Kdc, Samba, SambaOptions};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};

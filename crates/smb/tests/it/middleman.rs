@@ -2,8 +2,9 @@
 
 use crate::fixture::*;
 use crate::proxy::{Fault, Proxy};
+use octo_core::SmbAddress;
 use octo_core::{Code, Error};
-use octo_smb::{Dialect, Encrypt, SmbAddress, SmbOptions, SmbSource};
+use octo_smb::{Dialect, Encrypt, SmbOptions, SmbSource};
 use octo_testkit::samba::{Samba, SambaOptions};
 
 /// The header of a message, and fields of a NEGOTIATE request (MS-SMB2 2.2.3) and answer (2.2.4) after it.

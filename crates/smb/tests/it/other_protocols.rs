@@ -1,8 +1,9 @@
 //! Something that answers and is no server of SMB 2 or 3: said to be that, and not a lost connection or a broken server.
 
 use crate::fixture::*;
+use octo_core::SmbAddress;
 use octo_core::{Code, Error};
-use octo_smb::{SmbAddress, SmbOptions, SmbSource};
+use octo_smb::{SmbOptions, SmbSource};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 

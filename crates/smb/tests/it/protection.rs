@@ -3,8 +3,9 @@
 
 use crate::fixture::*;
 use crate::proxy::{Fault, Proxy};
+use octo_core::SmbAddress;
 use octo_core::{Code, Error, Source};
-use octo_smb::{Credentials, Dialect, Encrypt, Logon, SmbAddress, SmbOptions, SmbSource};
+use octo_smb::{Credentials, Dialect, Encrypt, Logon, SmbOptions, SmbSource};
 use octo_testkit::samba::{Samba, SambaOptions};
 
 /// Written into the file that is read, so that it is seen on the wire if it can be.

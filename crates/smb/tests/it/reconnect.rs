@@ -2,8 +2,9 @@
 //! each entry once; what cannot come is said, in bounded time.
 
 use crate::fixture::*;
+use octo_core::SmbAddress;
 use octo_core::{Cancel, Code, Listed, Source};
-use octo_smb::{Encrypt, SmbAddress, SmbOptions, SmbSource, Timeouts};
+use octo_smb::{Encrypt, SmbOptions, SmbSource, Timeouts};
 use octo_testkit::proxy::{Proxy, Trouble};
 use octo_testkit::samba::Samba;
 use std::fs;

@@ -2,8 +2,9 @@
 
 use crate::fixture::*;
 use crate::proxy::{Fault, Proxy};
+use octo_core::SmbAddress;
 use octo_core::{Code, Error, FetchSink, Listed, Meta, Source, Stop};
-use octo_smb::{Encrypt, SmbAddress, SmbOptions, SmbSource, Timeouts};
+use octo_smb::{Encrypt, SmbOptions, SmbSource, Timeouts};
 use octo_testkit::samba::Samba;
 use std::fs;
 use std::time::{Duration, Instant};

@@ -5,7 +5,8 @@
 
 use crate::fixture::*;
 use crate::proxy::{Fault, Proxy};
-use octo_smb::{Encrypt, SmbAddress, SmbOptions, SmbSource, shares};
+use octo_core::SmbAddress;
+use octo_smb::{Encrypt, SmbOptions, SmbSource, shares};
 use octo_testkit::corpus;
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::collections::BTreeMap;

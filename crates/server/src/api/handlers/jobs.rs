@@ -2,7 +2,6 @@
 
 use super::call::{From, caller, respond, respond_empty};
 use crate::api::problem::{Asked, Name, Sent, body};
-use crate::job::JobSpec;
 use crate::moment::Moment;
 use crate::run_overrides::RunOverrides;
 use crate::service::{ApplyRequest, ByName, PAGE, Service};
@@ -10,6 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use octo_api::job::{Dismiss, JobChange};
+use octo_job::JobSpec;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -68,7 +68,7 @@ pub(in crate::api) async fn page(
     let page = move |service: &Service| {
         let name = asked.zone.as_deref().unwrap_or("UTC");
         let zone =
-            crate::schedule::zone(name).map_err(|why| ServiceError::field("zone", format!("{name:?}: {why}")))?;
+            octo_job::schedule::zone(name).map_err(|why| ServiceError::field("zone", format!("{name:?}: {why}")))?;
         Ok(octo_report::html::render(&service.summary(id(&run)?)?.document(&zone)))
     };
     match ask(service, page).await {

@@ -3,12 +3,12 @@
 use super::call::{From, ask, caller, respond, respond_empty};
 use crate::api::page::Page;
 use crate::api::problem::{Asked, Sent, answer, body};
-use crate::job::Policy;
 use crate::service::{PAGE, Service};
 use crate::service_error::{Kind, ServiceError};
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use octo_job::Policy;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -207,9 +207,9 @@ mod tests {
 
     #[test]
     fn what_is_sent_has_the_fields_that_the_document_says() {
-        use crate::job::{JobSpec, Policy};
         use crate::notify::{MailServer, Recipient};
         use crate::run_overrides::RunOverrides;
+        use octo_job::{JobSpec, Policy};
         let document = document();
         for (shape, there) in [
             ("Policy", fields::<Policy>(json!({}))),

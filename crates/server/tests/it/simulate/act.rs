@@ -7,14 +7,14 @@ use super::server::{World, me};
 use super::step::{Draft, How, Step};
 use octo_core::report::{Cause, Problem};
 use octo_core::{Code, Event, Monitor, Outcome, RelPath, RunReport};
+use octo_job::schedule::{CatchUp, Overlap};
+use octo_job::{JobSpec, Policy};
 use octo_server::RunOverrides;
-use octo_server::job::{JobSpec, Policy};
 use octo_server::launch::blank_report;
 use octo_server::live::Stop;
 use octo_server::notify::{Recipient, When};
 use octo_server::run::State;
 use octo_server::runner::Task;
-use octo_server::schedule::{CatchUp, Overlap};
 use octo_server::service_error::ServiceError;
 
 const CATCH_UP: [CatchUp; 3] = [CatchUp::InWindow, CatchUp::AtOnce, CatchUp::Skip];

@@ -5,7 +5,7 @@ use super::model::{Holds, must};
 use super::seen::Seen;
 use super::server::World;
 use super::step::Step;
-use octo_server::job::JobSpec;
+use octo_job::JobSpec;
 use octo_server::notify::Message;
 use octo_server::run::{Ended, Reason, State};
 use std::collections::BTreeMap;

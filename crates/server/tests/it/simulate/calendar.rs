@@ -1,7 +1,7 @@
 //! When jobs are due, found out anew: minute by minute through real time, asking what the clocks on the wall show. The server
 //! goes the other way, from civil time to moments.
 
-use octo_server::schedule::{TimeZone, zone};
+use octo_job::schedule::{TimeZone, zone};
 
 /// What a schedule says of a minute on the wall.
 #[derive(Clone, Copy)]

@@ -3,10 +3,10 @@
 use super::calendar;
 use super::seen::Seen;
 use octo_api::job::Slot;
+use octo_job::Job;
+use octo_job::schedule::machine_zone;
 use octo_server::RunOverrides;
-use octo_server::job::Job;
 use octo_server::run::{Ended, Reason, Run, State};
-use octo_server::schedule::machine_zone;
 use std::collections::{BTreeMap, BTreeSet};
 
 const DAY: i64 = 86_400;
@@ -216,7 +216,7 @@ impl Between<'_> {
     }
 
     fn fate(&self, job: &Job, at: i64, is_last: bool, now: i64) -> &'static str {
-        use octo_server::schedule::{CatchUp, Overlap};
+        use octo_job::schedule::{CatchUp, Overlap};
         let policy = self.before.policy(job);
         let real = |run: &&Run| !run.once.dry_run;
         let runs = self

@@ -2,7 +2,7 @@
 
 use octo_api::job::Slot;
 use octo_core::RunReport;
-use octo_server::job::{Job, Policy};
+use octo_job::{Job, Policy};
 use octo_server::notify::Recipient;
 use octo_server::run::{Run, State};
 use octo_server::store::outbox::QueuedMessage;

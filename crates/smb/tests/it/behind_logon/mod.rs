@@ -7,8 +7,9 @@ mod turns;
 
 use crate::fixture::*;
 use crate::relay::{Protection, Relay, Reply};
+use octo_core::SmbAddress;
 use octo_core::{Code, Error, Listed, Source};
-use octo_smb::{Credentials, Dialect, Encrypt, Logon, SmbAddress, SmbOptions, SmbSource, Timeouts};
+use octo_smb::{Credentials, Dialect, Encrypt, Logon, SmbOptions, SmbSource, Timeouts};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
 use std::time::Duration;

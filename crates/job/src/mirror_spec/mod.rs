@@ -1,27 +1,22 @@
 //! What a mirror is made from and how: the part of a job that `octobackup sync` has too. It is kept in the mirror's
 //! marker, so that `held --approve` can start the run again without a server. Never holds a password.
 
-mod agent;
 mod choices;
 mod connection;
 mod limits;
 mod origin;
-mod share;
 
-pub use agent::{AgentAddress, is_agent_address};
 pub use choices::{CompareBy, EncryptWhen, Intent, LiveFiles, MetadataKept, MinDialect};
 pub use connection::{Connection, LogonBy};
 pub use limits::Limits;
-pub use octo_smb::Account;
-pub use origin::{Origin, is_address};
-pub use share::share_access;
+pub use origin::Origin;
 
 use octo_core::guard::MaxDelete;
 use octo_core::path::text_to_bytes;
 use octo_core::plan::Compare;
 use octo_core::retention::KeepVersions;
-use octo_core::{Code, Error, Filter, FilterBuilder, RelPath};
-use octo_smb::SmbAddress;
+use octo_core::target::{FILE_MODE, FOLDER_MODE};
+use octo_core::{AgentAddress, Code, Error, Filter, FilterBuilder, RelPath, SmbAddress};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -114,7 +109,6 @@ pub fn paths(texts: &[String]) -> Result<BTreeSet<RelPath>, Error> {
 impl MirrorSpec {
     /// A plain mirror spec, as if no option were given.
     pub fn new(origin: Origin) -> MirrorSpec {
-        let modes = octo_disk::Modes::default();
         let keep_versions_secs = match KeepVersions::default() {
             KeepVersions::Secs(secs) => Some(secs),
             KeepVersions::No => None,
@@ -134,8 +128,8 @@ impl MirrorSpec {
             max_delete: None,
             trust_listings: false,
             keep_versions_secs,
-            file_mode: modes.file,
-            folder_mode: modes.folder,
+            file_mode: FILE_MODE,
+            folder_mode: FOLDER_MODE,
             bandwidth_bytes_per_sec: None,
             limits: Limits::default(),
         }
@@ -206,6 +200,7 @@ impl MirrorSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use octo_core::Account;
     use octo_core::path::os_path;
 
     fn mirror_spec() -> MirrorSpec {

@@ -1,7 +1,7 @@
 //! Where a mirror's files come from.
 
+use octo_core::Account;
 use octo_core::path::{bytes_to_text, os_bytes, os_path, text_to_bytes};
-use octo_smb::Account;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -26,15 +26,6 @@ pub enum Origin {
         /// `agent://HOST/FOLDER`.
         address: String,
     },
-}
-
-/// Whether it is meant as the address of a share. Windows writes long paths of its own disks in a similar way.
-pub fn is_address(text: &str) -> bool {
-    if cfg!(windows) && (text.starts_with(r"\\?\") || text.starts_with(r"\\.\")) {
-        return false;
-    }
-    let scheme = text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("smb://"));
-    scheme || text.starts_with("//") || text.starts_with(r"\\")
 }
 
 impl Origin {

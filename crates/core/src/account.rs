@@ -4,8 +4,8 @@
 //! [`Display`](fmt::Display) writes so that it reads the same again. It never repeats what may be a password.
 //! (MS-NLMP 2.2.1.3, MS-ADA3 2.222, RFC 4120 6.2.)
 
-use octo_core::printable::{is_hidden, printable};
-use octo_core::{Code, Error};
+use crate::error::{Code, Error};
+use crate::printable::{is_hidden, printable};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -3,18 +3,13 @@
 //! [`JobSpec`] is the form of the API, of `octobackup job` and of a jobs file. [`JobSpec::check`] refuses what makes no
 //! sense, with the name of the field. It must never hold a secret: it names a credential.
 
-mod file;
-mod policy;
-mod settings;
-
-pub use file::{FileJob, JobsFile};
-pub use settings::{EffectivePolicy, NO_VERSIONS, Policy};
-
-use crate::mirror_spec::{Account, AgentAddress, MirrorSpec, Origin, is_agent_address};
-use crate::moment::Moment;
+use crate::mirror_spec::{MirrorSpec, Origin};
 use crate::schedule::{self, Schedule};
-use crate::service_error::ServiceError;
-use octo_smb::SmbAddress;
+use crate::settings::{EffectivePolicy, Policy};
+use octo_api::error::ApiError;
+use octo_api::moment::Moment;
+use octo_core::address::{is_agent_address, is_share_address};
+use octo_core::{Account, AgentAddress, SmbAddress};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -52,31 +47,28 @@ pub type Job = octo_api::job::Job<JobSpec>;
 
 impl JobSpec {
     /// Refuses what makes no sense. `defaults` are the server's, over what is built in; `account` is the credential's.
-    pub fn check(&self, defaults: &Policy, account: Option<&Account>) -> Result<(), ServiceError> {
+    pub fn check(&self, defaults: &Policy, account: Option<&Account>) -> Result<(), ApiError> {
         check_name(&self.name)?;
         self.policy.check()?;
         self.schedule()?;
-        let mirror_spec = self.mirror_spec(&self.effective_policy(defaults)?, account)?;
-        let target = self.target_path()?;
-        if let Some(local) = mirror_spec.origin.local_path() {
-            octo_disk::overlap(&local, &target).map_err(|e| ServiceError::field("target", e))?;
-        }
+        self.mirror_spec(&self.effective_policy(defaults)?, account)?;
+        self.target_path()?;
         Ok(())
     }
 
     /// When it is due.
-    pub fn schedule(&self) -> Result<Option<Schedule>, ServiceError> {
+    pub fn schedule(&self) -> Result<Option<Schedule>, ApiError> {
         let parse = |text: &String| {
-            Schedule::parse(text).map_err(|why| ServiceError::field("schedule", format!("{text:?}: {why}")))
+            Schedule::parse(text).map_err(|why| ApiError::field("schedule", format!("{text:?}: {why}")))
         };
         self.schedule.as_ref().map(parse).transpose()
     }
 
     /// The mirror.
-    pub fn target_path(&self) -> Result<PathBuf, ServiceError> {
-        let wrong = |why: &str| Err(ServiceError::field("target", format!("{:?}: {why}", self.target)));
+    pub fn target_path(&self) -> Result<PathBuf, ApiError> {
+        let wrong = |why: &str| Err(ApiError::field("target", format!("{:?}: {why}", self.target)));
         let path = Path::new(&self.target);
-        if crate::mirror_spec::is_address(&self.target) {
+        if is_share_address(&self.target) {
             return wrong("the mirror must be a folder of this machine, not a share");
         }
         if !path.is_absolute() || self.target.contains('\0') || self.target.len() > PATH_BYTES_MAX {
@@ -90,26 +82,26 @@ impl JobSpec {
 
     /// The source, if it is a folder of this machine.
     pub fn local_source(&self) -> Option<PathBuf> {
-        let is_elsewhere = crate::mirror_spec::is_address(&self.source) || is_agent_address(&self.source);
+        let is_elsewhere = is_share_address(&self.source) || is_agent_address(&self.source);
         Some(PathBuf::from(&self.source)).filter(|path| !is_elsewhere && path.is_absolute())
     }
 
     /// The whole policy: this job's own over the server's defaults.
-    pub fn effective_policy(&self, defaults: &Policy) -> Result<EffectivePolicy, ServiceError> {
+    pub fn effective_policy(&self, defaults: &Policy) -> Result<EffectivePolicy, ApiError> {
         self.policy.over(defaults).resolve()
     }
 
     /// The next slots after `after`, at most `count`.
-    pub fn next_slots(&self, defaults: &Policy, after: Moment, count: usize) -> Result<Vec<Moment>, ServiceError> {
+    pub fn next_slots(&self, defaults: &Policy, after: Moment, count: usize) -> Result<Vec<Moment>, ApiError> {
         let Some(schedule) = self.schedule()? else { return Ok(Vec::new()) };
         Ok(schedule::next_slots(&schedule, &self.effective_policy(defaults)?.time_zone, after, count))
     }
 
     /// What a run is made from, by the whole policy.
-    pub fn mirror_spec(&self, policy: &EffectivePolicy, account: Option<&Account>) -> Result<MirrorSpec, ServiceError> {
+    pub fn mirror_spec(&self, policy: &EffectivePolicy, account: Option<&Account>) -> Result<MirrorSpec, ApiError> {
         let mirror_spec = policy.mirror_spec(self.origin(account)?);
-        mirror_spec.filter().map_err(|e| ServiceError::field("policy.rules", e.detail))?;
-        mirror_spec.connection.check(&mirror_spec.origin).map_err(|e| ServiceError::field("credential", e.detail))?;
+        mirror_spec.filter().map_err(|e| ApiError::field("policy.rules", e.detail))?;
+        mirror_spec.connection.check(&mirror_spec.origin).map_err(|e| ApiError::field("credential", e.detail))?;
         Ok(mirror_spec)
     }
 
@@ -123,17 +115,17 @@ impl JobSpec {
         if let Some(address) = self.agent() {
             return Some(address.host.to_lowercase());
         }
-        crate::mirror_spec::is_address(&self.source)
+        is_share_address(&self.source)
             .then(|| SmbAddress::parse(&self.source).ok().map(|(address, _)| address.host.to_lowercase()))
             .flatten()
     }
 
-    fn origin(&self, account: Option<&Account>) -> Result<Origin, ServiceError> {
-        let wrong = |why: String| ServiceError::field("source", format!("{:?}: {why}", self.source));
+    fn origin(&self, account: Option<&Account>) -> Result<Origin, ApiError> {
+        let wrong = |why: String| ApiError::field("source", format!("{:?}: {why}", self.source));
         if self.source.len() > PATH_BYTES_MAX || self.source.contains('\0') {
             return Err(wrong("it is too long, or holds a NUL".into()));
         }
-        if crate::mirror_spec::is_address(&self.source) {
+        if is_share_address(&self.source) {
             let (address, named) = SmbAddress::parse(&self.source).map_err(|e| wrong(e.detail))?;
             if named.is_some() {
                 return Err(wrong("the account belongs to the credential; leave USER@ out".into()));
@@ -141,7 +133,7 @@ impl JobSpec {
             return Ok(Origin::Smb { address: address.to_string(), account: account.cloned().unwrap_or_default() });
         }
         if self.credential.is_some() {
-            return Err(ServiceError::field(
+            return Err(ApiError::field(
                 "credential",
                 "only a share needs one, and the source is none (--unset credential)",
             ));
@@ -161,14 +153,14 @@ impl JobSpec {
 }
 
 /// Refuses names that would need quoting somewhere.
-pub fn check_name(name: &str) -> Result<(), ServiceError> {
+pub fn check_name(name: &str) -> Result<(), ApiError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     if name.is_empty()
         || name.len() > NAME_BYTES_MAX
         || !name.bytes().all(plain)
         || !name.as_bytes()[0].is_ascii_alphanumeric()
     {
-        return Err(ServiceError::field(
+        return Err(ApiError::field(
             "name",
             format!(
                 "{name:?}: allowed are 1 to {NAME_BYTES_MAX} letters, digits, - _ and ., and the first is a letter or digit"
@@ -207,7 +199,6 @@ mod tests {
             (JobSpec { target: "/".into(), ..spec() }, "target"),
             (JobSpec { target: "/srv/../etc".into(), ..spec() }, "target"),
             (JobSpec { target: "//fs1/e".into(), ..spec() }, "target"),
-            (JobSpec { source: "/srv".into(), ..spec() }, "target"),
             (JobSpec { source: "/data".into(), credential: Some("x".into()), ..spec() }, "credential"),
             (JobSpec { schedule: Some("sometimes".into()), ..spec() }, "schedule"),
         ];

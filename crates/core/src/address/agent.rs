@@ -1,9 +1,10 @@
 //! `agent://HOST/FOLDER`: a folder of a machine with an agent. `HOST` is what the server calls it; the folder is absolute,
 //! as that machine writes it, with `/` between names (`agent://files-1/srv/data`, `agent://win-2/D:/data`).
 
-use octo_core::{Code, Error};
+use crate::error::{Code, Error};
 
 const SCHEME: &str = "agent://";
+const NAME_BYTES_MAX: usize = 100;
 
 /// A folder of a machine with an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,16 @@ pub struct AgentAddress {
 /// Whether it is meant as a folder of a machine with an agent.
 pub fn is_agent_address(text: &str) -> bool {
     text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
+}
+
+/// Refuses a name of a machine that could be taken for a path, or for two words.
+pub fn check_host_name(name: &str) -> Result<(), Error> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(is_plain) {
+        let detail = format!("{name:?} is no name for a host: use letters, digits, '-', '.' and '_'");
+        return Err(Error::new(Code::Usage, detail));
+    }
+    Ok(())
 }
 
 /// `D:` at the beginning: the folder of a Windows machine.
@@ -34,7 +45,7 @@ impl AgentAddress {
                 "it reads agent://HOST/FOLDER, with the absolute path of a folder of that machine".into(),
             ));
         };
-        octo_agent::check_name(host)?;
+        check_host_name(host)?;
         let path = path.trim_end_matches('/');
         if path.split('/').any(|name| name == ".." || name == ".") || path.contains(['\0', '\n', '\r']) {
             return Err(wrong("its folder must be an absolute path without . and ..".into()));

@@ -5,15 +5,25 @@
 //! addresses end up in argument lists, logs and reports.
 
 use crate::account::Account;
-use octo_core::{Code, Error, RelPath};
+use crate::error::{Code, Error};
+use crate::path::RelPath;
 use std::fmt;
 
 /// The port of SMB over TCP.
-pub const DEFAULT_PORT: u16 = 445;
+const DEFAULT_PORT: u16 = 445;
 /// Windows allows 80 characters in the name of a share.
 const SHARE_CHARS_MAX: usize = 80;
 /// The longest host name of the domain name system.
 const HOST_BYTES_MAX: usize = 253;
+
+/// Whether `text` is meant as the address of a share. Windows writes long paths of its own disks in a similar way.
+pub fn is_share_address(text: &str) -> bool {
+    if cfg!(windows) && (text.starts_with(r"\\?\") || text.starts_with(r"\\.\")) {
+        return false;
+    }
+    let scheme = text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("smb://"));
+    scheme || text.starts_with("//") || text.starts_with(r"\\")
+}
 
 /// A folder of a share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +60,7 @@ impl SmbAddress {
     }
 
     /// `host:port`, with brackets around IPv6.
-    pub(crate) fn endpoint(&self) -> String {
+    pub fn endpoint(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {

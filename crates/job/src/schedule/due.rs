@@ -1,8 +1,8 @@
 //! What becomes of the slots that have come: every one gets a verdict, run or not.
 
 use super::Window;
-use crate::moment::Moment;
 use jiff::tz::TimeZone;
+use octo_api::moment::Moment;
 use serde::{Deserialize, Serialize};
 
 /// A slot that is noticed within this time is on time. The runner looks far more often; what is later was not noticed

@@ -2,9 +2,9 @@
 //! bandwidth holds.
 
 use super::form::{time_of_day, weekdays};
-use crate::moment::Moment;
 use crate::units::{UNLIMITED, bytes};
 use jiff::tz::TimeZone;
+use octo_api::moment::Moment;
 
 /// What is allowed, for refusals.
 const ALLOWED: &str =

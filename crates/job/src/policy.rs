@@ -1,15 +1,15 @@
 //! How a job is run: what a person may set for all jobs and for one, and what then holds.
 //!
 //! Three layers, each over the one before: what is built in, the server's defaults, the job's own. A layer ([`Policy`]) says only
-//! what it changes; the settings themselves are in [`settings`](super::settings).
+//! what it changes; the settings themselves are in [`settings`](crate::settings).
 
-use super::settings::{EffectivePolicy, Policy};
 use crate::mirror_spec::{Connection, Limits, MirrorSpec, Origin};
 use crate::schedule::{Hours, machine_zone, zone};
-use crate::service_error::ServiceError;
+use crate::settings::{EffectivePolicy, Policy};
 use jiff::tz::TimeZone;
+use octo_api::error::{ApiError, Kind};
 use octo_api::job::{From, Setting};
-use octo_mirror::Bandwidth;
+use octo_api::moment::Moment;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -24,14 +24,21 @@ pub enum MaxIdle {
     Unlimited,
 }
 
+/// How long a job may be without a good backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaxAge {
+    /// As its schedule suggests.
+    Auto,
+    /// So many seconds.
+    Secs(u64),
+    /// For ever.
+    Unlimited,
+}
+
 impl EffectivePolicy {
-    /// The most bytes a second to read, at each moment of a run.
-    pub fn pace(&self) -> Bandwidth {
-        let (hours, zone, otherwise) = (self.bandwidth_hours.clone(), self.time_zone.clone(), self.bandwidth);
-        if hours.is_empty() {
-            return Bandwidth::constant(otherwise);
-        }
-        Bandwidth::by_time(move |now| Hours::limit_at(&hours, &zone, now.into(), otherwise))
+    /// The most bytes a second to read at this moment; `None` for no limit.
+    pub fn bandwidth_at(&self, moment: Moment) -> Option<u64> {
+        Hours::limit_at(&self.bandwidth_hours, &self.time_zone, moment, self.bandwidth)
     }
 
     /// What ends a run whose source has no end. `reconnect_secs` is how long a server that is gone is waited for.
@@ -84,13 +91,13 @@ impl EffectivePolicy {
 
 impl Policy {
     /// The zone of the schedule alone: messages go out whatever else is wrong in stored settings.
-    pub fn zone(&self) -> Result<TimeZone, ServiceError> {
+    pub fn zone(&self) -> Result<TimeZone, ApiError> {
         let name = self.time_zone.as_deref().unwrap_or(machine_zone());
-        zone(name).map_err(|why| ServiceError::field("policy.time_zone", format!("{name:?}: {why}")))
+        zone(name).map_err(|why| ApiError::field("policy.time_zone", format!("{name:?}: {why}")))
     }
 
     /// What holds for a job with this layer, and where each value came from.
-    pub fn explained(&self, defaults: &Policy) -> Result<BTreeMap<String, Setting>, ServiceError> {
+    pub fn explained(&self, defaults: &Policy) -> Result<BTreeMap<String, Setting>, ApiError> {
         let mut settings = BTreeMap::new();
         for (layer, from) in [(&Policy::built_in(), From::BuiltIn), (defaults, From::Defaults), (self, From::Job)] {
             settings.extend(layer.said()?.into_iter().map(|(name, value)| (name, Setting { value, from })));
@@ -98,10 +105,11 @@ impl Policy {
         Ok(settings)
     }
 
-    fn said(&self) -> Result<Map<String, Value>, ServiceError> {
-        match serde_json::to_value(self)? {
-            Value::Object(fields) => Ok(fields),
-            _ => Ok(Map::new()),
+    fn said(&self) -> Result<Map<String, Value>, ApiError> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => Ok(fields),
+            Ok(_) => Ok(Map::new()),
+            Err(why) => Err(ApiError::new(Kind::Internal, why)),
         }
     }
 }

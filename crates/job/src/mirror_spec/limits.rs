@@ -1,8 +1,8 @@
 //! What ends a run whose source has no end: folders that list more than any folder has, requests that are put off for ever, and
 //! a source that gives nothing any more. Far above what a right source needs; each can be set.
 
-use octo_mirror::FolderLimits;
-use octo_smb::Timeouts;
+use octo_core::FolderLimits;
+use octo_core::source::ANSWER_TIMEOUT;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Default for Limits {
         Limits {
             folder_entries: folder.entries,
             folder_bytes: folder.scratch_bytes,
-            answer_secs: Timeouts::ANSWER.as_secs(),
+            answer_secs: ANSWER_TIMEOUT.as_secs(),
             idle_secs: Some(IDLE_SECS),
         }
     }

@@ -6,10 +6,10 @@
 //! comes twice. That is what cron does, so nobody has to learn it anew.
 
 use super::form::{Part, Schedule};
-use crate::moment::Moment;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, ToSpan};
+use octo_api::moment::Moment;
 use std::collections::BTreeSet;
 
 /// How far civil time and moments can disagree in order: no clock was ever put back or forward by more than a day.

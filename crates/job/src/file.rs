@@ -1,7 +1,8 @@
 //! A whole set of jobs as a person keeps it in a file: what `octobackup export` prints and `octobackup apply` reads.
 
-use super::{JobSpec, Policy};
-use crate::service_error::{Kind, ServiceError};
+use crate::settings::Policy;
+use crate::spec::JobSpec;
+use octo_api::error::{ApiError, Kind};
 use serde::{Deserialize, Serialize};
 
 /// What a jobs file says.
@@ -42,13 +43,13 @@ pub struct FileJob {
 
 impl JobsFile {
     /// As a person writes it. A refusal names the line.
-    pub fn parse(text: &str) -> Result<JobsFile, ServiceError> {
-        toml::from_str(text).map_err(|e| ServiceError::new(Kind::Invalid, e.to_string().trim_end()))
+    pub fn parse(text: &str) -> Result<JobsFile, ApiError> {
+        toml::from_str(text).map_err(|e| ApiError::new(Kind::Invalid, e.to_string().trim_end()))
     }
 
     /// As [`JobsFile::parse`] reads it.
-    pub fn to_text(&self) -> Result<String, ServiceError> {
-        toml::to_string(self).map_err(|e| ServiceError::new(Kind::Internal, format!("the jobs cannot be written: {e}")))
+    pub fn to_text(&self) -> Result<String, ApiError> {
+        toml::to_string(self).map_err(|e| ApiError::new(Kind::Internal, format!("the jobs cannot be written: {e}")))
     }
 }
 

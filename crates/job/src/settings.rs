@@ -3,17 +3,17 @@
 //! From this table come [`Policy`], which says only what differs from the layer below, and [`EffectivePolicy`], in which every setting
 //! has a value. A new setting is a row here, its use, and its line in the manual (a test tells when that is missing).
 
-use super::policy::MaxIdle;
 use crate::mirror_spec::{
     CompareBy, EncryptWhen, Intent, Limits, LiveFiles, LogonBy, MetadataKept, MinDialect, Rule, filter, paths,
 };
-use crate::report::digest::MaxAge;
+use crate::policy::{MaxAge, MaxIdle};
 use crate::schedule::{CatchUp, Hours, Overlap, Window, machine_zone, zone};
-use crate::service_error::ServiceError;
 use crate::units::{self, UNLIMITED};
+use octo_api::error::ApiError;
 use octo_core::FilterBuilder;
 use octo_core::guard::MaxDelete;
 use octo_core::retention::KeepVersions;
+use octo_core::target::{FILE_MODE, FOLDER_MODE};
 use serde::{Deserialize, Serialize};
 
 /// More retries than this would only hide that something is wrong.
@@ -62,7 +62,7 @@ macro_rules! settings {
             }
 
             /// Refuses what makes no sense, with the name of the setting. Also for a single layer.
-            pub fn check(&self) -> Result<(), ServiceError> {
+            pub fn check(&self) -> Result<(), ApiError> {
                 $( if let Some(kept) = &self.$name {
                     read::<$kept, $used>(stringify!($name), kept, $read)?;
                 } )+
@@ -70,7 +70,7 @@ macro_rules! settings {
             }
 
             /// Every setting, read; what this layer leaves out is what is built in.
-            pub fn resolve(&self) -> Result<EffectivePolicy, ServiceError> {
+            pub fn resolve(&self) -> Result<EffectivePolicy, ApiError> {
                 let whole = self.over(&Policy::built_in());
                 Ok(EffectivePolicy {
                     $( $name: read::<$kept, $used>(stringify!($name), &whole.$name.unwrap_or_else(|| $built_in), $read)?, )+
@@ -111,7 +111,7 @@ settings! {
     /// `30d`: how long older versions are kept; `none` for no versions.
     keep_versions: String = usual_keep_versions() => Option<u64>, |text| unless(text, NO_VERSIONS, units::duration_secs);
     /// `0600,0700`: permissions of files and of folders.
-    mode: String = "0600,0700".into() => Option<(u32, u32)>, |text| unless(text, DEFAULT, units::modes);
+    mode: String = format!("{FILE_MODE:04o},{FOLDER_MODE:04o}") => Option<(u32, u32)>, |text| unless(text, DEFAULT, units::modes);
     /// `10M`: the most bytes a second to read; `unlimited`.
     bandwidth: String = UNLIMITED.into() => Option<u64>, |text| unless(text, UNLIMITED, units::bytes);
     /// `mon..fri 08:00-18:00 2M`: when another limit holds, by the schedule's zone; the first that fits.
@@ -165,8 +165,8 @@ settings! {
 }
 
 /// Reads one setting; a refusal names it.
-fn read<K, U>(name: &str, kept: &K, read: impl FnOnce(&K) -> Result<U, String>) -> Result<U, ServiceError> {
-    read(kept).map_err(|why| ServiceError::field(&format!("policy.{name}"), why))
+fn read<K, U>(name: &str, kept: &K, read: impl FnOnce(&K) -> Result<U, String>) -> Result<U, ApiError> {
+    read(kept).map_err(|why| ApiError::field(&format!("policy.{name}"), why))
 }
 
 /// What needs no reading.

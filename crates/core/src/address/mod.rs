@@ -1,0 +1,9 @@
+//! Addresses of folders on other machines, as people write them: a folder of a share, and a folder of a machine with an agent.
+//!
+//! Pure: nothing here looks a name up or connects. No address holds a password.
+
+mod agent;
+mod share;
+
+pub use agent::{AgentAddress, check_host_name, is_agent_address};
+pub use share::{SmbAddress, is_share_address};
