@@ -2,6 +2,7 @@
 
 use crate::moment::Moment;
 use crate::run::Run;
+use crate::words::words;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -94,16 +95,16 @@ pub struct Dismiss {
     pub plan: String,
 }
 
-/// Which layer said it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum From {
-    /// The program.
-    BuiltIn,
-    /// The server's defaults.
-    Defaults,
-    /// The job.
-    Job,
+words! {
+    /// Which layer said it.
+    From {
+        /// The program.
+        BuiltIn = "built-in",
+        /// The server's defaults.
+        Defaults = "defaults",
+        /// The job.
+        Job = "job",
+    }
 }
 
 /// One setting as it holds, and where it came from.

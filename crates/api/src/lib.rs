@@ -3,21 +3,29 @@
 //!
 //! Pure: no SQL, no HTTP, no file, no clock. A type says what goes over the wire and decides nothing; what makes sense is
 //! checked by the server. Names of fields and words of variants never change. What a newer server adds, an older client
-//! ignores; a [`JobSpec`](job::JobSpec) keeps it, because it is sent back.
+//! ignores; a [`JobSpec`](job::JobSpec) keeps it, because it is sent back. A server refuses what it does not know: a type that is
+//! only sent denies unknown fields, and for those that are answered too the server's reader does.
 //!
 //! docs/openapi.json says the same for people; the server's tests hold both together.
 
 pub mod access;
+pub mod apply;
+pub mod credential;
 pub mod error;
+pub mod host;
 pub mod job;
 pub mod log;
 pub mod moment;
+pub mod notify;
 pub mod run;
 pub mod run_overrides;
+pub mod server;
+pub mod words;
 
 pub use error::ApiError;
 pub use moment::Moment;
 pub use run_overrides::RunOverrides;
+pub use words::Word;
 
 /// Rows of one page at most.
 pub const PAGE_MAX: u32 = 500;

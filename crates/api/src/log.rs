@@ -1,19 +1,19 @@
 //! The log of a run: `/runs/{id}/log`.
 
 use crate::moment::Moment;
+use crate::words::words;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
-/// How much it matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// As it should be.
-    Info,
-    /// Something to look at.
-    Warning,
-    /// Something did not work.
-    Error,
+words! {
+    /// How much it matters.
+    Level {
+        /// As it should be.
+        Info = "info",
+        /// Something to look at.
+        Warning = "warning",
+        /// Something did not work.
+        Error = "error",
+    }
 }
 
 impl Level {
@@ -24,16 +24,6 @@ impl Level {
             Level::Warning => 4,
             Level::Error => 3,
         }
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Level::Info => "info",
-            Level::Warning => "warning",
-            Level::Error => "error",
-        })
     }
 }
 

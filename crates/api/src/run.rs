@@ -2,82 +2,62 @@
 
 use crate::moment::Moment;
 use crate::run_overrides::RunOverrides;
+use crate::words::words;
 use octo_core::{Change, Counts, Outcome, Phase, Problem, RelPath};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
-/// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// It waits.
-    Queued,
-    /// Somebody works on it.
-    Running,
-    /// It has an outcome.
-    Finished,
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            State::Queued => "queued",
-            State::Running => "running",
-            State::Finished => "finished",
-        })
+words! {
+    /// Where a run stands.
+    State {
+        /// It waits.
+        Queued = "queued",
+        /// Somebody works on it.
+        Running = "running",
+        /// It has an outcome.
+        Finished = "finished",
     }
 }
 
-/// What a run does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RunKind {
-    /// It makes the mirror equal to its source.
-    #[default]
-    Backup,
-}
-
-/// Why there is a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// A slot.
-    Schedule,
-    /// A person.
-    Manual,
-    /// The run before failed for a cause that may pass.
-    Retry,
-    /// The run before was interrupted.
-    Recovery,
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Reason::Schedule => "schedule",
-            Reason::Manual => "manual",
-            Reason::Retry => "retry",
-            Reason::Recovery => "recovery",
-        })
+words! {
+    /// What a run does.
+    #[derive(Default)]
+    RunKind {
+        /// It makes the mirror equal to its source.
+        #[default]
+        Backup = "backup",
     }
 }
 
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ended {
-    /// A complete mirror.
-    Succeeded,
-    /// Complete except for named entries.
-    Warnings,
-    /// Copies are done, deletions wait for approval.
-    Held,
-    /// Not complete.
-    Failed,
-    /// Stopped by a person.
-    Cancelled,
-    /// The server was stopped or died.
-    Interrupted,
+words! {
+    /// Why there is a run.
+    Reason {
+        /// A slot.
+        Schedule = "schedule",
+        /// A person.
+        Manual = "manual",
+        /// The run before failed for a cause that may pass.
+        Retry = "retry",
+        /// The run before was interrupted.
+        Recovery = "recovery",
+    }
+}
+
+words! {
+    /// How a run ended.
+    Ended {
+        /// A complete mirror.
+        Succeeded = "succeeded",
+        /// Complete except for named entries.
+        Warnings = "warnings",
+        /// Copies are done, deletions wait for approval.
+        Held = "held",
+        /// Not complete.
+        Failed = "failed",
+        /// Stopped by a person.
+        Cancelled = "cancelled",
+        /// The server was stopped or died.
+        Interrupted = "interrupted",
+    }
 }
 
 impl Ended {
@@ -107,19 +87,6 @@ impl From<Outcome> for Ended {
             Outcome::Failed => Ended::Failed,
             Outcome::Cancelled => Ended::Cancelled,
         }
-    }
-}
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Ended::Succeeded => "succeeded",
-            Ended::Warnings => "warnings",
-            Ended::Held => "held",
-            Ended::Failed => "failed",
-            Ended::Cancelled => "cancelled",
-            Ended::Interrupted => "interrupted",
-        })
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a person says for one run only; never kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct RunOverrides {
     /// Do nothing, say what would be done.
     pub dry_run: bool,

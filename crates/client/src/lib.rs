@@ -65,6 +65,11 @@ impl Client {
         self.ask(Method::POST, path, Some(written(body)?))
     }
 
+    /// The same where the address says all of it.
+    pub fn post_nothing<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        self.ask(Method::POST, path, None)
+    }
+
     /// Replaces something.
     pub fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ApiError> {
         self.ask(Method::PUT, path, Some(written(body)?))

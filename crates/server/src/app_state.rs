@@ -2,13 +2,13 @@
 
 use crate::access::{Refusals, Throttle};
 use crate::event_log::{EventLog, LogEvent};
-use crate::finding::Finding;
 use crate::health::{self, Health};
 use crate::live::Live;
 use crate::moment::Moment;
 use crate::store::Store;
 use crate::vault::Vault;
 use octo_agent::AgentListener;
+use octo_api::server::Finding;
 use octo_core::Clock;
 use octo_disk::{Patience, Protected};
 use std::path::PathBuf;

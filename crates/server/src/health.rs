@@ -4,10 +4,10 @@
 //! Anybody may ask at any time, so what was found is told again for some seconds. It must never say that all is well because
 //! nothing was looked at.
 
-use crate::finding::Finding;
 use crate::moment::Moment;
 use crate::store::{Store, settings};
 use crate::vault::Vault;
+use octo_api::server::Finding;
 use octo_core::Clock;
 use std::fs::OpenOptions;
 use std::io::Write;

@@ -36,7 +36,6 @@ pub mod clock;
 pub mod config;
 pub mod event_log;
 pub mod events;
-pub mod finding;
 #[cfg(all(unix, any(test, feature = "fuzzing")))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,6 +1,6 @@
 //! `octobackup user`, `token` and `setup-link`. Passwords go to the server; a token's secret goes to a private file.
 
-use super::answer::{Ended, client, every_row, rows, said, show, text, time_of};
+use super::answer::{Ended, client, every, plain, said, show, time};
 use super::table::table;
 #[cfg(unix)]
 use crate::args::server::ServeArgs;
@@ -8,25 +8,23 @@ use crate::args::server::{TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, 
 use crate::listeners::print;
 use crate::{exit, settings};
 use octo_api::ApiError;
+use octo_api::access::{AddToken, NewToken, SetUser, Token, User};
 use octo_api::error::Kind;
-use octo_client::escaped;
-use serde_json::{Value, json};
+use octo_client::{Client, escaped};
 use std::io::Write;
 
 /// Adds, lists, changes, removes.
 pub fn user(command: &UserCommand) -> Ended {
     match command {
         UserCommand::Add(args) => add_user(args),
-        UserCommand::List(server) => show(server, &every_row(&client(server)?, "/users")?, |answer| {
-            let cells = rows(answer)
-                .iter()
-                .map(|row| vec![text(&row["name"]), text(&row["role"]), time_of(&row["changed_at"])]);
+        UserCommand::List(server) => show(server, users(&client(server)?)?.as_slice(), |users| {
+            let cells = users.iter().map(|it| vec![plain(&it.name), it.role.to_string(), time(it.changed_at)]);
             table(&["USER", "ROLE", "@SET"], &cells.collect::<Vec<_>>());
         }),
         UserCommand::Role(args) => {
             let client = client(&args.server)?;
-            find(&every_row(&client, "/users")?, &args.name).ok_or_else(|| ApiError::not_found("user", &args.name))?;
-            client.put::<Value>(&user_path(&args.name), &json!({"role": args.role}))?;
+            known(&client, &args.name)?;
+            client.put::<User>(&user_path(&args.name), &SetUser { role: args.role, password: None })?;
             said(&args.server, &format!("User {} is {} now.", args.name, args.role))
         }
         UserCommand::Password(args) => set_password(args),
@@ -43,38 +41,44 @@ fn user_path(name: &str) -> String {
 
 fn add_user(args: &UserAddArgs) -> Ended {
     let client = client(&args.server)?;
-    if find(&every_row(&client, "/users")?, &args.name).is_some() {
+    if users(&client)?.iter().any(|user| user.name == args.name) {
         let why = format!("there is a user {} already; see: octobackup user --help", args.name);
         return Err(ApiError::new(Kind::Conflict, why));
     }
     let password = settings::password(&args.password.password_from()).read(&args.name)?;
-    client.put::<Value>(&user_path(&args.name), &json!({"role": args.role, "password": password.as_str()}))?;
+    client.put::<User>(&user_path(&args.name), &SetUser { role: args.role, password: Some(password) })?;
     said(&args.server, &format!("User {} added as {}.", args.name, args.role))
 }
 
 fn set_password(args: &UserPasswordArgs) -> Ended {
     let client = client(&args.server)?;
-    let users = every_row(&client, "/users")?;
-    let user = find(&users, &args.name).ok_or_else(|| ApiError::not_found("user", &args.name))?;
+    let role = known(&client, &args.name)?.role;
     let password = settings::password(&args.password.password_from()).read(&args.name)?;
-    client.put::<Value>(&user_path(&args.name), &json!({"role": user["role"], "password": password.as_str()}))?;
+    client.put::<User>(&user_path(&args.name), &SetUser { role, password: Some(password) })?;
     said(&args.server, &format!("Password of {} set; sessions of before have ended.", args.name))
 }
 
-fn find<'a>(users: &'a Value, name: &str) -> Option<&'a Value> {
-    rows(users).iter().find(|user| user["name"] == name)
+fn users(client: &Client) -> Result<Vec<User>, ApiError> {
+    every(client, "/users")
+}
+
+fn known(client: &Client, name: &str) -> Result<User, ApiError> {
+    users(client)?.into_iter().find(|user| user.name == name).ok_or_else(|| ApiError::not_found("user", name))
 }
 
 /// Makes, lists, removes.
 pub fn token(command: &TokenCommand) -> Ended {
     match command {
         TokenCommand::Add(args) => add_token(args),
-        TokenCommand::List(server) => show(server, &every_row(&client(server)?, "/tokens")?, |answer| {
-            let cells = rows(answer).iter().map(|row| {
-                vec![text(&row["name"]), text(&row["role"]), time_of(&row["expires_at"]), text(&row["made_by"])]
-            });
-            table(&["TOKEN", "ROLE", "@WORKS UNTIL", "MADE BY"], &cells.collect::<Vec<_>>());
-        }),
+        TokenCommand::List(server) => {
+            let all: Vec<Token> = every(&client(server)?, "/tokens")?;
+            show(server, all.as_slice(), |all| {
+                let cells = all
+                    .iter()
+                    .map(|it| vec![plain(&it.name), it.role.to_string(), time(it.expires_at), plain(&it.made_by)]);
+                table(&["TOKEN", "ROLE", "@WORKS UNTIL", "MADE BY"], &cells.collect::<Vec<_>>());
+            })
+        }
         TokenCommand::Remove(args) => {
             client(&args.server)?.delete(&format!("/tokens/{}", escaped(&args.name)))?;
             said(&args.server, &format!("Token {} removed.", args.name))
@@ -88,15 +92,12 @@ fn add_token(args: &TokenAddArgs) -> Ended {
     let client = client(&args.server)?;
     let failed = |e: std::io::Error| ApiError::field("FILE", format!("{}: {e}", args.file.display()));
     let mut file = private_file(&args.file).map_err(failed)?;
-    let body = json!({"name": args.name, "role": args.role, "days": args.days});
-    let written = client.post::<Value>("/tokens", &body).and_then(|made| {
-        writeln!(file, "{}", made["secret"].as_str().unwrap_or_default())
-            .and_then(|()| file.sync_all())
-            .map_err(failed)
-            .map(|()| made)
+    let body = AddToken { name: args.name.clone(), role: args.role, days: Some(args.days) };
+    let written = client.post::<NewToken>("/tokens", &body).and_then(|made| {
+        writeln!(file, "{}", made.secret.as_str()).and_then(|()| file.sync_all()).map_err(failed).map(|()| made)
     });
     let made = written.inspect_err(|_| drop(std::fs::remove_file(&args.file)))?;
-    print(&format!("{} works until {}", args.file.display(), time_of(&made["expires_at"])));
+    print(&format!("{} works until {}", args.file.display(), time(made.token.expires_at)));
     Ok(exit::COMPLETE)
 }
 

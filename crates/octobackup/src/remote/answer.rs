@@ -3,7 +3,11 @@
 use crate::args::server::ServerArgs;
 use crate::exit;
 use crate::listeners::print;
+use octo_api::access::{Token, User};
+use octo_api::credential::Credential;
+use octo_api::host::Host;
 use octo_api::job::JobView;
+use octo_api::notify::Recipient;
 use octo_api::{ApiError, Moment, PAGE_MAX};
 use octo_client::{Client, escaped};
 use serde::Serialize;
@@ -42,11 +46,16 @@ impl Named for JobView {
     }
 }
 
-impl Named for Value {
-    fn name(&self) -> &str {
-        self["name"].as_str().unwrap_or_default()
-    }
+/// A list that is sorted by the field `name`.
+macro_rules! named {
+    ($($row:ty),+) => { $( impl Named for $row {
+        fn name(&self) -> &str {
+            &self.name
+        }
+    } )+ };
 }
+
+named!(User, Token, Credential, Host, Recipient);
 
 /// Every row of a list that is given in pages by name.
 pub(super) fn every<T: Named + DeserializeOwned>(client: &Client, path: &str) -> Result<Vec<T>, ApiError> {
@@ -60,11 +69,6 @@ pub(super) fn every<T: Named + DeserializeOwned>(client: &Client, path: &str) ->
             return Ok(all);
         }
     }
-}
-
-/// The same for rows that have no type yet.
-pub(super) fn every_row(client: &Client, path: &str) -> Result<Value, ApiError> {
-    every::<Value>(client, path).map(Value::from)
 }
 
 /// A zone as it was typed; the one that everything is shown in where nothing was.
@@ -96,10 +100,6 @@ pub(super) fn said(server: &ServerArgs, words: &str) -> Ended {
     Ok(exit::COMPLETE)
 }
 
-pub(super) fn rows(answer: &Value) -> &[Value] {
-    answer.as_array().map_or(&[], Vec::as_slice)
-}
-
 /// A text of an answer, safe for a terminal.
 pub(super) fn plain(text: &str) -> String {
     octo_core::printable::printable(text)
@@ -110,7 +110,7 @@ pub(super) fn text_or_none(text: Option<&str>) -> String {
     text.map(plain).unwrap_or_default()
 }
 
-/// A value of an answer in words, as a setting is.
+/// A setting's value in words. What it may be depends on the setting, and a newer server has settings that are not known here.
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -122,12 +122,6 @@ pub(super) fn text(value: &Value) -> String {
 /// A moment as `2026-08-04 23:00 CEST`; nothing for none.
 pub(super) fn time(at: impl Into<Option<Moment>>) -> String {
     at.into().map(|at| at.local(&crate::zone::shown())).unwrap_or_default()
-}
-
-/// A moment in an answer that has no type yet.
-pub(super) fn time_of(value: &Value) -> String {
-    let at: Option<Moment> = serde_json::from_value(value.clone()).ok();
-    at.map_or_else(|| text(value), time)
 }
 
 /// The same to the second.

@@ -1,15 +1,17 @@
 //! `octobackup apply`, `export`, `defaults` and `audit`: what concerns all jobs.
 
-use super::answer::{Ended, client, rows, show, text, time_of};
+use super::answer::{Ended, client, plain, show, text, time};
 use super::job::set;
 use super::table::table;
 use crate::args::server::{ApplyArgs, AuditArgs, DefaultsArgs, ServerArgs};
 use crate::exit;
 use crate::listeners::print;
 use octo_api::ApiError;
+use octo_api::apply::{ApplyRequest, Change, What};
 use octo_api::error::Kind;
+use octo_api::server::AuditEntry;
 use octo_job::JobsFile;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Tells what changes, then changes exactly that.
 pub fn apply(args: &ApplyArgs) -> Ended {
@@ -21,15 +23,17 @@ pub fn apply(args: &ApplyArgs) -> Ended {
     let written = read.map_err(|e| failed(e.to_string()))?;
     let file = JobsFile::parse(&written).map_err(|refusal| failed(refusal.detail))?;
     let client = client(&args.server)?;
-    let wish = |dry_run: bool, expect: Option<&Value>| json!({"file": file, "remove": args.remove, "dry_run": dry_run, "expect": expect});
-    let changes = client.post::<Value>("/jobs-file", &wish(true, None))?;
-    show(&args.server, &changes, tell)?;
-    if !args.dry_run && !rows(&changes).is_empty() {
-        client.post::<Value>("/jobs-file", &wish(false, Some(&changes)))?;
+    let mut wish = ApplyRequest { file, remove: args.remove, dry_run: true, expect: None };
+    let changes: Vec<Change> = client.post("/jobs-file", &wish)?;
+    show(&args.server, changes.as_slice(), tell)?;
+    let has_changes = !changes.is_empty();
+    if !args.dry_run && has_changes {
+        wish = ApplyRequest { dry_run: false, expect: Some(changes), ..wish };
+        client.post::<Vec<Change>>("/jobs-file", &wish)?;
     }
     if !args.server.json {
-        print(match (rows(&changes).is_empty(), args.dry_run) {
-            (true, _) => "No changes.",
+        print(match (has_changes, args.dry_run) {
+            (false, _) => "No changes.",
             (_, true) => "Nothing was changed (--dry-run).",
             _ => "Done.",
         });
@@ -37,19 +41,19 @@ pub fn apply(args: &ApplyArgs) -> Ended {
     Ok(exit::COMPLETE)
 }
 
-fn tell(changes: &Value) {
-    for change in rows(changes) {
-        let sign = match change["what"].as_str() {
-            Some("add") => "+",
-            Some("remove") => "-",
-            _ => "~",
+fn tell(changes: &[Change]) {
+    for change in changes {
+        let sign = match change.what {
+            What::Add => "+",
+            What::Remove => "-",
+            What::Change | What::Defaults => "~",
         };
-        let job = text(&change["job"]);
+        let job = plain(&change.job);
         print(&if job.is_empty() { format!("{sign} defaults") } else { format!("{sign} job {job}") });
-        for field in rows(&change["fields"]) {
+        for field in &change.fields {
             let said = |value: &Value| if value.is_null() { "(nothing)".to_owned() } else { text(value) };
-            let from = if sign == "+" { String::new() } else { format!("{} -> ", said(&field["from"])) };
-            print(&format!("    {}: {from}{}", text(&field["name"]), said(&field["to"])));
+            let from = if sign == "+" { String::new() } else { format!("{} -> ", said(&field.from)) };
+            print(&format!("    {}: {from}{}", plain(&field.name), said(&field.to)));
         }
     }
 }
@@ -82,11 +86,10 @@ pub fn defaults(args: &DefaultsArgs) -> Ended {
 
 /// Who changed what.
 pub fn audit(args: &AuditArgs) -> Ended {
-    let answer = client(&args.server)?.get::<Value>(&format!("/audit?limit={}", args.limit))?;
-    show(&args.server, &answer, |answer| {
-        let cells = rows(answer).iter().map(|entry| {
-            let cell = |name: &str| text(&entry[name]);
-            vec![time_of(&entry["at"]), cell("who"), cell("what"), cell("about"), cell("detail")]
+    let entries: Vec<AuditEntry> = client(&args.server)?.get(&format!("/audit?limit={}", args.limit))?;
+    show(&args.server, entries.as_slice(), |entries| {
+        let cells = entries.iter().map(|AuditEntry { at, who, what, about, detail, .. }| {
+            vec![time(*at), plain(who), plain(what), plain(about), plain(detail)]
         });
         table(&["@WHEN", "WHO", "WHAT", "ABOUT", "TO"], &cells.collect::<Vec<_>>());
     })

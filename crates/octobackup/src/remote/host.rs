@@ -1,28 +1,27 @@
 //! `octobackup host`: the machines whose agents this server talks to.
 
-use super::answer::{Ended, client, every_row, rows, said, show, text, time_of};
+use super::answer::{Ended, client, every, plain, said, show, text_or_none, time};
 use super::table::table;
 use crate::args::server::{HostAddArgs, HostCommand};
 use crate::exit;
 use crate::listeners::print;
+use octo_api::host::{AddHost, ConnectedAgent, Host, Invitation};
 use octo_client::escaped;
 use octo_core::Code;
 use octo_core::advice::{Place, advice};
 use octo_core::numbers;
-use serde_json::{Value, json};
 
 /// Adds, lists, shows, revokes.
 pub fn host(command: &HostCommand) -> Ended {
     match command {
         HostCommand::Add(args) => add(args),
-        HostCommand::List(server) => show(server, &every_row(&client(server)?, "/hosts")?, list),
-        HostCommand::Show(args) => show(
-            &args.server,
-            &client(&args.server)?.get::<Value>(&format!("/hosts/{}", escaped(&args.name)))?,
-            details,
-        ),
+        HostCommand::List(server) => show(server, every(&client(server)?, "/hosts")?.as_slice(), list),
+        HostCommand::Show(args) => {
+            let host: Host = client(&args.server)?.get(&format!("/hosts/{}", escaped(&args.name)))?;
+            show(&args.server, &host, details)
+        }
         HostCommand::Revoke(args) => {
-            client(&args.server)?.post::<Value>(&format!("/hosts/{}/revoke", escaped(&args.name)), &json!({}))?;
+            client(&args.server)?.post_nothing::<()>(&format!("/hosts/{}/revoke", escaped(&args.name)))?;
             said(&args.server, &format!("Host {} is refused until it is paired anew.", args.name))
         }
     }
@@ -30,40 +29,40 @@ pub fn host(command: &HostCommand) -> Ended {
 
 /// Only the token goes to standard output, so that it can be piped to where it is needed.
 fn add(args: &HostAddArgs) -> Ended {
-    let answer = client(&args.server)?.post::<Value>("/hosts", &json!({"name": args.name}))?;
-    show(&args.server, &answer, |answer| {
-        print(&text(&answer["token"]));
+    let invitation: Invitation = client(&args.server)?.post("/hosts", &AddHost { name: args.name.clone() })?;
+    show(&args.server, &invitation, |invitation| {
+        print(&plain(&invitation.token));
         exit::remark(&format!(
             "This token pairs one agent as {} and works until {}. On that machine:\n    octobackup-agent enroll --server THIS-SERVER --token-file FILE",
             args.name,
-            time_of(&answer["expires_at"])
+            time(invitation.expires_at)
         ));
     })
 }
 
-fn connection(host: &Value) -> String {
-    match rows(&host["agents"]).len() {
-        0 => text(&host["state"]),
+fn connection(host: &Host) -> String {
+    match host.agents.len() {
+        0 => host.state.to_string(),
         1 => "connected".to_owned(),
         agents => format!("{agents} AGENTS"),
     }
 }
 
-fn list(hosts: &Value) {
-    let cells = rows(hosts).iter().map(|host| {
-        vec![text(&host["name"]), connection(host), text(&host["version"]), time_of(&host["last_seen"]), skew(host)]
+fn list(hosts: &[Host]) {
+    let cells = hosts.iter().map(|host| {
+        let version = text_or_none(host.version.as_deref());
+        vec![plain(&host.name), connection(host), version, time(host.last_seen), skew(host)]
     });
-    let is_doubled = |host: &&Value| rows(&host["agents"]).len() > 1;
-    let doubled: Vec<String> = rows(hosts).iter().filter(is_doubled).map(|host| text(&host["name"])).collect();
     table(&["HOST", "STATE", "AGENT", "@LAST SEEN", "CLOCK"], &cells.collect::<Vec<_>>());
-    for host in doubled {
-        print(&format!("\n{host}: {}", said_of_doubled(&host)));
+    for host in hosts.iter().filter(|host| host.agents.len() > 1) {
+        let name = plain(&host.name);
+        print(&format!("\n{name}: {}", said_of_doubled(&name)));
     }
 }
 
 /// How wrong its clock is, if that is worth a word.
-fn skew(host: &Value) -> String {
-    let secs = host["clock_skew_secs"].as_i64().unwrap_or(0);
+fn skew(host: &Host) -> String {
+    let secs = host.clock_skew_secs;
     let size = numbers::duration(secs.unsigned_abs().saturating_mul(1000));
     match secs {
         -2..=2 => String::new(),
@@ -72,28 +71,26 @@ fn skew(host: &Value) -> String {
     }
 }
 
-fn details(host: &Value) {
-    let agents = rows(&host["agents"]);
-    let came = agents.iter().map(|agent| format!("{} at {}", text(&agent["machine"]), text(&agent["address"])));
-    let came = came.collect::<Vec<_>>().join(", ");
-    let lines = |value: &Value| rows(value).iter().map(text).collect::<Vec<_>>().join(", ");
+fn details(host: &Host) {
+    let came = |agent: &ConnectedAgent| format!("{} at {}", plain(&agent.machine), plain(&agent.address));
+    let came = host.agents.iter().map(came).collect::<Vec<_>>().join(", ");
     for (name, value) in [
-        ("Host", text(&host["name"])),
+        ("Host", plain(&host.name)),
         ("State", connection(host)),
         ("Connected", came),
-        ("Last seen", time_of(&host["last_seen"])),
-        ("Agent", text(&host["version"])),
-        ("System", text(&host["system"])),
+        ("Last seen", time(host.last_seen)),
+        ("Agent", text_or_none(host.version.as_deref())),
+        ("System", text_or_none(host.system.as_deref())),
         ("Clock", skew(host)),
-        ("May read", lines(&host["roots"])),
-        ("Jobs", lines(&host["jobs"])),
+        ("May read", plain(&host.roots.as_deref().unwrap_or_default().join(", "))),
+        ("Jobs", plain(&host.jobs.join(", "))),
     ] {
         if !value.is_empty() {
             print(&format!("{name:<12}{value}"));
         }
     }
-    if agents.len() > 1 {
-        print(&format!("\n{}", said_of_doubled(&text(&host["name"]))));
+    if host.agents.len() > 1 {
+        print(&format!("\n{}", said_of_doubled(&plain(&host.name))));
     }
 }
 

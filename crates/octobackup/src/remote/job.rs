@@ -57,7 +57,7 @@ fn look(client: &octo_client::Client, name: &str) -> Result<JobView, ApiError> {
 }
 
 fn change(args: &NamedArgs, what: &str) -> Ended {
-    let answer: JobView = client(&args.server)?.post(&path(&args.name, what), &json!({}))?;
+    let answer: JobView = client(&args.server)?.post_nothing(&path(&args.name, what))?;
     let done = if what == "/pause" { "paused" } else { "resumed" };
     show(&args.server, &answer, |_| print(&format!("Job {} {done}.", args.name)))
 }

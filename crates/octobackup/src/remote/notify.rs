@@ -1,16 +1,16 @@
 //! `octobackup notify`: who is told what, and whether it arrives.
 
-use super::answer::{Ended, client, every_row, rows, said, show, text, time_of};
+use super::answer::{Ended, client, every, plain, said, show, text_or_none, time};
 use super::table::table;
 use crate::args::server::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 use crate::exit;
 use crate::listeners::print;
 use octo_api::ApiError;
 use octo_api::error::Kind;
+use octo_api::notify::{DigestSchedule, MailServer, Message, QueuedMessage, Recipient, Way};
 use octo_client::escaped;
 use octo_report::{html, text as plain_text};
 use octo_server::report::digest::Digest;
-use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// A mail server that takes longer is silent.
@@ -22,7 +22,7 @@ pub fn notify(command: &NotifyCommand) -> Ended {
     match command {
         NotifyCommand::MailServer(args) => mail_server(args),
         NotifyCommand::Set(args) => set(args),
-        NotifyCommand::List(server) => show(server, &every_row(&client(server)?, "/recipients")?, list),
+        NotifyCommand::List(server) => show(server, every(&client(server)?, "/recipients")?.as_slice(), list),
         NotifyCommand::Remove(args) => {
             client(&args.server)?.delete(&format!("/recipients/{}", escaped(&args.name)))?;
             said(&args.server, &format!("Recipient {} removed.", args.name))
@@ -30,19 +30,26 @@ pub fn notify(command: &NotifyCommand) -> Ended {
         NotifyCommand::Test(args) => test(args),
         NotifyCommand::Outbox(args) => outbox(args),
         NotifyCommand::Digest(args) => {
-            client(&args.server)?.put::<Value>("/digest/schedule", &json!({"schedule": args.schedule}))?;
+            let schedule = DigestSchedule { schedule: args.schedule.clone() };
+            client(&args.server)?.put::<()>("/digest/schedule", &schedule)?;
             said(&args.server, &format!("Digest: {}.", args.schedule))
         }
     }
 }
 
 fn set(args: &NotifyAddArgs) -> Ended {
-    let some = |texts: &[String]| if texts.is_empty() { Value::Null } else { json!(texts) };
-    let body = json!({
-        "mail": some(&args.mail), "webhook": args.webhook, "heartbeat": args.heartbeat, "credential": args.credential,
-        "when": args.when, "jobs": some(&args.jobs), "time_zone": args.time_zone,
-    });
-    client(&args.server)?.put::<Value>(&format!("/recipients/{}", escaped(&args.name)), &body)?;
+    let some = |texts: &[String]| Some(texts.to_vec()).filter(|texts| !texts.is_empty());
+    let recipient = Recipient {
+        name: args.name.clone(),
+        mail: some(&args.mail),
+        webhook: args.webhook.clone(),
+        heartbeat: args.heartbeat.clone(),
+        credential: args.credential.clone(),
+        when: args.when,
+        jobs: some(&args.jobs),
+        time_zone: args.time_zone.clone(),
+    };
+    client(&args.server)?.put::<Recipient>(&format!("/recipients/{}", escaped(&args.name)), &recipient)?;
     said(&args.server, &format!("Recipient {} set. To try it: octobackup notify test {}", args.name, args.name))
 }
 
@@ -51,24 +58,25 @@ fn mail_server(args: &MailServerArgs) -> Ended {
     let client = client(&args.server)?;
     if let Some(given) = &args.host {
         let (host, port) = host_and_port(given, args.port)?;
-        let body = json!({
-            "host": host, "port": port, "security": args.security, "credential": args.credential, "from": args.from,
-        });
-        client.put::<Value>("/mail-server", &body)?;
+        let server = MailServer {
+            host: host.to_owned(),
+            port,
+            security: args.security,
+            credential: args.credential.clone(),
+            from: args.from.clone().unwrap_or_default(),
+        };
+        client.put::<()>("/mail-server", &server)?;
     }
-    let answer = client.get::<Value>("/mail-server")?;
-    show(&args.server, &answer, |set| {
-        if set.is_null() {
-            return print("No mail server is set.");
-        }
-        for (name, field) in [
-            ("Host", "host"),
-            ("Port", "port"),
-            ("Security", "security"),
-            ("From", "from"),
-            ("Credential", "credential"),
+    let answer: Option<MailServer> = client.get("/mail-server")?;
+    show(&args.server, &answer, |answer| {
+        let Some(server) = answer else { return print("No mail server is set.") };
+        for (name, value) in [
+            ("Host", plain(&server.host)),
+            ("Port", server.port.map(|port| port.to_string()).unwrap_or_default()),
+            ("Security", server.security.to_string()),
+            ("From", plain(&server.from)),
+            ("Credential", text_or_none(server.credential.as_deref())),
         ] {
-            let value = text(&set[field]);
             if !value.is_empty() {
                 print(&format!("{name:<12}{value}"));
             }
@@ -90,17 +98,18 @@ fn host_and_port(given: &str, option: Option<u16>) -> Result<(&str, Option<u16>)
     Ok((host.trim_start_matches('[').trim_end_matches(']'), Some(port)))
 }
 
-fn list(recipients: &Value) {
-    let cells = rows(recipients).iter().map(|them| {
-        let addresses = rows(&them["mail"]).iter().map(text).collect::<Vec<_>>().join(", ");
-        let (way, to) = match (&them["webhook"], &them["heartbeat"]) {
-            (Value::String(_), _) => ("webhook", text(&them["webhook"])),
-            (_, Value::String(_)) => ("heartbeat", text(&them["heartbeat"])),
-            _ => ("mail", addresses),
+fn list(recipients: &[Recipient]) {
+    let cells = recipients.iter().map(|them| {
+        let (way, to) = match them.way() {
+            Some(Way::Mail(addresses)) => ("mail", plain(&addresses.join(", "))),
+            Some(Way::Webhook(url)) => ("webhook", plain(url)),
+            Some(Way::Heartbeat(url)) => ("heartbeat", plain(url)),
+            // Only a newer server has others.
+            None => ("", String::new()),
         };
-        let when = if way == "heartbeat" { "after good runs".to_owned() } else { text(&them["when"]) };
-        let jobs = rows(&them["jobs"]).iter().map(text).collect::<Vec<_>>().join(", ");
-        vec![text(&them["name"]), way.to_owned(), to, when, if jobs.is_empty() { "all".to_owned() } else { jobs }]
+        let when = if them.heartbeat.is_some() { "after good runs".to_owned() } else { them.when.to_string() };
+        let jobs = them.jobs.as_deref().map_or_else(|| "all".to_owned(), |jobs| plain(&jobs.join(", ")));
+        vec![plain(&them.name), way.to_owned(), to, when, jobs]
     });
     table(&["NAME", "WAY", "TO", "WHEN", "JOBS"], &cells.collect::<Vec<_>>());
 }
@@ -108,16 +117,16 @@ fn list(recipients: &Value) {
 /// Sends one, and waits until somebody has taken it, or said why not.
 fn test(args: &NotifyNameArgs) -> Ended {
     let client = client(&args.server)?;
-    let mut message = client.post::<Value>(&format!("/recipients/{}/test", escaped(&args.name)), &json!({}))?;
+    let mut message: QueuedMessage = client.post_nothing(&format!("/recipients/{}/test", escaped(&args.name)))?;
     let begun = Instant::now();
     // An attempt is recorded before it is made: only its end says how it went.
-    let has_ended = |message: &Value| !message["sent_at"].is_null() || !message["last_error"].is_null();
+    let has_ended = |message: &QueuedMessage| message.sent_at.is_some() || message.last_error.is_some();
     while !has_ended(&message) && begun.elapsed() < TEST_TIMEOUT {
         std::thread::sleep(LOOK_EVERY);
-        message = client.get::<Value>(&format!("/outbox/{}", message["id"]))?;
+        message = client.get(&format!("/outbox/{}", message.id))?;
     }
-    if message["sent_at"].is_null() {
-        let why = if has_ended(&message) { text(&message["last_error"]) } else { "no answer yet".to_owned() };
+    if message.sent_at.is_none() {
+        let why = message.last_error.as_deref().map_or_else(|| "no answer yet".to_owned(), plain);
         let why = format!("not delivered: {why}; it will be retried (see octobackup notify outbox)");
         return Err(ApiError::new(Kind::Internal, why));
     }
@@ -125,19 +134,21 @@ fn test(args: &NotifyNameArgs) -> Ended {
 }
 
 fn outbox(args: &OutboxArgs) -> Ended {
-    let answer = client(&args.server)?.get::<Value>(&format!("/outbox?limit={}", args.limit))?;
-    show(&args.server, &answer, |answer| {
-        let cells = rows(answer).iter().map(|message| {
-            let what = match &message["message"] {
-                Value::Object(fields) => fields.iter().map(|(kind, id)| format!("{kind} {}", text(id))).collect(),
-                other => text(other),
+    let messages: Vec<QueuedMessage> = client(&args.server)?.get(&format!("/outbox?limit={}", args.limit))?;
+    show(&args.server, messages.as_slice(), |messages| {
+        let cells = messages.iter().map(|queued| {
+            let what = match queued.message {
+                Message::Test => "test".to_owned(),
+                Message::Run(run) => format!("run {run}"),
+                Message::Digest { until, .. } => format!("digest up to {}", time(until)),
             };
-            let state = match (&message["sent_at"], &message["next_try_at"]) {
-                (Value::Null, Value::Null) => "given up".to_owned(),
-                (Value::Null, next) => format!("next try {}", time_of(next)),
-                (sent, _) => format!("taken {}", time_of(sent)),
+            let state = match (queued.sent_at, queued.next_try_at) {
+                (None, None) => "given up".to_owned(),
+                (None, next) => format!("next try {}", time(next)),
+                (sent, _) => format!("taken {}", time(sent)),
             };
-            vec![text(&message["id"]), text(&message["recipient"]), what, state, text(&message["last_error"])]
+            let why = text_or_none(queued.last_error.as_deref());
+            vec![queued.id.to_string(), plain(&queued.recipient), what, state, why]
         });
         table(&["LETTER", "TO", "ABOUT", "STATE", "WHY"], &cells.collect::<Vec<_>>());
     })

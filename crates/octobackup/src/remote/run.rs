@@ -17,7 +17,7 @@ use octo_report::{html, text as plain_text};
 use octo_server::report::RunSummary;
 use octo_server::{SystemClock, events};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -247,7 +247,7 @@ pub fn log(args: &LogArgs) -> Ended {
 
 /// Stops a run, or takes it out of the queue.
 pub fn cancel(args: &RunIdArgs) -> Ended {
-    let answer: Run = client(&args.server)?.post(&format!("/runs/{}/cancel", args.run), &json!({}))?;
+    let answer: Run = client(&args.server)?.post_nothing(&format!("/runs/{}/cancel", args.run))?;
     let words = if answer.state == State::Finished { "is out of the queue" } else { "is asked to stop" };
     show(&args.server, &answer, |_| print(&format!("Run {} {words}.", args.run)))
 }

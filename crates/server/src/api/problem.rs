@@ -48,11 +48,20 @@ fn respond(status: StatusCode, media_type: &'static str, value: &serde_json::Val
 pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, ServiceError> {
     let text: &[u8] = if bytes.iter().all(u8::is_ascii_whitespace) { b"{}" } else { bytes };
     let mut reader = serde_json::Deserializer::from_slice(text);
+    let mut unknown: Option<String> = None;
+    // A type that is answered too says nothing of fields that it does not know: a client has to pass over them.
+    let mut pass_over = |path: serde_ignored::Path<'_>| {
+        unknown.get_or_insert_with(|| path.to_string());
+    };
+    let strict = serde_ignored::Deserializer::new(&mut reader, &mut pass_over);
     // What serde says tells what is allowed, and repeats values only of the kinds that hold no secrets.
-    let said = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let said = serde_path_to_error::deserialize(strict).map_err(|error| {
         let (path, why) = (error.path().to_string(), format!("the body: {}", error.inner()));
         if path == "." { ServiceError::new(Kind::Invalid, why) } else { ServiceError::field(&path, why) }
     })?;
+    if let Some(field) = unknown {
+        return Err(ServiceError::field(&field, "the body: there is no such field"));
+    }
     reader.end().map_err(|error| ServiceError::new(Kind::Invalid, format!("the body: {error}")))?;
     Ok(said)
 }

@@ -64,8 +64,9 @@ pub const PARSERS: &[(&str, Parser)] = &[
         });
     }),
     ("recipient", |bytes| {
-        let _ = as_json::<Recipient>(bytes).map(|recipient| (recipient.check(), recipient.way().is_ok()));
-        let _ = as_json::<MailServer>(bytes).map(|server| (server.check(), server.port()));
+        let _ =
+            as_json::<Recipient>(bytes).map(|recipient| (crate::notify::check(&recipient), recipient.way().is_some()));
+        let _ = as_json::<MailServer>(bytes).map(|server| (crate::notify::check_server(&server), server.port()));
     }),
     // A run's report, shown.
     ("report", |bytes| {

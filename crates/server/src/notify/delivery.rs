@@ -11,9 +11,9 @@ use crate::app_state::AppState;
 use crate::notify;
 use crate::service::Service;
 use crate::service_error::ServiceError;
-use crate::store::credential_uses::{CredentialUse, Purpose};
-use crate::store::outbox::QueuedMessage;
 use crate::store::{credentials, outbox, recipients, settings};
+use octo_api::credential::{CredentialUse, Purpose};
+use octo_api::notify::QueuedMessage;
 use octo_core::Cancel;
 use octo_job::schedule::zone;
 use octo_report::{Document, html, text};
@@ -228,7 +228,7 @@ impl Delivery {
     }
 
     fn deliver(&self, them: &Recipient, message: &QueuedMessage) -> Result<(), Trouble> {
-        match them.way()? {
+        match super::recipient::way(them)? {
             Way::Heartbeat(url) => {
                 let job = match message.message {
                     Message::Run(run) => self.service.run(run)?.run.job,

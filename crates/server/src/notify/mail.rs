@@ -1,6 +1,6 @@
 //! One message to a mail server.
 
-use super::recipient::{MailServer, Security};
+use super::{MailServer, Security};
 use lettre::message::header::ContentTransferEncoding;
 use lettre::message::{Mailbox, MultiPart, SinglePart, header};
 use lettre::transport::smtp::authentication::Credentials;

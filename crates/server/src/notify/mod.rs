@@ -12,15 +12,14 @@ pub mod carrier;
 pub mod delivery;
 #[cfg(unix)]
 pub mod mail;
-mod message;
 mod recipient;
 #[cfg(unix)]
 mod web;
 
-pub use message::Message;
+pub use octo_api::notify::{MailServer, Message, Recipient, Security, Way, When};
 #[cfg(unix)]
 pub(crate) use recipient::MAIL_SERVER;
-pub use recipient::{MailServer, Recipient, Security, Way, When};
+pub use recipient::{check, check_server};
 
 use crate::moment::Moment;
 use crate::run::{Ended, Run};

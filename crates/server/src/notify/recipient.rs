@@ -1,9 +1,9 @@
-//! Recipients and the mail server, as a person writes them.
+//! What is refused of recipients and of the mail server, as a person writes them.
 
 use crate::service_error::ServiceError;
+use octo_api::notify::{MailServer, Recipient, Security, Way};
 use octo_job::check_name;
 use octo_job::schedule::zone;
-use serde::{Deserialize, Serialize};
 
 #[cfg(unix)]
 /// The setting that holds the mail server.
@@ -17,153 +17,50 @@ const URL_BYTES_MAX: usize = 2048;
 /// Stands in a heartbeat's address for the name of the job.
 pub(super) const JOB: &str = "{job}";
 
-/// Somebody who is told, and by which way: exactly one of `mail`, `webhook` and `heartbeat`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Recipient {
-    /// What they are called.
-    #[serde(default)]
-    pub name: String,
-    /// Mail addresses.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mail: Option<Vec<String>>,
-    /// An address that is sent JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub webhook: Option<String>,
-    /// An address that is called after each good run; `{job}` in it is the job's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heartbeat: Option<String>,
-    /// The credential whose secret signs what a webhook is sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
-    /// What they are told.
-    #[serde(default)]
-    pub when: When,
-    /// Of these jobs only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jobs: Option<Vec<String>>,
-    /// By the clocks of this zone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time_zone: Option<String>,
-}
-
-/// What somebody is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum When {
-    /// Every run, and the digest.
-    Always,
-    /// Runs that were not complete, and the digest.
-    #[default]
-    Problems,
-    /// The digest.
-    Digest,
-}
-
-/// By which way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way<'a> {
-    /// To these addresses.
-    Mail(&'a [String]),
-    /// To this address.
-    Webhook(&'a str),
-    /// To this address.
-    Heartbeat(&'a str),
-}
-
-impl Recipient {
-    /// By which way. A refusal if none or several are given.
-    pub fn way(&self) -> Result<Way<'_>, ServiceError> {
-        match (&self.mail, &self.webhook, &self.heartbeat) {
-            (Some(addresses), None, None) => Ok(Way::Mail(addresses)),
-            (None, Some(url), None) => Ok(Way::Webhook(url)),
-            (None, None, Some(url)) => Ok(Way::Heartbeat(url)),
-            _ => Err(ServiceError::field("recipient", "exactly one of mail, webhook and heartbeat must be given")),
-        }
-    }
-
-    /// Refuses what makes no sense.
-    pub fn check(&self) -> Result<(), ServiceError> {
-        check_name(&self.name)?;
-        match self.way()? {
-            Way::Mail(addresses) => {
-                if addresses.is_empty() || addresses.len() > ADDRESSES_MAX {
-                    return Err(ServiceError::field("mail", format!("allowed are 1 to {ADDRESSES_MAX} addresses")));
-                }
-                addresses.iter().try_for_each(|address| check_address("mail", address))?;
+/// Refuses a recipient that makes no sense.
+pub fn check(them: &Recipient) -> Result<(), ServiceError> {
+    check_name(&them.name)?;
+    match way(them)? {
+        Way::Mail(addresses) => {
+            if addresses.is_empty() || addresses.len() > ADDRESSES_MAX {
+                return Err(ServiceError::field("mail", format!("allowed are 1 to {ADDRESSES_MAX} addresses")));
             }
-            Way::Webhook(url) => check_url("webhook", url)?,
-            Way::Heartbeat(url) => check_url("heartbeat", &url.replace(JOB, "job"))?,
+            addresses.iter().try_for_each(|address| check_address("mail", address))?;
         }
-        if self.credential.is_some() && self.webhook.is_none() {
-            return Err(ServiceError::field("credential", "only a webhook is signed; the mail server has its own"));
-        }
-        if let Some(name) = &self.time_zone {
-            zone(name).map_err(|why| ServiceError::field("time_zone", format!("{name:?}: {why}")))?;
-        }
-        self.jobs
-            .iter()
-            .flatten()
-            .try_for_each(|name| check_name(name).map_err(|error| ServiceError::field("jobs", error.detail)))
+        Way::Webhook(url) => check_url("webhook", url)?,
+        Way::Heartbeat(url) => check_url("heartbeat", &url.replace(JOB, "job"))?,
     }
+    if them.credential.is_some() && them.webhook.is_none() {
+        return Err(ServiceError::field("credential", "only a webhook is signed; the mail server has its own"));
+    }
+    if let Some(name) = &them.time_zone {
+        zone(name).map_err(|why| ServiceError::field("time_zone", format!("{name:?}: {why}")))?;
+    }
+    them.jobs
+        .iter()
+        .flatten()
+        .try_for_each(|name| check_name(name).map_err(|error| ServiceError::field("jobs", error.detail)))
 }
 
-/// The server that takes our mail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MailServer {
-    /// Its name.
-    pub host: String,
-    /// Its port; what is usual for its security, if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
-    /// How the way to it is protected.
-    #[serde(default)]
-    pub security: Security,
-    /// The account to log on with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
-    /// Who our mail is from.
-    pub from: String,
+/// By which way a recipient is told. A refusal if none or several are given.
+pub fn way(them: &Recipient) -> Result<Way<'_>, ServiceError> {
+    let wrong = || ServiceError::field("recipient", "exactly one of mail, webhook and heartbeat must be given");
+    them.way().ok_or_else(wrong)
 }
 
-/// How the way to a mail server is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Security {
-    /// TLS after a word in the clear; never without.
-    #[default]
-    Starttls,
-    /// TLS from the beginning.
-    Tls,
-    /// Not at all.
-    None,
-}
-
-impl MailServer {
-    /// The port to connect to.
-    pub fn port(&self) -> u16 {
-        self.port.unwrap_or(match self.security {
-            Security::Starttls => 587,
-            Security::Tls => 465,
-            Security::None => 25,
-        })
+/// Refuses a mail server that makes no sense.
+pub fn check_server(server: &MailServer) -> Result<(), ServiceError> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    if server.host.is_empty() || server.host.len() > 253 || !server.host.chars().all(is_part) {
+        return Err(ServiceError::field("host", format!("{:?}: allowed is a name or an address", server.host)));
     }
-
-    /// Refuses what makes no sense.
-    pub fn check(&self) -> Result<(), ServiceError> {
-        let is_part = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-        if self.host.is_empty() || self.host.len() > 253 || !self.host.chars().all(is_part) {
-            return Err(ServiceError::field("host", format!("{:?}: allowed is a name or an address", self.host)));
-        }
-        if self.port == Some(0) {
-            return Err(ServiceError::field("port", "allowed are 1 to 65535"));
-        }
-        if self.security == Security::None && self.credential.is_some() {
-            return Err(ServiceError::field("security", "without TLS a password would be read by anybody on the way"));
-        }
-        check_address("from", &self.from)
+    if server.port == Some(0) {
+        return Err(ServiceError::field("port", "allowed are 1 to 65535"));
     }
+    if server.security == Security::None && server.credential.is_some() {
+        return Err(ServiceError::field("security", "without TLS a password would be read by anybody on the way"));
+    }
+    check_address("from", &server.from)
 }
 
 fn check_address(field: &str, address: &str) -> Result<(), ServiceError> {
@@ -213,12 +110,12 @@ mod tests {
             (r#"{"name":"ops","mail":["a@b"],"jobs":["a/b"]}"#, "jobs"),
         ];
         for (text, field) in table {
-            let refusal = serde_json::from_str::<Recipient>(text).unwrap().check().expect_err(text);
+            let refusal = check(&serde_json::from_str::<Recipient>(text).unwrap()).expect_err(text);
             assert_eq!(refusal.field.as_deref(), Some(field), "{text}: {refusal}");
             assert!(!refusal.detail.contains("pw"), "{refusal}");
         }
         for right in [r#"{"name":"a","mail":["a+b@c.de"]}"#, r#"{"name":"a","heartbeat":"https://x/{job}?a=b"}"#] {
-            serde_json::from_str::<Recipient>(right).unwrap().check().unwrap();
+            check(&serde_json::from_str::<Recipient>(right).unwrap()).unwrap();
         }
     }
 
@@ -231,8 +128,8 @@ mod tests {
             credential: Some("c".into()),
             from: "a@b".into(),
         };
-        assert_eq!(server(Security::None).check().unwrap_err().field.as_deref(), Some("security"));
+        assert_eq!(check_server(&server(Security::None)).unwrap_err().field.as_deref(), Some("security"));
         assert_eq!((server(Security::Tls).port(), server(Security::Starttls).port()), (465, 587));
-        server(Security::Starttls).check().unwrap();
+        check_server(&server(Security::Starttls)).unwrap();
     }
 }

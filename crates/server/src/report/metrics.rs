@@ -59,7 +59,7 @@ const OUTCOMES: [Ended; 6] =
 
 /// Whether the server can do its work: one line a finding.
 #[cfg(unix)]
-pub fn health(findings: &[crate::finding::Finding]) -> String {
+pub fn health(findings: &[octo_api::server::Finding]) -> String {
     let name = "octobackup_healthy";
     let mut out = format!("# HELP {name} 1 if this part of the server can do its work.\n# TYPE {name} gauge\n");
     for finding in findings {

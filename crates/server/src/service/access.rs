@@ -1,14 +1,14 @@
 //! Users, sessions, API tokens, and the one-time setup. Passwords and secrets go in; a new token's secret comes out once.
 
 use super::{ByName, Caller, Service, conflict};
-use crate::access::{Role, Row, Secret, check_password, hash_password, is_password};
+use crate::access::{Row, Secret, check_password, hash_password, is_password};
 use crate::moment::Moment;
 use crate::service_error::{Kind, ServiceError};
-use crate::store::access::{self as store, Token};
+use crate::store::access as store;
 use crate::store::{audit, settings};
+use octo_api::access::{NewToken, Role, Token, User};
 use octo_job::check_name;
 use rusqlite::Connection;
-use serde::Serialize;
 use std::net::IpAddr;
 use zeroize::Zeroizing;
 
@@ -27,17 +27,6 @@ const RESERVED: &[&str] = &["root", "unknown", "system", "server", "octobackup"]
 /// The setting with the hash of the setup code.
 const SETUP: &str = "setup-code";
 
-/// A user as the API shows one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct UserView {
-    /// How they log on.
-    pub name: String,
-    /// What they may do.
-    pub role: Role,
-    /// When role or password were last set.
-    pub changed_at: Moment,
-}
-
 /// A session that begins: the secret is for the cookie.
 pub struct LoggedOn {
     /// Whose it is.
@@ -52,21 +41,11 @@ pub struct LoggedOn {
     pub lasts_secs: i64,
 }
 
-/// A new API token, shown once.
-#[derive(Serialize)]
-pub struct NewToken {
-    /// The token.
-    #[serde(flatten)]
-    pub token: Token,
-    /// For the token file.
-    pub secret: Zeroizing<String>,
-}
-
 impl Service {
     /// Users, by name.
-    pub fn users(&self, part: &ByName) -> Result<Vec<UserView>, ServiceError> {
+    pub fn users(&self, part: &ByName) -> Result<Vec<User>, ServiceError> {
         let users = self.shared.store.read(store::users)?;
-        let view = |user: store::User| UserView { name: user.name, role: user.role, changed_at: user.changed_at };
+        let view = |user: store::User| User { name: user.name, role: user.role, changed_at: user.changed_at };
         Ok(part.of(users.into_iter().map(view).collect(), |user| &user.name))
     }
 
@@ -77,7 +56,7 @@ impl Service {
         name: &str,
         role: Role,
         password: Option<&str>,
-    ) -> Result<UserView, ServiceError> {
+    ) -> Result<User, ServiceError> {
         check_name(name)?;
         password.map_or(Ok(()), check_password)?;
         // Not inside the transaction: it takes a while.
@@ -107,7 +86,7 @@ impl Service {
             note_ended(db, now, caller, &ended, &format!("made by {name}, who is {role} now"))
         })?;
         self.end_setup();
-        Ok(UserView { name: name.to_owned(), role, changed_at: now })
+        Ok(User { name: name.to_owned(), role, changed_at: now })
     }
 
     /// Removes a user and ends their sessions, and the tokens that they made.
@@ -306,13 +285,7 @@ impl Service {
     }
 
     /// Makes the first administrator, once.
-    pub fn set_up(
-        &self,
-        from: Option<IpAddr>,
-        code: &str,
-        name: &str,
-        password: &str,
-    ) -> Result<UserView, ServiceError> {
+    pub fn set_up(&self, from: Option<IpAddr>, code: &str, name: &str, password: &str) -> Result<User, ServiceError> {
         check_name(name)?;
         check_password(password)?;
         let now = self.shared.now();
@@ -328,7 +301,7 @@ impl Service {
             audit::add(db, now, name, "setup", name, &from.map(|it| it.to_string()).unwrap_or_default())
         })?;
         self.end_setup();
-        Ok(UserView { name: name.to_owned(), role: Role::Administrator, changed_at: now })
+        Ok(User { name: name.to_owned(), role: Role::Administrator, changed_at: now })
     }
 }
 

@@ -9,63 +9,14 @@ use super::{Caller, Service, conflict};
 use crate::moment::Moment;
 use crate::service_error::ServiceError;
 use crate::store::{audit, defaults, jobs};
+use octo_api::apply::{Change, Field, What};
 use octo_job::{JobSpec, JobsFile, Policy};
 use rusqlite::Connection;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// What is wished.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ApplyRequest {
-    /// What shall be there.
-    pub file: JobsFile,
-    /// Jobs that the file does not name are removed.
-    #[serde(default)]
-    pub remove: bool,
-    /// Tell what would change, and change nothing.
-    #[serde(default)]
-    pub dry_run: bool,
-    /// What was told before; anything else is refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expect: Option<Vec<Change>>,
-}
-
-/// What happens to one thing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    /// What is done.
-    pub what: What,
-    /// The job; empty for the server's defaults.
-    pub job: String,
-    /// What is another afterwards, as `policy.bandwidth`.
-    pub fields: Vec<Field>,
-}
-
-/// What is done to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum What {
-    /// The server's defaults become others.
-    Defaults,
-    /// A new job.
-    Add,
-    /// A job becomes another.
-    Change,
-    /// A job goes; its mirror and its history stay.
-    Remove,
-}
-
-/// One value that becomes another; `null` where nothing is said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Field {
-    /// Its name.
-    pub name: String,
-    /// What it was.
-    pub from: Value,
-    /// What it becomes.
-    pub to: Value,
-}
+/// What is asked of a set of jobs.
+pub type ApplyRequest = octo_api::apply::ApplyRequest<JobsFile>;
 
 impl Service {
     /// Everything that a jobs file can say, as it is now.

@@ -4,10 +4,10 @@
 //! all of it is on the disk, so that what has the name is whole. Nothing that exists is ever written to.
 
 use super::{Caller, Service, conflict, unlocked};
-use crate::finding::Finding;
 use crate::moment::Moment;
 use crate::service_error::{Kind, ServiceError};
 use crate::store::{audit, credentials, jobs, prune, settings};
+use octo_api::server::{Backup, Finding};
 use octo_core::Target;
 use octo_disk::{DiskOptions, DiskTarget};
 use octo_job::Job;
@@ -30,17 +30,6 @@ const AGE_MAX_DAYS: i64 = 8;
 const DAY_SECS: i64 = 86_400;
 /// Mirrors that take longer than this are told as hanging. Disks that sleep wake up sooner.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-
-/// A copy of the server's own data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Backup {
-    /// Where it is.
-    pub folder: String,
-    /// Its size.
-    pub bytes: u64,
-    /// The key is in it; not so where the server was handed the key.
-    pub has_key: bool,
-}
 
 #[derive(Serialize, Deserialize)]
 struct Last {

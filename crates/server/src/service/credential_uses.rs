@@ -8,8 +8,9 @@
 use super::{Caller, Service};
 use crate::moment::Moment;
 use crate::service_error::{Kind, ServiceError};
-use crate::store::credential_uses::{self as store, CredentialUse, Purpose};
+use crate::store::credential_uses as store;
 use crate::store::{audit, credentials};
+use octo_api::credential::{CredentialUse, Purpose};
 use octo_job::mirror_spec::{MirrorSpec, Origin};
 use rusqlite::Connection;
 

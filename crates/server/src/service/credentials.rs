@@ -7,9 +7,8 @@ use crate::launch::open_source;
 use crate::notify::MAIL_SERVER;
 use crate::notify::MailServer;
 use crate::service_error::ServiceError;
-use crate::store::credential_uses::{self, CredentialUse};
-use crate::store::credentials::{self, Credential};
-use crate::store::{audit, defaults, jobs, recipients, settings};
+use crate::store::{audit, credential_uses, credentials, defaults, jobs, recipients, settings};
+use octo_api::credential::{Credential, CredentialUse, Tested};
 use octo_core::Account;
 use octo_core::address::is_share_address;
 use octo_core::advice::{Place, advice};
@@ -17,32 +16,10 @@ use octo_core::{Cancel, Entry, Error, ListSink, Listed, RelPath};
 use octo_job::mirror_spec::MirrorSpec;
 use octo_job::{JobSpec, check_name};
 use octo_smb::Password;
-use serde::Serialize;
 use std::ops::ControlFlow;
 
 /// No password is longer.
 const SECRET_BYTES_MAX: usize = 4096;
-
-/// What the test of a credential at one share came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Tested {
-    /// The share.
-    pub source: String,
-    /// It was logged on to, and its folder could be listed.
-    pub works: bool,
-    /// What went wrong, and what to do; empty if nothing did.
-    pub detail: String,
-}
-
-/// A credential as the API shows one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CredentialView {
-    /// The credential.
-    #[serde(flatten)]
-    pub credential: Credential,
-    /// For what and where it may be used; with none, its first use decides.
-    pub uses: Vec<CredentialUse>,
-}
 
 impl Service {
     /// Logs on with a credential and lists a folder: of `source`, or of every job that uses it. Changes nothing there. At a host
@@ -112,14 +89,8 @@ impl Service {
     }
 
     /// Credentials, by name.
-    pub fn credentials(&self, part: &ByName) -> Result<Vec<CredentialView>, ServiceError> {
-        self.shared.store.read(|db| {
-            let part = part.of(credentials::list(db)?, |credential| &credential.name);
-            let view = |credential: Credential| {
-                Ok(CredentialView { uses: credential_uses::list(db, &credential.name)?, credential })
-            };
-            part.into_iter().map(view).collect()
-        })
+    pub fn credentials(&self, part: &ByName) -> Result<Vec<Credential>, ServiceError> {
+        Ok(part.of(self.shared.store.read(credentials::list)?, |credential| &credential.name))
     }
 
     /// Sets one, replacing what was there.
@@ -129,21 +100,21 @@ impl Service {
         name: &str,
         account: &str,
         secret: &str,
-    ) -> Result<CredentialView, ServiceError> {
+    ) -> Result<Credential, ServiceError> {
         check_name(name)?;
         parse_account(account)?;
         if secret.is_empty() || secret.len() > SECRET_BYTES_MAX || secret.contains(['\0', '\n', '\r']) {
             return Err(ServiceError::field("secret", format!("it must be one line of 1 to {SECRET_BYTES_MAX} bytes")));
         }
         let sealed = self.shared.vault.seal(name, secret)?;
-        let credential =
-            Credential { name: name.to_owned(), account: account.to_owned(), changed_at: self.shared.now() };
+        let (changed_at, uses) = (self.shared.now(), Vec::new());
+        let set = Credential { name: name.to_owned(), account: account.to_owned(), changed_at, uses };
         let uses = self.shared.store.change(|db| {
-            credentials::put(db, &credential, &sealed)?;
-            audit::add(db, credential.changed_at, &caller.name, "credential.set", name, account)?;
+            credentials::put(db, &set, &sealed)?;
+            audit::add(db, changed_at, &caller.name, "credential.set", name, account)?;
             credential_uses::list(db, name)
         })?;
-        Ok(CredentialView { credential, uses })
+        Ok(Credential { uses, ..set })
     }
 
     /// Removes one that no job uses.

@@ -1,65 +1,15 @@
 //! Machines with agents: who may pair, who is paired, who is connected.
 
 use super::{ByName, Caller, Service, conflict};
-use crate::finding::Finding;
 use crate::moment::Moment;
 use crate::service_error::ServiceError;
 use crate::store::{audit, hosts, jobs};
-use octo_agent::{Admission, AgentListener, Host, Introduction, State, TOKEN_SECS};
+use octo_agent::{Admission, AgentListener, Host as KnownHost, Introduction, State, TOKEN_SECS};
+use octo_api::host::{ConnectedAgent, Host, HostState, Invitation};
+use octo_api::server::Finding;
 use octo_core::advice::{Place, advice};
 use octo_core::{Code, Timestamp};
-use serde::Serialize;
 use std::net::IpAddr;
-
-/// A machine as the API shows it.
-#[derive(Debug, Serialize)]
-pub struct HostView {
-    /// What jobs call it.
-    pub name: String,
-    /// Stays the same when it is paired again.
-    pub agent: String,
-    /// How it stands with this server.
-    pub state: State,
-    /// Whether its agent is connected at this moment.
-    pub is_connected: bool,
-    /// When its agent was here last.
-    pub last_seen: Option<Moment>,
-    /// The version of its agent.
-    pub version: Option<String>,
-    /// How far its clock was ahead of ours at its last connection, in seconds.
-    pub clock_skew_secs: i64,
-    /// Operating system and processor; only while it is connected.
-    pub system: Option<String>,
-    /// What it lets be read; only while it is connected.
-    pub roots: Option<Vec<String>>,
-    /// The agents that are connected with its identity, the first to come first: more than one if one of them is a copy. Then
-    /// nothing of this host is read.
-    pub agents: Vec<ConnectedAgent>,
-    /// The jobs that read it.
-    pub jobs: Vec<String>,
-}
-
-/// An agent that is connected.
-#[derive(Debug, Serialize)]
-pub struct ConnectedAgent {
-    /// What its machine calls itself.
-    pub machine: String,
-    /// The address that it came from.
-    pub address: String,
-    /// The version of its software.
-    pub version: String,
-}
-
-/// A token, shown once.
-#[derive(Serialize)]
-pub struct Invitation {
-    /// The machine that it is for.
-    pub host: String,
-    /// For `octobackup-agent enroll`.
-    pub token: String,
-    /// Until when it works.
-    pub expires_at: Moment,
-}
 
 impl Service {
     fn agents(&self) -> Result<&AgentListener, ServiceError> {
@@ -69,15 +19,15 @@ impl Service {
     }
 
     /// Machines, by name.
-    pub fn hosts(&self, part: &ByName) -> Result<Vec<HostView>, ServiceError> {
+    pub fn hosts(&self, part: &ByName) -> Result<Vec<Host>, ServiceError> {
         let agents = self.agents()?;
         self.views(agents, part.of(agents.hosts()?, |host| &host.name))
     }
 
-    fn views(&self, agents: &AgentListener, hosts: Vec<Host>) -> Result<Vec<HostView>, ServiceError> {
+    fn views(&self, agents: &AgentListener, hosts: Vec<KnownHost>) -> Result<Vec<Host>, ServiceError> {
         let jobs = self.shared.store.read(jobs::list)?;
         let now = self.shared.clock.now();
-        let view = |host: Host| {
+        let view = |host: KnownHost| {
             let of_host = jobs.iter().filter(|job| job.spec.agent().is_some_and(|address| address.host == host.name));
             view(agents, &host, of_host.map(|job| job.spec.name.clone()).collect(), now)
         };
@@ -85,7 +35,7 @@ impl Service {
     }
 
     /// One of them.
-    pub fn host(&self, name: &str) -> Result<HostView, ServiceError> {
+    pub fn host(&self, name: &str) -> Result<Host, ServiceError> {
         let agents = self.agents()?;
         let found = agents.hosts()?.into_iter().filter(|host| host.name == name).collect();
         self.views(agents, found)?.pop().ok_or_else(|| ServiceError::not_found("host", name))
@@ -120,7 +70,7 @@ impl Service {
     /// What is wrong with the agents that are connected.
     pub(super) fn doubled_agents(&self) -> Vec<Finding> {
         let Some(agents) = self.shared.agents.get() else { return Vec::new() };
-        let doubled = |host: Host| {
+        let doubled = |host: KnownHost| {
             let agents = agents.agents(&host.name);
             let named = |(said, from): &(Introduction, IpAddr)| format!("{:?} at {}", said.host, from.to_canonical());
             let named = agents.iter().map(named).collect::<Vec<_>>().join(" and ");
@@ -153,7 +103,7 @@ fn agent_of(host: &str) -> String {
     format!("agent {host}")
 }
 
-fn view(agents: &AgentListener, host: &Host, jobs: Vec<String>, now: Timestamp) -> HostView {
+fn view(agents: &AgentListener, host: &KnownHost, jobs: Vec<String>, now: Timestamp) -> Host {
     let said = agents.agents(&host.name);
     let is_connected = !said.is_empty();
     let agent = |(said, from): &(Introduction, IpAddr)| ConnectedAgent {
@@ -163,10 +113,15 @@ fn view(agents: &AgentListener, host: &Host, jobs: Vec<String>, now: Timestamp) 
     };
     let agents = said.iter().map(agent).collect();
     let (system, roots) = said.into_iter().next().map(|(said, _)| (said.system, said.roots)).unzip();
-    HostView {
+    Host {
         name: host.name.clone(),
         agent: host.agent.clone(),
-        state: host.state(now),
+        state: match host.state(now) {
+            State::Invited => HostState::Invited,
+            State::Expired => HostState::Expired,
+            State::Paired => HostState::Paired,
+            State::Revoked => HostState::Revoked,
+        },
         is_connected,
         last_seen: if is_connected { Some(now.into()) } else { host.last_seen.map(Moment::from) },
         version: host.version.clone(),

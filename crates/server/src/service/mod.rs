@@ -20,14 +20,10 @@ mod server;
 #[expect(clippy::module_inception, reason = "the service is what this folder is about")]
 mod service;
 
-pub use access::{LoggedOn, NewToken, UserView};
-pub use apply::{ApplyRequest, Change, Field, What};
-pub use backup::Backup;
+pub use access::LoggedOn;
+pub use apply::ApplyRequest;
 pub(crate) use credential_uses::{check as check_credential_use, use_of};
-pub use credentials::CredentialView;
-pub use credentials::Tested;
 pub(crate) use credentials::{account, unlocked};
-pub use hosts::{HostView, Invitation};
 pub use jobs::JobView;
 pub use octo_api::PAGE_MAX;
 pub use page::{ByName, PAGE};

@@ -2,12 +2,11 @@
 
 use super::credential_uses::claim;
 use super::{ByName, Caller, PAGE_MAX, Service};
-use crate::notify::MAIL_SERVER;
-use crate::notify::{MailServer, Message, Recipient};
+use crate::notify::{self, MAIL_SERVER, MailServer, Message, Recipient};
 use crate::service_error::ServiceError;
-use crate::store::credential_uses::{CredentialUse, Purpose};
-use crate::store::outbox::QueuedMessage;
 use crate::store::{audit, credentials, jobs, outbox, recipients, settings};
+use octo_api::credential::{CredentialUse, Purpose};
+use octo_api::notify::QueuedMessage;
 use rusqlite::Connection;
 
 /// More than anybody keeps an overview of.
@@ -21,7 +20,7 @@ impl Service {
 
     /// Sets one, replacing what was there.
     pub fn set_recipient(&self, caller: &Caller, recipient: &Recipient) -> Result<Recipient, ServiceError> {
-        recipient.check()?;
+        notify::check(recipient)?;
         let now = self.shared.now();
         self.shared.store.change(|db| {
             known(db, recipient.credential.as_deref())?;
@@ -77,7 +76,7 @@ impl Service {
 
     /// Sets the mail server.
     pub fn set_mail_server(&self, caller: &Caller, server: &MailServer) -> Result<(), ServiceError> {
-        server.check()?;
+        notify::check_server(server)?;
         let text = serde_json::to_string(server)?;
         let now = self.shared.now();
         self.shared.store.change(|db| {

@@ -3,8 +3,8 @@
 use super::jobs;
 use super::{Caller, PAGE_MAX, Service};
 use crate::service_error::{Kind, ServiceError};
-use crate::store::audit::Entry;
 use crate::store::{audit, defaults};
+use octo_api::server::AuditEntry;
 use octo_job::Policy;
 
 impl Service {
@@ -31,7 +31,7 @@ impl Service {
     }
 
     /// Who changed what, the newest first.
-    pub fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<Entry>, ServiceError> {
+    pub fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<AuditEntry>, ServiceError> {
         self.write_refusals()?;
         self.shared.store.read(|db| audit::list(db, before, limit.min(PAGE_MAX)))
     }

@@ -1,11 +1,11 @@
 //! Users, their sessions, and API tokens. Passwords and secrets are hashed before they come here.
 
-use crate::access::Role;
+use super::words::word;
 use crate::moment::Moment;
 use crate::service_error::ServiceError;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use octo_api::Word;
+use octo_api::access::{Role, Token};
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::Serialize;
 
 /// The hash of a session's or a token's secret.
 pub type Hash = [u8; 32];
@@ -25,42 +25,10 @@ pub struct User {
     pub changed_at: Moment,
 }
 
-/// An API token, without its secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Token {
-    /// What it is called.
-    pub name: String,
-    /// What whoever has it may do.
-    pub role: Role,
-    /// Who made it.
-    pub made_by: String,
-    /// When it was made.
-    pub created_at: Moment,
-    /// It works until then.
-    pub expires_at: Moment,
-}
-
-impl ToSql for Role {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.to_string().into())
-    }
-}
-
-impl FromSql for Role {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Role> {
-        match value.as_str()? {
-            "viewer" => Ok(Role::Viewer),
-            "operator" => Ok(Role::Operator),
-            "administrator" => Ok(Role::Administrator),
-            _ => Err(FromSqlError::InvalidType),
-        }
-    }
-}
-
 const USER: &str = "SELECT id, name, role, password, changed_at FROM user";
 
 fn user_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<User> {
-    let (id, name, role) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let (id, name, role) = (row.get(0)?, row.get(1)?, word(row, 2)?);
     Ok(User { id, name, role, password: row.get(3)?, changed_at: Moment(row.get(4)?) })
 }
 
@@ -79,7 +47,7 @@ pub fn user(db: &Connection, name: &str) -> Result<Option<User>, ServiceError> {
 pub fn put_user(db: &Connection, name: &str, role: Role, password: &str, now: Moment) -> Result<(), ServiceError> {
     let sql = "INSERT INTO user (name, role, password, changed_at) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (name) DO UPDATE SET role = ?2, password = ?3, changed_at = ?4";
-    db.prepare_cached(sql)?.execute(params![name, role, password, now.0])?;
+    db.prepare_cached(sql)?.execute(params![name, role.word(), password, now.0])?;
     Ok(())
 }
 
@@ -112,7 +80,7 @@ pub fn session(db: &Connection, hash: &Hash, now: Moment) -> Result<Option<(Stri
                WHERE hash = ?1 AND expires_at > ?2";
     let mut statement = db.prepare_cached(sql)?;
     Ok(statement
-        .query_row(params![hash, now.0], |row| Ok((row.get(0)?, row.get(1)?, Moment(row.get(2)?))))
+        .query_row(params![hash, now.0], |row| Ok((row.get(0)?, word(row, 1)?, Moment(row.get(2)?))))
         .optional()?)
 }
 
@@ -132,7 +100,7 @@ pub fn remove_sessions(db: &Connection, name: &str) -> Result<(), ServiceError> 
 const TOKEN: &str = "SELECT name, role, made_by, created_at, expires_at FROM token";
 
 fn token_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Token> {
-    let (name, role, made_by) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let (name, role, made_by) = (row.get(0)?, word(row, 1)?, row.get(2)?);
     Ok(Token { name, role, made_by, created_at: Moment(row.get(3)?), expires_at: Moment(row.get(4)?) })
 }
 
@@ -152,7 +120,7 @@ pub fn token(db: &Connection, hash: &Hash, now: Moment) -> Result<Option<Token>,
 pub fn add_token(db: &Connection, token: &Token, hash: &Hash) -> Result<(), ServiceError> {
     let sql = "INSERT INTO token (name, role, hash, made_by, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let Token { name, role, made_by, created_at, expires_at } = token;
-    db.prepare_cached(sql)?.execute(params![name, role, hash, made_by, created_at.0, expires_at.0])?;
+    db.prepare_cached(sql)?.execute(params![name, role.word(), hash, made_by, created_at.0, expires_at.0])?;
     Ok(())
 }
 

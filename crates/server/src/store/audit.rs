@@ -2,32 +2,15 @@
 
 use crate::moment::Moment;
 use crate::service_error::ServiceError;
+use octo_api::server::AuditEntry;
 use rusqlite::{Connection, params};
-use serde::Serialize;
-
-/// One change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entry {
-    /// Counts up.
-    pub id: i64,
-    /// When.
-    pub at: Moment,
-    /// Who.
-    pub who: String,
-    /// What, as `job.add`.
-    pub what: String,
-    /// The name of what was changed.
-    pub about: String,
-    /// What it was changed to; without secrets.
-    pub detail: String,
-}
 
 /// The newest first; those before `before`.
-pub fn list(db: &Connection, before: Option<i64>, limit: u32) -> Result<Vec<Entry>, ServiceError> {
+pub fn list(db: &Connection, before: Option<i64>, limit: u32) -> Result<Vec<AuditEntry>, ServiceError> {
     let sql = "SELECT id, at, who, what, about, detail FROM audit WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map(params![before.unwrap_or(i64::MAX), limit], |row| {
-        Ok(Entry {
+        Ok(AuditEntry {
             id: row.get(0)?,
             at: Moment(row.get(1)?),
             who: row.get(2)?,

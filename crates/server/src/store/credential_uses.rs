@@ -1,96 +1,19 @@
 //! For what, and at which hosts, each credential may be used. Who decides that is the service.
 
+use super::words::word;
 use crate::notify::{MailServer, Recipient};
 use crate::service_error::ServiceError;
+use octo_api::Word;
+use octo_api::credential::{CredentialUse, Purpose};
 use octo_job::JobSpec;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params};
-use serde::{Deserialize, Serialize};
-use std::fmt;
-
-/// What a credential is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Purpose {
-    /// To log on to shares.
-    Smb,
-    /// To log on to a mail server.
-    Mail,
-    /// To sign what a webhook is sent.
-    Webhook,
-}
-
-/// One thing that a credential may be used for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CredentialUse {
-    /// For what.
-    pub purpose: Purpose,
-    /// Where: a name or an address, as it is written where the credential is used. A name and its address are two hosts.
-    pub host: String,
-}
-
-impl CredentialUse {
-    /// With the host in the one form in which hosts are compared.
-    pub fn new(purpose: Purpose, host: &str) -> CredentialUse {
-        let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
-        CredentialUse { purpose, host: host.to_lowercase() }
-    }
-
-    /// The host of a web address.
-    pub fn webhook(url: &str) -> CredentialUse {
-        let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?', '#']).next();
-        let authority = authority.unwrap_or_default();
-        let host = match authority.strip_prefix('[') {
-            Some(rest) => rest.split(']').next(),
-            None => authority.split(':').next(),
-        };
-        CredentialUse::new(Purpose::Webhook, host.unwrap_or_default())
-    }
-
-    /// The host of a share; `None` for a source that is none.
-    pub fn of_share(source: &str) -> Option<CredentialUse> {
-        let (address, _) = octo_core::SmbAddress::parse(source).ok()?;
-        Some(CredentialUse::new(Purpose::Smb, &address.host))
-    }
-}
-
-impl fmt::Display for Purpose {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Purpose::Smb => "smb",
-            Purpose::Mail => "mail",
-            Purpose::Webhook => "webhook",
-        })
-    }
-}
-
-impl fmt::Display for CredentialUse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}", self.purpose, self.host)
-    }
-}
-
-impl ToSql for Purpose {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.to_string().into())
-    }
-}
-
-impl FromSql for Purpose {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Purpose> {
-        let all = [Purpose::Smb, Purpose::Mail, Purpose::Webhook];
-        let text = value.as_str()?;
-        all.into_iter().find(|purpose| purpose.to_string() == text).ok_or(FromSqlError::InvalidType)
-    }
-}
 
 /// What a credential may be used for.
 pub fn list(db: &Connection, name: &str) -> Result<Vec<CredentialUse>, ServiceError> {
     let sql = "SELECT purpose, host FROM credential_use JOIN credential ON credential.id = credential_use.credential
                WHERE name = ?1 ORDER BY purpose, host";
     let mut statement = db.prepare_cached(sql)?;
-    let read = |row: &rusqlite::Row<'_>| Ok(CredentialUse { purpose: row.get(0)?, host: row.get(1)? });
+    let read = |row: &rusqlite::Row<'_>| Ok(CredentialUse { purpose: word(row, 0)?, host: row.get(1)? });
     Ok(statement.query_map([name], read)?.collect::<Result<_, _>>()?)
 }
 
@@ -98,7 +21,7 @@ pub fn list(db: &Connection, name: &str) -> Result<Vec<CredentialUse>, ServiceEr
 pub fn add(db: &Connection, name: &str, it: &CredentialUse) -> Result<(), ServiceError> {
     let sql = "INSERT OR IGNORE INTO credential_use (credential, purpose, host)
                SELECT id, ?2, ?3 FROM credential WHERE name = ?1";
-    db.prepare_cached(sql)?.execute(params![name, it.purpose, it.host])?;
+    db.prepare_cached(sql)?.execute(params![name, it.purpose.word(), it.host])?;
     Ok(())
 }
 

@@ -19,6 +19,7 @@ pub mod recipients;
 pub mod runs;
 pub mod settings;
 pub mod slots;
+mod words;
 
 use crate::service_error::{DAMAGED, Kind, NO_ROOM, ServiceError, wants_room};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};

@@ -1,31 +1,9 @@
 //! What is to be told: a row is written in the transaction of what it tells, and stays until somebody took it.
 
 use crate::moment::Moment;
-use crate::notify::Message;
 use crate::service_error::ServiceError;
+use octo_api::notify::{Message, QueuedMessage};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
-
-/// One message to one recipient.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QueuedMessage {
-    /// Counts up.
-    pub id: i64,
-    /// The recipient's name.
-    pub recipient: String,
-    /// What is told.
-    pub message: Message,
-    /// When it was written.
-    pub queued_at: Moment,
-    /// When it is tried next; nothing, once it was taken or given up.
-    pub next_try_at: Option<Moment>,
-    /// How often it was tried.
-    pub tries: u32,
-    /// Why the last try failed.
-    pub last_error: Option<String>,
-    /// When it was taken.
-    pub sent_at: Option<Moment>,
-}
 
 const COLUMNS: &str = "id, recipient, message, queued_at, next_try_at, tries, last_error, sent_at";
 

@@ -1,14 +1,15 @@
 //! Runs: queued, running, finished. A row that says `running` is the claim; whoever finds one that nobody works on ends it.
 
+use super::words::{optional_word, word};
 use crate::moment::Moment;
 use crate::report::{Past, SummaryExample};
 use crate::run::{Ended, EntryProblem, Reason, Run, RunKind, State};
 use crate::run_overrides::RunOverrides;
 use crate::service_error::ServiceError;
+use octo_api::Word;
 use octo_core::path::bytes_to_text;
 use octo_core::{Problem, RunReport};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::Serialize;
 use std::collections::BTreeSet;
 
 const COLUMNS: &str = "id, job, job_name, reason, attempt, once, asked_by, state, outcome, ignores_blackouts, queued_at, \
@@ -47,12 +48,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Run> {
         id: row.get(0)?,
         job_id: row.get(1)?,
         job: row.get(2)?,
-        reason: text(row, 3)?,
+        reason: word(row, 3)?,
         attempt: row.get(4)?,
-        once: text(row, 5)?,
+        once: json(row, 5)?,
         asked_by: row.get(6)?,
-        state: text(row, 7)?,
-        outcome: optional_text(row, 8)?,
+        state: word(row, 7)?,
+        outcome: optional_word(row, 8)?,
         ignores_blackouts: row.get(9)?,
         queued_at: Moment(row.get(10)?),
         not_before: Moment(row.get(11)?),
@@ -63,27 +64,14 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Run> {
         copied_bytes: row.get(16)?,
         deleted_files: row.get(17)?,
         problems: row.get(18)?,
-        kind: text(row, 19)?,
+        kind: word(row, 19)?,
     })
 }
 
-/// A word or an object.
-fn text<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text: String = row.get(column)?;
-    let json = if text.starts_with('{') { serde_json::from_str(&text) } else { serde_json::from_value(text.into()) };
-    json.map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(e)))
-}
-
-fn optional_text<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
-    match row.get_ref(column)? {
-        rusqlite::types::ValueRef::Null => Ok(None),
-        _ => text(row, column).map(Some),
-    }
-}
-
-fn word(value: impl Serialize) -> Result<String, ServiceError> {
-    let value = serde_json::to_value(value)?;
-    Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+/// What is for one run only.
+fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?)
+        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(e)))
 }
 
 /// Queues a run; tells its id.
@@ -94,7 +82,7 @@ pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, ServiceError> {
     db.prepare_cached(sql)?.execute(params![
         run.job,
         run.job_name,
-        word(run.reason)?,
+        run.reason.word(),
         run.attempt,
         serde_json::to_string(run.once)?,
         run.asked_by,
@@ -102,7 +90,7 @@ pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, ServiceError> {
         run.queued_at.0,
         run.not_before.0,
         run.once.dry_run,
-        word(run.kind)?,
+        run.kind.word(),
     ])?;
     Ok(db.last_insert_rowid())
 }
@@ -180,7 +168,7 @@ pub fn finish(db: &Connection, id: i64, outcome: Ended, report: &RunReport, now:
     let counts = &report.counts;
     let changed = db.prepare_cached(sql)?.execute(params![
         id,
-        word(outcome)?,
+        outcome.word(),
         serde_json::to_string(report)?,
         now.0,
         report.duration_ms.cast_signed(),
@@ -290,7 +278,7 @@ pub fn interrupted_in_a_row(db: &Connection, job: i64, count_max: u32) -> Result
     let mut statement = db.prepare_cached(&sql)?;
     let outcomes: Vec<String> =
         statement.query_map(params![job, count_max], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let interrupted = word(Ended::Interrupted)?;
+    let interrupted = Ended::Interrupted.word();
     Ok(u32::try_from(outcomes.iter().take_while(|outcome| **outcome == interrupted).count()).unwrap_or(u32::MAX))
 }
 
@@ -298,7 +286,7 @@ pub fn interrupted_in_a_row(db: &Connection, job: i64, count_max: u32) -> Result
 pub fn standing(db: &Connection, job: i64) -> Result<(bool, bool), ServiceError> {
     let mut statement =
         db.prepare_cached("SELECT state FROM run WHERE state != 'finished' AND is_backup AND job = ?1")?;
-    let states: Vec<State> = statement.query_map([job], |row| text(row, 0))?.collect::<Result<_, _>>()?;
+    let states: Vec<State> = statement.query_map([job], |row| word(row, 0))?.collect::<Result<_, _>>()?;
     Ok((states.contains(&State::Running), states.contains(&State::Queued)))
 }
 

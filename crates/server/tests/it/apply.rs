@@ -1,8 +1,9 @@
 //! A whole set of jobs at once: what was told is what is done, or nothing.
 
 use crate::world::{World, me};
+use octo_api::apply::What;
 use octo_job::{JobSpec, JobsFile, Policy};
-use octo_server::service::{ApplyRequest, ByName, What};
+use octo_server::service::{ApplyRequest, ByName};
 use octo_server::service_error::Kind;
 
 fn wish(world: &World, names: &[&str]) -> ApplyRequest {

@@ -1,11 +1,12 @@
 //! A stored password goes only where it was used first, or where an administrator let it go.
 
 use crate::world::{World, me};
+use octo_api::credential::{CredentialUse, Purpose};
 use octo_job::{JobSpec, Policy};
 use octo_server::notify::{MailServer, Recipient, Security};
 use octo_server::service::ByName;
 use octo_server::service_error::Kind;
-use octo_server::store::credential_uses::{CredentialUse, Purpose};
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};

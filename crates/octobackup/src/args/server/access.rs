@@ -1,12 +1,11 @@
 //! The command line of who may ask the server.
 
 use super::ServerArgs;
+use super::words::one_of;
 use crate::args::account::AccountArgs;
 use clap::{Args, Subcommand};
+use octo_api::access::{Role, TOKEN_DAYS};
 use std::path::PathBuf;
-
-/// The roles, as the server calls them.
-const ROLES: [&str; 3] = ["viewer", "operator", "administrator"];
 
 /// `octobackup user`.
 #[derive(Debug, Subcommand)]
@@ -57,8 +56,8 @@ pub struct UserAddArgs {
     #[arg(value_name = "USER")]
     pub name: String,
     /// What they may do: look (viewer), also start, cancel and approve runs (operator), or everything (administrator)
-    #[arg(long, value_name = "ROLE", value_parser = ROLES)]
-    pub role: String,
+    #[arg(long, value_name = "ROLE", value_parser = one_of::<Role>())]
+    pub role: Role,
     #[command(flatten)]
     pub password: NewPasswordArgs,
     #[command(flatten)]
@@ -72,8 +71,8 @@ pub struct UserRoleArgs {
     #[arg(value_name = "USER")]
     pub name: String,
     /// What they may do from now on
-    #[arg(value_name = "ROLE", value_parser = ROLES)]
-    pub role: String,
+    #[arg(value_name = "ROLE", value_parser = one_of::<Role>())]
+    pub role: Role,
     #[command(flatten)]
     pub server: ServerArgs,
 }
@@ -121,10 +120,10 @@ pub struct TokenAddArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// The token's role
-    #[arg(long, value_name = "ROLE", value_parser = ROLES)]
-    pub role: String,
+    #[arg(long, value_name = "ROLE", value_parser = one_of::<Role>())]
+    pub role: Role,
     /// Valid for N days
-    #[arg(long, value_name = "N", default_value_t = 365)]
+    #[arg(long, value_name = "N", default_value_t = TOKEN_DAYS)]
     pub days: u32,
     #[command(flatten)]
     pub server: ServerArgs,

@@ -2,7 +2,9 @@
 
 use super::ServerArgs;
 use super::access::NewPasswordArgs;
+use super::words::one_of;
 use clap::{Args, Subcommand};
+use octo_api::credential::Purpose;
 
 /// `octobackup credential`.
 #[derive(Debug, Subcommand)]
@@ -72,8 +74,8 @@ pub struct CredentialAllowArgs {
     #[arg(value_name = "HOST", required = true)]
     pub hosts: Vec<String>,
     /// For what: shares, a mail server or a webhook
-    #[arg(long = "for", value_name = "PURPOSE", default_value = "smb", value_parser = ["smb", "mail", "webhook"])]
-    pub purpose: String,
+    #[arg(long = "for", value_name = "PURPOSE", default_value_t = Purpose::Smb, value_parser = one_of::<Purpose>())]
+    pub purpose: Purpose,
     #[command(flatten)]
     pub server: ServerArgs,
 }

@@ -6,6 +6,7 @@ mod credential;
 mod examples;
 mod jobs;
 mod notify;
+mod words;
 
 use clap::{Args, Subcommand};
 use std::path::PathBuf;

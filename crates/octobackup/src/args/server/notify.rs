@@ -1,7 +1,9 @@
 //! The command line of who is told what.
 
 use super::ServerArgs;
+use super::words::one_of;
 use clap::{Args, Subcommand};
+use octo_api::notify::{Security, When};
 
 /// `octobackup notify`.
 #[derive(Debug, Subcommand)]
@@ -35,8 +37,8 @@ pub struct MailServerArgs {
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
     /// Protection of the connection: starttls, tls, or none
-    #[arg(long, value_name = "HOW", default_value = "starttls", value_parser = ["starttls", "tls", "none"])]
-    pub security: String,
+    #[arg(long, value_name = "HOW", default_value_t, value_parser = one_of::<Security>())]
+    pub security: Security,
     /// The credential to log on with
     #[arg(long, value_name = "NAME")]
     pub credential: Option<String>,
@@ -61,8 +63,8 @@ pub struct NotifyAddArgs {
     #[arg(long, value_name = "URL")]
     pub heartbeat: Option<String>,
     /// Which messages: always, problems, or digest
-    #[arg(long, value_name = "WHEN", default_value = "problems", value_parser = ["always", "problems", "digest"])]
-    pub when: String,
+    #[arg(long, value_name = "WHEN", default_value_t, value_parser = one_of::<When>())]
+    pub when: When,
     /// Only for this job (may be repeated)
     #[arg(long = "job", value_name = "JOB")]
     pub jobs: Vec<String>,

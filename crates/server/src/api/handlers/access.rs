@@ -1,7 +1,7 @@
 //! Handlers: setup, sessions, users, API tokens.
 
 use super::call::{From, ask, caller, respond, respond_empty};
-use crate::access::{Role, Secret};
+use crate::access::Secret;
 use crate::api::auth::{AuthMethod, COOKIE, Identity};
 use crate::api::peer::Peer;
 use crate::api::problem::{Asked, Name, Sent, answer, secret_body};
@@ -10,57 +10,7 @@ use crate::service_error::{Kind, ServiceError};
 use axum::extract::{ConnectInfo, Extension, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
-use zeroize::Zeroizing;
-
-/// Days that a token works if nobody says how many.
-const TOKEN_DAYS: u32 = 365;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::api) struct SetUp {
-    code: Zeroizing<String>,
-    user: String,
-    password: Zeroizing<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SetUpCode {
-    code: Zeroizing<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::api) struct LogOn {
-    user: String,
-    password: Zeroizing<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::api) struct NewPassword {
-    old: Zeroizing<String>,
-    new: Zeroizing<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::api) struct SetUser {
-    role: Role,
-    #[serde(default)]
-    password: Option<Zeroizing<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::api) struct AddToken {
-    name: String,
-    role: Role,
-    #[serde(default)]
-    days: Option<u32>,
-}
+use octo_api::access::{AddToken, LogOn, NewPassword, Session, SetUp, SetUpCode, SetUser, TOKEN_DAYS};
 
 type Where = ConnectInfo<Peer>;
 
@@ -96,8 +46,7 @@ pub(in crate::api) async fn session(Extension(identity): Extension<Identity>) ->
         }
         AuthMethod::Socket | AuthMethod::Token => (None, None),
     };
-    let said = json!({"user": identity.caller.name, "role": identity.role, "csrf": csrf, "expires_at": expires_at});
-    answer(StatusCode::OK, &said)
+    answer(StatusCode::OK, &Session { user: identity.caller.name, role: identity.role, csrf, expires_at })
 }
 
 pub(in crate::api) async fn log_on(
@@ -112,10 +61,9 @@ pub(in crate::api) async fn log_on(
     };
     match ask(service, log_on).await {
         Ok(begun) => {
-            let said = json!({
-                "user": begun.user, "role": begun.role, "csrf": begun.secret.csrf(), "expires_at": begun.expires_at,
-            });
-            let response = answer(StatusCode::CREATED, &said);
+            let (csrf, expires_at) = (Some(begun.secret.csrf()), Some(begun.expires_at));
+            let session = Session { user: begun.user, role: begun.role, csrf, expires_at };
+            let response = answer(StatusCode::CREATED, &session);
             with_cookie(response, begun.secret.reveal(), begun.lasts_secs, &peer)
         }
         Err(refusal) => refusal.into_response(),

@@ -3,37 +3,10 @@
 use super::call::{From, caller, respond, respond_empty};
 use crate::api::problem::{Asked, Name, Sent, body, secret_body};
 use crate::service::{ByName, Service};
-use crate::store::credential_uses::CredentialUse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
-use zeroize::Zeroizing;
-
-/// Where a credential is tried; every job's share, if left out.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tried {
-    #[serde(default)]
-    source: Option<String>,
-    /// The password, for a host at which the stored one may not be used.
-    #[serde(default)]
-    secret: Option<Zeroizing<String>>,
-}
-
-/// For what and where a credential may be used.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Uses {
-    uses: Vec<CredentialUse>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Secret {
-    account: String,
-    secret: Zeroizing<String>,
-}
+use octo_api::credential::{SetCredential, SetCredentialUses, TryCredential};
 
 pub(in crate::api) async fn credentials(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
     respond(service, StatusCode::OK, move |service| service.credentials(&part)).await
@@ -46,7 +19,7 @@ pub(in crate::api) async fn set_credential(
     Sent(bytes): Sent,
 ) -> Response {
     let set = move |service: &Service| {
-        let given: Secret = secret_body(&bytes, r#"{"account": "[DOMAIN\\]USER", "secret": "..."}"#)?;
+        let given: SetCredential = secret_body(&bytes, r#"{"account": "[DOMAIN\\]USER", "secret": "..."}"#)?;
         service.set_credential(&caller(from), &name, &given.account, &given.secret)
     };
     respond(service, StatusCode::OK, set).await
@@ -69,7 +42,7 @@ pub(in crate::api) async fn test_credential(
     let test = move |service: &Service| {
         let allowed = r#"{"source": "//HOST/SHARE", "secret": "..."}; both may be left out"#;
         let empty = bytes.iter().all(u8::is_ascii_whitespace);
-        let tried: Tried = if empty { Tried { source: None, secret: None } } else { secret_body(&bytes, allowed)? };
+        let tried = if empty { TryCredential::default() } else { secret_body(&bytes, allowed)? };
         let secret = tried.secret.as_ref().map(|secret| secret.as_str());
         service.test_credential(&caller(from), &name, tried.source.as_deref(), secret)
     };
@@ -82,6 +55,8 @@ pub(in crate::api) async fn set_credential_uses(
     Name(name): Name,
     Sent(bytes): Sent,
 ) -> Response {
-    let set = move |service: &Service| service.set_credential_uses(&caller(from), &name, &body::<Uses>(&bytes)?.uses);
+    let set = move |service: &Service| {
+        service.set_credential_uses(&caller(from), &name, &body::<SetCredentialUses>(&bytes)?.uses)
+    };
     respond(service, StatusCode::OK, set).await
 }

@@ -6,13 +6,7 @@ use crate::service::{ByName, Service};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewHost {
-    name: String,
-}
+use octo_api::host::AddHost;
 
 pub(in crate::api) async fn hosts(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
     respond(service, StatusCode::OK, move |service| service.hosts(&part)).await
@@ -23,7 +17,7 @@ pub(in crate::api) async fn host(State(service): State<Service>, Name(name): Nam
 }
 
 pub(in crate::api) async fn add_host(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
-    let add = move |service: &Service| service.add_host(&caller(from), &body::<NewHost>(&bytes)?.name);
+    let add = move |service: &Service| service.add_host(&caller(from), &body::<AddHost>(&bytes)?.name);
     respond(service, StatusCode::CREATED, add).await
 }
 

@@ -3,13 +3,13 @@
 use super::call::{From, caller, respond, respond_empty};
 use crate::api::page::Page;
 use crate::api::problem::{Asked, Name, Sent, body};
-use crate::notify::{MailServer, Recipient};
 use crate::service::{ByName, PAGE, Service};
 use crate::service_error::ServiceError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use octo_api::notify::{DigestSchedule, MailServer, Recipient};
+use serde::Deserialize;
 
 /// Of how long a digest tells if nobody says it.
 const HOURS: u32 = 24;
@@ -18,13 +18,6 @@ const HOURS: u32 = 24;
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct Hours {
     hours: Option<u32>,
-}
-
-/// When the digest is sent.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct When {
-    schedule: String,
 }
 
 pub(in crate::api) async fn recipients(State(service): State<Service>, Asked(part): Asked<ByName>) -> Response {
@@ -78,7 +71,7 @@ pub(in crate::api) async fn digest(State(service): State<Service>, Asked(asked):
 }
 
 pub(in crate::api) async fn digest_schedule(State(service): State<Service>) -> Response {
-    respond(service, StatusCode::OK, |service| Ok(When { schedule: service.digest_schedule()? })).await
+    respond(service, StatusCode::OK, |service| Ok(DigestSchedule { schedule: service.digest_schedule()? })).await
 }
 
 pub(in crate::api) async fn set_digest_schedule(
@@ -86,6 +79,7 @@ pub(in crate::api) async fn set_digest_schedule(
     from: From,
     Sent(bytes): Sent,
 ) -> Response {
-    let set = move |service: &Service| service.set_digest_schedule(&caller(from), &body::<When>(&bytes)?.schedule);
+    let set =
+        move |service: &Service| service.set_digest_schedule(&caller(from), &body::<DigestSchedule>(&bytes)?.schedule);
     respond_empty(service, set).await
 }

@@ -8,9 +8,9 @@ use crate::service_error::{Kind, ServiceError};
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use octo_api::server::{BackUp, Health};
 use octo_job::Policy;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// The OpenAPI document, which describes this route too.
@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(in crate::api) struct Document(pub Arc<Value>);
 
 pub(in crate::api) async fn healthz(State(service): State<Service>) -> Response {
-    respond(service, StatusCode::OK, |service| service.is_healthy().map(|()| json!({"status": "ok"}))).await
+    respond(service, StatusCode::OK, |service| service.is_healthy().map(|()| Health { status: "ok".to_owned() })).await
 }
 
 /// The text format of Prometheus.
@@ -53,15 +53,8 @@ pub(in crate::api) async fn audit(State(service): State<Service>, Asked(page): A
     respond(service, StatusCode::OK, move |service| service.audit(page.before, page.limit.unwrap_or(PAGE))).await
 }
 
-/// Where a copy of the server's own data goes.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CopyTo {
-    folder: String,
-}
-
 pub(in crate::api) async fn back_up(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {
-    let back_up = move |service: &Service| service.back_up(&caller(from), &body::<CopyTo>(&bytes)?.folder);
+    let back_up = move |service: &Service| service.back_up(&caller(from), &body::<BackUp>(&bytes)?.folder);
     respond(service, StatusCode::CREATED, back_up).await
 }
 

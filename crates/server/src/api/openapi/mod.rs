@@ -195,31 +195,8 @@ mod tests {
         let how = "cargo run -p octo-server --example openapi > docs/openapi.json";
         assert!(kept == document(), "docs/openapi.json is not what the program says; write it anew: {how}");
     }
-
-    /// What serde says of a field that it does not know names those that it does.
-    fn fields<T: serde::de::DeserializeOwned>(start: Value) -> BTreeSet<String> {
-        let mut body = start;
-        body["no such field"] = true.into();
-        let said = serde_json::from_value::<T>(body).err().map(|e| e.to_string()).unwrap_or_default();
-        let names = said.split_once("expected").map(|it| it.1).unwrap_or_default();
-        names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn what_is_sent_has_the_fields_that_the_document_says() {
-        use crate::notify::{MailServer, Recipient};
-        use crate::run_overrides::RunOverrides;
-        use octo_job::{JobSpec, Policy};
-        let document = document();
-        for (shape, there) in [
-            ("Policy", fields::<Policy>(json!({}))),
-            ("JobSpec", fields::<JobSpec>(json!({"name": "", "source": "", "target": ""}))),
-            ("RunOverrides", fields::<RunOverrides>(json!({}))),
-            ("Recipient", fields::<Recipient>(json!({}))),
-            ("MailServer", fields::<MailServer>(json!({"host": "", "from": ""}))),
-        ] {
-            let told = document["components"]["schemas"][shape]["properties"].as_object().unwrap();
-            assert_eq!(told.keys().cloned().collect::<BTreeSet<_>>(), there, "{shape}");
-        }
-    }
 }
+
+#[cfg(test)]
+#[path = "shape_tests.rs"]
+mod shape_tests;

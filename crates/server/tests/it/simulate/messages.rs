@@ -2,10 +2,10 @@
 
 use super::carrier::Arrived;
 use super::model::{Between, Holds, must};
+use octo_api::notify::QueuedMessage;
 use octo_core::RunReport;
 use octo_server::notify::{Message, Recipient, When};
 use octo_server::run::{Ended, Reason, Run, State};
-use octo_server::store::outbox::QueuedMessage;
 use std::collections::BTreeMap;
 
 /// An interrupted heartbeat is of no use after so long.

@@ -1,11 +1,11 @@
 //! What the database says at one moment.
 
 use octo_api::job::Slot;
+use octo_api::notify::QueuedMessage;
 use octo_core::RunReport;
 use octo_job::{Job, Policy};
 use octo_server::notify::Recipient;
 use octo_server::run::{Run, State};
-use octo_server::store::outbox::QueuedMessage;
 use octo_server::store::{Store, jobs, outbox, recipients, runs, settings, slots};
 use std::collections::BTreeMap;
 

@@ -1,0 +1,61 @@
+//! Words: values that have a few fixed spellings, the same over the wire, on the command line, in the database and in messages.
+
+use std::fmt;
+
+/// A value that is one of a few words.
+pub trait Word: Copy + fmt::Display + Sized + 'static {
+    /// All of them, as people should see them listed.
+    const ALL: &'static [Self];
+
+    /// How it is spelled, everywhere and for ever.
+    fn word(self) -> &'static str;
+
+    /// The one that is spelled so.
+    fn read(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|it| it.word() == text)
+    }
+}
+
+/// An enumeration whose variants are words: each spelling is written once, and serde, `Display` and [`Word`] take it from there.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $( $(#[$of:meta])* $variant:ident = $word:literal, )+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $( $(#[$of])* #[serde(rename = $word)] $variant, )+
+        }
+
+        impl $crate::words::Word for $name {
+            const ALL: &'static [$name] = &[$( $name::$variant, )+];
+
+            fn word(self) -> &'static str {
+                match self {
+                    $( $name::$variant => $word, )+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str($crate::words::Word::word(*self))
+            }
+        }
+    };
+}
+
+pub(crate) use words;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Role;
+
+    #[test]
+    fn a_word_has_one_spelling() {
+        for role in Role::ALL {
+            assert_eq!(serde_json::to_value(role).unwrap(), role.word());
+            assert_eq!((role.to_string().as_str(), Role::read(role.word())), (role.word(), Some(*role)));
+        }
+        assert_eq!(Role::read("Viewer"), None);
+    }
+}
