@@ -225,8 +225,7 @@ impl MirrorOps<'_> {
         }
         match self.target.make_folder(place)? {
             Done::Yes => Ok(()),
-            // A run that died after making it, or a person: a folder is what was wanted.
-            Done::Exists if matches!(self.target.look(place)?, Some(m) if m.kind == Kind::Folder) => Ok(()),
+            // Also a folder: nobody knows whose it is, nor what is in it.
             Done::Exists => Err(moved(place, "something was put there")),
             _ => Err(moved(place, "the folder it goes into is gone")),
         }

@@ -1,26 +1,32 @@
-//! `cargo xtask simulate --world mirror`: plays worlds of the engine. Options: `--seed N`, `--runs M` worlds, `--minutes K`; or
-//! `--scenario FILE`, one that was kept.
+//! `cargo xtask simulate --world mirror`: plays worlds of the engine. Options: `--seed N`, `--runs M` worlds, `--minutes K`,
+//! `--focus case` (names that differ only in case) or `everything`; or `--scenario FILE`, one that was kept.
 #![allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 #[path = "../tests/it/engine.rs"]
 mod engine;
 
-use octo_testkit::simulate::{Plan, play, play_many};
+use octo_testkit::simulate::{Focus, Plan, play, play_many};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-const USAGE: &str = "usage: simulate [--seed N] [--runs M | --minutes K] [--threads T] | --scenario FILE";
+const USAGE: &str =
+    "usage: simulate [--seed N] [--runs M | --minutes K] [--threads T] [--focus everything|case] | --scenario FILE";
 
 fn main() -> ExitCode {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() * 1_000_000);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    let mut plan = Plan { seed, worlds: 1000, time: None, threads };
+    let mut plan = Plan { seed, worlds: 1000, time: None, threads, focus: Focus::Everything };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let value = args.next().unwrap_or_default();
         if arg == "--scenario" {
             return one(&value);
+        }
+        if arg == "--focus" {
+            let Some(focus) = Focus::named(&value) else { return usage() };
+            plan.focus = focus;
+            continue;
         }
         let Ok(number) = value.parse::<u64>() else { return usage() };
         match arg.as_str() {

@@ -5,8 +5,7 @@ use crate::layout;
 use crate::order::NameOrder;
 use crate::spill::{Pool, Record, Sorted, Sorter};
 use octo_core::listing::Listed;
-use octo_core::merge::{Pair, merge};
-use octo_core::naming::{Stored, store, store_twin, unescape};
+use octo_core::naming::{SUFFIX, Stored, store, store_twin, unescape};
 use octo_core::{Code, Entry, Error, Filter, FolderLimits, ListSink, Meta, Name, NameRules, RelPath, Source, Target};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -62,10 +61,17 @@ impl ListedEntry {
     }
 }
 
+/// Of a record: the stored name cannot be turned back by itself.
+pub(super) const FLAG_CUT: u8 = 1;
+/// Of a record: it does not belong to the job, and is only known to have its name.
+const FLAG_HIDDEN: u8 = 2;
+
 /// All entries of one side of a folder.
 pub struct Side {
-    main: Sorted,
-    twins: Option<Sorted>,
+    /// By the name in the mirror.
+    pub(super) main: Sorted,
+    /// Of the mirror: there are escaped names.
+    pub(super) has_escapes: bool,
     order: NameOrder,
     /// Whether this is all of it.
     pub end: Listed,
@@ -96,12 +102,12 @@ impl Lister<'_> {
             return Err(error);
         }
         let main = sorter.finish()?;
-        let mut side = Side { main, twins: None, order: self.order, end, problems, nested_mirror: false };
+        let mut side = Side { main, has_escapes: false, order: self.order, end, problems, nested_mirror: false };
         if let (Listed::Complete, Some(name)) = (&side.end, hostile) {
             let printable = String::from_utf8_lossy(&name).into_owned();
             side.end = Listed::Incomplete(Error::new(Code::BadName, format!("the folder lists {printable:?}")));
         }
-        self.settle_same_names(&mut side)?;
+        self.find_duplicate(&mut side)?;
         Ok(side)
     }
 
@@ -109,7 +115,8 @@ impl Lister<'_> {
     pub fn target(&self, folder: &RelPath, original: &RelPath) -> Result<Side, Error> {
         let mut sink = Sink::new(self, original, false);
         let end = self.target.list(folder, &mut sink);
-        let (sorter, problems, failed, saw_reserved) = (sink.sorter, sink.problems, sink.failed, sink.saw_reserved);
+        let (sorter, problems, failed) = (sink.sorter, sink.problems, sink.failed);
+        let (saw_reserved, has_escapes) = (sink.saw_reserved, sink.has_escapes);
         if let Some(error) = failed {
             return Err(error);
         }
@@ -117,19 +124,16 @@ impl Lister<'_> {
             let marker = folder.join_path(&layout::marker());
             matches!(self.target.look(&marker), Ok(Some(_)))
         };
-        Ok(Side { main: sorter.finish()?, twins: None, order: self.order, end, problems, nested_mirror })
+        Ok(Side { main: sorter.finish()?, has_escapes, order: self.order, end, problems, nested_mirror })
     }
 
-    /// Two entries with one name: a lie if the names are equal, twins if they only fold together.
-    fn settle_same_names(&self, side: &mut Side) -> Result<(), Error> {
-        let mut twins = Sorter::new(self.target, &self.pool);
+    /// Two entries with one name are a lie.
+    fn find_duplicate(&self, side: &mut Side) -> Result<(), Error> {
         let mut duplicate = None;
         let mut last: Vec<u8> = Vec::new();
-        side.main.for_each(|key, value| {
+        side.main.for_each(|key, _| {
             if last == key {
                 duplicate = Some(self.order.name_of(key).to_vec());
-            } else if !last.is_empty() && self.order.compare(&last, key).is_eq() {
-                self.push_twin(&mut twins, key, value)?;
             }
             last.clear();
             last.extend_from_slice(key);
@@ -142,21 +146,7 @@ impl Lister<'_> {
                 side.end = Listed::Incomplete(error);
             }
         }
-        side.twins = Some(twins.finish()?).filter(|t| t.count() > 0);
         Ok(())
-    }
-
-    /// The second of two names with one fold gets a stored name of its own.
-    fn push_twin(&self, twins: &mut Sorter<'_>, key: &[u8], value: &[u8]) -> Result<(), Error> {
-        let entry = decode(self.order, Record::new([key, value].concat(), key.len()))?;
-        let twin = store_twin(entry.name(), &self.rules);
-        let is_cut = matches!(twin, Stored::Cut(_));
-        let (Stored::Escaped(stored) | Stored::Cut(stored)) = twin else { return Ok(()) };
-        let mut value = Writer::default();
-        value.meta(&entry.meta);
-        value.u8(u8::from(is_cut));
-        value.bytes(entry.name().as_bytes());
-        twins.push(&self.order.key(&stored), &value.0)
     }
 }
 
@@ -167,26 +157,18 @@ impl Side {
     pub fn entries(&self) -> Result<Entries<'_>, Error> {
         let order = self.order;
         let mut last: Option<Vec<u8>> = None;
-        let main = self.main.iter()?.filter_map(move |record| {
+        Ok(Box::new(self.main.iter()?.filter_map(move |record| {
             let record = match record {
                 Ok(record) => record,
                 Err(error) => return Some(Err(error)),
             };
-            if last.as_ref().is_some_and(|before| order.compare(before, record.key()).is_eq()) {
+            if is_hidden(&record) || last.as_ref().is_some_and(|before| order.compare(before, record.key()).is_eq()) {
                 return None;
             }
             let before = last.get_or_insert_default();
             before.clear();
             before.extend_from_slice(record.key());
             Some(decode(order, record))
-        });
-        let Some(twins) = &self.twins else { return Ok(Box::new(main)) };
-        let twins = twins.iter()?.map(move |record| record.and_then(|r| decode(order, r)));
-        let merged = merge(main, twins, move |a: &ListedEntry, b: &ListedEntry| order.compare(a.key(), b.key()));
-        Ok(Box::new(merged.map(|pair| {
-            pair.map(|pair| match pair {
-                Pair::Source(entry) | Pair::Target(entry) | Pair::Both(entry, _) => entry,
-            })
         })))
     }
 
@@ -196,12 +178,17 @@ impl Side {
     }
 }
 
-fn decode(order: NameOrder, record: Record) -> Result<ListedEntry, Error> {
+/// Whether a record only says that its name is taken.
+pub(super) fn is_hidden(record: &Record) -> bool {
+    record.value().first().is_some_and(|flags| flags & FLAG_HIDDEN != 0)
+}
+
+pub(super) fn decode(order: NameOrder, record: Record) -> Result<ListedEntry, Error> {
     let bad = |_| Error::new(Code::RecordsDamaged, "a name in a temporary file");
     let stored = Name::new(order.name_of(record.key())).map_err(bad)?;
     let mut reader = Reader(record.value());
+    let is_cut = reader.u8()? & FLAG_CUT != 0;
     let meta = reader.meta()?;
-    let is_cut = reader.u8()? != 0;
     let original = reader.bytes()?;
     let original = if original.is_empty() { None } else { Some(Name::new(original).map_err(bad)?) };
     Ok(ListedEntry { record, original, stored, is_cut, meta })
@@ -217,6 +204,7 @@ struct Sink<'a> {
     /// A name that cannot be: the listing is not to be believed.
     hostile: Option<Vec<u8>>,
     saw_reserved: bool,
+    has_escapes: bool,
     /// So much came.
     entries: u64,
     scratch_bytes: u64,
@@ -236,6 +224,7 @@ impl<'a> Sink<'a> {
             problems: Vec::new(),
             hostile: None,
             saw_reserved: false,
+            has_escapes: false,
             entries: 0,
             scratch_bytes: 0,
             failed: None,
@@ -265,6 +254,7 @@ impl<'a> Sink<'a> {
         let kept = is_root && self.lister.target.keeps_for_itself(name);
         if !self.is_source {
             self.saw_reserved |= reserved;
+            self.has_escapes |= name.as_bytes().ends_with(SUFFIX);
             let hidden = kept || (is_root && reserved);
             return (!hidden).then(|| (unescape(name).map_or(Cow::Borrowed(name), Cow::Owned), Stored::AsIs));
         }
@@ -285,18 +275,26 @@ impl ListSink for Sink<'_> {
         if self.endless().is_some() {
             return ControlFlow::Break(());
         }
-        let Some((original, stored)) = self.names(&entry.name) else { return ControlFlow::Continue(()) };
-        if self.lister.filter.excludes_in(self.folder, &original, entry.meta.looks_like_folder()) {
-            return ControlFlow::Continue(());
-        }
-        self.buffer.0.clear();
-        self.buffer.meta(&entry.meta);
-        let (stored, is_cut) = match &stored {
-            Stored::AsIs => (&entry.name, false),
-            Stored::Escaped(stored) => (stored, false),
-            Stored::Cut(stored) => (stored, true),
+        let is_folder = entry.meta.looks_like_folder();
+        let named = self.names(&entry.name);
+        let named = named.filter(|(original, _)| !self.lister.filter.excludes_in(self.folder, original, is_folder));
+        let (stored, mut flags) = match named {
+            Some((_, stored)) => (stored, 0),
+            // Nobody else is to come into its place.
+            None if !self.is_source && self.lister.order.folds_case => (Stored::AsIs, FLAG_HIDDEN),
+            None => return ControlFlow::Continue(()),
         };
-        self.buffer.u8(u8::from(is_cut));
+        let stored = match &stored {
+            Stored::AsIs => &entry.name,
+            Stored::Escaped(stored) => stored,
+            Stored::Cut(stored) => {
+                flags |= FLAG_CUT;
+                stored
+            }
+        };
+        self.buffer.0.clear();
+        self.buffer.u8(flags);
+        self.buffer.meta(&entry.meta);
         self.buffer.bytes(if *stored == entry.name { b"" } else { entry.name.as_bytes() });
         let key = self.lister.order.key(stored);
         self.scratch_bytes += (key.len() + self.buffer.0.len()) as u64;

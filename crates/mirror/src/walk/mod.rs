@@ -6,6 +6,7 @@
 //! inside them, which come first.
 
 mod listing;
+mod places;
 
 pub use listing::{ListedEntry, Lister, Side};
 
@@ -118,6 +119,13 @@ pub fn list_folders(lister: &Lister<'_>, jobs: &Receiver<Job>, is_over: impl Fn(
 fn list_pair(lister: &Lister<'_>, frame: &Frame) -> Result<FolderPair, Error> {
     let source = if lister.source_walks_ahead() { None } else { list_source(lister, frame)? };
     let target = frame.old.map(|_| lister.target(&frame.place, &frame.source)).transpose()?;
+    let source = match source {
+        Some(mut source) => {
+            lister.settle_places(&frame.place, &mut source, target.as_ref())?;
+            Some(source)
+        }
+        None => None,
+    };
     Ok(FolderPair { source, target })
 }
 

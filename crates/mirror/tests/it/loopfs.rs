@@ -1,7 +1,7 @@
 //! Real filesystems on loop devices: one that folds case and has no hard links, one that is small.
 
 use crate::pair::{Pair, tree};
-use octo_core::{Code, Outcome};
+use octo_core::{Code, FilterBuilder, Outcome, RunReport};
 use octo_mirror::RunOptions;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -133,6 +133,40 @@ fn on_exfat_a_new_case_is_a_rename() {
     pair.run(&RunOptions::default());
     assert_eq!(fs::read(pair.target.join("folder/new")).unwrap(), b"new");
     assert_eq!(fs::read(pair.target.join("folder/file with case")).unwrap(), b"x");
+}
+
+/// Real folders, in which two names that differ only in case are one.
+#[test]
+fn on_exfat_who_has_a_name_keeps_it_and_nobody_comes_into_what_is_excluded() {
+    let mounted = Mounted::exfat();
+    let mut pair = Pair::new();
+    pair.target = mounted.place();
+    pair.write("report/one", b"lower", 1_000_000_000);
+    pair.write("left/one", b"left", 1_000_000_000);
+    pair.run(&RunOptions::default());
+    pair.write("REPORT/one", b"upper", 1_000_000_000);
+    let second = pair.run(&RunOptions::default());
+    let did =
+        |report: &RunReport| (report.outcome, report.counts.created, report.counts.replaced, report.counts.deleted);
+    assert_eq!(did(&second), (Outcome::Succeeded, 1, 0, 0), "{second:#?}");
+    let apart = "%52%45%50%4F%52%54.~octo";
+    assert_eq!(fs::read(pair.target.join("report/one")).unwrap(), b"lower");
+    assert_eq!(fs::read(pair.target.join(apart).join("one")).unwrap(), b"upper");
+    // Nothing is copied again or deleted because the other one is gone.
+    fs::remove_dir_all(pair.source.join("report")).unwrap();
+    let third = pair.run(&RunOptions::default());
+    assert_eq!(did(&third), (Outcome::Succeeded, 0, 0, 1), "{third:#?}");
+    let fourth = pair.run(&RunOptions::default());
+    assert_eq!(did(&fourth), (Outcome::Succeeded, 0, 0, 0), "{fourth:#?}");
+    assert_eq!(fs::read(pair.target.join(apart).join("one")).unwrap(), b"upper");
+    assert!(!pair.target.join("report").exists());
+
+    let filter = FilterBuilder::new().exclude("left").unwrap().build().unwrap();
+    pair.write("LEFT/two", b"other", 1_000_000_000);
+    let fifth = pair.run(&RunOptions { filter, ..RunOptions::default() });
+    assert_eq!(did(&fifth), (Outcome::Succeeded, 1, 0, 0), "{fifth:#?}");
+    let names = |folder: &str| tree(&pair.target.join(folder)).into_keys().collect::<Vec<_>>();
+    assert_eq!((names("left"), names("%4C%45%46%54.~octo")), (vec!["one".into()], vec!["two".into()]));
 }
 
 #[test]

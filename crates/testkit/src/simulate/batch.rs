@@ -3,7 +3,7 @@
 use super::model::Broken;
 use super::play::{Played, play};
 use super::scenario::Scenario;
-use super::{Engine, generate, shrink};
+use super::{Engine, Focus, generate, shrink};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +22,8 @@ pub struct Plan {
     pub time: Option<Duration>,
     /// How many at once.
     pub threads: usize,
+    /// What they are about.
+    pub focus: Focus,
 }
 
 /// What was played.
@@ -39,6 +41,8 @@ pub struct Sum {
     pub outcomes: BTreeMap<String, u64>,
     /// How long it took.
     pub time: Duration,
+    /// What they were about.
+    pub focus: Focus,
     /// The first world that broke a rule: the rule, and the scenario, shrunk.
     pub broken: Option<(Broken, Box<Scenario>)>,
 }
@@ -80,7 +84,11 @@ impl fmt::Display for Sum {
                 if scenario.workers > 1 {
                     writeln!(f, "it has several workers, and may not fail each time")?;
                 }
-                write!(f, "to play it again: cargo xtask simulate --world mirror --seed {} --runs 1", scenario.seed)
+                let (seed, focus) = (scenario.seed, self.focus.name());
+                write!(
+                    f,
+                    "to play it again: cargo xtask simulate --world mirror --focus {focus} --seed {seed} --runs 1"
+                )
             }
         }
     }
@@ -110,7 +118,7 @@ pub fn play_many(plan: &Plan, engine: Engine) -> Sum {
             if number >= plan.worlds || is_late {
                 return;
             }
-            let scenario = generate(plan.seed.wrapping_add(number));
+            let scenario = generate(plan.seed.wrapping_add(number), plan.focus);
             match play_or_panic(&scenario, engine) {
                 Ok(played) => into_sum(played),
                 Err(_) => {
@@ -126,7 +134,7 @@ pub fn play_many(plan: &Plan, engine: Engine) -> Sum {
         }
     });
     let mut sum = sum.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    sum.time = begun.elapsed();
+    (sum.time, sum.focus) = (begun.elapsed(), plan.focus);
     let first = first.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     sum.broken = first.map(|scenario| smallest(&scenario, engine));
     sum

@@ -33,29 +33,82 @@ const NAMES: &[&str] = &[
     "lost+found",
 ];
 
+/// Names that differ only in case, with and without bytes that have to be escaped.
+const TWINS: &[&str] = &[
+    "a",
+    "A",
+    "ab",
+    "Ab",
+    "aB",
+    "AB",
+    "é",
+    "É",
+    "x.~octo",
+    "X.~OCTO",
+    "a.~octo",
+    "A.~octo",
+    "%41.~octo",
+    "lost+found",
+];
+
+/// What the worlds are about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Focus {
+    /// Everything that there is.
+    #[default]
+    Everything,
+    /// Names that differ only in case, on a disk for which they are one name.
+    Case,
+}
+
+impl Focus {
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Focus> {
+        match name {
+            "everything" => Some(Focus::Everything),
+            "case" => Some(Focus::Case),
+            _ => None,
+        }
+    }
+
+    /// What it is called on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Focus::Everything => "everything",
+            Focus::Case => "case",
+        }
+    }
+}
+
 /// A name too long for an escape.
 const LONG: &str = "a very long name.~octo";
 
 struct Maker {
     random: Random,
+    focus: Focus,
     names: Vec<String>,
     /// Paths that were used so far.
     used: Vec<String>,
 }
 
 /// The scenario of this seed.
-pub fn generate(seed: u64) -> Scenario {
+pub fn generate(seed: u64, focus: Focus) -> Scenario {
     let mut random = Random::new(seed);
-    let mut names: Vec<String> = (0..random.between(3, 8)).map(|_| (*random.one_of(NAMES)).to_owned()).collect();
+    let of = if focus == Focus::Case { TWINS } else { NAMES };
+    let mut names: Vec<String> = (0..random.between(3, 8)).map(|_| (*random.one_of(of)).to_owned()).collect();
     if random.once_in(8) {
-        names.push(format!("{}{LONG}", "n".repeat(230)));
+        let long = format!("{}{LONG}", "n".repeat(230));
+        if focus == Focus::Case {
+            names.push(long.replacen('n', "N", 1));
+        }
+        names.push(long);
     }
-    let mut maker = Maker { random, names, used: Vec::new() };
+    let mut maker = Maker { random, focus, names, used: Vec::new() };
     let mut scenario = Scenario {
         seed,
         hard_links: !maker.random.once_in(5),
         keeps_order: !maker.random.once_in(4),
-        folds_case: maker.random.once_in(4),
+        folds_case: maker.random.once_in(4) || focus == Focus::Case,
         coarse_times: maker.random.once_in(10),
         workers: if maker.random.once_in(20) { 3 } else { 1 },
         rounds: Vec::new(),
@@ -97,6 +150,7 @@ impl Maker {
     }
 
     fn options(&mut self) -> Options {
+        let excludes = if self.focus == Focus::Case { 3 } else { 6 };
         let random = &mut self.random;
         let max_delete = random.once_in(3).then(|| random.below(4));
         Options {
@@ -105,7 +159,10 @@ impl Maker {
             max_delete,
             no_delete: random.once_in(20),
             dry_run: random.once_in(40),
-            exclude: random.once_in(6).then(|| self.random.one_of(&self.names).clone()).filter(|name| is_plain(name)),
+            exclude: random
+                .once_in(excludes)
+                .then(|| self.random.one_of(&self.names).clone())
+                .filter(|name| is_plain(name)),
             compare_content: self.random.once_in(20),
         }
     }

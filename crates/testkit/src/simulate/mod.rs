@@ -19,7 +19,7 @@ mod store;
 mod view;
 
 pub use batch::{Plan, Sum, play_many};
-pub use generate::generate;
+pub use generate::{Focus, generate};
 pub use model::Broken;
 pub use play::{Played, play};
 pub use random::Random;

@@ -11,7 +11,7 @@ use super::{Asked, Engine, Options};
 use crate::effects::Effects;
 use crate::memory::{MemTarget, MemTree, PowerLoss};
 use octo_core::{
-    Abilities, Cancel, Change as Done, Event, Filter, FilterBuilder, Kind, Monitor, Problem, RelPath, RunReport,
+    Abilities, Cancel, Change as Done, Event, Filter, FilterBuilder, Kind, Monitor, Name, Problem, RelPath, RunReport,
     Target, TimeRules,
 };
 use std::collections::BTreeMap;
@@ -292,7 +292,8 @@ fn filter(options: &Options) -> Filter {
 
 /// A path that a person may change by hand: nothing of ours, and not one that the mirror takes for the escape of another name.
 fn by_hand(text: &str) -> Option<RelPath> {
-    let looks_escaped = |at: &RelPath| at.names().any(|name| name.as_bytes().ends_with(octo_core::naming::SUFFIX));
+    let is_escape = |name: &Name| name.as_bytes().to_ascii_lowercase().ends_with(octo_core::naming::SUFFIX);
+    let looks_escaped = |at: &RelPath| at.names().any(|name| is_escape(&name));
     let is_ours = |at: &RelPath| at.names().any(|name| name.as_bytes() == octo_core::RESERVED.as_bytes());
     path(text).filter(|at| !looks_escaped(at) && !is_ours(at))
 }

@@ -1,7 +1,7 @@
 //! The simulated world: a minute of seeds, all kept ones, and that it can see.
 
 use crate::engine::engine;
-use octo_testkit::simulate::{Plan, Scenario, generate, play, play_many};
+use octo_testkit::simulate::{Focus, Plan, Scenario, generate, play, play_many};
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,15 +24,19 @@ fn the_worlds_that_found_faults_are_right() {
 /// Seeds that are known to be right. New ones are for `cargo xtask simulate`, as long as one in some thousands still finds something.
 #[test]
 fn a_minute_of_worlds() {
-    let sum = play_many(&Plan { seed: 1, worlds: 750, time: Some(Duration::from_secs(50)), threads: 2 }, engine);
+    let sum = play_many(
+        &Plan { seed: 1, worlds: 750, time: Some(Duration::from_secs(50)), threads: 2, focus: Focus::Everything },
+        engine,
+    );
     assert!(sum.broken.is_none(), "{sum}");
 }
 
 #[test]
 fn every_kind_of_fault_occurs_and_several_in_one_run() {
-    let sum = play_many(&Plan { seed: 1, worlds: ALL_KINDS, time: None, threads: 2 }, engine);
+    let sum = play_many(&Plan { seed: 1, worlds: ALL_KINDS, time: None, threads: 2, focus: Focus::Everything }, engine);
     assert!(sum.broken.is_none(), "{sum}");
-    let planned = (1..=ALL_KINDS).flat_map(|seed| generate(seed).rounds).flat_map(|round| round.faults);
+    let planned =
+        (1..=ALL_KINDS).flat_map(|seed| generate(seed, Focus::Everything).rounds).flat_map(|round| round.faults);
     let kinds: std::collections::BTreeSet<_> = planned.map(|fault| fault.kind()).collect();
     assert!(kinds.len() >= 24, "{kinds:?}");
     for kind in kinds {
@@ -43,9 +47,9 @@ fn every_kind_of_fault_occurs_and_several_in_one_run() {
 
 #[test]
 fn a_seed_is_the_same_world_each_time() {
-    for seed in (1..60).filter(|seed| generate(*seed).workers == 1) {
-        let first = play(&generate(seed), engine).unwrap();
-        let second = play(&generate(seed), engine).unwrap();
+    for seed in (1..60).filter(|seed| generate(*seed, Focus::Everything).workers == 1) {
+        let first = play(&generate(seed, Focus::Everything), engine).unwrap();
+        let second = play(&generate(seed, Focus::Everything), engine).unwrap();
         assert_eq!(first.digest, second.digest, "seed {seed}");
     }
 }

@@ -94,6 +94,7 @@ impl Model {
         self.approved |= ran.asked.approve.is_some();
         self.older.push(ran.before.places.clone());
         names::whole(ran, &self.older)?;
+        names::nothing_in_what_is_excluded(ran)?;
         self.deletions(target, ran)?;
         let recovers = self.older.len() > 1 && !self.hard_links;
         report::agrees(ran, recovers)?;

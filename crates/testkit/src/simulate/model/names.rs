@@ -59,6 +59,13 @@ pub(super) fn nothing_gone_without_proof(
         if ran.power == Some(Power::Forgets) && !durable.contains_key(place) {
             continue;
         }
+        // The folder it lies in may have got another case.
+        let kept_in_other_case = || {
+            ran.folds_case && after.iter().any(|(other, is)| folds_alike(other, &origin) && is.content == node.content)
+        };
+        if excluded && kept_in_other_case() {
+            continue;
+        }
         if excluded {
             return Err(Broken::new("what is excluded is not touched", format!("{place}: {node:?} is gone")));
         }
@@ -74,6 +81,21 @@ pub(super) fn nothing_gone_without_proof(
     Ok(())
 }
 
+/// Nothing comes into a folder that does not belong to the job.
+pub(super) fn nothing_in_what_is_excluded(ran: &Ran<'_>) -> Result<(), Broken> {
+    let kind = |at: &RelPath| ran.after.by_origin().get(at).map(|node| node.kind);
+    let new = ran.after.places.keys().filter(|place| !ran.before.places.contains_key(*place));
+    for place in new {
+        let origin = ran.after.origin(place);
+        // The folder it lies in may have got another case.
+        let was = |before: &RelPath| *before == origin || (ran.folds_case && folds_alike(before, &origin));
+        if is_excluded(&origin, &ran.asked.filter, kind) && !ran.before.origins.values().any(was) {
+            return Err(Broken::new("nothing comes into what is excluded", format!("{place} is new")));
+        }
+    }
+    Ok(())
+}
+
 fn folds_alike(a: &RelPath, b: &RelPath) -> bool {
     a != b && naming::fold(a.as_bytes()) == naming::fold(b.as_bytes())
 }
@@ -84,14 +106,6 @@ fn is_proven(ran: &Ran<'_>, origin: &RelPath, kind: Kind) -> bool {
         let lacks = |names: &std::collections::BTreeMap<Vec<u8>, Kind>| {
             names.get(name.as_bytes()).is_none_or(|listed| *listed != kind)
         };
-        let folded = naming::fold(name.as_bytes());
-        let twin = |other: &Vec<u8>| other != name.as_bytes() && naming::fold(other) == folded;
-        // Where upper and lower case are the same, another name may take this one's place, which then gets one of its own.
-        let told_twin = || ran.heard.told.iter().any(|told| told.folder == folder && told.names.keys().any(twin));
-        let had_twin = || ran.before.origins.values().any(|other| folds_alike(other, &at));
-        if ran.folds_case && (told_twin() || had_twin()) {
-            return true;
-        }
         if ran.heard.told.iter().any(|told| told.complete && told.folder == folder && lacks(&told.names)) {
             return true;
         }
