@@ -225,24 +225,49 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    /// A clock that goes on when it is told to.
+    #[derive(Default)]
+    struct ByHand(AtomicU64);
+
+    impl ByHand {
+        fn passes(&self, time: Duration) {
+            self.0.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+        }
+    }
+
+    impl Clock for ByHand {
+        fn now(&self) -> Timestamp {
+            Timestamp(0)
+        }
+        fn monotonic(&self) -> Duration {
+            Duration::from_millis(self.0.load(Ordering::SeqCst))
+        }
+        fn sleep(&self, duration: Duration) {
+            self.passes(duration);
+        }
+    }
+
     #[test]
     fn only_waiting_for_the_source_counts_and_only_until_something_comes() {
-        let (source, clock) = (MemSource::new(&MemTree::new()), TestClock::real());
+        let (source, clock) = (MemSource::new(&MemTree::new()), ByHand::default());
         let watched = Watched::new(&source, &clock);
-        std::thread::sleep(20 * MS);
+        clock.passes(20 * MS);
         assert_eq!(watched.waited(), Duration::ZERO, "nobody waits");
-        watched.asking(|| std::thread::sleep(20 * MS));
-        let first = watched.waited();
-        assert!(first >= 20 * MS);
-        std::thread::sleep(20 * MS);
-        assert_eq!(watched.waited(), first, "the engine is busy with something else");
+        watched.asking(|| clock.passes(20 * MS));
+        assert_eq!(watched.waited(), 20 * MS);
+        clock.passes(20 * MS);
+        assert_eq!(watched.waited(), 20 * MS, "the engine is busy with something else");
         watched.asking(|| {
-            watched.taking(|| std::thread::sleep(20 * MS));
-            let second = watched.waited();
-            assert!(watched.taking(|| watched.waited()) >= second && second >= first, "refusals add up");
+            watched.taking(|| clock.passes(20 * MS));
+            assert_eq!(watched.waited(), 20 * MS, "what the engine does with an answer does not count");
+            clock.passes(5 * MS);
+            assert_eq!(watched.waited(), 25 * MS, "refusals add up");
             watched.gave();
-            assert!(watched.waited() < first);
+            assert_eq!(watched.waited(), Duration::ZERO);
+            clock.passes(MS);
+            assert_eq!(watched.waited(), MS);
         });
+        assert_eq!(watched.waited(), MS);
     }
 
     #[test]

@@ -114,8 +114,7 @@ pub(crate) async fn open_as(
     let watched = conn.clone();
     let work = establish(conn, &tap, (address, share_type), who, options);
     let opened = while_alive(&watched, options.timeouts.answer, work).await;
-    // What another protocol says ends the connection, and the library may notice no more than that.
-    opened.map_err(|e| tap.other_protocol().map_or(e, |what| Error::new(Code::NoSmb, what)))
+    opened.map_err(|error| tap.reason(error))
 }
 
 /// Everything from the first word on a connection to the share.
@@ -265,7 +264,7 @@ async fn validate(session: &Session, handshake: &[Recorded]) -> Result<(), Error
     let frame = session.conn.execute(Command::Ioctl, &request, Some(session.tree)).await;
     let frame = frame.map_err(|e| match e {
         // A server that sees a mismatch does not answer: it hangs up (MS-SMB2 3.3.5.15.12).
-        smb2::Error::Disconnected => tampered(),
+        smb2::Error::Disconnected | smb2::Error::Io(_) => tampered(),
         other => status::connection(other).within("validating the negotiation"),
     })?;
     let status = frame.header.status.0;

@@ -6,6 +6,7 @@
 
 use crate::status::nt;
 use async_trait::async_trait;
+use octo_core::{Code, Error};
 use smb2::transport::{ReceiveProgress, TcpTransport, TransportReceive, TransportSend};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,8 +38,8 @@ struct Inner {
     /// `None` once the handshake is over.
     handshake: Mutex<Option<Vec<Recorded>>>,
     sealed: AtomicBool,
-    /// What came instead of an answer of SMB 2 or 3.
-    other: Mutex<Option<&'static str>>,
+    /// Why the connection could not go on, as is seen here first: who waits for an answer may hear only that it is lost.
+    broken: Mutex<Option<Error>>,
 }
 
 impl Tap {
@@ -50,7 +51,7 @@ impl Tap {
             demands_signing,
             handshake,
             sealed: AtomicBool::new(false),
-            other: Mutex::default(),
+            broken: Mutex::default(),
         }))
     }
 
@@ -64,9 +65,16 @@ impl Tap {
         self.0.handshake.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 
-    /// What the first answer was, if it was not of SMB 2 or 3.
-    pub fn other_protocol(&self) -> Option<&'static str> {
-        *self.0.other.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Why opening a session failed with `error`: the reason is what was seen here, if anything was.
+    pub fn reason(&self, error: Error) -> Error {
+        let broken = self.0.broken.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let explains = |broken: &Error| broken.code == Code::NoSmb || error.code == Code::ConnectionLost;
+        broken.filter(explains).unwrap_or(error)
+    }
+
+    fn note(&self, code: Code, why: String) {
+        let mut broken = self.0.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.get_or_insert_with(|| Error::new(code, why));
     }
 
     fn note_protocol(&self, received: &smb2::Result<Vec<u8>>) {
@@ -80,8 +88,8 @@ impl Tap {
             Err(smb2::Error::Disconnected | smb2::Error::Timeout | smb2::Error::Io(_)) => return,
             _ => "the answer is of another protocol",
         };
-        let mut other = self.0.other.lock().unwrap_or_else(PoisonError::into_inner);
-        other.get_or_insert(what);
+        drop(handshake);
+        self.note(Code::NoSmb, what.to_owned());
     }
 
     /// From now on, whatever is not encrypted is neither sent nor accepted.
@@ -130,10 +138,15 @@ impl TransportReceive for Tap {
     async fn receive(&self) -> smb2::Result<Vec<u8>> {
         let received = self.0.tcp.receive().await;
         self.note_protocol(&received);
-        let data = received?;
-        self.check_sealed(&data)?;
-        self.record(true, &data)?;
-        Ok(data)
+        let checked = received.and_then(|data| {
+            self.check_sealed(&data)?;
+            self.record(true, &data)?;
+            Ok(data)
+        });
+        if let Err(error @ smb2::Error::InvalidData { .. }) = &checked {
+            self.note(Code::Protocol, error.to_string());
+        }
+        checked
     }
 
     fn receive_progress(&self) -> Option<Arc<ReceiveProgress>> {
@@ -162,4 +175,29 @@ fn status(message: &[u8]) -> u32 {
 
 pub(crate) fn invalid(message: &str) -> smb2::Error {
     smb2::Error::InvalidData { message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn who_hears_only_of_a_lost_connection_learns_why_it_was_lost() {
+        // A frame that is longer than any may be, and an answer of another protocol.
+        let answers: [(&[u8], Code); 2] = [(&[0, 0, 0, 3, 1, 2, 3], Code::NoSmb), (b"HTTP/1.1 400", Code::NoSmb)];
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        for (answer, code) in answers {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let tap = runtime.block_on(async {
+                let address = listener.local_addr().unwrap().to_string();
+                Tap::new(TcpTransport::connect_with(&address, Default::default()).await.unwrap(), true)
+            });
+            let mut server = listener.accept().unwrap().0;
+            server.write_all(answer).unwrap();
+            drop(server);
+            let _ = runtime.block_on(tap.receive());
+            assert_eq!(tap.reason(Error::new(Code::ConnectionLost, "")).code, code, "{answer:?}");
+        }
+    }
 }

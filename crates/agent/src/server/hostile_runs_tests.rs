@@ -10,7 +10,7 @@ use octo_mirror::RunOptions;
 use octo_testkit::clock::TestClock;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, mpsc};
 
 /// DESIGN rule 8.
 const KIB_MAX: u64 = 128 << 10;
@@ -254,21 +254,25 @@ fn a_stream_of_content_without_end_is_left_when_it_exceeds_what_was_announced() 
 #[test]
 fn a_run_is_cancelled_while_an_agent_says_nothing() {
     let (cancel, around) = (Cancel::new(), tempfile::tempdir().unwrap());
-    // A listing that has begun, and of which nothing more comes.
-    let source = agent_until(cancel.clone(), |_, _| {
-        Box::new(std::iter::once(entries(&[file("keep", 1)])).chain(std::iter::from_fn(|| {
-            std::thread::sleep(Duration::from_secs(5));
+    let ((says_nothing, is_silent), (over, until_over)) = (mpsc::channel(), mpsc::channel::<()>());
+    let until_over = Arc::new(Mutex::new(until_over));
+    // A listing that has begun, and of which nothing more comes before the run is over.
+    let source = agent_until(cancel.clone(), move |_, _| {
+        let (says_nothing, until_over) = (says_nothing.clone(), Arc::clone(&until_over));
+        Box::new(std::iter::once(entries(&[file("keep", 1)])).chain(std::iter::from_fn(move || {
+            let _ = says_nothing.send(());
+            let _ = until_over.lock().unwrap().recv();
             None
         })))
     });
-    let begun = Instant::now();
     let report = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::sleep(Duration::from_millis(200));
-            cancel.cancel();
+        let cancelling = cancel.clone();
+        scope.spawn(move || {
+            is_silent.recv().unwrap();
+            cancelling.cancel();
         });
         run(&source, &around.path().join("mirror"), &cancel)
     });
+    drop(over);
     assert_eq!(report.outcome, Outcome::Cancelled, "{report:#?}");
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }

@@ -1,17 +1,17 @@
 //! A server that is killed at many instants, and its agent with it: the next run finishes the work.
 #![expect(clippy::print_stdout, reason = "a child process tells its parent")]
 
-use crate::mirrors::{fill, mirror, tree};
+use crate::mirrors::{fill, mirror_watched, tree};
 use crate::world::{Agent, HOST, World, loopback, until};
 use octo_agent::AgentListener;
-use octo_core::{Cancel, Outcome};
+use octo_core::{Cancel, Event, Monitor, Outcome};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Tells the server's process where its folders are, and where to listen.
 const ORDER: &str = "OCTO_AGENT_KILLS_ORDER";
@@ -22,7 +22,7 @@ const GIB: u64 = 1 << 30;
 #[ignore = "the server's process of the tests below, which start it by name"]
 fn child_server() {
     let order = std::env::var(ORDER).unwrap();
-    let (folder, address) = order.split_once('|').unwrap();
+    let [folder, address, dies_at] = order.split('|').collect::<Vec<_>>()[..] else { panic!("{order}") };
     let (folder, address): (&Path, SocketAddr) = (Path::new(folder), address.parse().unwrap());
     let mut listener = None;
     // The port may be held for a moment by connections that are ending.
@@ -33,8 +33,26 @@ fn child_server() {
     let listener = listener.unwrap();
     let source = listener.source(HOST, folder.join("data").to_str().unwrap(), Cancel::new()).unwrap();
     println!("\nbegun");
-    let report = mirror(&source, &folder.join("mirror"));
+    let stopping = StopsAt { left: AtomicU32::new(dies_at.parse().unwrap()) };
+    let report = mirror_watched(&source, &folder.join("mirror"), &stopping);
     println!("\nended: {:?} {}", report.outcome, report.counts.copied_bytes);
+}
+
+/// Says so when so many things have happened in the run, and lets it go no further: it is killed there.
+struct StopsAt {
+    left: AtomicU32,
+}
+
+impl Monitor for StopsAt {
+    fn event(&self, event: &Event<'_>) {
+        if !matches!(event, Event::Change(_) | Event::Phase(_)) || self.left.fetch_sub(1, Ordering::SeqCst) != 1 {
+            return;
+        }
+        println!("\nhere");
+        loop {
+            std::thread::park();
+        }
+    }
 }
 
 struct Server {
@@ -45,12 +63,17 @@ struct Server {
 impl Server {
     /// Once its run has begun.
     fn start(world: &World, address: SocketAddr) -> Server {
-        let order = format!("{}|{address}", world.at("").display());
+        Server::start_until(world, address, 0)
+    }
+
+    /// Once so many things have happened in its run, which then waits to be killed; zero for a whole run.
+    fn start_until(world: &World, address: SocketAddr, dies_at: u32) -> Server {
+        let order = format!("{}|{address}|{dies_at}", world.at("").display());
         let mut command = octo_testkit::child::test("kills::child_server");
         let mut child = command.env(ORDER, order).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let mut server = Server { child, lines };
-        server.hears("begun");
+        server.hears(if dies_at > 0 { "here" } else { "begun" });
         server
     }
 
@@ -102,13 +125,13 @@ fn a_server_killed_at_many_instants_and_its_agent_too_lead_to_an_equal_mirror() 
     let (world, mut agent, address) = paired();
     fill(&world, 40, 40);
     std::fs::write(world.data().join("large"), vec![7; 100 << 20]).unwrap();
-    for (round, pause) in [0u64, 40, 130, 270, 400, 550, 700, 900, 1100, 1400].into_iter().enumerate() {
+    // Each round changes 44 entries, so that even the last runs get so far.
+    for (round, dies_at) in [1, 4, 90, 200, 310, 3, 17, 30, 41, 47].into_iter().enumerate() {
         change(&world, round);
-        let server = Server::start(&world, address);
-        std::thread::sleep(Duration::from_millis(pause));
+        let server = Server::start_until(&world, address, dies_at);
         if round % 3 == 2 {
-            std::mem::replace(&mut agent, world.start()).kill();
-            std::thread::sleep(Duration::from_millis(pause / 2));
+            agent.die();
+            agent = world.start();
         }
         server.kill();
     }
@@ -157,7 +180,8 @@ fn a_file_of_2_gib_goes_on_where_it_stopped_when_server_and_agent_are_killed() {
         let server = Server::start(&world, address);
         until("a quarter of a gibibyte more", || noted(&world) > before);
         server.kill();
-        std::mem::replace(&mut agent, world.start()).kill();
+        agent.die();
+        agent = world.start();
     }
     let (outcome, copied_bytes) = Server::start(&world, address).end();
     assert_eq!(outcome, format!("{:?}", Outcome::Succeeded));

@@ -1,20 +1,24 @@
 //! Whole runs: the real engine, a real agent, a real target.
 
-use crate::world::{World, loopback};
-use octo_core::{Cancel, Outcome, RunReport, Source};
+use crate::world::{Agent, World, loopback};
+use octo_core::{Cancel, Event, Monitor, Outcome, RunReport, Source};
 use octo_disk::{DiskOptions, DiskTarget};
 use octo_mirror::RunOptions;
 use octo_testkit::clock::TestClock;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::Mutex;
+use std::time::UNIX_EPOCH;
 
 pub fn mirror(source: &dyn Source, target: &Path) -> RunReport {
+    mirror_watched(source, target, &octo_core::monitor::Silent)
+}
+
+/// The same, and `monitor` hears what happens.
+pub fn mirror_watched(source: &dyn Source, target: &Path, monitor: &dyn Monitor) -> RunReport {
     let options = DiskOptions { create: true, ..DiskOptions::default() };
     let target = DiskTarget::open(target, options).unwrap();
-    let silent = octo_core::monitor::Silent;
-    octo_mirror::run(source, &target, &RunOptions::default(), &silent, &TestClock::real(), &Cancel::new()).report
+    octo_mirror::run(source, &target, &RunOptions::default(), monitor, &TestClock::real(), &Cancel::new()).report
 }
 
 /// Every file below `folder` with its content and last write time in 100 ns, our own folder left out.
@@ -103,37 +107,39 @@ fn assert_hashes_are_kept(world: &World) {
     }
 }
 
+/// Kills the agent, and starts it again, when so many entries have changed.
+struct Killer<'a> {
+    world: &'a World,
+    state: Mutex<(usize, Agent)>,
+    at: &'static [usize],
+}
+
+impl Monitor for Killer<'_> {
+    fn event(&self, event: &Event<'_>) {
+        let Event::Change(_) = event else { return };
+        let (changes, agent) = &mut *self.state.lock().unwrap();
+        *changes += 1;
+        if self.at.contains(changes) {
+            agent.die();
+            *agent = self.world.start();
+        }
+    }
+}
+
 #[test]
 fn an_agent_killed_again_and_again_leads_to_an_equal_mirror() {
     let world = World::new();
     fill(&world, 40, 40);
     std::fs::write(world.data().join("large"), vec![7; 100 << 20]).unwrap();
     let listener = world.listener(loopback());
-    let mut agent = world.join(&listener, listener.address());
+    let agent = world.join(&listener, listener.address());
     let source = world.source(&listener);
-    let over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            // Pauses without a common measure, so that the deaths fall on different work.
-            for pause in [90u64, 310, 170, 430, 60, 530] {
-                std::thread::sleep(Duration::from_millis(pause));
-                if over.load(Ordering::SeqCst) {
-                    break;
-                }
-                let dying = std::mem::replace(&mut agent, world.start());
-                dying.kill();
-            }
-        });
-        let mut report = mirror(&source, &world.at("mirror"));
-        // A run may end as failed when its agent is gone; the next one finishes the work.
-        for _ in 0..5 {
-            if report.outcome == Outcome::Succeeded {
-                break;
-            }
-            report = mirror(&source, &world.at("mirror"));
-        }
-        over.store(true, Ordering::SeqCst);
-        assert_eq!(report.outcome, Outcome::Succeeded, "{report:#?}");
-    });
+    // Without a common measure, so that the deaths fall on different work.
+    let killer = Killer { world: &world, state: Mutex::new((0, agent)), at: &[1, 70, 301, 640, 1111, 1590] };
+    // A run may end as failed when its agent is gone; the next one finishes the work.
+    let reports = (0..=killer.at.len()).map(|_| mirror_watched(&source, &world.at("mirror"), &killer));
+    let failed = reports.take_while(|report| report.outcome != Outcome::Succeeded).count();
+    assert!(failed <= killer.at.len(), "more runs failed than agents died");
+    assert!(killer.state.lock().unwrap().0 >= 1590, "not every kill fell into a run");
     assert!(tree(&world.data()) == tree(&world.at("mirror")));
 }

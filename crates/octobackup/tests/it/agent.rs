@@ -1,7 +1,7 @@
 //! Server, command line and agent as an administrator meets them: the real programs, paired and put to work.
 
 use crate::server::Server;
-use crate::world::World;
+use crate::world::{World, until};
 use octo_client::Client;
 use octo_testkit::samba::{Samba, SambaOptions};
 use serde_json::Value;
@@ -10,10 +10,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 pub const HOST: &str = "files-1";
-const WAIT_MAX: Duration = Duration::from_secs(60);
 const LISTENING: &str = "[agents]\nlisten = \"127.0.0.1:0\"\n";
 
 /// A machine with an agent that may read one folder; the agent does not outlive the test.
@@ -67,7 +65,7 @@ impl Machine {
         let token = server.ask(&["host", "add", HOST]).ends(0).says("octobackup-agent enroll").stdout;
         assert!(self.enroll(address, &token));
         self.start();
-        until(|| server.json(&["host", "show", HOST])["is_connected"] == true);
+        until("the agent is connected", || server.json(&["host", "show", HOST])["is_connected"] == true);
     }
 }
 
@@ -77,15 +75,6 @@ impl Drop for Machine {
             let _ = agent.kill();
             let _ = agent.wait();
         }
-    }
-}
-
-#[track_caller]
-fn until(holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < WAIT_MAX);
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -147,7 +136,7 @@ fn a_token_works_once_and_what_is_not_allowed_is_not_read() {
         assert!(!kept.contains(token) && !kept.contains(&token[6..38]), "the secret is not kept");
     }
     machine.start();
-    until(|| server.json(&["host", "show", HOST])["is_connected"] == true);
+    until("the agent is connected", || server.json(&["host", "show", HOST])["is_connected"] == true);
     add(&server, &source(&world.src()), &[]);
     server.ask(&["run", "demo"]).ends(3).says("configuration allows");
     assert!(!world.dst().join("a.txt").exists());
@@ -171,21 +160,23 @@ fn who_pairs_and_who_is_refused_is_in_the_audit_log_with_host_and_address() {
     };
     let token = server.ask(&["host", "add", HOST]).ends(0).stdout;
     assert!(machine.enroll(&address, &token));
-    until(|| !rows("host.pair").is_empty());
+    until("host.pair", || !rows("host.pair").is_empty());
     let (who, about, detail) = rows("host.pair").remove(0);
     assert_eq!((&*who, &*about), ("agent files-1", HOST));
     assert!(detail.starts_with("127.0.0.1, calls itself "), "{detail}");
 
     assert!(!machine.enroll(&address, &token), "a second time");
-    until(|| !rows("host.token.refused").is_empty());
+    until("host.token.refused", || !rows("host.token.refused").is_empty());
     assert_eq!(rows("host.token.refused"), [("unknown".into(), String::new(), "127.0.0.1".into())]);
     assert!(rows("host.certificate.refused").is_empty());
 
     machine.start();
-    until(|| server.json(&["host", "show", HOST])["is_connected"] == true);
+    until("the agent is connected", || server.json(&["host", "show", HOST])["is_connected"] == true);
     server.ask(&["host", "revoke", HOST]).ends(0);
     // It dials again and again: one row, counted up.
-    until(|| rows("host.certificate.refused").iter().any(|(_, _, detail)| detail.contains(" times until ")));
+    until("host.certificate.refused", || {
+        rows("host.certificate.refused").iter().any(|(_, _, detail)| detail.contains(" times until "))
+    });
     let refused = rows("host.certificate.refused");
     assert!(refused.len() == 1 && refused[0].0 == "agent files-1", "{refused:?}");
     assert!(refused[0].2.starts_with("127.0.0.1, "), "{refused:?}");
@@ -202,12 +193,12 @@ fn a_machine_that_was_cloned_with_its_key_is_shown_everywhere_and_not_read_until
     server.ask(&["host", "list"]).ends(0).says("connected");
     let mut clone = Machine { program: machine.program.clone(), agent: None };
     clone.start();
-    until(|| server.json(&["host", "show", HOST])["agents"].as_array().unwrap().len() == 2);
+    until("two agents", || server.json(&["host", "show", HOST])["agents"].as_array().unwrap().len() == 2);
     let next_step = "Pair one of them anew";
     server.ask(&["host", "list"]).ends(0).says("2 AGENTS").says(next_step);
     server.ask(&["host", "show", HOST]).ends(0).says("at 127.0.0.1").says(next_step);
     server.ask(&["self-check"]).ends(1).says("host files-1").says(next_step);
-    until(|| server.ask(&["audit"]).ends(0).stdout.contains("host.cloned"));
+    until("host.cloned", || server.ask(&["audit"]).ends(0).stdout.contains("host.cloned"));
     server.ask(&["run", "demo"]).ends(3).says("two agents are connected").says(next_step);
     assert!(!world.dst().join("a.txt").exists());
     // The clone gets an identity of its own.
@@ -220,7 +211,7 @@ fn a_machine_that_was_cloned_with_its_key_is_shown_everywhere_and_not_read_until
     let token = server.ask(&["host", "add", "files-2"]).ends(0).stdout;
     assert!(clone.enroll(&address, &token));
     clone.start();
-    until(|| server.json(&["host", "show", "files-2"])["is_connected"] == true);
+    until("the agent is connected", || server.json(&["host", "show", "files-2"])["is_connected"] == true);
     server.ask(&["run", "demo"]).ends(0);
     server.ask(&["self-check", "--json"]).stdout.lines().for_each(|line| assert!(!line.contains("host files-1")));
 }

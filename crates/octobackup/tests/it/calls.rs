@@ -8,6 +8,7 @@ use octo_testkit::strace::{self, EFFECTS};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -94,22 +95,26 @@ impl Case {
     }
 }
 
-#[test]
-fn killed_at_any_system_call_of_a_run_the_next_run_ends_well() {
-    let case = Case::new();
-    case.for_samples(EFFECTS, false, |call, k| {
-        strace::with_fate(&case.sync(), call, "signal=SIGKILL", k, false);
+/// Kills the run at each of these calls. Which thread makes a call differs from run to run, so a few of them come to their end.
+fn killed_at(calls: &[&str], is_first_run: bool) {
+    let (case, mut tried, mut killed) = (Case::new(), 0, 0);
+    case.for_samples(calls, is_first_run, |call, k| {
+        let (status, said) = strace::with_fate(&case.sync(), call, "signal=SIGKILL", k, false);
+        assert!(status.signal() == Some(9) || status.success(), "{call} {k}: {status}: {said}");
+        (tried, killed) = (tried + 1, killed + u32::from(!status.success()));
         case.assert_goes_on(&format!("killed at {call} {k}"));
     });
+    assert!(killed * 2 > tried, "only {killed} of {tried} kills fell into the run");
+}
+
+#[test]
+fn killed_at_any_system_call_of_a_run_the_next_run_ends_well() {
+    killed_at(EFFECTS, false);
 }
 
 #[test]
 fn killed_at_any_system_call_of_the_first_run_the_next_run_ends_well() {
-    let case = Case::new();
-    case.for_samples(&["pwrite64", "ftruncate", "fdatasync", "unlink", "renameat2"], true, |call, k| {
-        strace::with_fate(&case.sync(), call, "signal=SIGKILL", k, false);
-        case.assert_goes_on(&format!("killed at {call} {k} of the first run"));
-    });
+    killed_at(&["pwrite64", "ftruncate", "fdatasync", "unlink", "renameat2"], true);
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! A source on a mount that does not answer: cancelling waits for none.
 
 use crate::server::Server;
-use crate::server::WAIT_MAX;
-use crate::world::{Ran, World, finish};
+use crate::world::{Ran, WAIT_MAX, World, finish, until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs;
@@ -10,7 +9,6 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::Instant;
 
 /// A filesystem whose program can be made to answer nothing. Unmounted with the test.
 struct Hanging {
@@ -26,7 +24,7 @@ impl Hanging {
         let outside = fs::metadata(&at).unwrap().dev();
         let program = Command::new("ntfs-3g").args(["-o", "no_detach"]).args([&disk, &at]).spawn().unwrap();
         let mount = Hanging { at, program };
-        wait_until("the mount", || fs::metadata(&mount.at).unwrap().dev() != outside);
+        until("the mount", || fs::metadata(&mount.at).unwrap().dev() != outside);
         mount
     }
 
@@ -41,14 +39,6 @@ impl Drop for Hanging {
         let _ = Command::new("umount").arg("-l").arg(&self.at).status();
         let _ = self.program.kill();
         let _ = self.program.wait();
-    }
-}
-
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < WAIT_MAX, "{what} did not come true");
-        std::thread::yield_now();
     }
 }
 
@@ -108,7 +98,7 @@ fn a_source_that_hangs_from_the_beginning_keeps_nobody_from_cancelling() {
     mount.signal(Signal::STOP);
     let (source, target) = (world.src(), world.dst());
     let child = world.program(&[OsStr::new("sync"), source.as_os_str(), target.as_os_str()]).spawn().unwrap();
-    wait_until("a question to the disk", || is_asking(&child));
+    until("a question to the disk", || is_asking(&child));
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let ran = ends_while_it_hangs(child, &mount);
     assert!(!ran.stderr.contains("does not answer"), "it waited for the disk: {}", ran.stderr);
@@ -125,7 +115,7 @@ fn a_source_that_hangs_in_the_middle_keeps_nobody_from_cancelling_and_the_report
     let (source, target) = (world.src(), world.dst());
     let [sync, slowly, rate] = ["sync", "--bandwidth", SLOWLY].map(OsStr::new);
     let child = world.program(&[sync, source.as_os_str(), target.as_os_str(), slowly, rate]).spawn().unwrap();
-    wait_until("a file that has begun", || has_begun(&world));
+    until("a file that has begun", || has_begun(&world));
     mount.signal(Signal::STOP);
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let ran = ends_while_it_hangs(child, &mount);
@@ -149,7 +139,7 @@ fn a_job_whose_source_hangs_in_the_middle_is_cancelled_and_its_disk_runs_the_nex
     let (source, target) = (world.src().display().to_string(), world.dst().display().to_string());
     server.ask(&["job", "add", "demo", &source, &target, "--set", &format!("bandwidth={SLOWLY}")]).ends(0);
     server.ask(&["run", "demo", "--no-wait"]).ends(0);
-    wait_until("a file that has begun", || has_begun(&world));
+    until("a file that has begun", || has_begun(&world));
     mount.signal(Signal::STOP);
     server.ask(&["cancel", "1"]).ends(0);
     let run = server.newest_run(|run| run["state"] == "finished");

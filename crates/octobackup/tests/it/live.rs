@@ -1,8 +1,7 @@
 //! A log that is written all the time, on a share and at an agent: its beginning is copied if that is wanted.
 
 use crate::agent::{Machine, add, listening, source};
-use crate::server::WAIT_MAX;
-use crate::world::{Ran, World, finish};
+use crate::world::{Ran, WAIT_MAX, World, finish};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
 use std::io::Write;

@@ -26,7 +26,7 @@ fn systemd_is_told_when_the_server_answers() {
     let world = World::new();
     let path = world.path("notify");
     let systemd = UnixDatagram::bind(&path).unwrap();
-    systemd.set_read_timeout(Some(crate::server::WAIT_MAX)).unwrap();
+    systemd.set_read_timeout(Some(crate::world::WAIT_MAX)).unwrap();
     let server = Server::start_with(&world, "", &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
     let mut word = [0; 64];
     let length = systemd.recv(&mut word).unwrap();

@@ -42,7 +42,7 @@ fn a_night_with_a_power_cut_ends_with_a_complete_mirror_and_everybody_knows_what
     // The schedule fires, the report comes by mail, monitoring sees it.
     let begun = Instant::now();
     while server.json(&["job", "slots", "fs"])[0]["run"].is_null() {
-        assert!(begun.elapsed() < Duration::from_secs(90), "no slot came");
+        assert!(begun.elapsed() < crate::server::SLOT_WAIT_MAX, "no slot came");
         std::thread::sleep(Duration::from_millis(100));
     }
     server.ask(&["job", "edit", "fs", "--schedule", "never"]).ends(0);

@@ -1,7 +1,7 @@
 //! Who is told what: by mail to a real mail server, by webhook and by heartbeat.
 
-use crate::server::{Server, WAIT_MAX, add};
-use crate::world::World;
+use crate::server::{Server, add};
+use crate::world::{WAIT_MAX, World, until};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -131,26 +131,18 @@ fn mail_waits_until_the_server_takes_it_and_outlives_a_kill() {
     add(&server, &[]).ends(0);
     server.ask(&["notify", "set", "all", "--mail", "all@example.com", "--when", "always"]).ends(0);
     server.ask(&["run", "demo"]).ends(0);
-    let begun = Instant::now();
-    loop {
-        let outbox = server.json(&["notify", "outbox"]);
-        if let Some(error) = outbox[0]["last_error"].as_str() {
-            assert!(error.contains("not now"), "{outbox}");
-            break;
-        }
-        assert!(begun.elapsed() < WAIT_MAX, "{outbox}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let mut error = None;
+    until("the mail is refused", || {
+        error = server.json(&["notify", "outbox"])[0]["last_error"].as_str().map(str::to_owned);
+        error.is_some()
+    });
+    assert!(error.as_ref().is_some_and(|error| error.contains("not now")), "{error:?}");
     server.kill();
     assert!(sink.mails().is_empty());
     sink.refuse(false);
     let server = Server::start(&world);
     assert!(sink.wait_for(1)[0].contains("demo: complete"));
-    let begun = Instant::now();
-    while server.json(&["notify", "outbox"])[0]["sent_at"].is_null() {
-        assert!(begun.elapsed() < WAIT_MAX);
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until("it is noted as sent", || !server.json(&["notify", "outbox"])[0]["sent_at"].is_null());
     server.terminate();
     let server = Server::start(&world);
     server.ask(&["notify", "test", "all"]).ends(0);

@@ -1,6 +1,6 @@
 //! Mirror runs over a line that breaks: they go on, or say why not, and never delete for it.
 
-use crate::world::{Ran, World, assert_same, finish, tree};
+use crate::world::{Ran, World, assert_same, finish, tree, until};
 use octo_testkit::proxy::{Proxy, Trouble};
 use octo_testkit::samba::Samba;
 use octo_testkit::samba::SambaOptions;
@@ -35,6 +35,12 @@ fn start(world: &World, at: &str, options: &[&str]) -> Child {
     world.program(&args).env("OCTOBACKUP_PASSWORD", "pw-plain").spawn().unwrap()
 }
 
+/// Files of the folders that are in the mirror by now.
+fn arrived(world: &World) -> usize {
+    let folders = (0..FOLDERS).map(|folder| fs::read_dir(world.dst().join(format!("d{folder}"))));
+    folders.map(|files| files.map_or(0, |files| files.count())).sum()
+}
+
 fn sync(world: &World, at: &str, options: &[&str]) -> Ran {
     finish(start(world, at, options))
 }
@@ -47,17 +53,15 @@ fn proxy(samba: &Samba) -> Proxy {
 fn a_server_killed_again_and_again_is_mirrored_all_the_same() {
     let (mut samba, root) = samba();
     let world = World::new();
-    // Slow enough that the kills fall into every part of it.
-    let mut run = start(&world, &samba.addr(), &["--bandwidth", "8MiB", "--reconnect", "60s"]);
-    let mut kills = 0;
-    while run.try_wait().unwrap().is_none() && kills < 6 {
-        std::thread::sleep(Duration::from_millis(400));
+    // Slow enough that much is still to come after the last kill.
+    let mut run = start(&world, &samba.addr(), &["--bandwidth", "4MiB", "--reconnect", "60s"]);
+    for files in [1, 250, 500, 750, 1000, 1250] {
+        until(&format!("{files} files are there"), || run.try_wait().unwrap().is_some() || arrived(&world) >= files);
         samba.kill();
+        assert!(run.try_wait().unwrap().is_none(), "it was over before the server was killed at {files} files");
         samba.start_again();
-        kills += 1;
     }
     finish(run).ends(0);
-    assert!(kills >= 2, "it was over before it was disturbed");
     assert_same(&world.mirror(), &tree(&root));
 }
 
@@ -112,11 +116,9 @@ fn a_server_that_does_not_come_back_ends_the_run_with_its_reason_and_deletes_not
     proxy.set(Trouble::default(), Trouble { cut_after_bytes: Some(60_000), ..Trouble::default() });
     let so_far = proxy.connections();
     let mut run = start(&world, &at, &["--bandwidth", "1MiB", "--reconnect", "2s"]);
-    while proxy.connections() < so_far + 2 {
-        assert!(run.try_wait().unwrap().is_none(), "it ended before anything was lost");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until("a second connection", || proxy.connections() >= so_far + 2);
     samba.kill();
+    assert!(run.try_wait().unwrap().is_none(), "it ended before the server was gone");
     finish(run).ends(3).says("no connection for");
     let after = world.mirror();
     assert!(before.keys().all(|path| after.contains_key(path)), "something was deleted");

@@ -1,14 +1,12 @@
 //! What a person sees at a terminal while a run of the server goes on.
 
 use crate::server::{Server, add};
-use crate::world::World;
+use crate::world::{WAIT_MAX, World};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// A command on a terminal of its own, which writes down all that it shows.
 struct Terminal {

@@ -8,7 +8,10 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
+
+/// What comes, comes within this time, on a busy machine too.
+pub const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Everything a test needs; removed with it.
 pub struct World {
@@ -158,6 +161,16 @@ impl Drop for Under {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Waits for something that will come.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < WAIT_MAX, "{what} did not come true");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use octo_server::store::{Store, settings};
 use octo_testkit::{child, strace};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -49,7 +50,10 @@ fn for_samples(calls: &[&str], fate: &str, and_all_after: bool) {
     for (call, count) in counted {
         for k in strace::samples(count, std::process::id()) {
             let place = folder.path().join(format!("{call}-{k}"));
-            let (_, said) = strace::with_fate(&child_of(&place), &call, fate, k, and_all_after);
+            let (status, said) = strace::with_fate(&child_of(&place), &call, fate, k, and_all_after);
+            if fate == "signal=SIGKILL" {
+                assert_eq!(status.signal(), Some(9), "the kill at {call} {k} did not fall into the work: {status}");
+            }
             if fate != "signal=SIGKILL" && fate != "error=EIO" {
                 let refused: Vec<_> = said.lines().filter(|line| line.starts_with("refused: ")).collect();
                 assert!(refused.iter().all(|it| it.contains("no room is left")), "{fate} at {call} {k}: {refused:?}");

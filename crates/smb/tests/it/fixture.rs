@@ -8,6 +8,20 @@ use octo_smb::{Credentials, Password, SmbOptions, SmbSource};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+/// Whatever comes, comes within this time, on a busy machine too.
+pub const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Waits for something that will come.
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < WAIT_MAX, "{what} did not come true");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
 
 pub fn samba() -> Samba {
     Samba::start(SambaOptions::new())

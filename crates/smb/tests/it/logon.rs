@@ -6,7 +6,7 @@ use octo_core::{Code, Error, Source};
 use octo_smb::{Credentials, Dialect, Password, SmbOptions, SmbSource, Timeouts};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn try_connect(address: SmbAddress, credentials: Credentials) -> Result<SmbSource, Error> {
     SmbSource::connect(address, credentials, SmbOptions::default())
@@ -85,10 +85,8 @@ fn a_server_that_accepts_and_never_answers_times_out() {
         timeouts: Timeouts { connect: second, response: second, reconnect: Duration::ZERO, ..Timeouts::default() },
         ..SmbOptions::default()
     };
-    let begun = Instant::now();
     let error = SmbSource::connect(address, credentials("plain"), options).err().unwrap();
     assert_eq!(error.code, Code::TimedOut);
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
 #[test]

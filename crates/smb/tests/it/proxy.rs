@@ -73,7 +73,7 @@ impl Proxy {
         self.seen.lock().unwrap().clear();
     }
 
-    /// What the server has said since the last [`Proxy::set`].
+    /// What the server has said since the last [`Proxy::set`]; of [`Fault::Pending`] only that it is at work.
     pub fn seen(&self) -> Vec<u8> {
         self.seen.lock().unwrap().clone()
     }
@@ -116,7 +116,7 @@ fn questions(mut from: TcpStream, mut to: TcpStream, fault: Fault) {
 }
 
 /// Passes everything on, each read's answer late and announced.
-fn pending(from: &mut TcpStream, to: &mut TcpStream, time: Duration) -> std::io::Result<()> {
+fn pending(from: &mut TcpStream, to: &mut TcpStream, time: Duration, seen: &Mutex<Vec<u8>>) -> std::io::Result<()> {
     loop {
         let mut header = [0; 4];
         from.read_exact(&mut header)?;
@@ -125,6 +125,7 @@ fn pending(from: &mut TcpStream, to: &mut TcpStream, time: Duration) -> std::io:
         let begun = Instant::now();
         while message[12] == 8 && begun.elapsed() < time {
             let interim = interim(&message);
+            seen.lock().unwrap().extend_from_slice(&interim);
             to.write_all(&[&(interim.len() as u32).to_be_bytes()[..], &interim].concat())?;
             thread::sleep(Duration::from_millis(100));
         }
@@ -135,7 +136,7 @@ fn pending(from: &mut TcpStream, to: &mut TcpStream, time: Duration) -> std::io:
 fn answers(mut from: TcpStream, mut to: TcpStream, fault: Fault, seen: &Mutex<Vec<u8>>) {
     match fault {
         Fault::AlterAnswers(how) => while alter(&mut from, &mut to, how).is_ok() {},
-        Fault::Pending(time) => drop(pending(&mut from, &mut to, time)),
+        Fault::Pending(time) => drop(pending(&mut from, &mut to, time, seen)),
         _ => {}
     }
     if let Fault::AlterAnswer(how) = fault {

@@ -14,8 +14,6 @@ use std::time::Duration;
 
 const FILES: usize = 300;
 const LARGE_BYTES: usize = 9_000_001;
-/// A server on a busy machine takes its time.
-const WAIT_MAX: Duration = Duration::from_secs(30);
 
 fn fill(share: &Path) {
     fs::create_dir(share.join("many")).unwrap();

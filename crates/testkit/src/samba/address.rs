@@ -6,7 +6,8 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-const PORTS: [u16; 2] = [445, super::known::OTHER_PORT];
+/// The ports that Samba listens on.
+pub(super) const PORTS: [u16; 2] = [445, super::known::OTHER_PORT];
 const CANDIDATES_MAX: u32 = 1000;
 
 /// A claimed address. The claim is a socket in the abstract namespace: the kernel frees it with the process.

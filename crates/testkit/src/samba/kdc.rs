@@ -42,7 +42,7 @@ impl Kdc {
         run_plain(program(&folder, "kadmin.local").args(["-r", Kdc::REALM]), &script);
         let mut command = program(&folder, "krb5kdc");
         command.args(["-n", "-r", Kdc::REALM, "-P"]).arg(folder.join("pid"));
-        let server = Server::start(&command, root, &folder.join("out"), &address);
+        let server = Server::start(&command, root, &folder.join("out"), std::slice::from_ref(&address));
         Kdc { _server: server, folder, address }
     }
 

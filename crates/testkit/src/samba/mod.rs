@@ -168,7 +168,8 @@ impl Samba {
         if self.options.kerberos() {
             kdc::environment(self.folder.path(), &mut command);
         }
-        let ready = format!("{}:{}", self.addr(), Samba::OTHER_PORT);
+        // It opens its ports one after the other.
+        let ready = address::PORTS.map(|port| format!("{}:{port}", self.addr()));
         self.server = Some(Server::start(&command, self.folder.path(), &self.path("logs/smbd.out"), &ready));
     }
 

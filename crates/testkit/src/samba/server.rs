@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const START_TIME_MAX: Duration = Duration::from_secs(30);
+const START_TIME_MAX: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Starts its arguments but the first in a session of their own, says its id, and ends it when a line comes or the
@@ -53,9 +53,9 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts `command` with its output in `log`, and waits until `ready` accepts connections. If we are killed,
-    /// `folder` is removed.
-    pub fn start(command: &Command, folder: &Path, log: &Path, ready: &str) -> Server {
+    /// Starts `command` with its output in `log`, and waits until every address of `ready` accepts
+    /// connections. If we are killed, `folder` is removed.
+    pub fn start(command: &Command, folder: &Path, log: &Path, ready: &[String]) -> Server {
         let log_file = File::create(log).expect("the server's log");
         // The environment is for the server, not for the shell: the shim has no business there.
         let envs = command.get_envs().filter_map(|(key, value)| Some((key, value?)));
@@ -75,7 +75,7 @@ impl Server {
         BufReader::new(output).read_line(&mut line).expect("the guardian speaks");
         let pid = line.trim().parse().expect("the guardian says the server's id");
         let server = Server { guardian, input, pid };
-        server.wait_until_ready(log, ready);
+        ready.iter().for_each(|address| server.wait_until_ready(log, address));
         server
     }
 

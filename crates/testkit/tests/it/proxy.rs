@@ -3,6 +3,7 @@
 use octo_testkit::proxy::{Proxy, Trouble};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A server that says back what it hears, until its listener's process ends.
@@ -21,7 +22,7 @@ fn to_client(trouble: Trouble) -> (Proxy, TcpStream) {
     let proxy = Proxy::start(echo()).unwrap();
     proxy.set(Trouble::default(), trouble);
     let stream = TcpStream::connect(proxy.addr()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     (proxy, stream)
 }
 
@@ -53,14 +54,14 @@ fn latency_is_added_once_however_many_questions_are_under_way() {
     proxy.set(half, half);
     let mut stream = TcpStream::connect(proxy.addr()).unwrap();
     let begin = Instant::now();
-    for n in 0..50u8 {
-        stream.write_all(&[n; 100]).unwrap();
+    for n in 0..1000u32 {
+        stream.write_all(&[n as u8; 100]).unwrap();
     }
-    let mut got = [0; 5000];
+    let mut got = vec![0; 100_000];
     stream.read_exact(&mut got).unwrap();
     let took = begin.elapsed();
     assert!(took >= Duration::from_millis(200), "{took:?}");
-    assert!(took < Duration::from_millis(50 * 200), "the questions waited for each other: {took:?}");
+    assert!(took < Duration::from_millis(1000 * 200), "the questions waited for each other: {took:?}");
 }
 
 #[test]
@@ -90,7 +91,7 @@ fn a_stall_keeps_the_connection_open_and_silent() {
     let silent = stream.read(&mut got).unwrap_err();
     assert!(matches!(silent.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{silent}");
     drop(proxy);
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     assert!(matches!(stream.read(&mut got), Ok(0) | Err(_)), "dropping the proxy ends its connections");
 }
 
@@ -127,17 +128,29 @@ fn connections_share_one_line_in_turns() {
     let proxy = Proxy::start(echo()).unwrap();
     let line = Trouble { line_bytes_per_sec: Some(500_000), pieces_bytes_max: Some(5_000), ..Trouble::default() };
     proxy.set(Trouble::default(), line);
-    let mut greedy = TcpStream::connect(proxy.addr()).unwrap();
-    greedy.write_all(&bytes(400_000)).unwrap();
-    let mut first = [0; 5_000];
-    greedy.read_exact(&mut first).unwrap();
-    let begin = Instant::now();
-    let mut modest = TcpStream::connect(proxy.addr()).unwrap();
-    modest.write_all(&bytes(10_000)).unwrap();
-    modest.read_exact(&mut [0; 10_000]).unwrap();
-    // Its 10,000 bytes wait for about as many of the other's, not for all 400,000.
-    let left = Instant::now();
-    greedy.read_exact(&mut vec![0; 395_000]).unwrap();
-    assert!(left.elapsed() > begin.elapsed().saturating_sub(left.elapsed()), "the modest one had to wait for all");
-    assert!(begin.elapsed() > Duration::from_millis(700), "faster than the line: {:?}", begin.elapsed());
+    // On the line for a minute; nobody waits for its end.
+    const GREEDY_BYTES: usize = 30_000_000;
+    let (greedy, got, begin) = (TcpStream::connect(proxy.addr()).unwrap(), AtomicUsize::new(0), Instant::now());
+    std::thread::scope(|scope| {
+        scope.spawn(|| (&greedy).write_all(&bytes(GREEDY_BYTES)));
+        scope.spawn(|| {
+            let mut buffer = [0; 5_000];
+            while let Ok(read @ 1..) = (&greedy).read(&mut buffer) {
+                got.fetch_add(read, Ordering::SeqCst);
+            }
+        });
+        while got.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        let mut modest = TcpStream::connect(proxy.addr()).unwrap();
+        modest.write_all(&bytes(10_000)).unwrap();
+        modest.read_exact(&mut [0; 10_000]).unwrap();
+        // Its bytes wait for about as many of the other's, not for all.
+        assert!(got.load(Ordering::SeqCst) < GREEDY_BYTES / 2, "the modest one had to wait for all");
+        while got.load(Ordering::SeqCst) < 100_000 {
+            std::thread::yield_now();
+        }
+        assert!(begin.elapsed() > Duration::from_millis(150), "faster than the line: {:?}", begin.elapsed());
+        greedy.shutdown(std::net::Shutdown::Both).unwrap();
+    });
 }
