@@ -177,6 +177,8 @@ impl Metadata {
 pub struct Kept {
     /// Something of it did not fit into the filesystem and is in `meta/`.
     pub in_records: bool,
+    /// Something of it did not fit, and could not be recorded either.
+    pub is_lost: bool,
 }
 
 /// Whether these bytes are a self-relative security descriptor whose owner, group and ACLs lie within it (MS-DTYP 2.4.6).

@@ -25,8 +25,12 @@ pub enum Stored {
 /// How `name` is stored where `rules` hold. Pure: the same name always gets the same stored form.
 pub fn store(name: &Name, rules: &NameRules) -> Stored {
     let bytes = name.as_bytes();
-    let suits = rules.length(bytes) <= rules.length_max && !looks_escaped(bytes) && !has_offence(bytes, rules);
-    if suits { Stored::AsIs } else { escape(bytes, rules, |_| false) }
+    if can_hold(name, rules) && !looks_escaped(bytes) { Stored::AsIs } else { escape(bytes, rules, |_| false) }
+}
+
+/// Whether a name can be stored as it is where there are no escapes: outside a mirror.
+pub fn can_hold(name: &Name, rules: &NameRules) -> bool {
+    rules.length(name.as_bytes()) <= rules.length_max && !has_offence(name.as_bytes(), rules)
 }
 
 /// How the second of two names that differ only in case is stored on a target that folds case: with every byte that

@@ -95,6 +95,11 @@ pub(crate) fn record_whole(records: &mut Records, path: &RelPath, metadata: &Met
     object.finish(path, true).map(drop)
 }
 
+/// Whether there is anything that Samba would not show.
+pub(crate) fn has_unseen(metadata: &Metadata) -> bool {
+    metadata.reparse.is_some() || metadata.posix.is_some() || !metadata.xattrs.is_empty()
+}
+
 /// What Samba would not show, and is never an attribute of the mirror's files.
 fn put_unseen(object: &mut ObjectWriter<'_>, metadata: &Metadata) -> Result<(), Error> {
     if let Some((tag, data)) = &metadata.reparse {

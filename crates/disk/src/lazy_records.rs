@@ -15,11 +15,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct LazyRecords {
     /// Known not to exist. Only this process makes it, so it stays true until then.
     absent: AtomicBool,
+    /// There never are any.
+    none: bool,
     /// Before the way to them, which they need as long as they are open.
     records: Mutex<Option<(Records, DatabasePlace)>>,
 }
 
 impl LazyRecords {
+    /// Of a mirror, or of another folder: there, there are none, and none are made.
+    pub(crate) fn of(mirror: bool) -> LazyRecords {
+        LazyRecords { absent: AtomicBool::new(!mirror), none: !mirror, ..LazyRecords::default() }
+    }
+
+    /// Whether something can be recorded.
+    pub(crate) fn can_record(&self) -> bool {
+        !self.none
+    }
+
     /// Looks something up, if there are records.
     pub(crate) fn read<T>(
         &self,
@@ -70,6 +82,10 @@ impl LazyRecords {
         root: &Root,
         work: impl FnOnce(&mut Records) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        if self.none {
+            let what = "this filesystem cannot hold it, and outside a mirror there is no place to record it";
+            return Err(Error::new(Code::TargetEntry, what));
+        }
         let mut slot = self.slot();
         if !slot.as_ref().is_some_and(|(records, _)| records.serves(Purpose::Changing)) {
             *slot = None;
@@ -90,7 +106,7 @@ impl LazyRecords {
     /// Forgets what was seen: before the mirror was locked, another process may have changed it since.
     pub(crate) fn look_again(&self) {
         *self.slot() = None;
-        self.absent.store(false, Ordering::Release);
+        self.absent.store(self.none, Ordering::Release);
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<(Records, DatabasePlace)>> {

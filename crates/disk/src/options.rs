@@ -45,4 +45,7 @@ pub struct DiskOptions {
     pub modes: Modes,
     /// What is there gets them too, once the mirror is locked and listed: for a run. Unlocked, it is only counted.
     pub repair: bool,
+    /// It is no mirror: nothing of ours is kept in it. What its filesystem cannot hold of metadata is lost, and links that it
+    /// cannot have cannot be made.
+    pub plain: bool,
 }

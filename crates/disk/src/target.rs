@@ -86,19 +86,17 @@ impl DiskTarget {
                 foreign.unwrap_or_else(|| Error::new(open::open_code(fault), what))
             })?,
         };
-        let (records, manner, touched) = (LazyRecords::default(), Manner::default(), Mutex::default());
-        let permissions = Permissions::new(options.modes, options.repair);
         Ok(DiskTarget {
             root,
             rights,
             nearest,
             modes: options.modes,
-            permissions,
+            permissions: Permissions::new(options.modes, options.repair),
             abilities,
             volume,
-            records,
-            manner,
-            touched,
+            records: LazyRecords::of(!options.plain),
+            manner: Manner::default(),
+            touched: Mutex::default(),
         })
     }
 
@@ -202,7 +200,7 @@ impl DiskTarget {
     /// The entry got this time, or the nearest that there is.
     fn keep_true_time(&self, path: &RelPath, write: Timestamp) -> Result<(), Error> {
         let times = self.abilities.times;
-        if !times.holds(write) {
+        if !times.holds(write) && self.records.can_record() {
             return self.records.write(&self.root, |records| records.keep_time_beyond(path, Some(write)));
         }
         if times.is_end(times.stored(write)) {
@@ -502,8 +500,11 @@ impl Target for DiskTarget {
         // As the owner keeps it: root alone could use attributes that the owner can never change again.
         let set = self.root.as_owner(|| self.manner.set(&handle, metadata));
         let leftovers = set.map_err(failed)?.map_err(failed)?;
-        let has_unseen = metadata.reparse.is_some() || metadata.posix.is_some() || !metadata.xattrs.is_empty();
-        let in_records = if leftovers.is_empty() && !has_unseen {
+        if !self.records.can_record() {
+            let is_lost = !metadata::apply_posix(&handle, metadata) || !leftovers.is_empty();
+            return Ok(Kept { in_records: false, is_lost });
+        }
+        let in_records = if leftovers.is_empty() && !detail::has_unseen(metadata) {
             // Most mirrors record nothing; then there is nothing to be replaced either.
             let there = self.records.read(&self.root, |records| records.detail(path))?.flatten();
             let replace = |records: &mut Records| detail::record(records, path, metadata, &leftovers);
@@ -511,7 +512,7 @@ impl Target for DiskTarget {
         } else {
             self.records.write(&self.root, |records| detail::record(records, path, metadata, &leftovers))?
         };
-        Ok(Kept { in_records })
+        Ok(Kept { in_records, is_lost: false })
     }
 
     fn metadata(&self, path: &RelPath) -> Result<Option<Metadata>, Error> {

@@ -17,6 +17,7 @@ mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod held;
+pub mod history;
 mod holders;
 mod index;
 mod layout;
@@ -29,6 +30,7 @@ mod prepare;
 mod queue;
 mod recover;
 mod remarks;
+pub mod restore;
 mod run;
 mod settle;
 mod small_files;

@@ -81,6 +81,21 @@ impl NameOrder {
         }
         key
     }
+
+    /// The path of an entry's key. Only where case is not folded: a folded name is gone.
+    pub fn path_of(&self, key: &[u8]) -> RelPath {
+        let end = key.windows(2).position(|pair| pair == [0, 0]).unwrap_or(0);
+        let (folder, name) = key.split_at(end);
+        let name = name.get(2..).unwrap_or_default();
+        let mut path = Vec::with_capacity(key.len());
+        for part in folder.split(|b| *b == 0).filter(|part| !part.is_empty()) {
+            // After a separator's first byte comes its second.
+            path.extend_from_slice(part.strip_prefix(&[1]).filter(|_| !path.is_empty()).unwrap_or(part));
+            path.push(b'/');
+        }
+        path.extend_from_slice(name);
+        RelPath::parse(&path).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +114,9 @@ mod tests {
         walk(&RelPath::root(), &paths, &mut naive);
         let sorted: BTreeMap<_, _> = paths.iter().map(|p| (order.entry_key(p), p.clone())).collect();
         assert_eq!(sorted.into_values().collect::<Vec<_>>(), naive);
+        for path in &paths {
+            assert_eq!(order.path_of(&order.entry_key(path)), *path);
+        }
     }
 
     fn walk(folder: &RelPath, all: &[RelPath], out: &mut Vec<RelPath>) {

@@ -3,10 +3,10 @@
 use crate::args::LsArgs;
 use crate::listeners::print;
 use crate::password;
-use crate::{exit, settings};
+use crate::{exit, history, settings};
 use octo_core::numbers::thousands;
 use octo_core::path::bytes_to_text;
-use octo_core::{Cancel, Entry, Error, Kind, ListSink, Listed, RelPath};
+use octo_core::{Cancel, Entry, Error, Kind, ListSink, Listed};
 use serde_json::json;
 use std::ops::ControlFlow;
 
@@ -18,18 +18,19 @@ pub fn run(args: &LsArgs) -> Result<u8, Error> {
     let mirror_spec = settings::mirror_spec(&args.source, &args.account)?;
     let secret = password::ask_for(&mirror_spec, &settings::password(&args.account))?;
     let source = octo_server::launch::open_source(&mirror_spec, secret, &Cancel::new())?;
-    let mut lines = Lines { json: args.json, waiting: Vec::new(), is_large: false, problems: 0 };
-    let listed = source.list(&RelPath::root(), &mut lines);
-    lines.flush();
+    let mut lines = Lines::new(args.json);
+    let folder = args.path.as_deref().map(history::path).transpose()?.unwrap_or_default();
+    let listed = source.list(&folder, &mut lines);
+    let problems = lines.end();
     match listed {
         Listed::Incomplete(error) => Err(error),
-        Listed::Complete if lines.problems > 0 => Ok(exit::PROBLEMS),
+        Listed::Complete if problems > 0 => Ok(exit::PROBLEMS),
         Listed::Complete => Ok(exit::COMPLETE),
     }
 }
 
 /// Prints a listing.
-struct Lines {
+pub struct Lines {
     json: bool,
     waiting: Vec<Entry>,
     is_large: bool,
@@ -37,6 +38,17 @@ struct Lines {
 }
 
 impl Lines {
+    /// Nothing yet.
+    pub fn new(json: bool) -> Lines {
+        Lines { json, waiting: Vec::new(), is_large: false, problems: 0 }
+    }
+
+    /// Prints what still waits. How many problems there were.
+    pub fn end(&mut self) -> u64 {
+        self.flush();
+        self.problems
+    }
+
     fn flush(&mut self) {
         self.waiting.sort_by(|a, b| a.name.cmp(&b.name));
         for entry in std::mem::take(&mut self.waiting) {

@@ -8,6 +8,7 @@ mod doctor;
 mod exit;
 mod generate;
 mod held;
+mod history;
 mod known;
 mod listeners;
 mod ls;
@@ -58,7 +59,15 @@ fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
         (Command::Sync(args), Some((_, typed))) => sync::run(&settings::Settings::sync(*args, typed)?),
         (Command::Sync(_), None) => Ok(exit::USAGE),
         (Command::Held(args), _) => held::run(args),
-        (Command::Ls(args), _) => ls::run(&args),
+        (Command::Ls(args), _) => match &args.at.at {
+            Some(at) => history::list::run(&args, at),
+            None => ls::run(&args),
+        },
+        (Command::States(args), _) => history::states::run(&args),
+        (Command::Versions(args), _) => history::versions::run(&args),
+        (Command::Find(args), _) => history::find::run(&args),
+        (Command::Diff(args), _) => history::diff::run(&args),
+        (Command::Restore(args), _) => history::restore::run(&args),
         (Command::Shares(args), _) => shares::run(&args),
         (Command::Doctor(args), _) => doctor::run(&args),
         (Command::Completions(args), _) => generate::completions(&args),

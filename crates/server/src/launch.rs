@@ -92,7 +92,7 @@ impl Launch<'_> {
         // A mirror that was here before and is gone must not come into being again as an empty folder.
         let create = !once.dry_run && (options.known_target.is_none() || once.new_target);
         let modes = Modes { file: mirror_spec.file_mode, folder: mirror_spec.folder_mode };
-        let opened = DiskTarget::open(target, DiskOptions { create, modes, repair: true })?;
+        let opened = DiskTarget::open(target, DiskOptions { create, modes, repair: true, plain: false })?;
         // Somebody may have put another folder there meanwhile.
         self.protected.check_target(&opened, target)?;
         Ok(Begun { source, target: opened, options })

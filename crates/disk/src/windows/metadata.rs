@@ -19,6 +19,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use windows_sys::Wdk::Storage::FileSystem::FileBasicInformation;
 use windows_sys::Win32::Storage::FileSystem as fs;
 
+/// Outside a mirror: Windows has no owner, mode or attributes of POSIX to give. True if there are none.
+pub(crate) fn apply_posix(_: &Opened, metadata: &Metadata) -> bool {
+    metadata.posix.is_none() && metadata.xattrs.is_empty() && metadata.reparse.is_none()
+}
+
 /// Attributes that a program may give. The others tell how the data lies on its disk.
 const SETTABLE: u32 = fs::FILE_ATTRIBUTE_READONLY
     | fs::FILE_ATTRIBUTE_HIDDEN

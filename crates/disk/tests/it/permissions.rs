@@ -16,7 +16,7 @@ fn chmod(path: &Path, mode: u32) {
 }
 
 fn open_as(path: &Path, modes: Modes) -> DiskTarget {
-    DiskTarget::open(path, DiskOptions { create: true, modes, repair: true }).unwrap()
+    DiskTarget::open(path, DiskOptions { create: true, modes, repair: true, plain: false }).unwrap()
 }
 
 #[test]

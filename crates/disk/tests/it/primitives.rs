@@ -75,7 +75,7 @@ fn what_is_made_is_private_whatever_the_umask_and_the_parent_say() {
     assert_eq!((mode("file"), mode("folder")), (0o600, 0o700), "no set-group bit is inherited");
 
     let modes = Modes { file: 0o7664, folder: 0o7077 };
-    let open = DiskTarget::open(&yard.root, DiskOptions { create: true, modes, repair: false }).unwrap();
+    let open = DiskTarget::open(&yard.root, DiskOptions { create: true, modes, ..DiskOptions::default() }).unwrap();
     write_file(&open, "file2", b"");
     open.make_folder(&p("folder2")).unwrap();
     open.make_folder(&p(".octobackup")).unwrap();

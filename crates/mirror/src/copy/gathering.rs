@@ -141,7 +141,7 @@ impl Gathering {
     }
 
     /// All that came.
-    pub(super) fn finish(mut self, opened: &Meta) -> Gathered {
+    pub fn finish(mut self, opened: &Meta) -> Gathered {
         self.drop_unfinished();
         self.metadata.attributes = opened.attributes;
         self.metadata.creation_time = opened.creation_time;

@@ -7,7 +7,7 @@
 mod again;
 mod batch;
 mod copier;
-mod gathering;
+pub(crate) mod gathering;
 mod live;
 mod metadata;
 mod needed;

@@ -19,7 +19,7 @@ use octo_core::{Error, TargetFile};
 const READ_BYTES: usize = 64 << 10;
 
 /// Reads exactly `buffer.len()` bytes, or fails: scratch data is never shorter than we wrote it.
-fn read_exact(file: &dyn TargetFile, mut offset: u64, mut buffer: &mut [u8]) -> Result<(), Error> {
+pub fn read_exact(file: &dyn TargetFile, mut offset: u64, mut buffer: &mut [u8]) -> Result<(), Error> {
     while !buffer.is_empty() {
         let n = file.read_at(offset, buffer)?;
         if n == 0 {

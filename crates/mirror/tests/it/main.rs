@@ -27,6 +27,8 @@ mod permissions;
 #[cfg(unix)]
 mod promises;
 #[cfg(unix)]
+#[cfg(unix)]
+mod restore;
 mod review;
 #[cfg(unix)]
 mod snapshots;

@@ -3,11 +3,14 @@
 #[cfg(unix)]
 use crate::support::mirror;
 #[cfg(unix)]
-use octo_core::{RelPath, Target};
+use octo_core::Target;
+use octo_core::{Kind, RelPath};
 #[cfg(unix)]
-use octo_disk::{DiskOptions, DiskTarget, LocalSource};
+use octo_disk::LocalSource;
+use octo_disk::{DiskOptions, DiskTarget};
 #[cfg(unix)]
 use octo_mirror::RunOptions;
+use octo_mirror::history::{History, When};
 use std::collections::BTreeMap;
 use std::fs;
 #[cfg(unix)]
@@ -143,10 +146,29 @@ pub fn before_run(mirror: &Path, k: u64) -> Tree {
         .map(|dir| dir.filter_map(|e| e.unwrap().file_name().to_str()?.parse().ok()).collect())
         .unwrap_or_default();
     runs.sort_unstable();
-    for run in runs.into_iter().rev().filter(|run| *run >= k) {
+    for run in runs.iter().rev().filter(|run| **run >= k) {
         take_back(&versions.join(run.to_string()), &mut state);
     }
+    if runs.contains(&k) && !state.is_empty() {
+        assert_same(&state_before(mirror, k), &state, "what the engine shows as the state before this run");
+    }
     state
+}
+
+/// The same as the engine shows it.
+fn state_before(mirror: &Path, k: u64) -> Tree {
+    let target = DiskTarget::open(mirror, DiskOptions::default()).unwrap();
+    let history = History::open(&target).unwrap();
+    let state = history.state(When::Number(k - 1)).unwrap();
+    let node = |(path, node): (RelPath, octo_testkit::tree::Node)| {
+        let kind = match node.kind {
+            Kind::Folder => "folder",
+            Kind::Link => "link",
+            _ => "file",
+        };
+        (path.to_os().to_path_buf(), Node { kind, content: node.content, ticks: node.write_time.0 })
+    };
+    octo_testkit::tree::source_tree(&state).into_iter().map(node).collect()
 }
 
 fn take_back(version: &Path, state: &mut Tree) {

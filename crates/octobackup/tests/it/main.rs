@@ -14,6 +14,7 @@ mod endless;
 mod fair;
 mod generate;
 mod held;
+mod history;
 mod hung;
 mod jobs;
 mod lasting;

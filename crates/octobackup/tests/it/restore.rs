@@ -122,6 +122,19 @@ fn the_manuals_script_brings_back_the_state_before_every_run() {
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         assert_alike(&tree(&restored), &states[before - 1], before);
     }
+    for (state, should) in states.iter().enumerate().skip(1) {
+        let to = world.path(&format!("state-{state}"));
+        let ran = world.run(&[
+            "restore".as_ref(),
+            world.dst().as_ref(),
+            "--at".as_ref(),
+            state.to_string().as_ref(),
+            "--to".as_ref(),
+            to.as_ref(),
+        ]);
+        ran.ends(0);
+        assert_alike(&tree(&to), should, state + 1);
+    }
 }
 
 #[track_caller]
@@ -158,6 +171,13 @@ fn the_manuals_script_stops_at_what_it_does_not_understand() {
     assert_eq!(fs::read_to_string(restored.join("a.txt")).unwrap(), "one");
 
     fs::remove_dir_all(world.dst().join(".octobackup/versions/1")).unwrap();
+    let to = world.path("too-old");
+    let dst = world.dst();
+    let args = ["restore".as_ref(), dst.as_ref(), "--at".as_ref(), "1".as_ref(), "--to".as_ref(), to.as_ref()];
+    world.run(&args).ends(0);
+    add(b"no record\n");
+    world.run(&args).ends(3).says("versions/2/changes: line");
+
     let too_old = take_back(&world, 1).1;
     assert!(!too_old.status.success() && String::from_utf8_lossy(&too_old.stderr).contains("before run 2"));
 }

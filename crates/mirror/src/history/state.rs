@@ -1,0 +1,182 @@
+//! One state as a source.
+
+use super::History;
+use super::locate::{Located, Places};
+use super::pieces::{Ended, hand_over};
+use octo_core::{
+    Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, ListSink, Listed, Meta, Ranges, RelPath, Source,
+    SourceFeatures, SourcePin, Stop, TargetFile,
+};
+use std::ops::Range;
+
+/// One read; also the largest piece handed over.
+const BUFFER_BYTES: usize = 512 << 10;
+/// A file that a run replaces at this moment is looked for again.
+const LOOKS_MAX: u32 = 4;
+
+/// The mirror as it was.
+pub struct State<'t> {
+    places: Places<'t>,
+    number: u64,
+}
+
+impl<'t> State<'t> {
+    pub(super) fn new(history: &'t History<'t>, number: u64, before: u64) -> State<'t> {
+        State { places: Places::before(history, before), number }
+    }
+
+    /// The number of the last run whose changes are in it.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What is at a path; `None` if nothing was.
+    pub fn look(&self, path: &RelPath) -> Result<Option<Meta>, Error> {
+        Ok(self.places.locate(path)?.map(|located| located.meta))
+    }
+
+    /// What it was, and where its content is in the mirror now; `None` if nothing was there.
+    pub(super) fn content(&self, path: &RelPath) -> Result<Option<(Meta, RelPath)>, Error> {
+        Ok(self.places.locate(path)?.map(|located| (located.meta, located.content)))
+    }
+
+    /// The path under which it is, or was, stored in the mirror; `None` if nothing was there.
+    pub fn stored_path(&self, path: &RelPath) -> Result<Option<RelPath>, Error> {
+        Ok(self.places.locate(path)?.map(|located| located.place))
+    }
+
+    fn fetch_file(&self, file: usize, request: &FetchRequest, sink: &mut dyn FetchSink) -> Result<(), Ended> {
+        let path = &request.path;
+        let wanted = if request.is_details_only() { request.listed.kind } else { Kind::File };
+        let (located, handle) = self.open(path, wanted)?;
+        let mut meta = located.meta;
+        if let Some(handle) = &handle {
+            meta.size_bytes = handle.meta()?.size_bytes;
+        }
+        let kept = if request.metadata { self.places.history.target.metadata(&located.metadata)? } else { None };
+        if let Some(kept) = &kept {
+            meta.attributes = kept.attributes;
+            meta.creation_time = kept.creation_time.or(meta.creation_time);
+        }
+        let mut parts = request.parts.clone().unwrap_or_else(|| Ranges::new().missing(meta.size_bytes));
+        if let Some(handle) = &handle
+            && !parts.is_empty()
+            && sink.wants_holes(file)
+        {
+            let holes = parts.common(&handle.holes()?);
+            if !holes.is_empty() {
+                parts = parts.minus(&holes);
+                sink.holes(file, &holes);
+            }
+        }
+        sink.opened(file, meta)?;
+        if let Some(handle) = &handle {
+            parts
+                .iter()
+                .try_for_each(|part| read_part(&**handle, path, part, |at, bytes| sink.data(file, at, bytes)))?;
+        }
+        if let Some(kept) = &kept {
+            hand_over(kept, file, sink)?;
+        }
+        Ok(sink.finished(file, meta)?)
+    }
+
+    /// Opens what a file of the state was. A run may replace it between the look and the open: then it is a version.
+    fn open(&self, path: &RelPath, wanted: Kind) -> Result<(Located, Option<Box<dyn TargetFile>>), Error> {
+        let gone = || Error::new(Code::NotFound, format!("{path} is not in state {}", self.number));
+        let mut before: Option<RelPath> = None;
+        for _ in 0..LOOKS_MAX {
+            let located = self.places.locate(path)?.ok_or_else(gone)?;
+            if located.meta.kind != wanted {
+                return Err(Error::new(Code::KindMoved, format!("{path} is something else in state {}", self.number)));
+            }
+            if wanted != Kind::File {
+                return Ok((located, None));
+            }
+            let handle = self.places.history.target.open_file(&located.content)?;
+            // Records come before effects: if none moved it after it was opened, this is it.
+            let again = self.places.locate(path)?.ok_or_else(gone)?;
+            if handle.is_some() && again.content == located.content {
+                return Ok((located, handle));
+            }
+            before = Some(located.content);
+        }
+        let place = before.map_or_else(String::new, |place| format!(": {place} is gone"));
+        Err(Error::new(Code::NotFound, format!("{path} is no longer in state {}{place}", self.number)))
+    }
+}
+
+fn read_part(
+    handle: &dyn TargetFile,
+    path: &RelPath,
+    part: Range<u64>,
+    mut hand_over: impl FnMut(u64, &[u8]) -> Result<(), Stop>,
+) -> Result<(), Ended> {
+    let room = usize::try_from(part.end - part.start).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
+    let mut buffer = vec![0; room];
+    let mut at = part.start;
+    while at < part.end {
+        let wanted = usize::try_from(part.end - at).unwrap_or(room).min(room);
+        let read = handle.read_at(at, &mut buffer[..wanted])?;
+        if read == 0 {
+            let what = format!("{path} ended after {at} bytes, before what its handle had announced");
+            return Err(Error::new(Code::ChangedWhileRead, what).into());
+        }
+        hand_over(at, &buffer[..read])?;
+        at += read as u64;
+    }
+    Ok(())
+}
+
+impl Source for State<'_> {
+    fn features(&self) -> SourceFeatures {
+        SourceFeatures {
+            walks_ahead: false,
+            listings_in_flight: 4,
+            fetches_in_flight: 4,
+            batch_files: 64,
+            folds_case: self.places.history.marker.abilities.names.folds_case,
+            invents_creation_times: false,
+            stable_ids: false,
+            hides_unreadable: false,
+            has_metadata: true,
+        }
+    }
+
+    fn pin(&self) -> Result<SourcePin, Error> {
+        Ok(SourcePin {
+            kind: "state".to_owned(),
+            server: String::new(),
+            path: self.number.to_string(),
+            volume: self.places.history.marker.target_id.clone(),
+        })
+    }
+
+    fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
+        let listed = self.places.locate(folder).and_then(|located| match located {
+            Some(located) if located.meta.kind == Kind::Folder => self.places.each_entry(&located, sink),
+            Some(_) => Err(Error::new(Code::KindMoved, format!("{folder} is no folder in state {}", self.number))),
+            None => Err(Error::new(Code::NotFound, format!("{folder} is not in state {}", self.number))),
+        });
+        listed.map_or_else(Listed::Incomplete, |()| Listed::Complete)
+    }
+
+    fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
+        for (file, request) in batch.iter().enumerate() {
+            let ended = match self.fetch_file(file, request, sink) {
+                Ok(()) => Ok(()),
+                Err(Ended::Stopped(stop)) => Err(stop),
+                Err(Ended::Failed(error)) => sink.failed(file, error),
+            };
+            if ended == Err(Stop::Everything) {
+                return;
+            }
+        }
+    }
+
+    fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
+        let gone = || Error::new(Code::NotFound, format!("{path} is not a link in state {}", self.number));
+        let located = self.places.locate(path)?.ok_or_else(gone)?;
+        self.places.history.target.read_link(&located.content)?.ok_or_else(gone)
+    }
+}

@@ -1,0 +1,269 @@
+//! The records of one run by the names that they concern, so that those of one folder are found without reading the others. In
+//! memory while they are few, else in a scratch file.
+
+use super::decide::Fact;
+use crate::changes::{self, Record};
+use crate::layout;
+use crate::order::NameOrder;
+use crate::spill::{Pool, Sorter, read_exact};
+use octo_core::{Error, RelPath, Target, TargetFile, Timestamp};
+
+/// What is sorted in memory.
+const SORT_BYTES: usize = 8 << 20;
+/// Read at once.
+const BLOCK_BYTES: usize = 32 << 10;
+/// Records of a run up to so many bytes stay in memory.
+const IN_MEMORY_BYTES: usize = 64 << 10;
+/// Names are told apart as bytes: what folds case on the target has one spelling at a time.
+const ORDER: NameOrder = NameOrder { folds_case: false };
+/// After the name: a byte that no name has, and the record's number.
+const TAIL_BYTES: usize = 9;
+const VALUE_BYTES: usize = 9;
+
+/// The records of one run.
+pub struct Table {
+    /// The run.
+    pub run: u64,
+    /// The mirror was empty before it.
+    pub began: bool,
+    /// The first line of `changes` that is no record, if there is one: what it said cannot be taken back.
+    pub damaged_line: Option<u64>,
+    /// How long `changes` was when it was read.
+    read_bytes: u64,
+    /// Where each block begins, with its first key.
+    blocks: Vec<(Vec<u8>, u64)>,
+    end: u64,
+    store: Store,
+}
+
+enum Store {
+    Memory(Vec<u8>),
+    File(Box<dyn TargetFile>),
+}
+
+impl Table {
+    /// Reads the records of a run.
+    pub fn read(target: &dyn Target, run: u64) -> Result<Table, Error> {
+        let read_bytes = length(target, run)?;
+        let pool = Pool::new(SORT_BYTES);
+        let mut sorter = Sorter::new(target, &pool);
+        let (mut began, mut number, mut damaged_line) = (false, 0u64, None);
+        changes::lines(target, &layout::changes(run), 0, |line| {
+            number += 1;
+            let Ok(record) = serde_json::from_slice::<Record>(line) else {
+                damaged_line.get_or_insert(number);
+                return Ok(());
+            };
+            began |= record == Record::Began;
+            facts(&record).into_iter().flatten().try_for_each(|(path, fact)| {
+                let mut key = ORDER.entry_key(path);
+                key.push(0);
+                key.extend_from_slice(&number.to_be_bytes());
+                sorter.push(&key, &encode(fact))
+            })
+        })?;
+        let mut writer =
+            Writer { target, table: Table::empty(run, (began, damaged_line), read_bytes), pending: Vec::new() };
+        sorter.finish()?.for_each(|key, value| writer.push(key, value))?;
+        writer.finish()
+    }
+
+    fn empty(run: u64, (began, damaged_line): (bool, Option<u64>), read_bytes: u64) -> Table {
+        Table { run, began, damaged_line, read_bytes, blocks: Vec::new(), end: 0, store: Store::Memory(Vec::new()) }
+    }
+
+    /// Whether there are more records now.
+    pub fn has_grown(&self, target: &dyn Target) -> bool {
+        length(target, self.run).is_ok_and(|length| length != self.read_bytes)
+    }
+
+    /// The facts of all entries of a folder, by name; those of one name in the order in which they were recorded.
+    pub fn of_folder(&self, folder: &RelPath) -> Rows<'_> {
+        self.from(ORDER.folder_key(folder), 0)
+    }
+
+    /// The facts of one entry.
+    pub fn of_entry(&self, path: &RelPath) -> Rows<'_> {
+        let (mut key, name_bytes) = (ORDER.entry_key(path), path.name_bytes().len());
+        key.push(0);
+        self.from(key, name_bytes + 1)
+    }
+
+    /// Every path of which something is recorded, by path; several times if several things are.
+    pub fn paths(&self) -> impl Iterator<Item = Result<RelPath, Error>> + '_ {
+        // What follows the empty prefix is the whole key.
+        self.from(Vec::new(), 0).map(|row| row.map(|row| ORDER.path_of(&row.name)))
+    }
+
+    /// All rows whose key begins with this one, of which so many bytes are the name.
+    fn from(&self, prefix: Vec<u8>, name_bytes: usize) -> Rows<'_> {
+        let block = self.blocks.partition_point(|(first, _)| *first <= prefix).saturating_sub(1);
+        Rows { table: self, prefix, name_bytes, next_block: block, bytes: Vec::new(), at: 0 }
+    }
+
+    fn block(&self, number: usize) -> Result<Option<Vec<u8>>, Error> {
+        let Some((_, start)) = self.blocks.get(number) else { return Ok(None) };
+        let end = self.blocks.get(number + 1).map_or(self.end, |(_, end)| *end);
+        let size = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+        match &self.store {
+            Store::Memory(bytes) => Ok(bytes.get(size(*start)..size(end)).map(<[u8]>::to_vec)),
+            Store::File(file) => {
+                let mut bytes = vec![0; size(end - start)];
+                read_exact(&**file, *start, &mut bytes)?;
+                Ok(Some(bytes))
+            }
+        }
+    }
+}
+
+/// What a record says of which names.
+fn facts(record: &Record) -> [Option<(&RelPath, Fact)>; 2] {
+    match record {
+        Record::Began => [None, None],
+        Record::Created { path, .. } => [Some((path, Fact::Made)), None],
+        Record::Replaced { path, write_time, .. } | Record::Deleted { path, write_time, .. } => {
+            [Some((path, Fact::Kept(*write_time))), None]
+        }
+        Record::Moved { from, to, write_time, .. } => [Some((from, Fact::Kept(*write_time))), Some((to, Fact::Made))],
+        Record::Restamped { path, write_time, .. } => [Some((path, Fact::Time(*write_time))), None],
+        Record::Metadata { path, .. } => [Some((path, Fact::Metadata)), None],
+    }
+}
+
+fn encode(fact: Fact) -> [u8; VALUE_BYTES] {
+    let (tag, time) = match fact {
+        Fact::Made => (0, 0),
+        Fact::Kept(time) => (1, time.0),
+        Fact::Time(time) => (2, time.0),
+        Fact::Metadata => (3, 0),
+    };
+    let mut value = [tag; VALUE_BYTES];
+    value[1..].copy_from_slice(&time.to_be_bytes());
+    value
+}
+
+fn decode(value: [u8; VALUE_BYTES]) -> Fact {
+    let [tag, time @ ..] = value;
+    let time = Timestamp(i64::from_be_bytes(time));
+    match tag {
+        0 => Fact::Made,
+        1 => Fact::Kept(time),
+        2 => Fact::Time(time),
+        _ => Fact::Metadata,
+    }
+}
+
+fn length(target: &dyn Target, run: u64) -> Result<u64, Error> {
+    Ok(target.look(&layout::changes(run))?.map_or(0, |meta| meta.size_bytes))
+}
+
+/// Writes a table, block by block.
+struct Writer<'t> {
+    target: &'t dyn Target,
+    table: Table,
+    pending: Vec<u8>,
+}
+
+impl Writer<'_> {
+    fn push(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        if self.pending.len() >= BLOCK_BYTES {
+            self.flush()?;
+        }
+        if self.pending.is_empty() {
+            self.table.blocks.push((key.to_vec(), self.table.end));
+        }
+        self.pending.extend_from_slice(&u32::try_from(key.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.pending.extend_from_slice(key);
+        self.pending.extend_from_slice(value);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let at = self.table.end;
+        self.table.end += self.pending.len() as u64;
+        if let Store::Memory(bytes) = &mut self.table.store {
+            if bytes.len() + self.pending.len() <= IN_MEMORY_BYTES {
+                bytes.append(&mut self.pending);
+                return Ok(());
+            }
+            let file = self.target.scratch()?;
+            file.write_at(0, bytes)?;
+            self.table.store = Store::File(file);
+        }
+        if let Store::File(file) = &self.table.store {
+            file.write_at(at, &self.pending)?;
+        }
+        self.pending.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Table, Error> {
+        self.flush()?;
+        Ok(self.table)
+    }
+}
+
+/// Some rows of a table, by key.
+pub struct Rows<'t> {
+    table: &'t Table,
+    prefix: Vec<u8>,
+    /// How much of the name is in the prefix, with the byte after it; 0 if the rows are those of a whole folder.
+    name_bytes: usize,
+    next_block: usize,
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+/// One fact of one name.
+pub struct Row {
+    /// The name.
+    pub name: Vec<u8>,
+    /// The number of its record in the run.
+    pub number: u64,
+    /// What is said of it.
+    pub fact: Fact,
+}
+
+impl Rows<'_> {
+    /// The next key and value; `None` at the end of the table.
+    fn read(&mut self) -> Result<Option<(Vec<u8>, Fact)>, Error> {
+        if self.at >= self.bytes.len() {
+            let Some(bytes) = self.table.block(self.next_block)? else { return Ok(None) };
+            (self.bytes, self.at) = (bytes, 0);
+            self.next_block += 1;
+        }
+        let rest = &self.bytes[self.at..];
+        let whole = rest.split_first_chunk().and_then(|(len, rest)| {
+            let (key, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+            Some((key.to_vec(), decode(*rest.first_chunk()?), 4 + key.len() + VALUE_BYTES))
+        });
+        let Some((key, fact, read)) = whole else {
+            return Err(Error::new(octo_core::Code::TargetFailed, "a temporary file is damaged"));
+        };
+        self.at += read;
+        Ok(Some((key, fact)))
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<Row, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (key, fact) = match self.read() {
+                Ok(row) => row?,
+                Err(error) => return Some(Err(error)),
+            };
+            if let Some(rest) = key.strip_prefix(&self.prefix[..]) {
+                let known = &self.prefix[self.prefix.len() - self.name_bytes..];
+                let mut name = [known, rest].concat();
+                let number = name.last_chunk().map_or(0, |number| u64::from_be_bytes(*number));
+                name.truncate(name.len().saturating_sub(TAIL_BYTES));
+                return Some(Ok(Row { name, number, fact }));
+            }
+            if key > self.prefix {
+                return None;
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Brings a state, or parts of it, into a folder that is no mirror.
+//!
+//! Files are gathered in a staging folder at the root of the target, made durable, and then renamed: nobody ever sees half a file, and
+//! what is replaced is there until the new one is. A restore that was killed goes on when it is started again: what is there
+//! already, with equal size and time, is not copied again. It must never remove anything of the target's but what it replaces
+//! because it was told to.
+
+mod batch;
+mod decide;
+mod entries;
+mod place;
+mod report;
+mod sink;
+mod walk;
+
+pub use decide::Existing;
+pub use report::{RestoreOptions, RestoreReport};
+
+use crate::files;
+use octo_core::{Cancel, Code, Error, Monitor, Name, RelPath, Source, Target};
+
+/// Restores. Fails before anything is changed if a path is not in the state, or if there is no space; later only with what ends
+/// all work.
+pub fn restore(
+    state: &dyn Source,
+    target: &dyn Target,
+    options: &RestoreOptions,
+    monitor: &dyn Monitor,
+    cancel: &Cancel,
+) -> Result<RestoreReport, Error> {
+    let staging = staging(state)?;
+    let looked = walk::look(state, target, options, monitor, cancel)?;
+    if options.dry_run || cancel.is_cancelled() {
+        return Ok(RestoreReport { cancelled: cancel.is_cancelled(), ..looked });
+    }
+    demand_space(target, &looked)?;
+    // What an earlier attempt left there got no names.
+    files::remove_tree(target, &staging)?;
+    files::ensure_folder(target, &staging)?;
+    let restored = walk::restore(state, target, (options, &staging), monitor, (&looked, cancel));
+    files::remove_tree(target, &staging)?;
+    let report = restored?;
+    target.checkpoint()?;
+    Ok(report)
+}
+
+/// The same restore has the same staging folder.
+fn staging(state: &dyn Source) -> Result<RelPath, Error> {
+    let pin = state.pin()?;
+    let id: String = pin.volume.chars().take(12).collect();
+    let name = Name::new(format!(".octobackup-restore-{id}-{}", pin.path).into_bytes());
+    name.map(|name| RelPath::root().join(&name)).map_err(|bad| Error::new(Code::TargetFailed, bad.reason()))
+}
+
+fn demand_space(target: &dyn Target, looked: &RestoreReport) -> Result<(), Error> {
+    let (space, needed) = (target.space()?, looked.counts.copied_bytes);
+    if needed > space.free_bytes {
+        let what = format!(
+            "{needed} bytes are to be restored, and {} bytes are free there; nothing was changed",
+            space.free_bytes
+        );
+        return Err(Error::new(Code::NoSpace, what));
+    }
+    let made = looked.counts.created + looked.counts.folders_created + looked.counts.links;
+    match space.files {
+        Some(files) if made > files.free => {
+            let what = format!("{made} files and folders are to be made, and {} are possible there", files.free);
+            Err(Error::new(Code::NoSpace, format!("{what}; nothing was changed")))
+        }
+        _ => Ok(()),
+    }
+}

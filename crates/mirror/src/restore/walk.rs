@@ -1,0 +1,294 @@
+//! Goes through what is wanted of a state: first to look, then to restore.
+
+use super::batch::{Copying, Pending};
+use super::decide::{Action, Existing, decide};
+use super::entries::{Find, List};
+use super::place::{beside, put};
+use super::report::{RestoreOptions, RestoreReport};
+use crate::codec::{Reader, Writer};
+use crate::spill::{LogWriter, Stack};
+use octo_core::{
+    Abilities, Cancel, Code, Done, Entry, Error, Kind, Listed, Meta, Monitor, Name, RelPath, Source, Target, naming,
+};
+
+/// Counts what a restore would do.
+pub fn look(
+    state: &dyn Source,
+    target: &dyn Target,
+    options: &RestoreOptions,
+    monitor: &dyn Monitor,
+    cancel: &Cancel,
+) -> Result<RestoreReport, Error> {
+    let mut walk = Walk::new(state, target, options, monitor, cancel);
+    walk.run()?;
+    Ok(walk.to.report)
+}
+
+/// Restores, with staging in this folder. `looked` is what is to be expected.
+pub fn restore(
+    state: &dyn Source,
+    target: &dyn Target,
+    (options, staging): (&RestoreOptions, &RelPath),
+    monitor: &dyn Monitor,
+    (looked, cancel): (&RestoreReport, &Cancel),
+) -> Result<RestoreReport, Error> {
+    let mut walk = Walk::new(state, target, options, monitor, cancel);
+    walk.to.staging = Some(staging);
+    walk.to.planned = (looked.counts.created + looked.counts.replaced, looked.counts.copied_bytes);
+    walk.run()?;
+    Ok(walk.to.report)
+}
+
+struct Walk<'a> {
+    to: Copying<'a>,
+    abilities: Abilities,
+    options: &'a RestoreOptions,
+    cancel: &'a Cancel,
+    /// Folders whose times and metadata are those of the state, in the end.
+    folders: LogWriter<'a>,
+}
+
+/// A folder whose entries are looked at next.
+struct Step {
+    path: RelPath,
+    place: RelPath,
+    /// Whether the target has it: below one that is not there, nothing is.
+    is_there: bool,
+}
+
+impl Step {
+    fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::default();
+        w.u8(u8::from(self.is_there));
+        w.bytes(self.path.as_bytes());
+        w.bytes(self.place.as_bytes());
+        w.0
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Step, Error> {
+        let mut r = Reader(bytes);
+        Ok(Step { is_there: r.u8()? != 0, path: r.path()?, place: r.path()? })
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn new(
+        state: &'a dyn Source,
+        target: &'a dyn Target,
+        options: &'a RestoreOptions,
+        monitor: &'a dyn Monitor,
+        cancel: &'a Cancel,
+    ) -> Walk<'a> {
+        let (to, abilities) = (Copying::new(state, target, monitor), target.abilities());
+        Walk { to, abilities, options, cancel, folders: LogWriter::new(target) }
+    }
+
+    fn run(&mut self) -> Result<(), Error> {
+        let mut steps = Stack::default();
+        if self.options.paths.is_empty() {
+            let root = Step { path: RelPath::root(), place: RelPath::root(), is_there: true };
+            steps.push(self.to.target, &root.encode())?;
+        }
+        for path in &self.options.paths {
+            self.begin(path, &mut steps)?;
+        }
+        while let Some(step) = steps.pop()? {
+            self.folder(&Step::decode(&step)?, &mut steps)?;
+            if self.cancel.is_cancelled() {
+                self.to.report.cancelled = true;
+                break;
+            }
+        }
+        self.to.flush()?;
+        let folders = self.folders.take();
+        if self.to.staging.is_some() { self.to.settle(&folders) } else { Ok(()) }
+    }
+
+    /// Begins with one path: the folders above it, and itself.
+    fn begin(&mut self, path: &RelPath, steps: &mut Stack) -> Result<(), Error> {
+        let mut above = Step { path: RelPath::root(), place: RelPath::root(), is_there: true };
+        for name in path.names() {
+            let Some(meta) = self.meta_of(&above.path, &name)? else {
+                return Err(Error::new(Code::NotFound, format!("{path} is not in this state")));
+            };
+            let is_last = above.path.join(&name) == *path;
+            if !is_last && meta.kind != Kind::Folder {
+                return Err(Error::new(Code::NotFound, format!("{path} is not in this state")));
+            }
+            match self.entry(&above, &Entry { name, meta })? {
+                Some(step) if is_last => return steps.push(self.to.target, &step.encode()),
+                Some(step) => above = step,
+                None => return Ok(()),
+            }
+        }
+        steps.push(self.to.target, &above.encode())
+    }
+
+    fn meta_of(&self, folder: &RelPath, name: &Name) -> Result<Option<Meta>, Error> {
+        let mut find = Find { name, found: None };
+        match self.to.state.list(folder, &mut find) {
+            Listed::Incomplete(error) if find.found.is_none() => Err(error),
+            _ => Ok(find.found),
+        }
+    }
+
+    fn folder(&mut self, step: &Step, steps: &mut Stack) -> Result<(), Error> {
+        let mut list = List { log: LogWriter::new(self.to.target), problems: Vec::new(), failed: None };
+        let listed = self.to.state.list(&step.path, &mut list);
+        if let Some(error) = list.failed {
+            return Err(error);
+        }
+        for (path, error) in list.problems {
+            self.to.report.problem(self.to.monitor, &step.path.join_path(&path), &error);
+        }
+        if let Listed::Incomplete(error) = listed {
+            if error.code.stops_run() {
+                return Err(error);
+            }
+            self.to.report.problem(self.to.monitor, &step.path, &error);
+        }
+        let entries = list.log.finish();
+        for entry in entries.forward() {
+            let entry = entry?;
+            let mut r = Reader(&entry);
+            let name = Name::new(r.bytes()?.to_vec()).map_err(|bad| Error::new(Code::TargetFailed, bad.reason()))?;
+            let entry = Entry { name, meta: r.meta()? };
+            if let Some(step) = self.entry(step, &entry)? {
+                steps.push(self.to.target, &step.encode())?;
+            }
+            if self.cancel.is_cancelled() {
+                return Ok(());
+            }
+        }
+        self.to.say(Some(&step.path));
+        Ok(())
+    }
+
+    /// One entry. A folder whose entries follow is handed back.
+    fn entry(&mut self, folder: &Step, entry: &Entry) -> Result<Option<Step>, Error> {
+        let (path, mut place) = (folder.path.join(&entry.name), folder.place.join(&entry.name));
+        if !naming::can_hold(&entry.name, &self.abilities.names) {
+            let error =
+                Error::new(Code::TargetEntry, "the target's filesystem cannot hold this name; it was not restored");
+            self.to.report.problem(self.to.monitor, &path, &error);
+            return Ok(None);
+        }
+        let there = if folder.is_there { self.to.target.look(&place)? } else { None };
+        let mut action = decide(self.options.existing, &entry.meta, there.as_ref(), &self.abilities);
+        if entry.meta.kind == Kind::Link && there.is_some() && self.is_same_link(&path, &place)? {
+            action = Action::Same;
+        }
+        let is_newer = there.as_ref().is_some_and(|there| there.write_time > entry.meta.write_time);
+        if action != Action::Same && entry.meta.kind == Kind::File {
+            self.to.report.newer += u64::from(is_newer);
+        }
+        if action == Action::Beside {
+            let is_same =
+                |there: &Meta| decide(Existing::Keep, &entry.meta, Some(there), &self.abilities) == Action::Same;
+            let (free, is_there) = beside(self.to.target, &folder.place, &entry.name, &self.options.beside, is_same)?;
+            place = free;
+            action = if is_there { Action::Same } else { Action::Beside };
+        }
+        match action {
+            Action::Leave => {
+                self.to.report.left += 1;
+                Ok(None)
+            }
+            Action::InTheWay => {
+                let what = "something of another kind is there, and is not replaced; restore to another folder, or move it away";
+                self.to.report.problem(self.to.monitor, &path, &Error::new(Code::TargetMoved, what));
+                Ok(None)
+            }
+            _ => self.made(path, place, (&entry.meta, there), action),
+        }
+    }
+
+    fn is_same_link(&self, path: &RelPath, place: &RelPath) -> Result<bool, Error> {
+        Ok(self
+            .to
+            .target
+            .read_link(place)?
+            .is_some_and(|there| self.to.state.read_link(path).is_ok_and(|was| was == there)))
+    }
+
+    fn made(
+        &mut self,
+        path: RelPath,
+        place: RelPath,
+        (meta, seen): (&Meta, Option<Meta>),
+        action: Action,
+    ) -> Result<Option<Step>, Error> {
+        let is_new = action != Action::Same;
+        match meta.kind {
+            Kind::Folder => {
+                let is_made = !is_new || self.make_folder(&path, &place)?;
+                if !is_made {
+                    return Ok(None);
+                }
+                let is_ours = matches!(self.options.existing, Existing::Replace | Existing::ReplaceOlder);
+                if is_new || is_ours {
+                    let mut w = Writer::default();
+                    w.bytes(path.as_bytes());
+                    w.bytes(place.as_bytes());
+                    w.meta(meta);
+                    self.folders.push(&w.0)?;
+                }
+                Ok(Some(Step { path, place, is_there: !is_new || self.to.staging.is_some() }))
+            }
+            _ if !is_new => {
+                self.to.report.counts.unchanged += 1;
+                Ok(None)
+            }
+            Kind::Link => self.link(&path, &place, meta, (action, seen)).map(|()| None),
+            _ => {
+                self.to.file(Pending { path, meta: *meta, place, action, seen })?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn make_folder(&mut self, path: &RelPath, place: &RelPath) -> Result<bool, Error> {
+        let made = if self.to.staging.is_some() { self.to.target.make_folder(place) } else { Ok(Done::Yes) };
+        let failed = match made {
+            Ok(Done::Yes) => {
+                self.to.report.counts.folders_created += 1;
+                return Ok(true);
+            }
+            Ok(_) => Error::new(
+                Code::TargetMoved,
+                "the folder could not be made: something is there, or the folder above is gone",
+            ),
+            Err(error) if error.code.stops_run() => return Err(error),
+            Err(error) => error,
+        };
+        self.to.report.problem(self.to.monitor, path, &failed);
+        Ok(false)
+    }
+
+    fn link(
+        &mut self,
+        path: &RelPath,
+        place: &RelPath,
+        meta: &Meta,
+        (action, seen): (Action, Option<Meta>),
+    ) -> Result<(), Error> {
+        let Some(staging) = self.to.staging else {
+            self.to.report.counts.links += 1;
+            return Ok(());
+        };
+        let stage = self.to.next_stage(staging)?;
+        let made = self.to.state.read_link(path).and_then(|link| {
+            self.to.target.make_link(&stage, &link, meta.write_time)?;
+            put(self.to.target, &stage, place, action, seen.as_ref())
+        });
+        match made {
+            Ok(()) => self.to.report.counts.links += 1,
+            Err(error) if error.code.stops_run() => return Err(error),
+            Err(error) => {
+                self.to.target.remove_file(&stage)?;
+                self.to.report.problem(self.to.monitor, path, &error);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! What looks into a mirror's past, and brings it back.
+
+use clap::{Args, ValueEnum};
+use octo_mirror::restore::Existing;
+use std::path::PathBuf;
+
+/// Examples of `octobackup restore`.
+pub const RESTORE_EXAMPLES: &str = "\
+Examples:
+  Which states are there?
+    octobackup states /srv/mirror
+  A folder as it was on an evening, into an empty folder:
+    octobackup restore /srv/mirror projects/2026 --at '2026-11-20 23:00' --to /restore
+  What would happen if it went back to where it was?
+    octobackup restore /srv/mirror projects/2026 --at 2026-11-20 --to /data --existing replace --dry-run
+
+Paths are those of the source. They are made below --to as they were: projects/2026 becomes /restore/projects/2026.
+A restore that was stopped goes on when it is started again.";
+
+/// Examples of `octobackup find`.
+pub const FIND_EXAMPLES: &str = "\
+Examples:
+  Every PDF that was ever there, with the states that have it:
+    octobackup find /srv/mirror '*.pdf'
+  Below one folder, whatever the case:
+    octobackup find /srv/mirror 'Contract*' --below legal --ignore-case";
+
+/// `octobackup states`.
+#[derive(Debug, Args)]
+pub struct StatesArgs {
+    /// A mirror
+    #[arg(value_name = "MIRROR")]
+    pub mirror: PathBuf,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which state.
+#[derive(Debug, Args)]
+pub struct AtArgs {
+    /// As it was then: a state's number, a moment such as '2026-11-20 23:00', or a day (its end) [default: as it is now]
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<String>,
+}
+
+/// `octobackup versions`.
+#[derive(Debug, Args)]
+pub struct VersionsArgs {
+    /// A mirror
+    #[arg(value_name = "MIRROR")]
+    pub mirror: PathBuf,
+    /// A file or folder, by its path on the source
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `octobackup find`.
+#[derive(Debug, Args)]
+pub struct FindArgs {
+    /// A mirror
+    #[arg(value_name = "MIRROR")]
+    pub mirror: PathBuf,
+    /// A name; * and ? stand for what is not known of it
+    #[arg(value_name = "PATTERN")]
+    pub pattern: String,
+    /// Only below this folder
+    #[arg(long, value_name = "PATH")]
+    pub below: Option<PathBuf>,
+    /// Upper and lower case are the same
+    #[arg(short, long)]
+    pub ignore_case: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `octobackup diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// A mirror
+    #[arg(value_name = "MIRROR")]
+    pub mirror: PathBuf,
+    /// The earlier state: a number, a moment or a day
+    #[arg(value_name = "WHEN")]
+    pub from: String,
+    /// The later state; the mirror as it is now if none is given
+    #[arg(value_name = "WHEN")]
+    pub to: Option<String>,
+    /// Only below this folder
+    #[arg(long, value_name = "PATH")]
+    pub below: Option<PathBuf>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `octobackup restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// A mirror
+    #[arg(value_name = "MIRROR")]
+    pub mirror: PathBuf,
+    /// Files and folders, by their paths on the source; everything if none is given
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub at: AtArgs,
+    /// The folder to restore to; it is made if it does not exist
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
+    /// What to do where a file is there already, with another size or time
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub existing: ExistingArg,
+    /// Show what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Print nothing unless something went wrong
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Print events as JSON, one a line; the last line is the report
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `--existing`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ExistingArg {
+    /// Keep it, and restore the other one beside it, as "NAME (state N)"
+    #[default]
+    KeepBoth,
+    /// Replace it by the restored one. What was there is gone
+    Replace,
+    /// Replace it if its last write time is older than the restored one's; keep it otherwise
+    ReplaceOlder,
+    /// Keep it, and do not restore the other one
+    Keep,
+}
+
+impl ExistingArg {
+    /// For the engine.
+    pub fn existing(self) -> Existing {
+        match self {
+            ExistingArg::KeepBoth => Existing::KeepBoth,
+            ExistingArg::Replace => Existing::Replace,
+            ExistingArg::ReplaceOlder => Existing::ReplaceOlder,
+            ExistingArg::Keep => Existing::Keep,
+        }
+    }
+}

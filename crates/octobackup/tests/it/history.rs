@@ -1,0 +1,96 @@
+//! A mirror's past on the command line: states, folders as they were, versions, differences, and the way back.
+
+use crate::world::{Ran, World, tree};
+use std::ffi::OsStr;
+use std::fs;
+
+fn run(world: &World, command: &str, args: &[&str]) -> Ran {
+    let dst = world.dst();
+    let args = args.iter().map(OsStr::new);
+    world.run(&[OsStr::new(command), dst.as_os_str()].into_iter().chain(args).collect::<Vec<_>>())
+}
+
+/// Three states: the files; one changed and one new; a folder deleted.
+fn three_states() -> World {
+    let world = World::with_files();
+    world.sync(&[]).ends(0);
+    fs::write(world.src().join("a.txt"), "changed since").unwrap();
+    fs::write(world.src().join("docs/new"), "new").unwrap();
+    world.sync(&[]).ends(0);
+    fs::remove_dir_all(world.src().join("docs")).unwrap();
+    world.sync(&["--max-delete", "100%"]).ends(0);
+    world
+}
+
+/// The last words of each line.
+fn names(ran: &Ran) -> Vec<String> {
+    ran.stdout.lines().map(|line| line.rsplit("  ").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn states_folders_versions_and_differences_are_shown() {
+    let world = three_states();
+    let states = run(&world, "states", &[]).ends(0);
+    assert_eq!(states.stdout.lines().count(), 4, "{}", states.stdout);
+    states.says("1 new, 1 changed").says("4 deleted");
+    let listed = run(&world, "ls", &["docs", "--at", "2"]).ends(0);
+    assert_eq!(names(&listed), ["b.txt", "empty", "na\u{ef}ve \u{1f419}", "new", "zero"]);
+    run(&world, "ls", &["docs", "--at", "3"]).ends(2).says("it is in the states 1 to 2");
+    let versions = run(&world, "versions", &["a.txt"]).ends(0);
+    assert_eq!(names(&versions)[1..], ["2 to 3", "1"], "{}", versions.stdout);
+    let found = run(&world, "find", &["N*", "--ignore-case"]).ends(0);
+    assert_eq!(names(&found)[1..], ["docs/na\u{ef}ve \u{1f419}", "docs/new"], "{}", found.stdout);
+    run(&world, "find", &["no such name"]).ends(5);
+    let mut differs: Vec<_> = run(&world, "diff", &["1", "2"]).ends(0).stdout.lines().map(str::to_owned).collect();
+    differs.sort();
+    assert_eq!(differs, ["+ 3  docs/new", "~ 3 -> 13  a.txt"]);
+    let json = run(&world, "versions", &["docs/new", "--json"]).ends(0).events();
+    assert_eq!((json[0]["first_state"].as_u64(), json[0]["is_newest"].as_bool()), (Some(2), Some(false)));
+}
+
+#[test]
+fn a_deleted_folder_comes_back_and_wrong_orders_change_nothing() {
+    let world = three_states();
+    let to = world.path("to");
+    let restored = |args: &[&str]| run(&world, "restore", &[&["--to", to.to_str().unwrap()][..], args].concat());
+    restored(&["docs", "--at", "2", "--dry-run"]).ends(0).says("4 files to be restored where nothing was");
+    assert!(!to.exists(), "a dry run makes nothing");
+    restored(&["docs", "--at", "3"]).ends(2).says("it is in the states 1 to 2");
+    restored(&["dosc", "--at", "2"]).ends(2).says("did you mean docs?");
+    restored(&["--at", "99"]).ends(2).says("there is no state 99 yet: the newest is 3");
+    restored(&["--at", "1999-01-01"]).ends(2).says("the oldest is state 1");
+    restored(&["--at", "last tuesday"]).ends(2).says("a moment such as");
+    restored(&["../outside"]).ends(2).says("a path on the source");
+    assert!(!to.exists(), "nothing was made");
+    restored(&["docs", "--at", "2"]).ends(0).says("4 files restored where nothing was");
+    assert_eq!(fs::read_to_string(to.join("docs/new")).unwrap(), "new");
+    assert_eq!(tree(&to).len(), 6);
+    let report = restored(&["docs", "--at", "2", "--json"]).ends(0).report();
+    assert_eq!((report["kind"].as_str(), report["counts"]["unchanged"].as_u64()), (Some("restore"), Some(4)));
+
+    for wrong in [world.dst(), world.dst().join("x"), world.path("")] {
+        let ran = run(&world, "restore", &["--to", wrong.to_str().unwrap()]).ends(2);
+        ran.says("restore to another folder");
+    }
+    let no_mirror = world.run(&["states".as_ref(), world.src().as_ref()]).ends(2);
+    no_mirror.says("this folder is no mirror of octoBackup");
+}
+
+#[test]
+fn to_look_changes_no_file_of_the_mirror() {
+    let world = three_states();
+    let mirror = fs::canonicalize(world.dst()).unwrap();
+    // To find out what a filesystem can do, something is made for a moment: times of folders say nothing.
+    let files = || tree(&mirror).into_iter().filter(|(_, node)| node.0.is_some()).collect::<Vec<_>>();
+    let before = files();
+    for (command, args) in [
+        ("states", &[][..]),
+        ("ls", &["docs", "--at", "1"]),
+        ("versions", &["a.txt"]),
+        ("find", &["*"]),
+        ("diff", &["1"]),
+    ] {
+        run(&world, command, args).ends(0);
+    }
+    assert!(files() == before, "nothing in the mirror was changed");
+}
