@@ -11,7 +11,7 @@ pub const TOKEN_PREFIX: &str = "octo_";
 /// Its random part, in bytes.
 pub const TOKEN_BYTES: usize = 32;
 
-/// Days that a token works if nobody says how many.
+/// How many days a token is valid by default.
 pub const TOKEN_DAYS: u32 = 365;
 
 /// Whether a text has the form of an API token.
@@ -59,7 +59,7 @@ pub struct SetUser {
 pub struct Token {
     /// What it is called.
     pub name: String,
-    /// What whoever has it may do.
+    /// The role of its holder.
     pub role: Role,
     /// Who made it.
     pub made_by: String,
@@ -75,7 +75,7 @@ pub struct Token {
 pub struct AddToken {
     /// What it is called.
     pub name: String,
-    /// What whoever has it may do.
+    /// The role of its holder.
     pub role: Role,
     /// How many days it works; the server's usual number, if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]

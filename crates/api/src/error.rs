@@ -1,4 +1,4 @@
-//! Why a request was not done: the kind of a refusal, and the problem details (RFC 9457) as the client reads them.
+//! Errors of the API: their kinds, and the problem details (RFC 9457) as the client reads them.
 
 use octo_core::{Code, Error};
 use serde::{Deserialize, Serialize};
@@ -7,19 +7,19 @@ use std::fmt;
 /// The media type of problem details.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The kind of a refusal. The text of a kind never changes.
+/// The kind of an error. The text of a kind never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// What was given makes no sense.
+    /// Invalid input.
     Invalid,
     /// There is no such thing.
     NotFound,
     /// Somebody else was faster, or the thing is not in a state for this.
     Conflict,
-    /// Nobody knows who asks.
+    /// Not authenticated.
     Unauthenticated,
-    /// Whoever asks may not.
+    /// Authenticated, but not allowed.
     Forbidden,
     /// The address knows no such method.
     NoSuchMethod,
@@ -76,12 +76,12 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// A field that makes no sense.
+    /// An invalid field.
     pub fn field(field: &str, detail: impl fmt::Display) -> ApiError {
         ApiError { kind: Kind::Invalid, field: Some(field.to_owned()), detail: detail.to_string() }
     }
 
-    /// A refusal that concerns no single field.
+    /// An error that concerns no single field.
     pub fn new(kind: Kind, detail: impl fmt::Display) -> ApiError {
         ApiError { kind, field: None, detail: detail.to_string() }
     }

@@ -17,17 +17,17 @@ impl Moment {
         Moment::from(clock.now())
     }
 
-    /// So many seconds later, or earlier.
+    /// The moment this many seconds later, or earlier.
     pub fn plus_secs(self, secs: i64) -> Moment {
         Moment(self.0.saturating_add(secs).clamp(-SECS_MAX, SECS_MAX))
     }
 
-    /// `2026-08-04 23:00 CEST`, by the clocks of a zone.
+    /// `2026-08-04 23:00 CEST`, in a time zone.
     pub fn local(self, zone: &jiff::tz::TimeZone) -> String {
         octo_report::time::minutes(self.into(), zone)
     }
 
-    /// `2026-08-04 23:00:05 CEST`, by the clocks of a zone.
+    /// `2026-08-04 23:00:05 CEST`, in a time zone.
     pub fn local_secs(self, zone: &jiff::tz::TimeZone) -> String {
         octo_report::time::seconds(self.into(), zone)
     }

@@ -166,7 +166,7 @@ pub enum RunEvent {
     Problem(Problem),
     /// How far it is.
     Progress(Progress),
-    /// Whoever watches was too slow for so many events.
+    /// The client was too slow for this many events.
     Missed {
         /// How many.
         count: u64,

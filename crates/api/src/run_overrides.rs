@@ -10,7 +10,7 @@ pub struct RunOverrides {
     pub dry_run: bool,
     /// Take over a folder that has files.
     pub adopt: bool,
-    /// Begin anew at a known path.
+    /// Start a new mirror at a known path.
     pub new_target: bool,
     /// Another source is intended.
     pub accept_source: bool,
@@ -25,18 +25,18 @@ pub struct RunOverrides {
 }
 
 impl RunOverrides {
-    /// Each wish in words.
+    /// Each override in words.
     pub fn in_words(&self) -> Vec<String> {
-        let wishes = [
+        let overrides = [
             (self.dry_run, "nothing is changed (dry run)".to_owned()),
             (self.adopt, "the files that are there are taken over".to_owned()),
-            (self.new_target, "the mirror begins anew".to_owned()),
+            (self.new_target, "a new mirror is started".to_owned()),
             (self.accept_source, "another source is intended".to_owned()),
             (self.release_brake, "many changed files are right".to_owned()),
             (self.restamp_shift_secs.is_some(), "times have shifted by a time zone".to_owned()),
             (self.refresh_metadata, "metadata of all entries is read again".to_owned()),
             (self.approve.is_some(), format!("the held plan {} is approved", self.approve.as_deref().unwrap_or("-"))),
         ];
-        wishes.into_iter().filter(|(is_wished, _)| *is_wished).map(|(_, words)| words).collect()
+        overrides.into_iter().filter(|(is_set, _)| *is_set).map(|(_, words)| words).collect()
     }
 }

@@ -3,7 +3,7 @@
 use crate::moment::Moment;
 use serde::{Deserialize, Serialize};
 
-/// The server can do its work; if it cannot, the answer is a refusal.
+/// The server can do its work; if it cannot, the answer is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// `ok`.

@@ -126,7 +126,7 @@ pub(super) fn unreachable(endpoint: &Endpoint, why: &Error) -> ApiError {
     ApiError::new(Kind::Internal, format!("no server at {at}: {why}; {hint}"))
 }
 
-/// Trusts whom these certificates vouch for and nobody else, or whom the machine trusts.
+/// Trusts these certificates only, or those that the machine trusts.
 fn trusting(certificates_file: Option<&Path>) -> Result<ClientConfig, ApiError> {
     let name = certificates_file.map_or("this machine's certificates".into(), |file| file.display().to_string());
     let wrong = |why: String| ApiError::field("--ca-file", format!("{name}: {why}"));
@@ -171,8 +171,8 @@ mod tests {
             ("https://a/b", "more in it"),
             ("https://me@a", "more in it"),
         ] {
-            let refusal = Endpoint::to_url(url, None).err().expect(url);
-            assert!(refusal.to_string().contains(why), "{url}: {refusal}");
+            let error = Endpoint::to_url(url, None).err().expect(url);
+            assert!(error.to_string().contains(why), "{url}: {error}");
         }
         for url in ["http://127.0.0.1:1", "http://[::1]:1/", "http://localhost:1"] {
             assert!(Endpoint::to_url(url, None).is_ok(), "{url}");

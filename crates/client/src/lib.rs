@@ -26,7 +26,7 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// No event of ours is longer.
 const EVENT_BYTES_MAX: usize = 1 << 20;
 
-/// A connection to a server, made anew for each request.
+/// A connection to a server, a new one for each request.
 pub struct Client {
     runtime: Runtime,
     endpoint: Endpoint,
@@ -40,7 +40,7 @@ impl Client {
         Ok(Client { runtime: runtime()?, endpoint: Endpoint::Socket(socket.to_owned()), token: None })
     }
 
-    /// To the server at `url`, as whoever the token is for. It is trusted if `ca_file` vouches for it; without one, if this
+    /// To the server at `url`, with the identity of the token. It is trusted if `ca_file` vouches for it; without one, if this
     /// machine's certificates do.
     pub fn remote(url: &str, token: &str, ca_file: Option<&Path>) -> Result<Client, ApiError> {
         let endpoint = Endpoint::to_url(url, ca_file)?;
@@ -139,7 +139,7 @@ impl Client {
         let is_problem = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
         let status = response.status();
         let bytes = read(response).await?;
-        Err(refusal(&bytes).filter(|_| is_problem).unwrap_or_else(|| {
+        Err(api_error(&bytes).filter(|_| is_problem).unwrap_or_else(|| {
             ApiError::new(Kind::Internal, format!("the server answered {status} without saying why"))
         }))
     }
@@ -159,11 +159,11 @@ async fn read(response: Response<Incoming>) -> Result<Bytes, ApiError> {
     body.map(http_body_util::Collected::to_bytes).map_err(|e| ApiError::new(Kind::Internal, format!("the answer: {e}")))
 }
 
-fn refusal(bytes: &[u8]) -> Option<ApiError> {
+fn api_error(bytes: &[u8]) -> Option<ApiError> {
     serde_json::from_slice(bytes).ok()
 }
 
-/// A request's body. What holds a secret is overwritten by whoever made it, not here.
+/// A request's body. What holds a secret is overwritten by its maker, not here.
 fn written(body: &impl Serialize) -> Result<Bytes, ApiError> {
     serde_json::to_vec(body).map(Bytes::from).map_err(|e| ApiError::new(Kind::Invalid, format!("the request: {e}")))
 }

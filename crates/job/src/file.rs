@@ -42,7 +42,7 @@ pub struct FileJob {
 }
 
 impl JobsFile {
-    /// As a person writes it. A refusal names the line.
+    /// Reads a jobs file. An error names the line.
     pub fn parse(text: &str) -> Result<JobsFile, ApiError> {
         toml::from_str(text).map_err(|e| ApiError::new(Kind::Invalid, e.to_string().trim_end()))
     }
@@ -54,8 +54,8 @@ impl JobsFile {
 }
 
 impl FileJob {
-    /// The job that is meant, where `there` is the one of that name now.
-    pub fn wished(&self, there: Option<&JobSpec>) -> JobSpec {
+    /// The job that the file describes, where `there` is the job of that name now.
+    pub fn over(&self, there: Option<&JobSpec>) -> JobSpec {
         let FileJob { name, source, target, credential, schedule, paused, policy } = self.clone();
         let paused = paused.unwrap_or(there.is_some_and(|there| there.paused));
         JobSpec { name, source, target, credential, schedule, paused, policy }
@@ -63,7 +63,7 @@ impl FileJob {
 }
 
 impl From<JobSpec> for FileJob {
-    /// Only a pause is worth a word.
+    /// Only a pause is written.
     fn from(spec: JobSpec) -> FileJob {
         let JobSpec { name, source, target, credential, schedule, paused, policy } = spec;
         FileJob { name, source, target, credential, schedule, paused: paused.then_some(true), policy }

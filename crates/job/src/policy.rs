@@ -1,4 +1,4 @@
-//! How a job is run: what a person may set for all jobs and for one, and what then holds.
+//! How a job is run: what a person may set for all jobs and for one, and the effective policy.
 //!
 //! Three layers, each over the one before: what is built in, the server's defaults, the job's own. A layer ([`Policy`]) says only
 //! what it changes; the settings themselves are in [`settings`](crate::settings).
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 pub enum MaxIdle {
     /// As the other limits suggest.
     Auto,
-    /// So many seconds.
+    /// After this many seconds.
     Secs(u64),
     /// For ever.
     Unlimited,
@@ -29,7 +29,7 @@ pub enum MaxIdle {
 pub enum MaxAge {
     /// As its schedule suggests.
     Auto,
-    /// So many seconds.
+    /// After this many seconds.
     Secs(u64),
     /// For ever.
     Unlimited,

@@ -8,8 +8,8 @@ fn the_layers_are_over_each_other_and_say_where_a_value_came_from() {
     let job = Policy { retries: Some(0), ..Policy::default() };
     let holds = job.over(&defaults.over(&Policy::built_in()));
     assert_eq!((holds.bandwidth.as_deref(), holds.retries, holds.no_delete), (Some("10M"), Some(0), Some(false)));
-    let told = job.explained(&defaults).unwrap();
-    let from = |name: &str| told[name].from;
+    let explained = job.explained(&defaults).unwrap();
+    let from = |name: &str| explained[name].from;
     assert_eq!((from("bandwidth"), from("retries"), from("mode")), (From::Defaults, From::Job, From::BuiltIn));
 }
 
@@ -54,9 +54,9 @@ fn bad_input_names_the_field_and_what_is_allowed() {
         (r#"{"acknowledged":["/"]}"#, "policy.acknowledged", "projects/old"),
         (r#"{"acknowledged":["a/../b"]}"#, "policy.acknowledged", "projects/old"),
     ] {
-        let refusal = serde_json::from_str::<Policy>(text).unwrap().check().unwrap_err();
-        assert_eq!(refusal.field.as_deref(), Some(field), "{refusal}");
-        assert!(refusal.detail.contains(word), "{text}: {refusal}");
+        let error = serde_json::from_str::<Policy>(text).unwrap().check().unwrap_err();
+        assert_eq!(error.field.as_deref(), Some(field), "{error}");
+        assert!(error.detail.contains(word), "{text}: {error}");
     }
     assert!(serde_json::from_str::<Policy>(r#"{"bandwith":"1M"}"#).unwrap_err().to_string().contains("bandwith"));
 }

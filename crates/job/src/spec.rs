@@ -1,7 +1,7 @@
 //! A job: source, destination, schedule and policy, as a person writes it and as the server keeps it.
 //!
-//! [`JobSpec`] is the form of the API, of `octobackup job` and of a jobs file. [`JobSpec::check`] refuses what makes no
-//! sense, with the name of the field. It must never hold a secret: it names a credential.
+//! [`JobSpec`] is the form of the API, of `octobackup job` and of a jobs file. [`JobSpec::check`] refuses an invalid
+//! one, with the name of the field. It must never hold a secret: it names a credential.
 
 use crate::mirror_spec::{MirrorSpec, Origin};
 use crate::schedule::{self, Schedule};
@@ -46,7 +46,7 @@ pub struct JobSpec {
 pub type Job = octo_api::job::Job<JobSpec>;
 
 impl JobSpec {
-    /// Refuses what makes no sense. `defaults` are the server's, over what is built in; `account` is the credential's.
+    /// Refuses an invalid job. `defaults` are the server's, over what is built in; `account` is the credential's.
     pub fn check(&self, defaults: &Policy, account: Option<&Account>) -> Result<(), ApiError> {
         check_name(&self.name)?;
         self.policy.check()?;
@@ -203,8 +203,8 @@ mod tests {
             (JobSpec { schedule: Some("sometimes".into()), ..spec() }, "schedule"),
         ];
         for (bad, field) in table {
-            let refusal = check(bad.clone()).expect_err(field);
-            assert_eq!(refusal.field.as_deref(), Some(field), "{bad:?}: {refusal}");
+            let error = check(bad.clone()).expect_err(field);
+            assert_eq!(error.field.as_deref(), Some(field), "{bad:?}: {error}");
         }
         assert_eq!(spec().check(&Policy::built_in(), None).unwrap_err().field.as_deref(), Some("credential"));
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Where the server listens, and where the command line looks for it.
 pub const SOCKET: &str = "/run/octobackup/octobackup.sock";
-/// Where the API answers over TCP unless told otherwise.
+/// Where the API answers over TCP by default.
 pub const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8734);
 /// What our own folders are called, as `/etc/octobackup` and `/run/octobackup`.
 const OUR_NAME: &str = "octobackup";
@@ -32,7 +32,7 @@ pub struct Config {
     /// The API over TCP.
     #[serde(default)]
     pub http: HttpSettings,
-    /// Where agents find the server; `None`: nobody is listened for.
+    /// Where agents find the server; `None`: no agents.
     pub agents: Option<Agents>,
     /// The form of the log.
     #[serde(default)]
@@ -168,7 +168,7 @@ fn data_dir() -> PathBuf {
 }
 
 impl Config {
-    /// Reads the file. A refusal names the line.
+    /// Reads the file. An error names the line.
     pub fn read(path: &Path) -> Result<Config, ServiceError> {
         let failed = |why: String| ServiceError::new(Kind::Invalid, format!("{}: {why}", path.display()));
         let meta = std::fs::metadata(path).map_err(|e| failed(e.to_string()))?;
@@ -176,7 +176,7 @@ impl Config {
             return Err(failed("it is larger than any settings".into()));
         }
         let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
-        let config = Config::parse(&text).map_err(|refusal| failed(refusal.to_string()))?;
+        let config = Config::parse(&text).map_err(|error| failed(error.to_string()))?;
         Ok(Config { file: Some(path.to_owned()), ..config })
     }
 
@@ -207,7 +207,7 @@ impl Config {
         self.data_dir.join("setup-link")
     }
 
-    /// Adds what no job may touch: what the server was told, where it listens, and how it proves itself. A folder that has
+    /// Adds what no job may touch: the configuration, the socket, and the certificate with its key. A folder that has
     /// our name is ours as a whole.
     pub fn protect(&self, protected: &mut Protected) {
         let socket = self.socket();
@@ -283,8 +283,8 @@ mod tests {
             ("[http]\nkey = \"k\"", "absolute"),
             ("[http]\ncertificate = \"/c\"\nkey = \"/k\"\ngenerate_for = [\"x\"]", "either"),
         ] {
-            let refusal = Config::parse(text).unwrap_err();
-            assert!(refusal.to_string().contains(word), "{text}: {refusal}");
+            let error = Config::parse(text).unwrap_err();
+            assert!(error.to_string().contains(word), "{text}: {error}");
         }
     }
 }

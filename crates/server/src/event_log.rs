@@ -1,4 +1,4 @@
-//! What the server tells while it works: one note for each thing that happens, for the log. A note never holds a secret.
+//! The server's log: one entry for each thing that happens. An entry never holds a secret.
 
 use crate::service_error::ServiceError;
 use octo_api::log::Level;
@@ -31,9 +31,9 @@ impl LogEvent {
     }
 
     /// Something did not work; it is tried again.
-    pub fn trouble(refusal: &ServiceError) -> LogEvent {
-        let note = LogEvent { level: Level::Error, ..LogEvent::info("trouble", refusal) };
-        note.with("kind", json!(refusal.kind))
+    pub fn trouble(error: &ServiceError) -> LogEvent {
+        let note = LogEvent { level: Level::Error, ..LogEvent::info("trouble", error) };
+        note.with("kind", json!(error.kind))
     }
 
     /// With one more field.

@@ -1,4 +1,4 @@
-//! What a run tells: as JSON, one object an event, for `--json` and for everybody who watches a run; a change also as a line
+//! The events of a run: as JSON, one object an event, for `--json` and for clients that watch a run; a change also as a line
 //! for people.
 
 use octo_core::{Change, Event, Kind};

@@ -1,7 +1,7 @@
 //! Whether the server can do its work: its database is whole and in place, its key is where the next start looks for it, and
 //! what happens can be written down.
 //!
-//! Anybody may ask at any time, so what was found is told again for some seconds. It must never say that all is well because
+//! Anybody may ask at any time, so a finding is reused for some seconds. It must never say that all is well because
 //! nothing was looked at.
 
 use crate::moment::Moment;
@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// What was found is told again for so long.
+/// How long a finding is reused.
 const FRESH: Duration = Duration::from_secs(5);
 /// All pages of the database are looked through at most so often, and take at most a fiftieth of the time.
 const PAGES_EVERY: Duration = Duration::from_secs(15);
@@ -73,7 +73,7 @@ fn look(store: &Store, vault: &Vault, clock: &dyn Clock) -> Vec<Finding> {
     let writes = writes(folder).map(|()| format!("{} can be written to", folder.display()));
     vec![
         Finding::of("database", database(store, clock)),
-        Finding::of("key", key.map_err(|refusal| refusal.to_string())),
+        Finding::of("key", key.map_err(|error| error.to_string())),
         Finding::of("data directory", writes),
     ]
 }

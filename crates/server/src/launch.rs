@@ -48,7 +48,7 @@ pub struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    /// Makes the mirror. `Err` only for what makes no sense and was never begun; everything else is in the report.
+    /// Makes the mirror. `Err` only for an invalid run that was never begun; everything else is in the report.
     pub fn run(self, monitor: &dyn Monitor, clock: &dyn Clock, cancel: &Cancel) -> Result<RunResult, Error> {
         let (mirror_spec, path, once, remember) = (self.mirror_spec, self.target, self.once, self.remember);
         let result = self.begin(cancel).map(|begun| {
@@ -237,7 +237,7 @@ pub fn never_began(now: Timestamp, run: &Run, why: &str) -> RunReport {
     report
 }
 
-/// Tells the mirror's id once its marker is there: it is before the first file.
+/// Passes on the mirror's id once its marker is there: it is before the first file.
 struct RememberEarly<'a> {
     begun: &'a Begun,
     remember: &'a (dyn Fn(&str) + Sync),

@@ -9,13 +9,13 @@
 //!   of this form: an `activate` without input that may be called at any time. [`live`] is what goes on at this moment.
 //! - [`service`]: everything that may be done with a server, with its checks and its line in the audit log. A new ability
 //!   begins here.
-//! - [`notify`]: who is told what, and the delivery who takes it to them.
+//! - [`notify`]: recipients, messages, and their delivery.
 //! - [`access`]: roles, passwords, secrets that prove who asks, and how often one may try. Never decides what a route needs.
 //! - [`report`]: what REST answers about finished runs and all jobs, and the documents made from it, which `octo_report` renders.
 //! - [`api`]: REST over the service, and its client; the only asynchronous room.
-//! - [`health`]: whether the server can do its work, for whoever asks.
+//! - [`health`]: whether the server can do its work.
 //! - `agent_hosts`: the machines with an agent, from the database, as their listener sees them.
-//! - [`event_log`]: the server's log. [`run_log`]: what is told of one run, kept as long as the run.
+//! - [`event_log`]: the server's log. [`run_log`]: the log of one run, kept as long as the run.
 //! - [`serve`]: puts it all together. [`setup`]: the way in for the first administrator. [`config`]: what must be known before the database is open.
 //!
 //! Serving needs a Unix so far (its entrance is a socket that knows its peer); the rest is on Windows too.

@@ -111,13 +111,13 @@ impl Live {
         self.runs().get(&run).and_then(|live| live.stop)
     }
 
-    /// How far it is; `null` if nothing was told yet.
+    /// How far it is; `null` if nothing is known yet.
     pub fn progress(&self, run: i64) -> Option<Value> {
         self.runs().get(&run).map(|live| live.progress.clone())
     }
 
     /// Something happened in a run.
-    pub fn tell(&self, run: i64, event: &Value) {
+    pub fn publish(&self, run: i64, event: &Value) {
         if event["event"] == "progress"
             && let Some(live) = self.runs().get_mut(&run)
         {
@@ -132,7 +132,7 @@ impl Live {
     }
 
     fn send(&self, event: LiveEvent) {
-        // Nobody watches: nobody misses it.
+        // No client watches.
         let _ = self.events.send(event);
     }
 

@@ -1,9 +1,9 @@
 //! The log of a run: a file of its own in the data directory, one JSON object a line, for people who watch a run or want to
 //! know afterwards what it did when.
 //!
-//! A line is written whole and at once, so that a server that is killed leaves all that was told. It is bounded: of changes
-//! and problems only the first are told one by one; the mirror's own records have every change, and the report counts every
-//! problem. It must never fail a run: what cannot be written is not told. It holds what monitors are told, so no secret.
+//! A line is written whole and at once, so that a server that is killed leaves every line that was written. It is bounded: of changes
+//! and problems only the first have a line each; the mirror's own records have every change, and the report counts every
+//! problem. It must never fail a run: a line that cannot be written is left out. It holds what monitors get, so no secret.
 
 use crate::events;
 use crate::moment::Moment;
@@ -22,9 +22,9 @@ use std::time::Duration;
 
 const FOLDER: &str = "logs";
 const ENDING: &str = "jsonl";
-/// Told one by one, of each kind.
+/// How many of each kind have a line of their own.
 const ITEMS_MAX: u32 = 5_000;
-/// After so much neither changes nor problems are told.
+/// A log of this size takes no more changes and problems.
 const ITEMS_BYTES_MAX: u64 = 8 << 20;
 const TEXT_CHARS_MAX: usize = 8_000;
 /// A longer line is not ours.
@@ -61,7 +61,7 @@ impl RunLog {
             file.read_exact_at(&mut last, bytes - 1)?;
         }
         if last != [b'\n'] {
-            // Whoever wrote it was killed: the next line is a line of its own.
+            // Its writer was killed: the next line is a line of its own.
             file.write_all(b"\n")?;
         }
         let next_progress = clock.monotonic() + PROGRESS_EVERY;
@@ -70,7 +70,7 @@ impl RunLog {
     }
 
     /// One more line.
-    pub fn tell(&self, level: Level, text: &str) {
+    pub fn line(&self, level: Level, text: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.write(&Line { at: Moment::now(&*self.clock), level, text: text.to_owned() });
     }
@@ -80,7 +80,7 @@ impl RunLog {
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
         let has_room = state.bytes < ITEMS_BYTES_MAX;
-        let told = match event {
+        let line = match event {
             Event::Phase(phase) => Some((Level::Info, said(*phase).to_owned())),
             Event::Change(change) => item(&mut state.changes, has_room, "changes are in the mirror's own records")
                 .map(|enough| (Level::Info, enough.unwrap_or_else(|| events::as_item(change)))),
@@ -94,7 +94,7 @@ impl RunLog {
                 })
             }
         };
-        if let Some((level, text)) = told {
+        if let Some((level, text)) = line {
             state.write(&Line { at: Moment::now(&*self.clock), level, text });
         }
     }
@@ -113,16 +113,16 @@ impl State {
     }
 }
 
-/// Counts one more. `None`: it is not told; `Some(None)`: it is; else what is said instead of it and of all that follow.
-fn item(told: &mut u32, has_room: bool, elsewhere: &str) -> Option<Option<String>> {
-    if *told == u32::MAX {
+/// Counts one more. `None`: it has no line; `Some(None)`: it has one; otherwise the line for it and all that follow.
+fn item(written: &mut u32, has_room: bool, elsewhere: &str) -> Option<Option<String>> {
+    if *written == u32::MAX {
         return None;
     }
-    if *told < ITEMS_MAX && has_room {
-        *told += 1;
+    if *written < ITEMS_MAX && has_room {
+        *written += 1;
         return Some(None);
     }
-    *told = u32::MAX;
+    *written = u32::MAX;
     Some(Some(format!("from here on, {elsewhere}, not in this log")))
 }
 
@@ -154,7 +154,7 @@ fn progress(counts: &Counts, planned_files: u64) -> String {
     format!("copied {done} of {planned}, {}; {} as before", size(counts.copied_bytes), count(counts.unchanged, "file"))
 }
 
-/// Up to so many whole lines from an offset on. A log that is not there has none.
+/// Whole lines from an offset on, up to a limit. A missing log has none.
 pub fn read(data: &Path, run: i64, after: u64, limit: usize) -> io::Result<LogPart> {
     let mut part = LogPart { lines: Vec::new(), next: after, is_over: false };
     let mut file = match File::open(path(data, run)) {
@@ -180,7 +180,7 @@ pub fn read(data: &Path, run: i64, after: u64, limit: usize) -> io::Result<LogPa
     Ok(part)
 }
 
-/// Removes the logs of runs that nobody remembers. `remembered` is asked after the logs were listed, so that one that begins
+/// Removes the logs of runs that are not in the history any more. `remembered` is asked after the logs were listed, so that one that begins
 /// meanwhile stays.
 #[expect(clippy::disallowed_methods, reason = "a small file of its own, not one of a mirror")]
 pub fn forget(

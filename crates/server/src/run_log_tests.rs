@@ -21,7 +21,7 @@ fn lines_come_in_parts_and_a_torn_one_is_left_out() {
     let data = tempfile::tempdir().unwrap();
     assert_eq!(read(data.path(), 7, 0, 10).unwrap(), LogPart { lines: Vec::new(), next: 0, is_over: false });
     let log = open(data.path());
-    (0..5).for_each(|n| log.tell(Level::Info, &format!("line {n}\nand more")));
+    (0..5).for_each(|n| log.line(Level::Info, &format!("line {n}\nand more")));
     let first = read(data.path(), 7, 0, 3).unwrap();
     let second = read(data.path(), 7, first.next, 3).unwrap();
     let both: Vec<_> = first.lines.iter().chain(&second.lines).map(|line| line.text.as_str()).collect();
@@ -43,7 +43,7 @@ fn lines_come_in_parts_and_a_torn_one_is_left_out() {
         read(data.path(), 7, second.next, 3).unwrap(),
         LogPart { lines: Vec::new(), next: second.next, is_over: false }
     );
-    open(data.path()).tell(Level::Error, "after it");
+    open(data.path()).line(Level::Error, "after it");
     assert_eq!(read(data.path(), 7, second.next, 3).unwrap().lines[0].text, "after it");
 }
 
@@ -59,12 +59,12 @@ fn of_many_changes_and_problems_only_the_first_are_told_and_the_rest_of_the_run_
         log.event(&Event::Problem(&problem));
     }
     log.event(&Event::Phase(Phase::Settle));
-    log.tell(Level::Info, "ended");
+    log.line(Level::Info, "ended");
     let texts = texts(data.path());
-    let told = |start: &str| texts.iter().filter(|text| text.starts_with(start)).count();
-    assert_eq!(told("from here on, changes"), 1);
-    assert_eq!(told("from here on, problems"), 1);
-    assert!(told("+ f") <= ITEMS_MAX as usize && told("locked: ") > 100);
+    let lines = |start: &str| texts.iter().filter(|text| text.starts_with(start)).count();
+    assert_eq!(lines("from here on, changes"), 1);
+    assert_eq!(lines("from here on, problems"), 1);
+    assert!(lines("+ f") <= ITEMS_MAX as usize && lines("locked: ") > 100);
     assert_eq!(texts.last().unwrap(), "ended");
     assert_eq!(texts[texts.len() - 2], said(Phase::Settle));
     let bytes = std::fs::metadata(path(data.path(), 7)).unwrap().len();
@@ -76,7 +76,7 @@ fn a_log_goes_when_its_run_is_forgotten_and_nothing_else_does() {
     let data = tempfile::tempdir().unwrap();
     forget(data.path(), || unreachable!("there is no log")).unwrap();
     for run in [7, 8, 9] {
-        RunLog::open(data.path(), run, Arc::new(TestClock::real())).unwrap().tell(Level::Info, "x");
+        RunLog::open(data.path(), run, Arc::new(TestClock::real())).unwrap().line(Level::Info, "x");
     }
     let note = data.path().join(FOLDER).join("note.txt");
     std::fs::write(&note, "a person's").unwrap();

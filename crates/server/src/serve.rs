@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// The kind of the first note: everybody who asks from now on is answered.
 pub const READY: &str = "ready";
 
-/// Serves until somebody wishes to stop. Runs under way are stopped cleanly, and go on at the next start.
+/// Serves until it is stopped. Runs under way are stopped cleanly, and go on at the next start.
 pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn EventLog>) -> Result<(), ServiceError> {
     make_private(&config.data_dir)?;
     let _lease = lease(&config.data_dir)?;
@@ -60,10 +60,10 @@ pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn EventLog>) -> Resu
     }
     if awaits_setup {
         let link = link.display().to_string();
-        let message = format!("nobody can log on yet; the link for the first administrator is in {link}");
+        let message = format!("there is no administrator yet; the link to create the first one is in {link}");
         journal.note(&LogEvent::info("awaits-setup", message).with("file", link));
     }
-    let complain = |refusal: &ServiceError| journal.note(&LogEvent::trouble(refusal));
+    let complain = |error: &ServiceError| journal.note(&LogEvent::trouble(error));
     std::thread::scope(|threads| {
         threads.spawn(|| delivery.work(stop, &complain));
         runner.work(stop, &complain);
@@ -80,8 +80,8 @@ fn note_admissions(shared: &Arc<AppState>) -> OnAdmission {
     Arc::new(move |admission, from| {
         let Some(shared) = shared.upgrade() else { return };
         let noted = Service::new(shared.clone()).note_admission(admission, from);
-        if let (Err(refusal), Some(journal)) = (noted, shared.journal.get()) {
-            journal.note(&LogEvent::trouble(&refusal));
+        if let (Err(error), Some(journal)) = (noted, shared.journal.get()) {
+            journal.note(&LogEvent::trouble(&error));
         }
     })
 }
@@ -96,7 +96,7 @@ fn keeps_its_database(dir: &Path) -> Result<(), ServiceError> {
     traces.iter().find(|path| path.exists()).map_or(Ok(()), |trace| Err(vault::lost_database(&database, trace)))
 }
 
-/// Everything in it is private: the database tells what there is to steal.
+/// Everything in it is private: the database names what there is to steal.
 fn make_private(dir: &Path) -> Result<(), ServiceError> {
     let failed = |why: String| ServiceError {
         field: Some("data_dir".into()),
@@ -110,7 +110,7 @@ fn make_private(dir: &Path) -> Result<(), ServiceError> {
     Ok(())
 }
 
-/// One server to a data directory: whoever holds the lock may believe that nobody else works on its runs.
+/// One server to a data directory: the holder of the lock is the only one that works on its runs.
 fn lease(dir: &Path) -> Result<File, ServiceError> {
     let path = dir.join("lock");
     let failed = |why: String| ServiceError::new(Kind::Conflict, format!("{}: {why}", path.display()));

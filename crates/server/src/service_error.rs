@@ -1,6 +1,6 @@
 //! Why the service did not do what it was asked: one type for the API, the command line and the tests.
 //!
-//! What a refusal says goes to whoever asked. It names the field and what is allowed, and never holds a secret.
+//! The caller sees the text. It names the field and what is allowed, and never holds a secret.
 
 use octo_core::{Code, Error};
 use std::fmt;
@@ -19,12 +19,12 @@ pub struct ServiceError {
 }
 
 impl ServiceError {
-    /// A field that makes no sense.
+    /// An invalid field.
     pub fn field(field: &str, detail: impl fmt::Display) -> ServiceError {
         ServiceError { kind: Kind::Invalid, field: Some(field.to_owned()), detail: detail.to_string() }
     }
 
-    /// A refusal that concerns no single field.
+    /// An error that concerns no single field.
     pub fn new(kind: Kind, detail: impl fmt::Display) -> ServiceError {
         ServiceError { kind, field: None, detail: detail.to_string() }
     }
@@ -58,8 +58,8 @@ impl From<octo_api::ApiError> for ServiceError {
 }
 
 impl From<ServiceError> for octo_api::ApiError {
-    fn from(refusal: ServiceError) -> octo_api::ApiError {
-        octo_api::ApiError { kind: refusal.kind, field: refusal.field, detail: refusal.detail }
+    fn from(error: ServiceError) -> octo_api::ApiError {
+        octo_api::ApiError { kind: error.kind, field: error.field, detail: error.detail }
     }
 }
 

@@ -19,12 +19,12 @@ pub fn offer(
     let new = file.with_extension("new");
     withdraw(&new).map_err(failed)?;
     let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
-    // After the #, so that it is in nobody's log: browsers do not send it.
+    // After the #, so that it is in no log: browsers do not send it.
     writeln!(opened, "{url}/setup#{}", code.reveal()).and_then(|()| rename(&new, file)).map_err(failed)?;
     Ok(true)
 }
 
-/// There is an administrator: nobody needs the link any more.
+/// There is an administrator: the link is not needed any more.
 #[expect(clippy::disallowed_methods, reason = "a small file of its own, not one of a mirror")]
 pub fn withdraw(file: &Path) -> std::io::Result<()> {
     match remove_file(file) {

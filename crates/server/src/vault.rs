@@ -146,7 +146,7 @@ pub fn lost_database(database: &Path, trace: &Path) -> ServiceError {
     let (database, trace) = (database.display(), trace.display());
     let detail = format!(
         "the database {database} is missing or empty, but {trace} of a server is there. Put the database back from a copy made by \
-         octobackup backup (docs: disaster recovery); to begin anew without jobs and history, move {trace} away"
+         octobackup backup (docs: disaster recovery); to start over without jobs and history, move {trace} away"
     );
     ServiceError::new(Kind::Internal, detail)
 }

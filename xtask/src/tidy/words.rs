@@ -1,6 +1,7 @@
-//! Names that were replaced by the field's own words stay out of the code, and phrases that were replaced stay out of the manual.
+//! Names that were replaced by the field's own words stay out of the code, and phrases that were replaced stay out of the documents.
 //!
-//! It looks at names in code, not at comments or text in quotes, and at whole names.
+//! Names are looked for in code, not in comments or text in quotes, and as whole names; phrases also in all lines of the folders
+//! that are in plain English already.
 
 use super::{files, shown};
 use anyhow::{Context, Result};
@@ -32,7 +33,7 @@ const NAMES: &[(&str, &str)] = &[
     ("GRACE", "SHUTDOWN_GRACE, or what it is"),
 ];
 
-/// Words of the manual that a plainer one replaced.
+/// Words that a plainer one replaced, in documents and in all lines of the plain folders.
 const PHRASES: &[(&str, &str)] = &[
     ("anew", "again"),
     ("whoever", "who, anybody"),
@@ -43,6 +44,15 @@ const PHRASES: &[(&str, &str)] = &[
     ("by the clocks of", "in the time zone"),
 ];
 
+/// The same for code only.
+const CODE_PHRASES: &[(&str, &str)] = &[("refusal", "error"), ("wished", "given, or what it is")];
+
+/// Folders of code whose comments and texts are in plain English already.
+const PLAIN: &[&str] = &["crates/api/src", "crates/client/src", "crates/job/src", "crates/server/src"];
+
+/// Documents besides the manual.
+const DOCUMENTS: &[&str] = &["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/DESIGN.md", "docs/reliability.md"];
+
 /// Complaints about words.
 pub fn check(root: &Path) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
@@ -51,10 +61,16 @@ pub fn check(root: &Path) -> Result<Vec<String>> {
         let found = names_in(&text, NAMES).into_iter();
         complaints.extend(found.map(|(line, old, now)| format!("{}:{line}: {old} is now {now}", shown(root, &path))));
     }
-    for path in files(&root.join("docs/manual"), "md")? {
+    let documents = DOCUMENTS.iter().map(|name| root.join(name)).chain(files(&root.join("docs/manual"), "md")?);
+    let mut texts: Vec<_> = documents.map(|path| (path, false)).collect();
+    for folder in PLAIN {
+        texts.extend(files(&root.join(folder), "rs")?.into_iter().map(|path| (path, true)));
+    }
+    for (path, is_code) in texts {
         let text = fs::read_to_string(&path).with_context(|| shown(root, &path))?;
         for (line, words) in text.lines().enumerate() {
-            let found = PHRASES.iter().filter(|(old, _)| has_words(words, old));
+            let more = if is_code { CODE_PHRASES } else { &[] };
+            let found = PHRASES.iter().chain(more).filter(|(old, _)| has_words(words, old));
             complaints.extend(
                 found.map(|(old, now)| format!("{}:{}: \"{old}\": write \"{now}\"", shown(root, &path), line + 1)),
             );
@@ -80,7 +96,7 @@ fn names_in<'a>(text: &str, names: &'a [(&str, &str)]) -> Vec<(usize, &'a str, &
 }
 
 fn has_words(line: &str, words: &str) -> bool {
-    let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+    let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
     line.match_indices(words)
         .any(|(at, _)| is_edge(line[..at].chars().next_back()) && is_edge(line[at + words.len()..].chars().next()))
 }
@@ -95,5 +111,6 @@ mod tests {
         let text = "let letter = 1; // a letter\nlet letters = \"letter \\\" letter\"; f(letter)\n/// letter\n";
         assert_eq!(names_in(text, &names), [(1, "letter", "message"), (2, "letter", "message")]);
         assert!(has_words("it is told here", "told") && !has_words("retold", "told") && !has_words("toldest", "told"));
+        assert!(!has_words("fn it_is_told() {", "told"));
     }
 }

@@ -60,7 +60,7 @@ pub enum MetadataKept {
     Full,
     /// Data and last write times only
     Basic,
-    /// As full, and read again for every entry: for servers that tell no change time, as Samba does
+    /// As full, and read again for every entry: for servers that report no change time, as Samba does
     Refresh,
 }
 

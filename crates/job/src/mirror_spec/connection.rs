@@ -39,7 +39,7 @@ fn usage(detail: impl Into<String>) -> Error {
 }
 
 impl Connection {
-    /// Refuses options that make no sense for this origin.
+    /// Refuses options that do not fit this origin.
     pub fn check(&self, origin: &Origin) -> Result<(), Error> {
         match (origin, self.logon) {
             (Origin::Local { .. } | Origin::Agent { .. }, _) if *self != Connection::default() => Err(usage(

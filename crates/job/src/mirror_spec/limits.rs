@@ -38,13 +38,12 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How long a source may give nothing, where nobody says it: whoever waits longer for an answer, or for a server that is gone,
-    /// does not want the run to fail before.
+    /// How long a source may give nothing by default: longer than a run waits for an answer, or for a server that is gone.
     pub fn usual_idle_secs(answer_secs: u64, reconnect_secs: Option<u64>) -> u64 {
         IDLE_SECS.max(answer_secs.saturating_mul(IDLE_ANSWERS)).max(reconnect_secs.unwrap_or(0).saturating_mul(2))
     }
 
-    /// Whether nobody changed anything.
+    /// Whether all limits are the defaults.
     pub fn are_usual(&self) -> bool {
         *self == Limits::default()
     }

@@ -11,7 +11,7 @@ const ON_TIME_SECS: i64 = 120;
 /// Why a slot was left out that a person never wanted.
 pub const IN_BLACKOUT: &str = "it lies in a blackout";
 
-/// What becomes of a slot that passed while nobody was there. Of several, only the latest is caught up.
+/// What becomes of a slot that passed while the server was down. Of several, only the latest is caught up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CatchUp {
@@ -46,7 +46,7 @@ pub struct Rules<'a> {
     pub catch_up: CatchUp,
     /// While the job runs.
     pub overlap: Overlap,
-    /// A run starts up to so much after its slot.
+    /// A run starts at most this long after its slot.
     pub random_delay_secs: u64,
     /// So that jobs with the same rules do not start at the same second: the job's id.
     pub seed: u64,

@@ -11,7 +11,7 @@ use std::fmt;
 const TEXT_BYTES_MAX: usize = 200;
 /// Times a day in a plain form.
 const TIMES_MAX: usize = 24;
-/// What is allowed, for refusals.
+/// What is allowed, for errors.
 const ALLOWED: &str = "allowed are \"daily 22:00\", \"mon..fri 20:00\", \"mon,thu 06:30, 18:00\", \"every 4h\", \"every 15m\", \
      \"first sunday 03:00\", \"last friday 23:00\", \"monthly 1 02:00\", \"monthly last 02:00\", or a cron expression of five \
      fields such as \"0 22 * * 1-5\"";
@@ -35,7 +35,7 @@ pub(super) struct Part {
 }
 
 impl Schedule {
-    /// Reads a schedule. The refusal says what is allowed.
+    /// Reads a schedule. The error says what is allowed.
     pub fn parse(text: &str) -> Result<Schedule, String> {
         let text = text.trim();
         if text.len() > TEXT_BYTES_MAX {
@@ -113,7 +113,7 @@ fn plain(text: &str) -> Result<Vec<String>, String> {
 }
 
 /// Only what divides a day or an hour evenly: otherwise one interval of each day would be shorter than the others, and
-/// nobody would expect that.
+/// that would be unexpected.
 fn every(interval: &str) -> Result<String, String> {
     let digits = interval.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = interval.split_at(digits);

@@ -54,7 +54,7 @@ mod tests {
         }
         assert_eq!(retry_after_secs(&failed(Code::ConnectionLost), 15, 20, 300), Some(6 * 3600));
         assert_eq!(retry_after_secs(&failed(Code::ConnectionLost), 200, 300, u64::MAX), Some(u64::MAX));
-        // Whoever waits longer than the limit by choice, waits that long.
+        // A wait that is longer than the limit by choice is kept.
         assert_eq!(retry_after_secs(&failed(Code::ConnectionLost), 3, 20, 86_400), Some(86_400));
     }
 

@@ -3,7 +3,7 @@
 //! A schedule that names a time of day has exactly one slot for each such time: one that falls into a skipped hour is due
 //! when that hour would have begun, at the moment of the change; one in a repeated hour is due the first time. A schedule
 //! that says how often follows real time: it has no slots in an hour that does not exist, and twice as many in one that
-//! comes twice. That is what cron does, so nobody has to learn it anew.
+//! comes twice. That is what cron does, so there is nothing new to learn.
 
 use super::form::{Part, Schedule};
 use jiff::civil::DateTime;

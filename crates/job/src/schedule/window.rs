@@ -1,4 +1,4 @@
-//! Windows of the week, by the clocks of the job's zone: `mon..fri 08:00-18:00`, in which no run may start or another
+//! Windows of the week, in the job's time zone: `mon..fri 08:00-18:00`, in which no run may start or another
 //! bandwidth holds.
 
 use super::form::{time_of_day, weekdays};
@@ -6,7 +6,7 @@ use crate::units::{UNLIMITED, bytes};
 use jiff::tz::TimeZone;
 use octo_api::moment::Moment;
 
-/// What is allowed, for refusals.
+/// What is allowed, for errors.
 const ALLOWED: &str =
     "allowed are \"08:00-18:00\", \"mon..fri 08:00-18:00\", \"sat,sun 22:00-06:00\", \"sun 00:00-24:00\"";
 const DAY_MINUTES: u16 = 24 * 60;
@@ -23,7 +23,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Reads one. The refusal says what is allowed.
+    /// Reads one. The error says what is allowed.
     pub fn parse(text: &str) -> Result<Window, String> {
         let wrong = || ALLOWED.to_owned();
         let lower = text.to_ascii_lowercase();
@@ -75,7 +75,7 @@ pub struct Hours {
 }
 
 impl Hours {
-    /// Reads them. The refusal says what is allowed.
+    /// Reads them. The error says what is allowed.
     pub fn parse(text: &str) -> Result<Hours, String> {
         let form = "allowed is a window and a rate, as \"mon..fri 08:00-18:00 2M\" or \"22:00-06:00 unlimited\"";
         let (window, rate) = text.trim().rsplit_once(char::is_whitespace).ok_or(form)?;

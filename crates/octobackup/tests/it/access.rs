@@ -34,7 +34,7 @@ fn the_setup_link_is_private_and_makes_the_first_administrator_once() {
     let world = World::new();
     let mut server = Server::start_with(&world, "[http]\nlisten = \"127.0.0.1:0\"\n", &[]);
     let url = server.hears("answers at ");
-    let file = server.hears("nobody can log on yet; the link for the first administrator is in ");
+    let file = server.hears("there is no administrator yet; the link to create the first one is in ");
     assert_eq!(mode(file.as_ref()), 0o600);
     let config = world.path("octobackup.toml").display().to_string();
     let link = server.ask(&["setup-link", "--config", &config]).ends(0).stdout;

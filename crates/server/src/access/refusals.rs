@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-/// Tries in so much time are one row.
+/// Tries within this time share one row.
 const ROW_SECS: i64 = 3600;
 /// Rows in that time; tries from yet other addresses are one row together.
 const ROWS_MAX: usize = 200;
@@ -55,7 +55,7 @@ pub struct Row<'a> {
 pub struct Refusals(Mutex<HashMap<Key, Tally>>);
 
 impl Refusals {
-    /// Counts one. `write` writes a row, new or anew, and says which it is.
+    /// Counts one. `write` inserts or updates a row, and says which.
     pub fn add(
         &self,
         (what, who, from): (&'static str, &str, Option<IpAddr>),

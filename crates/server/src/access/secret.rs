@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 /// Other words for other purposes, so that one hash says nothing about the other.
 const CONTEXT: &str = "octobackup 2026 csrf token of a session";
 
-/// A secret, as whoever has it writes it.
+/// A secret, as its owner sends it.
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
@@ -25,7 +25,7 @@ impl Secret {
         is_token(text).then(|| Secret(Zeroizing::new(text.to_owned())))
     }
 
-    /// The secret itself, for whoever it is made for.
+    /// The secret itself, to show to its owner once.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -40,7 +40,7 @@ impl Secret {
         blake3::Hash::from_bytes(blake3::derive_key(CONTEXT, self.0.as_bytes())).to_hex().to_string()
     }
 
-    /// Whether somebody sent what [`csrf`](Self::csrf) says, in a time that tells nothing.
+    /// Whether somebody sent what [`csrf`](Self::csrf) says, in constant time.
     pub fn is_csrf(&self, sent: &str) -> bool {
         blake3::hash(sent.as_bytes()) == blake3::hash(self.csrf().as_bytes())
     }

@@ -1,4 +1,4 @@
-//! How often one may try to log on. Kept in memory: whoever can restart the server needs no password.
+//! How often one may try to log on. Kept in memory: who can restart the server needs no password.
 //!
 //! What strangers make it remember is bounded in bytes: of a name only the hash is kept.
 
@@ -14,7 +14,7 @@ const FREE: i64 = 5;
 /// The longest wait for an address. A name waits less: otherwise strangers could keep its owner out.
 const ADDRESS_WAIT_SECS_MAX: i64 = 900;
 const NAME_WAIT_SECS_MAX: i64 = 30;
-/// One failure is made good by so much time, so that an office behind one address may mistype now and then. A right password
+/// One failure is forgotten after this time, so that an office behind one address may mistype now and then. A right password
 /// makes good only what its own name has failed: otherwise who has an account could try those of others.
 const FAILURE_SECS: i64 = 900;
 /// More failures make no difference.

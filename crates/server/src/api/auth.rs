@@ -59,7 +59,7 @@ pub(super) enum AuthMethod {
     Session { user: String, secret: String, expires_at: Moment },
 }
 
-/// Lets only those call a route who may, and tells the handler who it is.
+/// Checks that the caller may call the route, and passes the caller's identity to the handler.
 pub(super) async fn authorize(
     State(route): State<Authorization>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -78,9 +78,9 @@ pub(super) async fn authorize(
                 request.extensions_mut().insert(identity.caller.clone());
                 request.extensions_mut().insert(identity);
             }
-            Err(refusal) => {
+            Err(error) => {
                 place.inspect(|place| place.set_known(false));
-                return refusal.into_response();
+                return error.into_response();
             }
         }
     }
@@ -112,7 +112,7 @@ async fn identify(
         Peer::Local(None) => Err(ServiceError::new(Kind::Forbidden, "the system does not say who asks")),
         Peer::Remote { .. } => match bearer(headers) {
             Ok(Some(secret)) => of_token(service, peer, secret).await,
-            Err(refusal) => Err(token_refused(service, peer, refusal).await),
+            Err(error) => Err(token_refused(service, peer, error).await),
             Ok(None) => of_session(service, headers, is_change).await,
         },
     }
@@ -130,10 +130,10 @@ async fn of_token(service: &Service, peer: &Peer, secret: Secret) -> Result<Iden
 }
 
 /// It comes to the audit log; what was sent does not.
-async fn token_refused(service: &Service, peer: &Peer, refusal: ServiceError) -> ServiceError {
+async fn token_refused(service: &Service, peer: &Peer, error: ServiceError) -> ServiceError {
     let from = peer.address();
     let noted = ask(service.clone(), move |service| service.refused("token.refused", "unknown", from)).await;
-    noted.err().unwrap_or(refusal)
+    noted.err().unwrap_or(error)
 }
 
 async fn of_session(service: &Service, headers: &HeaderMap, is_change: bool) -> Result<Identity, ServiceError> {
@@ -157,7 +157,7 @@ fn unknown(why: &str) -> ServiceError {
     ServiceError::new(Kind::Unauthenticated, why)
 }
 
-/// The API token that was sent; a refusal if something else was.
+/// The API token that was sent; an error if something else was.
 fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, ServiceError> {
     let Some(sent) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let sent = sent.to_str().ok().and_then(|sent| sent.split_once(' '));

@@ -23,7 +23,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// Answers at `socket`, and over TCP if that is wished, from now on.
+    /// Answers at `socket`, and over TCP if configured, from now on.
     pub fn start(service: Service, socket: &Path, listen: Option<Listen>) -> Result<Http, ServiceError> {
         let failed =
             |why: std::io::Error| ServiceError::new(Kind::Internal, format!("no threads for the network: {why}"));

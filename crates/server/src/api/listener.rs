@@ -132,6 +132,6 @@ async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send, peer: Peer, en
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(BUFFER_BYTES);
-    // What goes wrong on a stranger's connection concerns nobody else.
+    // An error on one connection concerns that connection only.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }

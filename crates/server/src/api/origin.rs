@@ -1,7 +1,7 @@
 //! Requests that another site makes a browser send here: refused, on loopback too.
 //!
 //! A site can let its own name point to this server (DNS rebinding): then the browser takes us for that site, and lets its scripts
-//! read what we say. But it sends the name in `Host`, and the site that a script is from in `Origin`. Whoever names an address,
+//! read what we say. But it sends the name in `Host`, and the site that a script is from in `Origin`. Who names an address,
 //! `localhost`, a name of our certificate or one of `[http] names` means us. The local socket is reached by no browser.
 
 use super::tls::Tls;

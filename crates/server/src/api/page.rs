@@ -8,6 +8,6 @@ use serde::Deserialize;
 pub(super) struct Page {
     /// Rows with smaller ids only.
     pub(super) before: Option<i64>,
-    /// At most so many.
+    /// The most rows.
     pub(super) limit: Option<u32>,
 }

@@ -1,4 +1,4 @@
-//! Refusals as problem details (RFC 9457), and requests that are none.
+//! Errors as problem details (RFC 9457), and requests that cannot be read.
 
 use crate::service_error::{Kind, ServiceError};
 use axum::body::Bytes;
@@ -24,10 +24,10 @@ impl IntoResponse for ServiceError {
 }
 
 /// The object of RFC 9457; `kind` and `field` are ours.
-pub(super) fn to_problem(refusal: &ServiceError) -> serde_json::Value {
+pub(super) fn to_problem(error: &ServiceError) -> serde_json::Value {
     json!({
-        "type": "about:blank", "title": refusal.kind.title(), "status": refusal.kind.status(), "detail": refusal.detail,
-        "kind": refusal.kind, "field": refusal.field,
+        "type": "about:blank", "title": error.kind.title(), "status": error.kind.status(), "detail": error.detail,
+        "kind": error.kind, "field": error.field,
     })
 }
 
@@ -54,7 +54,7 @@ pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, ServiceError
         unknown.get_or_insert_with(|| path.to_string());
     };
     let strict = serde_ignored::Deserializer::new(&mut reader, &mut pass_over);
-    // What serde says tells what is allowed, and repeats values only of the kinds that hold no secrets.
+    // Serde's message says what is allowed, and repeats values only of the kinds that hold no secrets.
     let said = serde_path_to_error::deserialize(strict).map_err(|error| {
         let (path, why) = (error.path().to_string(), format!("the body: {}", error.inner()));
         if path == "." { ServiceError::new(Kind::Invalid, why) } else { ServiceError::field(&path, why) }
@@ -80,7 +80,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Asked<T> {
     }
 }
 
-/// The same where what serde would say of a value could be a secret: only what is allowed is told.
+/// The same for values that may be secret: the message says only what is allowed.
 pub(super) fn secret_body<T: DeserializeOwned>(bytes: &Bytes, allowed: &str) -> Result<T, ServiceError> {
     serde_json::from_slice(bytes)
         .map_err(|_| ServiceError::new(Kind::Invalid, format!("the body: allowed is {allowed}")))

@@ -34,7 +34,7 @@ async fn guarded(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: N
     let names = request.extensions().get::<Arc<Names>>();
     let mut response = match names.map_or(Ok(()), |names| names.check(request.version(), request.headers())) {
         Ok(()) => tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await.unwrap_or_else(late),
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     };
     let headers = response.headers_mut();
     let mut say = |name: header::HeaderName, value| {

@@ -37,7 +37,7 @@ pub(super) async fn listen(path: &Path) -> Result<(UnixListener, Socket), Servic
 }
 
 impl Socket {
-    /// Nobody can connect any more. What somebody else has put at its place stays.
+    /// Removes the socket. What another program has put in its place stays.
     #[expect(clippy::disallowed_methods, reason = "a small file of its own, not one of a mirror")]
     pub(super) fn remove(&self) {
         if identity(&self.path).is_ok_and(|there| there == self.identity) {
@@ -75,7 +75,7 @@ fn lock(path: &Path) -> Result<File, ServiceError> {
     }
 }
 
-/// Removes a socket at which nobody answers. Only ever a socket: a path that was mistyped is not a reason to lose a file.
+/// Removes a socket at which no server listens. It never removes anything but a socket: the path may be mistyped.
 #[expect(clippy::disallowed_methods, reason = "a small file of its own, not one of a mirror")]
 async fn clear(path: &Path) -> Result<(), ServiceError> {
     let failed =

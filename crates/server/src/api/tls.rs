@@ -24,7 +24,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// From two files in PEM. Nobody else may read the key.
+    /// From two files in PEM. Only the server's user may read the key.
     pub fn read(certificate: &Path, key: &Path) -> Result<Tls, ServiceError> {
         let wrong = |path: &Path, why: String| ServiceError::field("http.tls", format!("{}: {why}", path.display()));
         let mode = std::fs::metadata(key).map_err(|e| wrong(key, e.to_string()))?.permissions().mode() & 0o777;

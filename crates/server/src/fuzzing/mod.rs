@@ -34,7 +34,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
         let Some(Ok(file)) = as_text(bytes, JobsFile::parse) else { return };
         let again = file.to_text().map(|text| JobsFile::parse(&text));
         assert_eq!(again, Ok(Ok(file.clone())), "what is exported is read again");
-        file.jobs.iter().for_each(|job| check_job(&job.wished(None)));
+        file.jobs.iter().for_each(|job| check_job(&job.over(None)));
         let _ = file.defaults.as_ref().map(check_policy);
     }),
     ("job", |bytes| {
@@ -95,7 +95,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
             after = part.next;
         }
     }),
-    // Requests to the API, whoever asks.
+    // Requests to the API, with and without authentication.
     ("api", world::requests),
     // Cells of the database that somebody wrote, and all that shows them.
     ("rows", world::rows),
@@ -164,7 +164,7 @@ mod tests {
     fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         let texts = |all: &[&str]| all.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>();
         let jobs = JobsFile::parse(JOBS).unwrap();
-        let job = jobs.jobs[0].wished(None);
+        let job = jobs.jobs[0].over(None);
         let mirror_spec =
             MirrorSpec::new(octo_job::mirror_spec::Origin::local(std::path::Path::new("/data"))).to_text().unwrap();
         let report = world::report();

@@ -1,5 +1,5 @@
 //! A server without entrance and runner, for one input: a copy of a small database that has something in every table. Requests
-//! go to the real router. No mirror is touched and nobody is called: what would do that is left out.
+//! go to the real router. Requests that would touch a mirror or call another host are left out.
 
 use crate::api::{Peer, router, routes};
 use crate::app_state::AppState;

@@ -1,4 +1,4 @@
-//! Takes messages from the outbox to whoever they are for.
+//! Delivers messages from the outbox to their recipients.
 //!
 //! As every chore: [`Delivery::activate`] may be called at any time, looks at what is there and does what is missing. A
 //! message is done only when the other side has taken it.
@@ -68,7 +68,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// The way by which they are told: the mail server, or the host of an address.
+/// Messages of one channel wait for each other: the mail server, or the host of an address.
 fn way_of(them: Option<&Recipient>) -> String {
     let url = them.and_then(|them| them.webhook.as_deref().or(them.heartbeat.as_deref()));
     url.map_or_else(|| "mail".to_owned(), |url| CredentialUse::webhook(url).to_string())
@@ -78,13 +78,13 @@ fn way_of(them: Option<&Recipient>) -> String {
 enum Trouble {
     /// It may be taken later.
     NotNow(String),
-    /// Nobody will ever take it.
+    /// It can never be delivered.
     Never(String),
 }
 
 impl From<ServiceError> for Trouble {
-    fn from(refusal: ServiceError) -> Trouble {
-        Trouble::NotNow(refusal.to_string())
+    fn from(error: ServiceError) -> Trouble {
+        Trouble::NotNow(error.to_string())
     }
 }
 
@@ -107,27 +107,27 @@ impl Delivery {
         Delivery { service, shared, carrier, out, in_flight, troubles }
     }
 
-    /// Works until somebody wishes to stop; the messages under way are finished.
+    /// Works until it is stopped; the messages under way are finished.
     pub fn work(&self, stop: &Cancel, complain: &dyn Fn(&ServiceError)) {
-        if let Err(refusal) = self.hurry() {
-            complain(&refusal);
+        if let Err(error) = self.hurry() {
+            complain(&error);
         }
         std::thread::scope(|threads| {
             while !stop.is_cancelled() {
-                if let Err(refusal) = self.begin(threads, stop) {
-                    complain(&refusal);
+                if let Err(error) = self.begin(threads, stop) {
+                    complain(&error);
                 }
                 for _ in 0..LOOK_EVERY.as_millis() / STEP.as_millis() {
                     if self.shared.wait_for_message(STEP) || stop.is_cancelled() {
                         break;
                     }
                 }
-                self.troubles().drain(..).for_each(|refusal| complain(&refusal));
+                self.troubles().drain(..).for_each(|error| complain(&error));
             }
         });
     }
 
-    /// What waits is due at once: whoever starts the server anew may have mended something.
+    /// What waits is due at once: who restarts the server may have fixed the cause.
     pub fn hurry(&self) -> Result<(), ServiceError> {
         let now = self.shared.now();
         self.shared.store.change(|db| outbox::hurry(db, now))
@@ -138,7 +138,7 @@ impl Delivery {
         self.due()?.into_values().map(|messages| self.take(messages, stop)).fold(Ok(()), Result::and)
     }
 
-    /// Begins to take away what is due, by all ways at once: letters of one way wait for each other, and for nobody else. A way
+    /// Begins to take away what is due, by all ways at once: messages of one way wait for each other only. A way
     /// on which somebody is out still is left to them.
     fn begin<'scope>(
         &'scope self,
@@ -152,8 +152,8 @@ impl Delivery {
                 let out = Out { delivery: self, way };
                 threads.spawn(move || {
                     let delivery = out.delivery;
-                    if let Err(refusal) = delivery.take(messages, stop) {
-                        delivery.troubles().push(refusal);
+                    if let Err(error) = delivery.take(messages, stop) {
+                        delivery.troubles().push(error);
                     }
                 });
             }
@@ -161,7 +161,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// Writes the digest if it is time, and tells what is due, by way.
+    /// Writes the digest if it is time, and returns what is due, by way.
     fn due(&self) -> Result<BTreeMap<String, Vec<QueuedMessage>>, ServiceError> {
         let now = self.shared.now();
         self.shared.store.change(|db| {
@@ -181,8 +181,8 @@ impl Delivery {
         self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nothing, if somebody else is out with this message, or has been since it was found due: it would be told twice. The try is
-    /// written down before it is made: where nothing can be written, nobody is told the same again and again.
+    /// Returns nothing if the message is being delivered, or was since it was found due: it would be sent twice. The try is
+    /// written down before it is made: where nothing can be written, no message is sent again and again.
     fn goes_out_with(&self, message: &QueuedMessage) -> Result<Option<InFlight<'_>>, ServiceError> {
         if !self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(message.id) {
             return Ok(None);
@@ -300,10 +300,10 @@ impl Delivery {
     }
 }
 
-/// What it tells of is not there any more.
-fn gone(refusal: ServiceError) -> Trouble {
-    match refusal.kind {
-        crate::service_error::Kind::NotFound => Trouble::Never("what it tells of is forgotten".into()),
-        _ => refusal.into(),
+/// What the message is about does not exist any more.
+fn gone(error: ServiceError) -> Trouble {
+    match error.kind {
+        crate::service_error::Kind::NotFound => Trouble::Never("the run was removed from the history".into()),
+        _ => error.into(),
     }
 }

@@ -71,7 +71,7 @@ fn message(server: &MailServer, to: &[String], text: Text) -> Result<Message, St
         .map_err(|e| format!("the mail cannot be written: {e}"))
 }
 
-/// Nobody answers a program: not the holiday greeting either (RFC 3834).
+/// Asks mail programs not to answer automatically, with a holiday greeting for example (RFC 3834).
 #[derive(Clone)]
 struct AutoSubmitted;
 
@@ -95,7 +95,7 @@ fn said(host: &str, error: &dyn std::error::Error) -> String {
     let mut cause = error.source();
     while let Some(inner) = cause {
         let kind = inner.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        // A socket's time limit is told as "Resource temporarily unavailable (os error 11)".
+        // A socket's time limit is reported as "Resource temporarily unavailable (os error 11)".
         if let Some(ErrorKind::WouldBlock | ErrorKind::TimedOut) = kind {
             return format!("the mail server {host} did not answer within {} s", SEND_TIMEOUT.as_secs());
         }

@@ -1,4 +1,4 @@
-//! Who is told what, and how it reaches them.
+//! Notifications: which recipient gets which message, and how it is delivered.
 //!
 //! [`tell_run`] writes messages into the outbox, in the transaction that ends the run; the [`delivery`] takes them to mail
 //! servers and web addresses, and tries until they are taken. So a message may come twice (the server died between the
@@ -30,11 +30,11 @@ use rusqlite::Connection;
 
 /// The wait after the first failure; each next one is twice as long.
 const WAIT_SECS: i64 = 30;
-/// The longest wait: whatever was broken, an hour after it works again everything is told.
+/// The longest wait between two tries: everything is delivered within an hour after the cause has passed.
 pub(crate) const WAIT_SECS_MAX: i64 = 3600;
 /// The setting that says when the digest is sent.
 pub(crate) const DIGEST_SCHEDULE: &str = "digest-schedule";
-/// What it says if nobody said anything.
+/// Its default.
 pub(crate) const DIGEST_USUAL: &str = "daily 07:00";
 /// The word for no digest.
 pub(crate) const DIGEST_NEVER: &str = "never";
@@ -50,7 +50,7 @@ const HEARTBEAT_SECS_MAX: i64 = 900;
 pub fn tell_digest(db: &Connection, zone: &TimeZone, now: Moment) -> Result<bool, ServiceError> {
     let text = settings::get(db, DIGEST_SCHEDULE)?.unwrap_or_else(|| DIGEST_USUAL.to_owned());
     let until: Option<i64> = settings::get(db, DIGEST_UNTIL)?.and_then(|text| text.parse().ok());
-    // A clock that was put back: nothing is told twice, and nothing waits until the clock is there again.
+    // A clock that was put back: nothing is sent twice, and nothing waits until the clock shows that time again.
     let since = until.map_or(now, Moment).min(now).max(now.plus_secs(-DIGEST_SECS_MAX));
     let is_due = text != DIGEST_NEVER
         && Schedule::parse(&text).is_ok_and(|schedule| !schedule::slots(&schedule, zone, since, now, 1).is_empty());
@@ -65,7 +65,7 @@ pub fn tell_digest(db: &Connection, zone: &TimeZone, now: Moment) -> Result<bool
     Ok(is_due)
 }
 
-/// Whether somebody wants to be told of a run that ended so. `goes_on`: another try of it is queued already.
+/// Whether a recipient wants a message about a run that ended so. `goes_on`: another try is queued already.
 pub fn wants(recipient: &Recipient, job: &str, outcome: Ended, goes_on: bool) -> bool {
     if recipient.jobs.as_ref().is_some_and(|jobs| !jobs.iter().any(|name| name == job)) {
         return false;
@@ -114,17 +114,17 @@ mod tests {
     fn everybody_gets_what_they_asked_for() {
         use Ended::{Cancelled, Failed, Held, Interrupted, Succeeded, Warnings};
         let all = [Succeeded, Warnings, Held, Failed, Cancelled, Interrupted];
-        let told = |them: &Recipient, goes_on| {
+        let outcomes = |them: &Recipient, goes_on| {
             all.into_iter().filter(|outcome| wants(them, "a", *outcome, goes_on)).collect::<Vec<_>>()
         };
-        assert_eq!(told(&them(When::Always), true), all);
-        assert_eq!(told(&them(When::Problems), false), [Warnings, Held, Failed, Interrupted]);
-        assert_eq!(told(&them(When::Problems), true), [Warnings, Held], "another try is on its way");
-        assert!(told(&them(When::Digest), false).is_empty());
+        assert_eq!(outcomes(&them(When::Always), true), all);
+        assert_eq!(outcomes(&them(When::Problems), false), [Warnings, Held, Failed, Interrupted]);
+        assert_eq!(outcomes(&them(When::Problems), true), [Warnings, Held], "another try is on its way");
+        assert!(outcomes(&them(When::Digest), false).is_empty());
         let heartbeat = Recipient { mail: None, heartbeat: Some("https://x/y".into()), ..them(When::Problems) };
-        assert_eq!(told(&heartbeat, false), [Succeeded, Warnings, Held]);
+        assert_eq!(outcomes(&heartbeat, false), [Succeeded, Warnings, Held]);
         let other = Recipient { jobs: Some(vec!["b".into()]), ..them(When::Always) };
-        assert!(told(&other, false).is_empty());
+        assert!(outcomes(&other, false).is_empty());
     }
 
     #[test]

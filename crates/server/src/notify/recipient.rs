@@ -17,7 +17,7 @@ const URL_BYTES_MAX: usize = 2048;
 /// Stands in a heartbeat's address for the name of the job.
 pub(super) const JOB: &str = "{job}";
 
-/// Refuses a recipient that makes no sense.
+/// Refuses an invalid recipient.
 pub fn check(them: &Recipient) -> Result<(), ServiceError> {
     check_name(&them.name)?;
     match way(them)? {
@@ -42,13 +42,13 @@ pub fn check(them: &Recipient) -> Result<(), ServiceError> {
         .try_for_each(|name| check_name(name).map_err(|error| ServiceError::field("jobs", error.detail)))
 }
 
-/// By which way a recipient is told. A refusal if none or several are given.
+/// The way to a recipient. An error if none or several are given.
 pub fn way(them: &Recipient) -> Result<Way<'_>, ServiceError> {
     let wrong = || ServiceError::field("recipient", "exactly one of mail, webhook and heartbeat must be given");
     them.way().ok_or_else(wrong)
 }
 
-/// Refuses a mail server that makes no sense.
+/// Refuses an invalid mail server.
 pub fn check_server(server: &MailServer) -> Result<(), ServiceError> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
     if server.host.is_empty() || server.host.len() > 253 || !server.host.chars().all(is_part) {
@@ -110,9 +110,9 @@ mod tests {
             (r#"{"name":"ops","mail":["a@b"],"jobs":["a/b"]}"#, "jobs"),
         ];
         for (text, field) in table {
-            let refusal = check(&serde_json::from_str::<Recipient>(text).unwrap()).expect_err(text);
-            assert_eq!(refusal.field.as_deref(), Some(field), "{text}: {refusal}");
-            assert!(!refusal.detail.contains("pw"), "{refusal}");
+            let error = check(&serde_json::from_str::<Recipient>(text).unwrap()).expect_err(text);
+            assert_eq!(error.field.as_deref(), Some(field), "{text}: {error}");
+            assert!(!error.detail.contains("pw"), "{error}");
         }
         for right in [r#"{"name":"a","mail":["a+b@c.de"]}"#, r#"{"name":"a","heartbeat":"https://x/{job}?a=b"}"#] {
             check(&serde_json::from_str::<Recipient>(right).unwrap()).unwrap();

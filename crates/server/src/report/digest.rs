@@ -1,4 +1,4 @@
-//! All jobs on one page: what is green, what is not, what did not run, and which sources have had no good backup for longer
+//! The digest, all jobs on one page: what succeeded, what did not, what did not run, and which sources have had no good backup for longer
 //! than they may. Pure: the service gathers it.
 
 use crate::moment::Moment;
@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 /// With `max_age=auto`: a job that was due twice and is a day behind has no good backup.
 const AUTO_SECS: i64 = 86_400;
 const AUTO_SLOTS: u32 = 2;
-/// Slots of one job that are told one by one.
+/// Slots of one job that are listed one by one.
 pub const SLOTS_MAX: u32 = 5;
 
 /// The page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digest {
-    /// It tells of what happened after this moment,
+    /// What happened after this moment,
     pub since: Moment,
     /// up to this one.
     pub until: Moment,
@@ -34,7 +34,7 @@ pub struct DigestJob {
     pub light: Light,
     /// In a sentence, where there is something to say.
     pub why: String,
-    /// Why it is not as it should be, as its newest run tells; empty if it is, or there is no run.
+    /// Why it is not as it should be, from its newest run; empty if all is well, or there is no run.
     #[serde(default)]
     pub cause: String,
     /// What to do about it; empty if nothing.

@@ -9,7 +9,7 @@ use std::fmt::Write;
 const QUIET: [Light; 3] = [Light::Paused, Light::Idle, Light::Good];
 
 impl Digest {
-    /// The document; times by the clocks of `zone`.
+    /// The document; times in `zone`.
     pub fn document(&self, zone: &TimeZone) -> Document {
         let all = count(self.jobs.len() as u64, "job");
         let worst =

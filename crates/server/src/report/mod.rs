@@ -87,7 +87,7 @@ impl From<Past> for PastRun {
 }
 
 impl RunSummary {
-    /// The report of the run; times by the clocks of `zone`.
+    /// The report of the run; times in `zone`.
     pub fn document(&self, zone: &TimeZone) -> Document {
         let made_by = MadeBy::Job { job: &self.run.job, run: self.run.id };
         let history = History {
@@ -114,7 +114,7 @@ fn known_cause(cause: &SummaryCause) -> KnownCause {
     KnownCause { code, new, still, examples: cause.examples.iter().map(example).collect() }
 }
 
-/// A plan of held deletions in a mirror without a job; times by the clocks of `zone`.
+/// A plan of held deletions in a mirror without a job; times in `zone`.
 pub fn held_document(plan: &HeldPlan, target: &str, zone: &TimeZone) -> Document {
     let entries = plan.entries.iter().map(|entry| PlanEntry {
         path: &entry.path,

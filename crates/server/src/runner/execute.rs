@@ -60,19 +60,19 @@ impl Task {
         self.work_as(|task, watcher| task.make(watcher));
     }
 
-    /// The same, where somebody else makes the mirror: tells the report, and the mirror's id if it has one.
+    /// The same with another maker of mirrors, which returns the report, and the mirror's id if it has one.
     pub fn work_as(self, make: impl FnOnce(&Task, &dyn Monitor) -> Result<(RunReport, Option<String>), ServiceError>) {
         self.note_begin();
         let watcher = Watcher { task: &self, problems: Mutex::default(), log: self.begin_log() };
         let (report, target_id) = catch_unwind(AssertUnwindSafe(|| make(&self, &watcher)))
             .unwrap_or_else(|_| Err(ServiceError::new(Kind::Internal, "the program has a defect: a panic")))
-            .unwrap_or_else(|refusal| (self.failed(&refusal), None));
+            .unwrap_or_else(|error| (self.failed(&error), None));
         let Watcher { problems, log, .. } = watcher;
         let problems = problems.into_inner().unwrap_or_else(PoisonError::into_inner);
         // What cannot be written now (the disk is full) is noticed by the next look: a row without a thread gets its end.
         match self.finish(report, target_id.as_deref(), &problems) {
             Ok(ended) => log.iter().for_each(|log| self.log_end(log, &ended)),
-            Err(refusal) => self.shared.note(&LogEvent::trouble(&refusal.of_job(&self.job.spec.name))),
+            Err(error) => self.shared.note(&LogEvent::trouble(&error.of_job(&self.job.spec.name))),
         }
         self.shared.live.end(self.run.id);
         self.shared.nudge();
@@ -94,10 +94,10 @@ impl Task {
         }
         let log = log.ok()?;
         let asked_by = if run.asked_by.is_empty() { String::new() } else { format!(", asked for by {}", run.asked_by) };
-        log.tell(Level::Info, &format!("run {} of {} begins{asked_by}", run.id, spec.name));
-        log.tell(Level::Info, &format!("from {} to {}", spec.source, spec.target));
-        for wish in run.once.in_words() {
-            log.tell(Level::Info, &format!("for this run only: {wish}"));
+        log.line(Level::Info, &format!("run {} of {} begins{asked_by}", run.id, spec.name));
+        log.line(Level::Info, &format!("from {} to {}", spec.source, spec.target));
+        for word in run.once.in_words() {
+            log.line(Level::Info, &format!("for this run only: {word}"));
         }
         Some(log)
     }
@@ -111,16 +111,16 @@ impl Task {
         for (because, kind) in octo_core::guard::with_kinds(&report.held_because, &report.held_kinds) {
             let by = MadeBy::Job { job: &self.job.spec.name, run: self.run.id };
             let step = remedy(kind, &report.target, by);
-            log.tell(Level::Warning, &format!("deletions are held, because {because}. {step}"));
+            log.line(Level::Warning, &format!("deletions are held, because {because}. {step}"));
         }
         for remark in &report.remarks {
-            log.tell(Level::Info, remark);
+            log.line(Level::Info, remark);
         }
         let counts = &report.counts;
         let (copied, deleted) = (count(counts.created + counts.replaced, "file"), count(counts.deleted, "file"));
         let (bytes, problems) = (size(counts.copied_bytes), count(counts.problems, "problem"));
         let took = duration(report.duration_ms);
-        log.tell(
+        log.line(
             level,
             &format!("ended: {outcome} after {took}; {copied} copied ({bytes}), {deleted} deleted, {problems}"),
         );
@@ -169,16 +169,16 @@ impl Task {
     }
 
     /// The report of a run that could not begin.
-    fn failed(&self, refusal: &ServiceError) -> RunReport {
+    fn failed(&self, error: &ServiceError) -> RunReport {
         let spec = &self.job.spec;
         let mut report = blank_report(&spec.source, &spec.target, self.run.once.dry_run, self.shared.clock.now());
-        let problem = Problem { code: Code::Usage, path: RelPath::root(), detail: refusal.to_string() };
+        let problem = Problem { code: Code::Usage, path: RelPath::root(), detail: error.to_string() };
         report.counts.problems = 1;
         report.causes = vec![Cause { code: Code::Usage, count: 1, examples: vec![problem] }];
         report
     }
 
-    /// Writes down how it ended; tells that.
+    /// Records how it ended, and queues the messages about it.
     fn finish(
         &self,
         mut report: RunReport,
@@ -257,7 +257,7 @@ impl Task {
     }
 }
 
-/// The outcome that people are told of: held deletions that somebody has dismissed are no news. Others end the dismissal.
+/// The outcome that messages report: held deletions that were dismissed are not reported again. Others end the dismissal.
 fn told_as(db: &rusqlite::Connection, run: &Run, outcome: Ended, report: &RunReport) -> Result<Ended, ServiceError> {
     let dismissed = jobs::by_id(db, run.job_id)?.and_then(|job| job.dismissed_plan);
     if !run.is_backup() || !outcome.is_complete() || dismissed.is_none() {
@@ -290,7 +290,7 @@ impl Monitor for Watcher<'_> {
         }
         // Changes may be millions; the mirror itself records them. A dry run is there to be read.
         if !matches!(event, Event::Change(_)) || self.task.run.once.dry_run {
-            self.task.shared.live.tell(self.task.run.id, &events::as_json(event));
+            self.task.shared.live.publish(self.task.run.id, &events::as_json(event));
         }
     }
 }

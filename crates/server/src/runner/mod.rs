@@ -1,4 +1,4 @@
-//! Makes runs happen: notices slots, starts what waits, ends what nobody works on.
+//! The runner: notices slots, starts queued runs, ends runs whose thread is gone.
 //!
 //! [`Runner::activate`] has no input and may be called at any time, by a timer or a nudge: it compares what the store says
 //! with what is, and does what is missing. A row that says `running` and has no thread is of a server that died; the lock on
@@ -70,12 +70,12 @@ impl Runner {
         }
     }
 
-    /// Works until somebody wishes to stop, then stops all runs cleanly and waits for their ends.
-    /// What goes wrong is told to `complain`, and tried again.
+    /// Works until it is stopped, then stops all runs cleanly and waits for their ends.
+    /// Passes errors to `complain`, and tries again.
     pub fn work(&self, stop: &Cancel, complain: &dyn Fn(&ServiceError)) {
         while !stop.is_cancelled() {
-            if let Err(refusal) = self.activate() {
-                complain(&refusal);
+            if let Err(error) = self.activate() {
+                complain(&error);
             }
             // In steps, because a signal can set a flag but not ring a bell.
             for _ in 0..LOOK_EVERY.as_millis() / STEP.as_millis() {
@@ -160,7 +160,7 @@ impl Runner {
                 (_, Some(job)) => match self.is_ready(run, job, &defaults) {
                     Ok(true) => waiting.push(Waiting { run: run.id, place }),
                     Ok(false) => {}
-                    Err(refusal) => first_fault = first_fault.and(Err(refusal.of_job(&job.spec.name))),
+                    Err(error) => first_fault = first_fault.and(Err(error.of_job(&job.spec.name))),
                 },
             }
         }
@@ -171,7 +171,7 @@ impl Runner {
             ) {
                 let begun = self.begin(run, job, &defaults);
                 places.extend(waiting.iter().find(|it| it.run == id).map(|it| (id, it.place.clone())));
-                first_fault = first_fault.and(begun.map_err(|refusal| refusal.of_job(&job.spec.name)));
+                first_fault = first_fault.and(begun.map_err(|error| error.of_job(&job.spec.name)));
             }
         }
         first_fault
@@ -180,7 +180,7 @@ impl Runner {
     /// Whether it may start now.
     fn is_ready(&self, run: &Run, job: &Job, defaults: &Policy) -> Result<bool, ServiceError> {
         let now = self.shared.now();
-        // Where the clock shows less than when it was queued, somebody has put it back: the wait cannot be told by it any more.
+        // Where the clock shows less than when the run was queued, it was put back, and the wait cannot be computed from it.
         let waits = run.not_before > now && run.queued_at <= now;
         if waits || job.spec.paused && run.reason != Reason::Manual {
             return Ok(false);

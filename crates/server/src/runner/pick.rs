@@ -35,7 +35,7 @@ pub(super) struct Waiting {
     pub(super) place: Started,
 }
 
-/// The runs to start, in the order of `waiting`. A job runs once at a time; a run that has to wait keeps nobody else waiting.
+/// The runs to start, in the order of `waiting`. A job runs once at a time; a run that has to wait does not delay others.
 pub(super) fn pick(waiting: &[Waiting], running: &[Started], limits: &Limits) -> Vec<i64> {
     let mut busy: Vec<&Started> = running.iter().collect();
     let mut picked = Vec::new();

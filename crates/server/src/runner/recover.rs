@@ -1,4 +1,4 @@
-//! Runs that nobody works on get their end, and are picked up again.
+//! Runs whose server died: they are ended as interrupted, and queued again.
 
 use crate::app_state::AppState;
 use crate::launch::{blank_report, never_began};
@@ -35,7 +35,7 @@ pub fn reap(shared: &AppState) -> Result<(), ServiceError> {
             Ok(())
         })?;
         if let Ok(log) = RunLog::open(shared.store.folder(), run.id, shared.clock.clone()) {
-            log.tell(Level::Error, "ended: interrupted; the server died or was killed, what was copied stays");
+            log.line(Level::Error, "ended: interrupted; the server died or was killed, what was copied stays");
         }
         shared.nudge_delivery();
     }
@@ -50,7 +50,7 @@ pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) ->
     if run.once.dry_run || is_waiting || in_a_row > RECOVERIES_MAX {
         return Ok(is_waiting);
     }
-    // To begin anew and to restamp are wishes for one run, and it may have fulfilled them already.
+    // `new_target` and `restamp` are for one run, which may have done them already.
     let once = RunOverrides { new_target: false, restamp_shift_secs: None, ..run.once.clone() };
     let next = NewRun {
         job: run.job_id,

@@ -47,9 +47,9 @@ impl NextSlots {
         let now = shared.now();
         let mut first_fault = Ok(());
         for job in jobs.iter().filter(|job| job.spec.schedule.is_some()) {
-            // One job that makes no sense any more must not stop the others.
+            // One job that has become invalid must not stop the others.
             let recorded = self.record_one(shared, job, &defaults, now);
-            first_fault = first_fault.and(recorded.map_err(|refusal| refusal.of_job(&job.spec.name)));
+            first_fault = first_fault.and(recorded.map_err(|error| error.of_job(&job.spec.name)));
         }
         first_fault
     }

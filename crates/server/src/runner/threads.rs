@@ -24,7 +24,7 @@ impl Workers for Threads {
         let (shared, run) = (task.shared.clone(), task.run.id);
         match std::thread::Builder::new().name(format!("run-{run}")).spawn(move || task.work()) {
             Ok(thread) => threads.push(thread),
-            // The row says `running`, nobody works on it: the next look ends it.
+            // The row says `running` without a thread: the next look ends it.
             Err(_) => shared.live.end(run),
         }
     }

@@ -333,7 +333,7 @@ fn is_setup_code(db: &Connection, code: &str) -> Result<bool, ServiceError> {
 fn wrong_setup_code() -> ServiceError {
     ServiceError::new(
         Kind::Forbidden,
-        "the setup code is wrong, was used, or the server was started anew; see: octobackup setup-link",
+        "the setup code is wrong, was used already, or the server was restarted; see: octobackup setup-link",
     )
 }
 

@@ -1,6 +1,6 @@
 //! A whole set of jobs at once: what is there is made to be as a file says, in one transaction.
 //!
-//! A rehearsal is the same change, rolled back, so what it tells cannot differ from what is done. Whoever looked first
+//! A dry run is the same change, rolled back, so the preview cannot differ from the change. Who looked first
 //! hands in what they saw: if it is not what would happen now, somebody was faster, and nothing is changed.
 
 use super::apart::Apart;
@@ -28,15 +28,15 @@ impl Service {
         })
     }
 
-    /// Makes it so, or only tells what that would change.
-    pub fn apply(&self, caller: &Caller, wish: &ApplyRequest) -> Result<Vec<Change>, ServiceError> {
+    /// Applies the file, or only says what that would change.
+    pub fn apply(&self, caller: &Caller, request: &ApplyRequest) -> Result<Vec<Change>, ServiceError> {
         let now = self.shared.now();
-        if wish.dry_run {
-            return self.shared.store.dry_run(|db| self.carry_out(db, caller, wish, now));
+        if request.dry_run {
+            return self.shared.store.dry_run(|db| self.carry_out(db, caller, request, now));
         }
         let changes = self.shared.store.change(|db| {
-            let changes = self.carry_out(db, caller, wish, now)?;
-            if wish.expect.as_ref().is_some_and(|expected| *expected != changes) {
+            let changes = self.carry_out(db, caller, request, now)?;
+            if request.expect.as_ref().is_some_and(|expected| *expected != changes) {
                 return Err(conflict("somebody else changed something meanwhile; nothing was changed, look again"));
             }
             Ok(changes)
@@ -49,12 +49,12 @@ impl Service {
         &self,
         db: &Connection,
         caller: &Caller,
-        wish: &ApplyRequest,
+        request: &ApplyRequest,
         now: Moment,
     ) -> Result<Vec<Change>, ServiceError> {
-        let JobsFile { defaults: wished_defaults, jobs: wished } = &wish.file;
+        let JobsFile { defaults: given_defaults, jobs: given } = &request.file;
         let mut changes = Vec::new();
-        if let Some(policy) = wished_defaults {
+        if let Some(policy) = given_defaults {
             policy.check()?;
             let fields = differences(&defaults::own(db)?, policy)?;
             if !fields.is_empty() {
@@ -63,18 +63,18 @@ impl Service {
             }
         }
         let there = jobs::list(db)?;
-        if wish.remove {
-            for job in there.iter().filter(|job| wished.iter().all(|spec| spec.name != job.spec.name)) {
+        if request.remove {
+            for job in there.iter().filter(|job| given.iter().all(|spec| spec.name != job.spec.name)) {
                 remove(&self.shared, db, caller, job, now)?;
                 changes.push(Change { what: What::Remove, job: job.spec.name.clone(), fields: Vec::new() });
             }
         }
-        for (place, written) in wished.iter().enumerate() {
-            if wished.iter().take(place).any(|other| other.name == written.name) {
+        for (place, written) in given.iter().enumerate() {
+            if given.iter().take(place).any(|other| other.name == written.name) {
                 return Err(ServiceError::field("job", format!("there are two with the name {}", written.name)));
             }
             let known = there.iter().find(|job| job.spec.name == written.name);
-            let spec = &written.wished(known.map(|job| &job.spec));
+            let spec = &written.over(known.map(|job| &job.spec));
             let detail = serde_json::to_string(spec)?;
             match known {
                 None => {
@@ -93,18 +93,18 @@ impl Service {
                 }
             }
         }
-        self.makes_sense(db)?;
+        self.check_all(db)?;
         claim_credentials(db, caller, now)?;
         Ok(changes)
     }
 
-    /// All jobs together, as they would be: only the end has to make sense, not each step on the way.
-    fn makes_sense(&self, db: &Connection) -> Result<(), ServiceError> {
+    /// All jobs together, as they would be: only the result has to be valid, not each step on the way.
+    fn check_all(&self, db: &Connection) -> Result<(), ServiceError> {
         let (all, holds) = (jobs::list(db)?, defaults::effective(db)?);
         let apart = Apart::look(&self.shared, all.iter().map(|job| &job.spec), std::iter::empty());
         for job in &all {
             let sense = check(db, &job.spec, &holds).and_then(|()| apart.check(&job.spec, &all, Some(job.id)));
-            sense.map_err(|refusal| refusal.of_job(&job.spec.name))?;
+            sense.map_err(|error| error.of_job(&job.spec.name))?;
         }
         Ok(())
     }

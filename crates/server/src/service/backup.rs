@@ -21,14 +21,14 @@ use std::time::Duration;
 /// What was found: all is well, or what is wrong.
 type Answer = Result<String, String>;
 
-/// The setting that tells of the last copy.
+/// The setting that records the last copy.
 const LAST: &str = "last-backup";
 /// What belongs to a data directory besides its database and its key.
 const FOLDERS: [&str; 2] = ["agents", "tls"];
 /// A copy that is older than this is not the one that somebody would want.
 const AGE_MAX_DAYS: i64 = 8;
 const DAY_SECS: i64 = 86_400;
-/// Mirrors that take longer than this are told as hanging. Disks that sleep wake up sooner.
+/// Mirrors that take longer than this are reported as hanging. Disks that sleep wake up sooner.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 #[derive(Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl Service {
         Ok(Backup { folder: folder.to_owned(), bytes, has_key })
     }
 
-    /// Everything into an empty folder, and on the disk. Tells its size, and whether the key is among it.
+    /// Everything into an empty folder, and on the disk. Returns its size, and whether it contains the key.
     fn write_copy(&self, data: &Path, to: &Path) -> Result<(u64, bool), ServiceError> {
         let failed = |e: io::Error| ServiceError::new(Kind::Internal, format!("{}: {e}", to.display()));
         let database = to.join(crate::store::FILE);
@@ -111,8 +111,8 @@ impl Service {
         let known = shared.store.read(|db| Ok((jobs::list(db)?, credentials::list(db)?, settings::get(db, LAST)?)));
         let (jobs, credentials, last) = match known {
             Ok(known) => known,
-            Err(refusal) => {
-                findings.push(finding("jobs", Err(format!("they cannot be read: {refusal}"))));
+            Err(error) => {
+                findings.push(finding("jobs", Err(format!("they cannot be read: {error}"))));
                 return Ok(findings);
             }
         };
@@ -176,7 +176,7 @@ fn mirror(job: &Job) -> Answer {
     }
 }
 
-/// Tells the size.
+/// Returns the size.
 fn sync(file: &Path) -> io::Result<u64> {
     let file = File::open(file)?;
     file.sync_all()?;

@@ -1,4 +1,4 @@
-//! Where a stored password may go. Whoever can name a host for it could otherwise read it there: a mail server is told it as it
+//! Where a stored password may go. Who can name a host for it could otherwise read it there: a mail server gets it as it
 //! is, and a share's logon can be guessed from.
 //!
 //! A credential without any use may be used once, anywhere: that use is the first on its list. After that, only what is on the list;

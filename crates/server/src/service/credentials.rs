@@ -79,11 +79,9 @@ impl Service {
     ) -> Result<Password, ServiceError> {
         let wanted = use_of(mirror_spec);
         let now = self.shared.now();
-        self.shared.store.change(|db| claim(db, caller, name, wanted.as_ref(), now)).map_err(|refusal| {
-            ServiceError {
-                detail: format!("{}; or give the password again for this test, with --password-file", refusal.detail),
-                ..refusal
-            }
+        self.shared.store.change(|db| claim(db, caller, name, wanted.as_ref(), now)).map_err(|error| ServiceError {
+            detail: format!("{}; or give the password again for this test, with --password-file", error.detail),
+            ..error
         })?;
         Ok(unlocked(&self.shared, name, wanted.as_ref())?.1)
     }
@@ -139,7 +137,7 @@ impl Service {
     }
 }
 
-/// Reads an account; the refusal names the field.
+/// Reads an account; the error names the field.
 pub(super) fn parse_account(text: &str) -> Result<Account, ServiceError> {
     Account::parse(text).map_err(|error| ServiceError::field("account", error.detail))
 }

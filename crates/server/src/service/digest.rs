@@ -56,7 +56,7 @@ impl Service {
         let now = self.shared.now();
         self.shared.store.change(|db| {
             if settings::get(db, DIGEST_SCHEDULE)?.as_deref() == Some(notify::DIGEST_NEVER) {
-                // What was due while nobody wanted it is not due now.
+                // A digest that was due while no recipient wanted one is not due now.
                 settings::put(db, notify::DIGEST_UNTIL, &now.0.to_string())?;
             }
             settings::put(db, DIGEST_SCHEDULE, text)?;
@@ -92,7 +92,7 @@ fn one_job(
     let runs = runs::count_ended(db, job.id, since, until, RUNS_MAX)?;
     let (is_overdue, last_good_at) = overdue(db, job, max_age, until)?;
     let slots = slots::without_run(db, job.id, since, until, SLOTS_MAX)?;
-    // What was left out since the newest run, by no wish of a person, and that no run under way makes up for.
+    // What was left out since the newest run, not because a person said so, and that no run under way makes up for.
     let last_end = last.as_ref().and_then(|run| run.finished_at);
     let is_running = runs::standing(db, job.id)?.0;
     let is_behind = slots.iter().any(|slot| {

@@ -54,7 +54,7 @@ impl Service {
             Apart::look(&self.shared, [spec].into_iter(), others).check(spec, &all, None)?;
             jobs::add(db, spec, now)?;
             audit::add(db, now, &caller.name, "job.add", &spec.name, &serde_json::to_string(spec)?)?;
-            // Whoever is told that it failed may believe that nothing was done.
+            // In the transaction: if this fails, nothing was done.
             view_of(db, &spec.name, now)
         })?;
         self.shared.nudge();
@@ -208,7 +208,7 @@ pub(super) fn claim_credential(
 /// The same for all jobs.
 pub(super) fn claim_credentials(db: &Connection, caller: &Caller, now: Moment) -> Result<(), ServiceError> {
     for job in jobs::list(db)? {
-        claim_credential(db, caller, &job.spec, now).map_err(|refusal| refusal.of_job(&job.spec.name))?;
+        claim_credential(db, caller, &job.spec, now).map_err(|error| error.of_job(&job.spec.name))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The one service layer: everything that may be done with a server, whoever asks. REST, command line and web pages sit on
+//! The one service layer: everything that may be done with a server. REST, command line and web pages sit on
 //! it and add nothing but form.
 //!
 //! Every method checks its input before it changes anything, and every change is in the audit log, in the same

@@ -1,4 +1,4 @@
-//! Who is told what, and what became of it.
+//! Recipients, the mail server, and the outbox.
 
 use super::credential_uses::claim;
 use super::{ByName, Caller, PAGE_MAX, Service};
@@ -92,7 +92,7 @@ impl Service {
         Ok(())
     }
 
-    /// What was told and what waits to be told, the newest first.
+    /// Messages that were sent and that wait, the newest first.
     pub fn outbox(&self, before: Option<i64>, limit: u32) -> Result<Vec<QueuedMessage>, ServiceError> {
         self.shared.store.read(|db| outbox::list(db, before, limit.min(PAGE_MAX)))
     }

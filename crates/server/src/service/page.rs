@@ -3,7 +3,7 @@
 use octo_api::PAGE_MAX;
 use serde::Deserialize;
 
-/// Rows of a page if nobody says how many.
+/// Rows of a page by default.
 pub const PAGE: u32 = 100;
 
 /// Which part of a list.
@@ -12,12 +12,12 @@ pub const PAGE: u32 = 100;
 pub struct ByName {
     /// Only names that sort after this one: the last of the page before.
     pub after: Option<String>,
-    /// At most so many.
+    /// The most rows.
     pub limit: Option<u32>,
 }
 
 impl ByName {
-    /// That part of `all`. Names sort by their bytes, so that a page is the same whoever sorts.
+    /// That part of `all`. Names sort by their bytes, so that a page is the same for every client.
     pub(super) fn of<T>(&self, mut all: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
         all.retain(|row| self.after.as_deref().is_none_or(|after| name(row) > after));
         all.sort_by(|a, b| name(a).cmp(name(b)));

@@ -97,7 +97,7 @@ impl Service {
         })
     }
 
-    /// A finished run as it is told: grouped by cause, with what is new and what is unusual.
+    /// The summary of a finished run: grouped by cause, with what is new and what is unusual.
     pub fn summary(&self, id: i64) -> Result<RunSummary, ServiceError> {
         let report = self.report(id)?;
         let run = self.run(id)?.run;
@@ -152,7 +152,7 @@ impl Service {
         self.shared.store.read(|db| runs::problems(db, id, after, limit.min(PAGE_MAX)))
     }
 
-    /// The deletions that a job holds stay held, and nobody is told of them again until they are others.
+    /// Dismisses the deletions that a job holds: they stay held, and are not reported again until they change.
     pub fn dismiss(&self, caller: &Caller, job: &str, plan: &str) -> Result<JobView, ServiceError> {
         let now = self.shared.now();
         self.shared.store.change(|db| {
@@ -207,7 +207,7 @@ fn one(db: &Connection, id: i64) -> Result<Run, ServiceError> {
 /// Why a plan cannot be approved or dismissed, if so: only the one that the newest complete run wrote can.
 fn waits_for_approval(db: &Connection, job: &Job, plan: &str) -> Result<(), String> {
     let name = &job.spec.name;
-    let waits = runs::held_plan(db, job.id).map_err(|refusal| refusal.to_string())?;
+    let waits = runs::held_plan(db, job.id).map_err(|error| error.to_string())?;
     match waits {
         Some(waits) if waits == plan => Ok(()),
         Some(waits) => Err(format!("{plan:?}: it was superseded, or never was; the plan that waits is {waits}")),

@@ -13,15 +13,15 @@ impl Service {
         self.shared.store.read(defaults::own)
     }
 
-    /// Sets the server's defaults. Refused if a job would make no sense with them.
+    /// Sets the server's defaults. Refused if a job would become invalid.
     pub fn set_defaults(&self, caller: &Caller, policy: &Policy) -> Result<(), ServiceError> {
         policy.check()?;
         let holds = policy.over(&Policy::built_in());
         self.shared.store.change(|db| {
             for job in crate::store::jobs::list(db)? {
-                jobs::check(db, &job.spec, &holds).map_err(|refusal| ServiceError {
-                    detail: format!("the job {} would make no sense: {}", job.spec.name, refusal.detail),
-                    ..refusal
+                jobs::check(db, &job.spec, &holds).map_err(|error| ServiceError {
+                    detail: format!("the job {} would be invalid: {}", job.spec.name, error.detail),
+                    ..error
                 })?;
             }
             defaults::put(db, &caller.name, policy, self.shared.now())

@@ -29,7 +29,7 @@ pub fn add(db: &Connection, at: Moment, who: &str, what: &str, about: &str, deta
     Ok(())
 }
 
-/// How often a stranger was refused, anew in the same row. Whether it is there.
+/// Updates the row that counts how often a stranger was refused. Returns whether it exists.
 pub fn count_up(db: &Connection, id: i64, detail: &str) -> Result<bool, ServiceError> {
     Ok(db.prepare_cached("UPDATE audit SET detail = ?2 WHERE id = ?1")?.execute(params![id, detail])? > 0)
 }

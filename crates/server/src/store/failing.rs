@@ -24,7 +24,7 @@ pub struct Met<'a> {
     pub is_all: bool,
 }
 
-/// Writes down since when each problem is there; tells how many of before are gone.
+/// Writes down since when each problem is there; returns how many of the earlier ones are gone.
 pub fn update(db: &Connection, met: &Met<'_>) -> Result<i64, ServiceError> {
     let last_good = last_good_at(db, met.job, met.run)?;
     let mut add = db.prepare_cached(
@@ -72,7 +72,7 @@ fn mend(db: &Connection, met: &Met<'_>, paths: &HashSet<String>) -> Result<i64, 
     Ok(mended)
 }
 
-/// A folder that could not be read hides what is in it: nobody knows whether that is mended.
+/// A folder that could not be read hides what is in it: whether that is fixed is unknown.
 fn lies_below(path: &str, folders: &HashSet<String>) -> bool {
     let mut at = path;
     while let Some((folder, _)) = at.rsplit_once('/') {

@@ -86,7 +86,7 @@ pub fn set_target_id(db: &Connection, id: i64, target_id: &str) -> Result<(), Se
     Ok(())
 }
 
-/// The held deletions of which nobody is to be told again.
+/// The held deletions that were dismissed, and are not reported again.
 pub fn set_dismissed_plan(db: &Connection, id: i64, plan: Option<&str>) -> Result<(), ServiceError> {
     db.prepare_cached("UPDATE job SET dismissed_plan = ?2 WHERE id = ?1")?.execute(params![id, plan])?;
     Ok(())

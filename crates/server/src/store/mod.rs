@@ -103,7 +103,7 @@ impl Store {
     }
 
     fn met<T>(&self, result: Result<T, ServiceError>) -> Result<T, ServiceError> {
-        if result.as_ref().is_err_and(|refusal| refusal.detail == DAMAGED) {
+        if result.as_ref().is_err_and(|error| error.detail == DAMAGED) {
             self.is_damaged.store(true, Ordering::Relaxed);
         }
         result
@@ -147,14 +147,14 @@ impl Store {
         self.path.parent().unwrap_or(Path::new("/"))
     }
 
-    /// Copies all of it, as it is at one moment, into an empty file. Nobody waits for that.
+    /// Copies all of it, as it is at one moment, into an empty file, without blocking others.
     pub fn copy_to(&self, file: &Path) -> Result<(), ServiceError> {
         let name = file.to_str().ok_or_else(|| ServiceError::new(Kind::Invalid, "the path must be UTF-8"))?;
         self.beside()?.execute("VACUUM INTO ?1", [name])?;
         Ok(())
     }
 
-    /// Reads every page and row, and says what is damaged. Nobody waits for that.
+    /// Reads every page and row, and says what is damaged, without blocking others.
     pub fn prove(&self) -> Result<(), String> {
         self.examine(&["integrity_check", "foreign_key_check"])
     }
@@ -176,7 +176,7 @@ impl Store {
             }
             Ok(found)
         };
-        let mut found = self.met(look()).map_err(|refusal| format!("it cannot be read: {}", refusal.detail))?;
+        let mut found = self.met(look()).map_err(|error| format!("it cannot be read: {}", error.detail))?;
         found.retain(|line| line != "ok");
         if found.is_empty() {
             return Ok(());

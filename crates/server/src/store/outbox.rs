@@ -1,4 +1,4 @@
-//! What is to be told: a row is written in the transaction of what it tells, and stays until somebody took it.
+//! Queued messages: a row is written in the transaction of the event it reports, and stays until it is delivered.
 
 use crate::moment::Moment;
 use crate::service_error::ServiceError;
@@ -25,7 +25,7 @@ fn whole((queued, json): (QueuedMessage, String)) -> Result<QueuedMessage, Servi
     Ok(QueuedMessage { message: serde_json::from_str(&json)?, ..queued })
 }
 
-/// Adds one, to be sent at once; tells its id.
+/// Adds one, to be sent at once; returns its id.
 pub fn add(db: &Connection, recipient: &str, message: &Message, now: Moment) -> Result<i64, ServiceError> {
     let sql = "INSERT INTO outbox (recipient, message, queued_at, next_try_at) VALUES (?1, ?2, ?3, ?3)";
     db.prepare_cached(sql)?.execute(params![recipient, serde_json::to_string(message)?, now.0])?;

@@ -1,4 +1,4 @@
-//! What is old is forgotten, in small steps, so that nobody waits for it; and never by a clock that jumped.
+//! Old history is removed, in small steps, so that nothing waits for it; and never by a clock that jumped.
 
 use super::{Store, settings};
 use crate::moment::Moment;
@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 /// Runs with their reports and problems are kept so long.
 const KEEP_SECS: i64 = 90 * 86_400;
-/// Slots a little longer than the runner looks back: one that is forgotten would be recorded anew.
+/// Slots a little longer than the runner looks back: one that is removed would be recorded again.
 const KEEP_SLOTS_SECS: i64 = 100 * 86_400;
 /// Runs forgotten in one transaction.
 const STEP: usize = 100;
@@ -32,7 +32,7 @@ pub struct Pruned {
 }
 
 impl Pruned {
-    /// In words; `None` if there is nothing to tell.
+    /// In words; `None` if nothing was removed.
     pub fn in_words(&self) -> Option<String> {
         if let Some(doubt) = &self.doubt {
             return Some(format!("no history is removed for its age: {doubt}"));
@@ -100,7 +100,7 @@ pub fn prune(store: &Store, clock: Timestamp) -> Result<Pruned, ServiceError> {
     }
     store.change(|db| {
         let slots = db.execute("DELETE FROM slot WHERE due_at < ?1", params![now.plus_secs(-KEEP_SLOTS_SECS).0])?;
-        // One that waits is kept until somebody takes it, or there is nothing left to tell.
+        // A message that waits is kept until it is delivered, or its run is gone.
         let messages = db.execute("DELETE FROM outbox WHERE queued_at < ?1 AND next_try_at IS NULL", [before.0])?;
         db.execute("DELETE FROM failing WHERE job NOT IN (SELECT id FROM job)", [])?;
         let oldest_run = old.iter().map(|(_, finished)| *finished).min();

@@ -1,4 +1,4 @@
-//! Who is told what.
+//! The recipients of messages.
 
 use crate::moment::Moment;
 use crate::notify::Recipient;

@@ -1,4 +1,4 @@
-//! Runs: queued, running, finished. A row that says `running` is the claim; whoever finds one that nobody works on ends it.
+//! Runs: queued, running, finished. A row that says `running` is the claim; a server that finds one without a thread ends it.
 
 use super::words::{optional_word, word};
 use crate::moment::Moment;
@@ -74,7 +74,7 @@ fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlit
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(e)))
 }
 
-/// Queues a run; tells its id.
+/// Queues a run; returns its id.
 pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, ServiceError> {
     let sql = "INSERT INTO run (job, job_name, reason, attempt, once, asked_by, state, ignores_blackouts, queued_at, not_before,
                                 dry_run, kind)

@@ -46,10 +46,10 @@ fn a_password_is_used_where_it_was_used_first_and_elsewhere_only_when_allowed() 
         service.set_mail_server(&me(), &mail_server("fs1", None)).err(),
         service.set_recipient(&me(), &webhook("https://evil.example/")).err(),
     ];
-    for refusal in refusals {
-        let refusal = refusal.unwrap();
-        assert_eq!((refusal.kind, refusal.field.as_deref()), (Kind::Conflict, Some("credential")), "{refusal}");
-        assert!(refusal.detail.contains("smb at fs1") && refusal.detail.contains("credential allow corp"), "{refusal}");
+    for error in refusals {
+        let error = error.unwrap();
+        assert_eq!((error.kind, error.field.as_deref()), (Kind::Conflict, Some("credential")), "{error}");
+        assert!(error.detail.contains("smb at fs1") && error.detail.contains("credential allow corp"), "{error}");
     }
     let job = service.job("one").unwrap().job;
     assert!(service.change_job(&me(), "one", job.revision, &share(&world, "one", &there)).is_err());

@@ -285,8 +285,8 @@ fn every_answer_protects_the_browser_and_every_refusal_is_a_problem_detail() {
         ("PATCH", "/healthz", 405),
         ("GET", "/api/v1/runs/%ff", 401),
     ] {
-        let (told, head, body) = server.ask(method, path, &[], "");
-        assert_eq!(told, status, "{method} {path}");
+        let (code, head, body) = server.ask(method, path, &[], "");
+        assert_eq!(code, status, "{method} {path}");
         for line in [
             "cache-control: no-store",
             "x-content-type-options: nosniff",

@@ -63,9 +63,9 @@ fn a_wrong_kind_in_any_field_names_the_field_and_changes_nothing() {
             let Some(short) = path.strip_prefix("/api/v1").filter(|_| !schema.is_null()) else { continue };
             let short = short.replace("{name}", "x").replace("{id}", "1");
             for (field, body) in bodies(&document, schema) {
-                let refusal = send(&client, method, &short, &body).expect_err(&format!("{method} {path} {body}"));
-                let said = refusal.to_string();
-                assert_eq!(refusal.kind, Kind::Invalid, "{method} {path} {body}: {said}");
+                let error = send(&client, method, &short, &body).expect_err(&format!("{method} {path} {body}"));
+                let said = error.to_string();
+                assert_eq!(error.kind, Kind::Invalid, "{method} {path} {body}: {said}");
                 assert!(said.contains(&field), "no {field} in the answer to {method} {path} {body}: {said}");
                 fields += 1;
             }

@@ -1,4 +1,4 @@
-//! Held deletions that somebody dismisses: nobody is told of them again, until they are others.
+//! Held deletions that are dismissed: they are not reported again until they change.
 
 use crate::world::{World, me};
 use octo_job::Policy;
@@ -23,7 +23,7 @@ fn holding() -> World {
 }
 
 impl World {
-    /// Runs the job; tells its outcome.
+    /// Runs the job; returns its outcome.
     fn run(&self, time: &str) -> Ended {
         self.service.start_run(&me(), "demo", &RunOverrides::default()).unwrap();
         self.look_at(&format!("2026-08-01 {time}"));
@@ -60,7 +60,7 @@ fn a_dismissed_set_stays_held_without_a_new_alarm_and_another_set_alarms() {
     assert_eq!((world.run("20:03"), world.messages(), world.light()), (Ended::Held, 1, Light::Good));
     assert_eq!(world.held_plan().as_ref(), Some(&plan));
     assert!(world.path("mirror-demo/a").exists());
-    // A server that starts anew still knows.
+    // A server that was restarted still knows.
     let world = world.restarted_at("2026-08-01 20:04");
     assert_eq!((world.run("20:04"), world.messages()), (Ended::Held, 1));
     std::fs::remove_file(world.path("src/b")).unwrap();
@@ -84,8 +84,8 @@ fn a_dismissed_set_can_be_approved_and_then_there_is_nothing_to_dismiss() {
     assert_eq!(world.runs()[0].outcome, Some(Ended::Succeeded));
     assert!(!world.path("mirror-demo/a").exists());
     assert_eq!(world.dismissed(), None);
-    let refusal = world.service.dismiss(&me(), "demo", &plan).unwrap_err();
-    assert!(refusal.detail.contains("no deletions of demo wait"), "{refusal}");
+    let error = world.service.dismiss(&me(), "demo", &plan).unwrap_err();
+    assert!(error.detail.contains("no deletions of demo wait"), "{error}");
 }
 
 #[test]
@@ -93,9 +93,9 @@ fn only_the_set_that_waits_can_be_dismissed_and_problems_are_told_all_the_same()
     let world = holding();
     world.run("20:02");
     let plan = world.held_plan().unwrap();
-    let refusal = world.service.dismiss(&me(), "demo", "0123456789ab").unwrap_err();
-    assert_eq!(refusal.field.as_deref(), Some("plan"));
-    assert!(refusal.detail.contains(&plan), "{refusal}");
+    let error = world.service.dismiss(&me(), "demo", "0123456789ab").unwrap_err();
+    assert_eq!(error.field.as_deref(), Some("plan"));
+    assert!(error.detail.contains(&plan), "{error}");
     assert_eq!(world.dismissed(), None);
     world.service.dismiss(&me(), "demo", &plan).unwrap();
     // A mirror that is not there is a failure, whatever was dismissed; the set is still the one that waits.

@@ -28,12 +28,12 @@ fn child() {
     let place = child::order(ORDER);
     let store = match Store::open(Path::new(&place)) {
         Ok(store) => store,
-        Err(refusal) => return println!("\nrefused: {refusal}"),
+        Err(error) => return println!("\nrefused: {error}"),
     };
     for n in 0..CHANGES {
         match store.change(|db| settings::put(db, &name(n), &value(n))) {
             Ok(()) => println!("\ncommitted {n}"),
-            Err(refusal) => println!("\nrefused: {refusal}"),
+            Err(error) => println!("\nrefused: {error}"),
         }
     }
 }

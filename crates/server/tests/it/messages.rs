@@ -1,4 +1,4 @@
-//! Messages on their way: each is told once, whatever is changed meanwhile.
+//! Messages under way: each is sent once, whatever is changed meanwhile.
 
 use crate::world::{World, me};
 use octo_core::Cancel;
@@ -41,7 +41,7 @@ fn a_letter_that_is_out_is_not_told_again_at_a_new_address() {
         stream.write_all(b"HTTP/1.1 204 Taken\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
         out.join().unwrap().unwrap();
     });
-    assert!(other.accept().is_err(), "it was told twice");
+    assert!(other.accept().is_err(), "it was sent twice");
     let message = world.service.message(message.id).unwrap();
     assert!(message.sent_at.is_some() && message.next_try_at.is_none() && message.tries == 1, "{message:?}");
 }

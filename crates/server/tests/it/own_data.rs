@@ -21,11 +21,11 @@ fn a_job_with_the_servers_data_on_either_side_is_refused_however_it_is_written()
     for place in ["data", "data/agents", "data/agents/new", "way", "way/new", ""] {
         let as_source =
             JobSpec { source: at(place), target: "/nowhere-else/mirror".into(), ..world.spec("j", "", quick()) };
-        let refusal = world.service.add_job(&me(), &as_source).unwrap_err();
-        assert_eq!(refusal.field.as_deref(), Some("source"), "{place}: {refusal}");
+        let error = world.service.add_job(&me(), &as_source).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("source"), "{place}: {error}");
         let as_target = JobSpec { target: at(place), ..world.spec("j", "", quick()) };
-        let refusal = world.service.add_job(&me(), &as_target).unwrap_err();
-        assert_eq!(refusal.field.as_deref(), Some("target"), "{place}: {refusal}");
+        let error = world.service.add_job(&me(), &as_target).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("target"), "{place}: {error}");
     }
     world.add("j", "", quick());
     let job = world.service.job("j").unwrap().job;
@@ -65,8 +65,8 @@ fn two_jobs_never_share_a_mirror_whatever_leads_there_but_one_may_copy_anothers(
     symlink(world.path("mirror-one"), world.path("way")).unwrap();
     for place in ["way", "way/sub", "mirror-one/new"] {
         let target = world.path(place).display().to_string();
-        let refusal = world.service.add_job(&me(), &JobSpec { target, ..world.spec("two", "", quick()) }).unwrap_err();
-        assert!(refusal.detail.contains("the target of job one"), "{place}: {refusal}");
+        let error = world.service.add_job(&me(), &JobSpec { target, ..world.spec("two", "", quick()) }).unwrap_err();
+        assert!(error.detail.contains("the target of job one"), "{place}: {error}");
     }
     let source = world.path("mirror-one").display().to_string();
     world.service.add_job(&me(), &JobSpec { source, ..world.spec("two", "", quick()) }).unwrap();

@@ -100,8 +100,8 @@ fn two_editors_cannot_overwrite_each_other_unseen() {
     let mine = world.spec("a", "hourly", Policy::default());
     let theirs = world.spec("a", "daily 01:00", Policy::default());
     world.service.change_job(&me(), "a", seen, &mine).unwrap();
-    let refusal = world.service.change_job(&me(), "a", seen, &theirs).unwrap_err();
-    assert!(refusal.detail.contains("somebody else"), "{refusal}");
+    let error = world.service.change_job(&me(), "a", seen, &theirs).unwrap_err();
+    assert!(error.detail.contains("somebody else"), "{error}");
     assert_eq!(world.service.job("a").unwrap().job.spec.schedule.as_deref(), Some("hourly"));
     let changes: Vec<String> = world.service.audit(None, 10).unwrap().into_iter().map(|entry| entry.what).collect();
     assert_eq!(changes, ["job.change", "job.add"]);

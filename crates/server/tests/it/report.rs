@@ -24,9 +24,9 @@ impl World {
 }
 
 /// New, as before, mended.
-fn news(told: &RunSummary) -> (u64, u64, i64) {
-    let cause = told.causes.iter().find(|cause| cause.code == Code::NotMirrored);
-    cause.map_or((0, 0, told.mended), |cause| (cause.new, cause.still, told.mended))
+fn news(summary: &RunSummary) -> (u64, u64, i64) {
+    let cause = summary.causes.iter().find(|cause| cause.code == Code::NotMirrored);
+    cause.map_or((0, 0, summary.mended), |cause| (cause.new, cause.still, summary.mended))
 }
 
 fn world() -> World {
@@ -40,13 +40,13 @@ fn problems_are_new_then_as_before_then_gone() {
     let world = world();
     assert_eq!(news(&world.run_at("2026-08-01 21:00")), (0, 0, 0));
     world.pipe("one");
-    let told = world.run_at("2026-08-02 21:00");
-    assert_eq!(news(&told), (1, 0, 0));
-    assert_eq!(told.causes[0].examples[0].last_good_at.unwrap().to_string(), "2026-08-01T21:00:00Z");
+    let summary = world.run_at("2026-08-02 21:00");
+    assert_eq!(news(&summary), (1, 0, 0));
+    assert_eq!(summary.causes[0].examples[0].last_good_at.unwrap().to_string(), "2026-08-01T21:00:00Z");
     world.pipe("two");
-    let told = world.run_at("2026-08-03 21:00");
-    assert_eq!(news(&told), (1, 1, 0));
-    let examples = &told.causes[0].examples;
+    let summary = world.run_at("2026-08-03 21:00");
+    assert_eq!(news(&summary), (1, 1, 0));
+    let examples = &summary.causes[0].examples;
     assert_eq!((examples[0].path.as_str(), examples[0].is_new), ("two", true), "the new one comes first");
     assert_eq!(examples[1].since_at.unwrap().to_string(), "2026-08-02T21:00:00Z");
     assert_eq!(examples[1].last_good_at.unwrap().to_string(), "2026-08-01T21:00:00Z", "and stays what it was");
@@ -62,9 +62,9 @@ fn a_run_that_failed_mends_nothing() {
     world.pipe("one");
     assert_eq!(news(&world.run_at("2026-08-01 21:00")), (1, 0, 0));
     std::fs::rename(world.path("mirror-a"), world.path("away")).unwrap();
-    let told = world.run_at("2026-08-02 21:00");
-    assert_eq!((told.run.outcome, told.mended), (Some(Ended::Failed), 0));
-    assert_eq!(told.last_good_at.unwrap().to_string(), "2026-08-01T21:00:00Z");
+    let summary = world.run_at("2026-08-02 21:00");
+    assert_eq!((summary.run.outcome, summary.mended), (Some(Ended::Failed), 0));
+    assert_eq!(summary.last_good_at.unwrap().to_string(), "2026-08-01T21:00:00Z");
     std::fs::rename(world.path("away"), world.path("mirror-a")).unwrap();
     assert_eq!(news(&world.run_at("2026-08-03 21:00")), (0, 1, 0));
 }

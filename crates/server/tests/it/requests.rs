@@ -21,8 +21,8 @@ fn a_plan_that_does_not_wait_any_more_is_refused_and_nothing_is_recorded() {
     };
     let refused = |at: &str, plan: &str, word: &str| {
         let (runs, messages) = (world.runs().len(), world.service.outbox(None, 500).unwrap().len());
-        let refusal = approve(plan).unwrap_err();
-        assert!(refusal.field.as_deref() == Some("approve") && refusal.detail.contains(word), "{refusal}");
+        let error = approve(plan).unwrap_err();
+        assert!(error.field.as_deref() == Some("approve") && error.detail.contains(word), "{error}");
         world.look_at(at);
         assert_eq!((world.runs().len(), world.service.outbox(None, 500).unwrap().len()), (runs, messages));
     };
@@ -85,6 +85,6 @@ fn a_run_that_waits_for_the_end_of_a_blackout_gives_way_and_its_slot_keeps_a_run
     assert!(world.service.slots("a", None, 9).unwrap().iter().any(|slot| slot.run == Some(run.id)));
     // What a person asked for is kept.
     let waits = world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
-    let refusal = world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap_err();
-    assert!(refusal.detail.contains(&format!("octobackup cancel {}", waits.id)), "{refusal}");
+    let error = world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap_err();
+    assert!(error.detail.contains(&format!("octobackup cancel {}", waits.id)), "{error}");
 }

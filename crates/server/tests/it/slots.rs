@@ -134,9 +134,9 @@ fn a_job_that_makes_no_sense_any_more_stops_no_other() {
     let spoil = "UPDATE job SET spec = json_set(spec, '$.policy.time_zone', 'Mars/Olympus') WHERE name = 'a'";
     world.shared.store.change(|db| Ok(db.execute(spoil, [])?)).unwrap();
     world.clock.set(octo_core::Timestamp::from_unix(1_785_877_200, 0));
-    let refusal = world.runner.activate().unwrap_err();
+    let error = world.runner.activate().unwrap_err();
     world.runner.join();
-    assert!(refusal.detail.contains("the job a") && refusal.detail.contains("Mars"), "{refusal}");
+    assert!(error.detail.contains("the job a") && error.detail.contains("Mars"), "{error}");
     assert_eq!(world.slots("b"), ["08-04T21:00 run"]);
     assert_eq!(world.runs().len(), 1);
 }

@@ -99,7 +99,7 @@ impl World {
     pub fn waits_for_health(&self, words: Option<&str>) {
         let begun = std::time::Instant::now();
         loop {
-            let said = self.service.is_healthy().map_err(|refusal| refusal.detail);
+            let said = self.service.is_healthy().map_err(|error| error.detail);
             match (&said, words) {
                 (Ok(()), None) => return,
                 (Err(why), Some(words)) if why.contains(words) => return,

@@ -66,7 +66,7 @@ pub(in crate::api) async fn log_on(
             let response = answer(StatusCode::CREATED, &session);
             with_cookie(response, begun.secret.reveal(), begun.lasts_secs, &peer)
         }
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
@@ -77,11 +77,11 @@ pub(in crate::api) async fn log_off(
 ) -> Response {
     let (_, secret) = match own_session(&identity) {
         Ok(own) => own,
-        Err(refusal) => return refusal.into_response(),
+        Err(error) => return error.into_response(),
     };
     match ask(service, move |service| service.log_off(&identity.caller, &secret)).await {
         Ok(()) => with_cookie(StatusCode::NO_CONTENT.into_response(), "", 0, &peer),
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 

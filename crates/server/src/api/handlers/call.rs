@@ -26,7 +26,7 @@ pub(in crate::api) async fn respond<T: Serialize + Send + 'static>(
 ) -> Response {
     match ask(service, question).await {
         Ok(value) => answer(status, &value),
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
@@ -36,7 +36,7 @@ pub(in crate::api) async fn respond_empty(
 ) -> Response {
     match ask(service, change).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-/// Even if no event tells of the end (the run never began), the row does.
+/// Where no event says that the run ended (it never began), its row does.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 struct Watch {
@@ -29,13 +29,13 @@ struct Watch {
 pub(in crate::api) async fn events(State(service): State<Service>, Name(run): Name) -> Response {
     let run = match id(&run) {
         Ok(run) => run,
-        Err(refusal) => return refusal.into_response(),
+        Err(error) => return error.into_response(),
     };
     // Before the look at the row: what happens in between is not missed.
     let events = service.live().watch();
     let watch = Watch { service: service.clone(), run, events, has_ended: false };
-    if let Err(refusal) = ask(service, move |service| service.run(run)).await {
-        return refusal.into_response();
+    if let Err(error) = ask(service, move |service| service.run(run)).await {
+        return error.into_response();
     }
     let events = stream::unfold(watch, |watch| watch.next());
     Sse::new(events).keep_alive(KeepAlive::default()).into_response()

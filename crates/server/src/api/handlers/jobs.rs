@@ -57,7 +57,7 @@ pub(in crate::api) async fn resume_job(State(service): State<Service>, from: Fro
     respond(service, StatusCode::OK, move |service| service.pause_job(&caller(from), &name, false)).await
 }
 
-/// Of held deletions nobody is to be told again.
+/// Dismisses held deletions: they are not reported again.
 pub(in crate::api) async fn dismiss(
     State(service): State<Service>,
     from: From,

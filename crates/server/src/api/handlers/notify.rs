@@ -11,7 +11,7 @@ use axum::response::Response;
 use octo_api::notify::{DigestSchedule, MailServer, Recipient};
 use serde::Deserialize;
 
-/// Of how long a digest tells if nobody says it.
+/// How many hours a digest covers by default.
 const HOURS: u32 = 24;
 
 #[derive(Deserialize)]

@@ -59,7 +59,7 @@ pub(in crate::api) async fn run_summary(State(service): State<Service>, Name(run
     respond(service, StatusCode::OK, move |service| service.summary(id(&run)?)).await
 }
 
-/// The report as HTML, by the clocks of `zone`.
+/// The report as HTML, with times in `zone`.
 pub(in crate::api) async fn page(
     State(service): State<Service>,
     Name(run): Name,
@@ -73,7 +73,7 @@ pub(in crate::api) async fn page(
     };
     match ask(service, page).await {
         Ok(page) => axum::response::Html(page).into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 

@@ -25,7 +25,7 @@ pub(in crate::api) async fn healthz(State(service): State<Service>) -> Response 
 pub(in crate::api) async fn metrics(State(service): State<Service>) -> Response {
     match ask(service, Service::metrics).await {
         Ok(page) => ([(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], page).into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 

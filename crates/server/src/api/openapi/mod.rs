@@ -1,5 +1,5 @@
 //! The API as an OpenAPI 3.1 document: made from the one list of routes, a line for each of them in `operations.txt`, and
-//! the shapes in `schemas.json`. docs/openapi.json is what comes out, and a test tells when it is another.
+//! the shapes in `schemas.json`. docs/openapi.json is what comes out, and a test fails when it differs.
 
 use super::auth::Needs;
 use super::routes::{Route, routes};
@@ -146,9 +146,9 @@ fn parameter(name: &str, place: &str) -> Value {
             json!({"type": "integer", "minimum": 0, "maximum": i64::MAX}),
             "From this offset on: `next` of the part before",
         ),
-        "limit" => (small(0), "At most so many, 100 if not said; never more than 500"),
-        "count" => (small(0), "So many: 1 to 1000, 20 if not said"),
-        "hours" => (small(0), "Of so many hours, 24 if not said"),
+        "limit" => (small(0), "The most rows; default 100, at most 500"),
+        "count" => (small(0), "How many: 1 to 1000; default 20"),
+        "hours" => (small(0), "How many hours back; default 24"),
         "job" => (json!({"type": "string"}), "Of this job only"),
         _ => (json!({"type": "string"}), "By the clocks of this zone, as Europe/Berlin"),
     };
@@ -174,9 +174,9 @@ mod tests {
     #[test]
     fn every_route_has_its_line_and_every_line_its_route() {
         let there: BTreeSet<_> = routes().iter().map(|it| format!("{} {}", it.method, it.path)).collect();
-        let told: BTreeSet<_> = operations().iter().map(|it| format!("{} {}", it.method, it.path)).collect();
-        assert_eq!(told, there);
-        assert_eq!(OPERATIONS.lines().count(), told.len(), "a line that says nothing, or one twice");
+        let described: BTreeSet<_> = operations().iter().map(|it| format!("{} {}", it.method, it.path)).collect();
+        assert_eq!(described, there);
+        assert_eq!(OPERATIONS.lines().count(), described.len(), "a line that says nothing, or one twice");
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
         let kept: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let how = "cargo run -p octo-server --example openapi > docs/openapi.json";
-        assert!(kept == document(), "docs/openapi.json is not what the program says; write it anew: {how}");
+        assert!(kept == document(), "docs/openapi.json is not what the program says; write it again: {how}");
     }
 }
 

@@ -180,8 +180,8 @@ impl Shapes {
         let mut fields = None;
         drop(T::deserialize(FieldsOf(&mut fields)));
         if let Some(fields) = fields {
-            let told = schema["properties"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
-            assert_eq!(told, fields, "{name}: the fields of the document, and those of the type");
+            let described = schema["properties"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+            assert_eq!(described, fields, "{name}: the fields of the document, and those of the type");
         }
         let mut all = Vec::new();
         places(&full, "", &mut all);
@@ -227,9 +227,9 @@ fn check_strange_fields<T: DeserializeOwned>(name: &str, full: &Value, place: &s
     }
     object.insert("no_such_field".to_owned(), true.into());
     if is_sent {
-        let refusal = problem::body::<T>(&more.to_string().into()).err();
-        let refusal = refusal.unwrap_or_else(|| panic!("{name}{place}: a field that there is not was taken"));
-        assert!(refusal.to_string().contains("no_such_field"), "{name}{place}: {refusal}");
+        let error = problem::body::<T>(&more.to_string().into()).err();
+        let error = error.unwrap_or_else(|| panic!("{name}{place}: a field that there is not was taken"));
+        assert!(error.to_string().contains("no_such_field"), "{name}{place}: {error}");
     }
     if is_answered && !is_sent {
         let read = serde_json::from_value::<T>(more);
@@ -307,7 +307,7 @@ fn every_shape_of_the_document_is_a_type_of_the_api() {
     shapes.is::<access::Role>("Role");
     shapes.is::<crate::report::digest::Digest>("Digest");
     shapes.is::<crate::report::RunSummary>("RunSummary");
-    // Texts; the engine's report, whose format is its own; and the refusal below.
+    // Texts; the engine's report, whose format is its own; and the error below.
     let others = ["Moment", "Name", "Report", "Problem"].map(str::to_owned);
     let all: BTreeSet<String> = shapes.document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(shapes.seen.union(&others.into()).cloned().collect::<BTreeSet<_>>(), all);
@@ -319,8 +319,8 @@ fn a_refusal_is_as_the_document_says() {
     let document = document();
     let shapes = document["components"]["schemas"].as_object().unwrap();
     let said = problem::to_problem(&ServiceError::field("policy.bandwidth", "why"));
-    let (told, shown) = (shapes["Problem"]["properties"].as_object().unwrap(), said.as_object().unwrap());
-    assert_eq!(told.keys().collect::<Vec<_>>(), shown.keys().collect::<Vec<_>>());
+    let (described, shown) = (shapes["Problem"]["properties"].as_object().unwrap(), said.as_object().unwrap());
+    assert_eq!(described.keys().collect::<Vec<_>>(), shown.keys().collect::<Vec<_>>());
     let read: octo_api::ApiError = serde_json::from_value(said.clone()).unwrap();
     assert_eq!((read.field.as_deref(), read.detail.as_str()), (Some("policy.bandwidth"), "why"));
     check_words::<octo_api::ApiError>("Problem", shapes, &shapes["Problem"], &said, "/kind");

@@ -35,17 +35,17 @@ pub fn plan(job: i64, which: u8) -> String {
 }
 
 /// What a person writes.
-pub fn spec(world: &World, wish: &Draft) -> JobSpec {
+pub fn spec(world: &World, draft: &Draft) -> JobSpec {
     let some = |place: u8, all: &[&str]| {
         place.checked_sub(1).and_then(|place| all.get(usize::from(place))).map(|text| (*text).to_owned())
     };
     let schedules = SCHEDULES.map(|(text, _)| text);
-    let name = job_name(wish.job);
-    let source = match wish.host {
+    let name = job_name(draft.job);
+    let source = match draft.host {
         0 => world.folder().join("source").display().to_string(),
         host => format!("agent://host-{host}/data"),
     };
-    let target = match wish.disk {
+    let target = match draft.disk {
         0 => world.folder().join("mirrors").join(&name),
         // On another disk, where nothing is ever made.
         _ => std::path::Path::new("/var/lib/octobackup-simulated").join(&name),
@@ -54,17 +54,17 @@ pub fn spec(world: &World, wish: &Draft) -> JobSpec {
         name,
         source,
         target: target.display().to_string(),
-        schedule: some(wish.schedule, &schedules),
+        schedule: some(draft.schedule, &schedules),
         policy: Policy {
             // Otherwise the zone of this machine.
-            time_zone: some(wish.zone, &ZONES),
-            catch_up: Some(CATCH_UP[usize::from(wish.catch_up) % 3]),
-            overlap: Some(if wish.queues { Overlap::Queue } else { Overlap::Skip }),
-            blackouts: some(wish.blackout, &BLACKOUTS).map(|text| vec![text]),
-            random_delay: wish.delays.then(|| "30m".to_owned()),
-            retries: Some(u32::from(wish.retries)),
+            time_zone: some(draft.zone, &ZONES),
+            catch_up: Some(CATCH_UP[usize::from(draft.catch_up) % 3]),
+            overlap: Some(if draft.queues { Overlap::Queue } else { Overlap::Skip }),
+            blackouts: some(draft.blackout, &BLACKOUTS).map(|text| vec![text]),
+            random_delay: draft.delays.then(|| "30m".to_owned()),
+            retries: Some(u32::from(draft.retries)),
             retry_wait: Some("5m".into()),
-            max_duration: wish.is_limited.then(|| "2h".to_owned()),
+            max_duration: draft.is_limited.then(|| "2h".to_owned()),
             ..Policy::default()
         },
         ..JobSpec::default()
@@ -97,8 +97,8 @@ pub fn ask(world: &World, seen: &Seen, step: &Step) -> Option<Result<(), Service
         service.change_job(me, name, revision, &spec).map(drop)
     };
     Some(match step {
-        Step::Add(wish) => service.add_job(me, &spec(world, wish)).map(drop),
-        Step::Edit(wish) => change(&job_name(wish.job), spec(world, wish)),
+        Step::Add(draft) => service.add_job(me, &spec(world, draft)).map(drop),
+        Step::Edit(draft) => change(&job_name(draft.job), spec(world, draft)),
         Step::Rename { job, to } => {
             let name = job_name(*job);
             service.job(&name).and_then(|view| change(&name, JobSpec { name: job_name(*to), ..view.job.spec }))

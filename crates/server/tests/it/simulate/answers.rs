@@ -10,7 +10,7 @@ use octo_server::notify::Message;
 use octo_server::run::{Ended, Reason, State};
 use std::collections::BTreeMap;
 
-/// What a person was told.
+/// How the server answered a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     Done,
@@ -57,8 +57,8 @@ fn specs(seen: &Seen) -> BTreeMap<String, JobSpec> {
 fn wanted(world: &World, step: &Step, before: &Seen) -> BTreeMap<String, JobSpec> {
     let mut wanted = specs(before);
     match step {
-        Step::Add(wish) | Step::Edit(wish) => {
-            let spec = act::spec(world, wish);
+        Step::Add(draft) | Step::Edit(draft) => {
+            let spec = act::spec(world, draft);
             wanted.insert(spec.name.clone(), spec);
         }
         Step::Rename { job, to } => {

@@ -1,4 +1,4 @@
-//! Messages: who must be told of what, and that nothing that was to be told is lost.
+//! Messages: who must get which, and that none is lost.
 
 use super::carrier::Arrived;
 use super::model::{Between, Holds, must};
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const HEARTBEAT_SECS_MAX: i64 = 900;
 
 impl Between<'_> {
-    /// Everybody is told of each end exactly once, and nobody of anything else.
+    /// Every recipient gets one message about each end that concerns them, and no other.
     pub fn messages(&self, may_test: bool) -> Holds {
         let new: Vec<&QueuedMessage> =
             self.after.messages.values().filter(|message| !self.before.messages.contains_key(&message.id)).collect();
@@ -32,17 +32,17 @@ impl Between<'_> {
                 }
             }
         }
-        let mut told = Vec::new();
+        let mut sent = Vec::new();
         for message in &new {
             match message.message {
-                Message::Run(run) => told.push((message.recipient.clone(), run)),
+                Message::Run(run) => sent.push((message.recipient.clone(), run)),
                 Message::Test => must!(may_test, "a test that nobody asked for"),
                 Message::Digest { since, until } => must!(since < until, "a digest of nothing: {message:?}"),
             }
         }
-        told.sort();
+        sent.sort();
         wanted.sort();
-        must!(told == wanted, "of ends are told {told:?}, not {wanted:?}");
+        must!(sent == wanted, "messages about ends are {sent:?}, not {wanted:?}");
         self.after.messages.values().try_for_each(|message| self.message(message))
     }
 

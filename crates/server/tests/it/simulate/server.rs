@@ -267,7 +267,7 @@ impl World {
         let Life { runner, delivery, .. } = self.life();
         let looked = runner.activate();
         let posted = delivery.activate(&Cancel::new());
-        looked.and(posted).map_err(|refusal| refusal.to_string())
+        looked.and(posted).map_err(|error| error.to_string())
     }
 }
 

@@ -153,14 +153,14 @@ pub fn scenario(seed: u64) -> Scenario {
     let start = dice.one_of(&STARTS) + i64::try_from(dice.below(7200)).unwrap_or(0);
     let mut limit = || u8::try_from(1 + dice.below(3)).unwrap_or(1);
     let (runs_max, per_host_max, per_disk_max) = (limit(), limit(), limit());
-    let mut steps = vec![Step::Recipient { name: 0, way: 0, when: 0 }, Step::Add(wish(&mut dice))];
+    let mut steps = vec![Step::Recipient { name: 0, way: 0, when: 0 }, Step::Add(draft(&mut dice))];
     for _ in 0..10 + dice.below(40) {
         steps.push(step(&mut dice));
     }
     Scenario { start, runs_max, per_host_max, per_disk_max, steps }
 }
 
-fn wish(dice: &mut Dice) -> Draft {
+fn draft(dice: &mut Dice) -> Draft {
     let schedules = u8::try_from(SCHEDULES.len()).unwrap_or(0);
     let often = dice.chance(60);
     Draft {
@@ -213,8 +213,8 @@ fn passing(dice: &mut Dice) -> Step {
 fn person(dice: &mut Dice) -> Step {
     let job = dice.index(JOBS);
     match dice.below(25) {
-        0..4 => Step::Add(wish(dice)),
-        4..6 => Step::Edit(wish(dice)),
+        0..4 => Step::Add(draft(dice)),
+        4..6 => Step::Edit(draft(dice)),
         6 => Step::Rename { job, to: dice.index(JOBS + 2) },
         7..10 => Step::Pause { job, paused: dice.chance(40) },
         10 => Step::Remove { job },
