@@ -164,7 +164,7 @@ settings! {
     };
 }
 
-/// Reads one setting; a refusal names it.
+/// Reads one setting; an error names it.
 fn read<K, U>(name: &str, kept: &K, read: impl FnOnce(&K) -> Result<U, String>) -> Result<U, ApiError> {
     read(kept).map_err(|why| ApiError::field(&format!("policy.{name}"), why))
 }
@@ -174,7 +174,7 @@ fn same<T: Clone>(kept: &T) -> Result<T, String> {
     Ok(kept.clone())
 }
 
-/// Reads a text; a refusal repeats it.
+/// Reads a text; an error repeats it.
 fn quoted<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
     parse(text).map_err(|why| format!("{text:?}: {why}"))
 }
