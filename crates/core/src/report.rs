@@ -107,6 +107,14 @@ pub struct Counts {
     pub shifted: u64,
 }
 
+impl Counts {
+    /// Entries of the mirror that were changed in any way. Folders whose time alone was set are not counted.
+    pub fn changes(&self) -> u64 {
+        let made = self.created + self.folders_created + self.links + self.replaced;
+        made + self.moved + self.restamped + self.metadata_refreshed + self.deleted + self.folders_deleted
+    }
+}
+
 /// Everything about one run. Its problems are listed beside it, one by one, because they may be many.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunReport {

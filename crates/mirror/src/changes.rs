@@ -19,6 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub enum Record {
     /// The mirror was empty before this run: before it, nothing is there. No `created` records follow.
     Began,
+    /// The run kept nothing of what it changed: what was before it cannot be had. No other records follow.
+    #[serde(rename = "not-kept")]
+    NotKept,
     /// Something that was not there.
     Created {
         /// Where.

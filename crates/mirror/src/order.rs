@@ -82,7 +82,7 @@ impl NameOrder {
         key
     }
 
-    /// The path of an entry's key. Only where case is not folded: a folded name is gone.
+    /// The path of an entry's key. Where case is folded, the names of the folders are.
     pub fn path_of(&self, key: &[u8]) -> RelPath {
         let end = key.windows(2).position(|pair| pair == [0, 0]).unwrap_or(0);
         let (folder, name) = key.split_at(end);
@@ -93,7 +93,7 @@ impl NameOrder {
             path.extend_from_slice(part.strip_prefix(&[1]).filter(|_| !path.is_empty()).unwrap_or(part));
             path.push(b'/');
         }
-        path.extend_from_slice(name);
+        path.extend_from_slice(self.name_of(name));
         RelPath::parse(&path).unwrap_or_default()
     }
 }

@@ -147,6 +147,9 @@ impl<'a> Run<'a> {
         let copier = Copier::new(self.context, &self.ops, &self.journal, &checkpoints, &overdue);
         if !self.context.options.dry_run {
             files::ensure_folder(self.context.target, &layout::staging(self.ready.run))?;
+            if self.ops.changes.is_none() {
+                settle::note_not_kept(self.context.target, self.ready.run)?;
+            }
         }
         if self.ready.was_empty && !self.context.options.dry_run {
             self.ops.intend(&[Record::Began])?;
@@ -183,7 +186,10 @@ impl<'a> Run<'a> {
         if self.context.is_over() || self.context.options.dry_run {
             return Ok(());
         }
-        settle::folder_times(self.context, &self.ops, &walked.lists.folder_times.finish())?;
+        let sets_times = settle::folder_times(self.context, &self.ops, &walked.lists.folder_times.finish())?;
+        if self.ops.changes.is_none() && !sets_times && self.context.counts().changes() == 0 {
+            settle::unnote_not_kept(self.context.target, self.ready.run)?;
+        }
         checkpoints.make()?;
         self.publish_index(walked.index)
     }
@@ -448,7 +454,7 @@ impl<'a> Run<'a> {
         if self.context.options.dry_run {
             return Ok(());
         }
-        settle::folder_times(self.context, &self.ops, &lists.folder_times.finish())
+        settle::folder_times(self.context, &self.ops, &lists.folder_times.finish()).map(drop)
     }
 
     /// Something of another kind is still there: what is in it was excluded or could not be deleted, or nothing may be.

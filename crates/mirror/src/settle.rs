@@ -5,15 +5,16 @@ use crate::codec::Reader;
 use crate::context::Context;
 use crate::mirror_ops::MirrorOps;
 use crate::spill::Log;
-use crate::{ballast, files, held, layout, small_files};
+use crate::{ballast, changes, files, held, layout, small_files};
 use octo_core::clock_trust::Doubt;
 use octo_core::printable::counted;
 use octo_core::retention::{KeepVersions, VersionedRun, to_prune};
 use octo_core::{Code, Done, Error, Kind, RelPath, RunReport, Target, Timestamp};
 use std::sync::{Mutex, PoisonError};
 
-/// Sets the times of folders, deepest first, now that nothing in them will change any more.
-pub fn folder_times(context: &Context<'_>, ops: &MirrorOps<'_>, log: &Log) -> Result<(), Error> {
+/// Sets the times of folders, deepest first, now that nothing in them will change any more. Whether any had to be set.
+pub fn folder_times(context: &Context<'_>, ops: &MirrorOps<'_>, log: &Log) -> Result<bool, Error> {
+    let mut any = false;
     for record in log.backward() {
         let record = record?;
         let mut r = Reader(&record);
@@ -24,6 +25,7 @@ pub fn folder_times(context: &Context<'_>, ops: &MirrorOps<'_>, log: &Log) -> Re
                 if let (Some(changes), Some(old)) = (&ops.changes, old.filter(|old| *old != wanted)) {
                     changes.record(&Record::Restamped { path: place.clone(), kind: Kind::Folder, write_time: old })?;
                 }
+                any = true;
                 if let Err(error) = context.target.set_times(&place, meta.write_time, meta.creation_time) {
                     context.problem(&place, error);
                 }
@@ -32,7 +34,7 @@ pub fn folder_times(context: &Context<'_>, ops: &MirrorOps<'_>, log: &Log) -> Re
             Err(error) => context.problem(&place, error),
         }
     }
-    Ok(())
+    Ok(any)
 }
 
 /// When the run began, if its clock was believed then. What the clock shows later nobody has judged: it may have jumped since.
@@ -113,6 +115,32 @@ pub fn versioned_runs(target: &dyn Target) -> Result<Vec<VersionedRun>, Error> {
     }
     runs.sort_unstable_by_key(|r| r.run);
     Ok(runs)
+}
+
+/// A run that keeps no versions says so beside those of earlier runs, durably, before it changes anything: with its changes, what
+/// they say is no longer true.
+pub fn note_not_kept(target: &dyn Target, run: u64) -> Result<(), Error> {
+    let Some(newest) = versioned_runs(target)?.pop() else { return Ok(()) };
+    let mut is_noted = false;
+    changes::read(target, newest.run, |record| {
+        is_noted |= record == Record::NotKept;
+        Ok(())
+    })?;
+    if is_noted {
+        return Ok(());
+    }
+    let mut line = serde_json::to_vec(&Record::NotKept).map_err(|e| Error::new(Code::TargetFailed, e.to_string()))?;
+    line.push(b'\n');
+    let folder = layout::versions_of(run);
+    files::ensure_folder(target, &folder)?;
+    small_files::write_new(target, &layout::changes(run), &line)?;
+    target.sync_folder(&folder)?;
+    target.sync_folder(&layout::versions())
+}
+
+/// Takes that back: the run has changed nothing.
+pub fn unnote_not_kept(target: &dyn Target, run: u64) -> Result<(), Error> {
+    files::remove_tree(target, &layout::versions_of(run)).map(drop)
 }
 
 /// Writes the report with all problems beside the mirror: whole, or not at all. On a full disk without the list of problems,

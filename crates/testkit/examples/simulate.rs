@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         }
     }
     println!("mirror: seeds from {}", plan.seed);
-    let sum = play_many(&plan, engine::engine);
+    let sum = play_many(&plan, engine::ENGINE);
     println!("{sum}");
     if sum.broken.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 fn one(file: &str) -> ExitCode {
     let text = std::fs::read_to_string(file).map_err(|error| error.to_string());
     let scenario = text.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
-    match scenario.map(|scenario| play(&scenario, engine::engine)) {
+    match scenario.map(|scenario| play(&scenario, engine::ENGINE)) {
         Ok(Ok(played)) => println!("{played:#?}"),
         Ok(Err(broken)) => {
             println!("{broken}");

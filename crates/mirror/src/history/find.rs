@@ -1,14 +1,12 @@
 //! Files and folders over all states: the versions of one, and those whose name fits.
 
 use super::{History, State, When};
-use crate::order::NameOrder;
 use crate::spill::{Pool, Sorter, Stack};
 use octo_core::{Code, Entry, Error, Kind, ListSink, Listed, Meta, Name, RelPath, Source, naming};
 use std::ops::ControlFlow;
 
 /// What is sorted in memory.
 const SORT_BYTES: usize = 8 << 20;
-const ORDER: NameOrder = NameOrder { folds_case: false };
 
 /// The states in which an entry was the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +62,7 @@ impl<'t> History<'t> {
         let mut sorter = Sorter::new(self.target, &pool);
         let mut found = |path: &RelPath| {
             let is_wanted = path.name().is_some_and(|name| fits(&name)) && path.is_within(below) && path != below;
-            if is_wanted { sorter.push(&ORDER.entry_key(path), path.as_bytes()) } else { Ok(()) }
+            if is_wanted { sorter.push(&self.order.entry_key(path), path.as_bytes()) } else { Ok(()) }
         };
         walk(self.target, &self.state(When::Now)?, below, &mut found)?;
         for table in self.tables()? {
@@ -77,7 +75,11 @@ impl<'t> History<'t> {
         for record in sorted.iter()? {
             let record = record?;
             let path = RelPath::parse(record.value()).unwrap_or_default();
-            if last.as_ref() == Some(&path) {
+            let is_again = |last: &RelPath| match self.order.folds_case {
+                true => naming::fold(last.as_bytes()) == naming::fold(path.as_bytes()),
+                false => *last == path,
+            };
+            if last.as_ref().is_some_and(is_again) {
                 continue;
             }
             let spans = self.spans(&path)?;

@@ -95,7 +95,8 @@ impl<'t> Places<'t> {
     /// The entry of a folder that had this original name.
     fn child(&self, folder: &Located, name: &Name) -> Result<Option<Located>, Error> {
         let rules = &self.history.marker.abilities.names;
-        let stored = [Stored::AsIs, naming::store(name, rules), naming::store_twin(name, rules)];
+        // Where case is folded, the plain name may be that of another, which differs in case.
+        let stored = [naming::store_twin(name, rules), naming::store(name, rules), Stored::AsIs];
         for stored in stored {
             let place = match stored {
                 Stored::AsIs => name.clone(),
@@ -114,14 +115,15 @@ impl<'t> Places<'t> {
     fn located(&self, folder: &Located, stored: &Name) -> Result<Option<Located>, Error> {
         let place = folder.place.join(stored);
         let now = if folder.is_in_place { self.history.target.look(&place)? } else { None };
-        let mut facts = Facts::new();
+        let mut facts = Facts::default();
         for table in self.tables(folder)? {
-            for row in table.of_entry(&place) {
-                let Row { number, fact, .. } = row?;
-                facts.push(((table.run, number), fact));
+            let mut rows = table.of_entry(&place).collect::<Result<Vec<Row>, _>>()?;
+            rows.sort_by_key(|row| row.number);
+            for Row { number, fact, .. } in rows {
+                facts.push(stored.as_bytes(), (table.run, number), fact);
             }
         }
-        self.decided(folder, place, now, &facts)
+        self.decided(folder, stored, now, &facts)
     }
 
     fn tables(&self, folder: &Located) -> Result<Vec<Arc<Table>>, Error> {
@@ -133,13 +135,13 @@ impl<'t> Places<'t> {
     fn decided(
         &self,
         folder: &Located,
-        place: RelPath,
+        stored: &Name,
         now: Option<Meta>,
         facts: &Facts,
     ) -> Result<Option<Located>, Error> {
-        let target = self.history.target;
+        let (target, place) = (self.history.target, folder.place.join(stored));
         let is_kept = |run| target.look(&layout::version(run, &place)).map(|meta| meta.is_some());
-        let concern = facts.iter().copied().filter(|(moment, _)| *moment < folder.until);
+        let concern = facts.list.iter().copied().filter(|(moment, _)| *moment < folder.until);
         let Decision { was, write_time, metadata, made_again } = decide(concern, is_kept)?;
         let (content, meta) = match was {
             Was::Nothing => return Ok(None),
@@ -169,7 +171,7 @@ impl<'t> Places<'t> {
 
     /// All entries of a folder by the names under which they are stored.
     pub(super) fn each_entry(&self, folder: &Located, sink: &mut dyn ListSink) -> Result<(), Error> {
-        let pool = Pool::new(SORT_BYTES);
+        let (pool, order) = (Pool::new(SORT_BYTES), self.history.order);
         let mut sorter = Sorter::new(self.history.target, &pool);
         // What is there now comes first: the records of what happens meanwhile are read after it.
         if folder.is_in_place {
@@ -178,23 +180,24 @@ impl<'t> Places<'t> {
         let sorted = sorter.finish()?;
         let mut now = sorted.iter()?.peekable();
         let tables = self.tables(folder)?;
-        let mut facts = Merged::new(&tables, &folder.place)?;
+        let mut facts = Merged::new(&tables, &folder.place, order)?;
         loop {
             let of_now = match now.peek() {
                 Some(Ok(record)) => Some(record.key().to_vec()),
                 Some(Err(_)) => return now.next().map_or(Ok(()), |failed| failed.map(drop)),
                 None => None,
             };
-            let of_facts = facts.name().map(<[u8]>::to_vec);
-            let Some(name) = of_now.iter().chain(&of_facts).min().cloned() else { return Ok(()) };
-            let mut meta = None;
-            if of_now.as_ref() == Some(&name) {
+            let key = of_now.as_deref().map(|key| order.identity(key).to_vec());
+            let of_facts = facts.identity().map(<[u8]>::to_vec);
+            let Some(name) = key.iter().chain(&of_facts).min().cloned() else { return Ok(()) };
+            let (mut stored, mut meta) = (None, None);
+            if let Some(is_now) = of_now.filter(|_| key.as_ref() == Some(&name)) {
+                stored = Name::new(order.name_of(&is_now).to_vec()).ok();
                 meta = now.next().transpose()?.map(|record| Reader(record.value()).meta()).transpose()?;
             }
-            let facts = if of_facts.as_ref() == Some(&name) { facts.take(&name)? } else { Facts::new() };
-            let Ok(stored) = Name::new(name) else { continue };
-            let place = folder.place.join(&stored);
-            if let Some(located) = self.decided(folder, place, meta, &facts)? {
+            let facts = if of_facts.as_ref() == Some(&name) { facts.take(&name)? } else { Facts::default() };
+            let Some(stored) = stored.or_else(|| facts.name.clone()) else { continue };
+            if let Some(located) = self.decided(folder, &stored, meta, &facts)? {
                 let name = self.original(&stored, &located)?;
                 if sink.entry(Entry { name, meta: located.meta }).is_break() {
                     return Err(Error::new(Code::ListingCut, "no more was wanted"));
@@ -233,7 +236,7 @@ impl ListSink for Now<'_, '_, '_> {
         }
         let mut meta = Writer::default();
         meta.meta(&entry.meta);
-        match self.sorter.push(entry.name.as_bytes(), &meta.0) {
+        match self.sorter.push(&self.history.order.key(&entry.name), &meta.0) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.failed = Some(error);

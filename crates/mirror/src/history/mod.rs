@@ -21,6 +21,7 @@ pub use state::State;
 pub use states::{KeptState, When};
 
 use crate::marker::{Marker, RunOpen};
+use crate::order::NameOrder;
 use crate::settle::versioned_runs;
 use octo_core::{Code, Error, Target};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -30,6 +31,7 @@ use table::Table;
 pub struct History<'t> {
     target: &'t dyn Target,
     marker: Marker,
+    order: NameOrder,
     /// By run, oldest first.
     tables: RwLock<Vec<Arc<Table>>>,
 }
@@ -40,9 +42,11 @@ impl<'t> History<'t> {
         let none =
             || Error::new(Code::Usage, "this folder is no mirror of octoBackup: it has no .octobackup/marker.toml");
         let marker = Marker::read(target)?.ok_or_else(none)?;
+        let order = NameOrder { folds_case: marker.abilities.names.folds_case };
         let runs = versioned_runs(target)?;
-        let tables: Result<Vec<_>, _> = runs.iter().map(|it| Table::read(target, it.run).map(Arc::new)).collect();
-        Ok(History { target, marker, tables: RwLock::new(tables?) })
+        let tables: Result<Vec<_>, _> =
+            runs.iter().map(|it| Table::read(target, it.run, order).map(Arc::new)).collect();
+        Ok(History { target, marker, order, tables: RwLock::new(tables?) })
     }
 
     /// The records as they are now, oldest run first. A run that is under way records each change before it makes it: who looked
@@ -58,7 +62,7 @@ impl<'t> History<'t> {
         {
             return Ok(known);
         }
-        let table = Arc::new(Table::read(self.target, run)?);
+        let table = Arc::new(Table::read(self.target, run, self.order)?);
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.retain(|table| table.run != run);
         tables.push(table);

@@ -14,8 +14,6 @@ const SORT_BYTES: usize = 8 << 20;
 const BLOCK_BYTES: usize = 32 << 10;
 /// Records of a run up to so many bytes stay in memory.
 const IN_MEMORY_BYTES: usize = 64 << 10;
-/// Names are told apart as bytes: what folds case on the target has one spelling at a time.
-const ORDER: NameOrder = NameOrder { folds_case: false };
 /// After the name: a byte that no name has, and the record's number.
 const TAIL_BYTES: usize = 9;
 const VALUE_BYTES: usize = 9;
@@ -24,7 +22,9 @@ const VALUE_BYTES: usize = 9;
 pub struct Table {
     /// The run.
     pub run: u64,
-    /// The mirror was empty before it.
+    /// How the target orders names.
+    order: NameOrder,
+    /// What was before it cannot be had: the mirror was empty, or the run kept nothing.
     pub began: bool,
     /// The first line of `changes` that is no record, if there is one: what it said cannot be taken back.
     pub damaged_line: Option<u64>,
@@ -43,7 +43,7 @@ enum Store {
 
 impl Table {
     /// Reads the records of a run.
-    pub fn read(target: &dyn Target, run: u64) -> Result<Table, Error> {
+    pub fn read(target: &dyn Target, run: u64, order: NameOrder) -> Result<Table, Error> {
         let read_bytes = length(target, run)?;
         let pool = Pool::new(SORT_BYTES);
         let mut sorter = Sorter::new(target, &pool);
@@ -54,22 +54,26 @@ impl Table {
                 damaged_line.get_or_insert(number);
                 return Ok(());
             };
-            began |= record == Record::Began;
+            began |= matches!(record, Record::Began | Record::NotKept);
             facts(&record).into_iter().flatten().try_for_each(|(path, fact)| {
-                let mut key = ORDER.entry_key(path);
+                let mut key = order.entry_key(path);
                 key.push(0);
                 key.extend_from_slice(&number.to_be_bytes());
                 sorter.push(&key, &encode(fact))
             })
         })?;
-        let mut writer =
-            Writer { target, table: Table::empty(run, (began, damaged_line), read_bytes), pending: Vec::new() };
+        let mut writer = Writer {
+            target,
+            table: Table::empty((run, order), (began, damaged_line), read_bytes),
+            pending: Vec::new(),
+        };
         sorter.finish()?.for_each(|key, value| writer.push(key, value))?;
         writer.finish()
     }
 
-    fn empty(run: u64, (began, damaged_line): (bool, Option<u64>), read_bytes: u64) -> Table {
-        Table { run, began, damaged_line, read_bytes, blocks: Vec::new(), end: 0, store: Store::Memory(Vec::new()) }
+    fn empty((run, order): (u64, NameOrder), (began, damaged_line): (bool, Option<u64>), read_bytes: u64) -> Table {
+        let store = Store::Memory(Vec::new());
+        Table { run, order, began, damaged_line, read_bytes, blocks: Vec::new(), end: 0, store }
     }
 
     /// Whether there are more records now.
@@ -79,26 +83,32 @@ impl Table {
 
     /// The facts of all entries of a folder, by name; those of one name in the order in which they were recorded.
     pub fn of_folder(&self, folder: &RelPath) -> Rows<'_> {
-        self.from(ORDER.folder_key(folder), 0)
+        let prefix = self.order.folder_key(folder);
+        let folder_bytes = prefix.len();
+        self.from(prefix, folder_bytes)
     }
 
-    /// The facts of one entry.
+    /// The facts of one entry. Where case is folded, in any spelling.
     pub fn of_entry(&self, path: &RelPath) -> Rows<'_> {
-        let (mut key, name_bytes) = (ORDER.entry_key(path), path.name_bytes().len());
-        key.push(0);
-        self.from(key, name_bytes + 1)
+        let mut prefix = self.order.folder_key(&path.parent().unwrap_or_default());
+        let folder_bytes = prefix.len();
+        if let Some(name) = path.name() {
+            prefix.extend_from_slice(self.order.identity(&self.order.key(&name)));
+        }
+        prefix.push(0);
+        self.from(prefix, folder_bytes)
     }
 
-    /// Every path of which something is recorded, by path; several times if several things are.
+    /// Every path of which something is recorded, by path; several times if several things are. Where case is folded, names of folders
+    /// are.
     pub fn paths(&self) -> impl Iterator<Item = Result<RelPath, Error>> + '_ {
-        // What follows the empty prefix is the whole key.
-        self.from(Vec::new(), 0).map(|row| row.map(|row| ORDER.path_of(&row.name)))
+        self.from(Vec::new(), 0).map(|row| row.map(|row| self.order.path_of(&row.key)))
     }
 
-    /// All rows whose key begins with this one, of which so many bytes are the name.
-    fn from(&self, prefix: Vec<u8>, name_bytes: usize) -> Rows<'_> {
+    /// All rows whose key begins with this, of which so many bytes are the folder's.
+    fn from(&self, prefix: Vec<u8>, folder_bytes: usize) -> Rows<'_> {
         let block = self.blocks.partition_point(|(first, _)| *first <= prefix).saturating_sub(1);
-        Rows { table: self, prefix, name_bytes, next_block: block, bytes: Vec::new(), at: 0 }
+        Rows { table: self, prefix, folder_bytes, next_block: block, bytes: Vec::new(), at: 0 }
     }
 
     fn block(&self, number: usize) -> Result<Option<Vec<u8>>, Error> {
@@ -119,7 +129,7 @@ impl Table {
 /// What a record says of which names.
 fn facts(record: &Record) -> [Option<(&RelPath, Fact)>; 2] {
     match record {
-        Record::Began => [None, None],
+        Record::Began | Record::NotKept => [None, None],
         Record::Created { path, .. } => [Some((path, Fact::Made)), None],
         Record::Replaced { path, write_time, .. } | Record::Deleted { path, write_time, .. } => {
             [Some((path, Fact::Kept(*write_time))), None]
@@ -207,8 +217,8 @@ impl Writer<'_> {
 pub struct Rows<'t> {
     table: &'t Table,
     prefix: Vec<u8>,
-    /// How much of the name is in the prefix, with the byte after it; 0 if the rows are those of a whole folder.
-    name_bytes: usize,
+    /// How much of each key is the folder's.
+    folder_bytes: usize,
     next_block: usize,
     bytes: Vec<u8>,
     at: usize,
@@ -216,8 +226,8 @@ pub struct Rows<'t> {
 
 /// One fact of one name.
 pub struct Row {
-    /// The name.
-    pub name: Vec<u8>,
+    /// The name's key, in the order of names.
+    pub key: Vec<u8>,
     /// The number of its record in the run.
     pub number: u64,
     /// What is said of it.
@@ -254,12 +264,10 @@ impl Iterator for Rows<'_> {
                 Ok(row) => row?,
                 Err(error) => return Some(Err(error)),
             };
-            if let Some(rest) = key.strip_prefix(&self.prefix[..]) {
-                let known = &self.prefix[self.prefix.len() - self.name_bytes..];
-                let mut name = [known, rest].concat();
-                let number = name.last_chunk().map_or(0, |number| u64::from_be_bytes(*number));
-                name.truncate(name.len().saturating_sub(TAIL_BYTES));
-                return Some(Ok(Row { name, number, fact }));
+            if key.starts_with(&self.prefix) {
+                let number = key.last_chunk().map_or(0, |number| u64::from_be_bytes(*number));
+                let end = key.len().saturating_sub(TAIL_BYTES).max(self.folder_bytes);
+                return Some(Ok(Row { key: key[self.folder_bytes..end].to_vec(), number, fact }));
             }
             if key > self.prefix {
                 return None;

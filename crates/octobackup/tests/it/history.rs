@@ -94,3 +94,20 @@ fn to_look_changes_no_file_of_the_mirror() {
     }
     assert!(files() == before, "nothing in the mirror was changed");
 }
+
+#[test]
+fn a_run_without_versions_ends_what_can_be_had() {
+    let world = three_states();
+    world.sync(&["--no-versions"]).ends(0);
+    assert_eq!(run(&world, "states", &[]).ends(0).stdout.lines().count(), 4, "it changed nothing");
+    fs::write(world.src().join("a.txt"), "not kept").unwrap();
+    world.sync(&["--no-versions"]).ends(0);
+    fs::write(world.src().join("a.txt"), "kept again").unwrap();
+    world.sync(&[]).ends(0);
+    let states = run(&world, "states", &[]).ends(0);
+    assert_eq!(states.stdout.lines().count(), 3, "{}", states.stdout);
+    run(&world, "ls", &["--at", "3"]).ends(2).says("the oldest is state 5");
+    let to = world.path("to");
+    run(&world, "restore", &["--at", "5", "--to", to.to_str().unwrap()]).ends(0);
+    assert_eq!(fs::read_to_string(to.join("a.txt")).unwrap(), "not kept");
+}

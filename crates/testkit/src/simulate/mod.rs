@@ -26,7 +26,8 @@ pub use random::Random;
 pub use scenario::{Act, Call, Change, Fault, ListFault, Options, Power, ReadFault, Round, Scenario};
 pub use shrink::shrink;
 
-use octo_core::{Cancel, Clock, Filter, Monitor, RunReport, Source, Target};
+use crate::tree::Tree;
+use octo_core::{Cancel, Clock, Error, Filter, Monitor, RunReport, Source, Target};
 use std::time::Duration;
 
 /// What the engine is asked for in one run.
@@ -51,5 +52,14 @@ pub struct Asked {
 /// What a run leaves behind for its caller: its report, and the mirror's id.
 pub type Answer = (RunReport, Option<String>);
 
+/// One run of the engine.
+pub type Run = fn(&dyn Source, &dyn Target, &Asked, &dyn Monitor, &dyn Clock, &Cancel) -> Answer;
+
 /// The engine.
-pub type Engine = fn(&dyn Source, &dyn Target, &Asked, &dyn Monitor, &dyn Clock, &Cancel) -> Answer;
+#[derive(Clone, Copy)]
+pub struct Engine {
+    /// One run.
+    pub run: Run,
+    /// The mirror before a run, as the engine shows it, by the paths under which entries are stored.
+    pub before: fn(&dyn Target, u64) -> Result<Tree, Error>,
+}

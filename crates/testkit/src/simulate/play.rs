@@ -194,7 +194,7 @@ impl<'a> World<'a> {
         self.model.begins(&self.target, &*self.clock);
         let target = Effects::new(self.target.clone(), SimTrap::new(faults, &fired, &self.clock, &dead));
         let heard = Heard::default();
-        let (report, id) = (self.engine)(&source, &target, &asked, &heard, &*self.clock, &cancel);
+        let (report, id) = (self.engine.run)(&source, &target, &asked, &heard, &*self.clock, &cancel);
         let killed = dead.load(Ordering::SeqCst);
         let effects = target.log();
         drop(target);
@@ -229,7 +229,7 @@ impl<'a> World<'a> {
             killed,
             power,
         };
-        self.model.ended(&self.target, &*self.clock, &ran)?;
+        self.model.ended(&self.target, &*self.clock, &ran, self.engine.before)?;
         if killed {
             return Ok(None);
         }

@@ -3,12 +3,24 @@
 use octo_core::guard::MaxDelete;
 use octo_core::plan::Compare;
 use octo_core::retention::KeepVersions;
-use octo_core::{Cancel, Clock, Monitor, Source, Target};
+use octo_core::{Cancel, Clock, Error, Monitor, RelPath, Source, Target};
 use octo_mirror::RunOptions;
-use octo_testkit::simulate::{Answer, Asked};
+use octo_mirror::history::{History, When};
+use octo_testkit::simulate::{Answer, Asked, Engine};
+use octo_testkit::tree::{Tree, source_tree};
+
+/// For the simulated world.
+pub const ENGINE: Engine = Engine { run, before };
+
+fn before(target: &dyn Target, run: u64) -> Result<Tree, Error> {
+    let history = History::open(target)?;
+    let state = history.state(When::Number(run.saturating_sub(1)))?;
+    let stored = |path: RelPath| state.stored_path(&path).map(|stored| stored.unwrap_or(path));
+    source_tree(&state).into_iter().map(|(path, node)| Ok((stored(path)?, node))).collect()
+}
 
 /// One run.
-pub fn engine(
+fn run(
     source: &dyn Source,
     target: &dyn Target,
     asked: &Asked,

@@ -1,6 +1,6 @@
 //! The simulated world: a minute of seeds, all kept ones, and that it can see.
 
-use crate::engine::engine;
+use crate::engine::ENGINE;
 use octo_testkit::simulate::{Focus, Plan, Scenario, generate, play, play_many};
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn the_worlds_that_found_faults_are_right() {
         let text = std::fs::read_to_string(&file).unwrap();
         for line in text.lines().filter(|line| line.starts_with('{')) {
             let scenario: Scenario = serde_json::from_str(line).unwrap();
-            play(&scenario, engine).unwrap_or_else(|broken| panic!("{}: {broken}", file.display()));
+            play(&scenario, ENGINE).unwrap_or_else(|broken| panic!("{}: {broken}", file.display()));
         }
     }
 }
@@ -26,14 +26,14 @@ fn the_worlds_that_found_faults_are_right() {
 fn a_minute_of_worlds() {
     let sum = play_many(
         &Plan { seed: 1, worlds: 750, time: Some(Duration::from_secs(50)), threads: 2, focus: Focus::Everything },
-        engine,
+        ENGINE,
     );
     assert!(sum.broken.is_none(), "{sum}");
 }
 
 #[test]
 fn every_kind_of_fault_occurs_and_several_in_one_run() {
-    let sum = play_many(&Plan { seed: 1, worlds: ALL_KINDS, time: None, threads: 2, focus: Focus::Everything }, engine);
+    let sum = play_many(&Plan { seed: 1, worlds: ALL_KINDS, time: None, threads: 2, focus: Focus::Everything }, ENGINE);
     assert!(sum.broken.is_none(), "{sum}");
     let planned =
         (1..=ALL_KINDS).flat_map(|seed| generate(seed, Focus::Everything).rounds).flat_map(|round| round.faults);
@@ -48,8 +48,8 @@ fn every_kind_of_fault_occurs_and_several_in_one_run() {
 #[test]
 fn a_seed_is_the_same_world_each_time() {
     for seed in (1..60).filter(|seed| generate(*seed, Focus::Everything).workers == 1) {
-        let first = play(&generate(seed, Focus::Everything), engine).unwrap();
-        let second = play(&generate(seed, Focus::Everything), engine).unwrap();
+        let first = play(&generate(seed, Focus::Everything), ENGINE).unwrap();
+        let second = play(&generate(seed, Focus::Everything), ENGINE).unwrap();
         assert_eq!(first.digest, second.digest, "seed {seed}");
     }
 }

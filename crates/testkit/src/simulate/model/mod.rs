@@ -89,8 +89,19 @@ impl Model {
         self.jumped_before |= jumped;
     }
 
-    /// After a run.
-    pub(super) fn ended(&mut self, target: &MemTarget, clock: &dyn Clock, ran: &Ran<'_>) -> Result<(), Broken> {
+    /// After a run. `before` is the mirror before a run as the engine shows it.
+    pub(super) fn ended(
+        &mut self,
+        target: &MemTarget,
+        clock: &dyn Clock,
+        ran: &Ran<'_>,
+        before: fn(&dyn Target, u64) -> Result<Tree, octo_core::Error>,
+    ) -> Result<(), Broken> {
+        self.judge(target, clock, ran)?;
+        self.versions.are_shown(target, &ran.after.places, before)
+    }
+
+    fn judge(&mut self, target: &MemTarget, clock: &dyn Clock, ran: &Ran<'_>) -> Result<(), Broken> {
         self.approved |= ran.asked.approve.is_some();
         self.older.push(ran.before.places.clone());
         names::whole(ran, &self.older)?;

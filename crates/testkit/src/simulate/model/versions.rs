@@ -3,9 +3,9 @@
 use super::ran::{Broken, Ran};
 use crate::memory::MemTarget;
 use crate::simulate::scenario::Power;
-use crate::tree::Tree;
+use crate::tree::{Tree, read_file};
 use crate::versions::{before_each_run, runs};
-use octo_core::{Kind, Outcome, RelPath, naming};
+use octo_core::{Error, Kind, Outcome, RelPath, Target, naming};
 use std::collections::BTreeMap;
 
 /// Runs whose versions are never removed.
@@ -142,4 +142,37 @@ impl Versions {
         }
         Ok(())
     }
+
+    /// The engine shows each of these states as it was: names, kinds, contents and times.
+    pub(super) fn are_shown(
+        &self,
+        target: &MemTarget,
+        mirror: &Tree,
+        before: fn(&dyn Target, u64) -> Result<Tree, Error>,
+    ) -> Result<(), Broken> {
+        let broken = |detail: String| Err(Broken::new("every earlier state is shown as it was", detail));
+        let kept = before_each_run(target, mirror, &RelPath::clone).into_iter();
+        // What the model has forgotten, nobody has promised.
+        for (run, should) in kept.filter(|(run, it)| !it.is_empty() && self.states.contains_key(run)) {
+            let is = match before(target, run) {
+                Ok(is) => is,
+                Err(_) if not_kept_since(target, run) => continue,
+                Err(error) => return broken(format!("before run {run}: {error}")),
+            };
+            if let Some(path) = should.keys().chain(is.keys()).find(|path| should.get(path) != is.get(path)) {
+                let (should, is) = (should.get(path), is.get(path));
+                return broken(format!("before run {run} {path} was {should:?}, and is shown as {is:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a run from this one on said that it kept nothing.
+fn not_kept_since(target: &MemTarget, run: u64) -> bool {
+    runs(target).into_iter().filter(|it| *it >= run).any(|run| {
+        let changes = RelPath::parse(format!(".octobackup/versions/{run}/changes").as_bytes()).unwrap_or_default();
+        let is_there = target.look(&changes).is_ok_and(|meta| meta.is_some());
+        is_there && read_file(target, &changes).windows(10).any(|words| words == b"\"not-kept\"")
+    })
 }
