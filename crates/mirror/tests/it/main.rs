@@ -27,8 +27,8 @@ mod permissions;
 #[cfg(unix)]
 mod promises;
 #[cfg(unix)]
-#[cfg(unix)]
 mod restore;
+#[cfg(unix)]
 mod review;
 #[cfg(unix)]
 mod snapshots;
