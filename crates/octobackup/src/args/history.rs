@@ -28,8 +28,8 @@ Examples:
 /// `octobackup states`.
 #[derive(Debug, Args)]
 pub struct StatesArgs {
-    /// A mirror
-    #[arg(value_name = "MIRROR")]
+    /// A mirror's folder, or a job of this machine's server
+    #[arg(value_name = "MIRROR|JOB")]
     pub mirror: PathBuf,
     /// One JSON object a line
     #[arg(long)]
@@ -47,8 +47,8 @@ pub struct AtArgs {
 /// `octobackup versions`.
 #[derive(Debug, Args)]
 pub struct VersionsArgs {
-    /// A mirror
-    #[arg(value_name = "MIRROR")]
+    /// A mirror's folder, or a job of this machine's server
+    #[arg(value_name = "MIRROR|JOB")]
     pub mirror: PathBuf,
     /// A file or folder, by its path on the source
     #[arg(value_name = "PATH")]
@@ -61,8 +61,8 @@ pub struct VersionsArgs {
 /// `octobackup find`.
 #[derive(Debug, Args)]
 pub struct FindArgs {
-    /// A mirror
-    #[arg(value_name = "MIRROR")]
+    /// A mirror's folder, or a job of this machine's server
+    #[arg(value_name = "MIRROR|JOB")]
     pub mirror: PathBuf,
     /// A name; * and ? stand for what is not known of it
     #[arg(value_name = "PATTERN")]
@@ -81,8 +81,8 @@ pub struct FindArgs {
 /// `octobackup diff`.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
-    /// A mirror
-    #[arg(value_name = "MIRROR")]
+    /// A mirror's folder, or a job of this machine's server
+    #[arg(value_name = "MIRROR|JOB")]
     pub mirror: PathBuf,
     /// The earlier state: a number, a moment or a day
     #[arg(value_name = "WHEN")]
@@ -101,8 +101,8 @@ pub struct DiffArgs {
 /// `octobackup restore`.
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
-    /// A mirror
-    #[arg(value_name = "MIRROR")]
+    /// A mirror's folder, or a job of this machine's server
+    #[arg(value_name = "MIRROR|JOB")]
     pub mirror: PathBuf,
     /// Files and folders, by their paths on the source; everything if none is given
     #[arg(value_name = "PATH")]

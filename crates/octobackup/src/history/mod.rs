@@ -1,6 +1,6 @@
 //! Looks into a mirror's past, and brings it back: states, what is in them, versions of a file, differences, restore.
 //!
-//! All of it works on a mirror's folder, without a server, and changes nothing in the mirror.
+//! All of it works on a mirror's folder and changes nothing in it. A server is asked only where a mirror is, if a job is named.
 
 pub mod diff;
 pub mod find;
@@ -13,15 +13,41 @@ use crate::{settings, zone};
 use octo_core::{Code, Error, Meta, RelPath};
 use octo_disk::{DiskOptions, DiskTarget};
 use octo_mirror::history::When;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
-/// Opens a mirror's folder to look at it.
-pub fn open(path: &Path) -> Result<DiskTarget, Error> {
-    let path = settings::target(path)?;
-    if !path.is_dir() {
-        return Err(Error::new(Code::Usage, format!("MIRROR {}: there is no such folder", path.display())));
+/// Opens a mirror to look at it: a folder, or the target of a job of this machine's server.
+pub fn open(named: &Path) -> Result<DiskTarget, Error> {
+    DiskTarget::open(&folder(named)?, DiskOptions::default())
+}
+
+/// The folder of a mirror, absolute.
+pub fn folder(named: &Path) -> Result<PathBuf, Error> {
+    let path = settings::target(named)?;
+    if path.is_dir() {
+        return Ok(path);
     }
-    DiskTarget::open(&path, DiskOptions::default())
+    let of_job = match named.to_str().filter(|name| !name.contains(['/', '\\'])) {
+        Some(name) => of_job(name),
+        None => Ok(None),
+    };
+    let why = match of_job {
+        Ok(Some(target)) if target.is_dir() => return Ok(target),
+        Ok(Some(target)) => format!("the mirror of this job, {}, is not there: is its disk mounted?", target.display()),
+        Ok(None) => "there is no such folder".to_owned(),
+        Err(error) => format!("there is no such folder, and no job of this name was found: {error}"),
+    };
+    Err(Error::new(Code::Usage, format!("MIRROR {}: {why}", named.display())))
+}
+
+#[cfg(unix)]
+fn of_job(name: &str) -> Result<Option<PathBuf>, octo_api::ApiError> {
+    crate::remote::target_of_job(name).map(Some)
+}
+
+/// No server runs on Windows yet.
+#[cfg(not(unix))]
+fn of_job(_: &str) -> Result<Option<PathBuf>, octo_api::ApiError> {
+    Ok(None)
 }
 
 /// What `--at` means: a number is a state, everything else a moment.

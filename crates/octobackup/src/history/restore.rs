@@ -1,6 +1,6 @@
 //! `octobackup restore`: brings a state, or parts of it, into a folder.
 
-use super::{open, path, when};
+use super::{folder, open, path, when};
 use crate::args::history::RestoreArgs;
 use crate::listeners::{Listeners, print};
 use crate::progress::Progress;
@@ -18,7 +18,8 @@ use std::sync::Arc;
 
 /// Restores.
 pub fn run(args: &RestoreArgs) -> Result<u8, Error> {
-    let mirror = open(&args.mirror)?;
+    let folder = folder(&args.mirror)?;
+    let mirror = open(&folder)?;
     let history = History::open(&mirror)?;
     let state = history.state(when(args.at.at.as_deref())?)?;
     let paths: Vec<_> = args.paths.iter().map(|typed| path(typed)).collect::<Result<_, _>>()?;
@@ -28,7 +29,7 @@ pub fn run(args: &RestoreArgs) -> Result<u8, Error> {
         }
     }
     let to = settings::target(&args.to)?;
-    demand_elsewhere(&settings::target(&args.mirror)?, &to)?;
+    demand_elsewhere(&folder, &to)?;
     let modes = Modes::default();
     let target =
         DiskTarget::open(&to, DiskOptions { create: !args.dry_run, modes, plain: true, ..DiskOptions::default() })?;

@@ -56,6 +56,14 @@ fn look(client: &octo_client::Client, name: &str) -> Result<JobView, ApiError> {
     client.get(&path(name, ""))
 }
 
+/// Where the mirror of a job of this machine's server is.
+#[cfg(unix)]
+pub fn target_of_job(name: &str) -> Result<std::path::PathBuf, ApiError> {
+    let socket = std::env::var_os("OCTOBACKUP_SOCKET").unwrap_or_else(|| octo_server::config::SOCKET.into());
+    let client = octo_client::Client::local(std::path::Path::new(&socket))?;
+    look(&client, name).map(|view| view.job.spec.target.into())
+}
+
 fn change(args: &NamedArgs, what: &str) -> Ended {
     let answer: JobView = client(&args.server)?.post_nothing(&path(&args.name, what))?;
     let done = if what == "/pause" { "paused" } else { "resumed" };

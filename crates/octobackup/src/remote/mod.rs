@@ -19,6 +19,9 @@ use crate::exit;
 use answer::Ended;
 use octo_api::error::Kind;
 
+#[cfg(unix)]
+pub use job::target_of_job;
+
 /// Does it; tells the exit code.
 pub fn run_command(command: &Command) -> u8 {
     ended(command).unwrap_or_else(|refusal| {

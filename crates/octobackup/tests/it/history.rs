@@ -1,5 +1,6 @@
 //! A mirror's past on the command line: states, folders as they were, versions, differences, and the way back.
 
+use crate::server::{Server, add};
 use crate::world::{Ran, World, tree};
 use std::ffi::OsStr;
 use std::fs;
@@ -110,4 +111,17 @@ fn a_run_without_versions_ends_what_can_be_had() {
     let to = world.path("to");
     run(&world, "restore", &["--at", "5", "--to", to.to_str().unwrap()]).ends(0);
     assert_eq!(fs::read_to_string(to.join("a.txt")).unwrap(), "not kept");
+}
+
+#[test]
+fn a_job_is_a_name_for_its_mirror() {
+    let world = World::with_files();
+    let server = Server::start(&world);
+    add(&server, &[]).ends(0);
+    server.ask(&["run", "demo"]).ends(0);
+    server.ask(&["states", "demo"]).ends(0).says("4 new");
+    server.ask(&["ls", "demo", "docs", "--at", "1"]).ends(0).says("b.txt");
+    let to = world.path("to");
+    server.ask(&["restore", "demo", "docs", "--to", to.to_str().unwrap()]).ends(0).says("3 files restored");
+    server.ask(&["states", "nothing of this name"]).ends(2).says("no job of this name was found");
 }
