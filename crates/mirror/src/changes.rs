@@ -237,9 +237,21 @@ impl<'a> ChangesLog<'a> {
 /// No record is longer: two paths of 64 KiB, each byte of them escaped.
 const LINE_BYTES_MAX: usize = 1 << 20;
 
+/// The first records that concern a run as a whole are shorter.
+const FIRST_BYTES: usize = 1 << 10;
+
 /// Reads the records of a run. A torn last line is left out; so is anything else that is not a record, a line without end too.
 pub fn read(target: &dyn Target, run: u64, each: impl FnMut(Record) -> Result<(), Error>) -> Result<(), Error> {
     read_from(target, &layout::changes(run), 0, each)
+}
+
+/// The first record of a run; `None` if there is none that can be read.
+pub fn first(target: &dyn Target, run: u64) -> Result<Option<Record>, Error> {
+    let Some(file) = target.open_file(&layout::changes(run))? else { return Ok(None) };
+    let mut buffer = vec![0; FIRST_BYTES];
+    let read = file.read_at(0, &mut buffer)?;
+    let line = buffer[..read].split_inclusive(|&b| b == b'\n').next().filter(|line| line.ends_with(b"\n"));
+    Ok(line.and_then(|line| serde_json::from_slice(line).ok()))
 }
 
 /// The same of one file of records, from the line that begins so many bytes into it.

@@ -65,7 +65,7 @@ impl<'t> History<'t> {
             if is_wanted { sorter.push(&self.order.entry_key(path), path.as_bytes()) } else { Ok(()) }
         };
         walk(self.target, &self.state(When::Now)?, below, &mut found)?;
-        for table in self.tables()? {
+        for table in self.tables(0..=u64::MAX)? {
             for path in table.paths() {
                 found(&original(&path?))?;
             }

@@ -127,9 +127,7 @@ impl<'t> Places<'t> {
     }
 
     fn tables(&self, folder: &Located) -> Result<Vec<Arc<Table>>, Error> {
-        let mut tables = self.history.tables()?;
-        tables.retain(|table| (self.before..=folder.until.0).contains(&table.run));
-        Ok(tables)
+        self.history.tables(self.before..=folder.until.0)
     }
 
     fn decided(

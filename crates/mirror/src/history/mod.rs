@@ -20,10 +20,13 @@ pub use find::Span;
 pub use state::State;
 pub use states::{KeptState, When};
 
+use crate::changes::{self, Record};
+use crate::layout;
 use crate::marker::{Marker, RunOpen};
 use crate::order::NameOrder;
 use crate::settle::versioned_runs;
 use octo_core::{Code, Error, Target};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
 use table::Table;
 
@@ -32,40 +35,77 @@ pub struct History<'t> {
     target: &'t dyn Target,
     marker: Marker,
     order: NameOrder,
-    /// By run, oldest first.
-    tables: RwLock<Vec<Arc<Table>>>,
+    /// Oldest first.
+    runs: RwLock<Vec<Run>>,
+}
+
+/// A run that has versions.
+#[derive(Clone)]
+struct Run {
+    number: u64,
+    /// What was before it cannot be had: the mirror was empty, or the run kept nothing.
+    is_first: bool,
+    /// Its records, once they were needed.
+    table: Option<Arc<Table>>,
+}
+
+impl Run {
+    fn look(target: &dyn Target, number: u64) -> Result<Run, Error> {
+        let first = changes::first(target, number)?;
+        let is_first = matches!(first, Some(Record::Began | Record::NotKept));
+        Ok(Run { number, is_first, table: None })
+    }
 }
 
 impl<'t> History<'t> {
-    /// Reads the records of all runs that have versions. Fails where no mirror is.
+    /// Looks which runs have versions. Fails where no mirror is.
     pub fn open(target: &'t dyn Target) -> Result<History<'t>, Error> {
         let none =
             || Error::new(Code::Usage, "this folder is no mirror of octoBackup: it has no .octobackup/marker.toml");
         let marker = Marker::read(target)?.ok_or_else(none)?;
         let order = NameOrder { folds_case: marker.abilities.names.folds_case };
-        let runs = versioned_runs(target)?;
-        let tables: Result<Vec<_>, _> =
-            runs.iter().map(|it| Table::read(target, it.run, order).map(Arc::new)).collect();
-        Ok(History { target, marker, order, tables: RwLock::new(tables?) })
+        let runs: Result<Vec<_>, _> = versioned_runs(target)?.iter().map(|it| Run::look(target, it.run)).collect();
+        Ok(History { target, marker, order, runs: RwLock::new(runs?) })
     }
 
-    /// The records as they are now, oldest run first. A run that is under way records each change before it makes it: who looked
-    /// at the mirror before asking knows of all changes that were seen.
-    fn tables(&self) -> Result<Vec<Arc<Table>>, Error> {
-        let known = self.tables.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(run) = RunOpen::read(self.target)?.map(|open| open.run) else { return Ok(known) };
-        let newest = known.last().map_or(0, |table| table.run);
-        // Of a run nothing is known that left an open file of another program.
-        if run < newest
-            || run == 0
-            || !known.last().is_none_or(|table| table.run != run || table.has_grown(self.target))
-        {
+    /// The runs as they are now. A run that is under way records each change before it makes it: who looked at the mirror before
+    /// asking knows of all changes that were seen.
+    fn runs(&self) -> Result<Vec<Run>, Error> {
+        let known = self.runs.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(open) = RunOpen::read(self.target)?.map(|open| open.run) else { return Ok(known) };
+        let is_known = |run: &Run| {
+            // Of a run nothing is known that left an open file of another program: 0.
+            let is_read = run.table.as_ref().is_none_or(|table| !table.has_grown(self.target));
+            open < run.number || (open == run.number && is_read)
+        };
+        if open == 0 || known.last().is_some_and(is_known) || self.target.look(&layout::changes(open))?.is_none() {
             return Ok(known);
         }
+        let run = Run::look(self.target, open)?;
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        runs.retain(|run| run.number != open);
+        runs.push(run);
+        Ok(runs.clone())
+    }
+
+    /// The records of the runs in this range, oldest run first.
+    fn tables(&self, range: RangeInclusive<u64>) -> Result<Vec<Arc<Table>>, Error> {
+        let mut tables = Vec::new();
+        for run in self.runs()?.into_iter().filter(|run| range.contains(&run.number)) {
+            tables.push(match run.table {
+                Some(table) => table,
+                None => self.read(run.number)?,
+            });
+        }
+        Ok(tables)
+    }
+
+    fn read(&self, run: u64) -> Result<Arc<Table>, Error> {
         let table = Arc::new(Table::read(self.target, run, self.order)?);
-        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        tables.retain(|table| table.run != run);
-        tables.push(table);
-        Ok(tables.clone())
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = runs.iter_mut().find(|known| known.number == run) {
+            known.table = Some(Arc::clone(&table));
+        }
+        Ok(table)
     }
 }

@@ -76,7 +76,7 @@ impl<'t> History<'t> {
             return Err(Error::new(Code::Usage, format!("there is no state {number} yet: the newest is {newest}")));
         }
         let before = self.taken_back()?.iter().map(|(run, _)| *run).find(|run| *run > number).unwrap_or(u64::MAX);
-        let damaged = self.tables()?.iter().rev().filter(|table| table.run >= before).find_map(|table| {
+        let damaged = self.tables(before..=u64::MAX)?.iter().rev().find_map(|table| {
             let line = table.damaged_line?;
             let changes = layout::changes(table.run);
             let what = format!("{changes}: line {line} is no record, so states before {} cannot be told", table.run);
@@ -87,7 +87,7 @@ impl<'t> History<'t> {
 
     /// The runs that can be taken back, and whether the mirror was empty before. What was before an empty mirror cannot be had.
     fn taken_back(&self) -> Result<Vec<(u64, bool)>, Error> {
-        let runs: Vec<_> = self.tables()?.iter().map(|table| (table.run, table.began)).collect();
+        let runs: Vec<_> = self.runs()?.iter().map(|run| (run.number, run.is_first)).collect();
         let first = runs.iter().rposition(|(_, began)| *began).unwrap_or(0);
         Ok(runs[first..].to_vec())
     }

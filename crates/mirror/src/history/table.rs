@@ -24,8 +24,6 @@ pub struct Table {
     pub run: u64,
     /// How the target orders names.
     order: NameOrder,
-    /// What was before it cannot be had: the mirror was empty, or the run kept nothing.
-    pub began: bool,
     /// The first line of `changes` that is no record, if there is one: what it said cannot be taken back.
     pub damaged_line: Option<u64>,
     /// How long `changes` was when it was read.
@@ -47,14 +45,13 @@ impl Table {
         let read_bytes = length(target, run)?;
         let pool = Pool::new(SORT_BYTES);
         let mut sorter = Sorter::new(target, &pool);
-        let (mut began, mut number, mut damaged_line) = (false, 0u64, None);
+        let (mut number, mut damaged_line) = (0u64, None);
         changes::lines(target, &layout::changes(run), 0, |line| {
             number += 1;
             let Ok(record) = serde_json::from_slice::<Record>(line) else {
                 damaged_line.get_or_insert(number);
                 return Ok(());
             };
-            began |= matches!(record, Record::Began | Record::NotKept);
             facts(&record).into_iter().flatten().try_for_each(|(path, fact)| {
                 let mut key = order.entry_key(path);
                 key.push(0);
@@ -62,18 +59,15 @@ impl Table {
                 sorter.push(&key, &encode(fact))
             })
         })?;
-        let mut writer = Writer {
-            target,
-            table: Table::empty((run, order), (began, damaged_line), read_bytes),
-            pending: Vec::new(),
-        };
+        let mut writer =
+            Writer { target, table: Table::empty((run, order), damaged_line, read_bytes), pending: Vec::new() };
         sorter.finish()?.for_each(|key, value| writer.push(key, value))?;
         writer.finish()
     }
 
-    fn empty((run, order): (u64, NameOrder), (began, damaged_line): (bool, Option<u64>), read_bytes: u64) -> Table {
+    fn empty((run, order): (u64, NameOrder), damaged_line: Option<u64>, read_bytes: u64) -> Table {
         let store = Store::Memory(Vec::new());
-        Table { run, order, began, damaged_line, read_bytes, blocks: Vec::new(), end: 0, store }
+        Table { run, order, damaged_line, read_bytes, blocks: Vec::new(), end: 0, store }
     }
 
     /// Whether there are more records now.

@@ -26,7 +26,7 @@ pub fn run(args: &StatesArgs) -> Result<u8, Error> {
 fn as_line(state: &KeptState) -> String {
     let taken = state
         .taken
-        .map_or_else(|| "(its report is gone)".to_owned(), |at| octo_report::time::seconds(at, &zone::shown()));
+        .map_or_else(|| "(under way, or no report)".to_owned(), |at| octo_report::time::seconds(at, &zone::shown()));
     format!("{:>5}  {taken:<24}  {}", state.number, run_words(state))
 }
 
