@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// What a person says of a job, as it goes over the wire. The server reads it as a type of its own that refuses what makes no
-/// sense; a client keeps what it does not know, so that changing one field loses no other.
+/// What a person says of a job, as a client reads it: it keeps what it does not know, so that changing one field loses no other.
+/// The server's own is `octo_job::JobSpec`; it says why they are two.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct JobSpec {
     /// What it is called.

@@ -21,6 +21,19 @@ pub enum Phase {
     Settle,
 }
 
+impl Phase {
+    /// What is done in it, for people: in a log, and while it is watched.
+    pub fn words(self) -> &'static str {
+        match self {
+            Phase::Check => "checking source and target",
+            Phase::Copy => "copying",
+            Phase::Finish => "finishing copies",
+            Phase::Delete => "looking for deleted files",
+            Phase::Settle => "writing everything to the disk",
+        }
+    }
+}
+
 /// Something done to one entry of the mirror, or that a dry run would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "change")]

@@ -17,6 +17,17 @@ pub fn to_wtf8(units: impl IntoIterator<Item = u16>) -> Vec<u8> {
     out
 }
 
+/// The name in `:name:$DATA`, as Windows and SMB list the streams of a file; `None` for the file's data, which has no name, and for
+/// streams that are no data.
+pub fn data_stream(units: &[u16]) -> Option<&[u16]> {
+    const COLON: u16 = b':' as u16;
+    let rest = units.strip_prefix(&[COLON])?;
+    let at = rest.iter().position(|&unit| unit == COLON)?;
+    let (name, kind) = rest.split_at(at);
+    let is_data = kind.iter().copied().eq(":$DATA".encode_utf16());
+    (is_data && !name.is_empty()).then_some(name)
+}
+
 /// WTF-8 to UTF-16; `None` if the bytes are not WTF-8.
 pub fn to_utf16(bytes: &[u8]) -> Option<Vec<u16>> {
     let mut out = Vec::with_capacity(bytes.len());
@@ -44,6 +55,15 @@ pub fn to_utf16(bytes: &[u8]) -> Option<Vec<u16>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn only_a_named_stream_of_data_is_one() {
+        let of = |text: &str| data_stream(&text.encode_utf16().collect::<Vec<_>>()).map(String::from_utf16_lossy);
+        assert_eq!(of(":Zone.Identifier:$DATA").as_deref(), Some("Zone.Identifier"));
+        for other in ["::$DATA", ":x:$EA", ":x", "x:$DATA", ":x:y:$DATA", ""] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
 
     proptest! {
         #[test]

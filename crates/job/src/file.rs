@@ -17,29 +17,9 @@ pub struct JobsFile {
     pub jobs: Vec<FileJob>,
 }
 
-/// A [`JobSpec`], but for the pause: it is a state of the moment that a file need not follow.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileJob {
-    /// What it is called.
-    pub name: String,
-    /// Where from.
-    pub source: String,
-    /// Where to.
-    pub target: String,
-    /// The credential for a share.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
-    /// When it is due; never, if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<String>,
-    /// Left out, a paused job stays paused and another one goes on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paused: Option<bool>,
-    /// Where it differs from the server's defaults.
-    #[serde(default)]
-    pub policy: Policy,
-}
+/// A job in a file. The pause is a state of the moment that a file need not follow: left out, a paused job stays paused and
+/// another one goes on.
+pub type FileJob = JobSpec<Option<bool>>;
 
 impl JobsFile {
     /// Reads a jobs file. An error names the line.
@@ -56,16 +36,15 @@ impl JobsFile {
 impl FileJob {
     /// The job that the file describes, where `there` is the job of that name now.
     pub fn over(&self, there: Option<&JobSpec>) -> JobSpec {
-        let FileJob { name, source, target, credential, schedule, paused, policy } = self.clone();
-        let paused = paused.unwrap_or(there.is_some_and(|there| there.paused));
-        JobSpec { name, source, target, credential, schedule, paused, policy }
+        let paused = self.paused.unwrap_or(there.is_some_and(|there| there.paused));
+        self.clone().with_paused(paused)
     }
 }
 
 impl From<JobSpec> for FileJob {
     /// Only a pause is written.
     fn from(spec: JobSpec) -> FileJob {
-        let JobSpec { name, source, target, credential, schedule, paused, policy } = spec;
-        FileJob { name, source, target, credential, schedule, paused: paused.then_some(true), policy }
+        let paused = spec.paused.then_some(true);
+        spec.with_paused(paused)
     }
 }

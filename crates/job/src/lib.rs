@@ -20,4 +20,4 @@ pub mod units;
 pub use file::{FileJob, JobsFile};
 pub use policy::{MaxAge, MaxIdle};
 pub use settings::{EffectivePolicy, Policy};
-pub use spec::{Job, JobSpec, check_name};
+pub use spec::{Job, JobSpec, Pause, check_name};

@@ -18,10 +18,33 @@ const NAME_BYTES_MAX: usize = 64;
 /// Longer than any path that a system takes.
 const PATH_BYTES_MAX: usize = 4096;
 
-/// What a person says of a job.
+/// Whether a job is paused, as it is said: of a job it is known; a file may leave it open.
+pub trait Pause {
+    /// Nothing is said.
+    fn is_left_out(&self) -> bool;
+}
+
+impl Pause for bool {
+    fn is_left_out(&self) -> bool {
+        false
+    }
+}
+
+impl Pause for Option<bool> {
+    fn is_left_out(&self) -> bool {
+        self.is_none()
+    }
+}
+
+/// What a person says of a job; in a [jobs file](crate::FileJob) without its pause.
+///
+/// A client reads `octo_api::job::JobSpec` instead. The two promise the opposite: this one knows every field and every setting and
+/// refuses all others; the client's keeps what it does not know, field or setting, and sends it back, so that an older command
+/// line edits the job of a newer server and loses nothing. One type for both would be this one with everything in it open. That
+/// they are the same on the wire is held by a test (`crates/server/src/api/openapi/shape_tests.rs`).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct JobSpec {
+pub struct JobSpec<Paused: Pause = bool> {
     /// What it is called.
     pub name: String,
     /// `//HOST[:PORT]/SHARE[/PATH]`, `agent://HOST/FOLDER`, or a folder of this machine.
@@ -35,11 +58,19 @@ pub struct JobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
     /// Its slots are skipped.
-    #[serde(default)]
-    pub paused: bool,
+    #[serde(default, skip_serializing_if = "Pause::is_left_out")]
+    pub paused: Paused,
     /// Where it differs from the server's defaults.
     #[serde(default)]
     pub policy: Policy,
+}
+
+impl<Paused: Pause> JobSpec<Paused> {
+    /// The same job with another pause.
+    pub(crate) fn with_paused<Other: Pause>(self, paused: Other) -> JobSpec<Other> {
+        let JobSpec { name, source, target, credential, schedule, paused: _, policy } = self;
+        JobSpec { name, source, target, credential, schedule, paused, policy }
+    }
 }
 
 /// A job as the server keeps it.

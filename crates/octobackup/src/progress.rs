@@ -82,12 +82,12 @@ impl Monitor for Progress {
         match event {
             Event::Phase(phase) => {
                 pace.phase = *phase;
-                self.bar.set_message(phase_words(*phase));
+                self.bar.set_message(phase.words());
             }
             Event::Progress { counts, planned_files, planned_bytes, listed_all, current } => {
                 let speed = pace.bytes_per_sec(counts.copied_bytes);
                 let seen = Seen {
-                    phase: phase_words(pace.phase),
+                    phase: pace.phase.words(),
                     files: (counts.created + counts.replaced, *planned_files),
                     bytes: (counts.copied_bytes, *planned_bytes),
                     unchanged: counts.unchanged,
@@ -111,16 +111,6 @@ impl Pace {
         }
         let millis = now.duration_since(self.from.0).as_millis().max(1);
         u64::try_from(u128::from(bytes.saturating_sub(self.from.1)) * 1000 / millis).unwrap_or(u64::MAX)
-    }
-}
-
-fn phase_words(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Check => "checking source and target",
-        Phase::Copy => "copying",
-        Phase::Finish => "finishing copies",
-        Phase::Delete => "looking at deletions",
-        Phase::Settle => "making sure that everything is on the disk",
     }
 }
 

@@ -11,7 +11,7 @@ use crate::service_error::{Kind, ServiceError};
 use octo_api::log::{Level, Line, LogPart};
 use octo_core::numbers::{count, size};
 use octo_core::report::Counts;
-use octo_core::{Clock, Event, Phase, Problem};
+use octo_core::{Clock, Event, Problem};
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -81,7 +81,7 @@ impl RunLog {
         let state = &mut *guard;
         let has_room = state.bytes < ITEMS_BYTES_MAX;
         let line = match event {
-            Event::Phase(phase) => Some((Level::Info, said(*phase).to_owned())),
+            Event::Phase(phase) => Some((Level::Info, phase.words().to_owned())),
             Event::Change(change) => item(&mut state.changes, has_room, "changes are in the mirror's own records")
                 .map(|enough| (Level::Info, enough.unwrap_or_else(|| events::as_item(change)))),
             Event::Problem(problem) => item(&mut state.problems, has_room, "problems are counted in the report")
@@ -124,16 +124,6 @@ fn item(written: &mut u32, has_room: bool, elsewhere: &str) -> Option<Option<Str
     }
     *written = u32::MAX;
     Some(Some(format!("from here on, {elsewhere}, not in this log")))
-}
-
-fn said(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Check => "looks at source and target",
-        Phase::Copy => "lists both sides, and copies what differs",
-        Phase::Finish => "renames, copies what is left, tries locked files again",
-        Phase::Delete => "looks at what the source does not have any more",
-        Phase::Settle => "sets the folders' times, and writes everything down",
-    }
 }
 
 fn described(problem: &Problem) -> (Level, String) {

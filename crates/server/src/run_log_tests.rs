@@ -1,6 +1,7 @@
 //! The log of a run: read in parts, bounded, forgotten with its run.
 
 use super::*;
+use octo_core::Phase;
 use octo_core::{Change, Code, Kind as Of, RelPath};
 use octo_testkit::clock::TestClock;
 
@@ -66,7 +67,7 @@ fn of_many_changes_and_problems_only_the_first_are_told_and_the_rest_of_the_run_
     assert_eq!(lines("from here on, problems"), 1);
     assert!(lines("+ f") <= ITEMS_MAX as usize && lines("locked: ") > 100);
     assert_eq!(texts.last().unwrap(), "ended");
-    assert_eq!(texts[texts.len() - 2], said(Phase::Settle));
+    assert_eq!(texts[texts.len() - 2], Phase::Settle.words());
     let bytes = std::fs::metadata(path(data.path(), 7)).unwrap().len();
     assert!(bytes < ITEMS_BYTES_MAX + 64 * 1024, "{bytes}");
 }

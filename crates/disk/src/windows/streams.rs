@@ -55,7 +55,7 @@ fn parse(mut rest: &[u8]) -> Result<Vec<Listed>, Fault> {
     while !rest.is_empty() {
         let name: Vec<u16> = field::text(rest, HEAD_BYTES, field::u32(rest, 4)? as usize)?.collect();
         let size_bytes = super::stat::size(field::u64(rest, 8)?)?;
-        if let Some(units) = data_stream(&name) {
+        if let Some(units) = wide::data_stream(&name) {
             all.push(Listed { units: units.to_vec(), size_bytes });
         }
         match field::u32(rest, 0)? as usize {
@@ -65,16 +65,6 @@ fn parse(mut rest: &[u8]) -> Result<Vec<Listed>, Fault> {
         }
     }
     Ok(all)
-}
-
-/// The name in `:name:$DATA`; `None` for the file's data, and for what is no data.
-fn data_stream(units: &[u16]) -> Option<&[u16]> {
-    const COLON: u16 = b':' as u16;
-    let rest = units.strip_prefix(&[COLON])?;
-    let at = rest.iter().position(|&unit| unit == COLON)?;
-    let (name, kind) = rest.split_at(at);
-    let is_data = kind.iter().copied().eq(":$DATA".encode_utf16());
-    (is_data && !name.is_empty()).then_some(name)
 }
 
 /// Reads a stream in pieces of `PIECE_BYTES`, the last one shorter; at least one piece. Not more than was listed.

@@ -13,7 +13,7 @@ fn the_log_of_a_run_can_be_read_while_it_runs_and_afterwards() {
     add_slow(&server);
     server.ask(&["run", "demo", "--no-wait"]).ends(0);
     in_the_middle(&server);
-    let early = server.ask(&["log", "1"]).ends(0).says("lists both sides").says("+ f00").stdout;
+    let early = server.ask(&["log", "1"]).ends(0).says("copying").says("+ f00").stdout;
     assert!(!early.contains("ended:"), "{early}");
     let whole = server.ask(&["log", "1", "--follow"]).ends(0).says("+ f11").says("ended: succeeded").stdout;
     assert!(whole.starts_with(&early), "{early}\n{whole}");

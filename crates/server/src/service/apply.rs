@@ -81,7 +81,8 @@ impl Service {
                     unique(&jobs::list(db)?, spec, None)?;
                     jobs::add(db, spec, now)?;
                     audit::add(db, now, &caller.name, "job.add", &spec.name, &detail)?;
-                    let fields = differences(&JobSpec { name: spec.name.clone(), ..JobSpec::default() }, spec)?;
+                    let fields =
+                        differences(&JobSpec { name: spec.name.clone(), paused: false, ..JobSpec::default() }, spec)?;
                     changes.push(Change { what: What::Add, job: spec.name.clone(), fields });
                 }
                 Some(job) if job.spec == *spec => {}

@@ -1,6 +1,7 @@
 //! What a server says of an entry's streams and extended attributes.
 
 use super::{Bytes, Malformed, name};
+use octo_core::wide;
 
 /// A named stream as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(crate) fn streams(info: &[u8]) -> Result<Vec<StreamInfo>, Malformed> {
         }
         let units: Vec<u16> = wire.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
         let size_bytes = super::listing::size(entry.u64(8)?)?;
-        if let Some(wire) = data_stream(&units) {
+        if let Some(wire) = wide::data_stream(&units) {
             let is_hostile = |unit: &u16| [0, u16::from(b'/'), u16::from(b'\\')].contains(unit);
             if wire.iter().any(is_hostile) {
                 return Err(Malformed("a stream has a name that no stream can have"));
@@ -36,16 +37,6 @@ pub(crate) fn streams(info: &[u8]) -> Result<Vec<StreamInfo>, Malformed> {
         Ok(())
     })?;
     Ok(streams)
-}
-
-/// The name in `:name:$DATA`; `None` for the unnamed stream and for streams that are no data.
-fn data_stream(units: &[u16]) -> Option<&[u16]> {
-    const COLON: u16 = b':' as u16;
-    let rest = units.strip_prefix(&[COLON])?;
-    let at = rest.iter().position(|&unit| unit == COLON)?;
-    let (name, kind) = rest.split_at(at);
-    let is_data = kind.iter().copied().eq(":$DATA".encode_utf16());
-    (is_data && !name.is_empty()).then_some(name)
 }
 
 /// A name with its value.

@@ -7,9 +7,7 @@ use octo_testkit::samba::{Samba, SambaOptions};
 use octo_testkit::source_suite;
 use octo_testkit::source_suite::{Fixture, MOMENT};
 use std::cell::Cell;
-use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, UNIX_EPOCH};
 
 struct SmbFixture {
     source: SmbSource,
@@ -22,34 +20,14 @@ impl SmbFixture {
         let samba = Samba::start(SambaOptions::new().share_with_snapshots("shadow", "data"));
         SmbFixture { source: connect(&samba, "shadow", "plain"), samba, snapshots: Cell::new(0) }
     }
-
-    fn at(&self, path: &RelPath) -> PathBuf {
-        self.samba.share_path("data").join(path.to_os())
-    }
 }
 
 impl Fixture for SmbFixture {
     fn source(&self) -> &dyn Source {
         &self.source
     }
-    fn make_folder(&self, path: &RelPath) {
-        fs::create_dir(self.at(path)).unwrap();
-    }
-    fn write(&self, path: &RelPath, content: &[u8], time: Timestamp) {
-        fs::write(self.at(path), content).unwrap();
-        let (secs, nanos) = time.to_unix();
-        let time = UNIX_EPOCH + Duration::new(u64::try_from(secs).unwrap(), nanos);
-        fs::File::options().write(true).open(self.at(path)).unwrap().set_modified(time).unwrap();
-    }
-    fn remove(&self, path: &RelPath) {
-        if fs::symlink_metadata(self.at(path)).unwrap().is_dir() {
-            fs::remove_dir_all(self.at(path)).unwrap();
-        } else {
-            fs::remove_file(self.at(path)).unwrap();
-        }
-    }
-    fn rename(&self, from: &RelPath, to: &RelPath) {
-        fs::rename(self.at(from), self.at(to)).unwrap();
+    fn folder(&self) -> PathBuf {
+        self.samba.share_path("data")
     }
     fn deny(&self, path: &RelPath) {
         self.samba.deny(&path.to_string());

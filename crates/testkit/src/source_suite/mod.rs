@@ -17,24 +17,54 @@ pub use listing::*;
 pub use snapshots::*;
 
 use octo_core::{RelPath, Source, Timestamp};
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// Said where a test cannot be set up.
+const ORIGIN: &str = "the origin of the source can be changed";
 
 /// The origin of a source, as seen from its own side. Every test makes one of its own; dropping it cleans up. The
 /// methods panic when they cannot do what they say: a test that could not be set up has failed.
 pub trait Fixture {
     /// The source that reads the origin. Begins empty.
     fn source(&self) -> &dyn Source;
+    /// The folder of this machine in which the origin is. What is done to it below is done there, unless a fixture does it
+    /// in another way.
+    fn folder(&self) -> PathBuf {
+        unreachable!("this fixture has no folder")
+    }
     /// Makes a folder in an existing one.
-    fn make_folder(&self, path: &RelPath);
+    fn make_folder(&self, path: &RelPath) {
+        fs::create_dir(self.folder().join(path.to_os())).expect(ORIGIN);
+    }
     /// Makes a file, or replaces the content of one, and gives it this last write time.
-    fn write(&self, path: &RelPath, content: &[u8], time: Timestamp);
+    fn write(&self, path: &RelPath, content: &[u8], time: Timestamp) {
+        let at = self.folder().join(path.to_os());
+        fs::write(&at, content).expect(ORIGIN);
+        let (secs, nanos) = time.to_unix();
+        let time = UNIX_EPOCH + Duration::new(u64::try_from(secs).expect(ORIGIN), nanos);
+        fs::File::options().write(true).open(at).expect(ORIGIN).set_modified(time).expect(ORIGIN);
+    }
     /// Removes a file or link, or a folder with all that is in it.
-    fn remove(&self, path: &RelPath);
+    fn remove(&self, path: &RelPath) {
+        let at = self.folder().join(path.to_os());
+        match fs::symlink_metadata(&at).expect(ORIGIN).is_dir() {
+            true => fs::remove_dir_all(at).expect(ORIGIN),
+            false => fs::remove_file(at).expect(ORIGIN),
+        }
+    }
     /// Gives something another name.
-    fn rename(&self, from: &RelPath, to: &RelPath);
+    fn rename(&self, from: &RelPath, to: &RelPath) {
+        fs::rename(self.folder().join(from.to_os()), self.folder().join(to.to_os())).expect(ORIGIN);
+    }
 
     /// Makes a symbolic link with this text. Group `links`.
-    fn link(&self, path: &RelPath, _text: &str) {
-        unreachable!("{path}: this fixture makes no links");
+    fn link(&self, path: &RelPath, text: &str) {
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(text, self.folder().join(path.to_os())).expect(ORIGIN);
+        #[cfg(not(unix))]
+        unreachable!("{path}: no link to {text} is made here");
     }
     /// Makes a file or folder unreadable for the source. Group `deny`.
     fn deny(&self, path: &RelPath) {

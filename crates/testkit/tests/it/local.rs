@@ -1,12 +1,10 @@
 //! A local folder passes the suite, and so it does read by threads that a run which is cancelled leaves alone.
 
-use octo_core::{Cancel, RelPath, Source, Timestamp};
+use octo_core::{Cancel, Source};
 use octo_disk::{CancellableSource, LocalSource};
 use octo_testkit::source_suite;
 use octo_testkit::source_suite::Fixture;
-use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, UNIX_EPOCH};
 
 struct LocalFixture {
     temp: tempfile::TempDir,
@@ -27,37 +25,14 @@ impl LocalFixture {
         let source = reader(LocalSource::open(temp.path()).unwrap());
         LocalFixture { temp, source }
     }
-
-    fn at(&self, path: &RelPath) -> PathBuf {
-        self.temp.path().join(path.to_os())
-    }
 }
 
 impl Fixture for LocalFixture {
     fn source(&self) -> &dyn Source {
         &*self.source
     }
-    fn make_folder(&self, path: &RelPath) {
-        fs::create_dir(self.at(path)).unwrap();
-    }
-    fn write(&self, path: &RelPath, content: &[u8], time: Timestamp) {
-        fs::write(self.at(path), content).unwrap();
-        let (secs, nanos) = time.to_unix();
-        let time = UNIX_EPOCH + Duration::new(u64::try_from(secs).unwrap(), nanos);
-        fs::File::options().write(true).open(self.at(path)).unwrap().set_modified(time).unwrap();
-    }
-    fn remove(&self, path: &RelPath) {
-        match fs::symlink_metadata(self.at(path)).unwrap().is_dir() {
-            true => fs::remove_dir_all(self.at(path)).unwrap(),
-            false => fs::remove_file(self.at(path)).unwrap(),
-        }
-    }
-    fn rename(&self, from: &RelPath, to: &RelPath) {
-        fs::rename(self.at(from), self.at(to)).unwrap();
-    }
-    #[cfg(unix)]
-    fn link(&self, path: &RelPath, text: &str) {
-        std::os::unix::fs::symlink(text, self.at(path)).unwrap();
+    fn folder(&self) -> PathBuf {
+        self.temp.path().to_owned()
     }
 }
 
