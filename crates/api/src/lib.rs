@@ -11,6 +11,7 @@
 pub mod access;
 pub mod apply;
 pub mod credential;
+pub mod digest;
 pub mod error;
 pub mod host;
 pub mod job;
@@ -20,6 +21,7 @@ pub mod notify;
 pub mod run;
 pub mod run_overrides;
 pub mod server;
+pub mod summary;
 pub mod words;
 
 pub use error::ApiError;

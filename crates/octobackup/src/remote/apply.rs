@@ -60,6 +60,7 @@ fn tell(changes: &[Change]) {
 
 /// Prints a jobs file.
 pub fn export(server: &ServerArgs) -> Ended {
+    // Read strictly: what is not known here would be lost in the file.
     let file: JobsFile = client(server)?.get("/jobs-file")?;
     let written = file.to_text()?;
     show(server, &file, |_| print(written.trim_end()))
@@ -68,6 +69,7 @@ pub fn export(server: &ServerArgs) -> Ended {
 /// Shows what holds for all jobs, or changes it.
 pub fn defaults(args: &DefaultsArgs) -> Ended {
     let client = client(&args.server)?;
+    // Kept as it is: a newer server may have settings that are not known here, and they are sent back.
     let mut policy: Map<String, Value> = client.get("/defaults")?;
     for name in &args.unset {
         if policy.remove(name).is_none() {

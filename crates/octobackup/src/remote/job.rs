@@ -132,7 +132,7 @@ fn change_rules(spec: &mut JobSpec, args: &EditArgs) -> Result<(), ApiError> {
     let mut rules = listed(spec, "rules");
     for pattern in &args.remove_exclude {
         let before = rules.len();
-        rules.retain(|rule| rule["exclude"] != json!(pattern));
+        rules.retain(|rule| *rule != json!({"exclude": pattern}));
         if rules.len() == before {
             return Err(ApiError::field(
                 "--remove-exclude",
@@ -150,7 +150,7 @@ fn change_rules(spec: &mut JobSpec, args: &EditArgs) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// What a setting that is a list says now.
+/// What a setting that is a list says now. Its rows are kept as they came: a newer server may have kinds that are not known here.
 fn listed(spec: &JobSpec, name: &str) -> Vec<Value> {
     spec.policy.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
 }

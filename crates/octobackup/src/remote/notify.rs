@@ -6,11 +6,12 @@ use crate::args::server::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyComma
 use crate::exit;
 use crate::listeners::print;
 use octo_api::ApiError;
+use octo_api::digest::Digest;
 use octo_api::error::Kind;
 use octo_api::notify::{DigestSchedule, MailServer, Message, QueuedMessage, Recipient, Way};
 use octo_client::escaped;
 use octo_report::{html, text as plain_text};
-use octo_server::report::digest::Digest;
+use octo_server::report::digest_document::document;
 use std::time::{Duration, Instant};
 
 /// A mail server that takes longer is silent.
@@ -160,9 +161,9 @@ pub fn digest(args: &DigestArgs) -> Ended {
     let digest: Digest = client(&args.server)?.get(&format!("/digest?hours={}", args.hours))?;
     let is_well = digest.bad() == 0;
     if args.html {
-        print(html::render(&digest.document(&zone)).trim_end());
+        print(html::render(&document(&digest, &zone)).trim_end());
     } else {
-        show(&args.server, &digest, |digest| print(plain_text::render(&digest.document(&zone)).trim_end()))?;
+        show(&args.server, &digest, |digest| print(plain_text::render(&document(digest, &zone)).trim_end()))?;
     }
     Ok(if is_well { exit::COMPLETE } else { exit::PROBLEMS })
 }

@@ -9,12 +9,13 @@ use crate::progress::Progress;
 use octo_api::error::Kind;
 use octo_api::log::{Level, LogPart};
 use octo_api::run::{Reason, Run, RunEvent, RunView, State};
+use octo_api::summary::RunSummary;
 use octo_api::{ApiError, Moment, PAGE_MAX, RunOverrides};
 use octo_client::{Client, escaped};
 use octo_core::numbers;
 use octo_job::units;
 use octo_report::{html, text as plain_text};
-use octo_server::report::RunSummary;
+use octo_server::report::document;
 use octo_server::{SystemClock, events};
 use serde::Deserialize;
 use serde_json::Value;
@@ -142,8 +143,8 @@ fn show_report(client: &Client, id: i64, form: Form, zone: Option<&str>) -> Ende
             report["run"] = summary.run.id.into();
             print(&report.to_string());
         }
-        Form::Html => print(html::render(&summary.document(&zone)).trim_end()),
-        Form::Text => print(plain_text::render(&summary.document(&zone)).trim_end()),
+        Form::Html => print(html::render(&document(&summary, &zone)).trim_end()),
+        Form::Text => print(plain_text::render(&document(&summary, &zone)).trim_end()),
     }
     let was_interrupted = summary.run.outcome == Some(octo_api::run::Ended::Interrupted);
     Ok(if was_interrupted { exit::FAILED } else { exit::of_report(&summary.report) })

@@ -9,6 +9,7 @@ use super::recipient::JOB;
 use super::{MAIL_SERVER, MailServer, Message, Recipient, WAIT_SECS_MAX, Way, next_try};
 use crate::app_state::AppState;
 use crate::notify;
+use crate::report;
 use crate::service::Service;
 use crate::service_error::ServiceError;
 use crate::store::{credentials, outbox, recipients, settings};
@@ -292,8 +293,10 @@ impl Delivery {
         let id = format!("octobackup.{}.{}", message.queued_at.0, message.id);
         let document = match &message.message {
             Message::Test => Document::message("a test", "This is a test: mail from octoBackup arrives here."),
-            Message::Run(run) => self.service.summary(*run).map_err(gone)?.document(&zone),
-            Message::Digest { since, until } => self.service.digest(*since, *until)?.document(&zone),
+            Message::Run(run) => report::document(&self.service.summary(*run).map_err(gone)?, &zone),
+            Message::Digest { since, until } => {
+                report::digest_document::document(&self.service.digest(*since, *until)?, &zone)
+            }
         };
         let (subject, text, html) = (document.subject(), text::render(&document), html::render(&document));
         Ok(Text { id, subject, text, html })

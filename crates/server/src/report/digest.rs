@@ -3,81 +3,16 @@
 
 use crate::moment::Moment;
 use crate::run::{Ended, Run};
+use octo_api::digest::Light;
 use octo_core::RunReport;
 use octo_core::advice::{Place, advice};
 use octo_job::MaxAge;
-use serde::{Deserialize, Serialize};
 
 /// With `max_age=auto`: a job that was due twice and is a day behind has no good backup.
 const AUTO_SECS: i64 = 86_400;
 const AUTO_SLOTS: u32 = 2;
 /// Slots of one job that are listed one by one.
 pub const SLOTS_MAX: u32 = 5;
-
-/// The page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Digest {
-    /// What happened after this moment,
-    pub since: Moment,
-    /// up to this one.
-    pub until: Moment,
-    /// All jobs, the worst first.
-    pub jobs: Vec<DigestJob>,
-}
-
-/// One job in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DigestJob {
-    /// Its name.
-    pub name: String,
-    /// In one word.
-    pub light: Light,
-    /// In a sentence, where there is something to say.
-    pub why: String,
-    /// Why it is not as it should be, from its newest run; empty if all is well, or there is no run.
-    #[serde(default)]
-    pub cause: String,
-    /// What to do about it; empty if nothing.
-    #[serde(default)]
-    pub next_step: String,
-    /// Its newest run that has ended, however long ago.
-    pub last: Option<Run>,
-    /// Runs in this time.
-    pub runs: u32,
-    /// When the last run began that left a complete mirror, with warnings or held deletions at worst.
-    pub last_good_at: Option<Moment>,
-    /// Slots in this time that did not run.
-    pub not_run: Vec<NotRun>,
-}
-
-/// A slot without a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotRun {
-    /// When the job was due.
-    pub due_at: Moment,
-    /// Why it did not run.
-    pub why: String,
-}
-
-/// How a job stands, the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Light {
-    /// No good backup for longer than it may.
-    Overdue,
-    /// The last run failed.
-    Failed,
-    /// It was due and did not run.
-    NotRun,
-    /// Complete, except for something that a person has to look at.
-    Attention,
-    /// A person paused it.
-    Paused,
-    /// Nothing was due.
-    Idle,
-    /// Complete.
-    Good,
-}
 
 /// Whether a job has had no good backup for too long. `since` is when the last one began, or when the job was made;
 /// `slots` counts how often it was due since.
@@ -160,13 +95,6 @@ impl Standing {
             Some(Ended::Succeeded) if self.ran => Light::Good,
             _ => Light::Idle,
         }
-    }
-}
-
-impl Digest {
-    /// How many jobs are not as they should be.
-    pub fn bad(&self) -> usize {
-        self.jobs.iter().filter(|job| job.light <= Light::Attention).count()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The digest as a document: a section for each job that needs attention, and one row for each of the others.
 
-use super::digest::{Digest, DigestJob, Light};
+use octo_api::digest::{Digest, DigestJob, Light};
 use octo_core::numbers::{count, duration, size};
 use octo_report::{Document, Row, Section, Step, Text, TimeZone, Tone};
 use std::fmt::Write;
@@ -8,29 +8,27 @@ use std::fmt::Write;
 /// Under which the jobs without trouble stand.
 const QUIET: [Light; 3] = [Light::Paused, Light::Idle, Light::Good];
 
-impl Digest {
-    /// The document; times in `zone`.
-    pub fn document(&self, zone: &TimeZone) -> Document {
-        let all = count(self.jobs.len() as u64, "job");
-        let worst =
-            self.jobs.iter().map(|job| tone_of(job.light)).find(|tone| *tone == Tone::Bad).unwrap_or(Tone::Attention);
-        let (title, tone) = match self.bad() {
-            0 => (format!("all is well ({all})"), Tone::Good),
-            1 => (format!("1 of {all} needs attention"), worst),
-            number => (format!("{number} of {all} need attention"), worst),
-        };
-        let needing = self.jobs.iter().filter(|job| !QUIET.contains(&job.light));
-        let mut sections: Vec<Section> = needing.map(|job| of_job(job, zone)).collect();
-        for light in QUIET {
-            let rows: Vec<Row> = self.jobs.iter().filter(|job| job.light == light).map(|job| row(job, zone)).collect();
-            if !rows.is_empty() {
-                let (heading, tone) = (Text::from(heading(light)), Some(tone_of(light)));
-                sections.push(Section { heading, tone, rows, ..Section::default() });
-            }
+/// The document; times in `zone`.
+pub fn document(digest: &Digest, zone: &TimeZone) -> Document {
+    let all = count(digest.jobs.len() as u64, "job");
+    let worst =
+        digest.jobs.iter().map(|job| tone_of(job.light)).find(|tone| *tone == Tone::Bad).unwrap_or(Tone::Attention);
+    let (title, tone) = match digest.bad() {
+        0 => (format!("all is well ({all})"), Tone::Good),
+        1 => (format!("1 of {all} needs attention"), worst),
+        number => (format!("{number} of {all} need attention"), worst),
+    };
+    let needing = digest.jobs.iter().filter(|job| !QUIET.contains(&job.light));
+    let mut sections: Vec<Section> = needing.map(|job| of_job(job, zone)).collect();
+    for light in QUIET {
+        let rows: Vec<Row> = digest.jobs.iter().filter(|job| job.light == light).map(|job| row(job, zone)).collect();
+        if !rows.is_empty() {
+            let (heading, tone) = (Text::from(heading(light)), Some(tone_of(light)));
+            sections.push(Section { heading, tone, rows, ..Section::default() });
         }
-        let about = vec![format!("{} to {}", self.since.local(zone), self.until.local(zone)).into()];
-        Document { title: title.into(), tone, about, sections }
     }
+    let about = vec![format!("{} to {}", digest.since.local(zone), digest.until.local(zone)).into()];
+    Document { title: title.into(), tone, about, sections }
 }
 
 fn of_job(job: &DigestJob, zone: &TimeZone) -> Section {
@@ -113,9 +111,9 @@ fn sentences(job: &DigestJob, zone: &TimeZone) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::digest::NotRun;
     use super::*;
     use crate::moment::Moment;
+    use octo_api::digest::NotRun;
     use octo_report::{html, text};
 
     fn job(name: &str, light: Light) -> DigestJob {
@@ -145,7 +143,7 @@ mod tests {
         let zone = octo_job::schedule::zone("Europe/Berlin").unwrap();
         let all = [Light::Overdue, Light::Failed, Light::NotRun, Light::Attention];
         let digest = digest(&[&all[..], &QUIET[..], &[Light::Good]].concat());
-        let document = digest.document(&zone);
+        let document = document(&digest, &zone);
         assert_eq!(document.subject(), "octoBackup: 4 of 8 jobs need attention");
         let text = text::render(&document);
         for words in [
@@ -163,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_subject_says_how_many_jobs_need_attention() {
-        let title = |lights: &[Light]| digest(lights).document(&TimeZone::UTC).title.to_string();
+        let title = |lights: &[Light]| document(&digest(lights), &TimeZone::UTC).title.to_string();
         assert_eq!(title(&[Light::Good, Light::Paused]), "all is well (2 jobs)");
         assert_eq!(title(&[Light::Attention, Light::Good]), "1 of 2 jobs needs attention");
     }

@@ -3,10 +3,11 @@
 use super::{Caller, Service};
 use crate::moment::Moment;
 use crate::notify::{self, DIGEST_SCHEDULE, DIGEST_USUAL};
-use crate::report::digest::{Digest, DigestJob, Light, NotRun, SLOTS_MAX, Standing, cause_and_next_step, is_overdue};
+use crate::report::digest::{SLOTS_MAX, Standing, cause_and_next_step, is_overdue};
 use crate::service_error::ServiceError;
 use crate::store::slots::{self, SKIPPED};
 use crate::store::{audit, defaults, failing, jobs, runs, settings};
+use octo_api::digest::{Digest, DigestJob, Light, NotRun};
 use octo_job::Job;
 use octo_job::schedule::{IN_BLACKOUT, Schedule};
 use rusqlite::Connection;

@@ -2,11 +2,11 @@
 
 use super::words::{optional_word, word};
 use crate::moment::Moment;
-use crate::report::{Past, SummaryExample};
 use crate::run::{Ended, EntryProblem, Reason, Run, RunKind, State};
 use crate::run_overrides::RunOverrides;
 use crate::service_error::ServiceError;
 use octo_api::Word;
+use octo_api::summary::{Past, SummaryExample};
 use octo_core::path::bytes_to_text;
 use octo_core::{Problem, RunReport};
 use rusqlite::{Connection, OptionalExtension, Row, params};

@@ -1,12 +1,12 @@
 //! The digest: which light a job has, and when the page is sent.
 
 use crate::world::{World, me};
+use octo_api::digest::{Digest, Light};
 use octo_core::Cancel;
 use octo_job::Policy;
 use octo_server::RunOverrides;
 use octo_server::notify::delivery::Delivery;
 use octo_server::notify::{Message, Recipient};
-use octo_server::report::digest::{Digest, Light};
 
 fn light(digest: &Digest, name: &str) -> Light {
     digest.jobs.iter().find(|job| job.name == name).expect(name).light

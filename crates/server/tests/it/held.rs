@@ -1,10 +1,10 @@
 //! Held deletions that are dismissed: they are not reported again until they change.
 
 use crate::world::{World, me};
+use octo_api::digest::Light;
 use octo_job::Policy;
 use octo_server::RunOverrides;
 use octo_server::notify::Recipient;
-use octo_server::report::digest::Light;
 use octo_server::run::Ended;
 
 /// One file of the source is gone, and no deletion is let through.

@@ -1,10 +1,10 @@
 //! What a report says beside its numbers: what is new, what still fails since when, what is mended.
 
 use crate::world::{World, me};
+use octo_api::summary::RunSummary;
 use octo_core::Code;
 use octo_job::Policy;
 use octo_server::RunOverrides;
-use octo_server::report::RunSummary;
 use octo_server::run::Ended;
 use std::process::Command;
 

@@ -69,7 +69,7 @@ pub(in crate::api) async fn page(
         let name = asked.zone.as_deref().unwrap_or("UTC");
         let zone =
             octo_job::schedule::zone(name).map_err(|why| ServiceError::field("zone", format!("{name:?}: {why}")))?;
-        Ok(octo_report::html::render(&service.summary(id(&run)?)?.document(&zone)))
+        Ok(octo_report::html::render(&crate::report::document(&service.summary(id(&run)?)?, &zone)))
     };
     match ask(service, page).await {
         Ok(page) => axum::response::Html(page).into_response(),

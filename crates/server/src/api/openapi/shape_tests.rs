@@ -4,7 +4,7 @@
 
 use super::document;
 use crate::api::problem;
-use octo_api::{access, apply, credential, host, job, log, notify, run, server};
+use octo_api::{access, apply, credential, digest, host, job, log, notify, run, server, summary};
 use octo_core::RunReport;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
@@ -43,7 +43,10 @@ impl Fill<'_> {
         match kinds[0].as_str() {
             // Anything: a value that every type of ours that takes anything can read.
             None => json!("test"),
-            Some("string") => schema["enum"].get(0).cloned().unwrap_or_else(|| json!("text")),
+            Some("string") => {
+                let said = schema["enum"].get(0).or_else(|| schema["examples"].get(0));
+                said.cloned().unwrap_or_else(|| json!("text"))
+            }
             Some("boolean") => json!(true),
             Some("integer") => json!(schema["minimum"].as_i64().unwrap_or(7)),
             Some("array") if self.everything && schema["items"] != json!({"type": "object"}) => {
@@ -305,8 +308,13 @@ fn every_shape_of_the_document_is_a_type_of_the_api() {
     shapes.is::<server::Finding>("Finding");
     shapes.is::<server::AuditEntry>("AuditEntry");
     shapes.is::<access::Role>("Role");
-    shapes.is::<crate::report::digest::Digest>("Digest");
-    shapes.is::<crate::report::RunSummary>("RunSummary");
+    shapes.is::<digest::Digest>("Digest");
+    shapes.is::<digest::DigestJob>("DigestJob");
+    shapes.is::<digest::NotRun>("NotRun");
+    shapes.is::<summary::RunSummary>("RunSummary");
+    shapes.is::<summary::SummaryCause>("SummaryCause");
+    shapes.is::<summary::SummaryExample>("SummaryExample");
+    shapes.is::<summary::Past>("PastRun");
     // Texts; the engine's report, whose format is its own; and the error below.
     let others = ["Moment", "Name", "Report", "Problem"].map(str::to_owned);
     let all: BTreeSet<String> = shapes.document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();
