@@ -16,6 +16,7 @@ pub struct Credential {
     /// When it was last set.
     pub changed_at: Moment,
     /// For what and where it may be used; with none, its first use decides.
+    #[serde(default)]
     pub uses: Vec<CredentialUse>,
 }
 

@@ -15,7 +15,7 @@ words! {
         Paired = "paired",
         /// No certificate of it counts any more.
         Revoked = "revoked",
-    }
+    } or newer
 }
 
 /// A machine.
@@ -41,6 +41,7 @@ pub struct Host {
     pub roots: Option<Vec<String>>,
     /// The agents that are connected with its identity, the first to come first: more than one if one of them is a copy. Then
     /// nothing of this host is read.
+    #[serde(default)]
     pub agents: Vec<ConnectedAgent>,
     /// The jobs that read it.
     pub jobs: Vec<String>,

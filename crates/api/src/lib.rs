@@ -3,7 +3,7 @@
 //!
 //! Pure: no SQL, no HTTP, no file, no clock. A type says what goes over the wire and decides nothing; what makes sense is
 //! checked by the server. Names of fields and words of variants never change. What a newer server adds, an older client
-//! ignores; a [`JobSpec`](job::JobSpec) keeps it, because it is sent back. A server refuses what it does not know: a type that is
+//! ignores, and words that are going to be more it reads as `Newer`; a [`JobSpec`](job::JobSpec) keeps it, because it is sent back. A server refuses what it does not know: a type that is
 //! only sent denies unknown fields, and for those that are answered too the server's reader does.
 //!
 //! docs/openapi.json says the same for people; the server's tests hold both together.

@@ -25,7 +25,7 @@ words! {
         /// It makes the mirror equal to its source.
         #[default]
         Backup = "backup",
-    }
+    } or newer
 }
 
 words! {
@@ -39,7 +39,7 @@ words! {
         Retry = "retry",
         /// The run before was interrupted.
         Recovery = "recovery",
-    }
+    } or newer
 }
 
 words! {

@@ -17,12 +17,18 @@ pub trait Word: Copy + fmt::Display + Sized + 'static {
 }
 
 /// An enumeration whose variants are words: each spelling is written once, and serde, `Display` and [`Word`] take it from there.
+/// `or newer` is for words of answers that later versions will add to: a client reads one that it does not know as `Newer`.
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $( $(#[$of:meta])* $variant:ident = $word:literal, )+ }) => {
+    ($(#[$meta:meta])* $name:ident { $( $(#[$of:meta])* $variant:ident = $word:literal, )+ } $(or $newer:ident)?) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name {
             $( $(#[$of])* #[serde(rename = $word)] $variant, )+
+            $(
+                #[doc = concat!("What only a ", stringify!($newer), " server knows.")]
+                #[serde(other, rename = "newer")]
+                Newer,
+            )?
         }
 
         impl $crate::words::Word for $name {
@@ -31,6 +37,7 @@ macro_rules! words {
             fn word(self) -> &'static str {
                 match self {
                     $( $name::$variant => $word, )+
+                    $( $name::Newer => stringify!($newer), )?
                 }
             }
         }

@@ -77,6 +77,7 @@ fn follow(client: &Client, run: &Run, as_json: bool) -> Result<(), ApiError> {
         progress.of_run(id);
         progress.waits(waits(client, run));
     }
+    // A script is shown an event as it came: a newer server may say more in it than is known here.
     client.events(&format!("/runs/{id}/events"), |said: Value| {
         if as_json {
             print(&said.to_string());
