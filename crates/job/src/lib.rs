@@ -2,6 +2,7 @@
 //!
 //! - `spec` is a job as the API and a jobs file give it, `file` a set of jobs in a file, [`settings`] the table of a job's settings,
 //!   from which come [`Policy`] (what one layer changes) and [`EffectivePolicy`] (every setting with its value).
+//! - [`options`]: the settings as options of a command line, from the same table.
 //! - [`mirror_spec`]: what a mirror is made from, the part of a job that `octobackup sync` has too.
 //! - [`schedule`]: when jobs are due, and what becomes of each slot; the policy in words is in docs/manual/schedule.md.
 //! - [`units`]: sizes, durations and limits as people write them.
@@ -10,7 +11,9 @@
 //! [`schedule::machine_zone`] asks the machine for its time zone, once.
 
 mod file;
+mod kept;
 pub mod mirror_spec;
+pub mod options;
 mod policy;
 pub mod schedule;
 pub mod settings;

@@ -1,14 +1,16 @@
-//! The settings of a job: one row each, with its name, how it is kept, what is built in, and how it is read.
+//! The settings of a job: one row each, with its help, its name, how it is kept, what is built in, how it is read, and whether it
+//! has an option of its own on the command line.
 //!
-//! From this table come [`Policy`], which says only what differs from the layer below, and [`EffectivePolicy`], in which every setting
-//! has a value. A new setting is a row here, its use, and its line in the manual (a test tells when that is missing).
+//! From this table come [`Policy`], which says only what differs from the layer below, [`EffectivePolicy`], in which every setting
+//! has a value, and [the command line's options](crate::options). A new setting is a row here, its use, and its line in the manual (a test tells when that is missing).
 
+use crate::kept::{Kept, Row};
 use crate::mirror_spec::{
     CompareBy, EncryptWhen, Intent, Limits, LiveFiles, LogonBy, MetadataKept, MinDialect, Rule, filter, paths,
 };
 use crate::policy::{MaxAge, MaxIdle};
 use crate::schedule::{CatchUp, Hours, Overlap, Window, machine_zone, zone};
-use crate::units::{self, UNLIMITED};
+use crate::units::{self, DEFAULT, UNLIMITED};
 use octo_api::error::ApiError;
 use octo_core::FilterBuilder;
 use octo_core::guard::MaxDelete;
@@ -28,12 +30,20 @@ const WAIT_SECS_MAX: u64 = 7 * 86_400;
 pub const NO_VERSIONS: &str = "none";
 /// The word for a limit that follows the schedule, or other settings.
 pub const AUTO: &str = "auto";
-/// The word for the guard's own limits, or the usual permissions.
-pub const DEFAULT: &str = "default";
 
-/// `name: as it is kept = what is built in => as it is used, how it is read`.
+/// The headings of the options in the help.
+const WHICH: &str = "Which files";
+const HOW: &str = "How";
+const SAFETY: &str = "Safety";
+const LIMITS: &str = "Limits";
+
+/// The comment is the help. `name: as it is kept = what is built in => as it is used, how it is read`, and for an option `option`, its
+/// heading and what its value is called; `as` names the option where it is not called as the setting is.
 macro_rules! settings {
-    ($( $(#[doc = $help:literal])+ $name:ident: $kept:ty = $built_in:expr => $used:ty, $read:expr; )+) => {
+    ($(
+        $(#[doc = $help:literal])+ $name:ident: $kept:ty = $built_in:expr => $used:ty, $read:expr
+        $(, option $heading:ident $value:literal $(as $long:literal)?)?;
+    )+) => {
         /// What a layer says. All of it may be left out.
         #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields)]
@@ -50,6 +60,34 @@ macro_rules! settings {
         impl Policy {
             /// The names of all settings.
             pub const NAMES: &[&str] = &[$( stringify!($name), )+];
+
+            /// The help of each setting, as the table has it.
+            pub(crate) const HELP: &[(&str, &[&str])] = &[$( (stringify!($name), &[$($help),+]), )+];
+
+            /// The help of one setting.
+            pub(crate) fn help(setting: &str) -> &'static [&'static str] {
+                Policy::HELP.iter().find(|(name, _)| *name == setting).map_or(&[], |(_, help)| help)
+            }
+
+            /// The options of those settings that have one.
+            pub(crate) fn options() -> Vec<clap::Arg> {
+                let mut options = Vec::new();
+                $( $( {
+                    let long: Option<&str> = None $( .or(Some($long)) )?;
+                    let name = stringify!($name);
+                    let row = Row { name, help: Policy::help(name), long, heading: $heading, value_name: $value };
+                    options.push(row.arg::<$kept>(&$built_in));
+                } )? )+
+                options
+            }
+
+            /// What was typed.
+            pub(crate) fn typed(matches: &clap::ArgMatches) -> Policy {
+                Policy {
+                    $( $( $name: { let _: &str = $heading; Kept::typed(&$built_in, matches, stringify!($name)) }, )? )+
+                    ..Policy::default()
+                }
+            }
 
             /// What holds where nobody says anything: everything is said.
             pub fn built_in() -> Policy {
@@ -81,82 +119,99 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Which files; the last pattern that matches decides.
+    /// Patterns of what to leave out and of what to include again; the last one that matches decides.
     rules: Vec<Rule> = Vec::new() => Vec<Rule>, |rules| {
         filter(rules, FilterBuilder::new()).map_err(|error| error.detail)?;
         Ok(rules.clone())
     };
-    /// Leave out what Windows keeps for itself.
-    default_excludes: bool = true => bool, same;
-    /// Entries of the source that cannot be copied, as is known: closed folders, links of DFS, other filesystems.
+    /// Leave out $RECYCLE.BIN, System Volume Information, pagefile.sys and the like.
+    default_excludes: bool = true => bool, same,
+        option WHICH "";
+    /// Known entries that cannot be copied (a closed folder, another server's): from now on notes, not problems.
     acknowledged: Vec<String> = Vec::new() => Vec<String>, |acknowledged| {
         if acknowledged.len() > ACKNOWLEDGED_MAX {
             return Err(format!("allowed are {ACKNOWLEDGED_MAX}: exclude more"));
         }
         paths(acknowledged).map_err(|error| error.detail)?;
         Ok(acknowledged.clone())
-    };
+    },
+        option WHICH "PATH" as "acknowledge";
     /// When a file counts as changed.
-    compare: CompareBy = CompareBy::default() => CompareBy, same;
+    compare: CompareBy = CompareBy::default() => CompareBy, same,
+        option WHICH "HOW";
     /// What is kept besides data and last write times.
-    metadata: MetadataKept = MetadataKept::default() => MetadataKept, same;
-    /// What becomes of files that are written all the time and have no snapshot to be read from.
-    live_files: LiveFiles = LiveFiles::default() => LiveFiles, same;
+    metadata: MetadataKept = MetadataKept::default() => MetadataKept, same,
+        option HOW "WHAT";
+    /// What to do with files that are always being written and have no snapshot.
+    live_files: LiveFiles = LiveFiles::default() => LiveFiles, same,
+        option HOW "WHAT";
     /// Delete nothing.
-    no_delete: bool = false => bool, same;
-    /// `500` or `10%`: replaces the numeric limits of deletions; `default` for those.
-    max_delete: String = DEFAULT.into() => Option<MaxDelete>, |text| unless(text, DEFAULT, units::max_delete);
+    no_delete: bool = false => bool, same,
+        option SAFETY "";
+    /// Hold deletions when there are more than N files, or more than P% of the mirror.
+    max_delete: String = DEFAULT.into() => Option<MaxDelete>, |text| unless(text, DEFAULT, units::max_delete),
+        option SAFETY "N|P%";
     /// Delete although the share hides what the account may not read.
-    trust_listings: bool = false => bool, same;
-    /// `30d`: how long older versions are kept; `none` for no versions.
-    keep_versions: String = usual_keep_versions() => Option<u64>, |text| unless(text, NO_VERSIONS, units::duration_secs);
-    /// `0600,0700`: permissions of files and of folders.
-    mode: String = format!("{FILE_MODE:04o},{FOLDER_MODE:04o}") => Option<(u32, u32)>, |text| unless(text, DEFAULT, units::modes);
-    /// `10M`: the most bytes a second to read; `unlimited`.
-    bandwidth: String = UNLIMITED.into() => Option<u64>, |text| unless(text, UNLIMITED, units::bytes);
-    /// `mon..fri 08:00-18:00 2M`: when another limit holds, by the schedule's zone; the first that fits.
+    trust_listings: bool = false => bool, same,
+        option SAFETY "";
+    /// How long the older versions of files are kept, or `none`.
+    keep_versions: String = usual_keep_versions() => Option<u64>, |text| unless(text, NO_VERSIONS, units::duration_secs),
+        option SAFETY "TIME";
+    /// Permissions of files and folders in the mirror.
+    mode: String = format!("{FILE_MODE:04o},{FOLDER_MODE:04o}") => Option<(u32, u32)>, |text| unless(text, DEFAULT, units::modes),
+        option HOW "FILES,FOLDERS";
+    /// Limit reading, in bytes a second: `10M`, `500KiB`.
+    bandwidth: String = UNLIMITED.into() => Option<u64>, |text| unless(text, UNLIMITED, units::bytes),
+        option HOW "RATE";
+    /// When another limit holds, by the schedule's zone: `mon..fri 08:00-18:00 2M`; the first that fits.
     bandwidth_hours: Vec<String> = Vec::new() => Vec<Hours>, |texts| windows(texts, Hours::parse);
-    /// Whether shares are opened with backup intent.
-    backup_intent: Intent = Intent::default() => Intent, same;
-    /// Whether messages are encrypted.
+    /// Open files with backup intent, which lets a backup operator read everything. `require`: fail if it does not work.
+    backup_intent: Intent = Intent::default() => Intent, same,
+        option HOW "WHEN";
+    /// Encrypt wherever the server can, refuse servers that cannot, or only where the server demands it.
     encrypt: EncryptWhen = EncryptWhen::default() => EncryptWhen, same;
     /// The oldest version of SMB that is good enough.
     min_dialect: MinDialect = MinDialect::default() => MinDialect, same;
     /// How to log on.
     logon: LogonBy = LogonBy::default() => LogonBy, same;
-    /// The zone of the schedule, as `Europe/Berlin`.
+    /// The zone of the schedule: `Europe/Berlin`.
     time_zone: String = machine_zone().into() => jiff::tz::TimeZone, |text| quoted(text, zone);
-    /// What becomes of a slot that passed while the server was down.
+    /// What to do about a slot that passed while the server was down.
     catch_up: CatchUp = CatchUp::default() => CatchUp, same;
-    /// What becomes of a slot while the job still runs.
+    /// What to do about a slot while the job still runs.
     overlap: Overlap = Overlap::default() => Overlap, same;
-    /// `mon..fri 08:00-18:00`: when no run may start.
+    /// When no run may start: `mon..fri 08:00-18:00`.
     blackouts: Vec<String> = Vec::new() => Vec<Window>, |texts| windows(texts, Window::parse);
-    /// `10m`: a run starts up to so much after its slot; `0s` for at once.
+    /// Start a run up to this long after its slot: `10m`.
     random_delay: String = "0s".into() => u64, |text| quoted(text, wait);
     /// How often a run that failed for a cause that may pass is tried again.
     retries: u32 = 3 => u32, |retries| {
         if *retries <= RETRIES_MAX { Ok(*retries) } else { Err(format!("allowed are 0 to {RETRIES_MAX}")) }
     };
-    /// `5m`: the wait before the first retry; each next one waits twice as long.
+    /// The wait before the first retry; each next one waits twice as long.
     retry_wait: String = "5m".into() => u64, |text| quoted(text, wait);
-    /// `8h`: a run that takes longer is stopped; `unlimited`.
+    /// Stop a run that takes longer: `8h`.
     max_duration: String = UNLIMITED.into() => Option<u64>, |text| unless(text, UNLIMITED, units::duration_secs);
-    /// Entries that one folder of the source may list.
+    /// A folder of SRC that lists more entries is not listed to its end.
     max_folder_entries: u64 = Limits::default().folder_entries => u64, |entries| {
         if *entries > 0 { Ok(*entries) } else { Err("it must be more than 0".to_owned()) }
-    };
-    /// `32GiB`: what one folder of the source may take while it is sorted.
-    max_folder_bytes: String = "32GiB".into() => u64, |text| quoted(text, units::bytes);
-    /// `15m`: how long a share's server may put off its answer to one request.
-    max_answer: String = "15m".into() => u64, |text| quoted(text, units::wait_secs);
-    /// `2h`: a run whose source gives nothing for longer, neither an entry nor data, is stopped; `auto`; `unlimited`.
+    },
+        option LIMITS "N";
+    /// A folder of SRC that takes more while it is sorted, on DST's disk, is not listed to its end.
+    max_folder_bytes: String = "32GiB".into() => u64, |text| quoted(text, units::bytes),
+        option LIMITS "SIZE";
+    /// How long to wait for an answer that a share's server puts off.
+    max_answer: String = "15m".into() => u64, |text| quoted(text, units::wait_secs),
+        option LIMITS "TIME";
+    /// Fail when SRC delivers nothing for this long, neither an entry nor data; `unlimited`, or `auto`: 2h, or longer to fit the
+    /// other limits.
     max_idle: String = AUTO.into() => MaxIdle, |text| match text.as_str() {
         AUTO => Ok(MaxIdle::Auto),
         _ => unless(text, UNLIMITED, |text| units::wait_secs(text).map_err(|why| format!("{why}; or {AUTO:?}")))
             .map(|secs| secs.map_or(MaxIdle::Unlimited, MaxIdle::Secs)),
-    };
-    /// `3d`: how old the newest good backup may be before the job counts as overdue; `auto`; `unlimited`.
+    },
+        option LIMITS "TIME";
+    /// How old the newest good backup may be before the job counts as overdue: `3d`, `unlimited`, or `auto`: by its schedule.
     max_age: String = AUTO.into() => MaxAge, |text| match text.as_str() {
         AUTO => Ok(MaxAge::Auto),
         _ => unless(text, UNLIMITED, |text| units::duration_secs(text).map_err(|why| format!("{why}; or {AUTO:?}")))

@@ -4,6 +4,8 @@
 
 use octo_core::guard::MaxDelete;
 
+/// The word for the guard's own limits, or the usual permissions.
+pub const DEFAULT: &str = "default";
 /// The word for no limit.
 pub const UNLIMITED: &str = "unlimited";
 

@@ -12,6 +12,7 @@ use octo_core::address::is_share_address;
 use octo_core::{Code, Error};
 use octo_job::Policy;
 use octo_job::mirror_spec::{Connection, LogonBy, MetadataKept, MirrorSpec, Origin, Rule};
+use octo_job::options::option_of;
 use octo_job::settings::NO_VERSIONS;
 use octo_job::units;
 use std::ffi::OsStr;
@@ -57,7 +58,7 @@ impl Settings {
             accept_source: args.accept_source,
             release_brake: args.release_brake,
             restamp_shift_secs: option("--restamp-shift", args.restamp_shift.as_deref(), units::shift_secs)?,
-            refresh_metadata: args.metadata == MetadataKept::Refresh,
+            refresh_metadata: args.settings.0.metadata == Some(MetadataKept::Refresh),
             approve: None,
         };
         let target = target(&args.target)?;
@@ -79,40 +80,19 @@ impl Settings {
 
 /// What was typed, as a job's settings say it: both are read by one table.
 fn policy(args: &SyncArgs, rules: Vec<Rule>) -> Policy {
-    let limits = &args.limits;
-    Policy {
-        rules: Some(rules),
-        default_excludes: Some(!args.no_default_excludes),
-        acknowledged: Some(args.acknowledge.clone()),
-        compare: Some(args.compare),
-        // To read all of it again is for one run.
-        metadata: Some(match args.metadata {
-            MetadataKept::Refresh => MetadataKept::Full,
-            kept => kept,
-        }),
-        live_files: Some(args.live_files),
-        no_delete: Some(args.no_delete),
-        max_delete: args.max_delete.clone(),
-        trust_listings: Some(args.trust_listings),
-        keep_versions: if args.no_versions { Some(NO_VERSIONS.to_owned()) } else { args.keep_versions.clone() },
-        mode: args.mode.clone(),
-        bandwidth: args.bandwidth.clone(),
-        backup_intent: Some(args.backup_intent),
-        max_folder_entries: limits.max_folder_entries,
-        max_folder_bytes: limits.max_folder_bytes.clone(),
-        max_answer: limits.max_answer.clone(),
-        max_idle: limits.max_idle.clone(),
-        ..Policy::default()
+    let mut policy = Policy { rules: Some(rules), ..args.settings.0.clone() };
+    // To read all of it again is for one run.
+    policy.metadata = policy.metadata.map(|kept| if kept == MetadataKept::Refresh { MetadataKept::Full } else { kept });
+    if args.no_versions {
+        policy.keep_versions = Some(NO_VERSIONS.to_owned());
     }
+    policy
 }
 
 /// A refusal of a setting names the option that was typed.
 fn of_option(error: ApiError) -> Error {
     let setting = error.field.as_deref().and_then(|field| field.strip_prefix("policy.")).unwrap_or_default();
-    let option = match setting {
-        "acknowledged" => "acknowledge".to_owned(),
-        setting => setting.replace('_', "-"),
-    };
+    let option = option_of(setting);
     usage(format!("--{option} {}", error.detail))
 }
 

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use octo_job::mirror_spec::{EncryptWhen, MinDialect};
+use octo_job::options::described;
 use std::path::PathBuf;
 
 /// Who logs on to a share, and how. The password itself is never an argument: others can see those.
@@ -26,10 +27,8 @@ pub struct AccountArgs {
     /// Log on as a guest, without a password. Nothing protects such a connection
     #[arg(long, conflicts_with_all = ["kerberos", "user", "password_file", "password_stdin"])]
     pub guest: bool,
-    /// Encrypt wherever the server can, refuse servers that cannot, or only where the server demands it [default: auto]
-    #[arg(long, value_enum, value_name = "WHEN", help_heading = "Connection")]
+    #[arg(long, value_enum, value_name = "WHEN", help = described("encrypt"), help_heading = "Connection")]
     pub encrypt: Option<EncryptWhen>,
-    /// The oldest version of SMB that is good enough [default: 3.0]
-    #[arg(long, value_enum, value_name = "VERSION", help_heading = "Connection")]
+    #[arg(long, value_enum, value_name = "VERSION", help = described("min_dialect"), help_heading = "Connection")]
     pub min_dialect: Option<MinDialect>,
 }

@@ -10,7 +10,7 @@ use account::AccountArgs;
 use clap::{Args, Parser, Subcommand};
 use exit_codes::{ALL_EXIT_CODES, EXIT_CODES};
 use history::{DiffArgs, FIND_EXAMPLES, FindArgs, RESTORE_EXAMPLES, RestoreArgs, StatesArgs, VersionsArgs};
-use octo_job::mirror_spec::{CompareBy, Intent, LiveFiles, MetadataKept};
+use octo_job::options::SettingArgs;
 use std::path::PathBuf;
 
 const SYNC_EXAMPLES: &str = "\
@@ -125,8 +125,9 @@ pub struct NotHereArgs {
     pub rest: Vec<std::ffi::OsString>,
 }
 
-/// `octobackup sync`.
+/// `octobackup sync`. The settings that a job of a server has too are [`SettingArgs`], which come from their table.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("deletions").args(["no_delete", "max_delete"])))]
 pub struct SyncArgs {
     /// A folder, or a share: smb://[DOMAIN;]USER@HOST[:PORT]/SHARE[/PATH], //HOST/SHARE/PATH or \\HOST\SHARE\PATH
     #[arg(value_name = "SRC")]
@@ -146,27 +147,8 @@ pub struct SyncArgs {
     /// Read patterns from a file, one a line; ! includes again, # begins a comment
     #[arg(long, value_name = "FILE", help_heading = "Which files")]
     pub exclude_from: Vec<PathBuf>,
-    /// Do not leave out $RECYCLE.BIN, System Volume Information, pagefile.sys and the like
-    #[arg(long, help_heading = "Which files")]
-    pub no_default_excludes: bool,
-    /// A known entry that cannot be copied (a closed folder, another server's): from now on a note, not a problem
-    #[arg(long, value_name = "PATH", help_heading = "Which files")]
-    pub acknowledge: Vec<String>,
-    /// When a file counts as changed
-    #[arg(long, value_enum, default_value_t, value_name = "HOW", help_heading = "Which files")]
-    pub compare: CompareBy,
-    /// What is kept besides data and last write times
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "How")]
-    pub metadata: MetadataKept,
-    /// What to do with files that are always being written and have no snapshot
-    #[arg(long, value_enum, default_value_t, value_name = "WHAT", help_heading = "How")]
-    pub live_files: LiveFiles,
-    /// Delete nothing
-    #[arg(long, conflicts_with = "max_delete", help_heading = "Safety")]
-    pub no_delete: bool,
-    /// Hold deletions when there are more than N files, or more than P% of the mirror
-    #[arg(long, value_name = "N|P%", help_heading = "Safety")]
-    pub max_delete: Option<String>,
+    #[command(flatten)]
+    pub settings: SettingArgs,
     /// Take over a folder that has files already; deletions of this run are held
     #[arg(long, help_heading = "Safety")]
     pub adopt: bool,
@@ -176,58 +158,22 @@ pub struct SyncArgs {
     /// The source has changed on purpose; deletions of this run are held
     #[arg(long, help_heading = "Safety")]
     pub accept_source: bool,
-    /// Delete although the share hides what the account may not read
-    #[arg(long, help_heading = "Safety")]
-    pub trust_listings: bool,
     /// Continue after unusually many files changed; you have checked them
     #[arg(long, help_heading = "Safety")]
     pub release_brake: bool,
-    /// How long the older versions of files are kept [default: 30d]
-    #[arg(long, value_name = "TIME", conflicts_with = "no_versions", help_heading = "Safety")]
-    pub keep_versions: Option<String>,
     /// Keep no older versions of what is replaced or deleted
-    #[arg(long, help_heading = "Safety")]
+    #[arg(long, conflicts_with = "keep_versions", help_heading = "Safety")]
     pub no_versions: bool,
     /// Set the new time, without copying, on files whose source time is later by exactly this (+1h, -1h)
     #[arg(long, value_name = "SHIFT", allow_hyphen_values = true, help_heading = "How")]
     pub restamp_shift: Option<String>,
-    /// Permissions of files and folders in the mirror [default: 0600,0700]
-    #[arg(long, value_name = "FILES,FOLDERS", help_heading = "How")]
-    pub mode: Option<String>,
-    /// Limit reading, in bytes a second: 10M, 500KiB
-    #[arg(long, value_name = "RATE", help_heading = "How")]
-    pub bandwidth: Option<String>,
     /// How long to wait for a server that stopped answering before the run fails [default: 2m]
     #[arg(long, value_name = "TIME", help_heading = "How")]
     pub reconnect: Option<String>,
     #[command(flatten)]
-    pub limits: LimitArgs,
-    /// Open files with backup intent, which lets a backup operator read everything. require: fail if it does not work
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "How")]
-    pub backup_intent: Intent,
-    #[command(flatten)]
     pub account: AccountArgs,
     #[command(flatten)]
     pub output: OutputArgs,
-}
-
-/// Limits for a source without end.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Limits")]
-pub struct LimitArgs {
-    /// A folder of SRC that lists more entries is not listed to its end [default: 100000000]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_folder_entries: Option<u64>,
-    /// The same for a folder that takes more while it is sorted, on DST's disk [default: 32GiB]
-    #[arg(long, value_name = "SIZE")]
-    pub max_folder_bytes: Option<String>,
-    /// How long to wait for an answer that a share's server puts off [default: 15m]
-    #[arg(long, value_name = "TIME")]
-    pub max_answer: Option<String>,
-    /// Fail when SRC delivers nothing for this long, neither an entry nor data, or "unlimited" [default: 2h, or longer to fit --max-answer and
-    /// --reconnect]
-    #[arg(long, value_name = "TIME")]
-    pub max_idle: Option<String>,
 }
 
 /// `octobackup held`.

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::args::exit_codes::ALL_EXIT_CODES;
 use clap::Subcommand;
+use octo_job::options::list_of_settings;
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -59,6 +60,7 @@ pub enum ServerCommand {
     /// Print all jobs and defaults as a file for "apply", without passwords
     Export(ServerArgs),
     /// Show or change the default settings of all jobs
+    #[command(after_long_help = list_of_settings())]
     Defaults(DefaultsArgs),
     /// Show the audit log, newest first
     Audit(AuditArgs),

@@ -23,7 +23,7 @@ pub struct ApplyArgs {
 /// `octobackup defaults`.
 #[derive(Debug, Args)]
 pub struct DefaultsArgs {
-    /// A setting, as bandwidth=10M, time_zone=Europe/Berlin, retries=0 (octobackup job show lists them all)
+    /// A setting, as bandwidth=10M, time_zone=Europe/Berlin, retries=0 (--help lists them all)
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
     /// Return these settings to the built-in values

@@ -9,6 +9,7 @@ mod notify;
 mod words;
 
 use clap::{Args, Subcommand};
+use octo_job::options::list_of_settings;
 use std::path::PathBuf;
 
 pub use access::{TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, UserPasswordArgs};
@@ -54,10 +55,13 @@ pub struct ServeArgs {
 #[derive(Debug, Subcommand)]
 pub enum JobCommand {
     /// Add a job
+    #[command(after_long_help = list_of_settings())]
     Add(AddArgs),
     /// Change settings of a job
+    #[command(after_long_help = list_of_settings())]
     Edit(EditArgs),
     /// Copy a job, with another target
+    #[command(after_long_help = list_of_settings())]
     Copy(CopyArgs),
     /// List all jobs
     List(ServerArgs),
@@ -155,7 +159,7 @@ pub struct WhatArgs {
     /// When: "daily 22:00", "mon..fri 20:00", "every 4h", "first sunday 03:00", or a cron expression; "never" for by hand
     #[arg(long, value_name = "WHEN")]
     pub schedule: Option<String>,
-    /// A setting, as bandwidth=10M, time_zone=Europe/Berlin, retries=0 (octobackup job show lists them all)
+    /// A setting, as bandwidth=10M, time_zone=Europe/Berlin, retries=0 (--help lists them all)
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
     /// Exclude what matches (may be repeated); replaces all rules of the job
