@@ -51,16 +51,8 @@ impl Settings {
         mirror_spec.connection.reconnect_secs = option("--reconnect", args.reconnect.as_deref(), units::duration_secs)?;
         mirror_spec.connection.check(&mirror_spec.origin)?;
         mirror_spec.limits = policy.limits(mirror_spec.connection.reconnect_secs);
-        let once = RunOverrides {
-            dry_run: args.dry_run,
-            adopt: args.adopt,
-            new_target: args.new_target,
-            accept_source: args.accept_source,
-            release_brake: args.release_brake,
-            restamp_shift_secs: option("--restamp-shift", args.restamp_shift.as_deref(), units::shift_secs)?,
-            refresh_metadata: args.settings.0.metadata == Some(MetadataKept::Refresh),
-            approve: None,
-        };
+        let refresh_metadata = args.settings.0.metadata == Some(MetadataKept::Refresh);
+        let once = RunOverrides { refresh_metadata, ..args.once.read()? };
         let target = target(&args.target)?;
         Ok(Settings { mirror_spec, target, once, password: password(&args.account), output: args.output })
     }

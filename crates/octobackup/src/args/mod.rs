@@ -3,6 +3,7 @@
 pub mod account;
 pub mod exit_codes;
 pub mod history;
+pub mod overrides;
 pub mod server;
 
 use crate::args::server::ServerCommand;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use exit_codes::{ALL_EXIT_CODES, EXIT_CODES};
 use history::{DiffArgs, FIND_EXAMPLES, FindArgs, RESTORE_EXAMPLES, RestoreArgs, StatesArgs, VersionsArgs};
 use octo_job::options::SettingArgs;
+use overrides::OverrideArgs;
 use std::path::PathBuf;
 
 const SYNC_EXAMPLES: &str = "\
@@ -135,9 +137,8 @@ pub struct SyncArgs {
     /// The folder that becomes the mirror
     #[arg(value_name = "DST")]
     pub target: PathBuf,
-    /// Show what would be done, entry by entry, and do nothing
-    #[arg(short = 'n', long)]
-    pub dry_run: bool,
+    #[command(flatten)]
+    pub once: OverrideArgs,
     /// Leave out what matches (may be repeated; the order of --exclude and --include counts)
     #[arg(long, value_name = "PATTERN", help_heading = "Which files")]
     pub exclude: Vec<String>,
@@ -149,24 +150,9 @@ pub struct SyncArgs {
     pub exclude_from: Vec<PathBuf>,
     #[command(flatten)]
     pub settings: SettingArgs,
-    /// Take over a folder that has files already; deletions of this run are held
-    #[arg(long, help_heading = "Safety")]
-    pub adopt: bool,
-    /// Begin a new mirror although DST was one before
-    #[arg(long, help_heading = "Safety")]
-    pub new_target: bool,
-    /// The source has changed on purpose; deletions of this run are held
-    #[arg(long, help_heading = "Safety")]
-    pub accept_source: bool,
-    /// Continue after unusually many files changed; you have checked them
-    #[arg(long, help_heading = "Safety")]
-    pub release_brake: bool,
     /// Keep no older versions of what is replaced or deleted
     #[arg(long, conflicts_with = "keep_versions", help_heading = "Safety")]
     pub no_versions: bool,
-    /// Set the new time, without copying, on files whose source time is later by exactly this (+1h, -1h)
-    #[arg(long, value_name = "SHIFT", allow_hyphen_values = true, help_heading = "How")]
-    pub restamp_shift: Option<String>,
     /// How long to wait for a server that stopped answering before the run fails [default: 2m]
     #[arg(long, value_name = "TIME", help_heading = "How")]
     pub reconnect: Option<String>,

@@ -13,7 +13,6 @@ use octo_api::summary::RunSummary;
 use octo_api::{ApiError, Moment, PAGE_MAX, RunOverrides};
 use octo_client::{Client, escaped};
 use octo_core::numbers;
-use octo_job::units;
 use octo_report::{html, text as plain_text};
 use octo_server::report::document;
 use octo_server::{SystemClock, events};
@@ -28,19 +27,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Starts a run, and waits for its end. Stopping the wait does not stop the run.
 pub fn run(args: &RunArgs) -> Ended {
-    let restamp_shift_secs = args.restamp_shift.as_deref().map(units::shift_secs).transpose();
-    let restamp_shift_secs = restamp_shift_secs.map_err(|why| ApiError::field("--restamp-shift", why))?;
     let client = client(&args.server)?;
-    let once = RunOverrides {
-        dry_run: args.dry_run,
-        adopt: args.adopt,
-        new_target: args.new_target,
-        accept_source: args.accept_source,
-        release_brake: args.release_brake,
-        restamp_shift_secs,
-        refresh_metadata: args.metadata.is_some(),
-        approve: args.approve.clone(),
-    };
+    let (refresh_metadata, approve) = (args.metadata.is_some(), args.approve.clone());
+    let once = RunOverrides { refresh_metadata, approve, ..args.once.read()? };
     let started: Run = client.post(&format!("/jobs/{}/runs", escaped(&args.name)), &once)?;
     if args.no_wait {
         return show(&args.server, &started, |run| print(&format!("run {} waits to begin", run.id)));

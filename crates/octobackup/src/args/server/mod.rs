@@ -8,6 +8,7 @@ mod jobs;
 mod notify;
 mod words;
 
+use crate::args::overrides::OverrideArgs;
 use clap::{Args, Subcommand};
 use octo_job::options::list_of_settings;
 use std::path::PathBuf;
@@ -199,24 +200,8 @@ pub struct RunArgs {
     /// Do not wait for the end
     #[arg(long)]
     pub no_wait: bool,
-    /// Show what would be done, and do nothing
-    #[arg(short = 'n', long)]
-    pub dry_run: bool,
-    /// Take over a folder that has files already; deletions of this run are held
-    #[arg(long, help_heading = "Safety")]
-    pub adopt: bool,
-    /// Begin a new mirror although the target was one before
-    #[arg(long, help_heading = "Safety")]
-    pub new_target: bool,
-    /// The source has changed on purpose; deletions of this run are held
-    #[arg(long, help_heading = "Safety")]
-    pub accept_source: bool,
-    /// Continue after unusually many files changed; you have checked them
-    #[arg(long, help_heading = "Safety")]
-    pub release_brake: bool,
-    /// Set the new time, without copying, on files whose source time is later by exactly this (+1h, -1h)
-    #[arg(long, value_name = "SHIFT", allow_hyphen_values = true)]
-    pub restamp_shift: Option<String>,
+    #[command(flatten)]
+    pub once: OverrideArgs,
     /// Read the metadata of every entry again: some servers, such as Samba, do not report its changes
     #[arg(long, value_name = "refresh", value_parser = ["refresh"])]
     pub metadata: Option<String>,
