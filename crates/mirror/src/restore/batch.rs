@@ -130,16 +130,17 @@ impl<'a> Copying<'a> {
     }
 
     fn keep_metadata(&self, at: &RelPath, metadata: &Metadata, lost: &mut Vec<(Part, Error)>) -> Result<(), Error> {
+        let part = if metadata.posix.is_some() { Part::Posix } else { Part::Security };
         match self.target.set_metadata(at, metadata) {
             Ok(kept) if !kept.is_lost => Ok(()),
             Ok(_) => {
-                let what = "the target's filesystem cannot hold all of them";
-                lost.push((Part::Security, Error::new(Code::TargetEntry, what)));
+                let what = "not all of it can be set there (set-id bits never are)";
+                lost.push((part, Error::new(Code::TargetEntry, what)));
                 Ok(())
             }
             Err(error) if error.code.stops_run() => Err(error),
             Err(error) => {
-                lost.push((Part::Security, error));
+                lost.push((part, error));
                 Ok(())
             }
         }

@@ -1,14 +1,28 @@
 //! A mirror's past on the command line: states, folders as they were, versions, differences, and the way back.
 
+use crate::metadata::kept;
 use crate::server::{Server, add};
 use crate::world::{Ran, World, tree};
+use octo_core::Metadata;
 use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 
 fn run(world: &World, command: &str, args: &[&str]) -> Ran {
     let dst = world.dst();
     let args = args.iter().map(OsStr::new);
     world.run(&[OsStr::new(command), dst.as_os_str()].into_iter().chain(args).collect::<Vec<_>>())
+}
+
+/// `a.txt` comes back with its metadata: of each state, with what this place in the mirror has.
+pub fn assert_restored(world: &World, mirror: &Path, states: [(&str, &str); 2]) {
+    for (at, place) in states {
+        let to = world.path(&format!("restored-{at}"));
+        let args = ["restore".as_ref(), mirror.as_os_str(), "--at".as_ref(), at.as_ref(), "--to".as_ref(), to.as_ref()];
+        world.run(&args).ends(0);
+        let parts = |of: Metadata| (of.attributes, of.creation_time, of.security, of.streams, of.extended);
+        assert_eq!(parts(kept(&to, "a.txt").unwrap()), parts(kept(mirror, place).unwrap()), "state {at}");
+    }
 }
 
 /// Three states: the files; one changed and one new; a folder deleted.

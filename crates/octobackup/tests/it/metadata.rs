@@ -144,6 +144,7 @@ fn other_attributes_refresh_metadata_without_copying_and_the_version_keeps_the_o
     assert!(smbcacls(&samba, "mirror", "sub", &[]).contains("admin:ALLOWED"));
     let version = kept(&mirror, ".octobackup/versions/2/tree/a.txt").unwrap();
     assert_eq!((version.attributes, version.security, version.streams), (old.attributes, old.security, old.streams));
+    crate::history::assert_restored(&world, &mirror, [("1", ".octobackup/versions/2/tree/a.txt"), ("2", "a.txt")]);
     let changes = fs::read_to_string(mirror.join(".octobackup/versions/2/changes")).unwrap();
     assert_eq!(changes.matches("\"metadata\"").count(), 2, "{changes}");
     let ran = sync(&world, &samba, "data", &mirror, &[]).ends(0);

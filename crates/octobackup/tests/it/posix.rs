@@ -101,3 +101,28 @@ fn a_sparse_file_stays_sparse_in_the_mirror_and_among_the_versions() {
     assert!(taken("disk.img") < 1 << 20, "{} bytes taken", taken("disk.img"));
     assert!(taken(".octobackup/versions/2/tree/disk.img") < 1 << 20);
 }
+
+#[test]
+fn a_restore_gives_back_owner_mode_acl_and_attributes_but_no_set_id_bit() {
+    let world = World::with_files();
+    let mode = decorate(&world.src().join("a.txt"));
+    chown(world.src().join("docs"), Some(1234), Some(4321)).unwrap();
+    set_mode(&world.src().join("docs"), 0o750);
+    world.sync(&[]).ends(0);
+    // What the source has by then does not matter.
+    chown(world.src().join("docs"), Some(0), Some(0)).unwrap();
+    set_mode(&world.src().join("docs"), 0o700);
+    let to = world.path("to");
+    let args = ["restore".into(), world.dst().into_os_string(), "--to".into(), to.clone().into_os_string()];
+    let ran = world.run(&args.iter().map(AsRef::as_ref).collect::<Vec<_>>()).ends(1);
+    ran.says("a.txt: owner and mode could not be restored: not all of it can be set there");
+    let is = |path: &str| {
+        let meta = fs::symlink_metadata(to.join(path)).unwrap();
+        (meta.uid(), meta.gid(), meta.mode() & 0o7777)
+    };
+    assert_eq!(is("a.txt"), (1234, 4321, mode & 0o777));
+    assert_eq!(is("docs"), (1234, 4321, 0o750));
+    let attributes = said(Command::new("getfattr").args(["-d", "-m", "-"]).arg(to.join("a.txt")));
+    assert!(attributes.contains("user.note=\"noted\""), "{attributes}");
+    assert!(attributes.contains("system.posix_acl_access"), "{attributes}");
+}
