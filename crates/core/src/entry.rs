@@ -154,6 +154,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_creation_time_that_samba_may_have_made_up_proves_nothing() {
+        let second = TICKS_PER_SEC;
+        let write = 100 * second + 5_000_000;
+        for (created, is_made_up, may_have_moved) in [
+            (None, false, false),
+            (Some(write), true, true),
+            (Some(write + 9), true, true),
+            (Some(write + 10), false, true),
+            (Some(100 * second), false, true),
+            (Some(101 * second - 1), false, true),
+            (Some(101 * second), false, false),
+            (Some(100 * second - 1), false, false),
+        ] {
+            let meta = Meta { creation_time: created.map(Timestamp), ..Meta::new(Kind::File, 1, Timestamp(write)) };
+            let said = (meta.creation_may_be_made_up(), meta.creation_may_have_moved());
+            assert_eq!(said, (is_made_up, may_have_moved), "{created:?}");
+        }
+    }
+
+    #[test]
     fn what_windows_says_of_an_entry_makes_its_kind() {
         for (attributes, tag, kind) in [
             (0x20, 0, Kind::File),

@@ -179,6 +179,20 @@ mod tests {
     }
 
     #[test]
+    fn an_unread_folder_holds_deletions_only_where_there_are_any() {
+        let unread =
+            |folders, examples: &[&str]| Unread { folders, examples: examples.iter().map(|it| (*it).into()).collect() };
+        let waits = |input: &GuardInput| waits_for_unread(input).map(|hold| hold.words);
+        let closed = GuardInput { unread: unread(3, &["a", "b/c"]), ..input(1, 10) };
+        let why = waits(&closed).unwrap();
+        assert!(why.contains("3 folders") && why.contains("a, b/c and 1 more"), "{why}");
+        assert!(!waits(&GuardInput { unread: unread(2, &["a", "b/c"]), ..input(1, 10) }).unwrap().contains("more"));
+        assert_eq!(waits(&GuardInput { delete_files: 0, ..closed.clone() }), None);
+        assert!(waits(&GuardInput { delete_files: 0, delete_others: 1, ..closed.clone() }).is_some());
+        assert_eq!(waits(&GuardInput { unread: unread(0, &[]), ..closed }), None);
+    }
+
+    #[test]
     fn the_rules_one_by_one() {
         let held = |input: &GuardInput| !holds(input, None).is_empty();
         assert!(!held(&input(19, 20)), "below 20 files percentages say nothing");
@@ -200,6 +214,14 @@ mod tests {
             !held(&GuardInput { first_after_adoption: true, ..input(0, 1000) }),
             "nothing to delete, nothing to hold"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn the_brake_is_a_thousand_and_a_fifth(replaced in 0u64..5000, mirror in 0u64..20_000) {
+            let fifth = mirror as f64 / 5.0;
+            prop_assert_eq!(replaces_too_many(replaced, mirror), replaced > 1000 && replaced as f64 > fifth);
+        }
     }
 
     proptest! {

@@ -6,7 +6,7 @@
 //! hash instead; its full form is recorded in the mirror's `meta/`.
 
 use crate::abilities::NameRules;
-use crate::path::Name;
+use crate::path::{Name, hex_byte};
 
 /// The end of every escaped name.
 pub const SUFFIX: &[u8] = b".~octo";
@@ -51,9 +51,9 @@ pub fn unescape(stored: &Name) -> Option<Name> {
     let mut rest = body;
     while let Some((&b, tail)) = rest.split_first() {
         if b == b'%' {
-            let hex = std::str::from_utf8(tail.get(..2)?).ok()?;
-            out.push(u8::from_str_radix(hex, 16).ok()?);
-            rest = &tail[2..];
+            let (hex, after) = tail.split_at_checked(2)?;
+            out.push(hex_byte(hex)?);
+            rest = after;
         } else {
             out.push(b);
             rest = tail;

@@ -247,15 +247,21 @@ pub fn text_to_bytes(text: &str) -> Option<Vec<u8>> {
     let mut rest = text.as_bytes();
     while let Some((&b, tail)) = rest.split_first() {
         if b == b'%' {
-            let hex = tail.get(..2).and_then(|h| std::str::from_utf8(h).ok())?;
-            out.push(u8::from_str_radix(hex, 16).ok()?);
-            rest = &tail[2..];
+            let (hex, after) = tail.split_at_checked(2)?;
+            out.push(hex_byte(hex)?);
+            rest = after;
         } else {
             out.push(b);
             rest = tail;
         }
     }
     Some(out)
+}
+
+/// The byte that two hexadecimal digits write; `None` for anything else, a sign included.
+pub(crate) fn hex_byte(digits: &[u8]) -> Option<u8> {
+    let digit = |at: usize| digits.get(at).and_then(|d| char::from(*d).to_digit(16));
+    u8::try_from(digit(0)? * 16 + digit(1)?).ok().filter(|_| digits.len() == 2)
 }
 
 fn push_hex(out: &mut String, b: u8) {
@@ -317,66 +323,5 @@ impl<'de> serde::Deserialize<'de> for RelPath {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn name() -> impl Strategy<Value = Vec<u8>> {
-        proptest::collection::vec(1u8..=255, 1..6).prop_filter("a name", |bytes| Name::new(bytes.clone()).is_ok())
-    }
-
-    proptest! {
-        #[test]
-        fn order_is_component_by_component(a in proptest::collection::vec(name(), 0..4), b in proptest::collection::vec(name(), 0..4)) {
-            let path = |parts: &[Vec<u8>]| RelPath::parse(&parts.join(&b'/')).unwrap();
-            prop_assert_eq!(path(&a).cmp(&path(&b)), a.cmp(&b));
-        }
-
-        #[test]
-        fn text_form_is_reversible(parts in proptest::collection::vec(name(), 0..4)) {
-            let path = RelPath::parse(&parts.join(&b'/')).unwrap();
-            prop_assert_eq!(RelPath::from_text(&path.to_text()), Some(path));
-        }
-
-        #[test]
-        fn parent_and_name_rebuild_the_path(parts in proptest::collection::vec(name(), 1..4)) {
-            let path = RelPath::parse(&parts.join(&b'/')).unwrap();
-            prop_assert_eq!(path.parent().unwrap().join(&path.name().unwrap()), path);
-        }
-    }
-
-    #[test]
-    fn a_path_of_the_system_comes_back() {
-        for text in ["/srv/data", "C:\\data", "ä/😀", ""] {
-            let path = PathBuf::from(text);
-            assert_eq!(os_bytes(&path), text.as_bytes());
-            assert_eq!(os_path(os_bytes(&path)), Some(path));
-        }
-    }
-
-    #[test]
-    fn hostile_names_are_refused() {
-        for (bytes, why) in [
-            (&b""[..], BadName::Empty),
-            (b".", BadName::Dots),
-            (b"..", BadName::Dots),
-            (b"a/b", BadName::Slash),
-            (b"a\0b", BadName::Nul),
-        ] {
-            assert_eq!(Name::new(bytes), Err(why));
-        }
-        assert!(Name::new(vec![b'a'; NAME_BYTES_MAX + 1]).is_err());
-        assert!(RelPath::parse(b"a/../b").is_err());
-        assert!(RelPath::parse(b"/a").is_err());
-        assert!(RelPath::parse(b"a//b").is_err());
-    }
-
-    #[test]
-    fn within_respects_component_borders() {
-        let p = |s: &str| RelPath::parse(s.as_bytes()).unwrap();
-        assert!(p("a/b").is_within(&p("a")));
-        assert!(p("a").is_within(&p("a")));
-        assert!(!p("ab").is_within(&p("a")));
-        assert!(p("ab").is_within(&p("")));
-    }
-}
+#[path = "path_tests.rs"]
+mod tests;

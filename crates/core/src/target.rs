@@ -179,3 +179,24 @@ pub trait Target: Send + Sync {
 
 /// The reserved folder at the mirror's root; everything of ours, nothing of ours elsewhere.
 pub const RESERVED: &str = ".octobackup";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_free_is_a_gibibyte_or_a_percent_and_never_more_than_a_tenth() {
+        const GIB: u64 = 1 << 30;
+        // Size of the filesystem and what stays free of it, by hand.
+        let table =
+            [(0, 0), (GIB, GIB / 10), (10 * GIB, GIB), (50 * GIB, GIB), (100 * GIB, GIB), (1000 * GIB, 10 * GIB)];
+        for (total_bytes, reserve) in table {
+            let space = Space { free_bytes: 0, total_bytes, files: None };
+            assert_eq!((space.reserve_bytes(), space.reserve_files()), (reserve, 0), "{total_bytes}");
+        }
+        for (total, reserve) in [(0, 0), (9, 0), (100, 10), (10_000, 1000), (1_000_000, 1000)] {
+            let space = Space { free_bytes: 0, total_bytes: 0, files: Some(FilesLeft { free: 0, total }) };
+            assert_eq!(space.reserve_files(), reserve, "{total}");
+        }
+    }
+}

@@ -6,7 +6,7 @@
 //! that cannot be made is no failure.
 //!
 //! Two things can be had of it. The space of its large files, and its inodes, are given up piece by piece, and then are
-//! anybody's. A small file of it becomes the file that has to be written: that nobody can be faster at.
+//! anybody's. A small file of it becomes the file that has to be written: which no other program can get first.
 
 use crate::{files, layout};
 use octo_core::{Code, Done, Entry, Error, Name, RelPath, Space, Target, TargetFile};
@@ -121,7 +121,7 @@ pub fn help<T>(target: &dyn Target, mut work: impl FnMut() -> Result<T, Error>) 
     }
 }
 
-/// A file of the ballast that holds so many bytes, renamed to `to`: its space is that of the new file. `None` if there is none.
+/// A file of the ballast that holds at least this many bytes, renamed to `to`: its space is that of the new file. `None` if there is none.
 pub fn take(target: &dyn Target, to: &RelPath, bytes: u64) -> Result<Option<Box<dyn TargetFile>>, Error> {
     let mut there = list(target);
     there.retain(|entry| entry.meta.size_bytes >= bytes.max(1));

@@ -1,5 +1,5 @@
 //! `versions/<run>/changes`: what a run changed, one JSON object a line, each durable before its effect: a power cut may keep an
-//! effect and lose what was written before it, and then nothing would tell how it was. Records of many changes are synced at
+//! effect and lose what was written before it, and then nothing would say how it was. Records of many changes are synced at
 //! once, as each sync costs a turn of the disk. The metadata of a version alone may be lost.
 //!
 //! Together with `versions/<run>/tree` it takes the mirror back: the state before run k is the mirror, then for each run
@@ -69,7 +69,7 @@ pub enum Record {
         /// Old last write time.
         write_time: Timestamp,
     },
-    /// Its metadata was set anew; the old is in `meta/`, as that of its path in `tree`.
+    /// Its metadata was set again; the old is in `meta/`, as that of its path in `tree`.
     Metadata {
         /// Where.
         path: RelPath,
@@ -121,7 +121,7 @@ pub struct RecordFile<'a> {
 struct State {
     file: Option<Arc<dyn TargetFile>>,
     at: u64,
-    /// So many bytes are safe from a power cut.
+    /// How many bytes are safe from a power cut.
     durable: u64,
 }
 
@@ -254,7 +254,7 @@ pub fn first(target: &dyn Target, run: u64) -> Result<Option<Record>, Error> {
     Ok(line.and_then(|line| serde_json::from_slice(line).ok()))
 }
 
-/// The same of one file of records, from the line that begins so many bytes into it.
+/// The same of one file of records, from the line that begins at this byte.
 pub fn read_from(
     target: &dyn Target,
     path: &RelPath,

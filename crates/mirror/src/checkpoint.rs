@@ -8,9 +8,9 @@ use octo_core::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A checkpoint is made when so much was copied since the last one,
+/// A checkpoint is made when this much was copied since the last one,
 const EVERY_BYTES: u64 = 1 << 30;
-/// or so much time has passed.
+/// or this much time has passed.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Decides when, and does it.
@@ -33,7 +33,7 @@ impl<'a> Checkpoints<'a> {
         Checkpoints { context, ops, journal, state }
     }
 
-    /// So much was copied; makes a checkpoint if it is time. Other threads go on meanwhile.
+    /// Counts what was copied; makes a checkpoint if it is time. Other threads go on meanwhile.
     pub fn copied(&self, bytes: u64) -> Result<(), Error> {
         let now = self.context.clock.monotonic();
         {

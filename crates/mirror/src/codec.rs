@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
         self.0 = tail;
         Ok(head)
     }
-    /// So many bytes.
+    /// This many bytes.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
         self.take(N)?.try_into().map_err(|_| damaged())
     }

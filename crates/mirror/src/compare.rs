@@ -79,7 +79,7 @@ struct Top {
 
 impl<'a> Comparer<'a> {
     /// Before the first folder. `index` is the generation to follow; moves are looked for if `moves`. `braked`: an
-    /// earlier run replaced suspiciously many files, and nobody has released it.
+    /// earlier run replaced suspiciously many files, and it was not released.
     pub fn new(
         context: &'a Context<'a>,
         ops: &'a MirrorOps<'a>,
@@ -242,7 +242,7 @@ impl<'a> Comparer<'a> {
                 self.note_not_mirrored(at);
                 Ok(())
             }
-            // Without proof it is a lie perhaps, or one of two entries with this name. The listing's problem was told.
+            // Without proof it is a lie perhaps, or one of two entries with this name. The listing's problem was reported.
             Action::KindChange if !step.proof => Ok(()),
             Action::KindChange => {
                 let Some(old) = &at.target else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! What all parts of one run share: both sides, the options, counters, problems, and the wish to stop.
+//! What all parts of one run share: both sides, the options, counters, problems, and cancelling.
 
 use crate::RunOptions;
 use crate::space::Ledger;
@@ -15,10 +15,10 @@ use std::time::Duration;
 
 /// Problems of one cause that the report shows by name; all of them are in the report file.
 const EXAMPLES_MAX: usize = 20;
-/// So many lasting problems are remembered, so that none of them is told twice, and so much may their paths take.
+/// How many lasting problems are remembered, so that none is reported twice, and how much memory their paths may take.
 const LASTING_MAX: usize = 10_000;
 const LASTING_BYTES_MAX: usize = 1 << 20;
-/// How often progress is told.
+/// How often progress is reported.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Shared by all threads of a run.
@@ -33,7 +33,7 @@ pub struct Context<'a> {
     pub monitor: &'a dyn Monitor,
     /// The time.
     pub clock: &'a dyn Clock,
-    /// A person's wish to stop.
+    /// Whether the run was cancelled.
     pub cancel: &'a Cancel,
     tally: Mutex<Tally>,
     problems: Mutex<Problems>,
@@ -53,7 +53,7 @@ struct Tally {
     /// Of what is planned, what would take no space.
     planned_holes: u64,
     listed_all: bool,
-    told: Duration,
+    reported: Duration,
 }
 
 /// What was lost of one part of metadata: how often, and the first example.
@@ -70,25 +70,25 @@ struct Problems {
     lasting: Lasting,
 }
 
-/// The problems that last, as far as they were told: a folder that is closed is met when it is listed and when its metadata is
-/// read, and is one problem. Those beyond the bounds may be told twice.
+/// The problems that last, as far as they were reported: a folder that is closed is met when it is listed and when its metadata is
+/// read, and is one problem. Those beyond the bounds may be reported twice.
 #[derive(Default)]
 struct Lasting {
-    told: HashSet<(Code, RelPath)>,
+    reported: HashSet<(Code, RelPath)>,
     path_bytes: usize,
 }
 
 impl Lasting {
-    /// False if it was told before.
+    /// False if it was reported before.
     fn insert(&mut self, path: &RelPath, code: Code) -> bool {
         let key = (code, path.clone());
-        if self.told.contains(&key) {
+        if self.reported.contains(&key) {
             return false;
         }
         let path_bytes = self.path_bytes + path.as_bytes().len();
-        if self.told.len() < LASTING_MAX && path_bytes <= LASTING_BYTES_MAX {
+        if self.reported.len() < LASTING_MAX && path_bytes <= LASTING_BYTES_MAX {
             self.path_bytes = path_bytes;
-            self.told.insert(key);
+            self.reported.insert(key);
         }
         true
     }
@@ -164,14 +164,14 @@ impl<'a> Context<'a> {
         lock(&self.tally).listed_all = true;
     }
 
-    /// Tells the counters, if it is time.
+    /// Reports the counters, if it is time.
     pub fn progress(&self, current: Option<&RelPath>) {
         let now = self.clock.monotonic();
         let mut tally = lock(&self.tally);
-        if now.saturating_sub(tally.told) < PROGRESS_EVERY {
+        if now.saturating_sub(tally.reported) < PROGRESS_EVERY {
             return;
         }
-        tally.told = now;
+        tally.reported = now;
         let (counts, files, bytes, listed_all) = (
             tally.counts,
             tally.planned_files,
@@ -188,7 +188,7 @@ impl<'a> Context<'a> {
         });
     }
 
-    /// Something was done to an entry, or would be: counts it and tells it.
+    /// Something was done to an entry, or would be: counts and reports it.
     pub fn changed(&self, change: &Change) {
         self.count(|c| match change {
             Change::Created { kind: Kind::Folder, .. } => c.folders_created += 1,
@@ -232,7 +232,7 @@ impl<'a> Context<'a> {
         self.monitor.event(&Event::Problem(&problem));
     }
 
-    /// Something went wrong with one file. Tells also how old the copy of it is that stays.
+    /// Something went wrong with one file. Reports also how old the copy is that stays.
     pub fn file_problem(&self, path: &RelPath, error: Error, copy: Option<&Meta>) {
         if error.code.stops_run() {
             return self.problem(path, error);
@@ -273,7 +273,7 @@ impl<'a> Context<'a> {
         self.options.metadata != metadata::Keep::Basic && self.source.features().has_metadata
     }
 
-    /// Whether it is read for every entry, whatever the source's listings tell.
+    /// Whether it is read for every entry, whatever the source's listings say.
     pub fn rereads_metadata(&self) -> bool {
         self.options.metadata == metadata::Keep::Refresh && self.wants_metadata()
     }

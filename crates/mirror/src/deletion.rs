@@ -54,7 +54,7 @@ pub struct Verdict {
 }
 
 impl Deletion<'_> {
-    /// Judges the set and does what is allowed. Tells also what that is: what stayed for copies that wait is deleted after them,
+    /// Judges the set and does what is allowed. Returns also what that is: what stayed for copies that wait is deleted after them,
     /// by [`Deletion::delete`].
     pub fn settle(&self, vanished: Log, guard: GuardInput) -> Result<(Verdict, Log), Error> {
         let none = || LogWriter::new(self.context.target).finish();
@@ -114,7 +114,7 @@ impl Deletion<'_> {
         Ok((approved.finish(), others.finish()))
     }
 
-    /// Tells what is held, and writes the plan that waits for a person.
+    /// Reports what is held, and writes the plan that waits for a person.
     fn hold(&self, held: &Log, because: &[Hold], until_read: bool) -> Result<Option<String>, Error> {
         for record in held.forward() {
             let Vanished { place, meta } = Vanished::decode(&record?)?;

@@ -28,7 +28,7 @@ pub fn ensure_folder(target: &dyn Target, folder: &RelPath) -> Result<(), Error>
     }
 }
 
-/// Removes a folder of ours with all that is in it. Restartable: what is gone stays gone. Tells how many bytes are free now:
+/// Removes a folder of ours with all that is in it. Restartable: what is gone stays gone. Returns how many bytes are free now:
 /// those of files that had no other name.
 pub fn remove_tree(target: &dyn Target, folder: &RelPath) -> Result<u64, Error> {
     let (mut freed_bytes, mut last_listings) = (0, 0);
@@ -44,7 +44,7 @@ pub fn remove_tree(target: &dyn Target, folder: &RelPath) -> Result<u64, Error> 
             Listed::Incomplete(_) => {}
         }
         if chunk.0.is_empty() {
-            // What cannot even be listed is still in it: an error, or whoever removes the folder above would try for ever.
+            // What cannot even be listed is still in it: an error, or the removal of the folder above would be tried for ever.
             return match target.remove_folder(folder)? {
                 Done::NotEmpty => Err(not_emptied()),
                 _ => Ok(freed_bytes),

@@ -92,7 +92,7 @@ pub fn entries_of<'t>(
     }
 }
 
-/// Writes the pending plan, durably, and tells its id. The same set always gets the same id.
+/// Writes the pending plan, durably, and returns its id. The same set always gets the same id.
 pub fn write(target: &dyn Target, run: u64, because: &[Hold], until_read: bool, held: &Log) -> Result<String, Error> {
     let mut hash = blake3::Hasher::new();
     let (mut files, mut bytes) = (0, 0);

@@ -11,7 +11,7 @@ use octo_core::report::Counts;
 use octo_core::{Code, Error, Target};
 use serde::Deserialize;
 
-/// So many records of versions are read at most.
+/// How many records of versions are read at most.
 const RECORDS_MAX: u64 = 2_000_000;
 /// The newest reports that are looked at for one that saw the whole source.
 const REPORTS_MAX: u64 = 10;

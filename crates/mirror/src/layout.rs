@@ -18,7 +18,7 @@ pub fn is_reserved_name(name: &Name) -> bool {
     name.as_bytes().eq_ignore_ascii_case(RESERVED.as_bytes())
 }
 
-/// A function for each name, and all of them: whoever adds one is asked by a test where it is tried.
+/// A function for each name, and all of them: a test asks where a new one is tried.
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident($($part:ident: $type:ty),*) = $text:literal;)*) => {
         $($(#[$doc])* pub fn $name($($part: $type),*) -> RelPath {

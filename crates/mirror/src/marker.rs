@@ -13,7 +13,7 @@ pub const FORMAT: u32 = 1;
 pub struct Marker {
     /// Format of everything in the reserved folder.
     pub format: u32,
-    /// Random; tells this mirror from every other.
+    /// Random; identifies this mirror.
     pub target_id: String,
     /// The number the next run gets.
     pub next_run: u64,
@@ -91,7 +91,7 @@ pub struct RunOpen {
     pub durable: Option<Durable>,
 }
 
-/// Of a run's records so many bytes: each file that they speak of is whole.
+/// How many bytes of a run's records are about files that are whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Durable {
     /// Of `changes`.

@@ -177,7 +177,7 @@ impl MirrorOps<'_> {
         // meanwhile says nothing of these links.
         if self.abilities.hard_links {
             for path in &old {
-                // What fails here fails again when it is done, and is told then.
+                // What fails here fails again when it is done, and is reported then.
                 let _ = self.keep_version(path);
             }
         }
@@ -225,7 +225,7 @@ impl MirrorOps<'_> {
         }
         match self.target.make_folder(place)? {
             Done::Yes => Ok(()),
-            // Also a folder: nobody knows whose it is, nor what is in it.
+            // Also a folder: its owner and content are unknown.
             Done::Exists => Err(moved(place, "something was put there")),
             _ => Err(moved(place, "the folder it goes into is gone")),
         }
@@ -264,7 +264,7 @@ impl MirrorOps<'_> {
         self.record(&Record::of_time(place, old))
     }
 
-    /// Leaves the metadata of something whose metadata will be set anew, as that of a version.
+    /// Leaves the metadata of something whose metadata will be set again, as that of a version.
     pub fn leave_metadata(&self, place: &RelPath, old: &Meta) -> Result<(), Error> {
         if self.changes.is_none() {
             return Ok(());

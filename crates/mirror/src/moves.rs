@@ -17,7 +17,7 @@ use octo_core::merge::{Pair, merge};
 use octo_core::{Change, Error, FileId, Meta};
 use std::sync::Arc;
 
-/// So many renames are recorded together.
+/// How many renames are recorded together.
 const MOVES_AT_ONCE: usize = 256;
 
 /// What is needed to match moves.
@@ -210,7 +210,7 @@ pub fn candidate(task: &Task, folder: Option<&Meta>) -> Vec<u8> {
     w.0
 }
 
-/// What tells a file that was moved from a new one that got the id of a deleted one, besides equal size and time.
+/// What distinguishes a file that was moved from a new one that got the id of a deleted one, besides equal size and time.
 struct Evidence<'a> {
     /// It kept its name.
     same_name: bool,
@@ -220,8 +220,8 @@ struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// A creation time that was stored tells one file from another. One that may be made up of the file's other times
-    /// tells nothing if it is the last write time, and may have moved; then the name has to be the same, or, where it did
+    /// A creation time that was stored identifies a file. One that may be made up of the file's other times
+    /// proves nothing if it is the last write time, and may have moved; then the name has to be the same, or, where it did
     /// move, name and folder: such a file is judged as one that stayed where it was.
     fn is_same_file(&self, then: &Meta, now: &Meta) -> bool {
         let same_kind_and_id = then.kind == now.kind && then.id == now.id;
@@ -258,7 +258,7 @@ mod tests {
             evidence.is_same_file(&file(then), &file(now))
         };
         assert!(is_same(3, 3, false, false, false) && is_same(3, 3, false, false, true), "renamed");
-        assert!(is_same(90, 90, false, false, false), "the disk itself tells it");
+        assert!(is_same(90, 90, false, false, false), "the disk itself stores it");
         assert!(!is_same(3, 4, true, true, false), "another file with the same id, whatever else is alike");
         assert!(is_same(-3, 90, true, true, true), "the folder was moved, and reading moved what Samba makes up");
         assert!(is_same(90, 90, true, false, true), "moved to another folder");

@@ -25,7 +25,7 @@ pub struct RunOptions {
     pub max_delete: Option<MaxDelete>,
     /// Take over a folder that has files and no marker.
     pub adopt: bool,
-    /// The mirror at this path begins anew.
+    /// Start a new mirror at this path.
     pub new_target: bool,
     /// The source is another one than last time, and that is intended.
     pub accept_source: bool,
@@ -33,7 +33,7 @@ pub struct RunOptions {
     pub keep_versions: KeepVersions,
     /// When a file counts as changed.
     pub compare: Compare,
-    /// Files whose source time is exactly so much later are only restamped.
+    /// Files whose source time is exactly this much later are only restamped.
     pub restamp_shift_secs: Option<i64>,
     /// Whether metadata is read and kept.
     pub metadata: metadata::Keep,

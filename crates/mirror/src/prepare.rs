@@ -95,7 +95,7 @@ fn dry(
     Ok(Ready { marker, run, was_empty, suspects, interrupted, doubt: None, index, _lock: None })
 }
 
-/// Whether this folder is the mirror that is meant. Tells whether it holds nothing at all.
+/// Whether this folder is the mirror that is meant. Returns whether it is empty.
 fn judge(context: &Context<'_>, seen: Option<&Marker>, pin: &SourcePin) -> Result<bool, Error> {
     let options = context.options;
     let Some(marker) = seen else {
@@ -205,7 +205,7 @@ fn judge_clock(context: &Context<'_>, marker: &mut Marker) -> Result<Option<Doub
     Ok(doubt)
 }
 
-/// Writes `run.open`. Tells which copies are suspect.
+/// Writes `run.open`. Returns which copies are suspect.
 fn begin(context: &Context<'_>, run: u64, before: Option<&RunOpen>, folds_case: bool) -> Result<Suspects, Error> {
     let target = context.target;
     let suspects = ballast::help(target, || Suspects::keep(target, before, folds_case))?;

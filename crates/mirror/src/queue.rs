@@ -5,12 +5,12 @@ use crate::copy::{Task, note_needed};
 use crossbeam_channel::Sender;
 use octo_core::{Change, Error, Kind};
 
-/// A batch is handed on when it has so many bytes.
+/// A batch of this many bytes is handed on.
 const BATCH_BYTES: u64 = 4 << 20;
 /// A file of this size is a batch of its own.
 const ALONE_BYTES: u64 = 1 << 20;
 
-/// Files on their way to the threads that copy. In a dry run they are only told.
+/// Files on their way to the threads that copy. In a dry run they are only reported.
 pub struct Queue<'q> {
     context: &'q Context<'q>,
     batches: Sender<Vec<Task>>,

@@ -10,7 +10,7 @@ use octo_core::target::Done;
 use octo_core::{Abilities, Error, Kind, RelPath};
 use std::sync::Arc;
 
-/// Parts of large files that nobody went on with for so long are removed.
+/// Parts of large files that were not continued for this long are removed.
 const PART_SECS_MAX: i64 = 7 * 86_400;
 
 /// Clears staging, and takes back what an interrupted run left half done.

@@ -37,7 +37,7 @@ pub fn folder_times(context: &Context<'_>, ops: &MirrorOps<'_>, log: &Log) -> Re
     Ok(any)
 }
 
-/// When the run began, if its clock was believed then. What the clock shows later nobody has judged: it may have jumped since.
+/// When the run began, if its clock was believed then. What the clock shows later was not checked: it may have jumped since.
 pub type Moment<'a> = Result<Timestamp, &'a Doubt>;
 
 /// Removes the versions that are old enough, and says so. Each is first renamed away, so that none is ever half there. With a

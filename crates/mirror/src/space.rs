@@ -1,4 +1,4 @@
-//! The target's space: what is free, what is promised to copies that are under way, and what nobody may use up.
+//! The target's space: what is free, what is promised to copies that are under way, and what is reserved.
 //!
 //! Every copy asks before it takes space, and its promise shrinks as its bytes arrive. So copies under way together cannot
 //! each count on the same free bytes, and what the end of the run needs (records, index, report) stays free.
@@ -42,10 +42,10 @@ fn check_files(space: &Space) -> Result<(), Error> {
 }
 
 impl Ledger {
-    /// Promises so many bytes to a copy, if they can be had; otherwise says whether it is the file that is too large, or the
+    /// Promises space to a copy, if they can be had; otherwise says whether it is the file that is too large, or the
     /// disk that is full.
     pub fn promise(&self, target: &dyn Target, bytes: u64) -> Result<Promise, Error> {
-        // Held while the target is asked: two copies must not both be told of the same space.
+        // Held while the target is asked: two copies must not both get the same space.
         let mut promised = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let space = target.space()?;
         check_files(&space)?;
@@ -81,7 +81,7 @@ impl Ledger {
 }
 
 impl Promise {
-    /// So many bytes have arrived, and are not free any more.
+    /// These bytes have arrived, and are not free any more.
     pub fn used(&mut self, bytes: u64) {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;

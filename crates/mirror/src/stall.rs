@@ -16,7 +16,7 @@ use std::time::Duration;
 /// How often it is looked how long the source has given nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Entries of a listing that are told of as one: there may be very many.
+/// How many entries of a listing are counted together: there may be very many.
 const TELL_EVERY: u64 = 64;
 
 /// A source, and since when it has given nothing.
@@ -225,7 +225,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// A clock that goes on when it is told to.
+    /// A clock that a test moves.
     #[derive(Default)]
     struct ByHand(AtomicU64);
 
@@ -252,7 +252,7 @@ mod tests {
         let (source, clock) = (MemSource::new(&MemTree::new()), ByHand::default());
         let watched = Watched::new(&source, &clock);
         clock.passes(20 * MS);
-        assert_eq!(watched.waited(), Duration::ZERO, "nobody waits");
+        assert_eq!(watched.waited(), Duration::ZERO, "no thread waits");
         watched.asking(|| clock.passes(20 * MS));
         assert_eq!(watched.waited(), 20 * MS);
         clock.passes(20 * MS);
@@ -271,22 +271,22 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_gives_nothing_is_told_of_once_and_one_that_ends_in_time_never() {
-        let (source, clock, told) = (MemSource::new(&MemTree::new()), TestClock::real(), AtomicU64::new(0));
+    fn a_source_that_gives_nothing_is_stalled_of_once_and_one_that_ends_in_time_never() {
+        let (source, clock, stalled) = (MemSource::new(&MemTree::new()), TestClock::real(), AtomicU64::new(0));
         let watched = Watched::new(&source, &clock);
-        let tell = |_| {
-            told.fetch_add(1, Ordering::SeqCst);
+        let count = |_| {
+            stalled.fetch_add(1, Ordering::SeqCst);
         };
-        watched.watch(Some(3600 * 1000 * MS), tell, || watched.asking(|| ()));
-        watched.watch(None, tell, || watched.asking(|| ()));
-        assert_eq!(told.load(Ordering::SeqCst), 0);
-        watched.watch(Some(MS), tell, || {
+        watched.watch(Some(3600 * 1000 * MS), count, || watched.asking(|| ()));
+        watched.watch(None, count, || watched.asking(|| ()));
+        assert_eq!(stalled.load(Ordering::SeqCst), 0);
+        watched.watch(Some(MS), count, || {
             watched.asking(|| {
-                while told.load(Ordering::SeqCst) == 0 {
+                while stalled.load(Ordering::SeqCst) == 0 {
                     std::thread::sleep(MS);
                 }
             });
         });
-        assert_eq!(told.load(Ordering::SeqCst), 1);
+        assert_eq!(stalled.load(Ordering::SeqCst), 1);
     }
 }

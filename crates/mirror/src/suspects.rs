@@ -1,7 +1,7 @@
 //! Copies whose content a power cut may have taken: those that had got their places since the last checkpoint.
 //!
 //! A name stays suspect, in `suspects`, from run to run, until its file was copied or compared, or is gone: whatever a run
-//! was told to leave out, could not read, or did not come to. Which names they are is read from what the run recorded durably
+//! was configured to leave out, could not read, or did not come to. Which names they are is read from what the run recorded durably
 //! before it gave them their contents, never from times: clocks jump (DESIGN section 7, "Durability").
 
 use crate::changes::{self, Record};

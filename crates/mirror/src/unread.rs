@@ -20,7 +20,7 @@ const FOLDERS_MAX: usize = 5000;
 const PATH_BYTES_MAX: usize = 1 << 20;
 /// Folders named in a reason.
 const EXAMPLES_MAX: usize = 3;
-/// So many folders that seem to have gone are looked for once more; those beyond are taken for unread.
+/// How many folders that seem to have gone are looked for once more; those beyond are taken for unread.
 const LOOKS_MAX: usize = 1000;
 
 /// One folder that could not be read.
@@ -86,7 +86,7 @@ impl UnreadFolders {
     }
 
     /// Once all is listed: forgets the folders that were deleted or renamed while the run was under way, and looks up which
-    /// of the others were accepted: an approval accepts those of the run that it is about. Tells those that nobody accepted.
+    /// of the others were accepted: an approval accepts those of the run that it is about. Returns those that were not accepted.
     pub fn judge(&mut self, context: &Context<'_>) -> guard::Unread {
         let approves = context.options.approve.is_some();
         let mut looks = LOOKS_MAX;
@@ -151,7 +151,7 @@ impl ListSink for Inside<'_, '_> {
     }
 }
 
-/// The folders of the last run. A list that cannot be read is none: then each folder holds deletions anew.
+/// The folders of the last run. A list that cannot be read is none: then each folder holds deletions again.
 fn read(target: &dyn Target) -> Vec<UnreadFolder> {
     let bytes = small_files::read_small(target, &layout::unread_folders()).ok().flatten();
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()

@@ -93,6 +93,25 @@ impl Hours {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_window_holds_at_the_minutes_that_it_names(days in 1u8..128, from in 0u16..1440, length in 1u16..1440, at in 0u16..10_080) {
+            const NAMES: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+            let begins: Vec<u16> = (0..7).filter(|day| days & (1 << day) != 0).collect();
+            let to = (from + length) % 1440;
+            let names: Vec<&str> = begins.iter().map(|day| NAMES[usize::from(*day)]).collect();
+            let text = format!("{} {:02}:{:02}-{:02}:{:02}", names.join(","), from / 60, from % 60, to / 60, to % 60);
+            let window = Window::parse(&text).map_err(|why| TestCaseError::fail(format!("{text}: {why}")))?;
+            // Every minute of the week, one by one, from each day on which it begins.
+            let minutes: std::collections::BTreeSet<u16> =
+                begins.iter().flat_map(|day| (0..length).map(move |minute| (day * 1440 + from + minute) % 10_080)).collect();
+            // 2 August 2026 is a Sunday.
+            let moment = Moment(1_785_628_800 + i64::from(at) * 60);
+            prop_assert_eq!(window.holds(&TimeZone::UTC, moment), minutes.contains(&at), "{} at {}", text, at);
+        }
+    }
 
     #[test]
     fn a_blackout_holds_within_its_window_only() {

@@ -6,7 +6,7 @@ use octo_core::listing::Listed;
 use octo_core::{Code, Error, Name};
 
 impl Comparer<'_> {
-    /// Tells the listing's problems. Only a complete listing proves that a name is gone.
+    /// Reports the listing's problems. Only a complete listing proves that a name is gone.
     pub(super) fn source_proves_absence(&mut self, frame: &Frame, side: &Side) -> Result<bool, Error> {
         for (name, error) in &side.problems {
             let path = Name::new(name.as_slice()).map_or_else(|_| frame.source.clone(), |n| frame.source.join(&n));
@@ -21,7 +21,7 @@ impl Comparer<'_> {
         self.cursor.protect(&frame.place)?;
         if frame.source.is_root() && side.count() == 0 && !error.code.stops_run() {
             self.context.fail(Error::new(Code::SourceMissing, error.to_string()));
-        } else if !side.problems.iter().any(|(_, told)| told.code == error.code) {
+        } else if !side.problems.iter().any(|(_, known)| known.code == error.code) {
             self.context.problem(&frame.source, error.clone());
         }
         Ok(false)

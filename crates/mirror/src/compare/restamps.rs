@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::mirror_ops::MirrorOps;
 use octo_core::{Change, Error, Meta, RelPath};
 
-/// So many times are recorded together.
+/// How many times are recorded together.
 const AT_ONCE: usize = 256;
 
 /// One of them.
@@ -29,7 +29,7 @@ impl<'a> Restamps<'a> {
         Restamps { context, ops, waiting: Vec::new() }
     }
 
-    /// One more. In a dry run it is only told.
+    /// One more. In a dry run it is only reported.
     pub fn push(&mut self, source: &RelPath, place: &RelPath, old: Meta, new: Meta) {
         let (source, place) = (source.clone(), place.clone());
         self.waiting.push(Restamp { source, place, old, new });

@@ -73,7 +73,7 @@ impl Copier<'_> {
         self.snapshots.get().map_or(&[], Vec::as_slice)
     }
 
-    /// A source that cannot tell has none.
+    /// A source without snapshots has none.
     fn ask_for_snapshots(&self) -> Vec<Timestamp> {
         self.context.source.snapshots().unwrap_or_else(|error| {
             self.context.remark(format!("the previous versions of the source could not be listed: {error}"));
@@ -102,12 +102,12 @@ impl Copier<'_> {
     /// The mirror has the file as it is in a snapshot. `copied`: since now.
     pub(super) fn stood_in(&self, task: &Task, StandIn { taken, why }: &StandIn, copied: bool) {
         let how = if copied { "copied" } else { "the mirror has it already" };
-        let told = if snapshot::is_fresh(*taken, self.context.clock.now()) {
+        let problem = if snapshot::is_fresh(*taken, self.context.clock.now()) {
             Error::new(Code::FromSnapshot, format!("as it was at {taken} UTC; {how}"))
         } else {
             why.clone().and(format!("the newest previous version is more than a week old: {taken} UTC; {how}"))
         };
-        self.context.problem(&task.source, told);
+        self.context.problem(&task.source, problem);
     }
 
     /// The file is tried again at the end of the run.

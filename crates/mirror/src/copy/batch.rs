@@ -136,7 +136,7 @@ impl<'b, 'a> Batch<'b, 'a> {
         if stops { Stop::Everything } else { Stop::ThisFile }
     }
 
-    /// Whether more of a file is wanted. When somebody wishes to stop, what is under way and would have to be read again
+    /// Whether more of a file is wanted. When the run is cancelled, what is under way and would have to be read again
     /// from its beginning may come to its end.
     fn going_on(&self, file: usize) -> Result<(), Stop> {
         let context = self.copier.context;

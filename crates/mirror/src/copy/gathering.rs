@@ -8,7 +8,7 @@ use octo_core::metadata::{
 };
 use octo_core::{Code, Error, Meta, Metadata, Part, Piece, Target};
 
-/// Streams of one entry up to so many bytes together stay in memory.
+/// Streams of one entry up to this size together stay in memory.
 const INLINE_BYTES_MAX: usize = 64 << 10;
 
 /// The metadata of one entry as it came, and what of it is lost.

@@ -117,7 +117,7 @@ struct Read {
 }
 
 impl Copier<'_> {
-    /// Copies the file's beginning, or tells why not.
+    /// Copies the file's beginning, or reports why not.
     pub(super) fn copy_live(&self, task: &Task) {
         let target = self.context.target;
         let path = layout::stage(self.ops.run, self.next_stage.fetch_add(1, Ordering::Relaxed));

@@ -12,7 +12,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 impl Copier<'_> {
-    /// Copies a batch; everything that happens to its files is told to the context.
+    /// Copies a batch; everything that happens to its files is reported to the context.
     pub fn copy(&self, tasks: Vec<Task>) {
         let (live, mut tasks): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|task| task.is_live);
         for task in live.iter().take_while(|_| !self.context.is_over()) {

@@ -23,7 +23,7 @@ pub struct Stage {
     pub file: Box<dyn TargetFile>,
     /// What is there.
     pub got: Ranges,
-    /// BLAKE3 of the whole, if the source told it.
+    /// BLAKE3 of the whole, if the source sent it.
     pub hash: Option<[u8; 32]>,
     /// What it may still take of the target's space.
     pub promise: Option<Promise>,
@@ -76,7 +76,7 @@ pub fn parts_there(target: &dyn Target, key: &str, size_bytes: u64) -> Ranges {
     }
 }
 
-/// Removes the parts that nobody works on in this run. Whether there were any.
+/// Removes the parts that no thread works on in this run. Returns whether there were any.
 pub fn remove_idle_parts(target: &dyn Target, in_use: impl Fn(&str) -> bool) -> Result<bool, Error> {
     let mut removed = false;
     for entry in files::list_small(target, &layout::parts())? {
@@ -154,7 +154,7 @@ impl Stage {
         small_files::write_durable(target, &part.map, &bytes)
     }
 
-    /// The file got its place: the map has nothing to tell any more.
+    /// The file got its place: the map is not needed any more.
     pub fn forget_part(&self, target: &dyn Target) -> Result<(), Error> {
         match &self.part {
             Some(part) => target.remove_file(&part.map).map(drop),

@@ -1,6 +1,6 @@
 //! Keeps the bytes per second at a limit, whatever the pieces are and however many threads bring them.
 //!
-//! Each piece takes its share of time from one account, and whoever brought it waits until that time has come. So the
+//! Each piece takes its share of time from one account, and the thread that brought it waits until that time has come. So the
 //! rate is that of the sum. What a wait lasts too long is made good afterwards, within [`CREDIT`]: a limit that is never
 //! reached is as wrong as one that is passed.
 
@@ -9,11 +9,11 @@ use octo_core::Clock;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A wish to stop is noticed within this time.
+/// Cancelling is noticed within this time.
 const SLICE: Duration = Duration::from_millis(100);
 /// Time that was not used is kept so long, and may then be used at once.
 const CREDIT: Duration = Duration::from_millis(100);
-/// Nobody waits for less: a system's shortest waits last several times too long. It stays on the account.
+/// No thread waits for less: a system's shortest waits last several times too long. It stays on the account.
 const WAIT_MIN: Duration = Duration::from_millis(5);
 
 /// An account of time. Shared by all threads that copy.
@@ -36,7 +36,7 @@ impl Throttle {
         Throttle { bandwidth, account: Mutex::default() }
     }
 
-    /// Waits until so many bytes may have come, the limit is another one, or no more will come at all. A run that is to
+    /// Waits until this many bytes may have come, the limit is another one, or no more will come at all. A run that is to
     /// stop keeps to its limit as long as it reads.
     pub fn take(&self, bytes: u64, clock: &dyn Clock, is_over: impl Fn() -> bool) {
         if !self.bandwidth.is_limited() {
@@ -54,7 +54,7 @@ impl Throttle {
         }
     }
 
-    /// The moment at which so many more bytes may have come. What was used up under another limit counts no more.
+    /// The moment at which this many more bytes may have come. What was used up under another limit counts no more.
     fn book(&self, limit: Option<u64>, bytes: u64, now: Duration) -> Duration {
         let mut account = self.account.lock().unwrap_or_else(PoisonError::into_inner);
         if account.limit != limit {
@@ -109,7 +109,7 @@ mod tests {
         Throttle::new(Bandwidth::constant(Some(limit)))
     }
 
-    /// Bytes per second for so many pieces, each of which takes some work besides.
+    /// Bytes per second for this many pieces, each of which takes some work besides.
     fn rate(limit: u64, piece: u64, pieces: u64, work: Duration, too_long: Duration) -> f64 {
         let (throttle, clock) = (limited(limit), Slow::new(too_long));
         let begun = clock.monotonic();

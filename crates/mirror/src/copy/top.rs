@@ -1,4 +1,4 @@
-//! The metadata of the root folder itself, which no listing tells of. It is read once in every run, in one request, and
+//! The metadata of the root folder itself, which is in no listing. It is read once in every run, in one request, and
 //! kept if it is another than what is there.
 
 use super::copier::Copier;

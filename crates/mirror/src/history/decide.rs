@@ -42,7 +42,7 @@ pub struct Decision {
     pub made_again: Option<Moment>,
 }
 
-/// Decides from the facts of a name, oldest first. `is_kept` tells whether the versions of a run have it: a record whose change did
+/// Decides from the facts of a name, oldest first. `is_kept` says whether the versions of a run have it: a record whose change did
 /// not happen, because the process died between the two, says nothing but the time.
 pub fn decide(
     facts: impl Iterator<Item = (Moment, Fact)>,

@@ -31,7 +31,7 @@ impl<'t> History<'t> {
         for number in numbers {
             let follows = before.replace(number);
             let state = match self.state(When::Number(number)) {
-                // The newer ones can still be told.
+                // The newer ones are still known.
                 Err(error) if error.code == Code::RecordsDamaged => continue,
                 state => state?,
             };

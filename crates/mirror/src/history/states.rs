@@ -79,7 +79,7 @@ impl<'t> History<'t> {
         let damaged = self.tables(before..=u64::MAX)?.iter().rev().find_map(|table| {
             let line = table.damaged_line?;
             let changes = layout::changes(table.run);
-            let what = format!("{changes}: line {line} is no record, so states before {} cannot be told", table.run);
+            let what = format!("{changes}: line {line} is not a record: states before {} are unknown", table.run);
             Some(Error::new(Code::RecordsDamaged, format!("{what}; those from {} on can be restored", table.run)))
         });
         damaged.map_or_else(|| Ok(State::new(self, number, before)), Err)

@@ -12,7 +12,7 @@ use octo_core::{Error, RelPath, Target, TargetFile, Timestamp};
 const SORT_BYTES: usize = 8 << 20;
 /// Read at once.
 const BLOCK_BYTES: usize = 32 << 10;
-/// Records of a run up to so many bytes stay in memory.
+/// Records of a run up to this size stay in memory.
 const IN_MEMORY_BYTES: usize = 64 << 10;
 /// After the name: a byte that no name has, and the record's number.
 const TAIL_BYTES: usize = 9;
@@ -99,7 +99,7 @@ impl Table {
         self.from(Vec::new(), 0).map(|row| row.map(|row| self.order.path_of(&row.key)))
     }
 
-    /// All rows whose key begins with this, of which so many bytes are the folder's.
+    /// All rows whose key begins with this, with this many bytes of it for the folder.
     fn from(&self, prefix: Vec<u8>, folder_bytes: usize) -> Rows<'_> {
         let block = self.blocks.partition_point(|(first, _)| *first <= prefix).saturating_sub(1);
         Rows { table: self, prefix, folder_bytes, next_block: block, bytes: Vec::new(), at: 0 }

@@ -250,7 +250,7 @@ impl<'a> GenerationWriter<'a> {
         }
     }
 
-    /// Appends a frame and tells its place.
+    /// Appends a frame and returns its place.
     fn frame(&mut self, payload: &[u8]) -> Result<u64, Error> {
         let place = self.at + self.buffer.len() as u64;
         self.buffer.extend_from_slice(&u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());

@@ -36,7 +36,7 @@ fn check(bytes: &[u8]) -> [u8; 4] {
 }
 
 impl<'a> Journal<'a> {
-    /// A journal that begins anew; the file appears with its first record.
+    /// A new journal; the file appears with its first record.
     pub fn new(target: &'a dyn Target) -> Journal<'a> {
         Journal { target, state: Mutex::default() }
     }

@@ -1,7 +1,7 @@
 //! The index: a cache of what the source and the mirror said of each file and folder when it was last found good.
 //!
 //! It may cause a move or save a metadata read. It never causes a delete and never overrules size or time; a lost index
-//! is rebuilt (DESIGN section 7, "Index"). A generation is one stream of records in walk order, written anew and renamed
+//! is rebuilt (DESIGN section 7, "Index"). A generation is one stream of records in walk order, written again and renamed
 //! into place; a file beside it finds records by file id.
 
 mod buffered;
@@ -29,7 +29,7 @@ pub struct IndexRecord {
     pub size_bytes: u64,
     /// Last write time of the copy; 0 for a folder, whose time moves with what is changed in it.
     pub time: Timestamp,
-    /// BLAKE3 of the copy's content, if it was told.
+    /// BLAKE3 of the copy's content, if it is known.
     pub hash: Option<[u8; 32]>,
     /// The source's metadata of then was kept.
     pub has_metadata: bool,

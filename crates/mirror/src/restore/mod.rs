@@ -1,9 +1,9 @@
 //! Brings a state, or parts of it, into a folder that is no mirror.
 //!
-//! Files are gathered in a staging folder at the root of the target, made durable, and then renamed: nobody ever sees half a file, and
+//! Files are gathered in a staging folder at the root of the target, made durable, and then renamed: no reader ever sees half a file, and
 //! what is replaced is there until the new one is. A restore that was killed goes on when it is started again: what is there
 //! already, with equal size and time, is not copied again. It must never remove anything of the target's but what it replaces
-//! because it was told to.
+//! because its options say so.
 
 mod batch;
 mod decide;

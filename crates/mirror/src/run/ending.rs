@@ -11,7 +11,7 @@ use octo_core::guard;
 use octo_core::{Code, Error, Outcome, RunReport};
 
 impl Run<'_> {
-    /// Whatever happened: what was done becomes durable, old versions go if the run ended well, the marker tells what
+    /// Whatever happened: what was done becomes durable, old versions go if the run ended well, the marker says what
     /// the next run has to know.
     pub(super) fn close(&mut self, verdict: &Verdict) -> Result<(), Error> {
         if self.context.options.dry_run {

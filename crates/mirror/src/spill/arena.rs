@@ -16,7 +16,7 @@ const OWN_BYTES_MIN: usize = 2 << 10;
 const OWN_BYTES_MAX: usize = 64 << 10;
 /// What a page of the pool takes.
 const POOLED_BYTES: usize = 256 << 10;
-/// One place in a page for each so many bytes: fewer than any record of a listing has.
+/// One place in a page for this many bytes: fewer than any record of a listing has.
 const BYTES_PER_PLACE: usize = 32;
 /// Length of the record and of its key, before each.
 const HEAD_BYTES: usize = 8;
@@ -90,7 +90,7 @@ struct Pages {
 }
 
 impl Pool {
-    /// A pool of so many bytes.
+    /// A pool of this many bytes.
     pub fn new(bytes: usize) -> Arc<Pool> {
         Arc::new(Pool(Mutex::new(Pages { free: Vec::new(), unmade: bytes / POOLED_BYTES })))
     }
@@ -109,7 +109,7 @@ impl Pool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).free.push(page);
     }
 
-    /// Whether nothing is taken from a pool of so many bytes.
+    /// Whether nothing is taken from a pool of this size.
     #[cfg(test)]
     pub fn is_full(&self, bytes: usize) -> bool {
         let pages = self.0.lock().unwrap();
@@ -147,7 +147,7 @@ impl Arena {
         self.pages.last_mut().is_some_and(|page| page.push(key, value))
     }
 
-    /// A further page with room for a record of so many bytes.
+    /// A further page with room for a record of this size.
     fn next_page(&self, record_bytes: usize) -> Option<Page> {
         let needed = 2 * (HEAD_BYTES + BYTES_PER_PLACE + record_bytes);
         let own_bytes = (OWN_BYTES_MIN << self.pages.len().min(16)).max(needed);

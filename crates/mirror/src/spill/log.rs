@@ -40,7 +40,7 @@ impl LogBuffer {
         Ok(())
     }
 
-    /// Ends what is there, and begins anew.
+    /// Drops what is there, and starts over.
     pub fn take(&mut self) -> Log {
         let LogBuffer { tail, file, file_bytes, count } = std::mem::take(self);
         Log { tail, file, file_bytes, count }
@@ -70,7 +70,7 @@ impl<'a> LogWriter<'a> {
         self.buffer.count
     }
 
-    /// Ends what is there, and begins anew.
+    /// Drops what is there, and starts over.
     pub fn take(&mut self) -> Log {
         self.buffer.take()
     }

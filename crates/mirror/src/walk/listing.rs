@@ -205,7 +205,7 @@ struct Sink<'a> {
     hostile: Option<Vec<u8>>,
     saw_reserved: bool,
     has_escapes: bool,
-    /// So much came.
+    /// How much came.
     entries: u64,
     scratch_bytes: u64,
     /// Our own sorting failed.
@@ -280,7 +280,7 @@ impl ListSink for Sink<'_> {
         let named = named.filter(|(original, _)| !self.lister.filter.excludes_in(self.folder, original, is_folder));
         let (stored, mut flags) = match named {
             Some((_, stored)) => (stored, 0),
-            // Nobody else is to come into its place.
+            // No other entry may take its place.
             None if !self.is_source && self.lister.order.folds_case => (Stored::AsIs, FLAG_HIDDEN),
             None => return ControlFlow::Continue(()),
         };

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 
 /// Folders that are listed or being listed ahead of the merge.
 const AHEAD_FOLDERS: usize = 128;
-/// Of the folders that are next, at most so many are begun. A few more than any source has threads that list (SMB, with
+/// How many of the next folders are begun at most. A few more than any source has threads that list (SMB, with
 /// most, 40), so that none waits for work at the moment when more are begun; many more would only be entries that wait.
 const NEXT_FOLDERS: usize = 48;
 
@@ -89,7 +89,7 @@ pub type Job = (Frame, Sender<Result<FolderPair, Error>>);
 
 enum Item {
     ListedEntry(Box<Frame>, Receiver<Result<FolderPair, Error>>),
-    /// So many folders not looked at yet, which lie on the stack above those of the items that follow.
+    /// How many folders not looked at yet lie on the stack above those of the items that follow.
     More(u64),
 }
 
@@ -108,10 +108,10 @@ pub struct Walk<'a> {
 pub fn list_folders(lister: &Lister<'_>, jobs: &Receiver<Job>, is_over: impl Fn() -> bool) {
     for (frame, answer) in jobs {
         if is_over() {
-            // The answer's sender goes with it, so that whoever waits for it is not left waiting.
+            // The answer's sender goes with it, so that its receiver does not wait for ever.
             continue;
         }
-        // Nobody waits for the answer once the run has ended.
+        // No thread waits for the answer once the run has ended.
         let _ = answer.send(list_pair(lister, &frame));
     }
 }
@@ -187,7 +187,7 @@ impl<'a> Walk<'a> {
     /// Starts listings, next folders first. The very next one is always started.
     ///
     /// Half of the room that is left, so that the folders inside the next one find some in turn, however deep the tree.
-    /// Many at once, and then for a while none: the threads that list are not woken for each folder anew.
+    /// Many at once, and then for a while none: the threads that list are not woken again for each folder.
     fn look_ahead(&mut self) -> Result<(), Error> {
         let is_listing = |item: &Item| matches!(item, Item::ListedEntry(..));
         let listing = self.items.iter().filter(|item| is_listing(item)).count();

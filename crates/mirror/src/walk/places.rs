@@ -144,7 +144,7 @@ impl Lister<'_> {
         if is_free { Ok(()) } else { away.push(first.key()) }
     }
 
-    /// The same entries, those of `away` under names that are nobody else's.
+    /// The same entries, those of `away` under names that no other entry has.
     fn stored_apart(&self, main: &Sorted, away: &Sorted) -> Result<Sorted, Error> {
         let mut apart = Sorter::new(self.target, &self.pool);
         let mut last: Vec<u8> = Vec::new();

@@ -45,6 +45,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_password_is_one_line_of_twelve_characters_or_more() {
+        for (password, is_good) in [
+            ("correct horse", true),
+            ("twelve chars", true),
+            ("eleven char", false),
+            ("\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}", false),
+            ("with a\nnew line", false),
+            ("with a NUL \0 in it", false),
+            ("", false),
+            (&"x".repeat(BYTES_MAX), true),
+            (&"x".repeat(BYTES_MAX + 1), false),
+        ] {
+            let checked = check_password(password);
+            assert_eq!(checked.is_ok(), is_good, "{password:?}");
+            assert!(checked.is_ok() || !checked.unwrap_err().to_string().contains(password) || password.is_empty());
+        }
+    }
+
+    #[test]
     fn a_password_is_argon2id_and_two_hashes_of_it_differ() {
         let hash = hash_password("correct horse").unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
