@@ -34,7 +34,7 @@ pub struct Merged<'t> {
     heads: BinaryHeap<Reverse<Head>>,
 }
 
-/// The next fact of a table: what its name is told by, table, number of the record.
+/// The next fact of a table: the identity of its name, table, number of the record.
 type Head = (Vec<u8>, usize, u64, HeapFact);
 
 /// Rides along in the heap; name, table and number alone decide the order.
@@ -74,7 +74,7 @@ impl<'t> Merged<'t> {
         Ok(())
     }
 
-    /// What the next name is told by.
+    /// The identity of the next name.
     pub fn identity(&self) -> Option<&[u8]> {
         self.heads.peek().map(|Reverse((identity, ..))| &identity[..])
     }
