@@ -33,7 +33,7 @@ impl Attempts {
 
     /// The connection was lost once more. Fails with what is to be said of the entry when it has had its chances.
     pub fn lost(&mut self, why: &Error) -> Result<(), Error> {
-        // Silence costs minutes, and whoever waited in vain among others is the first suspect.
+        // Silence costs minutes, and a file that was waited for in vain among others is the first suspect.
         self.0 += if why.code == Code::TimedOut { AMONG_OTHERS } else { 1 };
         if self.0 < AMONG_OTHERS + ALONE {
             return Ok(());

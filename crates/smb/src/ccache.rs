@@ -187,7 +187,7 @@ mod tests {
         read(file.path(), now)
     }
 
-    fn refusal(bytes: &[u8], now: u64) -> String {
+    fn failure(bytes: &[u8], now: u64) -> String {
         let error = read_bytes(bytes, now).unwrap_err();
         assert_eq!(error.code, Code::LogonFailed);
         error.detail
@@ -207,12 +207,12 @@ mod tests {
     #[test]
     fn expired_tickets_and_keys_of_a_wrong_length_are_left_out() {
         let expired = credential("R", &["cifs", "h"], (18, 32), 100);
-        assert!(refusal(&cache(std::slice::from_ref(&expired)), 100).contains("kinit"));
+        assert!(failure(&cache(std::slice::from_ref(&expired)), 100).contains("kinit"));
         let fresh = credential("R", &["krbtgt", "R"], (17, 16), 200);
         let read = read_bytes(&cache(&[expired, fresh]), 100).unwrap();
         assert!(read.find_service_ticket("cifs", "h", "R").is_none() && read.find_tgt("R").is_some());
         for key in [(18, 16), (17, 32), (23, 0), (3, 8)] {
-            assert!(refusal(&cache(&[credential("R", &["krbtgt", "R"], key, 200)]), 100).contains("no ticket"));
+            assert!(failure(&cache(&[credential("R", &["krbtgt", "R"], key, 200)]), 100).contains("no ticket"));
         }
     }
 
@@ -221,15 +221,15 @@ mod tests {
         let whole = cache(&[credential("R", &["krbtgt", "R"], (18, 32), 100)]);
         let principals = cache(&[]).len();
         for len in (0..whole.len()).filter(|&len| len != principals) {
-            assert!(refusal(&whole[..len], 50).contains("damaged"), "cut at {len}");
+            assert!(failure(&whole[..len], 50).contains("damaged"), "cut at {len}");
         }
         // A count and a length of four thousand millions.
         for at in [20, 24] {
             let mut bad = whole.clone();
             bad[at..at + 4].fill(0xFF);
-            assert!(refusal(&bad, 50).contains("damaged"));
+            assert!(failure(&bad, 50).contains("damaged"));
         }
-        assert!(refusal(b"\x05\x02\0\0", 50).contains("damaged"));
+        assert!(failure(b"\x05\x02\0\0", 50).contains("damaged"));
     }
 
     #[cfg(unix)]

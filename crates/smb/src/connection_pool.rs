@@ -1,6 +1,6 @@
 //! The connections of one source: opened when needed, replaced when lost, each proven to lead to the same volume.
 //!
-//! A server that was there and is gone is waited for: it may be starting anew. Only where waiting cannot help, such as
+//! A server that was there and is gone is waited for: it may be restarting. Only where waiting cannot help, such as
 //! with a refused password, is the first answer final, or the account would be locked out.
 
 use crate::attempts::{self, Attempts};
@@ -18,9 +18,9 @@ use tokio::sync::{Mutex, MutexGuard};
 
 /// Pauses between attempts to reach a server that is gone: from the first to the longest, each twice as long.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// A wish to stop is noticed within this time.
+/// Cancelling is noticed within this time.
 const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// So many connections lost, with nothing brought home in between, are not chance.
+/// This many connections lost, with nothing brought home in between, are not chance.
 const LOSSES_MAX: u32 = 32;
 
 /// The connections of one source.
@@ -35,7 +35,7 @@ pub(crate) struct ConnectionPool {
     place: OnceLock<open::Place>,
     /// How the worst protected connection was protected.
     protection: std::sync::Mutex<Protection>,
-    /// The first greeting that nobody in between can have altered.
+    /// The first greeting that cannot have been altered in between.
     greeting: OnceLock<Greeting>,
     /// Since when no connection can be made.
     gone_since: std::sync::Mutex<Option<Instant>>,
@@ -111,7 +111,7 @@ impl ConnectionPool {
         *self.protection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the server's clock shows now, where it told and nobody in between can have altered that.
+    /// What the server's clock shows now, where it said so and that cannot have been altered in between.
     pub fn clock(&self) -> Option<Timestamp> {
         self.greeting.get().and_then(Greeting::clock)
     }
@@ -141,7 +141,7 @@ impl ConnectionPool {
     }
 
     /// The least busy lane. If all are busy, a further one is opened beside the work: that takes as long as many requests,
-    /// and nobody shall wait for it who can be served.
+    /// and who can be served shall not wait for it.
     fn least_busy(self: &Arc<Self>) -> Result<&Lane, Error> {
         let open = self.pool.iter().filter(|lane| lane.is_open.load(Ordering::SeqCst));
         let by_load = open.map(|lane| (lane.busy.load(Ordering::Relaxed), lane)).min_by_key(|(busy, _)| *busy);
@@ -152,7 +152,7 @@ impl ConnectionPool {
             let pool = Arc::clone(self);
             tokio::spawn(async move {
                 if let Some(lane) = pool.pool.get(next) {
-                    // Whoever leases it later tries again, patiently, and is told why it cannot be.
+                    // Its next user tries again, patiently, and gets the reason if that fails.
                     let _ = pool.standing(lane).await;
                     lane.is_open.store(true, Ordering::SeqCst);
                 }
@@ -161,7 +161,7 @@ impl ConnectionPool {
         Ok(lane)
     }
 
-    /// Does what may be done again on a new connection when one is lost; `work` is told how often that happened.
+    /// Does what may be done again on a new connection when one is lost; `work` gets how often that happened.
     pub async fn persistently<T>(
         self: &Arc<Self>,
         mut work: impl AsyncFnMut(&Lease<'_>, Attempts) -> Result<T, Error>,

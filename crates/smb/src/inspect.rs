@@ -65,7 +65,7 @@ pub enum Encryption {
 pub struct PreviousVersions {
     /// How many there are.
     pub count: u32,
-    /// When the newest was taken, where the server told.
+    /// When the newest was taken, where the server says so.
     pub newest: Option<Timestamp>,
 }
 

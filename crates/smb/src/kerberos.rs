@@ -79,7 +79,7 @@ async fn ask(host: &str, who: &Credentials, from: &Kerberos) -> Result<Ticket, E
         });
         return match ticket.authenticate(host).await {
             Ok(()) => Ok(Ticket(ticket)),
-            Err(e) => Err(refusal(e, host, &kdc(realm))),
+            Err(e) => Err(failure(e, host, &kdc(realm))),
         };
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -99,12 +99,12 @@ async fn ask(host: &str, who: &Credentials, from: &Kerberos) -> Result<Ticket, E
     });
     match ticket.authenticate_from_ccache(&cache, host).await {
         Ok(()) => Ok(Ticket(ticket)),
-        Err(e) => Err(refusal(e, host, &kdc(&owner.realm))),
+        Err(e) => Err(failure(e, host, &kdc(&owner.realm))),
     }
 }
 
-/// What the KDC's refusal means (RFC 4120 7.5.9).
-fn refusal(error: smb2::Error, host: &str, kdc: &str) -> Error {
+/// What the KDC's error means (RFC 4120 7.5.9).
+fn failure(error: smb2::Error, host: &str, kdc: &str) -> Error {
     let text = match error {
         smb2::Error::Auth { message } => message,
         smb2::Error::InvalidData { message } => {

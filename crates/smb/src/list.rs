@@ -125,7 +125,7 @@ async fn at_length(
         let page = page.await?;
         bytes = open::affordable(session, bytes.saturating_mul(4).min(limit));
         // One question at a time, so that no answer can overtake another; but it is on its way before this page is
-        // worked on. (Whoever holds a page must not wait for room for the next one.)
+        // worked on. (The holder of a page must not wait for room for the next one.)
         let next = match page.header.status.0 {
             nt::SUCCESS => budget.take_at_once(bytes).map(|room| (room, ask(bytes))),
             _ => None,

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 /// How often it is looked whether the connection is dead.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// So long after its death whoever waits should have been told.
-const TOLD_WITHIN: Duration = Duration::from_secs(3);
+/// How long after its death every waiting request should have been ended.
+const ENDED_WITHIN: Duration = Duration::from_secs(3);
 
 /// What `work` gives, or [`Code::ConnectionLost`] some seconds after the connection died, or [`Code::TimedOut`] if its answer
 /// does not come in time, whatever else the server says meanwhile: it may say for ever that it is still at it
@@ -22,19 +22,19 @@ pub(crate) async fn while_alive<T>(
     answered_within: Duration,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    while_not(|| conn.is_disconnected(), (LOOK_EVERY, TOLD_WITHIN, answered_within), work).await
+    while_not(|| conn.is_disconnected(), (LOOK_EVERY, ENDED_WITHIN, answered_within), work).await
 }
 
 async fn while_not<T>(
     is_dead: impl Fn() -> bool,
-    (look_every, told_within, answered_within): (Duration, Duration, Duration),
+    (look_every, ended_within, answered_within): (Duration, Duration, Duration),
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     let death = async {
         while !is_dead() {
             tokio::time::sleep(look_every).await;
         }
-        tokio::time::sleep(told_within).await;
+        tokio::time::sleep(ended_within).await;
     };
     let (work, death) = (pin!(work), pin!(death));
     match tokio::time::timeout(answered_within, select(work, death)).await {
@@ -76,11 +76,11 @@ mod tests {
 
     #[test]
     fn what_is_told_of_a_death_in_time_is_believed() {
-        let told = async {
+        let ended = async {
             tokio::time::sleep(MS).await;
-            Err::<(), _>(Error::new(Code::Insecure, "told"))
+            Err::<(), _>(Error::new(Code::Insecure, "the reason"))
         };
-        assert_eq!(run(while_not(|| true, (MS, HOUR, HOUR), told)).unwrap_err().code, Code::Insecure);
+        assert_eq!(run(while_not(|| true, (MS, HOUR, HOUR), ended)).unwrap_err().code, Code::Insecure);
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Session {
         self.lost.load(Ordering::SeqCst) || self.conn.is_disconnected()
     }
 
-    /// Whether nobody in between can have altered the greeting: the keys of 3.1.1 come from all that was said, and a guest
+    /// Whether the greeting cannot have been altered in between: the keys of 3.1.1 come from all that was said, and a guest
     /// has none. What older versions check afterwards (MS-SMB2 3.3.5.15.12) leaves the time out.
     pub fn proves_greeting(&self) -> bool {
         let is_newest = self.conn.params().is_some_and(|params| params.dialect >= WireDialect::Smb3_1_1);
@@ -83,7 +83,7 @@ impl Greeting {
 pub(crate) enum Protection {
     /// Not at all: a guest's.
     Nothing,
-    /// Signed: read by anybody in between, altered by nobody.
+    /// Signed: readable in between, but not alterable.
     Signed,
     Encrypted,
 }
@@ -167,7 +167,7 @@ async fn negotiate(conn: &mut Connection, min: Dialect) -> Result<NegotiatedPara
     Ok(params)
 }
 
-/// Before anything secret is said: a server that cannot do what is demanded is told nothing.
+/// Before anything secret is said: a server that cannot do what is demanded gets no credentials.
 fn demand_encryption(params: &NegotiatedParams, options: &SmbOptions) -> Result<(), Error> {
     if options.encrypt != Encrypt::Require {
         return Ok(());
@@ -247,7 +247,7 @@ async fn connect_share(
     })
 }
 
-/// FSCTL_VALIDATE_NEGOTIATE_INFO: asks, signed, what was negotiated in the clear, so that nobody in between can have
+/// FSCTL_VALIDATE_NEGOTIATE_INFO: asks, signed, what was negotiated in the clear, so that no one in between can have
 /// stripped a dialect or a capability.
 async fn validate(session: &Session, handshake: &[Recorded]) -> Result<(), Error> {
     let tampered = || Error::new(Code::NegotiationAltered, "the server says that it negotiated something else");
@@ -272,7 +272,7 @@ async fn validate(session: &Session, handshake: &[Recorded]) -> Result<(), Error
     if dialect < Some(WireDialect::Smb3_0)
         && matches!(status, nt::NOT_SUPPORTED | nt::INVALID_DEVICE_REQUEST | nt::FILE_CLOSED)
     {
-        // A server from before SMB 3 does not know the question; its refusal is signed.
+        // A server from before SMB 3 does not know the question; its error is signed.
         return Ok(());
     }
     if status != nt::SUCCESS || reply::validate_negotiate(reply::ioctl(&frame.body)?)? != reply::negotiate(received)? {

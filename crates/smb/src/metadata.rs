@@ -30,9 +30,9 @@ const FSCTL_GET_REPARSE_POINT: u32 = 0x0009_00A8;
 const IOCTL_IS_FSCTL: u32 = 1;
 /// What one answer may have: what one credit pays for.
 pub(crate) const ANSWER_BYTES: u32 = 64 << 10;
-/// Small streams of a file up to so many bytes together are read with the file.
+/// Small streams of a file up to this size together are read with the file.
 pub(crate) const SMALL_STREAMS_BYTES: u32 = 16 << 10;
-/// The extended attribute under which Samba, told to keep ACLs in `user.NTACL`, shows the security descriptor again.
+/// The extended attribute under which Samba, configured to keep ACLs in `user.NTACL`, shows the security descriptor again.
 const SAMBAS_ACL: &[u8] = b"NTACL";
 
 /// What the metadata of an entry is asked for by.
@@ -124,7 +124,7 @@ async fn may_read_sacl(session: &Session, root: &[u16], options: u32) -> bool {
 /// The metadata of one entry, but for the data of its streams.
 #[derive(Debug, Default)]
 pub(crate) struct Details {
-    told: Vec<PieceRead>,
+    pieces: Vec<PieceRead>,
     /// Streams whose data is still to be read.
     pub streams: Vec<StreamInfo>,
 }
@@ -151,21 +151,21 @@ impl Details {
         let mut next = || open::next(&mut answers);
         if ask.security {
             match next().and_then(open::success).and_then(|frame| Ok(reply::query(&frame.body)?.to_vec())) {
-                Ok(bytes) => details.told.push(PieceRead::Security(bytes)),
+                Ok(bytes) => details.pieces.push(PieceRead::Security(bytes)),
                 Err(error) => details.unknown(Part::Security, error)?,
             }
         } else {
-            details.told.push(PieceRead::Unknown(Part::Security, denied.cloned()));
+            details.pieces.push(PieceRead::Unknown(Part::Security, denied.cloned()));
         }
         if !ask.streams || !details.list_streams(next())? {
             asks.no_streams.store(true, Ordering::Relaxed);
-            details.told.push(PieceRead::Unknown(Part::Streams, None));
+            details.pieces.push(PieceRead::Unknown(Part::Streams, None));
         }
         if ask.extended && !details.extended(next())? {
             asks.no_extended.store(true, Ordering::Relaxed);
-            details.told.push(PieceRead::Unknown(Part::Extended, None));
+            details.pieces.push(PieceRead::Unknown(Part::Extended, None));
         } else if !ask.extended {
-            details.told.push(PieceRead::Unknown(Part::Extended, None));
+            details.pieces.push(PieceRead::Unknown(Part::Extended, None));
         }
         Ok(details)
     }
@@ -175,7 +175,7 @@ impl Details {
         if attempts::is_loss(&why) {
             return Err(why);
         }
-        self.told.push(PieceRead::Unknown(part, Some(why)));
+        self.pieces.push(PieceRead::Unknown(part, Some(why)));
         Ok(())
     }
 
@@ -207,7 +207,7 @@ impl Details {
             refused => Err(status::entry(refused)),
         });
         match read {
-            Ok(Some(all)) => self.told.extend(all),
+            Ok(Some(all)) => self.pieces.extend(all),
             Ok(None) => return Ok(false),
             Err(error) => self.unknown(Part::Extended, error)?,
         }
@@ -223,7 +223,7 @@ impl Details {
     /// The data of a stream was read, or could not be.
     pub fn stream(&mut self, stream: StreamInfo, data: Result<Vec<u8>, Error>) -> Result<(), Error> {
         match data {
-            Ok(data) => self.told.push(PieceRead::Stream(stream.name, data)),
+            Ok(data) => self.pieces.push(PieceRead::Stream(stream.name, data)),
             Err(error) => self.unknown(Part::Streams, error)?,
         }
         Ok(())
@@ -232,7 +232,7 @@ impl Details {
     /// The reparse point was read, or could not be.
     pub fn reparse(&mut self, point: Result<(u32, Vec<u8>), Error>) -> Result<(), Error> {
         match point {
-            Ok((tag, data)) => self.told.push(PieceRead::Reparse(tag, data)),
+            Ok((tag, data)) => self.pieces.push(PieceRead::Reparse(tag, data)),
             Err(error) => self.unknown(Part::Reparse, error)?,
         }
         Ok(())
@@ -240,8 +240,8 @@ impl Details {
 
     /// Hands everything over.
     pub fn hand_over(&self, file: usize, sink: &mut dyn FetchSink) -> Result<(), Stop> {
-        for told in &self.told {
-            match told {
+        for piece in &self.pieces {
+            match piece {
                 PieceRead::Security(bytes) => sink.metadata(file, Piece::Security(bytes))?,
                 PieceRead::Extended(name, value) => sink.metadata(file, Piece::Extended { name, value })?,
                 PieceRead::Reparse(tag, data) => sink.metadata(file, Piece::Reparse { tag: *tag, data })?,
@@ -256,7 +256,7 @@ impl Details {
     }
 }
 
-/// Whether a refusal says that the server does not have such a thing at all.
+/// Whether an error says that the server does not have such a thing at all.
 fn is_not_there(status: u32) -> bool {
     matches!(
         status,

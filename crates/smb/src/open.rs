@@ -84,7 +84,7 @@ pub(crate) fn affordable(session: &Session, bytes: u32) -> u32 {
     bytes.min(u32::from(credits / 2).max(1).saturating_mul(CREDIT_BYTES))
 }
 
-/// Whether the server may ever grant so many credits at once.
+/// Whether the server may ever grant this many credits at once.
 fn can_pay(session: &Session, credits: u16) -> bool {
     session.conn.credit_ceiling().is_none_or(|most| most >= credits)
 }
@@ -92,7 +92,7 @@ fn can_pay(session: &Session, credits: u16) -> bool {
 /// Whether to try again after this error. A server that grants few credits at first grants more with each answer; where
 /// none is on its way that could bring them, one is asked for.
 async fn may_grow(session: &Session, error: &smb2::Error) -> bool {
-    // Who waited for long waited for a server that answers others, or nobody.
+    // Who waited for long waited for a server that answers others, or no one.
     if !matches!(error, smb2::Error::CreditStarvation { waited, .. } if *waited < STARVED_AT_ONCE) {
         return false;
     }

@@ -95,7 +95,7 @@ pub enum Dialect {
     Smb3_0,
     /// Windows 8.1, Server 2012 R2.
     Smb3_0_2,
-    /// Windows 10, Server 2016: nobody in between can weaken the connection.
+    /// Windows 10, Server 2016: the connection cannot be weakened in between.
     Smb3_1_1,
 }
 

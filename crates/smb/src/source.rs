@@ -143,7 +143,7 @@ impl Source for SmbSource {
             fetches_in_flight: 4,
             batch_files: 64,
             folds_case: true,
-            // Windows tells what was stored; Samba, and who is like it, cannot be told from it.
+            // Windows reports what was stored; Samba, and servers like it, cannot be distinguished from it.
             invents_creation_times: true,
             stable_ids: !unstable,
             hides_unreadable: place.is_none_or(|p| p.hides_unreadable),
@@ -202,7 +202,7 @@ impl Source for SmbSource {
             Ok(())
         });
         if let Err(cancelled) = fetched {
-            // Whoever cancelled does not wait to be told of each file.
+            // After cancelling, files are not reported one by one.
             let _ = sink.failed(0, cancelled);
         }
     }

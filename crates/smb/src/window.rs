@@ -20,7 +20,7 @@ const MAX: u32 = 512;
 const START: u32 = 48;
 /// Fewer requests than this in the server's queue: there is room. More than the second: too many.
 const QUEUED: (f64, f64) = (8.0, 48.0);
-/// After so many answers the way is measured anew, for routes change: with a small window, so that it is the way that
+/// After this many answers the way is measured again, for routes change: with a small window, so that it is the way that
 /// is measured and not our own queue.
 const MEASURE_EVERY: u32 = 8192;
 /// Answers that make a measurement.
@@ -121,7 +121,7 @@ impl State {
 mod tests {
     use super::*;
 
-    /// A line with this delay, to a server that works on so many at once and takes so long for each: the size at which
+    /// A line with this delay, to a server that works on this many at once and takes this long for each: the size at which
     /// the window comes to rest.
     fn settles(way_ms: f64, at_once: f64, work_ms: f64) -> u32 {
         let mut state = State::new();

@@ -48,8 +48,14 @@ const PHRASES: &[(&str, &str)] = &[
 const CODE_PHRASES: &[(&str, &str)] = &[("refusal", "error"), ("wished", "given, or what it is")];
 
 /// Folders of code whose comments and texts are in plain English already.
-const PLAIN: &[&str] =
-    &["crates/api/src", "crates/client/src", "crates/job/src", "crates/mirror/src", "crates/server/src"];
+const PLAIN: &[&str] = &[
+    "crates/api/src",
+    "crates/client/src",
+    "crates/job/src",
+    "crates/mirror/src",
+    "crates/server/src",
+    "crates/smb/src",
+];
 
 /// Documents besides the manual.
 const DOCUMENTS: &[&str] = &["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/DESIGN.md", "docs/reliability.md"];

@@ -16,7 +16,7 @@ impl Budget {
         Budget(Semaphore::new((SOURCE_BYTES_IN_FLIGHT / CREDIT_BYTES) as usize))
     }
 
-    /// Waits until `bytes` may be asked for. Whoever holds a share is being served by the server or by its sink, so
+    /// Waits until `bytes` may be asked for. The holder of a share is being served by the server or by its sink, so
     /// this ends.
     pub async fn take(&self, bytes: u32) -> Result<SemaphorePermit<'_>, Error> {
         let taken = self.0.acquire_many(units(bytes)).await;

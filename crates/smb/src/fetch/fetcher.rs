@@ -109,7 +109,7 @@ pub(crate) async fn fetch(
     let all = 0..batch.requests.len();
     let mut left: Vec<OpenFetch> = all.map(OpenFetch::new).collect();
     while !left.is_empty() {
-        // Whoever is under suspicion goes alone; the others go first, and together.
+        // A suspected file goes alone; the others go first, and together.
         let (mut now, mut later): (Vec<OpenFetch>, Vec<OpenFetch>) =
             left.into_iter().partition(|it| !it.attempts.are_alone());
         if now.is_empty() {

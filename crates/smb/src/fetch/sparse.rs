@@ -20,12 +20,12 @@ const ANSWER_BYTES: u32 = 64 * 1024;
 const BUFFER_OVERFLOW: u32 = 0x8000_0005;
 /// Samples under way together.
 const PROBES_IN_FLIGHT: usize = 16;
-/// Samba says that a file is all data if nobody has called it sparse. One of this size that takes no space has no data, as
-/// no machine keeps so much of it in memory only.
+/// Samba says that a file is all data if it was not marked as sparse. One of this size that takes no space has no data, as
+/// no machine keeps that much in memory only.
 const EMPTY_BYTES_MIN: u64 = 64 << 30;
 /// What Samba says instead of nothing.
 const NO_SPACE_BYTES: u64 = 512;
-/// Such a file is sampled in so many places more.
+/// How many more places of such a file are sampled.
 const EMPTY_PROBES: u64 = 64;
 
 impl Fetcher<'_> {
@@ -89,7 +89,7 @@ impl Fetcher<'_> {
             let more = match frame.header.status.0 {
                 nt::SUCCESS => false,
                 BUFFER_OVERFLOW => true,
-                refused => return Err(Error::new(Code::SourceEntry, format!("no ranges are told ({refused:#x})"))),
+                refused => return Err(Error::new(Code::SourceEntry, format!("no ranges were sent ({refused:#x})"))),
             };
             let output = reply::ioctl(&frame.body)?;
             at = ranges::add(output, at, size_bytes, &mut data)?;
@@ -98,7 +98,7 @@ impl Fetcher<'_> {
                 return Ok(data);
             }
             if output.is_empty() {
-                return Err(Malformed("more ranges are announced than told").into());
+                return Err(Malformed("more ranges are announced than sent").into());
             }
         }
         data.insert(at.min(size_bytes)..size_bytes);

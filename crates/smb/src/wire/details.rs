@@ -110,8 +110,8 @@ mod tests {
             stream(":last:$DATA", 0, true),
         ]
         .concat();
-        let told: Vec<_> = streams(&info).unwrap().into_iter().map(|s| (s.name, s.size_bytes)).collect();
-        assert_eq!(told, [(b"a b".to_vec(), 3), (b"last".to_vec(), 0)]);
+        let read: Vec<_> = streams(&info).unwrap().into_iter().map(|s| (s.name, s.size_bytes)).collect();
+        assert_eq!(read, [(b"a b".to_vec(), 3), (b"last".to_vec(), 0)]);
         assert_eq!(streams(&[]).unwrap(), []);
         assert!(streams(&stream(":a/b:$DATA", 1, true)).is_err());
         assert!(streams(&stream(":a:$DATA", u64::MAX, true)).is_err());

@@ -1,7 +1,7 @@
 //! QUERY_DIRECTORY's entries: FileIdFullDirectoryInformation (MS-FSCC 2.4.18).
 //!
 //! That class has the four times, the attributes, the size, a 64-bit file id and, for reparse points, the tag; Windows
-//! and Samba both give it. Its sister FileIdBothDirectoryInformation adds the short name, which nobody here needs and Samba
+//! and Samba both give it. Its sister FileIdBothDirectoryInformation adds the short name, which is not needed here and Samba
 //! has to compute. (The 128-bit ids of newer classes matter on ReFS only, whose ids we do not rely on.)
 
 use super::name::{self, WireName};
