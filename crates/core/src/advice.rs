@@ -158,6 +158,9 @@ table! {
         DUPLICATE,
         DUPLICATE,
     );
+    ContentDamaged => every("The disk may be failing: see the system log. To copy it again, rename it in the mirror and run the job.");
+    ChangedInMirror => every("Somebody or another program writes into the mirror. The next run puts the file back.");
+    MayBeTorn => every("Its content may not be whole. The next run copies it again.");
     ReservedName => every(
         "The source has an entry named .octobackup at its root. It is left out, because the mirror keeps its own data there.",
     );

@@ -61,6 +61,12 @@ codes! {
     ChangedWhileRead, "changed-while-read", AtEndOfRun, false, "changed while it was read";
     /// It is not what the listing said: a file became a folder or a link.
     KindMoved, "kind-moved", AtEndOfRun, false, "turned into something else while the run was under way";
+    /// Its content is not what was copied, though size and time are.
+    ContentDamaged, "content-damaged", Never, false, "content damaged: it is not what was copied";
+    /// Somebody changed it in the mirror: size or time is not that of the copy.
+    ChangedInMirror, "changed-in-mirror", NextRun, false, "changed in the mirror since it was copied";
+    /// It got its place shortly before the machine crashed.
+    MayBeTorn, "may-be-torn", NextRun, false, "written shortly before the machine crashed";
     /// The source sent a name that cannot be one.
     BadName, "bad-name", Never, false, "impossible name sent by the source";
     /// The source listed the same name twice.

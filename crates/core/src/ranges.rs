@@ -63,6 +63,12 @@ impl Ranges {
         self.minus(&self.minus(other))
     }
 
+    /// Where the range that holds `at` ends; `at` itself if none does.
+    pub fn end_at(&self, at: u64) -> u64 {
+        let next = self.0.partition_point(|range| range.end <= at);
+        self.0.get(next).filter(|range| range.start <= at).map_or(at, |range| range.end)
+    }
+
     /// The bytes in all ranges.
     pub fn total_bytes(&self) -> u64 {
         self.0.iter().map(|r| r.end - r.start).sum()
@@ -101,6 +107,10 @@ mod tests {
             prop_assert!(ranges.is_well_formed());
             prop_assert_eq!(ranges.iter().flatten().collect::<Vec<_>>(), naive.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(ranges.total_bytes(), naive.len() as u64);
+            for at in 0..80 {
+                let end = (at..).find(|byte| !naive.contains(byte));
+                prop_assert_eq!(Some(ranges.end_at(at)), end);
+            }
             let missing: Vec<u64> = ranges.missing(size).iter().flatten().collect();
             prop_assert_eq!(missing, (0..size).filter(|b| !naive.contains(b)).collect::<Vec<_>>());
         }

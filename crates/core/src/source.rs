@@ -44,6 +44,8 @@ pub struct SourceFeatures {
     pub hides_unreadable: bool,
     /// Entries have metadata that a fetch can hand over.
     pub has_metadata: bool,
+    /// The hash of a file that was read whole is mostly told ([`FetchSink::hashed`]).
+    pub tells_hashes: bool,
 }
 
 /// What makes a source the same source as last time. Kept in the mirror's marker and compared as a whole.

@@ -41,6 +41,8 @@ pub trait TargetFile: Send + Sync {
     /// Begins to bring what was written to the disk, without waiting for it, so that [`TargetFile::sync`] has little to wait
     /// for. A hint.
     fn sync_soon(&self) {}
+    /// Lets the system forget what it keeps of the file in memory, so that it is read from the disk next. A hint.
+    fn forget_cached(&self) {}
     /// Makes the data durable (`fdatasync`). Effect.
     fn sync(&self) -> Result<(), Error>;
     /// Sets the last write time, and the creation time where the target has one. Effect.

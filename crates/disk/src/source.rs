@@ -250,6 +250,7 @@ impl Source for LocalSource {
             stable_ids: self.reading.has_stable_ids(),
             hides_unreadable: false,
             has_metadata: true,
+            tells_hashes: false,
         }
     }
 

@@ -56,6 +56,7 @@ impl<'a> Checkpoints<'a> {
             placed_bytes: self.ops.placed.len_bytes(),
         };
         changes.map_or(Ok(()), |changes| changes.sync())?;
+        self.ops.hashes.sync()?;
         self.journal.sync()?;
         self.context.target.checkpoint()?;
         let open = RunOpen { run: self.ops.run, boot_id: self.context.target.boot_id(), durable: Some(durable) };

@@ -67,6 +67,14 @@ names! {
     index_ids(generation: u64) = "index/{generation}.ids";
     /// Records of files finished since the last generation.
     journal() = "index/journal";
+    /// The hashes of all copies.
+    hashes() = "hashes";
+    /// They, sorted.
+    hash_table() = "hashes/table";
+    /// The same, until it is written to its end.
+    new_hash_table() = "hashes/table.new";
+    /// Those that came since.
+    hash_log() = "hashes/log";
     /// The pending set of deletions.
     held_plan() = "held/plan.jsonl";
     /// The folders that the last run could not read.

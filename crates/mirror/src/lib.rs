@@ -16,6 +16,7 @@ mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hashes;
 mod held;
 pub mod history;
 mod holders;
@@ -40,6 +41,7 @@ mod stall;
 mod suspects;
 mod unread;
 mod vanished;
+mod verify;
 mod walk;
 
 pub use held::{HeldEntry, HeldPlan, held_plan};
@@ -47,6 +49,7 @@ pub use layout::NAMES as RESERVED_NAMES;
 pub use options::{Bandwidth, LiveFiles, RunOptions};
 pub use prepare::is_empty;
 pub use run::run;
+pub use verify::{VerifyCounts, VerifyOptions, VerifyReport, VerifyWatch, verify};
 
 use octo_core::{Error, RunReport, Target};
 

@@ -5,6 +5,7 @@
 //! new) and the next run finishes. Where hard links exist no name ever disappears.
 
 use crate::changes::{ChangesLog, Record, RecordFile};
+use crate::hashes::Hashes;
 use crate::suspects::Suspects;
 use crate::{files, layout};
 use octo_core::naming;
@@ -25,6 +26,8 @@ pub struct MirrorOps<'a> {
     pub placed: RecordFile<'a>,
     /// Copies that may not be whole, since the power was lost.
     pub suspects: Suspects,
+    /// The hashes of all copies.
+    pub hashes: Hashes<'a>,
 }
 
 /// How a deletion ended.
@@ -137,13 +140,25 @@ impl MirrorOps<'_> {
                 done = self.rename_new(place, &version)?;
             }
             match done {
-                Done::Yes => return Ok(Deleted::Yes),
+                Done::Yes => {
+                    self.forget_hash(place);
+                    return Ok(Deleted::Yes);
+                }
                 Done::Missing => return Ok(Deleted::Already),
                 // An older state was kept earlier in this run; that one wins, and the name itself is removed.
                 Done::Exists | Done::NotEmpty => {}
             }
         }
-        Ok(if self.target.remove_file(place)? == Done::Yes { Deleted::Yes } else { Deleted::Already })
+        if self.target.remove_file(place)? != Done::Yes {
+            return Ok(Deleted::Already);
+        }
+        self.forget_hash(place);
+        Ok(Deleted::Yes)
+    }
+
+    /// Nothing is at this place any more. A full disk must not be in the way: without the record a few bytes stay for ever.
+    fn forget_hash(&self, place: &RelPath) {
+        let _ = self.hashes.gone(place);
     }
 
     /// Deletes a folder that is empty by now; the folder itself becomes a version.
@@ -189,7 +204,14 @@ impl MirrorOps<'_> {
         if self.changes.is_some() && self.abilities.hard_links {
             self.keep_version(from)?;
         }
-        Ok(self.rename_new(from, to)? == Done::Yes)
+        if let Some(file) = self.target.look(from)? {
+            self.hashes.follows(from, &file, to, &file)?;
+        }
+        let is_done = self.rename_new(from, to)? == Done::Yes;
+        if is_done {
+            self.forget_hash(from);
+        }
+        Ok(is_done)
     }
 
     /// Renames to a name that differs only in case, on a target that folds case. Some filesystems take the new name for
@@ -273,8 +295,17 @@ impl MirrorOps<'_> {
         self.target.leave_metadata(place, &layout::version(self.run, place))
     }
 
-    /// Sets the time of something that is there. The caller has recorded the intent.
+    /// Sets the time of a file that is there, whose content is that of the time it had. The caller has recorded the intent.
     pub fn restamp(&self, place: &RelPath, new: &Meta) -> Result<(), Error> {
+        if let Some(file) = self.target.look(place)?.filter(|file| file.kind == Kind::File) {
+            let write_time = self.abilities.times.represent(new.write_time);
+            self.hashes.follows(place, &file, place, &Meta { write_time, ..file })?;
+        }
+        self.disown(place, new)
+    }
+
+    /// Sets the time of a file that is there, of whose content nothing is known then.
+    pub fn disown(&self, place: &RelPath, new: &Meta) -> Result<(), Error> {
         self.target.set_times(place, new.write_time, new.creation_time)
     }
 }

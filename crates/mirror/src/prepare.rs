@@ -7,10 +7,10 @@ use crate::context::Context;
 use crate::index::{self, Generation};
 use crate::marker::{Durable, Marker, RunOpen};
 use crate::order::NameOrder;
-use crate::settle::{Moment, versioned_runs};
+use crate::settle::{Moment, oldest_kept, versioned_runs};
 use crate::spill::Pool;
 use crate::suspects::Suspects;
-use crate::{ballast, files, layout, recover};
+use crate::{ballast, files, hashes, layout, recover};
 use octo_core::clock_trust::{self, ClockRecord, Doubt};
 use octo_core::listing::{ListSink, Listed};
 use octo_core::{Abilities, Code, Entry, Error, Filter, Kind, RelPath, SourcePin, Target, Timestamp};
@@ -33,6 +33,8 @@ pub struct Ready {
     pub doubt: Option<Doubt>,
     /// The index of the last run, if it may be used.
     pub index: Option<Generation>,
+    /// Records of hashes that were found damaged, and are lost.
+    pub damaged_hashes: u64,
     /// Held until the run ends.
     _lock: Option<Box<dyn Send>>,
 }
@@ -67,7 +69,9 @@ pub fn prepare(context: &Context<'_>, order: NameOrder, pool: &Arc<Pool>) -> Res
     ballast::help(context.target, || recover::recover(context, &marker.abilities, interrupted, doubt.is_some()))?;
     ballast::lay_out(context.target);
     let index = ballast::help(context.target, || recover::index(context, order, pool, run))?;
-    Ok(Ready { marker, run, was_empty, suspects, interrupted, doubt, index, _lock: Some(lock) })
+    let folded = hashes::settle(context.target, pool, oldest_kept(context.target, run)?)?;
+    let damaged_hashes = folded.damaged;
+    Ok(Ready { marker, run, was_empty, suspects, interrupted, doubt, index, damaged_hashes, _lock: Some(lock) })
 }
 
 /// A dry run reads what is there and writes nothing.
@@ -92,7 +96,7 @@ fn dry(
     let open = RunOpen::read(context.target)?;
     let suspects = Suspects::find(context.target, open.as_ref(), marker.abilities.names.folds_case)?;
     let interrupted = open.map(|open| open.run);
-    Ok(Ready { marker, run, was_empty, suspects, interrupted, doubt: None, index, _lock: None })
+    Ok(Ready { marker, run, was_empty, suspects, interrupted, doubt: None, index, damaged_hashes: 0, _lock: None })
 }
 
 /// Whether this folder is the mirror that is meant. Returns whether it is empty.

@@ -5,6 +5,7 @@ use crate::deletion::Verdict;
 use crate::mirror_ops::MirrorOps;
 use crate::prepare::Ready;
 use octo_core::guard::Way;
+use octo_core::printable::counted;
 use octo_core::retention::KeepVersions;
 
 /// What is worth a line in the report and concerns no single entry.
@@ -36,6 +37,12 @@ pub fn of(context: &Context<'_>, ready: &Ready, ops: &MirrorOps<'_>, verdict: &V
             "{} files of the same size differ in time by whole hours: most likely a time zone or daylight saving change. \
              {how}. To set the times without reading the files: --restamp-shift=+1h (or what the shift is)",
             counts.shifted
+        ));
+    }
+    if ready.damaged_hashes > 0 {
+        remarks.push(format!(
+            "{} of hashes were damaged and are lost: \"octobackup verify --record\" records the hashes of these files again",
+            counted(ready.damaged_hashes, "record", "records")
         ));
     }
     // Where it holds deletions, that is said with them.

@@ -9,6 +9,7 @@ use crate::compare::{Comparer, Lists};
 use crate::context::Context;
 use crate::copy::{Copier, Task};
 use crate::deletion::{Deletion, Verdict};
+use crate::hashes::Hashes;
 use crate::index::{self, Journal, NewStream};
 use crate::mirror_ops::MirrorOps;
 use crate::moves::{Moves, Unmatched};
@@ -55,7 +56,12 @@ fn run_in(context: &Context<'_>) -> RunResult {
     let pool = Pool::new(SORT_BYTES);
     let order = NameOrder { folds_case: target.abilities().names.folds_case };
     context.phase(Phase::Check);
-    let ready = match prepare(context, order, &pool) {
+    let ready = prepare(context, order, &pool).and_then(|ready| {
+        let folds_case = ready.marker.abilities.names.folds_case;
+        let hashes = Hashes::new(target, ready.run, begun.0, folds_case)?;
+        Ok((ready, hashes))
+    });
+    let (ready, hashes) = match ready {
         Ok(ready) => ready,
         Err(error) => {
             context.fail(error);
@@ -65,7 +71,7 @@ fn run_in(context: &Context<'_>) -> RunResult {
     // The marker's, because a dry run may not be able to find out.
     let order = NameOrder { folds_case: ready.marker.abilities.names.folds_case };
     let target_id = Some(ready.marker.target_id.clone()).filter(|_| !options.dry_run);
-    let report = Run::new(context, ready, order, pool).mirror(begun);
+    let report = Run::new(context, ready, hashes, order, pool).mirror(begun);
     RunResult { report, target_id }
 }
 
@@ -99,7 +105,13 @@ struct Walked<'r> {
 }
 
 impl<'a> Run<'a> {
-    fn new(context: &'a Context<'a>, mut ready: Ready, order: NameOrder, pool: Arc<Pool>) -> Run<'a> {
+    fn new(
+        context: &'a Context<'a>,
+        mut ready: Ready,
+        hashes: Hashes<'a>,
+        order: NameOrder,
+        pool: Arc<Pool>,
+    ) -> Run<'a> {
         let versions = context.options.keep_versions != KeepVersions::No && !context.options.dry_run;
         let ops = MirrorOps {
             target: context.target,
@@ -108,6 +120,7 @@ impl<'a> Run<'a> {
             changes: versions.then(|| ChangesLog::new(context.target, ready.run)),
             placed: RecordFile::new(context.target, layout::placed(ready.run)),
             suspects: std::mem::take(&mut ready.suspects),
+            hashes,
         };
         Run {
             context,

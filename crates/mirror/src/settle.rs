@@ -143,6 +143,11 @@ pub fn unnote_not_kept(target: &dyn Target, run: u64) -> Result<(), Error> {
     files::remove_tree(target, &layout::versions_of(run)).map(drop)
 }
 
+/// The oldest run whose versions are kept. Without any it is the next one after `run`.
+pub fn oldest_kept(target: &dyn Target, run: u64) -> Result<u64, Error> {
+    Ok(versioned_runs(target)?.first().map_or(run + 1, |oldest| oldest.run))
+}
+
 /// Writes the report with all problems beside the mirror: whole, or not at all. On a full disk without the list of problems,
 /// of which it then has only the examples.
 pub fn write_report(target: &dyn Target, report: &RunReport, problems: &Log) -> Result<(), Error> {

@@ -21,6 +21,7 @@ mod settings;
 mod shares;
 mod stop;
 mod sync;
+mod verify;
 mod zone;
 
 use args::{Cli, Command};
@@ -59,6 +60,7 @@ fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
         (Command::Sync(args), Some((_, typed))) => sync::run(&settings::Settings::sync(*args, typed)?),
         (Command::Sync(_), None) => Ok(exit::USAGE),
         (Command::Held(args), _) => held::run(args),
+        (Command::Verify(args), _) => verify::run(&args),
         (Command::Ls(args), _) => match &args.at.at {
             Some(at) => history::list::run(&args, at),
             None => ls::run(&args),

@@ -29,6 +29,11 @@ impl SignsOfLife {
         self.events.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// Something else than an event of a run happened.
+    pub fn happened(&self) {
+        self.events.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Returns once nothing has happened for so long.
     fn wait_for_silence(&self, within: Duration) {
         let (mut seen, mut since) = (self.events.load(Ordering::SeqCst), Instant::now());

@@ -148,6 +148,7 @@ impl Source for SmbSource {
             stable_ids: !unstable,
             hides_unreadable: place.is_none_or(|p| p.hides_unreadable),
             has_metadata: true,
+            tells_hashes: false,
         }
     }
 

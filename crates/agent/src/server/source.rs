@@ -168,6 +168,7 @@ impl Source for AgentSource {
             hides_unreadable: self.shape.hides_unreadable,
             walks_ahead: self.shape.walks,
             has_metadata: self.shape.has_metadata,
+            tells_hashes: true,
         }
     }
 

@@ -62,6 +62,12 @@ impl TargetFile for DiskFile {
         let _ = rustix::fs::fadvise(&self.handle, 0, None, Advice::DontNeed);
     }
 
+    fn forget_cached(&self) {
+        // Only what is on the disk can be forgotten.
+        let _ = rustix::fs::fdatasync(&self.handle);
+        let _ = rustix::fs::fadvise(&self.handle, 0, None, Advice::DontNeed);
+    }
+
     fn sync(&self) -> Result<(), Error> {
         retry_on_intr(|| rustix::fs::fdatasync(&self.handle))
             .map_err(|errno| fault::target(errno, "syncing", &self.path))

@@ -58,7 +58,7 @@ impl Copier<'_> {
         let is_epoch = old.write_time == self.ops.abilities.times.represent(epoch);
         let write_time = if is_epoch { epoch.plus_secs(86_400) } else { epoch };
         let done = self.ops.intend(&[Record::of_time(&task.place, old)]);
-        let done = done.and_then(|()| self.ops.restamp(&task.place, &Meta { write_time, ..*old }));
+        let done = done.and_then(|()| self.ops.disown(&task.place, &Meta { write_time, ..*old }));
         match done {
             // Now it is another by its time.
             Ok(()) => self.ops.suspects.settle(&task.place),

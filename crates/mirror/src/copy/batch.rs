@@ -3,6 +3,7 @@
 
 use super::copier::Copier;
 use super::gathering::Gathering;
+use super::hashing::Hashing;
 use super::stage::Stage;
 use super::task::{TRIES_AT_ONCE, Task, not_whole};
 use crate::changes::Record;
@@ -30,13 +31,13 @@ enum State {
     /// Being gathered.
     Copying(Meta, Stage),
     /// Being compared with what is in its place: what came so far.
-    Comparing(Meta, Box<dyn TargetFile>, Ranges),
+    Comparing(Meta, Box<dyn TargetFile>, Ranges, Hashing),
     /// Its metadata is being gathered.
     Refreshing(Meta),
     /// Gathered, and not yet in its place.
     Whole(Meta, Stage),
-    /// What is in its place is equal.
-    Equal(Meta),
+    /// What is in its place is equal, and has this hash.
+    Equal(Meta, Option<[u8; 32]>),
     Ended,
 }
 
@@ -66,11 +67,23 @@ impl<'b, 'a> Batch<'b, 'a> {
 
     /// Records what will change, and then changes it.
     fn settle(&mut self) {
+        for file in 0..self.files.len() {
+            let copier = self.copier;
+            let State::Whole(_, stage) = &mut self.files[file] else { continue };
+            match stage.seal(&|| !copier.reads_no_more()) {
+                Ok(()) if stage.hash.is_some() => {}
+                // The next run goes on with it.
+                Ok(()) => self.give_up(file, true),
+                Err(error) => {
+                    self.target_failed(file, error);
+                }
+            }
+        }
         let records: Vec<Record> =
             self.files.iter().zip(&self.tasks).filter_map(|(file, task)| self.record(file, task)).collect();
         let intended = self.copier.ops.intend(&records);
         for file in 0..self.files.len() {
-            if !matches!(self.files[file], State::Whole(..) | State::Equal(_)) {
+            if !matches!(self.files[file], State::Whole(..) | State::Equal(..)) {
                 continue;
             }
             if let Err(error) = intended.clone().and_then(|()| self.settle_one(file)) {
@@ -83,7 +96,7 @@ impl<'b, 'a> Batch<'b, 'a> {
     fn record(&self, file: &State, task: &Task) -> Option<Record> {
         match (file, &task.old) {
             (State::Whole(..), old) => Some(Record::of_copy(&task.place, old.as_ref())),
-            (State::Equal(_), Some(old)) if self.copier.is_shifted(task) => Some(Record::of_time(&task.place, old)),
+            (State::Equal(..), Some(old)) if self.copier.is_shifted(task) => Some(Record::of_time(&task.place, old)),
             _ => None,
         }
     }
@@ -98,8 +111,8 @@ impl<'b, 'a> Batch<'b, 'a> {
                     let _ = copier.context.target.remove_file(&path);
                 })
             }
-            State::Equal(opened) => {
-                copier.found_equal(task, &opened)?;
+            State::Equal(opened, hash) => {
+                copier.found_equal(task, &opened, hash)?;
                 // What else came is kept where all of it is read again.
                 let gathered = self.gathered[file].take().filter(|_| copier.context.rereads_metadata());
                 gathered.map_or(Ok(()), |gathered| copier.refresh(task, gathered, &opened))
@@ -174,7 +187,7 @@ impl<'b, 'a> Batch<'b, 'a> {
             && let Some(existing) = self.copier.context.target.open_file(&task.place)?
         {
             let same = same_holes(&*existing, &holes)?;
-            return Ok(State::Comparing(meta, existing, same));
+            return Ok(State::Comparing(meta, existing, same, Hashing::new(meta.size_bytes, false)));
         }
         let mut stage = self.copier.stage(task, &meta, request)?;
         if let Err(error) = self.copier.make_room(&mut stage, meta.size_bytes, &holes) {
@@ -247,11 +260,13 @@ impl FetchSink for Batch<'_, '_> {
             Some(State::Copying(opened, stage)) if within(opened) => {
                 stage.write(copier.context.target, offset_bytes, bytes)
             }
-            Some(State::Comparing(opened, existing, same)) if within(opened) => {
-                compare(&**existing, offset_bytes, bytes).map(|equal| {
-                    if equal && let Some(end) = end {
+            Some(State::Comparing(opened, existing, same, hashing)) if within(opened) => {
+                compare(&**existing, offset_bytes, bytes).and_then(|equal| match end.filter(|_| equal) {
+                    Some(end) => {
                         same.insert(offset_bytes..end);
+                        hashing.wrote(&**existing, same, offset_bytes, bytes)
                     }
+                    None => Ok(()),
                 })
             }
             Some(State::Copying(opened, _) | State::Comparing(opened, ..)) => {
@@ -298,11 +313,14 @@ impl FetchSink for Batch<'_, '_> {
                 }
                 self.files[file] = State::Whole(opened, stage);
             }
-            State::Comparing(opened, _, same) => {
+            State::Comparing(opened, existing, same, mut hashing) => {
                 if not_whole(&task.source, &opened, &meta, same.total_bytes()).is_some() {
                     self.again.push(Task { verify: false, ..task });
                 } else {
-                    self.files[file] = State::Equal(opened);
+                    // What cannot be read back has no hash for now; that it is equal was seen.
+                    let go_on = || !self.copier.reads_no_more();
+                    let hash = hashing.finish(&*existing, &go_on).unwrap_or_default();
+                    self.files[file] = State::Equal(opened, hash);
                 }
             }
             State::Refreshing(opened) => {
@@ -322,7 +340,7 @@ impl FetchSink for Batch<'_, '_> {
     }
 
     fn failed(&mut self, file: usize, error: Error) -> Result<(), Stop> {
-        if self.files.get(file).is_none_or(|it| matches!(it, State::Ended | State::Whole(..) | State::Equal(_))) {
+        if self.files.get(file).is_none_or(|it| matches!(it, State::Ended | State::Whole(..) | State::Equal(..))) {
             return Err(Stop::ThisFile);
         }
         let stops = error.code.stops_run();

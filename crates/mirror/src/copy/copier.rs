@@ -129,6 +129,9 @@ impl<'a> Copier<'a> {
         if is_beyond {
             copy.write_time = opened.write_time;
         }
+        if let Some(hash) = stage.hash {
+            self.ops.hashes.copied(&task.place, &copy, hash)?;
+        }
         match &task.old {
             None => self.ops.create(&stage.path, &task.place)?,
             Some(_) => self.ops.replace(&stage.path, &task.place)?,
@@ -151,7 +154,7 @@ impl<'a> Copier<'a> {
     }
 
     /// The copy has the same content as the file: it gets the file's time if that is another, which was recorded.
-    pub(super) fn found_equal(&self, task: &Task, opened: &Meta) -> Result<(), Error> {
+    pub(super) fn found_equal(&self, task: &Task, opened: &Meta, hash: Option<[u8; 32]>) -> Result<(), Error> {
         self.ops.suspects.settle(&task.place);
         match &task.old {
             Some(_) if self.is_shifted(task) => {
@@ -160,7 +163,10 @@ impl<'a> Copier<'a> {
             }
             _ => self.context.count(|c| c.unchanged += 1),
         }
-        Ok(())
+        match (hash, self.context.target.look(&task.place)?) {
+            (Some(hash), Some(copy)) => self.ops.hashes.copied(&task.place, &copy, hash),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it is compared although its time is another: it is copied if it cannot be compared.

@@ -149,6 +149,10 @@ impl Copier<'_> {
         }
         let copy = Meta { write_time: self.set_back(first.opened.write_time), ..first.opened };
         let gathered = self.context.wants_metadata().then_some(first.gathering);
+        stage.seal(&|| !self.reads_no_more())?;
+        if stage.hash.is_none() {
+            return Err(Error::new(Code::Cancelled, ""));
+        }
         self.ops.intend(&[Record::of_copy(&task.place, task.old.as_ref())])?;
         self.place(task, stage, &copy, gathered)
     }

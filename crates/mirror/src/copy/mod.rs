@@ -8,6 +8,7 @@ mod again;
 mod batch;
 mod copier;
 pub(crate) mod gathering;
+mod hashing;
 mod live;
 mod metadata;
 mod needed;

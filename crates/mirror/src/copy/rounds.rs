@@ -57,7 +57,7 @@ impl Copier<'_> {
     }
 
     pub(super) fn stage(&self, task: &Task, opened: &Meta, request: &FetchRequest) -> Result<Stage, Error> {
-        match &request.parts {
+        let stage = match &request.parts {
             Some(missing) => {
                 let mut there = Ranges::new();
                 missing.missing(opened.size_bytes).iter().for_each(|range| there.insert(range));
@@ -67,7 +67,11 @@ impl Copier<'_> {
                 let number = self.next_stage.fetch_add(1, Ordering::Relaxed);
                 Stage::small(self.context.target, &layout::stage(self.ops.run, number))
             }
-        }
+        };
+        stage.map(|mut stage| {
+            stage.hash_is_told = self.context.source.features().tells_hashes;
+            stage
+        })
     }
 
     /// There is no space for this copy. Whether it waits for the deletions.

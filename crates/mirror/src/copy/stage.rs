@@ -3,6 +3,7 @@
 //! A part is keyed by everything that says which content it is; its map names only ranges that were synced before the
 //! map was written. Anything that does not fit is thrown away and read again.
 
+use super::hashing::Hashing;
 use crate::space::Promise;
 use crate::{files, layout, small_files};
 use octo_core::{Code, Done, Error, Meta, Ranges, RelPath, Target, TargetFile, Timestamp};
@@ -23,8 +24,12 @@ pub struct Stage {
     pub file: Box<dyn TargetFile>,
     /// What is there.
     pub got: Ranges,
-    /// BLAKE3 of the whole, if the source sent it.
+    /// BLAKE3 of the whole, as it comes.
+    hashing: Hashing,
+    /// The same, once it is whole, or if the source told it.
     pub hash: Option<[u8; 32]>,
+    /// The source mostly tells it.
+    pub hash_is_told: bool,
     /// What it may still take of the target's space.
     pub promise: Option<Promise>,
     part: Option<Part>,
@@ -89,10 +94,15 @@ pub fn remove_idle_parts(target: &dyn Target, in_use: impl Fn(&str) -> bool) -> 
 }
 
 impl Stage {
+    fn new(path: RelPath, file: Box<dyn TargetFile>, got: Ranges, part: Option<Part>) -> Stage {
+        let hashing = Hashing::default();
+        Stage { path, file, got, hashing, hash: None, hash_is_told: false, promise: None, part }
+    }
+
     /// A stage for a small file.
     pub fn small(target: &dyn Target, path: &RelPath) -> Result<Stage, Error> {
         let file = target.create_file(path)?;
-        Ok(Stage { path: path.clone(), file, got: Ranges::new(), hash: None, promise: None, part: None })
+        Ok(Stage::new(path.clone(), file, Ranges::new(), None))
     }
 
     /// A stage for a large file that goes on where `there` ends.
@@ -109,11 +119,12 @@ impl Stage {
             }
         };
         let part = Part { map: layout::part_map(key), size_bytes, unsaved_bytes: 0 };
-        Ok(Stage { path, file, got, hash: None, promise: None, part: Some(part) })
+        Ok(Stage::new(path, file, got, Some(part)))
     }
 
     /// Makes room for the whole file, and its holes. Space was promised for it.
     pub fn lay_out(&mut self, size_bytes: u64, holes: &Ranges) -> Result<(), Error> {
+        self.hashing = Hashing::new(size_bytes, self.hash_is_told);
         if self.part.is_some() || !holes.is_empty() {
             self.file.set_len(size_bytes)?;
         }
@@ -134,6 +145,7 @@ impl Stage {
     pub fn write(&mut self, target: &dyn Target, offset_bytes: u64, bytes: &[u8]) -> Result<(), Error> {
         self.file.write_at(offset_bytes, bytes)?;
         self.got.insert(offset_bytes..offset_bytes + bytes.len() as u64);
+        self.hashing.wrote(&*self.file, &self.got, offset_bytes, bytes)?;
         self.promise.iter_mut().for_each(|promise| promise.used(bytes.len() as u64));
         let Some(part) = &mut self.part else { return Ok(()) };
         let before = part.unsaved_bytes;
@@ -142,6 +154,14 @@ impl Stage {
             self.file.sync_soon();
         }
         if part.unsaved_bytes >= SAVE_EVERY_BYTES { self.save(target) } else { Ok(()) }
+    }
+
+    /// It is whole: its hash is known from now on, unless that takes longer than it may.
+    pub fn seal(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), Error> {
+        if self.hash.is_none() {
+            self.hash = self.hashing.finish(&*self.file, go_on)?;
+        }
+        Ok(())
     }
 
     /// Makes what is there resumable.

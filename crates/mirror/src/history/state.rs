@@ -140,6 +140,7 @@ impl Source for State<'_> {
             stable_ids: false,
             hides_unreadable: false,
             has_metadata: true,
+            tells_hashes: false,
         }
     }
 

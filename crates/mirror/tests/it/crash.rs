@@ -2,7 +2,7 @@
 //! next run finishes the work.
 
 use crate::pair::{Pair, Tree, assert_same, before_run, tree};
-use crate::support::mirror;
+use crate::support::{assert_verified, mirror};
 use octo_core::Outcome;
 use octo_core::guard::MaxDelete;
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
@@ -103,6 +103,15 @@ fn child() {
     assert_eq!(report.outcome, Outcome::Succeeded, "{report:#?}");
 }
 
+/// Every name that is there has the hash of its content, whenever the process died.
+fn assert_hashes(pair: &Pair, context: &str) {
+    let target = DiskTarget::open(&pair.target, DiskOptions::default()).unwrap();
+    // Before the first durable step there is no mirror.
+    if octo_mirror::target_id(&target).unwrap().is_some() {
+        assert_verified(&target, context);
+    }
+}
+
 /// Every file is what it was or what it is to be.
 pub fn assert_whole(mirror: &Tree, states: [&Tree; 2], k: u64) {
     for (path, node) in mirror.iter().filter(|(_, node)| node.kind == "file") {
@@ -140,8 +149,12 @@ fn die_after_every_effect(hard_links: bool) {
                 assert!(left.contains_key(path), "after effect {k} the name {path:?} is missing");
             }
         }
+        if k % 2 == 1 {
+            assert_hashes(&pair, &format!("dead after effect {k}"));
+        }
         let report = run(&pair, hard_links);
         assert_eq!(report.outcome, Outcome::Succeeded, "after effect {k}: {report:#?}");
+        assert_hashes(&pair, &format!("once the next run ended after effect {k}"));
         assert_same(&tree(&pair.target), &second, &format!("after effect {k}"));
         assert_same(
             &before_run(&pair.target, 2),
@@ -178,8 +191,12 @@ fn dying_in_the_first_run_leaves_what_the_second_finishes() {
         let source = tree(&pair.source);
         let died = dies(&pair, k, true);
         assert_whole(&tree(&pair.target), [&source, &source], k);
+        if k % 2 == 1 {
+            assert_hashes(&pair, &format!("dead after effect {k}"));
+        }
         let report = run(&pair, true);
         assert_eq!(report.outcome, Outcome::Succeeded, "after effect {k}: {report:#?}");
+        assert_hashes(&pair, &format!("once the next run ended after effect {k}"));
         assert_same(&tree(&pair.target), &source, &format!("after effect {k}"));
         #[cfg(unix)]
         pair.assert_modes_recorded(&format!("after effect {k}"));

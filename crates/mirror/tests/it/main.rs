@@ -39,4 +39,6 @@ mod suspects;
 #[cfg(unix)]
 mod unread;
 #[cfg(unix)]
+mod verify;
+#[cfg(unix)]
 mod watched;

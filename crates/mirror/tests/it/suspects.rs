@@ -1,9 +1,10 @@
 //! What a power cut may have torn is copied again, whenever that becomes possible, and whatever the clock showed.
 
+use crate::support::verify;
 use octo_core::monitor::Silent;
 use octo_core::retention::KeepVersions;
 use octo_core::{Abilities, Cancel, Clock, Code, Error, FilterBuilder, Outcome, RelPath, RunReport, Target, Timestamp};
-use octo_mirror::RunOptions;
+use octo_mirror::{RunOptions, VerifyOptions};
 use octo_testkit::clock::TestClock;
 use octo_testkit::effects::{Effects, Trap};
 use octo_testkit::memory::{MemSource, MemTarget, MemTree, PowerLoss};
@@ -109,8 +110,17 @@ fn at_every_fourth_effect(step_secs: i64, then: impl Fn(&World, &str)) {
                 assert!(number > 16, "only {number} effects");
                 break;
             }
+            // What was torn is known for it: nobody takes it for damage of the disk.
+            if (number / STEP as u64) % 2 == 0 && octo_mirror::target_id(&world.target).unwrap().is_some() {
+                let (_, problems) = verify(&world.target, &VerifyOptions::default());
+                let others: Vec<_> = problems.iter().filter(|problem| problem.code != Code::MayBeTorn).collect();
+                assert!(others.is_empty(), "{context}: {others:#?}");
+            }
             then(&world, &context);
             world.assert_equal(&context);
+            let (report, problems) = verify(&world.target, &VerifyOptions::default());
+            let current: Vec<_> = problems.iter().filter(|it| !it.path.to_string().contains("versions")).collect();
+            assert!(report.counts.unrecorded == 0 && current.is_empty(), "{context}: {report:#?} {current:#?}");
             let once_more = world.run(None);
             assert_eq!((once_more.outcome, once_more.counts.replaced), (Outcome::Succeeded, 0), "{context}: only once");
             assert_eq!(

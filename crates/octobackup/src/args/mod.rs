@@ -5,6 +5,7 @@ pub mod exit_codes;
 pub mod history;
 pub mod overrides;
 pub mod server;
+pub mod verify;
 
 use crate::args::server::ServerCommand;
 use account::AccountArgs;
@@ -82,6 +83,9 @@ pub enum Command {
     /// Show or approve held deletions of a mirror
     #[command(after_long_help = format!("{HELD_EXAMPLES}\n\n{EXIT_CODES}"), after_help = EXIT_CODES)]
     Held(HeldArgs),
+    /// Read a mirror again and compare it with the hashes recorded when it was copied
+    #[command(after_long_help = format!("{}\n\n{}", verify::EXAMPLES, verify::EXIT_CODES), after_help = verify::EXIT_CODES)]
+    Verify(verify::VerifyArgs),
     /// List a folder, as a run would see it, or as it was in a mirror's past
     Ls(LsArgs),
     /// List the states of a mirror that can be restored

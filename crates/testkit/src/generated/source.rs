@@ -64,6 +64,7 @@ impl Source for GeneratedSource {
             stable_ids: true,
             hides_unreadable: false,
             has_metadata: false,
+            tells_hashes: false,
         }
     }
 

@@ -267,6 +267,7 @@ impl MemSource {
             stable_ids: true,
             hides_unreadable: false,
             has_metadata: false,
+            tells_hashes: false,
         };
         let pin = SourcePin { kind: "memory".into(), server: String::new(), path: String::new(), volume: "1".into() };
         MemSource { tree: tree.clone(), features, pin }

@@ -1,0 +1,57 @@
+//! `octobackup verify`, as it is typed.
+
+use clap::Args;
+use std::path::PathBuf;
+
+/// What the help ends with.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+    0  everything that was read is as it was copied
+    1  something is damaged, was changed, could not be read, or has no recorded hash
+    2  invalid command or options
+    3  failed; nothing could be verified
+  130  cancelled (Ctrl-C); --older-than continues";
+
+/// And, where there is room.
+pub const EXAMPLES: &str = "\
+Examples:
+  Read everything, older versions too:
+    octobackup verify /srv/mirror
+  Every night what was not verified for 30 days:
+    octobackup verify /srv/mirror --older-than 30d
+  A random twentieth of the files:
+    octobackup verify /srv/mirror --sample 5%
+  A mirror made before hashes were recorded:
+    octobackup verify /srv/mirror --record";
+
+/// `octobackup verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The mirror
+    #[arg(value_name = "DST")]
+    pub target: PathBuf,
+    /// Read only this share of the files, chosen at random
+    #[arg(long, value_name = "PERCENT", value_parser = share)]
+    pub sample: Option<f64>,
+    /// Read only files that were not copied or verified for so long: 12h, 30d
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub older_than: Option<u64>,
+    /// Also read files that have no recorded hash, and record it
+    #[arg(long)]
+    pub record: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing if everything is as it was copied
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let percent: f64 = text.strip_suffix('%').unwrap_or(text).parse().map_err(|_| "not a percentage, such as 5%")?;
+    if percent > 0.0 && percent <= 100.0 { Ok(percent / 100.0) } else { Err("more than 0% and at most 100%".into()) }
+}
+
+fn age(text: &str) -> Result<u64, String> {
+    octo_job::units::duration_secs(text)
+}
