@@ -111,7 +111,7 @@ fn at_every_fourth_effect(step_secs: i64, then: impl Fn(&World, &str)) {
                 break;
             }
             // What was torn is known for it: nobody takes it for damage of the disk.
-            if (number / STEP as u64) % 2 == 0 && octo_mirror::target_id(&world.target).unwrap().is_some() {
+            if (number / STEP as u64).is_multiple_of(2) && octo_mirror::target_id(&world.target).unwrap().is_some() {
                 let (_, problems) = verify(&world.target, &VerifyOptions::default());
                 let others: Vec<_> = problems.iter().filter(|problem| problem.code != Code::MayBeTorn).collect();
                 assert!(others.is_empty(), "{context}: {others:#?}");
