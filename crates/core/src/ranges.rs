@@ -69,6 +69,11 @@ impl Ranges {
         self.0.get(next).filter(|range| range.start <= at).map_or(at, |range| range.end)
     }
 
+    /// Where the first range that begins at `at` or behind begins.
+    pub fn next_start(&self, at: u64) -> Option<u64> {
+        self.0.get(self.0.partition_point(|range| range.start < at)).map(|range| range.start)
+    }
+
     /// The bytes in all ranges.
     pub fn total_bytes(&self) -> u64 {
         self.0.iter().map(|r| r.end - r.start).sum()
@@ -110,6 +115,8 @@ mod tests {
             for at in 0..80 {
                 let end = (at..).find(|byte| !naive.contains(byte));
                 prop_assert_eq!(Some(ranges.end_at(at)), end);
+                let start = (at..80).find(|b| naive.contains(b) && (*b == 0 || !naive.contains(&(b - 1))));
+                prop_assert_eq!(ranges.next_start(at), start);
             }
             let missing: Vec<u64> = ranges.missing(size).iter().flatten().collect();
             prop_assert_eq!(missing, (0..size).filter(|b| !naive.contains(b)).collect::<Vec<_>>());

@@ -9,6 +9,7 @@ mod changes;
 mod checkpoint;
 mod codec;
 mod compare;
+mod content_hash;
 mod context;
 mod copy;
 mod deletion;

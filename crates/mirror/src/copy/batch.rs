@@ -187,7 +187,8 @@ impl<'b, 'a> Batch<'b, 'a> {
             && let Some(existing) = self.copier.context.target.open_file(&task.place)?
         {
             let same = same_holes(&*existing, &holes)?;
-            return Ok(State::Comparing(meta, existing, same, Hashing::new(meta.size_bytes, false)));
+            let hashing = Hashing::new(meta.size_bytes, same.clone(), false);
+            return Ok(State::Comparing(meta, existing, same, hashing));
         }
         let mut stage = self.copier.stage(task, &meta, request)?;
         if let Err(error) = self.copier.make_room(&mut stage, meta.size_bytes, &holes) {
@@ -287,8 +288,8 @@ impl FetchSink for Batch<'_, '_> {
     }
 
     fn hashed(&mut self, file: usize, hash: [u8; 32]) {
-        if let Some(State::Copying(_, stage)) = self.files.get_mut(file) {
-            stage.hash = Some(hash);
+        if let Some(State::Copying(opened, stage)) = self.files.get_mut(file) {
+            stage.told(opened.size_bytes, hash);
         }
     }
 

@@ -124,7 +124,7 @@ impl Stage {
 
     /// Makes room for the whole file, and its holes. Space was promised for it.
     pub fn lay_out(&mut self, size_bytes: u64, holes: &Ranges) -> Result<(), Error> {
-        self.hashing = Hashing::new(size_bytes, self.hash_is_told);
+        self.hashing = Hashing::new(size_bytes, holes.clone(), self.hash_is_told);
         if self.part.is_some() || !holes.is_empty() {
             self.file.set_len(size_bytes)?;
         }
@@ -154,6 +154,11 @@ impl Stage {
             self.file.sync_soon();
         }
         if part.unsaved_bytes >= SAVE_EVERY_BYTES { self.save(target) } else { Ok(()) }
+    }
+
+    /// The source told the hash of the whole.
+    pub fn told(&mut self, size_bytes: u64, hash: [u8; 32]) {
+        self.hash = Some(hash).filter(|_| Hashing::takes_told(size_bytes));
     }
 
     /// It is whole: its hash is known from now on, unless that takes longer than it may.

@@ -10,6 +10,7 @@ mod walk;
 
 pub use summary::{VerifyCounts, VerifyReport};
 
+use crate::content_hash::ContentHasher;
 use crate::hashes::{self, Content, Hashes, Known};
 use crate::marker::{Marker, RunOpen};
 use crate::settle::{oldest_kept, versioned_runs};
@@ -205,14 +206,24 @@ impl Verifier<'_> {
 
     fn hash(&mut self, file: &File<'_>, open: &dyn TargetFile) -> Result<Option<[u8; 32]>, Error> {
         open.forget_cached();
-        let mut hasher = blake3::Hasher::new();
+        let mut hasher = ContentHasher::new(file.meta.size_bytes);
+        let holes = open.holes()?;
         let mut at = 0;
         while !self.cancel.is_cancelled() {
-            let n = open.read_at(at, &mut self.buffer)?;
+            let hole = holes.end_at(at);
+            if hole > at {
+                hasher.zeros(hole - at);
+                at = hole;
+                continue;
+            }
+            let want = holes
+                .next_start(at)
+                .map_or(READ_BYTES, |hole| usize::try_from(hole - at).unwrap_or(READ_BYTES).min(READ_BYTES));
+            let n = open.read_at(at, &mut self.buffer[..want])?;
             if n == 0 {
                 // What others need stays in the cache, this does not.
                 open.forget_cached();
-                return Ok(Some(hasher.finalize().into()));
+                return Ok(Some(hasher.finish()));
             }
             hasher.update(&self.buffer[..n]);
             at += n as u64;
