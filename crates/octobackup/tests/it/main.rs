@@ -43,5 +43,6 @@ mod tampered;
 mod terminal;
 mod unmounted;
 mod unread;
+mod verify;
 mod wine;
 mod world;
