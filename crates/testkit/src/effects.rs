@@ -197,6 +197,10 @@ impl<R: Trap> TargetFile for File<R> {
     fn holes(&self) -> Result<Ranges, Error> {
         self.inner.holes()
     }
+    fn forget_cached(&self) {
+        self.inner.forget_cached();
+    }
+
     fn sync_soon(&self) {
         self.inner.sync_soon();
     }
