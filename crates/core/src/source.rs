@@ -44,7 +44,7 @@ pub struct SourceFeatures {
     pub hides_unreadable: bool,
     /// Entries have metadata that a fetch can hand over.
     pub has_metadata: bool,
-    /// The hash of a file that was read whole is mostly told ([`FetchSink::hashed`]).
+    /// The hash of a file that was read whole is mostly sent ([`FetchSink::hashed`]).
     pub tells_hashes: bool,
 }
 

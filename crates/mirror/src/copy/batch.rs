@@ -289,7 +289,7 @@ impl FetchSink for Batch<'_, '_> {
 
     fn hashed(&mut self, file: usize, hash: [u8; 32]) {
         if let Some(State::Copying(opened, stage)) = self.files.get_mut(file) {
-            stage.told(opened.size_bytes, hash);
+            stage.take_hash(opened.size_bytes, hash);
         }
     }
 

@@ -26,7 +26,7 @@ pub struct Stage {
     pub got: Ranges,
     /// BLAKE3 of the whole, as it comes.
     hashing: Hashing,
-    /// The same, once it is whole, or if the source told it.
+    /// The same, once it is whole, or if the source sent it.
     pub hash: Option<[u8; 32]>,
     /// The source mostly tells it.
     pub hash_is_told: bool,
@@ -156,8 +156,8 @@ impl Stage {
         if part.unsaved_bytes >= SAVE_EVERY_BYTES { self.save(target) } else { Ok(()) }
     }
 
-    /// The source told the hash of the whole.
-    pub fn told(&mut self, size_bytes: u64, hash: [u8; 32]) {
+    /// The source sent the hash of the whole.
+    pub fn take_hash(&mut self, size_bytes: u64, hash: [u8; 32]) {
         self.hash = Some(hash).filter(|_| Hashing::takes_told(size_bytes));
     }
 

@@ -96,7 +96,7 @@ fn write(target: &dyn Target, newer: &Sorted, oldest_kept: u64, folded: &mut Fol
 
 /// One more record of a place. What says the same again only says that it was still so.
 fn add(group: &mut Vec<HashRecord>, record: HashRecord) {
-    // What came back to a place after something was deleted there begins anew.
+    // What came back to a place after something was deleted there begins again.
     let since = group.iter_mut().rev().take_while(|it| it.content.is_some());
     match since.into_iter().find(|it| it.content == record.content) {
         Some(known) => known.checked = known.checked.max(record.checked),

@@ -30,7 +30,7 @@ const READ_BYTES: usize = 1 << 20;
 /// What is read.
 #[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {
-    /// Only this share of the files, chosen anew each time; 1 is all.
+    /// Only this share of the files, chosen again each time; 1 is all.
     pub sample: Option<f64>,
     /// Only what was not found right for so long.
     pub older_than: Option<Duration>,
@@ -186,7 +186,7 @@ impl Verifier<'_> {
         }
     }
 
-    /// The hash of what lies there; `None` if that is not to be had, which was told.
+    /// The hash of what lies there; `None` if that is not to be had, which is reported.
     fn read(&mut self, file: &File<'_>) -> Option<[u8; 32]> {
         let hash = match self.target.open_file(file.path) {
             Ok(Some(open)) => self.hash(file, &*open),

@@ -110,7 +110,7 @@ pub(super) fn visit(target: &dyn Target, tree: &Tree, visitor: &mut dyn Visit) -
     Ok(())
 }
 
-/// What lies in one folder. What cannot be listed is told.
+/// What lies in one folder. What cannot be listed is reported.
 fn entries(target: &dyn Target, tree: &Tree, folder: &RelPath, visitor: &mut dyn Visit) -> Result<Log, Error> {
     let path = tree.top.join_path(folder);
     let is_root = tree.version_of.is_none() && folder.is_root();
