@@ -2,8 +2,8 @@
 
 use octo_core::listing::{ListSink, Listed};
 use octo_core::{
-    Code, Entry, Error, FetchRequest, FetchSink, LinkTarget, Meta, RelPath, Source, SourceFeatures, SourcePin, Stop,
-    Timestamp,
+    Code, Entry, Error, FetchRequest, FetchSink, LinkTarget, Meta, Piece, RelPath, Source, SourceFeatures, SourcePin,
+    Stop, Timestamp,
 };
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
@@ -212,6 +212,9 @@ impl FetchSink for Fetcher<'_> {
             }
             _ => self.sink.data(file, offset_bytes, bytes),
         }
+    }
+    fn metadata(&mut self, file: usize, piece: Piece<'_>) -> Result<(), Stop> {
+        self.sink.metadata(file, piece)
     }
     fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
         let mut meta = self.seen(file, meta);

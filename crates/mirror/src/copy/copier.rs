@@ -111,8 +111,7 @@ impl<'a> Copier<'a> {
         opened: &Meta,
         gathered: Option<Gathering>,
     ) -> Result<(), Error> {
-        let has_metadata = gathered.is_some();
-        self.keep_metadata(task, &stage.path, gathered, opened)?;
+        let has_metadata = self.keep_metadata(task, &stage.path, gathered, opened)?;
         stage.file.set_times(opened.write_time, opened.creation_time)?;
         let is_beyond = !self.ops.abilities.times.holds(opened.write_time);
         if is_beyond {

@@ -78,6 +78,6 @@ impl Copier<'_> {
             }
             None => {}
         }
-        keep(context, &root, &root, (metadata, lost))
+        keep(context, &root, &root, (metadata, lost)).map(drop)
     }
 }

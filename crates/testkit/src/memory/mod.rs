@@ -1,11 +1,13 @@
 //! A source and a mirror's store in memory: fast enough to try every case, and able to do what no real disk does on
 //! demand.
 
+mod details;
 mod power;
 mod source;
 mod store;
 mod target;
 
+pub use details::Details;
 pub use power::PowerLoss;
 pub use source::{MemSource, MemTree};
 pub use target::MemTarget;

@@ -1,5 +1,6 @@
 //! What of a store is on the disk, and what a power loss leaves of the rest.
 
+use super::details::Details;
 use super::store::{Content, Ino, Inode, Names, ROOT, Store};
 use octo_core::RelPath;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,11 +22,12 @@ pub enum PowerLoss {
 pub(super) struct Durable {
     inodes: BTreeMap<Ino, Inode>,
     records: BTreeMap<RelPath, Vec<u8>>,
+    left: BTreeMap<RelPath, Details>,
 }
 
 impl Durable {
     pub(super) fn of(store: &Store) -> Durable {
-        Durable { inodes: store.inodes.clone(), records: store.records.clone() }
+        Durable { inodes: store.inodes.clone(), records: store.records.clone(), left: store.left.clone() }
     }
 
     /// A file's data and times, under whichever name.
@@ -93,6 +95,7 @@ impl Durable {
             }
         }
         after.records = self.records.clone();
+        after.left = self.left.clone();
         keep_reachable(&mut after);
         after
     }

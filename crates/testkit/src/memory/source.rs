@@ -1,5 +1,6 @@
 //! A source in memory, whose tree can be changed while it is read.
 
+use super::details::Details;
 use crate::tree::{Node, Tree};
 use octo_core::{
     Code, Entry, Error, FetchRequest, FetchSink, FileId, Kind, LinkTarget, LinkType, ListSink, Listed, Meta, Name,
@@ -25,6 +26,8 @@ struct Nodes {
     locked: BTreeSet<RelPath>,
     said: BTreeMap<RelPath, Vec<Vec<u8>>>,
     snapshots: BTreeMap<Timestamp, BTreeMap<RelPath, (Content, Meta)>>,
+    /// What entries have besides their data, by their id.
+    details: BTreeMap<u128, Details>,
     ids: u128,
     /// Moves with each change; the change time of what was changed.
     ticks: i64,
@@ -148,14 +151,6 @@ impl MemTree {
 
     /// Everything there is, as a plain value.
     pub fn as_tree(&self) -> Tree {
-        let node = |(content, meta): &(Content, Meta)| {
-            let content = match content {
-                Content::Folder => Vec::new(),
-                Content::File(data) => data.as_ref().clone(),
-                Content::Link(text) => text.clone(),
-            };
-            Node { kind: meta.kind, content, write_time: meta.write_time }
-        };
         self.nodes().nodes.iter().map(|(path, it)| (path.clone(), node(it))).collect()
     }
 
@@ -166,6 +161,24 @@ impl MemTree {
         let (_, meta) = nodes.nodes.get_mut(path).expect("what is altered is there");
         meta.change_time = Some(now);
         change(meta);
+    }
+
+    /// Gives a file or folder these permissions and this stream, as its change time tells.
+    pub fn set_details(&self, path: &RelPath, details: Details) {
+        let mut nodes = self.nodes();
+        let now = nodes.tick();
+        let Some((_, meta)) = nodes.nodes.get_mut(path) else { return };
+        meta.change_time = Some(now);
+        if let Some(id) = meta.id {
+            nodes.details.insert(id.id, details);
+        }
+    }
+
+    /// What each entry has besides its data, where it has something.
+    pub fn details(&self) -> BTreeMap<RelPath, Details> {
+        let nodes = self.nodes();
+        let of = |meta: &Meta| nodes.details.get(&meta.id?.id).cloned();
+        nodes.nodes.iter().filter_map(|(path, (_, meta))| Some((path.clone(), of(meta)?))).collect()
     }
 
     /// Makes a file or folder unreadable.
@@ -193,6 +206,14 @@ impl MemTree {
         let mut nodes = self.nodes();
         let now = nodes.nodes.clone();
         nodes.snapshots.insert(taken, now);
+    }
+
+    /// Everything that snapshots hold, as plain values.
+    pub fn snapshots(&self) -> Vec<Tree> {
+        let nodes = self.nodes();
+        let tree =
+            |then: &BTreeMap<RelPath, (Content, Meta)>| then.iter().map(|(at, it)| (at.clone(), node(it))).collect();
+        nodes.snapshots.values().map(tree).collect()
     }
 
     /// Makes listings of a folder begin with these names, whatever they are.
@@ -223,6 +244,10 @@ impl MemTree {
         }
     }
 
+    fn details_of(&self, meta: &Meta) -> Details {
+        meta.id.and_then(|id| self.nodes().details.get(&id.id).cloned()).unwrap_or_default()
+    }
+
     /// What a listing of `folder` says, in its order.
     fn listed(&self, folder: &RelPath) -> Result<(Vec<Vec<u8>>, Vec<Entry>), Error> {
         let nodes = self.nodes();
@@ -238,6 +263,15 @@ impl MemTree {
         entries.reverse();
         Ok((said, entries))
     }
+}
+
+fn node((content, meta): &(Content, Meta)) -> Node {
+    let content = match content {
+        Content::Folder => Vec::new(),
+        Content::File(data) => data.as_ref().clone(),
+        Content::Link(text) => text.clone(),
+    };
+    Node { kind: meta.kind, content, write_time: meta.write_time }
 }
 
 fn parse(path: &str) -> RelPath {
@@ -273,7 +307,21 @@ impl MemSource {
         MemSource { tree: tree.clone(), features, pin }
     }
 
+    fn fetch_details(&self, at: usize, wanted: &FetchRequest, sink: &mut dyn FetchSink) -> Result<(), Stop> {
+        let there = self.tree.nodes().get(&wanted.path).map(|(_, meta)| meta);
+        let meta = match there {
+            Ok(meta) => meta,
+            Err(error) => return sink.failed(at, error),
+        };
+        sink.opened(at, meta)?;
+        self.tree.details_of(&meta).hand_over(at, sink)?;
+        sink.finished(at, meta)
+    }
+
     fn fetch_one(&self, at: usize, wanted: &FetchRequest, sink: &mut dyn FetchSink) -> Result<(), Stop> {
+        if wanted.is_details_only() {
+            return self.fetch_details(at, wanted, sink);
+        }
         let (content, meta) = match self.tree.open(&wanted.path, wanted.snapshot) {
             Ok(opened) => opened,
             Err(error) => return sink.failed(at, error),
@@ -289,6 +337,9 @@ impl MemSource {
             for (n, piece) in pieces.into_iter().rev() {
                 sink.data(at, part.start + (n * PIECE_BYTES) as u64, piece)?;
             }
+        }
+        if wanted.metadata {
+            self.tree.details_of(&meta).hand_over(at, sink)?;
         }
         // Asked again: the tree may have been changed since.
         let now = self.tree.open(&wanted.path, wanted.snapshot).ok().map(|(_, now)| now);

@@ -3,6 +3,7 @@
 //! Where a real filesystem and core's words leave room, it does what the store on the real disk does: a test holds the
 //! two together.
 
+use super::details::Details;
 use octo_core::{Abilities, Code, Done, Error, FileId, Kind, LinkTarget, LinkType, Meta, Name, RelPath, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,11 +33,13 @@ pub(super) struct Inode {
     pub(super) links: u32,
     /// Handles on it.
     pub(super) open: u32,
+    /// What it has besides its data, if it was set.
+    pub(super) details: Option<Details>,
 }
 
 impl Inode {
     pub(super) fn new(content: Content, now: Timestamp) -> Inode {
-        Inode { content, write: now, change: now, links: 1, open: 0 }
+        Inode { content, write: now, change: now, links: 1, open: 0, details: None }
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -61,6 +64,8 @@ pub(super) struct Store {
     pub(super) inodes: BTreeMap<Ino, Inode>,
     /// Full names recorded for stored ones.
     pub(super) records: BTreeMap<RelPath, Vec<u8>>,
+    /// What entries had besides their data, left at paths where nothing need be.
+    pub(super) left: BTreeMap<RelPath, Details>,
     pub(super) abilities: Abilities,
     pub(super) capacity_bytes: u64,
     /// The time of the next change.
@@ -81,6 +86,7 @@ impl Store {
         Store {
             inodes: BTreeMap::from([(ROOT, root)]),
             records: BTreeMap::new(),
+            left: BTreeMap::new(),
             abilities,
             capacity_bytes,
             now: Timestamp::default(),
@@ -309,6 +315,7 @@ impl Store {
         self.take_name(at, &name);
         self.unlink(ino);
         self.records.remove(path);
+        self.left.retain(|left, _| !left.is_within(path));
         Ok(Done::Yes)
     }
 

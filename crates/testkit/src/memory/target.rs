@@ -1,10 +1,11 @@
 //! A mirror's store in memory.
 
+use super::details::Details;
 use super::power::{Durable, PowerLoss};
 use super::store::{Content, Ino, Store};
 use octo_core::{
-    Abilities, Clock, Code, Done, Entry, Error, Kind, LinkTarget, ListSink, Listed, Meta, RelPath, Space, Target,
-    TargetFile, Timestamp,
+    Abilities, Clock, Code, Done, Entry, Error, Kept, Kind, LinkTarget, ListSink, Listed, Meta, Metadata, RelPath,
+    Space, Target, TargetFile, Timestamp,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,6 +84,14 @@ impl MemTarget {
     fn file(&self, mut state: MutexGuard<'_, State>, ino: Ino) -> Box<dyn TargetFile> {
         state.store.inode_mut(ino).open += 1;
         Box::new(MemFile { target: self.clone(), ino, boots: state.boots })
+    }
+
+    fn details(&self, path: &RelPath) -> Result<Option<Details>, Error> {
+        let state = self.state();
+        Ok(match state.store.find(path)? {
+            Some(ino) => state.store.inode(ino).details.clone(),
+            None => state.store.left.get(path).cloned(),
+        })
     }
 
     fn list_all(&self, folder: &RelPath) -> Result<Vec<Entry>, Error> {
@@ -222,6 +231,26 @@ impl Target for MemTarget {
         Ok(())
     }
 
+    fn set_metadata(&self, path: &RelPath, metadata: &Metadata) -> Result<Kept, Error> {
+        // Not under the lock: what is large lies in a file of ours.
+        let mut details = self.details(path)?.unwrap_or_default();
+        details.keep(metadata);
+        let mut state = self.state();
+        let ino = state.store.find(path)?.ok_or_else(|| moved(path, "it is not there"))?;
+        state.store.inode_mut(ino).details = Some(details);
+        Ok(Kept::default())
+    }
+
+    fn metadata(&self, path: &RelPath) -> Result<Option<Metadata>, Error> {
+        Ok(self.details(path)?.map(|details| details.metadata()))
+    }
+
+    fn leave_metadata(&self, from: &RelPath, version: &RelPath) -> Result<(), Error> {
+        let details = self.details(from)?.unwrap_or_default();
+        self.state().store.left.entry(version.clone()).or_insert(details);
+        Ok(())
+    }
+
     fn checkpoint(&self) -> Result<(), Error> {
         let mut state = self.state();
         state.store.renames.clear();
@@ -272,6 +301,14 @@ impl MemFile {
     }
 }
 
+/// What is new is zeros. Most worlds spend their time here, and `resize` sets byte by byte in a build for tests.
+fn set_len(data: &mut Vec<u8>, size: usize) {
+    match size.checked_sub(data.len()) {
+        Some(more) => data.append(&mut vec![0; more]),
+        None => data.truncate(size),
+    }
+}
+
 fn place(offset_bytes: u64) -> Result<usize, Error> {
     usize::try_from(offset_bytes).map_err(|_| Error::new(Code::TargetEntry, "a place that no file reaches"))
 }
@@ -281,7 +318,10 @@ impl TargetFile for MemFile {
         let start = place(offset_bytes)?;
         let end = start.checked_add(bytes.len()).ok_or_else(|| Error::new(Code::TargetEntry, "too large"))?;
         self.state()?.store.write(self.ino, end as u64, |data| {
-            data.resize(data.len().max(end), 0);
+            if start == data.len() {
+                return data.extend_from_slice(bytes);
+            }
+            set_len(data, end.max(data.len()));
             data[start..end].copy_from_slice(bytes);
         })
     }
@@ -297,7 +337,7 @@ impl TargetFile for MemFile {
 
     fn set_len(&self, size_bytes: u64) -> Result<(), Error> {
         let size = place(size_bytes)?;
-        self.state()?.store.write(self.ino, size_bytes, |data| data.resize(size, 0))
+        self.state()?.store.write(self.ino, size_bytes, |data| set_len(data, size))
     }
 
     fn sync(&self) -> Result<(), Error> {

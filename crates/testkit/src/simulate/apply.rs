@@ -1,7 +1,7 @@
 //! Changes of the source, done to a tree. What cannot be done is left out.
 
 use super::scenario::Change;
-use crate::memory::MemTree;
+use crate::memory::{Details, MemTree};
 use octo_core::{Kind, RelPath, Timestamp};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,6 +20,12 @@ impl Contents {
         let text = format!("content {}.", self.next());
         content.extend(text.bytes().cycle().take((bytes as usize).max(text.len())));
         content
+    }
+
+    /// Other permissions and another stream than all before.
+    fn details(&self, stream_bytes: u32) -> Details {
+        let stream = if stream_bytes == 0 { Vec::new() } else { self.content(stream_bytes, 0) };
+        Details { permissions: format!("permissions {}", self.next()).into_bytes(), stream }
     }
 
     /// Another time than all before, on a step of any filesystem's times.
@@ -47,18 +53,20 @@ fn make_room(tree: &MemTree, at: &RelPath, kind: Kind) {
     }
 }
 
-/// Does it, if it can be done.
-pub(super) fn apply(tree: &MemTree, change: &Change, contents: &Contents) -> Option<()> {
+/// Does it, if it can be done. It is `now`.
+pub(super) fn apply(tree: &MemTree, change: &Change, contents: &Contents, now: Timestamp) -> Option<()> {
     match change {
         Change::Write { path: at, bytes, zeros } => {
             let at = path(at)?;
             make_room(tree, &at, Kind::File);
             tree.write(&at, &contents.content(*bytes, *zeros), contents.time());
+            give_details(tree, &at, contents);
         }
         Change::Folder { path: at } => {
             let at = path(at)?;
             make_room(tree, &at, Kind::Folder);
             tree.make_folder(&at, contents.time());
+            give_details(tree, &at, contents);
         }
         Change::Link { path: at, to } => {
             let at = path(at)?;
@@ -82,7 +90,25 @@ pub(super) fn apply(tree: &MemTree, change: &Change, contents: &Contents) -> Opt
                 tree.alter(&at, |meta| meta.write_time = meta.write_time.plus_secs(hours * 3600));
             }
         }
+        Change::Details { path: at, stream_bytes } => tree.set_details(&path(at)?, contents.details(*stream_bytes)),
+        Change::Append { path: at, bytes } => append(tree, &path(at)?, contents, *bytes)?,
+        Change::Snapshot => tree.take_snapshot(now),
     }
+    Some(())
+}
+
+/// Something new has permissions of its own.
+fn give_details(tree: &MemTree, at: &RelPath, contents: &Contents) {
+    if !tree.details().contains_key(at) {
+        tree.set_details(at, contents.details(0));
+    }
+}
+
+/// More is written at the end of a file.
+pub(super) fn append(tree: &MemTree, at: &RelPath, contents: &Contents, bytes: u32) -> Option<()> {
+    let mut content = tree.as_tree().remove(at).filter(|node| node.kind == Kind::File)?.content;
+    content.extend(contents.content(bytes, 0));
+    tree.write(at, &content, contents.time());
     Some(())
 }
 
@@ -90,10 +116,13 @@ pub(super) fn apply(tree: &MemTree, change: &Change, contents: &Contents) -> Opt
 pub(super) fn touches_link(tree: &MemTree, change: &Change) -> bool {
     let paths = match change {
         Change::Link { .. } => return true,
+        Change::Snapshot => return false,
         Change::Rename { from, to } => vec![from, to],
         Change::Write { path, .. }
         | Change::Folder { path }
         | Change::Remove { path }
+        | Change::Details { path, .. }
+        | Change::Append { path, .. }
         | Change::Restamp { path, .. } => vec![path],
     };
     let paths: Vec<RelPath> = paths.into_iter().filter_map(|text| path(text)).collect();

@@ -110,6 +110,7 @@ pub fn generate(seed: u64, focus: Focus) -> Scenario {
         keeps_order: !maker.random.once_in(4),
         folds_case: maker.random.once_in(4) || focus == Focus::Case,
         coarse_times: maker.random.once_in(10),
+        metadata: maker.random.once_in(2),
         workers: if maker.random.once_in(20) { 3 } else { 1 },
         rounds: Vec::new(),
     };
@@ -164,6 +165,7 @@ impl Maker {
                 .then(|| self.random.one_of(&self.names).clone())
                 .filter(|name| is_plain(name)),
             compare_content: self.random.once_in(20),
+            live_copy: self.random.once_in(3),
         }
     }
 
@@ -181,7 +183,7 @@ impl Maker {
 
     fn change(&mut self, first: bool) -> Change {
         let path = self.path();
-        match self.random.below(20) {
+        match self.random.below(24) {
             0..=7 => self.write(path),
             8..=9 if first => self.write(path),
             8..=9 => Change::Restamp { path, hours: *self.random.one_of(&[1, -1, 5]) },
@@ -189,6 +191,9 @@ impl Maker {
             12 => Change::Link { path, to: (*self.random.one_of(&["a", "../..", "/etc/passwd"])).to_owned() },
             13..=15 if !first => Change::Remove { path },
             16..=19 if !first => Change::Rename { from: path, to: self.path() },
+            20..=21 => Change::Details { path, stream_bytes: *self.random.one_of(&[0, 5, 200, 70_000]) },
+            22 if !first => Change::Append { path, bytes: 30 },
+            23 => Change::Snapshot,
             _ => self.write(path),
         }
     }
@@ -238,7 +243,12 @@ impl Maker {
     }
 
     fn fault(&mut self) -> Fault {
-        match self.random.below(100) {
+        match self.random.below(108) {
+            100..=103 => {
+                let codes = [Code::SourceEntry, Code::ServerFails, Code::Locked];
+                Fault::Details { nth: self.random.between(1, 10), code: *self.random.one_of(&codes) }
+            }
+            104..=107 => Fault::Live { nth: self.random.between(1, 8), grows: !self.random.once_in(4) },
             0..=15 => Fault::List { nth: self.random.between(1, 8), how: self.list_fault() },
             16..=30 => Fault::Read { nth: self.random.between(1, 10), how: self.read_fault() },
             31..=32 => Fault::ReadLink { nth: self.random.between(1, 2) },

@@ -11,8 +11,8 @@ use super::{Asked, Engine, Options};
 use crate::effects::Effects;
 use crate::memory::{MemTarget, MemTree, PowerLoss};
 use octo_core::{
-    Abilities, Cancel, Change as Done, Event, Filter, FilterBuilder, Kind, Monitor, Name, Problem, RelPath, RunReport,
-    Target, TimeRules,
+    Abilities, Cancel, Change as Done, Clock, Event, Filter, FilterBuilder, Kind, Monitor, Name, Problem, RelPath,
+    RunReport, Target, TimeRules,
 };
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -113,7 +113,7 @@ impl<'a> World<'a> {
     /// What happens before a run, and the run.
     fn round(&mut self, round: &Round) -> Result<(), Broken> {
         for change in &round.changes {
-            apply(&self.tree, change, &self.contents);
+            apply(&self.tree, change, &self.contents, self.clock.now());
         }
         for act in &round.person {
             self.act(act);
@@ -173,7 +173,16 @@ impl<'a> World<'a> {
         let before = Mirror::of(&self.target);
         let (cancel, fired, dead) = (Cancel::new(), Fired::default(), Arc::new(AtomicBool::new(false)));
         let replays = self.scenario.workers == 1;
-        let source = SimSource::new(&self.tree, &self.contents, &self.clock, &cancel, faults, &fired, replays);
+        let source = SimSource::new(
+            &self.tree,
+            &self.contents,
+            &self.clock,
+            &cancel,
+            faults,
+            &fired,
+            replays,
+            self.scenario.metadata,
+        );
         for (number, fault) in faults.iter().enumerate() {
             if let Fault::LittleRoom { bytes } = fault {
                 let used = self.target.space().map_or(0, |space| space.total_bytes - space.free_bytes);
@@ -219,6 +228,7 @@ impl<'a> World<'a> {
         let ran = Ran {
             before: &before,
             folds_case: self.scenario.folds_case,
+            metadata: self.scenario.metadata,
             after: &after,
             heard: source.heard(),
             changes: into(heard.changes),
@@ -253,7 +263,7 @@ impl<'a> World<'a> {
         self.release_brake = true;
         last = self.run(&options, &[])?.or(last);
         let Some(report) = last else { return Ok(()) };
-        self.model.settled(&Mirror::of(&self.target), &self.tree.as_tree(), &report)
+        self.model.settled(&Mirror::of(&self.target), &self.tree, &report)
     }
 
     fn count(&mut self, faults: &[Fault], fired: &Fired, report: &RunReport, killed: bool) {

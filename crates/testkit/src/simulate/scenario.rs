@@ -19,6 +19,9 @@ pub struct Scenario {
     pub folds_case: bool,
     /// The mirror's disk stores times in steps of two seconds.
     pub coarse_times: bool,
+    /// Entries have permissions and streams, and these are kept.
+    #[serde(default)]
+    pub metadata: bool,
     /// Threads that list and threads that copy. With more than one a world need not happen the same way again.
     pub workers: usize,
     /// The runs, and what happens before and in each.
@@ -60,6 +63,12 @@ pub enum Change {
     Rename { from: String, to: String },
     /// A file gets another time, by so many hours, and no other content.
     Restamp { path: String, hours: i64 },
+    /// A file or folder gets other permissions and a stream of so many bytes, or none.
+    Details { path: String, stream_bytes: u32 },
+    /// More is written at the end of a file.
+    Append { path: String, bytes: u32 },
+    /// The source keeps a snapshot of itself.
+    Snapshot,
 }
 
 /// What a person does between two runs.
@@ -104,6 +113,8 @@ pub struct Options {
     pub exclude: Option<String>,
     /// Contents are compared.
     pub compare_content: bool,
+    /// Of a file that is written all the time its beginning is copied.
+    pub live_copy: bool,
 }
 
 /// Something that goes wrong in a run. Calls and effects are counted from 1, each kind by itself.
@@ -114,6 +125,10 @@ pub enum Fault {
     List { nth: u64, how: ListFault },
     /// Reading a file goes wrong.
     Read { nth: u64, how: ReadFault },
+    /// Of a file or folder that is read it cannot be told what it has besides its data.
+    Details { nth: u64, code: Code },
+    /// The so-manieth file that is opened is written all the time: each time it is opened it grows, or gets another content.
+    Live { nth: u64, grows: bool },
     /// Where a link leads to cannot be read.
     ReadLink { nth: u64 },
     /// The source changes while a folder of it is listed, or while a file of it is read.
@@ -210,6 +225,9 @@ impl Fault {
             Fault::Read { how: ReadFault::Fails { .. }, .. } => "read error",
             Fault::Read { how: ReadFault::FailsHalfway { .. }, .. } => "read error halfway",
             Fault::Read { .. } => "lies about a file",
+            Fault::Details { .. } => "metadata not read",
+            Fault::Live { grows: true, .. } => "file grows all the time",
+            Fault::Live { grows: false, .. } => "file written all the time",
             Fault::ReadLink { .. } => "link not read",
             Fault::Changes { .. } => "source changes meanwhile",
             Fault::Slow { .. } => "slow call",

@@ -1,14 +1,14 @@
 //! The source of a world: a tree that changes, and the faults of one run. It keeps what it said, as proof.
 
-use super::apply::{Contents, apply, touches_link};
+use super::apply::{Contents, append, apply, touches_link};
 use super::clock::SimClock;
-use super::scenario::{Call, Fault, ListFault, ReadFault};
-use crate::memory::{MemSource, MemTree};
+use super::scenario::{Call, Change, Fault, ListFault, ReadFault, Scenario};
+use crate::memory::{Details, MemSource, MemTree};
 use crate::source_faults::{self, Fetcher, list_with};
 use crate::tree::Tree;
 use octo_core::{
-    Cancel, Code, Entry, Error, FetchRequest, FetchSink, Kind, LinkTarget, ListSink, Listed, Meta, RelPath, Source,
-    SourceFeatures, SourcePin, Stop,
+    Cancel, Clock, Code, Entry, Error, FetchRequest, FetchSink, Kind, LinkTarget, ListSink, Listed, Meta, Part, Piece,
+    RelPath, Source, SourceFeatures, SourcePin, Stop, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -52,14 +52,32 @@ pub(super) struct Heard {
     pub(super) told: Vec<Reported>,
     /// The source as it was at the beginning, and after each change.
     pub(super) states: Vec<Tree>,
+    /// What entries had besides their data, each time.
+    pub(super) details: Vec<BTreeMap<RelPath, Details>>,
+    /// What is in snapshots.
+    pub(super) snapshots: Vec<Tree>,
+    /// Of these it was not told what they have besides their data.
+    pub(super) untold: BTreeSet<RelPath>,
     /// Faults that concern one path, for whoever asks why a name is not as it should be.
     pub(super) read_faults: u64,
+}
+
+impl Heard {
+    /// The source as it is now.
+    fn look(&mut self, tree: &MemTree) {
+        self.states.push(tree.as_tree());
+        self.details.push(tree.details());
+        self.snapshots = tree.snapshots();
+    }
 }
 
 /// The source in one run.
 pub(super) struct SimSource {
     inner: MemSource,
     tree: MemTree,
+    /// Files that are written all the time.
+    live: Mutex<BTreeMap<RelPath, bool>>,
+    metadata: bool,
     contents: Arc<Contents>,
     clock: Arc<SimClock>,
     cancel: Cancel,
@@ -84,18 +102,21 @@ impl SimSource {
         cancel: &Cancel,
         faults: &[Fault],
         fired: &Fired,
-        replays: bool,
+        scenario: &Scenario,
     ) -> SimSource {
-        let heard = Heard { states: vec![tree.as_tree()], ..Heard::default() };
+        let mut heard = Heard::default();
+        heard.look(tree);
         SimSource {
             inner: MemSource::new(tree),
             tree: tree.clone(),
+            live: Mutex::default(),
+            metadata: scenario.metadata,
             contents: Arc::clone(contents),
             clock: Arc::clone(clock),
             cancel: cancel.clone(),
             faults: faults.to_vec(),
             fired: fired.clone(),
-            replays,
+            replays: scenario.workers == 1,
             lists: AtomicU64::new(0),
             opens: AtomicU64::new(0),
             links: AtomicU64::new(0),
@@ -116,8 +137,8 @@ impl SimSource {
                     // While folders are listed, the engine reads links on another thread.
                     let races = matches!(now, Call::List(_)) && touches_link(&self.tree, change);
                     if !races && self.fired.fire(number) {
-                        apply(&self.tree, change, &self.contents);
-                        lock(&self.heard).states.push(self.tree.as_tree());
+                        apply(&self.tree, change, &self.contents, self.clock.now());
+                        lock(&self.heard).look(&self.tree);
                     }
                 }
                 Fault::Slow { call, secs } if *call == now && self.fired.fire(number) => {
@@ -129,6 +150,48 @@ impl SimSource {
             }
         }
         Ok(())
+    }
+
+    /// A file is open: it is written, if it is one that is written all the time.
+    fn goes_on(&self, nth: u64, at: &RelPath) {
+        for (number, fault) in self.faults.iter().enumerate() {
+            if let Fault::Live { nth: first, grows } = fault
+                && *first == nth
+                && self.fired.fire(number)
+            {
+                lock(&self.live).insert(at.clone(), *grows);
+            }
+        }
+        match lock(&self.live).get(at) {
+            Some(true) => append(&self.tree, at, &self.contents, 30),
+            Some(false) => {
+                let write = Change::Write { path: at.to_text(), bytes: 100, zeros: 0 };
+                apply(&self.tree, &write, &self.contents, self.clock.now())
+            }
+            None => return,
+        };
+        lock(&self.heard).look(&self.tree);
+    }
+
+    /// Of a file that gets other content all the time the second half of what is read is newer than the first.
+    fn written_since(&self, at: &RelPath, offset_bytes: u64, bytes: &[u8]) -> Option<Vec<u8>> {
+        if lock(&self.live).get(at) != Some(&false) {
+            return None;
+        }
+        let now = self.tree.as_tree().remove(at)?.content;
+        let (half, start) = (bytes.len() / 2, usize::try_from(offset_bytes).ok()?);
+        let newer = now.into_iter().skip(start + half).chain(bytes.iter().copied().skip(half));
+        Some(bytes[..half].iter().copied().chain(newer).take(bytes.len()).collect())
+    }
+
+    /// Whether it cannot be told what this file has besides its data.
+    fn withholds(&self, nth: u64, at: &RelPath) -> Option<Error> {
+        let is_due = |(_, fault): &(usize, &Fault)| matches!(fault, Fault::Details { nth: at, .. } if *at == nth);
+        let (number, fault) = self.faults.iter().enumerate().find(is_due)?;
+        let Fault::Details { code, .. } = fault else { return None };
+        self.fired.fire(number);
+        lock(&self.heard).untold.insert(at.clone());
+        Some(Error::new(*code, "planned"))
     }
 
     /// Hours pass, and nothing comes; until somebody gives up.
@@ -177,7 +240,7 @@ impl Source for SimSource {
         // One batch for all files: it is handed over when all is listed, so that with one thread a side nothing happens at the
         // same time as anything that could make a difference.
         let batch_files = if self.replays { 10_000 } else { 2 };
-        SourceFeatures { batch_files, ..self.inner.features() }
+        SourceFeatures { batch_files, has_metadata: self.metadata, ..self.inner.features() }
     }
 
     fn pin(&self) -> Result<SourcePin, Error> {
@@ -203,13 +266,19 @@ impl Source for SimSource {
     fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
         for (file, wanted) in batch.iter().enumerate() {
             let nth = self.opens.fetch_add(1, Ordering::SeqCst) + 1;
-            let mut one = One { source: self, nth, file, stopped: false, sink };
+            let withheld = if wanted.metadata { self.withholds(nth, &wanted.path) } else { None };
+            let path = if wanted.snapshot.is_none() && !wanted.is_details_only() { Some(&wanted.path) } else { None };
+            let mut one = One { source: self, nth, file, path, withheld, stopped: false, sink };
             let mut faulty = Fetcher { sink: &mut one, faults: vec![self.read_fault(nth)] };
             self.inner.fetch(std::slice::from_ref(wanted), &mut faulty);
             if one.stopped {
                 return;
             }
         }
+    }
+
+    fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {
+        self.inner.snapshots()
     }
 
     fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
@@ -252,6 +321,10 @@ struct One<'a> {
     source: &'a SimSource,
     nth: u64,
     file: usize,
+    /// The file that is read as it is now.
+    path: Option<&'a RelPath>,
+    /// Why nothing is told of it besides its data.
+    withheld: Option<Error>,
     stopped: bool,
     sink: &'a mut dyn FetchSink,
 }
@@ -270,11 +343,28 @@ impl FetchSink for One<'_> {
             let _ = self.note(ended);
             return self.note(Err(Stop::Everything));
         }
+        self.path.iter().for_each(|path| self.source.goes_on(self.nth, path));
         let result = self.sink.opened(self.file, meta);
+        self.note(result)?;
+        let Some(error) = self.withheld.clone() else { return Ok(()) };
+        for part in [Part::Extended, Part::Streams] {
+            let result = self.sink.metadata(self.file, Piece::Unknown(part, Some(error.clone())));
+            self.note(result)?;
+        }
+        Ok(())
+    }
+    fn metadata(&mut self, _: usize, piece: Piece<'_>) -> Result<(), Stop> {
+        if self.withheld.is_some() {
+            return Ok(());
+        }
+        let result = self.sink.metadata(self.file, piece);
         self.note(result)
     }
     fn data(&mut self, _: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), Stop> {
-        let result = self.sink.data(self.file, offset_bytes, bytes);
+        let result = match self.path.and_then(|path| self.source.written_since(path, offset_bytes, bytes)) {
+            Some(torn) => self.sink.data(self.file, offset_bytes, &torn),
+            None => self.sink.data(self.file, offset_bytes, bytes),
+        };
         self.note(result)
     }
     fn finished(&mut self, _: usize, meta: Meta) -> Result<(), Stop> {

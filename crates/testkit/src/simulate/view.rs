@@ -1,6 +1,6 @@
 //! Both sides as the same plain value: what a mirror shows under the names that its entries have on the source.
 
-use crate::memory::MemTarget;
+use crate::memory::{Details, MemTarget};
 use crate::tree::{Node, Tree};
 use octo_core::{Filter, Kind, Name, RelPath, Target, naming};
 use std::collections::BTreeMap;
@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 pub(super) struct Mirror {
     /// By the path in the mirror.
     pub(super) places: Tree,
+    /// What each place has besides its data, if that was kept.
+    pub(super) details: BTreeMap<RelPath, Details>,
     /// The path on the source of each place.
     pub(super) origins: BTreeMap<RelPath, RelPath>,
 }
@@ -29,7 +31,9 @@ impl Mirror {
             };
             origins.insert(place.clone(), above.join(&name));
         }
-        Mirror { places, origins }
+        let kept = |place: &RelPath| Some(Details::from(&target.metadata(place).ok()??));
+        let details = places.keys().filter_map(|place| Some((place.clone(), kept(place)?))).collect();
+        Mirror { places, details, origins }
     }
 
     /// Stored under a name from which the full one cannot be read back.

@@ -4,8 +4,8 @@ use octo_core::guard::MaxDelete;
 use octo_core::plan::Compare;
 use octo_core::retention::KeepVersions;
 use octo_core::{Cancel, Clock, Error, Monitor, RelPath, Source, Target};
-use octo_mirror::RunOptions;
 use octo_mirror::history::{History, When};
+use octo_mirror::{LiveFiles, RunOptions};
 use octo_testkit::simulate::{Answer, Asked, Engine};
 use octo_testkit::tree::{Tree, source_tree};
 
@@ -45,6 +45,7 @@ fn run(
         release_brake: asked.release_brake,
         known_target: asked.known_target.clone(),
         idle_max: asked.idle_max,
+        live_files: if wanted.live_copy { LiveFiles::Copy } else { LiveFiles::Keep },
         ..RunOptions::default()
     };
     let result = octo_mirror::run(source, target, &options, monitor, clock, cancel);

@@ -1,5 +1,6 @@
 //! What must be true after each run, whatever happened in it: DESIGN sections 3 and 4, written naively. It never asks the engine.
 
+mod details;
 mod names;
 mod ran;
 mod report;
@@ -10,10 +11,10 @@ pub(super) use ran::Ran;
 
 use super::scenario::Scenario;
 use super::view::{Mirror, included};
-use crate::memory::MemTarget;
+use crate::memory::{Details, MemTarget, MemTree};
 use crate::tree::{Tree, read_file};
 use octo_core::{Abilities, Change, Clock, Filter, Kind, Outcome, RelPath, RunReport, Target, TimeRules};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan that waits for a person.
 #[derive(Debug, Default, Clone)]
@@ -25,12 +26,14 @@ struct WaitingPlan {
 /// What the model remembers from run to run.
 pub(super) struct Model {
     hard_links: bool,
+    metadata: bool,
     times: TimeRules,
     versions: versions::Versions,
     /// Deletions were approved at some time: folders may have been accepted as unreadable.
     approved: bool,
     /// The mirrors since the last run that ended by itself.
     older: Vec<Tree>,
+    older_details: Vec<BTreeMap<RelPath, Details>>,
     /// The last mirror that was on the disk for certain.
     durable: Tree,
     /// Before this run.
@@ -61,6 +64,8 @@ impl Model {
             versions: versions::Versions::new(scenario.folds_case),
             approved: false,
             older: Vec::new(),
+            older_details: Vec::new(),
+            metadata: scenario.metadata,
             durable: Tree::new(),
             plan: None,
             runs_before: Vec::new(),
@@ -104,13 +109,16 @@ impl Model {
     fn judge(&mut self, target: &MemTarget, clock: &dyn Clock, ran: &Ran<'_>) -> Result<(), Broken> {
         self.approved |= ran.asked.approve.is_some();
         self.older.push(ran.before.places.clone());
+        self.older_details.push(ran.before.details.clone());
         names::whole(ran, &self.older)?;
+        details::whole(ran, &self.older_details)?;
         names::nothing_in_what_is_excluded(ran)?;
         self.deletions(target, ran)?;
         let recovers = self.older.len() > 1 && !self.hard_links;
         report::agrees(ran, recovers)?;
         if ran.is_complete() {
             report::nothing_silent(ran, &self.times)?;
+            details::nothing_silent(ran)?;
             ended_on_disk(target, ran.report)?;
         }
         let moved = clock.now().0.abs_diff(self.now) > JUMP_TICKS.unsigned_abs();
@@ -127,6 +135,7 @@ impl Model {
         }
         if ran.is_complete() {
             self.older.clear();
+            self.older_details.clear();
         }
         Ok(())
     }
@@ -173,8 +182,9 @@ impl Model {
     }
 
     /// After the last fault and two runs.
-    pub(super) fn settled(&self, mirror: &Mirror, source: &Tree, report: &RunReport) -> Result<(), Broken> {
+    pub(super) fn settled(&self, mirror: &Mirror, tree: &MemTree, report: &RunReport) -> Result<(), Broken> {
         let fails = |detail: String| Err(Broken::new("two runs after the last fault the mirror is equal", detail));
+        let source = &tree.as_tree();
         let reserved = source.keys().any(|path| {
             path.top().is_some_and(|top| top.as_bytes().eq_ignore_ascii_case(octo_core::RESERVED.as_bytes()))
         });
@@ -183,6 +193,11 @@ impl Model {
             return fails(format!("{report:#?}"));
         }
         let source = included(source, &Filter::everything());
+        if self.metadata
+            && let Some(detail) = details::different(mirror, &tree.details(), &source)
+        {
+            return fails(detail);
+        }
         let mirror = mirror.by_origin();
         let paths: BTreeSet<&RelPath> = source.keys().chain(mirror.keys()).collect();
         for path in paths {

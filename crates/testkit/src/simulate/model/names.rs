@@ -19,7 +19,7 @@ pub(super) fn whole(ran: &Ran<'_>, older: &[Tree]) -> Result<(), Broken> {
         // After a power loss the full name of a cut one may be missing until the next run.
         let is_unknown = ran.power.is_some() || older.len() > 1;
         let is_whole = (is_unknown && Mirror::is_cut(place)) || older.iter().any(|mirror| same(mirror, place))
-            || ran.heard.states.iter().any(|source| same(source, &origin))
+            || ran.heard.states.iter().chain(&ran.heard.snapshots).any(|source| same(source, &origin))
             // One that got another name here, as its folder did or because of another of that name in another case.
             || ran.before.by_origin().get(&origin).is_some_and(|was| was.content == node.content)
             || (node.kind == Kind::File && ran.lost_data());

@@ -41,6 +41,7 @@ impl fmt::Display for Broken {
 pub(in crate::simulate) struct Ran<'a> {
     pub(in crate::simulate) before: &'a Mirror,
     pub(in crate::simulate) folds_case: bool,
+    pub(in crate::simulate) metadata: bool,
     pub(in crate::simulate) after: &'a Mirror,
     pub(in crate::simulate) heard: Heard,
     pub(in crate::simulate) changes: Vec<Change>,
