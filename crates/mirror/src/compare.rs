@@ -218,9 +218,9 @@ impl<'a> Comparer<'a> {
             }
             Action::Verify => {
                 self.keep_record(at, found)?;
-                queue.push(at.task(true))
+                queue.push(self.comparison(at, found))
             }
-            Replace { shifted: true } => self.shifted(queue, at),
+            Replace { shifted: true } => self.shifted(queue, at, found),
             Replace { shifted: false } => self.replace(queue, at),
             Copy => self.copy(queue, step, at),
             MakeFolder if self.make_folder(at, is_new(step.frame)) => self.enter_new(queue, step, at),
@@ -277,7 +277,7 @@ impl<'a> Comparer<'a> {
     /// Equal size, and a time that differs by whole hours: most likely only a clock's zone has changed. What turns out to be
     /// equal gets the new time, and costs no version. Without versions it counts as replaced from the start, because a wave
     /// of replacements must be seen before it overwrites the last good copies.
-    fn shifted(&mut self, queue: &mut Queue<'_>, at: &At) -> Result<(), Error> {
+    fn shifted(&mut self, queue: &mut Queue<'_>, at: &At, found: Option<&Placed>) -> Result<(), Error> {
         self.context.count(|c| c.shifted += 1);
         if self.context.options.keep_versions == KeepVersions::No {
             return self.replace(queue, at);
@@ -286,7 +286,7 @@ impl<'a> Comparer<'a> {
             self.context.changed(&Change::Restamped { path: at.place.clone() });
             return Ok(());
         }
-        queue.push(at.task(true))
+        queue.push(self.comparison(at, found))
     }
 
     /// False if that failed: what is in it cannot be copied.
@@ -491,6 +491,7 @@ impl At {
             old: self.old.filter(|old| old.kind == self.meta.kind),
             verify,
             refresh: false,
+            is_stale: false,
             is_cut: self.is_cut,
             tries: 0,
             stand_in: None,

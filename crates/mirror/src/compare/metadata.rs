@@ -35,6 +35,13 @@ impl<'a> Comparer<'a> {
         queue.push(Task { refresh: true, ..at.task(false) })
     }
 
+    /// A file whose content is to be compared. It is open then: its metadata need not be asked for another time.
+    pub(super) fn comparison(&self, at: &At, found: Option<&Placed>) -> Task {
+        let known = found.map(|placed| placed.record.known());
+        let is_stale = at.old.is_some_and(|old| wants_metadata(&at.meta, &old, known.as_ref(), &self.rules));
+        Task { is_stale, ..at.task(true) }
+    }
+
     /// The index knows the file as it is now.
     pub(super) fn keep_record(&mut self, at: &At, found: Option<&Placed>) -> Result<(), Error> {
         let Some(old) = &at.old else { return Ok(()) };

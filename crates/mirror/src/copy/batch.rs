@@ -113,8 +113,8 @@ impl<'b, 'a> Batch<'b, 'a> {
             }
             State::Equal(opened, hash) => {
                 copier.found_equal(task, &opened, hash)?;
-                // What else came is kept where all of it is read again.
-                let gathered = self.gathered[file].take().filter(|_| copier.context.rereads_metadata());
+                let wanted = task.is_stale || copier.context.rereads_metadata();
+                let gathered = self.gathered[file].take().filter(|_| wanted);
                 gathered.map_or(Ok(()), |gathered| copier.refresh(task, gathered, &opened))
             }
             _ => Ok(()),

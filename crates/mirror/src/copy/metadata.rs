@@ -59,8 +59,9 @@ impl Copier<'_> {
             return Ok(());
         };
         let (metadata, lost) = gathered.finish(opened);
-        // What is read because a person wants all of it, or because some of it was lost, is mostly what is there already.
-        let is_kept = (self.context.rereads_metadata() || !lost.is_empty())
+        // What is read because a person wants all of it, because some of it was lost, or because it came along, is mostly what is
+        // there already.
+        let is_kept = (self.context.rereads_metadata() || task.verify || !lost.is_empty())
             && target.metadata(&task.place)?.is_some_and(|kept| is_alike(&kept, &metadata));
         let is_fresh = if is_kept {
             tell_lost(self.context, &task.source, lost)

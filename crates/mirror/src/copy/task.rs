@@ -22,6 +22,8 @@ pub struct Task {
     pub verify: bool,
     /// Read its metadata only: the data is equal, or it is a folder.
     pub refresh: bool,
+    /// What is kept of its metadata is to be looked at, too, if its data turns out to be equal.
+    pub is_stale: bool,
     /// The name of its place cannot be turned back and has to be recorded.
     pub is_cut: bool,
     /// How often it was tried.
@@ -59,7 +61,8 @@ impl Task {
             | u8::from(self.old.is_some()) << 2
             | u8::from(self.stand_in.is_some()) << 3
             | u8::from(self.refresh) << 4
-            | u8::from(self.is_live) << 5);
+            | u8::from(self.is_live) << 5
+            | u8::from(self.is_stale) << 6);
         w.u8(self.tries);
         if let Some(old) = &self.old {
             w.meta(old);
@@ -84,7 +87,8 @@ impl Task {
         let old = if flags & 4 != 0 { Some(r.meta()?) } else { None };
         let stand_in = if flags & 8 != 0 { Some(StandIn::decode(r)?) } else { None };
         let (verify, is_cut, refresh, is_live) = (flags & 1 != 0, flags & 2 != 0, flags & 16 != 0, flags & 32 != 0);
-        Ok(Task { source, place, meta, old, verify, refresh, is_cut, tries, stand_in, is_live })
+        let is_stale = flags & 64 != 0;
+        Ok(Task { source, place, meta, old, verify, refresh, is_stale, is_cut, tries, stand_in, is_live })
     }
 }
 

@@ -174,11 +174,12 @@ impl MemTree {
         }
     }
 
-    /// What each entry has besides its data, where it has something.
-    pub fn details(&self) -> BTreeMap<RelPath, Details> {
+    /// What each entry has besides its data, where it has something: now, and in each snapshot.
+    pub fn details(&self) -> Vec<BTreeMap<RelPath, Details>> {
         let nodes = self.nodes();
         let of = |meta: &Meta| nodes.details.get(&meta.id?.id).cloned();
-        nodes.nodes.iter().filter_map(|(path, (_, meta))| Some((path.clone(), of(meta)?))).collect()
+        let all = std::iter::once(&nodes.nodes).chain(nodes.snapshots.values());
+        all.map(|all| all.iter().filter_map(|(path, (_, meta))| Some((path.clone(), of(meta)?))).collect()).collect()
     }
 
     /// Makes a file or folder unreadable.
@@ -208,7 +209,7 @@ impl MemTree {
         nodes.snapshots.insert(taken, now);
     }
 
-    /// Everything that snapshots hold, as plain values.
+    /// What snapshots hold.
     pub fn snapshots(&self) -> Vec<Tree> {
         let nodes = self.nodes();
         let tree =

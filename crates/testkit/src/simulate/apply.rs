@@ -99,7 +99,7 @@ pub(super) fn apply(tree: &MemTree, change: &Change, contents: &Contents, now: T
 
 /// Something new has permissions of its own.
 fn give_details(tree: &MemTree, at: &RelPath, contents: &Contents) {
-    if !tree.details().contains_key(at) {
+    if !tree.details().first().is_some_and(|details| details.contains_key(at)) {
         tree.set_details(at, contents.details(0));
     }
 }

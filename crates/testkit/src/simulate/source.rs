@@ -54,6 +54,8 @@ pub(super) struct Heard {
     pub(super) states: Vec<Tree>,
     /// What entries had besides their data, each time.
     pub(super) details: Vec<BTreeMap<RelPath, Details>>,
+    /// The same in snapshots.
+    pub(super) snapshot_details: Vec<BTreeMap<RelPath, Details>>,
     /// What is in snapshots.
     pub(super) snapshots: Vec<Tree>,
     /// Of these it was not told what they have besides their data.
@@ -66,7 +68,9 @@ impl Heard {
     /// The source as it is now.
     fn look(&mut self, tree: &MemTree) {
         self.states.push(tree.as_tree());
-        self.details.push(tree.details());
+        let mut details = tree.details().into_iter();
+        self.details.extend(details.next());
+        self.snapshot_details.extend(details);
         self.snapshots = tree.snapshots();
     }
 }

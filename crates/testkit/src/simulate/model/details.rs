@@ -4,7 +4,7 @@ use super::ran::{Broken, Ran, stable};
 use crate::memory::Details;
 use crate::simulate::view::Mirror;
 use crate::tree::Tree;
-use octo_core::{Kind, RelPath};
+use octo_core::{Change, Kind, RelPath};
 use std::collections::BTreeMap;
 
 type All = BTreeMap<RelPath, Details>;
@@ -12,12 +12,11 @@ type All = BTreeMap<RelPath, Details>;
 /// What an entry of the mirror has is what it had before, or what the source said in this run; or it has nothing yet. Permissions
 /// and streams may be of two moments where one of them could not be read.
 pub(super) fn whole(ran: &Ran<'_>, older: &[All]) -> Result<(), Broken> {
+    let told = || ran.heard.details.iter().chain(&ran.heard.snapshot_details);
     for (place, is) in &ran.after.details {
         let origin = ran.after.origin(place);
         // A move brings along what the file had.
-        let known = || {
-            older.iter().flat_map(BTreeMap::values).chain(ran.heard.details.iter().filter_map(|all| all.get(&origin)))
-        };
+        let known = || older.iter().flat_map(BTreeMap::values).chain(told().filter_map(|all| all.get(&origin)));
         let permissions = is.permissions.is_empty() || known().any(|known| known.permissions == is.permissions);
         let stream = is.stream.is_empty() || known().any(|known| known.stream == is.stream);
         if !permissions || !stream {
@@ -27,7 +26,8 @@ pub(super) fn whole(ran: &Ran<'_>, older: &[All]) -> Result<(), Broken> {
     Ok(())
 }
 
-/// After a run that is complete but for what it names, metadata is as on the source, or the run says that some was lost.
+/// After a run that is complete but for what it names, metadata is as on the source, or the run says that some was lost. That of a file
+/// that was moved is looked at by the next run.
 pub(super) fn nothing_silent(ran: &Ran<'_>) -> Result<(), Broken> {
     if !ran.metadata || ran.report.counts.metadata_lost > 0 || ran.report.counts.problems > 0 {
         return Ok(());
@@ -35,7 +35,12 @@ pub(super) fn nothing_silent(ran: &Ran<'_>) -> Result<(), Broken> {
     let source = stable(&ran.heard.states, &ran.asked.filter);
     let states = &ran.heard.details;
     let is_stable = |path: &RelPath| states.iter().all(|all| all.get(path) == states[0].get(path));
-    let stable: Tree = source.into_iter().filter(|(path, _)| is_stable(path)).collect();
+    let mut stable: Tree = source.into_iter().filter(|(path, _)| is_stable(path)).collect();
+    for change in &ran.changes {
+        if let Change::Moved { to: place, .. } = change {
+            stable.remove(&ran.after.origin(place));
+        }
+    }
     let held = ran.report.held_plan.is_some();
     let Some(first) = states.first() else { return Ok(()) };
     match different(ran.after, first, &stable) {

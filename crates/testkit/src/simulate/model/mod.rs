@@ -194,7 +194,8 @@ impl Model {
         }
         let source = included(source, &Filter::everything());
         if self.metadata
-            && let Some(detail) = details::different(mirror, &tree.details(), &source)
+            && let Some(details) = tree.details().first()
+            && let Some(detail) = details::different(mirror, details, &source)
         {
             return fails(detail);
         }
