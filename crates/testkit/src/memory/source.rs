@@ -211,13 +211,11 @@ impl MemTree {
 
     /// What snapshots hold.
     pub fn snapshots(&self) -> Vec<Tree> {
-        let nodes = self.nodes();
-        let tree =
-            |then: &BTreeMap<RelPath, (Content, Meta)>| then.iter().map(|(at, it)| (at.clone(), node(it))).collect();
-        nodes.snapshots.values().map(tree).collect()
+        let tree = |then: &BTreeMap<_, _>| then.iter().map(|(at, it)| (RelPath::clone(at), node(it))).collect();
+        self.nodes().snapshots.values().map(tree).collect()
     }
 
-    /// Makes listings of a folder begin with these names, whatever they are.
+    /// Makes listings of a folder begin with these names.
     pub fn say(&self, folder: &RelPath, names: &[&[u8]]) {
         let names = names.iter().map(|name| name.to_vec()).collect();
         self.nodes().said.insert(folder.clone(), names);

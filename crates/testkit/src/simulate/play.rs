@@ -172,17 +172,7 @@ impl<'a> World<'a> {
     fn run(&mut self, options: &Options, faults: &[Fault]) -> Result<Option<RunReport>, Broken> {
         let before = Mirror::of(&self.target);
         let (cancel, fired, dead) = (Cancel::new(), Fired::default(), Arc::new(AtomicBool::new(false)));
-        let replays = self.scenario.workers == 1;
-        let source = SimSource::new(
-            &self.tree,
-            &self.contents,
-            &self.clock,
-            &cancel,
-            faults,
-            &fired,
-            replays,
-            self.scenario.metadata,
-        );
+        let source = SimSource::new(&self.tree, &self.contents, &self.clock, &cancel, faults, &fired, self.scenario);
         for (number, fault) in faults.iter().enumerate() {
             if let Fault::LittleRoom { bytes } = fault {
                 let used = self.target.space().map_or(0, |space| space.total_bytes - space.free_bytes);
