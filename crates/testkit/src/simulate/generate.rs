@@ -183,12 +183,12 @@ impl Maker {
 
     fn change(&mut self, first: bool) -> Change {
         let path = self.path();
-        match self.random.below(24) {
+        match self.random.below(25) {
             0..=7 => self.write(path),
             8..=9 if first => self.write(path),
             8..=9 => Change::Restamp { path, hours: *self.random.one_of(&[1, -1, 5]) },
             10..=11 => Change::Folder { path },
-            12 => Change::Link { path, to: (*self.random.one_of(&["a", "../..", "/etc/passwd"])).to_owned() },
+            12 | 24 => Change::Link { path, to: (*self.random.one_of(&["a", "../..", "/etc/passwd"])).to_owned() },
             13..=15 if !first => Change::Remove { path },
             16..=19 if !first => Change::Rename { from: path, to: self.path() },
             20..=21 => Change::Details { path, stream_bytes: *self.random.one_of(&[0, 5, 200, 70_000]) },
@@ -248,7 +248,7 @@ impl Maker {
                 let codes = [Code::SourceEntry, Code::ServerFails, Code::Locked];
                 Fault::Details { nth: self.random.between(1, 10), code: *self.random.one_of(&codes) }
             }
-            104..=107 => Fault::Live { nth: self.random.between(1, 8), grows: !self.random.once_in(4) },
+            104..=107 => Fault::Live { nth: self.random.between(1, 8), grows: !self.random.once_in(3) },
             0..=15 => Fault::List { nth: self.random.between(1, 8), how: self.list_fault() },
             16..=30 => Fault::Read { nth: self.random.between(1, 10), how: self.read_fault() },
             31..=32 => Fault::ReadLink { nth: self.random.between(1, 2) },
