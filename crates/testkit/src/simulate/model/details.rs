@@ -21,7 +21,7 @@ pub(super) fn whole(ran: &Ran<'_>, older: &[All]) -> Result<(), Broken> {
         let stream = is.stream.is_empty() || known().any(|known| known.stream == is.stream);
         // After a power loss the full name of a cut one may be missing until the next run.
         let is_unknown = Mirror::is_cut(place) && (ran.power.is_some() || older.len() > 1);
-        if !is_unknown && !(permissions && stream) {
+        if !(is_unknown || permissions && stream) {
             return Err(Broken::new("metadata is whole, old or new", format!("{place} has {is:?}")));
         }
     }
