@@ -24,17 +24,24 @@ pub struct Span {
 impl<'t> History<'t> {
     /// The versions of one entry, oldest first.
     pub fn spans(&'t self, path: &RelPath) -> Result<Vec<Span>, Error> {
-        let numbers = self.numbers()?;
-        let newest = numbers.last().copied();
+        self.spans_in(&self.all()?, path)
+    }
+
+    /// All states whose records are whole.
+    fn all(&'t self) -> Result<Vec<State<'t>>, Error> {
+        let states = self.numbers()?.into_iter().map(|number| self.state(When::Number(number)));
+        // Those after a damaged record are.
+        let is_told = |state: &Result<_, Error>| !state.as_ref().is_err_and(|error| error.code == Code::RecordsDamaged);
+        states.filter(is_told).collect()
+    }
+
+    fn spans_in(&self, states: &[State<'_>], path: &RelPath) -> Result<Vec<Span>, Error> {
+        let newest = states.last().map(State::number);
         let mut spans: Vec<(Span, RelPath)> = Vec::new();
         let mut before = None;
-        for number in numbers {
+        for state in states {
+            let number = state.number();
             let follows = before.replace(number);
-            let state = match self.state(When::Number(number)) {
-                // The newer ones are still known.
-                Err(error) if error.code == Code::RecordsDamaged => continue,
-                state => state?,
-            };
             let Some((meta, content)) = state.content(path)? else { continue };
             let is_newest = newest == Some(number);
             // What was gone meanwhile is another version.
@@ -70,7 +77,7 @@ impl<'t> History<'t> {
                 found(&original(&path?))?;
             }
         }
-        let sorted = sorter.finish()?;
+        let (sorted, states) = (sorter.finish()?, self.all()?);
         let mut last = None;
         for record in sorted.iter()? {
             let record = record?;
@@ -82,7 +89,7 @@ impl<'t> History<'t> {
             if last.as_ref().is_some_and(is_again) {
                 continue;
             }
-            let spans = self.spans(&path)?;
+            let spans = self.spans_in(&states, &path)?;
             if !spans.is_empty() && each(&path, &spans).is_break() {
                 return Ok(());
             }

@@ -95,9 +95,13 @@ impl<'t> Places<'t> {
     /// The entry of a folder that had this original name.
     fn child(&self, folder: &Located, name: &Name) -> Result<Option<Located>, Error> {
         let rules = &self.history.marker.abilities.names;
-        // Where case is folded, the plain name may be that of another, which differs in case.
-        let stored = [naming::store_twin(name, rules), naming::store(name, rules), Stored::AsIs];
-        for stored in stored {
+        let escaped = Some(naming::store(name, rules)).filter(|stored| *stored != Stored::AsIs);
+        let mut forms: Vec<_> = escaped.into_iter().chain([Stored::AsIs, naming::store_twin(name, rules)]).collect();
+        if rules.folds_case {
+            // The plain name may be that of another, which differs in case.
+            forms.rotate_right(1);
+        }
+        for stored in forms {
             let place = match stored {
                 Stored::AsIs => name.clone(),
                 Stored::Escaped(name) | Stored::Cut(name) => name,

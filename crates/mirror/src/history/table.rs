@@ -10,8 +10,8 @@ use octo_core::{Error, RelPath, Target, TargetFile, Timestamp};
 
 /// What is sorted in memory.
 const SORT_BYTES: usize = 8 << 20;
-/// Read at once.
-const BLOCK_BYTES: usize = 32 << 10;
+/// Read at once, and looked through from its beginning.
+const BLOCK_BYTES: usize = 4 << 10;
 /// Records of a run up to this size stay in memory.
 const IN_MEMORY_BYTES: usize = 64 << 10;
 /// After the name: a byte that no name has, and the record's number.
