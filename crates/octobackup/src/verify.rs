@@ -1,10 +1,10 @@
 //! `octobackup verify`: reads a mirror again and says what is not as it was copied.
 
 use crate::args::verify::VerifyArgs;
+use crate::exit;
 use crate::listeners::print;
 use crate::progress::Progress;
 use crate::stop::{self, SignsOfLife};
-use crate::{exit, settings};
 use octo_core::advice::{Place, advice};
 use octo_core::numbers::{size, thousands};
 use octo_core::printable::{counted, printable};
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 /// Verifies.
 pub fn run(args: &VerifyArgs) -> Result<u8, Error> {
-    let path = settings::target(&args.target)?;
+    let path = crate::history::folder(&args.target)?;
     let target = DiskTarget::open(&path, DiskOptions::default())?;
     let alive = Arc::new(SignsOfLife::default());
     let cancel = stop::on_signals_of(&alive)?;

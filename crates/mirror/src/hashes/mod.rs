@@ -110,6 +110,28 @@ impl<'a> Hashes<'a> {
     }
 }
 
+/// The hashes of a mirror as they are, for who only reads it. What an unfinished run recorded is not among them.
+pub struct RecordedHashes {
+    table: HashTable,
+    folds_case: bool,
+}
+
+impl RecordedHashes {
+    /// Those of a mirror.
+    pub fn open(target: &dyn Target, folds_case: bool) -> Result<RecordedHashes, Error> {
+        Ok(RecordedHashes { table: HashTable::open(target)?, folds_case })
+    }
+
+    /// The hash of the file at a place, or of the version that a run made of what was there; `None` if it is not known.
+    pub fn find(&self, place: &RelPath, version_of: Option<u64>, file: &Meta) -> Result<Option<[u8; 32]>, Error> {
+        let records = self.table.find(key(place, self.folds_case))?;
+        Ok(match choose(&records, version_of, file) {
+            Known::Hash { content, .. } => Some(content.hash),
+            _ => None,
+        })
+    }
+}
+
 /// Of the records of a place, the one of this file: that of the same file, or, where inodes are others, the newest that was
 /// there before the run that made a version of it.
 fn choose(records: &[HashRecord], version_of: Option<u64>, file: &Meta) -> Known {

@@ -29,6 +29,8 @@ pub(super) struct Located {
     pub(super) meta: Meta,
     /// Where its content is: the same place, or a version.
     pub(super) content: RelPath,
+    /// The run of whose versions that is one.
+    pub(super) version_of: Option<u64>,
     /// Where its metadata is.
     pub(super) metadata: RelPath,
     /// Records from this moment on speak of something else in its place.
@@ -56,7 +58,7 @@ impl<'t> Places<'t> {
         let root = RelPath::root();
         let meta = Meta::new(Kind::Folder, 0, Timestamp::default());
         let (place, content, metadata) = (root.clone(), root.clone(), root);
-        Located { place, meta, content, metadata, until: (u64::MAX, 0), is_in_place: true }
+        Located { place, meta, content, version_of: None, metadata, until: (u64::MAX, 0), is_in_place: true }
     }
 
     /// Where the entry with this original path is.
@@ -145,6 +147,7 @@ impl<'t> Places<'t> {
         let is_kept = |run| target.look(&layout::version(run, &place)).map(|meta| meta.is_some());
         let concern = facts.list.iter().copied().filter(|(moment, _)| *moment < folder.until);
         let Decision { was, write_time, metadata, made_again } = decide(concern, is_kept)?;
+        let version_of = if let Was::Version(run) = was { Some(run) } else { None };
         let (content, meta) = match was {
             Was::Nothing => return Ok(None),
             Was::InPlace => (place.clone(), now),
@@ -159,7 +162,7 @@ impl<'t> Places<'t> {
         let metadata = metadata.map_or_else(|| content.clone(), |run| layout::version(run, &place));
         let until = made_again.map_or(folder.until, |moment| moment.min(folder.until));
         let is_in_place = folder.is_in_place && made_again.is_none();
-        Ok(Some(Located { place, meta, content, metadata, until, is_in_place }))
+        Ok(Some(Located { place, meta, content, version_of, metadata, until, is_in_place }))
     }
 
     /// The name that an entry had on the source.

@@ -11,6 +11,7 @@ mod find;
 mod locate;
 mod merged;
 mod pieces;
+mod reading;
 mod state;
 mod states;
 mod table;
@@ -21,6 +22,7 @@ pub use state::State;
 pub use states::{KeptState, When};
 
 use crate::changes::{self, Record};
+use crate::hashes::RecordedHashes;
 use crate::layout;
 use crate::marker::{Marker, RunOpen};
 use crate::order::NameOrder;
@@ -35,6 +37,7 @@ pub struct History<'t> {
     target: &'t dyn Target,
     marker: Marker,
     order: NameOrder,
+    hashes: RecordedHashes,
     /// Oldest first.
     runs: RwLock<Vec<Run>>,
 }
@@ -64,8 +67,9 @@ impl<'t> History<'t> {
             || Error::new(Code::Usage, "this folder is no mirror of octoBackup: it has no .octobackup/marker.toml");
         let marker = Marker::read(target)?.ok_or_else(none)?;
         let order = NameOrder { folds_case: marker.abilities.names.folds_case };
+        let hashes = RecordedHashes::open(target, order.folds_case)?;
         let runs: Result<Vec<_>, _> = versioned_runs(target)?.iter().map(|it| Run::look(target, it.run)).collect();
-        Ok(History { target, marker, order, runs: RwLock::new(runs?) })
+        Ok(History { target, marker, order, hashes, runs: RwLock::new(runs?) })
     }
 
     /// The runs as they are now. A run that is under way records each change before it makes it: who looked at the mirror before

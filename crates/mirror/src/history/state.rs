@@ -3,14 +3,12 @@
 use super::History;
 use super::locate::{Located, Places};
 use super::pieces::{Ended, hand_over};
+use super::reading::Reading;
 use octo_core::{
     Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, ListSink, Listed, Meta, Ranges, RelPath, Source,
     SourceFeatures, SourcePin, Stop, TargetFile,
 };
-use std::ops::Range;
 
-/// One read; also the largest piece handed over.
-const BUFFER_BYTES: usize = 512 << 10;
 /// A file that a run replaces at this moment is looked for again.
 const LOOKS_MAX: u32 = 4;
 
@@ -71,9 +69,12 @@ impl<'t> State<'t> {
         }
         sink.opened(file, meta)?;
         if let Some(handle) = &handle {
-            parts
-                .iter()
-                .try_for_each(|part| read_part(&**handle, path, part, |at, bytes| sink.data(file, at, bytes)))?;
+            let mut read = Reading { path, content: &located.content, handle: &**handle, hash: None, at: 0 };
+            if request.parts.is_none() {
+                let hashes = &self.places.history.hashes;
+                read.hash = hashes.find(&located.place, located.version_of, &handle.meta()?)?;
+            }
+            read.all(&parts, meta.size_bytes, |at, bytes| sink.data(file, at, bytes))?;
         }
         if let Some(kept) = &kept {
             hand_over(kept, file, sink)?;
@@ -104,28 +105,6 @@ impl<'t> State<'t> {
         let place = before.map_or_else(String::new, |place| format!(": {place} is gone"));
         Err(Error::new(Code::NotFound, format!("{path} is no longer in state {}{place}", self.number)))
     }
-}
-
-fn read_part(
-    handle: &dyn TargetFile,
-    path: &RelPath,
-    part: Range<u64>,
-    mut hand_over: impl FnMut(u64, &[u8]) -> Result<(), Stop>,
-) -> Result<(), Ended> {
-    let room = usize::try_from(part.end - part.start).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
-    let mut buffer = vec![0; room];
-    let mut at = part.start;
-    while at < part.end {
-        let wanted = usize::try_from(part.end - at).unwrap_or(room).min(room);
-        let read = handle.read_at(at, &mut buffer[..wanted])?;
-        if read == 0 {
-            let what = format!("{path} ended after {at} bytes, before what its handle had announced");
-            return Err(Error::new(Code::ChangedWhileRead, what).into());
-        }
-        hand_over(at, &buffer[..read])?;
-        at += read as u64;
-    }
-    Ok(())
 }
 
 impl Source for State<'_> {

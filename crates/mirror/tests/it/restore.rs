@@ -137,6 +137,28 @@ fn what_is_there_is_replaced_only_if_that_was_asked_for() {
 }
 
 #[test]
+fn what_the_disk_damaged_is_named_and_not_restored() {
+    let (pair, first) = two_states();
+    for (place, name) in [("deep/er/b", "deep/er/b"), (".octobackup/versions/2/tree/a", "a")] {
+        let file = pair.target.join(place);
+        let modified = fs::metadata(&file).unwrap().modified().unwrap();
+        let mut content = fs::read(&file).unwrap();
+        content[1] ^= 4;
+        fs::write(&file, content).unwrap();
+        fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
+        let to = tempfile::tempdir().unwrap();
+        let report = restore_to(&pair, 1, &plain(to.path()), &options(Existing::default())).unwrap();
+        let damaged: Vec<_> = report.problems.iter().filter(|it| it.path == path(name)).collect();
+        assert_eq!(damaged.len(), 1, "{report:?}");
+        assert_eq!(damaged[0].code, Code::ContentDamaged);
+        assert!(damaged[0].detail.contains(place), "{report:?}");
+        let is = tree(to.path());
+        assert!(!is.contains_key(Path::new(name)));
+        assert!(is.iter().all(|(path, node)| first[path] == *node), "the others are");
+    }
+}
+
+#[test]
 fn a_link_on_the_way_is_not_followed() {
     let (pair, _) = two_states();
     let (to, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -28,7 +28,7 @@ Examples:
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// The mirror
-    #[arg(value_name = "DST")]
+    #[arg(value_name = "MIRROR|JOB")]
     pub target: PathBuf,
     /// Read only this share of the files, chosen at random
     #[arg(long, value_name = "PERCENT", value_parser = share)]
