@@ -13,6 +13,18 @@ use tokio::time::Instant;
 /// Where a server listens for agents.
 pub const DEFAULT_PORT: u16 = 8735;
 
+/// The server with the usual port, if none was given.
+pub fn with_port(server: &str) -> String {
+    let has_port = server
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']')));
+    match has_port {
+        true => server.to_owned(),
+        false if server.contains(':') && !server.starts_with('[') => format!("[{server}]:{DEFAULT_PORT}"),
+        false => format!("{server}:{DEFAULT_PORT}"),
+    }
+}
+
 /// The name every server's certificate is issued for, whatever its address is.
 pub(crate) const SERVER_NAME: &str = "server.octobackup.internal";
 /// A connection on which the server asks.
@@ -104,4 +116,23 @@ pub(crate) async fn race<A, B>(one: impl Future<Output = A>, other: impl Future<
         Poll::Pending => other.as_mut().poll(cx).map(First::Other),
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_without_a_port_gets_the_usual_one() {
+        for (given, full) in [
+            ("backup", "backup:8735"),
+            ("backup:1", "backup:1"),
+            ("10.0.0.1", "10.0.0.1:8735"),
+            ("fd00::1", "[fd00::1]:8735"),
+            ("[fd00::1]", "[fd00::1]:8735"),
+            ("[fd00::1]:7", "[fd00::1]:7"),
+        ] {
+            assert_eq!(with_port(given), full);
+        }
+    }
 }

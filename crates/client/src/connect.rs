@@ -109,7 +109,7 @@ pub(super) fn unreachable(endpoint: &Endpoint, why: &Error) -> ApiError {
         Endpoint::Socket(path) => {
             let hint = match why.kind() {
                 ErrorKind::PermissionDenied => "you must be root, the service's user, or in the group octobackup",
-                _ => "is it running? Start it with: octobackup serve --config octobackup.toml",
+                _ => "is it running? Start it with: systemctl start octobackup (or octobackup serve)",
             };
             (path.display().to_string(), hint)
         }

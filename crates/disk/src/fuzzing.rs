@@ -5,7 +5,7 @@
 use crate::linux::database::{DatabasePlace, place_of_file};
 use crate::linux::root::Root;
 use crate::records::{Purpose, Records};
-use crate::{detail, samba};
+use crate::{leftovers, samba};
 use octo_core::metadata::{Metadata, is_security_descriptor};
 use octo_core::{Code, Error, LinkTarget, LinkType, RelPath, Timestamp};
 use std::path::Path;
@@ -65,7 +65,7 @@ fn database() -> Result<Vec<u8>, Error> {
             reparse: Some((7, b"data".to_vec())),
             ..Metadata::default()
         };
-        detail::record_whole(&mut records, &folder, &metadata)?;
+        leftovers::record_whole(&mut records, &folder, &metadata)?;
         records.settle()?;
     }
     std::fs::read(dir.path().join(NAME)).map_err(failed)
@@ -102,7 +102,7 @@ fn use_all(records: &mut Records, purpose: Purpose) {
         let _ = records.links_in(path, b"", 1000);
         if let Ok(Some(found)) = records.detail(path) {
             let no_room = || Err(Error::new(Code::NoSpace, "no large streams here"));
-            let _ = detail::add(records, found, &mut Metadata::default(), no_room);
+            let _ = leftovers::add(records, found, &mut Metadata::default(), no_room);
         }
     }
     if purpose == Purpose::Changing {

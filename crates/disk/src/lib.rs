@@ -11,12 +11,12 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made"))]
 
 mod cancellable;
-mod detail;
 #[cfg(all(target_os = "linux", any(test, feature = "fuzzing")))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod holes;
 mod lazy_records;
+mod leftovers;
 mod options;
 mod overlap;
 mod patience;

@@ -5,8 +5,8 @@
 //! crash leave both a record and an entry of the disk under one name, the disk's is what is there, and the record is
 //! forgotten with it.
 
-use crate::detail;
 use crate::lazy_records::LazyRecords;
+use crate::leftovers;
 use crate::options::{DiskOptions, Modes};
 use crate::os::file::DiskFile;
 use crate::os::listing::End;
@@ -504,13 +504,13 @@ impl Target for DiskTarget {
             let is_lost = !metadata::apply_posix(&handle, metadata) || !leftovers.is_empty();
             return Ok(Kept { in_records: false, is_lost });
         }
-        let in_records = if leftovers.is_empty() && !detail::has_unseen(metadata) {
+        let in_records = if leftovers.is_empty() && !leftovers::has_unseen(metadata) {
             // Most mirrors record nothing; then there is nothing to be replaced either.
             let there = self.records.read(&self.root, |records| records.detail(path))?.flatten();
-            let replace = |records: &mut Records| detail::record(records, path, metadata, &leftovers);
+            let replace = |records: &mut Records| leftovers::record(records, path, metadata, &leftovers);
             there.is_some() && self.records.change(&self.root, replace)? == Some(true)
         } else {
-            self.records.write(&self.root, |records| detail::record(records, path, metadata, &leftovers))?
+            self.records.write(&self.root, |records| leftovers::record(records, path, metadata, &leftovers))?
         };
         Ok(Kept { in_records, is_lost: false })
     }
@@ -527,7 +527,7 @@ impl Target for DiskTarget {
         };
         let Some(detail) = recorded else { return Ok(on_disk) };
         let mut metadata = on_disk.unwrap_or_default();
-        self.records.read(&self.root, |records| detail::add(records, detail, &mut metadata, || self.scratch()))?;
+        self.records.read(&self.root, |records| leftovers::add(records, detail, &mut metadata, || self.scratch()))?;
         Ok(Some(metadata))
     }
 
@@ -535,7 +535,7 @@ impl Target for DiskTarget {
         let Some(metadata) = self.metadata(from)? else { return Ok(()) };
         self.records.write(&self.root, |records| match records.detail(version)? {
             Some(_) => Ok(()),
-            None => detail::record_whole(records, version, &metadata),
+            None => leftovers::record_whole(records, version, &metadata),
         })
     }
 

@@ -70,7 +70,15 @@ impl EffectivePolicy {
         if let Some((file, folder)) = self.mode {
             (spec.file_mode, spec.folder_mode) = (file, folder);
         }
+        let limits = self.limits(spec.connection.reconnect_secs);
+        // Every field, so that the compiler asks for a new one here.
+        let MirrorSpec { format, origin, connection, file_mode, folder_mode, .. } = spec;
         MirrorSpec {
+            format,
+            origin,
+            connection,
+            file_mode,
+            folder_mode,
             backup_intent: self.backup_intent,
             rules: self.rules.clone(),
             default_excludes: self.default_excludes,
@@ -83,8 +91,7 @@ impl EffectivePolicy {
             trust_listings: self.trust_listings,
             keep_versions_secs: self.keep_versions,
             bandwidth_bytes_per_sec: self.bandwidth,
-            limits: self.limits(spec.connection.reconnect_secs),
-            ..spec
+            limits,
         }
     }
 }

@@ -127,7 +127,7 @@ settings! {
     /// Leave out $RECYCLE.BIN, System Volume Information, pagefile.sys and the like.
     default_excludes: bool = true => bool, same,
         option WHICH "";
-    /// Known entries that cannot be copied (a closed folder, another server's): from now on notes, not problems.
+    /// Known entries that cannot be copied (a folder the account may not read, a DFS link): from now on notes, not problems.
     acknowledged: Vec<String> = Vec::new() => Vec<String>, |acknowledged| {
         if acknowledged.len() > ACKNOWLEDGED_MAX {
             return Err(format!("allowed are {ACKNOWLEDGED_MAX}: exclude more"));

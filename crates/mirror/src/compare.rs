@@ -16,7 +16,7 @@ use crate::mirror_ops::MirrorOps;
 use crate::moves;
 use crate::order::NameOrder;
 use crate::queue::Queue;
-use crate::spill::LogWriter;
+use crate::spill::SpillWriter;
 use crate::unread::UnreadFolders;
 use crate::vanished::Vanished;
 use crate::walk::{Children, FolderPair, Frame, ListedEntry, Side};
@@ -33,15 +33,15 @@ const UNVERSIONED_AT_ONCE: u64 = 1000;
 /// Lists that later parts of the run work on.
 pub struct Lists<'a> {
     /// Entries of the mirror that the source provably does not have any more, in walk order.
-    pub vanished: LogWriter<'a>,
+    pub vanished: SpillWriter<'a>,
     /// New files whose id the index knows, each with what the source says of its folder.
-    pub candidates: LogWriter<'a>,
+    pub candidates: SpillWriter<'a>,
     /// What is to be made once something of another kind is deleted.
-    pub kind_changes: LogWriter<'a>,
+    pub kind_changes: SpillWriter<'a>,
     /// Replacements that the brake decides about.
-    pub deferred: LogWriter<'a>,
+    pub deferred: SpillWriter<'a>,
     /// Folders whose time has to be set, parents first.
-    pub folder_times: LogWriter<'a>,
+    pub folder_times: SpillWriter<'a>,
 }
 
 /// Compares folder by folder, in walk order.
@@ -89,7 +89,7 @@ impl<'a> Comparer<'a> {
         moves: bool,
         braked: bool,
     ) -> Comparer<'a> {
-        let log = || LogWriter::new(context.target);
+        let log = || SpillWriter::new(context.target);
         Comparer {
             context,
             ops,

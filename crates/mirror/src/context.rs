@@ -2,7 +2,7 @@
 
 use crate::RunOptions;
 use crate::space::Ledger;
-use crate::spill::{Log, LogBuffer};
+use crate::spill::{SpillBuffer, SpillLog};
 use octo_core::printable::counted;
 use octo_core::report::{Cause, Counts, Problem};
 use octo_core::{
@@ -66,7 +66,7 @@ struct Lost {
 #[derive(Default)]
 struct Problems {
     causes: BTreeMap<Code, Cause>,
-    all: LogBuffer,
+    all: SpillBuffer,
     lasting: Lasting,
 }
 
@@ -350,7 +350,7 @@ impl<'a> Context<'a> {
     }
 
     /// All problems one by one, as JSON.
-    pub fn take_problems(&self) -> Log {
+    pub fn take_problems(&self) -> SpillLog {
         lock(&self.problems).all.take()
     }
 }

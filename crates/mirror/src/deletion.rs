@@ -8,7 +8,7 @@ use crate::copy::Postponed;
 use crate::index::{Cursor, Generation, Journal};
 use crate::mirror_ops::{Deleted, MirrorOps};
 use crate::order::NameOrder;
-use crate::spill::{Log, LogWriter};
+use crate::spill::{SpillLog, SpillWriter};
 use crate::vanished::Vanished;
 use crate::{ballast, held};
 use octo_core::guard::{self, GuardInput, Hold};
@@ -56,8 +56,8 @@ pub struct Verdict {
 impl Deletion<'_> {
     /// Judges the set and does what is allowed. Returns also what that is: what stayed for copies that wait is deleted after them,
     /// by [`Deletion::delete`].
-    pub fn settle(&self, vanished: Log, guard: GuardInput) -> Result<(Verdict, Log), Error> {
-        let none = || LogWriter::new(self.context.target).finish();
+    pub fn settle(&self, vanished: SpillLog, guard: GuardInput) -> Result<(Verdict, SpillLog), Error> {
+        let none = || SpillWriter::new(self.context.target).finish();
         let split = self.context.options.approve.as_ref().map(|id| self.split(&vanished, id)).transpose()?;
         let others = split.as_ref().map_or(&vanished, |(_, others)| others);
         let input = with_deletions(guard, others)?;
@@ -93,9 +93,9 @@ impl Deletion<'_> {
     }
 
     /// What a person approved and is still the same, and the rest.
-    fn split(&self, vanished: &Log, id: &str) -> Result<(Log, Log), Error> {
-        let mut approved = LogWriter::new(self.context.target);
-        let mut others = LogWriter::new(self.context.target);
+    fn split(&self, vanished: &SpillLog, id: &str) -> Result<(SpillLog, SpillLog), Error> {
+        let mut approved = SpillWriter::new(self.context.target);
+        let mut others = SpillWriter::new(self.context.target);
         let keyed = |entry: Result<held::HeldEntry, Error>| entry.map(|e| (self.order.entry_key(&e.path), e));
         let plan = held::entries_of(self.context.target, id)?.map(keyed);
         let gone = vanished.forward().map(|record| {
@@ -115,7 +115,7 @@ impl Deletion<'_> {
     }
 
     /// Reports what is held, and writes the plan that waits for a person.
-    fn hold(&self, held: &Log, because: &[Hold], until_read: bool) -> Result<Option<String>, Error> {
+    fn hold(&self, held: &SpillLog, because: &[Hold], until_read: bool) -> Result<Option<String>, Error> {
         for record in held.forward() {
             let Vanished { place, meta } = Vanished::decode(&record?)?;
             let size_bytes = if meta.kind == Kind::File { meta.size_bytes } else { 0 };
@@ -129,7 +129,7 @@ impl Deletion<'_> {
     }
 
     /// The index goes on knowing what is held, so that a file that turns up elsewhere later is moved and not copied.
-    fn keep_known(&self, held: &Log) -> Result<(), Error> {
+    fn keep_known(&self, held: &SpillLog) -> Result<(), Error> {
         let mut cursor = Cursor::new(self.context.target, self.order, self.index);
         for record in held.forward() {
             let vanished = Vanished::decode(&record?)?;
@@ -143,7 +143,7 @@ impl Deletion<'_> {
 
     /// Records all intents, then deletes from the last to the first, so that folders come after what is in them.
     /// What is gone already was done before.
-    pub fn delete(&self, log: &Log) -> Result<(), Error> {
+    pub fn delete(&self, log: &SpillLog) -> Result<(), Error> {
         if !self.context.options.dry_run && log.count() > 0 {
             self.intend(log)?;
         }
@@ -181,7 +181,7 @@ impl Deletion<'_> {
         Ok(())
     }
 
-    fn intend(&self, log: &Log) -> Result<(), Error> {
+    fn intend(&self, log: &SpillLog) -> Result<(), Error> {
         let mut intents = Vec::new();
         for record in log.forward() {
             let Vanished { place, meta } = Vanished::decode(&record?)?;
@@ -215,7 +215,7 @@ impl Deletion<'_> {
 }
 
 /// The guard's input with what is to be deleted counted.
-fn with_deletions(mut guard: GuardInput, vanished: &Log) -> Result<GuardInput, Error> {
+fn with_deletions(mut guard: GuardInput, vanished: &SpillLog) -> Result<GuardInput, Error> {
     for record in vanished.forward() {
         let meta = Vanished::decode(&record?)?.meta;
         if meta.kind == Kind::File {

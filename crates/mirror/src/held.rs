@@ -1,6 +1,6 @@
 //! The held plan: deletions that wait for a person, one JSON object a line in `held/plan.jsonl`.
 
-use crate::spill::Log;
+use crate::spill::SpillLog;
 use crate::vanished::Vanished;
 use crate::{files, layout};
 use octo_core::guard::{Hold, HoldKind};
@@ -93,7 +93,13 @@ pub fn entries_of<'t>(
 }
 
 /// Writes the pending plan, durably, and returns its id. The same set always gets the same id.
-pub fn write(target: &dyn Target, run: u64, because: &[Hold], until_read: bool, held: &Log) -> Result<String, Error> {
+pub fn write(
+    target: &dyn Target,
+    run: u64,
+    because: &[Hold],
+    until_read: bool,
+    held: &SpillLog,
+) -> Result<String, Error> {
     let mut hash = blake3::Hasher::new();
     let (mut files, mut bytes) = (0, 0);
     for record in held.forward() {

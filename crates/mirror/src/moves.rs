@@ -11,7 +11,7 @@ use crate::copy::Task;
 use crate::index::{Generation, IndexRecord, Journal, Placed};
 use crate::mirror_ops::MirrorOps;
 use crate::order::NameOrder;
-use crate::spill::{Log, LogWriter, Pool, Sorted, Sorter};
+use crate::spill::{Pool, Sorted, Sorter, SpillLog, SpillWriter};
 use crate::vanished::Vanished;
 use octo_core::merge::{Pair, merge};
 use octo_core::{Change, Error, FileId, Meta};
@@ -44,20 +44,20 @@ struct Match {
 /// What matching leaves: entries that are to be deleted, files that are to be copied.
 pub struct Unmatched {
     /// Vanished entries that were not moved, in walk order.
-    pub vanished: Log,
+    pub vanished: SpillLog,
     /// Files that were not moved.
-    pub copies: Log,
+    pub copies: SpillLog,
 }
 
 impl Moves<'_> {
     /// Matches candidates with vanished entries.
-    pub fn settle(&self, candidates: &Log, vanished: Log, index: &Generation) -> Result<Unmatched, Error> {
-        let mut copies = LogWriter::new(self.context.target);
+    pub fn settle(&self, candidates: &SpillLog, vanished: SpillLog, index: &Generation) -> Result<Unmatched, Error> {
+        let mut copies = SpillWriter::new(self.context.target);
         let matches = self.by_old_place(candidates, index, &mut copies)?;
         if matches.count() == 0 {
             return Ok(Unmatched { vanished, copies: copies.finish() });
         }
-        let mut rest = LogWriter::new(self.context.target);
+        let mut rest = SpillWriter::new(self.context.target);
         let gone = vanished.forward().map(|record| {
             let vanished = Vanished::decode(&record?)?;
             Ok((self.order.entry_key(&vanished.place), vanished))
@@ -93,8 +93,8 @@ impl Moves<'_> {
     fn move_all(
         &self,
         matched: &mut Vec<Match>,
-        rest: &mut LogWriter<'_>,
-        copies: &mut LogWriter<'_>,
+        rest: &mut SpillWriter<'_>,
+        copies: &mut SpillWriter<'_>,
     ) -> Result<(), Error> {
         let is_possible: Vec<bool> = matched.iter().map(|it| self.can_be_moved(it)).collect();
         if !self.context.options.dry_run {
@@ -112,7 +112,12 @@ impl Moves<'_> {
     }
 
     /// Candidates whose id is unique on both sides and whose content did not change, sorted by where their copy is.
-    fn by_old_place(&self, candidates: &Log, index: &Generation, copies: &mut LogWriter<'_>) -> Result<Sorted, Error> {
+    fn by_old_place(
+        &self,
+        candidates: &SpillLog,
+        index: &Generation,
+        copies: &mut SpillWriter<'_>,
+    ) -> Result<Sorted, Error> {
         let mut by_id = Sorter::new(self.context.target, &self.pool);
         for record in candidates.forward() {
             let record = record?;

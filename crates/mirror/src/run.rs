@@ -17,7 +17,7 @@ use crate::order::NameOrder;
 use crate::prepare::{Ready, prepare};
 use crate::queue::Queue;
 use crate::settle::Overdue;
-use crate::spill::{Log, Pool};
+use crate::spill::{Pool, SpillLog};
 use crate::stall::Watched;
 use crate::unread::UnreadFolders;
 use crate::walk::{Frame, Lister, Walk, list_folders, list_walked};
@@ -291,7 +291,7 @@ impl<'a> Run<'a> {
 
     /// Moves, what was not moved, replacements that the brake allows, and files that were in use. Returns what is left
     /// to delete.
-    fn finish_copies(&self, copier: &Copier<'_>, walked: &mut Walked<'_>) -> Result<Log, Error> {
+    fn finish_copies(&self, copier: &Copier<'_>, walked: &mut Walked<'_>) -> Result<SpillLog, Error> {
         let (candidates, vanished) = (walked.lists.candidates.take(), walked.lists.vanished.take());
         let left = match (&self.ready.index, self.context.is_over()) {
             (Some(index), false) => {
@@ -319,7 +319,7 @@ impl<'a> Run<'a> {
         Ok(left.vanished)
     }
 
-    fn copy_all(&self, copier: &Copier<'_>, tasks: &Log) -> Result<(), Error> {
+    fn copy_all(&self, copier: &Copier<'_>, tasks: &SpillLog) -> Result<(), Error> {
         if tasks.count() == 0 || self.context.is_over() {
             return Ok(());
         }
@@ -344,7 +344,7 @@ impl<'a> Run<'a> {
     }
 
     /// Without versions a suspicious wave of replacements would overwrite the last good copies.
-    fn hold_replacements(&self, deferred: &Log) {
+    fn hold_replacements(&self, deferred: &SpillLog) {
         let detail = format!(
             "{} more changed files were not copied, because no versions are kept and so many changed at once; \
              if that is right, run again with --release-brake",
@@ -370,7 +370,7 @@ impl<'a> Run<'a> {
         &self,
         checkpoints: &Checkpoints<'_>,
         copier: &Copier<'_>,
-        vanished: Log,
+        vanished: SpillLog,
         walked: &mut Walked<'_>,
         verdict: &mut Verdict,
     ) -> Result<(), Error> {
@@ -415,7 +415,7 @@ impl<'a> Run<'a> {
     }
 
     /// Folders that come in the place of something else are walked after the deletions; whether they can be read is asked before.
-    fn look_into_late_folders(&self, kind_changes: &Log, unread: &mut UnreadFolders) -> Result<(), Error> {
+    fn look_into_late_folders(&self, kind_changes: &SpillLog, unread: &mut UnreadFolders) -> Result<(), Error> {
         if self.context.options.no_delete {
             return Ok(());
         }
@@ -429,7 +429,7 @@ impl<'a> Run<'a> {
     }
 
     /// What could not be made before something of another kind was deleted. What is held stays as it is.
-    fn make_changed_kinds(&self, copier: &Copier<'_>, kind_changes: Log, held: bool) -> Result<(), Error> {
+    fn make_changed_kinds(&self, copier: &Copier<'_>, kind_changes: SpillLog, held: bool) -> Result<(), Error> {
         let (dry_run, no_delete) = (self.context.options.dry_run, self.context.options.no_delete);
         if kind_changes.count() == 0 || self.context.is_over() || (dry_run && held) {
             return Ok(());

@@ -4,7 +4,7 @@ use crate::changes::Record;
 use crate::codec::Reader;
 use crate::context::Context;
 use crate::mirror_ops::MirrorOps;
-use crate::spill::Log;
+use crate::spill::SpillLog;
 use crate::{ballast, changes, files, held, layout, small_files};
 use octo_core::clock_trust::Doubt;
 use octo_core::printable::counted;
@@ -13,7 +13,7 @@ use octo_core::{Code, Done, Error, Kind, RelPath, RunReport, Target, Timestamp};
 use std::sync::{Mutex, PoisonError};
 
 /// Sets the times of folders, deepest first, now that nothing in them will change any more. Whether any had to be set.
-pub fn folder_times(context: &Context<'_>, ops: &MirrorOps<'_>, log: &Log) -> Result<bool, Error> {
+pub fn folder_times(context: &Context<'_>, ops: &MirrorOps<'_>, log: &SpillLog) -> Result<bool, Error> {
     let mut any = false;
     for record in log.backward() {
         let record = record?;
@@ -150,7 +150,7 @@ pub fn oldest_kept(target: &dyn Target, run: u64) -> Result<u64, Error> {
 
 /// Writes the report with all problems beside the mirror: whole, or not at all. On a full disk without the list of problems,
 /// of which it then has only the examples.
-pub fn write_report(target: &dyn Target, report: &RunReport, problems: &Log) -> Result<(), Error> {
+pub fn write_report(target: &dyn Target, report: &RunReport, problems: &SpillLog) -> Result<(), Error> {
     let path = layout::report(report.run);
     let folder = path.parent().unwrap_or_default();
     files::ensure_folder(target, &folder)?;
@@ -179,7 +179,7 @@ fn head(report: &RunReport) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
-fn write_problems(target: &dyn Target, new: &RelPath, report: &RunReport, problems: &Log) -> Result<(), Error> {
+fn write_problems(target: &dyn Target, new: &RelPath, report: &RunReport, problems: &SpillLog) -> Result<(), Error> {
     target.remove_file(new)?;
     let file = target.create_file(new)?;
     let mut out = head(report)?;

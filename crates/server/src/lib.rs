@@ -12,7 +12,7 @@
 //! - [`notify`]: recipients, messages, and their delivery.
 //! - [`access`]: roles, passwords, secrets that prove who asks, and how often one may try. Never decides what a route needs.
 //! - [`report`]: what REST answers about finished runs and all jobs, and the documents made from it, which `octo_report` renders.
-//! - [`api`]: REST over the service, and its client; the only asynchronous room.
+//! - [`api`]: REST over the service; the only asynchronous room. Its client is the crate `octo-client`.
 //! - [`health`]: whether the server can do its work.
 //! - `agent_hosts`: the machines with an agent, from the database, as their listener sees them.
 //! - [`event_log`]: the server's log. [`run_log`]: the log of one run, kept as long as the run.

@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to people")]
 
 use clap::{Parser, Subcommand};
-use octo_agent::{AllowedRoots, DEFAULT_PORT, Event, Token};
+use octo_agent::{AllowedRoots, Event, Token};
 use octo_core::advice::{Place, advice};
 use octo_core::{Cancel, Code, Error};
 use serde::Deserialize;
@@ -89,18 +89,6 @@ fn token(file: Option<&Path>) -> Result<Token, Error> {
     Token::parse(&text)
 }
 
-/// The server with the usual port, if none was given.
-fn with_port(server: &str) -> String {
-    let has_port = server
-        .rsplit_once(':')
-        .is_some_and(|(host, port)| port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']')));
-    match has_port {
-        true => server.to_owned(),
-        false if server.contains(':') && !server.starts_with('[') => format!("[{server}]:{DEFAULT_PORT}"),
-        false => format!("{server}:{DEFAULT_PORT}"),
-    }
-}
-
 fn log(event: Event) {
     match event {
         Event::Connected(server) => println!("connected to {server}"),
@@ -114,7 +102,7 @@ fn work(args: &Args) -> Result<(), Error> {
     let identity = config.state.join("identity.json");
     match &args.command {
         Command::Enroll { server, token_file } => {
-            let server = with_port(server);
+            let server = octo_agent::with_port(server);
             octo_agent::enroll(&server, &token(token_file.as_deref())?, &identity)?;
             println!("paired with {server}; now start the service: octobackup-agent run");
             Ok(())
@@ -159,19 +147,5 @@ mod tests {
         assert!(words.contains("8735 of the server") && !words.contains("445"), "{words}");
         let words = in_words(&Error::new(Code::LogonFailed, "the token is unknown or was used already"));
         assert!(words.contains("host add NAME") && !words.contains("password"), "{words}");
-    }
-
-    #[test]
-    fn a_server_without_a_port_gets_the_usual_one() {
-        for (given, full) in [
-            ("backup", "backup:8735"),
-            ("backup:1", "backup:1"),
-            ("10.0.0.1", "10.0.0.1:8735"),
-            ("fd00::1", "[fd00::1]:8735"),
-            ("[fd00::1]", "[fd00::1]:8735"),
-            ("[fd00::1]:7", "[fd00::1]:7"),
-        ] {
-            assert_eq!(with_port(given), full);
-        }
     }
 }

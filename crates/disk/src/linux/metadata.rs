@@ -2,7 +2,7 @@
 //!
 //! It must never follow a link or touch an attribute that is neither Samba's nor a source's.
 
-use crate::detail::{Data, Leftover};
+use crate::leftovers::{Data, Leftover};
 use crate::linux::root::Root;
 use crate::records::Sort;
 use crate::samba;

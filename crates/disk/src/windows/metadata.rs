@@ -10,7 +10,7 @@ pub(crate) use super::opened::Opened;
 use super::root::Root;
 use super::stat::{self, Stat};
 use super::{privilege, security, streams, tree};
-use crate::detail::{self, Leftover};
+use crate::leftovers::{self, Leftover};
 use crate::records::Sort;
 use octo_core::metadata::{Metadata, Part, Piece};
 use octo_core::{Error, Kind, RelPath, Stop, TargetFile, Timestamp};
@@ -69,7 +69,7 @@ pub(crate) fn read(
     for stream in streams::list(opened)? {
         let name = stream.name();
         streams::read(opened, &stream, |at, bytes| {
-            detail::add_stream(&mut metadata, &name, at, bytes, &scratch).map_err(|_| fault::BAD_DATA)
+            leftovers::add_stream(&mut metadata, &name, at, bytes, &scratch).map_err(|_| fault::BAD_DATA)
         })??;
     }
     Ok(Some(metadata))
@@ -154,7 +154,7 @@ impl Manner {
 
     /// Sets what Windows can hold, and removes streams that are not wanted any more. Returns what it did not hold.
     pub(crate) fn set<'m>(&self, opened: &Opened, metadata: &'m Metadata) -> Result<Vec<Leftover<'m>>, Fault> {
-        let mut left = detail::all(metadata);
+        let mut left = leftovers::all(metadata);
         // The mirror's own folder is the administrator's: who may reach it, and whether it is hidden, is not the source's
         // business.
         if opened.name.is_empty() {

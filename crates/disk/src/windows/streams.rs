@@ -6,7 +6,7 @@ use super::fault::{self, Fault};
 use super::nt::{self, Buffer, How, field};
 use super::opened::Opened;
 use super::{Handle, positioned};
-use crate::detail::{Data, Leftover, PIECE_BYTES};
+use crate::leftovers::{Data, Leftover, PIECE_BYTES};
 use octo_core::{Metadata, wide};
 use windows_sys::Wdk::Storage::FileSystem as wdk;
 use windows_sys::Win32::Storage::FileSystem as fs;

@@ -5,7 +5,7 @@ use super::copier::Copier;
 use super::task::{StandIn, TRIES_AT_ONCE, Task};
 use crate::LiveFiles;
 use crate::changes::Record;
-use crate::spill::Log;
+use crate::spill::SpillLog;
 use octo_core::snapshot::{self, Age};
 use octo_core::{Code, Error, Meta, Retry, Timestamp};
 use std::sync::PoisonError;
@@ -121,7 +121,7 @@ impl Copier<'_> {
 
     /// The files that are to be tried again. What is needed to try them is asked for here: a sink, which learns of a
     /// failure first, must not call the source.
-    pub fn take_later(&self) -> Log {
+    pub fn take_later(&self) -> SpillLog {
         let later = self.later.lock().unwrap_or_else(PoisonError::into_inner).take();
         if later.count() > 0 {
             self.snapshots.get_or_init(|| self.ask_for_snapshots());

@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::index::{IndexRecord, Journal, Placed};
 use crate::mirror_ops::MirrorOps;
 use crate::settle::Overdue;
-use crate::spill::LogBuffer;
+use crate::spill::SpillBuffer;
 use octo_core::clock::SHUTDOWN_GRACE;
 use octo_core::{Change, Code, Error, Kind, Meta, Ranges, Timestamp};
 use std::collections::HashSet;
@@ -31,7 +31,7 @@ pub struct Copier<'a> {
     pub(super) overdue: &'a Overdue<'a>,
     pub(super) throttle: Throttle,
     pub(super) next_stage: AtomicU64,
-    pub(super) later: Mutex<LogBuffer>,
+    pub(super) later: Mutex<SpillBuffer>,
     /// Copies that wait for the deletions.
     pub postponed: Postponed,
     pub(super) snapshots: OnceLock<Vec<Timestamp>>,

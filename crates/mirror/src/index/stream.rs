@@ -2,7 +2,7 @@
 
 use super::{Generation, Placed, generation::Records};
 use crate::order::NameOrder;
-use crate::spill::{Log, LogWriter};
+use crate::spill::{SpillLog, SpillWriter};
 use octo_core::{Error, RelPath, Target};
 
 /// Follows the old generation along the walk and gathers what the new one will hold besides the journal. As long as
@@ -20,7 +20,7 @@ pub struct Cursor<'a> {
 pub struct NewStream<'a> {
     common: u64,
     differs: bool,
-    rest: LogWriter<'a>,
+    rest: SpillWriter<'a>,
 }
 
 impl<'a> Cursor<'a> {
@@ -30,7 +30,7 @@ impl<'a> Cursor<'a> {
             order,
             records: generation.map(Generation::records),
             head: None,
-            new: NewStream { common: 0, differs: generation.is_none(), rest: LogWriter::new(target) },
+            new: NewStream { common: 0, differs: generation.is_none(), rest: SpillWriter::new(target) },
             protected: None,
         }
     }
@@ -122,7 +122,7 @@ impl NewStream<'_> {
     }
 
     /// Ends gathering: how many records of the old generation come first, and those that follow.
-    pub fn finish(self) -> (u64, Log) {
+    pub fn finish(self) -> (u64, SpillLog) {
         (self.common, self.rest.finish())
     }
 }
@@ -131,7 +131,7 @@ impl NewStream<'_> {
 pub fn records<'a>(
     old: Option<&'a Generation>,
     common: u64,
-    rest: &'a Log,
+    rest: &'a SpillLog,
 ) -> impl Iterator<Item = Result<Placed, Error>> + 'a {
     let common = usize::try_from(common).unwrap_or(usize::MAX);
     let first = old.into_iter().flat_map(move |g| g.records().take(common));

@@ -5,7 +5,7 @@ use super::place::put;
 use super::report::RestoreReport;
 use super::sink::{Batch, Staged};
 use crate::codec::Reader;
-use crate::spill::Log;
+use crate::spill::SpillLog;
 use octo_core::metadata::Part;
 use octo_core::{
     Change, Code, Error, Event, FetchRequest, Kind, Meta, Metadata, Monitor, Name, Ranges, RelPath, Source, Target,
@@ -147,7 +147,7 @@ impl<'a> Copying<'a> {
     }
 
     /// Times and metadata of folders, now that nothing in them will change any more.
-    pub fn settle(&mut self, folders: &Log) -> Result<(), Error> {
+    pub fn settle(&mut self, folders: &SpillLog) -> Result<(), Error> {
         for record in folders.backward() {
             let record = record?;
             let mut r = Reader(&record);

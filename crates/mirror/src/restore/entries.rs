@@ -2,7 +2,7 @@
 
 use super::report::PROBLEMS_NAMED;
 use crate::codec::Writer;
-use crate::spill::LogWriter;
+use crate::spill::SpillWriter;
 use octo_core::{Entry, Error, ListSink, Meta, Name, RelPath};
 use std::ops::ControlFlow;
 
@@ -28,7 +28,7 @@ impl ListSink for Find<'_> {
 
 /// Takes a folder's entries; one may hold millions.
 pub struct List<'a> {
-    pub log: LogWriter<'a>,
+    pub log: SpillWriter<'a>,
     pub problems: Vec<(RelPath, Error)>,
     pub failed: Option<Error>,
 }

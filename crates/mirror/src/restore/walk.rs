@@ -6,7 +6,7 @@ use super::entries::{Find, List};
 use super::place::{beside, put};
 use super::report::{RestoreOptions, RestoreReport};
 use crate::codec::{Reader, Writer};
-use crate::spill::{LogWriter, Stack};
+use crate::spill::{SpillWriter, Stack};
 use octo_core::{
     Abilities, Cancel, Code, Done, Entry, Error, Kind, Listed, Meta, Monitor, Name, RelPath, Source, Target, naming,
 };
@@ -45,7 +45,7 @@ struct Walk<'a> {
     options: &'a RestoreOptions,
     cancel: &'a Cancel,
     /// Folders whose times and metadata are those of the state, in the end.
-    folders: LogWriter<'a>,
+    folders: SpillWriter<'a>,
 }
 
 /// A folder whose entries are looked at next.
@@ -80,7 +80,7 @@ impl<'a> Walk<'a> {
         cancel: &'a Cancel,
     ) -> Walk<'a> {
         let (to, abilities) = (Copying::new(state, target, monitor), target.abilities());
-        Walk { to, abilities, options, cancel, folders: LogWriter::new(target) }
+        Walk { to, abilities, options, cancel, folders: SpillWriter::new(target) }
     }
 
     fn run(&mut self) -> Result<(), Error> {
@@ -133,7 +133,7 @@ impl<'a> Walk<'a> {
     }
 
     fn folder(&mut self, step: &Step, steps: &mut Stack) -> Result<(), Error> {
-        let mut list = List { log: LogWriter::new(self.to.target), problems: Vec::new(), failed: None };
+        let mut list = List { log: SpillWriter::new(self.to.target), problems: Vec::new(), failed: None };
         let listed = self.to.state.list(&step.path, &mut list);
         if let Some(error) = list.failed {
             return Err(error);

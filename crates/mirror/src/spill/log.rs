@@ -10,14 +10,14 @@ const FRAME: usize = 4;
 
 /// Records being appended. Knows no target, so that it can be shared by threads behind a lock.
 #[derive(Default)]
-pub struct LogBuffer {
+pub struct SpillBuffer {
     tail: Vec<u8>,
     file: Option<Box<dyn TargetFile>>,
     file_bytes: u64,
     count: u64,
 }
 
-impl LogBuffer {
+impl SpillBuffer {
     /// Adds a record at the end; scratch files come from `target`.
     pub fn push(&mut self, target: &dyn Target, record: &[u8]) -> Result<(), Error> {
         let len = u32::try_from(record.len()).unwrap_or(u32::MAX).to_le_bytes();
@@ -41,22 +41,22 @@ impl LogBuffer {
     }
 
     /// Drops what is there, and starts over.
-    pub fn take(&mut self) -> Log {
-        let LogBuffer { tail, file, file_bytes, count } = std::mem::take(self);
-        Log { tail, file, file_bytes, count }
+    pub fn take(&mut self) -> SpillLog {
+        let SpillBuffer { tail, file, file_bytes, count } = std::mem::take(self);
+        SpillLog { tail, file, file_bytes, count }
     }
 }
 
 /// Appends records.
-pub struct LogWriter<'a> {
+pub struct SpillWriter<'a> {
     target: &'a dyn Target,
-    buffer: LogBuffer,
+    buffer: SpillBuffer,
 }
 
-impl<'a> LogWriter<'a> {
+impl<'a> SpillWriter<'a> {
     /// An empty log whose scratch files `target` gives.
-    pub fn new(target: &'a dyn Target) -> LogWriter<'a> {
-        LogWriter { target, buffer: LogBuffer::default() }
+    pub fn new(target: &'a dyn Target) -> SpillWriter<'a> {
+        SpillWriter { target, buffer: SpillBuffer::default() }
     }
 
     /// Adds a record at the end.
@@ -71,25 +71,25 @@ impl<'a> LogWriter<'a> {
     }
 
     /// Drops what is there, and starts over.
-    pub fn take(&mut self) -> Log {
+    pub fn take(&mut self) -> SpillLog {
         self.buffer.take()
     }
 
     /// Ends writing.
-    pub fn finish(mut self) -> Log {
+    pub fn finish(mut self) -> SpillLog {
         self.buffer.take()
     }
 }
 
 /// A finished list of records.
-pub struct Log {
+pub struct SpillLog {
     tail: Vec<u8>,
     file: Option<Box<dyn TargetFile>>,
     file_bytes: u64,
     count: u64,
 }
 
-impl Log {
+impl SpillLog {
     /// How many records there are.
     pub fn count(&self) -> u64 {
         self.count
@@ -129,7 +129,7 @@ impl Log {
 
 /// The part of a log that is being read.
 struct Window<'a> {
-    log: &'a Log,
+    log: &'a SpillLog,
     start: u64,
     bytes: Vec<u8>,
 }

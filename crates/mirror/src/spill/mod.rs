@@ -7,7 +7,7 @@ mod sorter;
 mod stack;
 
 pub use arena::Pool;
-pub use log::{Log, LogBuffer, LogWriter};
+pub use log::{SpillBuffer, SpillLog, SpillWriter};
 
 pub use record::Record;
 pub use sorter::{Sorted, Sorter};
@@ -53,7 +53,7 @@ mod tests {
         #[test]
         fn a_log_reads_the_same_from_both_ends(records in records()) {
             let target = scratch();
-            let mut log = LogWriter::new(&target);
+            let mut log = SpillWriter::new(&target);
             let records: Vec<Vec<u8>> = records.into_iter().map(|(b, len)| vec![b; len]).collect();
             for record in &records { log.push(record).unwrap(); }
             prop_assert_eq!(log.count(), records.len() as u64);

@@ -2,7 +2,7 @@
 
 use crate::codec::{Reader, Writer};
 use crate::layout;
-use crate::spill::{Log, LogWriter, Stack};
+use crate::spill::{SpillLog, SpillWriter, Stack};
 use octo_core::listing::{ListSink, Listed};
 use octo_core::{Entry, Error, Kind, Meta, Name, RelPath, Target};
 use std::ops::ControlFlow;
@@ -52,7 +52,7 @@ impl Tree {
 struct Entries<'a> {
     target: &'a dyn Target,
     is_root: bool,
-    kept: LogWriter<'a>,
+    kept: SpillWriter<'a>,
     problems: Vec<(Vec<u8>, Error)>,
     failed: Option<Error>,
 }
@@ -80,7 +80,7 @@ impl ListSink for Entries<'_> {
     }
 
     fn restart(&mut self) {
-        self.kept = LogWriter::new(self.target);
+        self.kept = SpillWriter::new(self.target);
         self.problems.clear();
     }
 }
@@ -111,10 +111,10 @@ pub(super) fn visit(target: &dyn Target, tree: &Tree, visitor: &mut dyn Visit) -
 }
 
 /// What lies in one folder. What cannot be listed is reported.
-fn entries(target: &dyn Target, tree: &Tree, folder: &RelPath, visitor: &mut dyn Visit) -> Result<Log, Error> {
+fn entries(target: &dyn Target, tree: &Tree, folder: &RelPath, visitor: &mut dyn Visit) -> Result<SpillLog, Error> {
     let path = tree.top.join_path(folder);
     let is_root = tree.version_of.is_none() && folder.is_root();
-    let (kept, problems) = (LogWriter::new(target), Vec::new());
+    let (kept, problems) = (SpillWriter::new(target), Vec::new());
     let mut entries = Entries { target, is_root, kept, problems, failed: None };
     let listed = target.list(&path, &mut entries);
     let Entries { kept, problems, failed, .. } = entries;

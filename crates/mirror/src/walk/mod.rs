@@ -11,7 +11,7 @@ mod places;
 pub use listing::{ListedEntry, Lister, Side};
 
 use crate::codec::{Reader, Writer};
-use crate::spill::{LogWriter, Stack};
+use crate::spill::{SpillWriter, Stack};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use octo_core::{Error, Kind, Meta, RelPath, Target, Timestamp};
 use std::collections::VecDeque;
@@ -70,12 +70,12 @@ pub struct FolderPair {
 }
 
 /// Collects the subfolders of the folder being merged, in order.
-pub struct Children<'a>(LogWriter<'a>);
+pub struct Children<'a>(SpillWriter<'a>);
 
 impl<'a> Children<'a> {
     /// None yet.
     pub fn new(target: &'a dyn Target) -> Children<'a> {
-        Children(LogWriter::new(target))
+        Children(SpillWriter::new(target))
     }
 
     /// One more.

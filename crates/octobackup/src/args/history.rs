@@ -64,13 +64,13 @@ pub struct FindArgs {
     /// A mirror's folder, or a job of this machine's server
     #[arg(value_name = "MIRROR|JOB")]
     pub mirror: PathBuf,
-    /// A name; * and ? stand for what is not known of it
+    /// A name; * matches any characters, ? exactly one
     #[arg(value_name = "PATTERN")]
     pub pattern: String,
     /// Only below this folder
     #[arg(long, value_name = "PATH")]
     pub below: Option<PathBuf>,
-    /// Upper and lower case are the same
+    /// Ignore upper and lower case
     #[arg(short, long)]
     pub ignore_case: bool,
     /// One JSON object a line

@@ -11,19 +11,19 @@ pub struct OverrideArgs {
     /// Show what would be done, entry by entry, and do nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
-    /// Take over a folder that has files already; deletions of this run are held
+    /// Use a target that already contains files as the mirror; deletions of this run are held
     #[arg(long, help_heading = "Safety")]
     pub adopt: bool,
-    /// Begin a new mirror although the target was one before
+    /// Start a new mirror where a mirror was before (for example after replacing the disk)
     #[arg(long, help_heading = "Safety")]
     pub new_target: bool,
-    /// The source has changed on purpose; deletions of this run are held
+    /// Accept that the source differs from last time (server or share replaced); deletions of this run are held
     #[arg(long, help_heading = "Safety")]
     pub accept_source: bool,
     /// Continue after unusually many files changed; you have checked them
     #[arg(long, help_heading = "Safety")]
     pub release_brake: bool,
-    /// Set the new time, without copying, on files whose source time is later by exactly this (+1h, -1h)
+    /// Files whose source time differs by exactly SHIFT (+1h, -1h) only get the new time; they are not copied
     #[arg(long, value_name = "SHIFT", allow_hyphen_values = true, help_heading = "How")]
     pub restamp_shift: Option<String>,
 }

@@ -10,7 +10,7 @@ Exit codes:
     1  something is damaged, was changed, could not be read, or has no recorded hash
     2  invalid command or options
     3  failed; nothing could be verified
-  130  cancelled (Ctrl-C); --older-than continues";
+  130  cancelled (Ctrl-C); continue with --older-than";
 
 /// And, where there is room.
 pub const EXAMPLES: &str = "\
@@ -27,13 +27,13 @@ Examples:
 /// `octobackup verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The mirror
+    /// A mirror's folder, or a job of this machine's server
     #[arg(value_name = "MIRROR|JOB")]
     pub target: PathBuf,
-    /// Read only this share of the files, chosen at random
+    /// Read only this percentage of the files, chosen at random
     #[arg(long, value_name = "PERCENT", value_parser = share)]
     pub sample: Option<f64>,
-    /// Read only files that were not copied or verified for so long: 12h, 30d
+    /// Read only files that were not copied or verified for at least AGE: 12h, 30d
     #[arg(long, value_name = "AGE", value_parser = age)]
     pub older_than: Option<u64>,
     /// Also read files that have no recorded hash, and record it

@@ -54,7 +54,7 @@ pub fn not_there(history: &History<'_>, state: &State<'_>, path: &RelPath) -> Re
     let spans = history.spans(path)?;
     if !spans.is_empty() {
         let states: Vec<_> = spans.iter().map(states_words).collect();
-        return Ok(Error::new(Code::Usage, format!("{what}; it is in the states {}", states.join(", "))));
+        return Ok(Error::new(Code::Usage, format!("{what}; the states {} have it", states.join(", "))));
     }
     let mut folder = path.parent().unwrap_or_default();
     while !folder.is_root() && state.look(&folder)?.is_none() {
@@ -66,7 +66,7 @@ pub fn not_there(history: &History<'_>, state: &State<'_>, path: &RelPath) -> Re
         Some(name) => format!("; did you mean {}?", folder.join(&name)),
         None => String::new(),
     };
-    Ok(Error::new(Code::Usage, format!("{what}, nor in any other that is kept{hint}")))
+    Ok(Error::new(Code::Usage, format!("{what}, and no kept state has this path{hint}")))
 }
 
 fn nearest(state: &State<'_>, folder: &RelPath, name: &Name) -> Option<Name> {

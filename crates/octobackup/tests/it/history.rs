@@ -50,7 +50,7 @@ fn states_folders_versions_and_differences_are_shown() {
     states.says("1 new, 1 changed").says("4 deleted");
     let listed = run(&world, "ls", &["docs", "--at", "2"]).ends(0);
     assert_eq!(names(&listed), ["b.txt", "empty", "na\u{ef}ve \u{1f419}", "new", "zero"]);
-    run(&world, "ls", &["docs", "--at", "3"]).ends(2).says("it is in the states 1 to 2");
+    run(&world, "ls", &["docs", "--at", "3"]).ends(2).says("the states 1 to 2 have it");
     let versions = run(&world, "versions", &["a.txt"]).ends(0);
     assert_eq!(names(&versions)[1..], ["2 to 3", "1"], "{}", versions.stdout);
     let found = run(&world, "find", &["N*", "--ignore-case"]).ends(0);
@@ -70,7 +70,7 @@ fn a_deleted_folder_comes_back_and_wrong_orders_change_nothing() {
     let restored = |args: &[&str]| run(&world, "restore", &[&["--to", to.to_str().unwrap()][..], args].concat());
     restored(&["docs", "--at", "2", "--dry-run"]).ends(0).says("4 files to be restored where nothing was");
     assert!(!to.exists(), "a dry run makes nothing");
-    restored(&["docs", "--at", "3"]).ends(2).says("it is in the states 1 to 2");
+    restored(&["docs", "--at", "3"]).ends(2).says("the states 1 to 2 have it");
     restored(&["dosc", "--at", "2"]).ends(2).says("did you mean docs?");
     restored(&["--at", "99"]).ends(2).says("there is no state 99 yet: the newest is 3");
     restored(&["--at", "1999-01-01"]).ends(2).says("the oldest is state 1");

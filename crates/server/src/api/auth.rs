@@ -109,7 +109,10 @@ async fn identify(
             role: Role::Administrator,
             method: AuthMethod::Socket,
         }),
-        Peer::Local(None) => Err(ServiceError::new(Kind::Forbidden, "the system does not say who asks")),
+        Peer::Local(None) => Err(ServiceError::new(
+            Kind::Forbidden,
+            "the operating system did not report which user is connected to the socket",
+        )),
         Peer::Remote { .. } => match bearer(headers) {
             Ok(Some(secret)) => of_token(service, peer, secret).await,
             Err(error) => Err(token_refused(service, peer, error).await),

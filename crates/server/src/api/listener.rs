@@ -56,7 +56,10 @@ impl Listening {
         let failed =
             |e: std::io::Error| ServiceError::new(Kind::Internal, format!("[http] listen = \"{address}\": {e}"));
         if tls.is_none() && !address.ip().to_canonical().is_loopback() {
-            return Err(ServiceError::field("http.tls", "without TLS only loopback is listened at"));
+            return Err(ServiceError::field(
+                "http.listen",
+                "without TLS the server listens on loopback addresses only",
+            ));
         }
         let listener = std::net::TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;

@@ -26,7 +26,10 @@ pub struct Tls {
 impl Tls {
     /// From two files in PEM. Only the server's user may read the key.
     pub fn read(certificate: &Path, key: &Path) -> Result<Tls, ServiceError> {
-        let wrong = |path: &Path, why: String| ServiceError::field("http.tls", format!("{}: {why}", path.display()));
+        let wrong = |path: &Path, why: String| {
+            let field = if path == key { "http.key" } else { "http.certificate" };
+            ServiceError::field(field, format!("{}: {why}", path.display()))
+        };
         let mode = std::fs::metadata(key).map_err(|e| wrong(key, e.to_string()))?.permissions().mode() & 0o777;
         // A group may: certbot and others give keys to the group of those who need them.
         if mode & 0o007 != 0 {

@@ -13,8 +13,8 @@ pub enum CredentialCommand {
     Set(CredentialArgs),
     /// List all credentials; passwords are never shown
     List(ServerArgs),
-    /// Log on with a credential and list a folder: of a share, or of each job that uses it. At a host at which the stored
-    /// password may not be used, give it again
+    /// Log on with a credential and list a folder: of a share, or of each job that uses it. For a host where the
+    /// credential is not allowed, the password must be entered again
     Test(CredentialTestArgs),
     /// Allow a credential at more hosts than the first one
     Allow(CredentialAllowArgs),

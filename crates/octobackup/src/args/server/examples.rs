@@ -29,7 +29,7 @@ Examples:
     octobackup notify mail-server mail.example.com --from backup@example.com --credential smtp
     octobackup notify set ops --mail ops@example.com --when problems
     octobackup notify test ops
-  Let somebody else raise the alarm when a job falls silent:
+  Have an external monitor alert you when a job stops running:
     octobackup notify set alive --heartbeat 'https://hc.example.com/ping/KEY/{job}'";
 
 /// How `octobackup digest` ends.

@@ -120,7 +120,7 @@ pub struct EditArgs {
     /// Remove a rule (may be repeated)
     #[arg(long, value_name = "PATTERN", conflicts_with = "exclude")]
     pub remove_exclude: Vec<String>,
-    /// A known entry that cannot be copied (a closed folder, another server's): from now on a note, not a problem
+    /// A known entry that cannot be copied (a folder the account may not read, a DFS link): from now on a note, not a problem
     /// (may be repeated; --unset acknowledged removes all)
     #[arg(long, value_name = "PATH")]
     pub acknowledge: Vec<String>,

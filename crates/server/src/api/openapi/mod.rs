@@ -150,7 +150,8 @@ fn parameter(name: &str, place: &str) -> Value {
         "count" => (small(0), "How many: 1 to 1000; default 20"),
         "hours" => (small(0), "How many hours back; default 24"),
         "job" => (json!({"type": "string"}), "Of this job only"),
-        _ => (json!({"type": "string"}), "By the clocks of this zone, as Europe/Berlin"),
+        "zone" => (json!({"type": "string"}), "By the clocks of this zone, as Europe/Berlin"),
+        _ => (json!({"type": "string"}), ""),
     };
     let shown = name.trim_end_matches("_moment").trim_end_matches("_name").trim_end_matches("_offset");
     let mut said = json!({"name": shown, "in": place, "required": place == "path", "schema": schema});
