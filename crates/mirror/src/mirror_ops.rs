@@ -164,7 +164,10 @@ impl MirrorOps<'_> {
     /// Deletes a folder that is empty by now; the folder itself becomes a version.
     pub fn delete_folder(&self, place: &RelPath) -> Result<Deleted, Error> {
         if self.changes.is_some() {
-            files::ensure_folder(self.target, &layout::version(self.run, place))?;
+            let version = layout::version(self.run, place);
+            files::ensure_folder(self.target, &version)?;
+            // A deletion frees space, and must not fail for the want of some: then the metadata of the folder itself is lost.
+            let _ = self.target.leave_metadata(place, &version);
         }
         Ok(match self.target.remove_folder(place)? {
             Done::Yes => Deleted::Yes,

@@ -5,7 +5,7 @@ use crate::codec::Reader;
 use crate::context::Context;
 use crate::mirror_ops::MirrorOps;
 use crate::spill::SpillLog;
-use crate::{ballast, changes, files, held, layout, small_files};
+use crate::{ballast, files, held, layout, small_files};
 use octo_core::clock_trust::Doubt;
 use octo_core::printable::counted;
 use octo_core::retention::{KeepVersions, VersionedRun, to_prune};
@@ -120,13 +120,7 @@ pub fn versioned_runs(target: &dyn Target) -> Result<Vec<VersionedRun>, Error> {
 /// A run that keeps no versions says so beside those of earlier runs, durably, before it changes anything: with its changes, what
 /// they say is no longer true.
 pub fn note_not_kept(target: &dyn Target, run: u64) -> Result<(), Error> {
-    let Some(newest) = versioned_runs(target)?.pop() else { return Ok(()) };
-    let mut is_noted = false;
-    changes::read(target, newest.run, |record| {
-        is_noted |= record == Record::NotKept;
-        Ok(())
-    })?;
-    if is_noted {
+    if versioned_runs(target)?.is_empty() {
         return Ok(());
     }
     let mut line = serde_json::to_vec(&Record::NotKept).map_err(|e| Error::new(Code::TargetFailed, e.to_string()))?;

@@ -41,7 +41,7 @@ fn sorted(target: &dyn Target, pool: &Arc<Pool>, log: &dyn TargetFile, folded: &
     let mut sorter = Sorter::new(target, pool);
     let mut records = Records::new(log)?;
     let mut number = 0u64;
-    while let Some(read) = records.next_bytes()? {
+    while let Some(read) = records.next_bytes() {
         match HashRecord::decode(&read) {
             Some(_) => sorter.push(&[&read[..12], &number.to_be_bytes()].concat(), &read)?,
             None => folded.damaged += 1,
@@ -61,12 +61,11 @@ fn write(target: &dyn Target, newer: &Sorted, oldest_kept: u64, folded: &mut Fol
     let older = std::iter::from_fn(|| {
         loop {
             match old.as_mut()?.next_bytes() {
-                Ok(Some(bytes)) => match HashRecord::decode(&bytes) {
+                Some(bytes) => match HashRecord::decode(&bytes) {
                     Some(record) => return Some(Ok(record)),
                     None => damaged += 1,
                 },
-                Ok(None) => return None,
-                Err(error) => return Some(Err(error)),
+                None => return None,
             }
         }
     });
@@ -134,29 +133,33 @@ impl<'f> Records<'f> {
     }
 
     /// The bytes of the next record; one that is cut off at the end is none.
-    fn next_bytes(&mut self) -> Result<Option<[u8; RECORD_BYTES]>, Error> {
+    fn next_bytes(&mut self) -> Option<[u8; RECORD_BYTES]> {
         if self.buffer.len().saturating_sub(self.at) < RECORD_BYTES {
-            self.fill()?;
+            self.fill();
         }
         let bytes = self.buffer.get(self.at..self.at + RECORD_BYTES).and_then(|bytes| bytes.try_into().ok());
         self.at += RECORD_BYTES;
-        Ok(bytes)
+        bytes
     }
 
-    fn fill(&mut self) -> Result<(), Error> {
+    /// What the disk cannot read comes as zeros, which are no record: the rest is kept, and backups go on.
+    fn fill(&mut self) {
         let want = usize::try_from(self.end - self.read_to).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
         self.buffer.resize(want, 0);
         self.at = 0;
         let mut have = 0;
         while have < want {
-            match self.file.read_at(self.read_to + have as u64, &mut self.buffer[have..])? {
-                0 => break,
-                n => have += n,
+            match self.file.read_at(self.read_to + have as u64, &mut self.buffer[have..]) {
+                Ok(0) => break,
+                Ok(n) => have += n,
+                Err(_) => {
+                    self.buffer[have..].fill(0);
+                    have = want;
+                }
             }
         }
         self.buffer.truncate(have);
         self.read_to += have as u64;
-        Ok(())
     }
 }
 

@@ -59,9 +59,10 @@ impl HashTable {
         let mut bytes = [0; RECORD_BYTES];
         let mut have = 0;
         while have < bytes.len() {
-            match file.read_at(n * RECORD_BYTES as u64 + have as u64, &mut bytes[have..])? {
-                0 => return Ok(None),
-                n => have += n,
+            match file.read_at(n * RECORD_BYTES as u64 + have as u64, &mut bytes[have..]) {
+                // What the disk cannot read is lost, as what it damaged is.
+                Ok(0) | Err(_) => return Ok(None),
+                Ok(n) => have += n,
             }
         }
         Ok(HashRecord::decode(&bytes))

@@ -29,7 +29,9 @@ impl<'t> History<'t> {
 
     /// All states whose records are whole.
     fn all(&'t self) -> Result<Vec<State<'t>>, Error> {
-        let states = self.numbers()?.into_iter().map(|number| self.state(When::Number(number)));
+        // What a run that began meanwhile makes is no state yet.
+        let numbers = self.numbers()?.into_iter().filter(|number| *number < self.marker.next_run);
+        let states = numbers.map(|number| self.state(When::Number(number)));
         // Those after a damaged record are.
         let is_told = |state: &Result<_, Error>| !state.as_ref().is_err_and(|error| error.code == Code::RecordsDamaged);
         states.filter(is_told).collect()
@@ -67,12 +69,17 @@ impl<'t> History<'t> {
     ) -> Result<(), Error> {
         let pool = Pool::new(SORT_BYTES);
         let mut sorter = Sorter::new(self.target, &pool);
+        let folded = RelPath::parse(&naming::fold(below.as_bytes())).unwrap_or_default();
         let mut found = |path: &RelPath| {
-            let is_wanted = path.name().is_some_and(|name| fits(&name)) && path.is_within(below) && path != below;
+            let is_below = match self.order.folds_case {
+                true => RelPath::parse(&naming::fold(path.as_bytes())).is_ok_and(|path| path.is_within(&folded)),
+                false => path.is_within(below),
+            };
+            let is_wanted = path.name().is_some_and(|name| fits(&name)) && is_below && path != below;
             if is_wanted { sorter.push(&self.order.entry_key(path), path.as_bytes()) } else { Ok(()) }
         };
         walk(self.target, &self.state(When::Now)?, below, &mut found)?;
-        for table in self.tables(0..=u64::MAX)? {
+        for table in self.all_tables(self.runs()?)? {
             for path in table.paths() {
                 found(&original(&path?))?;
             }

@@ -117,6 +117,16 @@ impl<'t> Places<'t> {
         Ok(None)
     }
 
+    /// Fails if the state was removed for its age since it was opened: what its versions lack then says nothing. Asked after the look.
+    fn demand_kept(&self) -> Result<(), Error> {
+        let is_gone = || self.history.target.look(&layout::versions_of(self.before)).map(|there| there.is_none());
+        if self.before == u64::MAX || !is_gone()? {
+            return Ok(());
+        }
+        let what = format!("the state before run {} was removed for its age while it was read", self.before);
+        Err(Error::new(Code::SourceMissing, what))
+    }
+
     /// The entry of a folder that is stored under this name.
     fn located(&self, folder: &Located, stored: &Name) -> Result<Option<Located>, Error> {
         let place = folder.place.join(stored);
@@ -129,7 +139,8 @@ impl<'t> Places<'t> {
                 facts.push(stored.as_bytes(), (table.run, number), fact);
             }
         }
-        self.decided(folder, stored, now, &facts)
+        let decided = self.decided(folder, stored, now, &facts)?;
+        self.demand_kept().map(|()| decided)
     }
 
     fn tables(&self, folder: &Located) -> Result<Vec<Arc<Table>>, Error> {
@@ -194,7 +205,7 @@ impl<'t> Places<'t> {
             };
             let key = of_now.as_deref().map(|key| order.identity(key).to_vec());
             let of_facts = facts.identity().map(<[u8]>::to_vec);
-            let Some(name) = key.iter().chain(&of_facts).min().cloned() else { return Ok(()) };
+            let Some(name) = key.iter().chain(&of_facts).min().cloned() else { return self.demand_kept() };
             let (mut stored, mut meta) = (None, None);
             if let Some(is_now) = of_now.filter(|_| key.as_ref() == Some(&name)) {
                 stored = Name::new(order.name_of(&is_now).to_vec()).ok();

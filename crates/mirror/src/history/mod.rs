@@ -92,10 +92,20 @@ impl<'t> History<'t> {
         Ok(runs.clone())
     }
 
-    /// The records of the runs in this range, oldest run first.
+    /// The records of the runs in this range, which are taken back, oldest run first.
     fn tables(&self, range: RangeInclusive<u64>) -> Result<Vec<Arc<Table>>, Error> {
+        let runs: Vec<_> = self.runs()?.into_iter().filter(|run| range.contains(&run.number)).collect();
+        // One that began meanwhile, and keeps nothing.
+        if let Some(run) = runs.iter().find(|run| run.is_first) {
+            let what = format!("run {} keeps no versions, so no state before it can be had any more", run.number);
+            return Err(Error::new(Code::SourceMissing, what));
+        }
+        self.all_tables(runs)
+    }
+
+    fn all_tables(&self, runs: Vec<Run>) -> Result<Vec<Arc<Table>>, Error> {
         let mut tables = Vec::new();
-        for run in self.runs()?.into_iter().filter(|run| range.contains(&run.number)) {
+        for run in runs {
             tables.push(match run.table {
                 Some(table) => table,
                 None => self.read(run.number)?,

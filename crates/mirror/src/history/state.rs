@@ -107,6 +107,16 @@ impl<'t> State<'t> {
     }
 }
 
+/// The mirror is what is read here. A place of it that cannot be read concerns what is there, and ends nothing else.
+fn of_source(error: Error) -> Error {
+    let code = match error.code {
+        Code::TargetFailed | Code::TargetEntry | Code::TargetMoved => Code::SourceEntry,
+        Code::TargetDenied => Code::AccessDenied,
+        code => code,
+    };
+    Error { code, ..error }
+}
+
 impl Source for State<'_> {
     fn features(&self) -> SourceFeatures {
         SourceFeatures {
@@ -138,7 +148,7 @@ impl Source for State<'_> {
             Some(_) => Err(Error::new(Code::KindMoved, format!("{folder} is no folder in state {}", self.number))),
             None => Err(Error::new(Code::NotFound, format!("{folder} is not in state {}", self.number))),
         });
-        listed.map_or_else(Listed::Incomplete, |()| Listed::Complete)
+        listed.map_or_else(|error| Listed::Incomplete(of_source(error)), |()| Listed::Complete)
     }
 
     fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
@@ -146,7 +156,7 @@ impl Source for State<'_> {
             let ended = match self.fetch_file(file, request, sink) {
                 Ok(()) => Ok(()),
                 Err(Ended::Stopped(stop)) => Err(stop),
-                Err(Ended::Failed(error)) => sink.failed(file, error),
+                Err(Ended::Failed(error)) => sink.failed(file, of_source(error)),
             };
             if ended == Err(Stop::Everything) {
                 return;

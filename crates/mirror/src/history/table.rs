@@ -11,7 +11,9 @@ use octo_core::{Error, RelPath, Target, TargetFile, Timestamp};
 /// What is sorted in memory.
 const SORT_BYTES: usize = 8 << 20;
 /// Read at once, and looked through from its beginning.
-const BLOCK_BYTES: usize = 4 << 10;
+const BLOCK_BYTES_MIN: usize = 4 << 10;
+/// The first key of each is in memory, so of more records each block has more.
+const BLOCKS_MAX: u64 = 8000;
 /// Records of a run up to this size stay in memory.
 const IN_MEMORY_BYTES: usize = 64 << 10;
 /// After the name: a byte that no name has, and the record's number.
@@ -59,9 +61,17 @@ impl Table {
                 sorter.push(&key, &encode(fact))
             })
         })?;
-        let mut writer =
-            Writer { target, table: Table::empty((run, order), damaged_line, read_bytes), pending: Vec::new() };
-        sorter.finish()?.for_each(|key, value| writer.push(key, value))?;
+        let sorted = sorter.finish()?;
+        const RECORD_BYTES: u64 = 120;
+        let block_bytes = usize::try_from(sorted.count() * RECORD_BYTES / BLOCKS_MAX).unwrap_or(usize::MAX);
+        let block_bytes = block_bytes.max(BLOCK_BYTES_MIN);
+        let mut writer = Writer {
+            target,
+            table: Table::empty((run, order), damaged_line, read_bytes),
+            pending: Vec::new(),
+            block_bytes,
+        };
+        sorted.for_each(|key, value| writer.push(key, value))?;
         writer.finish()
     }
 
@@ -166,11 +176,12 @@ struct Writer<'t> {
     target: &'t dyn Target,
     table: Table,
     pending: Vec<u8>,
+    block_bytes: usize,
 }
 
 impl Writer<'_> {
     fn push(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
-        if self.pending.len() >= BLOCK_BYTES {
+        if self.pending.len() >= self.block_bytes {
             self.flush()?;
         }
         if self.pending.is_empty() {

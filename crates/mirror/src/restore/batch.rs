@@ -3,7 +3,7 @@
 use super::decide::Action;
 use super::place::put;
 use super::report::RestoreReport;
-use super::sink::{Batch, Staged};
+use super::sink::{Batch, Holes, Staged};
 use crate::codec::Reader;
 use crate::spill::SpillLog;
 use octo_core::metadata::Part;
@@ -15,6 +15,8 @@ use octo_core::{
 const BATCH_FILES: usize = 512;
 /// The same in bytes.
 const BATCH_BYTES: u64 = 256 << 20;
+/// Of larger files it is asked what of them is holes, which take no space.
+const LARGE_BYTES: u64 = 64 << 20;
 
 /// A file that is to be copied.
 pub struct Pending {
@@ -63,7 +65,8 @@ impl<'a> Copying<'a> {
     /// A file that is to be restored.
     pub fn file(&mut self, file: Pending) -> Result<(), Error> {
         if self.staging.is_none() {
-            self.count(&file, file.meta.size_bytes);
+            let bytes = if file.meta.size_bytes < LARGE_BYTES { file.meta.size_bytes } else { self.data_bytes(&file) };
+            self.count(&file, bytes);
             return Ok(());
         }
         self.pending_bytes += file.meta.size_bytes;
@@ -77,6 +80,13 @@ impl<'a> Copying<'a> {
         counts.created += u64::from(file.action != Action::Replace);
         counts.replaced += u64::from(file.action == Action::Replace);
         self.report.beside += u64::from(file.action == Action::Beside);
+    }
+
+    /// The size of a file without its holes.
+    fn data_bytes(&self, file: &Pending) -> u64 {
+        let mut holes = Holes(0);
+        self.state.fetch(&[FetchRequest { metadata: false, ..request(&file.path, &file.meta, None) }], &mut holes);
+        file.meta.size_bytes.saturating_sub(holes.0)
     }
 
     /// Copies what is pending, makes it durable, and gives it its names.
@@ -146,22 +156,29 @@ impl<'a> Copying<'a> {
         }
     }
 
+    fn folder_metadata(&mut self, path: &RelPath, place: &RelPath, meta: &Meta) -> Result<(), Error> {
+        let mut batch = Batch { target: self.target, files: vec![Staged::folder()], failed: None };
+        self.state.fetch(&[request(path, meta, Some(Ranges::new()))], &mut batch);
+        if let Some(error) = batch.failed {
+            return Err(error);
+        }
+        if let Some(Ok((_, (metadata, mut lost)))) = batch.files.pop().and_then(|staged| staged.ended) {
+            self.keep_metadata(place, &metadata, &mut lost)?;
+            if !lost.is_empty() {
+                self.report.lost(self.monitor, path, &lost);
+            }
+        }
+        Ok(())
+    }
+
     /// Times and metadata of folders, now that nothing in them will change any more.
     pub fn settle(&mut self, folders: &SpillLog) -> Result<(), Error> {
         for record in folders.backward() {
             let record = record?;
             let mut r = Reader(&record);
-            let (path, place, meta) = (r.path()?, r.path()?, r.meta()?);
-            let mut batch = Batch { target: self.target, files: vec![Staged::folder()], failed: None };
-            self.state.fetch(&[request(&path, &meta, Some(Ranges::new()))], &mut batch);
-            if let Some(error) = batch.failed {
-                return Err(error);
-            }
-            if let Some(Ok((_, (metadata, mut lost)))) = batch.files.pop().and_then(|staged| staged.ended) {
-                self.keep_metadata(&place, &metadata, &mut lost)?;
-                if !lost.is_empty() {
-                    self.report.lost(self.monitor, &path, &lost);
-                }
+            let (is_ours, path, place, meta) = (r.u8()? != 0, r.path()?, r.path()?, r.meta()?);
+            if is_ours {
+                self.folder_metadata(&path, &place, &meta)?;
             }
             match self.target.set_times(&place, meta.write_time, meta.creation_time) {
                 Ok(()) => {}

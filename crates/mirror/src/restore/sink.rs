@@ -116,3 +116,27 @@ impl FetchSink for Batch<'_> {
         self.with(file, |_, _| Err(error))
     }
 }
+
+/// Only asks how many bytes of a file are holes.
+pub struct Holes(pub u64);
+
+impl FetchSink for Holes {
+    fn wants_holes(&self, _: usize) -> bool {
+        true
+    }
+    fn holes(&mut self, _: usize, holes: &Ranges) {
+        self.0 = holes.iter().map(|hole| hole.end - hole.start).sum();
+    }
+    fn opened(&mut self, _: usize, _: Meta) -> Result<(), Stop> {
+        Err(Stop::Everything)
+    }
+    fn data(&mut self, _: usize, _: u64, _: &[u8]) -> Result<(), Stop> {
+        Err(Stop::Everything)
+    }
+    fn finished(&mut self, _: usize, _: Meta) -> Result<(), Stop> {
+        Err(Stop::Everything)
+    }
+    fn failed(&mut self, _: usize, _: Error) -> Result<(), Stop> {
+        Err(Stop::Everything)
+    }
+}

@@ -92,6 +92,14 @@ impl<'a> Walk<'a> {
         for path in &self.options.paths {
             self.begin(path, &mut steps)?;
         }
+        let walked = self.walk(steps);
+        let folders = self.folders.take();
+        // However it ended: the next restore takes these folders for somebody's.
+        let settled = if self.to.staging.is_some() { self.to.settle(&folders) } else { Ok(()) };
+        walked.and(settled)
+    }
+
+    fn walk(&mut self, mut steps: Stack) -> Result<(), Error> {
         while let Some(step) = steps.pop()? {
             self.folder(&Step::decode(&step)?, &mut steps)?;
             if self.cancel.is_cancelled() {
@@ -99,9 +107,7 @@ impl<'a> Walk<'a> {
                 break;
             }
         }
-        self.to.flush()?;
-        let folders = self.folders.take();
-        if self.to.staging.is_some() { self.to.settle(&folders) } else { Ok(()) }
+        self.to.flush()
     }
 
     /// Begins with one path: the folders above it, and itself.
@@ -164,8 +170,18 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// One entry. A folder whose entries follow is handed back.
+    /// One entry. A folder whose entries follow is handed back. What goes wrong at its place concerns it alone.
     fn entry(&mut self, folder: &Step, entry: &Entry) -> Result<Option<Step>, Error> {
+        match self.try_entry(folder, entry) {
+            Err(error) if !error.code.stops_run() => {
+                self.to.report.problem(self.to.monitor, &folder.path.join(&entry.name), &error);
+                Ok(None)
+            }
+            done => done,
+        }
+    }
+
+    fn try_entry(&mut self, folder: &Step, entry: &Entry) -> Result<Option<Step>, Error> {
         let (path, mut place) = (folder.path.join(&entry.name), folder.place.join(&entry.name));
         if !naming::can_hold(&entry.name, &self.abilities.names) {
             let error =
@@ -226,13 +242,14 @@ impl<'a> Walk<'a> {
                     return Ok(None);
                 }
                 let is_ours = matches!(self.options.existing, Existing::Replace | Existing::ReplaceOlder);
-                if is_new || is_ours {
-                    let mut w = Writer::default();
-                    w.bytes(path.as_bytes());
-                    w.bytes(place.as_bytes());
-                    w.meta(meta);
-                    self.folders.push(&w.0)?;
-                }
+                // What is put into somebody's folder moves its time: in the end it has its own again.
+                let (is_ours, end) = (is_new || is_ours, seen.filter(|_| !is_new && !is_ours).unwrap_or(*meta));
+                let mut w = Writer::default();
+                w.u8(u8::from(is_ours));
+                w.bytes(path.as_bytes());
+                w.bytes(place.as_bytes());
+                w.meta(&end);
+                self.folders.push(&w.0)?;
                 Ok(Some(Step { path, place, is_there: !is_new || self.to.staging.is_some() }))
             }
             _ if !is_new => {

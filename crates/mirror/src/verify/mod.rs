@@ -159,13 +159,16 @@ impl Verifier<'_> {
 
     fn record(&mut self, file: &File<'_>) -> Result<(), Error> {
         let Some(hash) = self.read(file) else { return Ok(()) };
-        // What was a version of a run was there before it.
-        let run = file.version_of.map_or(self.last_run, |run| run.saturating_sub(1));
-        let run = u32::try_from(run).unwrap_or(u32::MAX);
-        self.hashes.checked(file.place, run, Content::new(file.meta, hash))?;
+        self.hashes.checked(file.place, self.last_run(file), Content::new(file.meta, hash))?;
         self.summary.counts.recorded += 1;
         self.summary.checked(hashes::seconds(self.now));
         Ok(())
+    }
+
+    /// The last run in which it can have got its place: what was a version of a run was there before it.
+    fn last_run(&self, file: &File<'_>) -> u32 {
+        let run = file.version_of.map_or(self.last_run, |run| run.saturating_sub(1));
+        u32::try_from(run).unwrap_or(u32::MAX)
     }
 
     fn compare(&mut self, file: &File<'_>, known: Content, run: u32, checked: u32) -> Result<(), Error> {
@@ -177,6 +180,10 @@ impl Verifier<'_> {
             self.problem(file.path, Error::new(Code::ContentDamaged, detail));
             return Ok(());
         }
+        self.intact(file, run, hash)
+    }
+
+    fn intact(&mut self, file: &File<'_>, run: u32, hash: [u8; 32]) -> Result<(), Error> {
         self.summary.counts.intact += 1;
         self.summary.checked(hashes::seconds(self.now));
         match self.hashes.checked(file.place, run, Content::new(file.meta, hash)) {

@@ -181,6 +181,49 @@ fn what_does_not_fit_is_refused_before_anything_is_changed() {
     assert_eq!(tree(to.path()), Tree::new());
 }
 
+#[test]
+fn a_state_that_is_removed_while_it_is_read_ends_the_restore() {
+    struct Prune(PathBuf);
+    impl Trap for Prune {
+        fn before(&self, number: u64, _: &str) -> Result<(), Error> {
+            if number == 3 {
+                fs::rename(self.0.join("2"), self.0.join("pruned-2")).unwrap();
+            }
+            Ok(())
+        }
+    }
+    let (pair, _) = two_states();
+    let to = tempfile::tempdir().unwrap();
+    let target = Effects::new(plain(to.path()), Prune(pair.target.join(".octobackup/versions")));
+    let error = restore_to(&pair, 1, &target, &options(Existing::default())).unwrap_err();
+    assert!(error.detail.contains("was removed for its age while it was read"), "{error}");
+    assert!(tree(to.path()).values().all(|node| node.kind != "file"), "nothing was restored as what it was not");
+}
+
+#[test]
+fn a_place_that_cannot_be_used_concerns_what_belongs_there_alone() {
+    let (pair, first) = two_states();
+    let name = "n".repeat(250);
+    pair.write(&name, b"long", 1_000_000);
+    pair.run(&everything());
+    let to = tempfile::tempdir().unwrap();
+    write(to.path(), &name, b"mine, and longer", 2_000_000);
+    let report = restore_to(&pair, 3, &plain(to.path()), &options(Existing::KeepBoth)).unwrap();
+    assert_eq!((report.counts.problems, report.problems[0].path.clone()), (1, path(&name)), "{report:?}");
+    assert_eq!(fs::read(to.path().join("deep/er/b")).unwrap(), first[Path::new("deep/er/b")].content);
+}
+
+#[test]
+fn a_restore_that_found_no_space_leaves_its_folders_with_their_times() {
+    let (pair, first) = two_states();
+    let to = tempfile::tempdir().unwrap();
+    let full = FailAt { number: 10, code: Code::NoSpace, and_all_after: false };
+    let target = Effects::new(plain(to.path()), full);
+    restore_to(&pair, 1, &target, &options(Existing::KeepBoth)).unwrap_err();
+    restore_to(&pair, 1, &plain(to.path()), &options(Existing::KeepBoth)).unwrap();
+    assert_same(&tree(to.path()), &first, "restored in two");
+}
+
 /// Every name is what was there before, or what is restored; both whole.
 fn assert_whole(is: &Tree, before: &Tree, wanted: &Tree, when: &str) {
     for (path, node) in is.iter().filter(|(path, node)| node.kind == "file" && !is_staged(path)) {

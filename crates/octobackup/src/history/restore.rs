@@ -8,7 +8,7 @@ use crate::stop::{self, SignsOfLife};
 use crate::{exit, settings};
 use octo_core::numbers::{count, size};
 use octo_core::printable::printable;
-use octo_core::{Code, Error, Phase};
+use octo_core::{Code, Error, Phase, Target};
 use octo_disk::{DiskOptions, DiskTarget, Modes};
 use octo_mirror::history::{History, State};
 use octo_mirror::restore::{RestoreOptions, RestoreReport, restore};
@@ -20,6 +20,8 @@ use std::sync::Arc;
 pub fn run(args: &RestoreArgs) -> Result<u8, Error> {
     let folder = folder(&args.mirror)?;
     let mirror = open(&folder)?;
+    // Nobody changes the mirror meanwhile, and nobody else restores from it.
+    let _lock = if args.dry_run { None } else { lock(&mirror)? };
     let history = History::open(&mirror)?;
     let state = history.state(when(args.at.at.as_deref())?)?;
     let paths: Vec<_> = args.paths.iter().map(|typed| path(typed)).collect::<Result<_, _>>()?;
@@ -59,6 +61,18 @@ pub fn run(args: &RestoreArgs) -> Result<u8, Error> {
         () if report.counts.problems > 0 => exit::PROBLEMS,
         () => exit::COMPLETE,
     })
+}
+
+/// A mirror that this account, or nobody, can write is read without the lock.
+fn lock(mirror: &DiskTarget) -> Result<Option<Box<dyn Send>>, Error> {
+    match mirror.lock() {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) if error.code == Code::TargetBusy => {
+            let what = "a run, a verify or another restore works on this mirror: wait for its end, or cancel it (octobackup cancel JOB)";
+            Err(Error::new(Code::TargetBusy, what))
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 /// A mirror is never restored into: the next run would take back what was restored.

@@ -3,7 +3,8 @@
 use crate::metadata::kept;
 use crate::server::{Server, add};
 use crate::world::{Ran, World, tree};
-use octo_core::Metadata;
+use octo_core::{Metadata, Target};
+use octo_disk::{DiskOptions, DiskTarget};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
@@ -125,6 +126,32 @@ fn a_run_without_versions_ends_what_can_be_had() {
     let to = world.path("to");
     run(&world, "restore", &["--at", "5", "--to", to.to_str().unwrap()]).ends(0);
     assert_eq!(fs::read_to_string(to.join("a.txt")).unwrap(), "not kept");
+
+    // Two of them: what the first one left is not to be had either.
+    for text in ["first without", "second without, and longer"] {
+        fs::write(world.src().join("a.txt"), text).unwrap();
+        world.sync(&["--no-versions"]).ends(0);
+    }
+    fs::write(world.src().join("a.txt"), "kept at last").unwrap();
+    world.sync(&[]).ends(0);
+    let states = run(&world, "states", &["--json"]).ends(0).events();
+    let numbers: Vec<_> = states.iter().map(|state| state["state"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [9, 8]);
+    run(&world, "ls", &["--at", "7"]).ends(2).says("the oldest is state 8");
+}
+
+#[test]
+fn a_restore_and_a_run_keep_out_of_each_others_way() {
+    let world = three_states();
+    let mirror = DiskTarget::open(&world.dst(), DiskOptions::default()).unwrap();
+    let lock = mirror.lock().unwrap();
+    let to = world.path("to");
+    let restore = |args: &[&str]| run(&world, "restore", &[&["--to", to.to_str().unwrap()][..], args].concat());
+    restore(&[]).ends(3).says("a run, a verify or another restore works on this mirror");
+    restore(&["--dry-run"]).ends(0);
+    run(&world, "ls", &["--at", "1"]).ends(0);
+    drop(lock);
+    restore(&[]).ends(0);
 }
 
 #[test]
