@@ -53,8 +53,8 @@ fn sorted(target: &dyn Target, pool: &Arc<Pool>, log: &dyn TargetFile, folded: &
 
 fn write(target: &dyn Target, newer: &Sorted, oldest_kept: u64, folded: &mut Folded) -> Result<(), Error> {
     let (table, new) = (layout::hash_table(), layout::new_hash_table());
-    let old = target.open_file(&table)?;
-    let mut old = old.as_deref().map(Records::new).transpose()?;
+    let file = target.open_file(&table)?;
+    let mut old = file.as_deref().map(Records::new).transpose()?;
     target.remove_file(&new)?;
     let mut out = Out { file: target.create_file(&new)?, at: 0, buffer: Vec::with_capacity(BUFFER_BYTES) };
     let mut damaged = 0;
@@ -87,6 +87,8 @@ fn write(target: &dyn Target, newer: &Sorted, oldest_kept: u64, folded: &mut Fol
     out.push(&settle(&mut group, oldest_kept))?;
     folded.damaged += damaged;
     out.finish()?;
+    // Windows replaces no file that is open.
+    drop(file);
     match target.rename_over(&new, &table)? {
         Done::Yes => target.sync_folder(&layout::hashes()),
         other => Err(Error::new(Code::TargetFailed, format!("{table} could not be replaced ({other:?})"))),

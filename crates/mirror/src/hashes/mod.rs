@@ -16,7 +16,7 @@ pub use record::Content;
 
 use crate::spill::Pool;
 use log::HashLog;
-use octo_core::{Error, Meta, RelPath, Target, Timestamp};
+use octo_core::{Code, Error, Meta, RelPath, Target, Timestamp};
 use record::{HashRecord, inode, key};
 use std::sync::Arc;
 use table::HashTable;
@@ -149,10 +149,10 @@ fn choose(records: &[HashRecord], version_of: Option<u64>, file: &Meta) -> Known
 }
 
 /// Folds the log into the table, and leaves out what speaks of versions of earlier runs than `oldest_kept`. On a full disk all
-/// stays as it is.
+/// stays as it is, and so it does on Windows while somebody has the table open.
 pub fn settle(target: &dyn Target, pool: &Arc<Pool>, oldest_kept: u64) -> Result<Folded, Error> {
     match fold_in(target, pool, oldest_kept) {
-        Err(error) if error.code == octo_core::Code::NoSpace => Ok(Folded::default()),
+        Err(error) if [Code::NoSpace, Code::TargetDenied].contains(&error.code) => Ok(Folded::default()),
         folded => folded,
     }
 }
