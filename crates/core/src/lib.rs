@@ -1,8 +1,8 @@
 //! The vocabulary of octoBackup, its ports, and its decisions as pure functions.
 //!
 //! Nothing here does I/O, knows a runtime or reads a clock. The engine (`octo-mirror`) and the adapters
-//! (`octo-disk`, `octo-smb`) meet only through this crate: the ports are [`Source`], [`Target`], [`Monitor`] and
-//! [`Clock`]; the decisions are [`merge`], [`plan`], [`guard`], [`filter`], [`naming`], [`retention`] and [`snapshot`].
+//! (`octo-disk`, `octo-smb`) meet only through this crate: the ports are [`Source`], [`Target`], [`RestoreTarget`],
+//! [`Monitor`] and [`Clock`]; the decisions are [`merge`], [`plan`], [`guard`], [`filter`], [`naming`], [`retention`] and [`snapshot`].
 
 pub mod abilities;
 pub mod account;
@@ -25,6 +25,7 @@ pub mod plan;
 pub mod printable;
 pub mod ranges;
 pub mod report;
+pub mod restore_target;
 pub mod retention;
 pub mod snapshot;
 pub mod source;
@@ -47,6 +48,7 @@ pub use monitor::{Change, Event, Monitor, Phase};
 pub use path::{Name, RelPath};
 pub use ranges::Ranges;
 pub use report::{Counts, Outcome, Problem, RunReport};
+pub use restore_target::{RestoreBatch, RestoreTarget};
 pub use source::{FetchRequest, FetchSink, Source, SourceFeatures, SourcePin, Stop};
 pub use target::{Done, FilesLeft, RESERVED, Space, Target};
 pub use target_file::TargetFile;

@@ -1,22 +1,25 @@
 //! Copies files in batches: all of a batch is gathered and made durable before any of it gets its name.
 
-use super::decide::Action;
-use super::place::put;
+use super::decide::{Action, Existing, decide};
+use super::place::look;
 use super::report::RestoreReport;
-use super::sink::{Batch, Holes, Staged};
+use super::sink::{Gather, Holes, Staged};
 use crate::codec::Reader;
 use crate::spill::SpillLog;
-use octo_core::metadata::Part;
+use octo_core::restore_target::{BatchLimits, FolderEnd, LostParts, Placing, is_lost};
 use octo_core::{
-    Change, Code, Error, Event, FetchRequest, Kind, Meta, Metadata, Monitor, Name, Ranges, RelPath, Source, Target,
+    Cancel, Change, Code, Error, Event, FetchRequest, Kind, Meta, Monitor, Name, Ranges, RelPath, RestoreBatch,
+    RestoreTarget, Source, Target,
 };
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-/// Files that are gathered before they are made durable together.
-const BATCH_FILES: usize = 512;
-/// The same in bytes.
-const BATCH_BYTES: u64 = 256 << 20;
 /// Of larger files it is asked what of them is holes, which take no space.
 const LARGE_BYTES: u64 = 64 << 20;
+/// Folders that get their times and metadata together.
+const FOLDERS_AT_ONCE: usize = 64;
+/// So often a file may be lost with the connection among others; then it goes alone, as often again.
+const LOST_AMONG_OTHERS: u32 = 2;
 
 /// A file that is to be copied.
 pub struct Pending {
@@ -25,37 +28,55 @@ pub struct Pending {
     pub place: RelPath,
     pub action: Action,
     pub seen: Option<Meta>,
+    /// How often the connection was lost with it.
+    pub losses: u32,
 }
 
 /// What is restored, and where.
-pub struct Copying<'a> {
+#[derive(Clone, Copy)]
+pub struct Ends<'a> {
     /// From where.
     pub state: &'a dyn Source,
     /// To where.
-    pub target: &'a dyn Target,
+    pub target: &'a dyn RestoreTarget,
+    /// Where what is too large for memory waits.
+    pub scratch: &'a dyn Target,
     /// Who listens.
     pub monitor: &'a dyn Monitor,
+    /// Whether it is to stop.
+    pub cancel: &'a Cancel,
+}
+
+/// A restore under way.
+pub struct Copying<'a> {
+    pub ends: Ends<'a>,
     /// The staging folder; `None` if nothing is to be changed.
     pub staging: Option<&'a RelPath>,
     /// Files and bytes that are to be expected.
     pub planned: (u64, u64),
     /// What was done so far.
     pub report: RestoreReport,
+    limits: BatchLimits,
     stages: u64,
     pending: Vec<Pending>,
     pending_bytes: u64,
 }
 
+/// Files that were written together, and wait for their names.
+struct Written<'a> {
+    batch: Box<dyn RestoreBatch + 'a>,
+    files: Vec<(Pending, RelPath, Result<(Meta, LostParts), Error>)>,
+}
+
 impl<'a> Copying<'a> {
     /// Nothing yet, and only to look.
-    pub fn new(state: &'a dyn Source, target: &'a dyn Target, monitor: &'a dyn Monitor) -> Copying<'a> {
+    pub fn new(ends: Ends<'a>) -> Copying<'a> {
         Copying {
-            state,
-            target,
-            monitor,
+            ends,
             staging: None,
             planned: (0, 0),
             report: RestoreReport::default(),
+            limits: ends.target.limits(),
             stages: 0,
             pending: Vec::new(),
             pending_bytes: 0,
@@ -71,7 +92,8 @@ impl<'a> Copying<'a> {
         }
         self.pending_bytes += file.meta.size_bytes;
         self.pending.push(file);
-        if self.pending.len() >= BATCH_FILES || self.pending_bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
+        let is_full = self.pending.len() >= self.limits.files || self.pending_bytes >= self.limits.bytes;
+        if is_full { self.flush() } else { Ok(()) }
     }
 
     fn count(&mut self, file: &Pending, bytes: u64) {
@@ -85,108 +107,152 @@ impl<'a> Copying<'a> {
     /// The size of a file without its holes.
     fn data_bytes(&self, file: &Pending) -> u64 {
         let mut holes = Holes(0);
-        self.state.fetch(&[FetchRequest { metadata: false, ..request(&file.path, &file.meta, None) }], &mut holes);
+        self.ends.state.fetch(&[FetchRequest { metadata: false, ..request(&file.path, &file.meta, None) }], &mut holes);
         file.meta.size_bytes.saturating_sub(holes.0)
     }
 
-    /// Copies what is pending, makes it durable, and gives it its names.
+    /// Copies what is pending, makes it durable, and gives it its names. What is lost with a connection is copied again.
     pub fn flush(&mut self) -> Result<(), Error> {
-        let files = std::mem::take(&mut self.pending);
+        let mut files = std::mem::take(&mut self.pending);
         self.pending_bytes = 0;
-        let Some(staging) = self.staging.filter(|_| !files.is_empty()) else { return Ok(()) };
-        let stages: Result<Vec<_>, _> = files.iter().map(|_| self.next_stage(staging).map(Staged::at)).collect();
-        let mut batch = Batch { target: self.target, files: stages?, failed: None };
-        let requests: Vec<_> = files.iter().map(|file| request(&file.path, &file.meta, None)).collect();
-        self.state.fetch(&requests, &mut batch);
-        if let Some(error) = batch.failed {
-            return Err(error);
+        let Some(staging) = self.staging else { return Ok(()) };
+        while !files.is_empty() && !self.ends.cancel.is_cancelled() {
+            let (alone, among): (Vec<_>, Vec<_>) = files.into_iter().partition(|it| it.losses >= LOST_AMONG_OTHERS);
+            let mut lost = self.copy(staging, among, self.limits.files_at_once)?;
+            lost.append(&mut self.copy(staging, alone, 1)?);
+            files = self.still_wanted(lost)?;
         }
-        let mut ready = Vec::new();
-        for (file, staged) in files.into_iter().zip(batch.files) {
-            match staged.ended {
-                Some(Ok((meta, (metadata, mut lost)))) => {
-                    self.keep_metadata(&staged.stage, &metadata, &mut lost)?;
-                    if !lost.is_empty() {
-                        self.report.lost(self.monitor, &file.path, &lost);
+        Ok(())
+    }
+
+    /// Copies files, so many in one batch. Gives back what was lost.
+    fn copy(&mut self, staging: &RelPath, files: Vec<Pending>, at_once: usize) -> Result<Vec<Pending>, Error> {
+        let mut staged = Vec::with_capacity(files.len());
+        for file in files {
+            staged.push((file, self.next_stage(staging)?));
+        }
+        let written = write_all(self.ends, staged, (at_once, self.limits.batches_at_once))?;
+        if written.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ends.target.checkpoint()?;
+        let mut lost = Vec::new();
+        for written in written {
+            self.place(written, &mut lost)?;
+        }
+        Ok(lost)
+    }
+
+    fn place(&mut self, written: Written<'_>, lost: &mut Vec<Pending>) -> Result<(), Error> {
+        let Written { mut batch, files } = written;
+        let placing = |(number, (file, stage, ended)): (usize, &(Pending, RelPath, Result<_, Error>))| {
+            let replaces = file.seen.filter(|_| file.action == Action::Replace);
+            let placing = Placing { stage: stage.clone(), place: file.place.clone(), replaces };
+            ended.is_ok().then_some((number, placing))
+        };
+        let wanted: Vec<_> = files.iter().enumerate().filter_map(placing).collect();
+        let mut placed = batch.place(&wanted).into_iter();
+        for (number, (file, _, ended)) in files.into_iter().enumerate() {
+            let ended = ended.and_then(|(meta, parts)| {
+                let placed = placed.next().unwrap_or_else(|| Err(Error::new(Code::TargetFailed, "it got no answer")));
+                placed.map(|()| (meta, parts))
+            });
+            match ended {
+                Ok((meta, parts)) => {
+                    if !parts.is_empty() {
+                        self.report.lost(self.ends.monitor, &file.path, &parts);
                     }
-                    ready.push((file, staged.stage, meta.size_bytes));
+                    self.placed(&file, meta.size_bytes);
                 }
-                Some(Err(error)) => self.refused(&file.path, &staged.stage, &error)?,
-                None => self.refused(&file.path, &staged.stage, &Error::new(Code::NotFound, "it could not be read"))?,
-            }
-        }
-        self.target.checkpoint()?;
-        for (file, stage, bytes) in ready {
-            match put(self.target, &stage, &file.place, file.action, file.seen.as_ref()) {
-                Ok(()) => {
-                    self.count(&file, bytes);
-                    let change = Change::Created { path: file.place.clone(), kind: Kind::File, size_bytes: bytes };
-                    self.monitor.event(&Event::Change(&change));
+                Err(error) => {
+                    batch.discard(number);
+                    self.refused(file, error, lost)?;
                 }
-                Err(error) => self.refused(&file.path, &stage, &error)?,
             }
-            self.say(Some(&file.path));
         }
         Ok(())
     }
 
-    fn refused(&mut self, path: &RelPath, stage: &RelPath, error: &Error) -> Result<(), Error> {
+    fn placed(&mut self, file: &Pending, bytes: u64) {
+        self.count(file, bytes);
+        let change = Change::Created { path: file.place.clone(), kind: Kind::File, size_bytes: bytes };
+        self.ends.monitor.event(&Event::Change(&change));
+        self.say(Some(&file.path));
+    }
+
+    fn refused(&mut self, mut file: Pending, error: Error, lost: &mut Vec<Pending>) -> Result<(), Error> {
+        if is_lost(&error) {
+            file.losses += 1;
+            if file.losses < 2 * LOST_AMONG_OTHERS {
+                lost.push(file);
+                return Ok(());
+            }
+            let error = Error::new(Code::ServerFails, error.to_string());
+            self.report.problem(self.ends.monitor, &file.path, &error);
+            return Ok(());
+        }
         if error.code.stops_run() {
-            return Err(error.clone());
-        }
-        self.target.remove_file(stage)?;
-        self.report.problem(self.monitor, path, error);
-        Ok(())
-    }
-
-    fn keep_metadata(&self, at: &RelPath, metadata: &Metadata, lost: &mut Vec<(Part, Error)>) -> Result<(), Error> {
-        let part = if metadata.posix.is_some() { Part::Posix } else { Part::Security };
-        match self.target.set_metadata(at, metadata) {
-            Ok(kept) if !kept.is_lost => Ok(()),
-            Ok(_) => {
-                let what = "not all of it can be set there (set-id bits never are)";
-                lost.push((part, Error::new(Code::TargetEntry, what)));
-                Ok(())
-            }
-            Err(error) if error.code.stops_run() => Err(error),
-            Err(error) => {
-                lost.push((part, error));
-                Ok(())
-            }
-        }
-    }
-
-    fn folder_metadata(&mut self, path: &RelPath, place: &RelPath, meta: &Meta) -> Result<(), Error> {
-        let mut batch = Batch { target: self.target, files: vec![Staged::folder()], failed: None };
-        self.state.fetch(&[request(path, meta, Some(Ranges::new()))], &mut batch);
-        if let Some(error) = batch.failed {
             return Err(error);
         }
-        if let Some(Ok((_, (metadata, mut lost)))) = batch.files.pop().and_then(|staged| staged.ended) {
-            self.keep_metadata(place, &metadata, &mut lost)?;
-            if !lost.is_empty() {
-                self.report.lost(self.monitor, path, &lost);
-            }
-        }
+        self.report.problem(self.ends.monitor, &file.path, &error);
         Ok(())
+    }
+
+    /// Of what was lost with a connection it is not known whether it has its name already.
+    fn still_wanted(&mut self, lost: Vec<Pending>) -> Result<Vec<Pending>, Error> {
+        let abilities = self.ends.target.abilities();
+        let mut wanted = Vec::new();
+        for file in lost {
+            let there = look(self.ends.target, &file.place)?;
+            let is_there = decide(Existing::Keep, &file.meta, there.as_ref(), &abilities) == Action::Same;
+            if is_there { self.placed(&file, file.meta.size_bytes) } else { wanted.push(file) }
+        }
+        Ok(wanted)
     }
 
     /// Times and metadata of folders, now that nothing in them will change any more.
     pub fn settle(&mut self, folders: &SpillLog) -> Result<(), Error> {
+        let mut ends: Vec<(RelPath, FolderEnd)> = Vec::new();
         for record in folders.backward() {
             let record = record?;
             let mut r = Reader(&record);
             let (is_ours, path, place, meta) = (r.u8()? != 0, r.path()?, r.path()?, r.meta()?);
-            if is_ours {
-                self.folder_metadata(&path, &place, &meta)?;
+            let metadata = if is_ours { self.folder_metadata(&path, &meta)? } else { None };
+            ends.push((path, FolderEnd { place, meta, metadata }));
+            if ends.len() >= FOLDERS_AT_ONCE {
+                self.end_folders(std::mem::take(&mut ends))?;
             }
-            match self.target.set_times(&place, meta.write_time, meta.creation_time) {
-                Ok(()) => {}
+        }
+        self.end_folders(ends)
+    }
+
+    fn end_folders(&mut self, folders: Vec<(RelPath, FolderEnd)>) -> Result<(), Error> {
+        let (paths, ends): (Vec<_>, Vec<_>) = folders.into_iter().unzip();
+        for (path, ended) in paths.iter().zip(self.ends.target.end_folders(ends)) {
+            match ended {
+                Ok(lost) if lost.is_empty() => {}
+                Ok(lost) => self.report.lost(self.ends.monitor, path, &lost),
                 Err(error) if error.code.stops_run() => return Err(error),
-                Err(error) => self.report.problem(self.monitor, &path, &error),
+                Err(error) => self.report.problem(self.ends.monitor, path, &error),
             }
         }
         Ok(())
+    }
+
+    fn folder_metadata(&mut self, path: &RelPath, meta: &Meta) -> Result<Option<octo_core::Metadata>, Error> {
+        let Ends { state, scratch, monitor, .. } = self.ends;
+        let mut gather = Gather { to: None, scratch, files: vec![Staged::default()], failed: None };
+        state.fetch(&[request(path, meta, Some(Ranges::new()))], &mut gather);
+        if let Some(error) = gather.failed {
+            return Err(error);
+        }
+        let Some(Ok((_, (metadata, lost)))) = gather.files.pop().and_then(|staged| staged.ended) else {
+            return Ok(None);
+        };
+        if !lost.is_empty() {
+            self.report.lost(monitor, path, &lost);
+        }
+        Ok(Some(metadata))
     }
 
     /// A new name in staging.
@@ -201,8 +267,79 @@ impl<'a> Copying<'a> {
         let (planned_files, planned_bytes) = self.planned;
         let counts = &self.report.counts;
         let listed_all = self.staging.is_some();
-        self.monitor.event(&Event::Progress { counts, planned_files, planned_bytes, listed_all, current });
+        self.ends.monitor.event(&Event::Progress { counts, planned_files, planned_bytes, listed_all, current });
     }
+}
+
+/// Writes files into staging, several batches at the same time. Fails with what ends all work.
+fn write_all(
+    ends: Ends<'_>,
+    files: Vec<(Pending, RelPath)>,
+    (at_once, batches): (usize, usize),
+) -> Result<Vec<Written<'_>>, Error> {
+    let mut chunks: Vec<Mutex<Option<Vec<_>>>> = Vec::new();
+    let mut files = files.into_iter().peekable();
+    while files.peek().is_some() {
+        chunks.push(Mutex::new(Some(files.by_ref().take(at_once.max(1)).collect())));
+    }
+    let (next, written) = (AtomicUsize::new(0), Mutex::new(Ok(Vec::new())));
+    let work = || {
+        while let Some(chunk) = chunks.get(next.fetch_add(1, Ordering::SeqCst)) {
+            let Some(files) = chunk.lock().unwrap_or_else(PoisonError::into_inner).take() else { continue };
+            if ends.cancel.is_cancelled() {
+                return;
+            }
+            let done = write(ends, files);
+            let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+            match (written.as_mut(), done) {
+                (Ok(all), Ok(done)) => all.push(done),
+                (Ok(_), Err(error)) => *written = Err(error),
+                (Err(_), _) => return,
+            }
+        }
+    };
+    let threads = batches.min(chunks.len());
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    written.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes the files of one batch.
+fn write<'a>(ends: Ends<'a>, files: Vec<(Pending, RelPath)>) -> Result<Written<'a>, Error> {
+    let mut batch = ends.target.batch();
+    let staged = files.iter().map(|(_, stage)| Staged::at(stage.clone())).collect();
+    let requests: Vec<_> = files.iter().map(|(file, _)| request(&file.path, &file.meta, None)).collect();
+    let mut gather = Gather { to: Some(batch.as_mut()), scratch: ends.scratch, files: staged, failed: None };
+    ends.state.fetch(&requests, &mut gather);
+    if let Some(error) = gather.failed {
+        return Err(error);
+    }
+    let mut whole = Vec::new();
+    let mut results: Vec<Result<(Meta, LostParts), Error>> = Vec::new();
+    for (number, staged) in gather.files.into_iter().enumerate() {
+        results.push(match staged.ended {
+            Some(Ok((meta, (metadata, lost)))) => {
+                whole.push((number, meta, metadata));
+                Ok((meta, lost))
+            }
+            Some(Err(error)) => Err(error),
+            None => Err(Error::new(Code::NotFound, "it could not be read")),
+        });
+    }
+    let numbers: Vec<_> = whole.iter().map(|(number, ..)| *number).collect();
+    for (number, finished) in numbers.into_iter().zip(batch.finish(whole)) {
+        match (&mut results[number], finished) {
+            (Ok((_, lost)), Ok(more)) => lost.extend(more),
+            (result, Err(error)) => *result = Err(error),
+            (Err(_), Ok(_)) => {}
+        }
+    }
+    let files = files.into_iter().zip(results).map(|((file, stage), result)| (file, stage, result)).collect();
+    Ok(Written { batch, files })
 }
 
 fn request(path: &RelPath, meta: &Meta, parts: Option<Ranges>) -> FetchRequest {

@@ -8,38 +8,41 @@
 mod batch;
 mod decide;
 mod entries;
+mod folder;
 mod place;
 mod report;
 mod sink;
 mod walk;
 
 pub use decide::Existing;
+pub use folder::FolderTarget;
 pub use report::{RestoreOptions, RestoreReport};
 
-use crate::files;
-use octo_core::{Cancel, Code, Error, Monitor, Name, RelPath, Source, Target};
+use batch::Ends;
+use octo_core::{Cancel, Code, Error, Monitor, Name, RelPath, RestoreTarget, Source, Target};
 
-/// Restores. Fails before anything is changed if a path is not in the state, or if there is no space; later only with what ends
-/// all work.
+/// Restores from `state` to `target`; what is too large for memory meanwhile goes to `scratch`. Fails before anything is changed if
+/// a path is not in the state, or if there is no space; later only with what ends all work.
 pub fn restore(
     state: &dyn Source,
-    target: &dyn Target,
+    (target, scratch): (&dyn RestoreTarget, &dyn Target),
     options: &RestoreOptions,
     monitor: &dyn Monitor,
     cancel: &Cancel,
 ) -> Result<RestoreReport, Error> {
+    let ends = Ends { state, target, scratch, monitor, cancel };
     let staging = staging(state)?;
-    let looked = walk::look(state, target, options, monitor, cancel)?;
+    let looked = walk::look(ends, options)?;
     if options.dry_run || cancel.is_cancelled() {
         return Ok(RestoreReport { cancelled: cancel.is_cancelled(), ..looked });
     }
     demand_space(target, &looked)?;
     // What an earlier attempt left there got no names.
-    files::remove_tree(target, &staging)?;
-    files::ensure_folder(target, &staging)?;
-    let restored = walk::restore(state, target, (options, &staging), monitor, (&looked, cancel));
-    files::remove_tree(target, &staging)?;
+    target.begin_staging(&staging)?;
+    let restored = walk::restore(ends, options, &staging, &looked);
+    let ended = target.end_staging(&staging);
     let report = restored?;
+    ended?;
     target.checkpoint()?;
     Ok(report)
 }
@@ -52,7 +55,7 @@ fn staging(state: &dyn Source) -> Result<RelPath, Error> {
     name.map(|name| RelPath::root().join(&name)).map_err(|bad| Error::new(Code::TargetFailed, bad.reason()))
 }
 
-fn demand_space(target: &dyn Target, looked: &RestoreReport) -> Result<(), Error> {
+fn demand_space(target: &dyn RestoreTarget, looked: &RestoreReport) -> Result<(), Error> {
     let (space, needed) = (target.space()?, looked.counts.copied_bytes);
     if needed > space.free_bytes {
         let what = format!(

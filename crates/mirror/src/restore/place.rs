@@ -1,43 +1,19 @@
-//! Gives restored entries their names.
+//! Names for what is restored beside something else.
 
-use super::decide::Action;
-use octo_core::{Code, Done, Error, Meta, Name, RelPath, Target};
+use octo_core::{Code, Error, Meta, Name, RelPath, RestoreTarget};
 
 /// Names that are tried for a file that is kept beside another.
 const NAMES_TRIED: u32 = 1000;
 
-/// The last look and the rename. `seen` is what was there when it was decided.
-pub fn put(
-    target: &dyn Target,
-    stage: &RelPath,
-    place: &RelPath,
-    action: Action,
-    seen: Option<&Meta>,
-) -> Result<(), Error> {
-    let moved = |what: &str| Err(Error::new(Code::TargetMoved, format!("{place}: {what}")));
-    let there = target.look(place)?;
-    let done = match action {
-        Action::Replace if there.as_ref().map(of_note) == seen.map(of_note) => target.rename_over(stage, place)?,
-        Action::Replace => return moved("it was changed there while the restore was under way"),
-        _ if there.is_some() => return moved("something was put there while the restore was under way"),
-        _ if target.abilities().rename_noreplace => target.rename_new(stage, place)?,
-        _ => target.rename_over(stage, place)?,
-    };
-    match done {
-        Done::Yes => Ok(()),
-        Done::Exists => moved("something was put there while the restore was under way"),
-        Done::Missing | Done::NotEmpty => moved("the folder that it goes into is gone"),
-    }
-}
-
-/// What makes an entry another one.
-fn of_note(meta: &Meta) -> (octo_core::Kind, u64, octo_core::Timestamp, Option<octo_core::FileId>) {
-    (meta.kind, meta.size_bytes, meta.write_time, meta.id)
+/// What is at one path.
+pub fn look(target: &dyn RestoreTarget, path: &RelPath) -> Result<Option<Meta>, Error> {
+    let looked = target.look(std::slice::from_ref(path)).pop();
+    looked.unwrap_or_else(|| Err(Error::new(Code::TargetFailed, "a look without an answer")))
 }
 
 /// A free name beside `name`, such as `report (state 12).docx`; or that of one of which `is_same` says that it is there already.
 pub fn beside(
-    target: &dyn Target,
+    target: &dyn RestoreTarget,
     folder: &RelPath,
     name: &Name,
     words: &str,
@@ -52,7 +28,7 @@ pub fn beside(
         let name = [stem, words.as_bytes(), number.as_bytes(), extension].concat();
         let place = Name::new(name).map(|name| folder.join(&name));
         let place = place.map_err(|bad| Error::new(Code::TargetEntry, bad.reason()))?;
-        match target.look(&place)? {
+        match look(target, &place)? {
             None => return Ok((place, false)),
             Some(meta) if is_same(&meta) => return Ok((place, true)),
             Some(_) => {}

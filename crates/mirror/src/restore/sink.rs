@@ -1,17 +1,16 @@
-//! Takes the files of a batch and gathers each in staging.
+//! Takes files from a state and gathers each in staging.
 
 use crate::copy::gathering::{Gathered, Gathering};
-use octo_core::{Code, Error, FetchSink, Meta, Piece, Ranges, RelPath, Stop, Target, TargetFile};
+use octo_core::restore_target::is_lost;
+use octo_core::{Code, Error, FetchSink, Meta, Piece, Ranges, RelPath, RestoreBatch, Stop, Target};
 
-/// One file of a batch.
+/// One file on its way.
 #[derive(Default)]
 pub struct Staged {
-    /// Where it is gathered.
-    pub stage: RelPath,
+    /// Where it is gathered; `None` of a folder, of which only the metadata comes.
+    pub stage: Option<RelPath>,
     /// How it ended; `None` while it has not.
     pub ended: Option<Result<(Meta, Gathered), Error>>,
-    is_folder: bool,
-    file: Option<Box<dyn TargetFile>>,
     metadata: Gathering,
     got_bytes: u64,
     holes_bytes: u64,
@@ -20,35 +19,33 @@ pub struct Staged {
 impl Staged {
     /// A file that will be gathered there.
     pub fn at(stage: RelPath) -> Staged {
-        Staged { stage, ..Staged::default() }
-    }
-
-    /// A folder, of which only the metadata comes.
-    pub fn folder() -> Staged {
-        Staged { is_folder: true, ..Staged::default() }
+        Staged { stage: Some(stage), ..Staged::default() }
     }
 }
 
 /// Takes a batch.
-pub struct Batch<'a> {
-    /// Where staging is.
-    pub target: &'a dyn Target,
+pub struct Gather<'a> {
+    /// Where the content goes; `None` if only metadata is taken.
+    pub to: Option<&'a mut dyn RestoreBatch>,
+    /// Where what is too large for memory waits.
+    pub scratch: &'a dyn Target,
     /// By their places in the batch.
     pub files: Vec<Staged>,
     /// Our own side failed: nothing more can be taken.
     pub failed: Option<Error>,
 }
 
-impl Batch<'_> {
+impl<'a> Gather<'a> {
     fn with(
         &mut self,
         file: usize,
-        work: impl FnOnce(&dyn Target, &mut Staged) -> Result<(), Error>,
+        work: impl FnOnce(Option<&mut (dyn RestoreBatch + 'a)>, &dyn Target, &mut Staged) -> Result<(), Error>,
     ) -> Result<(), Stop> {
         let Some(staged) = self.files.get_mut(file) else { return Err(Stop::ThisFile) };
-        match work(self.target, staged) {
+        match work(self.to.as_deref_mut(), self.scratch, staged) {
             Ok(()) => Ok(()),
-            Err(error) if error.code.stops_run() => {
+            // What was lost with the target's connection is fetched again.
+            Err(error) if error.code.stops_run() && !is_lost(&error) => {
                 self.failed = Some(error);
                 Err(Stop::Everything)
             }
@@ -60,7 +57,7 @@ impl Batch<'_> {
     }
 }
 
-impl FetchSink for Batch<'_> {
+impl FetchSink for Gather<'_> {
     fn wants_holes(&self, _: usize) -> bool {
         true
     }
@@ -72,39 +69,30 @@ impl FetchSink for Batch<'_> {
     }
 
     fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
-        self.with(file, |target, staged| {
-            if staged.is_folder {
-                return Ok(());
-            }
-            let made = target.create_file(&staged.stage)?;
-            if staged.holes_bytes > 0 {
-                made.set_len(meta.size_bytes)?;
-            }
-            staged.file = Some(made);
-            Ok(())
+        self.with(file, |to, _, staged| {
+            let (Some(to), Some(stage)) = (to, &staged.stage) else { return Ok(()) };
+            to.create(file, stage, &meta)?;
+            if staged.holes_bytes > 0 { to.set_len(file, meta.size_bytes) } else { Ok(()) }
         })
     }
 
     fn data(&mut self, file: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), Stop> {
-        self.with(file, |_, staged| {
+        self.with(file, |to, _, staged| {
             staged.got_bytes += bytes.len() as u64;
-            staged.file.as_ref().map_or(Ok(()), |file| file.write_at(offset_bytes, bytes))
+            to.map_or(Ok(()), |to| to.write_at(file, offset_bytes, bytes))
         })
     }
 
     fn metadata(&mut self, file: usize, piece: Piece<'_>) -> Result<(), Stop> {
-        self.with(file, |target, staged| staged.metadata.take(target, piece))
+        self.with(file, |_, scratch, staged| staged.metadata.take(scratch, piece))
     }
 
     fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
-        self.with(file, |_, staged| {
+        self.with(file, |_, _, staged| {
             let got = staged.got_bytes + staged.holes_bytes;
-            if !staged.is_folder && got != meta.size_bytes {
+            if staged.stage.is_some() && got != meta.size_bytes {
                 let what = format!("{got} bytes came of a file of {}", meta.size_bytes);
                 return Err(Error::new(Code::ChangedWhileRead, what));
-            }
-            if let Some(file) = staged.file.take() {
-                file.set_times(meta.write_time, meta.creation_time)?;
             }
             let gathered = std::mem::take(&mut staged.metadata).finish(&meta);
             staged.ended = Some(Ok((meta, gathered)));
@@ -113,7 +101,11 @@ impl FetchSink for Batch<'_> {
     }
 
     fn failed(&mut self, file: usize, error: Error) -> Result<(), Stop> {
-        self.with(file, |_, _| Err(error))
+        if error.code.stops_run() {
+            self.failed = Some(error);
+            return Err(Stop::Everything);
+        }
+        self.with(file, |_, _, _| Err(error))
     }
 }
 

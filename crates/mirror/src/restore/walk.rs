@@ -1,38 +1,33 @@
 //! Goes through what is wanted of a state: first to look, then to restore.
 
-use super::batch::{Copying, Pending};
+use super::batch::{Copying, Ends, Pending};
 use super::decide::{Action, Existing, decide};
 use super::entries::{Find, List};
-use super::place::{beside, put};
+use super::place::beside;
 use super::report::{RestoreOptions, RestoreReport};
 use crate::codec::{Reader, Writer};
 use crate::spill::{SpillWriter, Stack};
-use octo_core::{
-    Abilities, Cancel, Code, Done, Entry, Error, Kind, Listed, Meta, Monitor, Name, RelPath, Source, Target, naming,
-};
+use octo_core::restore_target::Placing;
+use octo_core::{Abilities, Code, Done, Entry, Error, Kind, Listed, Meta, Name, RelPath, naming};
+
+/// Entries of a folder whose places are looked at together.
+const LOOKED_AT_ONCE: usize = 256;
 
 /// Counts what a restore would do.
-pub fn look(
-    state: &dyn Source,
-    target: &dyn Target,
-    options: &RestoreOptions,
-    monitor: &dyn Monitor,
-    cancel: &Cancel,
-) -> Result<RestoreReport, Error> {
-    let mut walk = Walk::new(state, target, options, monitor, cancel);
+pub fn look(ends: Ends<'_>, options: &RestoreOptions) -> Result<RestoreReport, Error> {
+    let mut walk = Walk::new(ends, options);
     walk.run()?;
     Ok(walk.to.report)
 }
 
 /// Restores, with staging in this folder. `looked` is what is to be expected.
 pub fn restore(
-    state: &dyn Source,
-    target: &dyn Target,
-    (options, staging): (&RestoreOptions, &RelPath),
-    monitor: &dyn Monitor,
-    (looked, cancel): (&RestoreReport, &Cancel),
+    ends: Ends<'_>,
+    options: &RestoreOptions,
+    staging: &RelPath,
+    looked: &RestoreReport,
 ) -> Result<RestoreReport, Error> {
-    let mut walk = Walk::new(state, target, options, monitor, cancel);
+    let mut walk = Walk::new(ends, options);
     walk.to.staging = Some(staging);
     walk.to.planned = (looked.counts.created + looked.counts.replaced, looked.counts.copied_bytes);
     walk.run()?;
@@ -43,7 +38,6 @@ struct Walk<'a> {
     to: Copying<'a>,
     abilities: Abilities,
     options: &'a RestoreOptions,
-    cancel: &'a Cancel,
     /// Folders whose times and metadata are those of the state, in the end.
     folders: SpillWriter<'a>,
 }
@@ -71,23 +65,25 @@ impl Step {
     }
 }
 
+type Looked = Result<Option<Meta>, Error>;
+
+fn decode(entry: &[u8]) -> Result<Entry, Error> {
+    let mut r = Reader(entry);
+    let name = Name::new(r.bytes()?.to_vec()).map_err(|bad| Error::new(Code::TargetFailed, bad.reason()))?;
+    Ok(Entry { name, meta: r.meta()? })
+}
+
 impl<'a> Walk<'a> {
-    fn new(
-        state: &'a dyn Source,
-        target: &'a dyn Target,
-        options: &'a RestoreOptions,
-        monitor: &'a dyn Monitor,
-        cancel: &'a Cancel,
-    ) -> Walk<'a> {
-        let (to, abilities) = (Copying::new(state, target, monitor), target.abilities());
-        Walk { to, abilities, options, cancel, folders: SpillWriter::new(target) }
+    fn new(ends: Ends<'a>, options: &'a RestoreOptions) -> Walk<'a> {
+        let (to, abilities) = (Copying::new(ends), ends.target.abilities());
+        Walk { to, abilities, options, folders: SpillWriter::new(ends.scratch) }
     }
 
     fn run(&mut self) -> Result<(), Error> {
         let mut steps = Stack::default();
         if self.options.paths.is_empty() {
             let root = Step { path: RelPath::root(), place: RelPath::root(), is_there: true };
-            steps.push(self.to.target, &root.encode())?;
+            steps.push(self.to.ends.scratch, &root.encode())?;
         }
         for path in &self.options.paths {
             self.begin(path, &mut steps)?;
@@ -102,7 +98,7 @@ impl<'a> Walk<'a> {
     fn walk(&mut self, mut steps: Stack) -> Result<(), Error> {
         while let Some(step) = steps.pop()? {
             self.folder(&Step::decode(&step)?, &mut steps)?;
-            if self.cancel.is_cancelled() {
+            if self.to.ends.cancel.is_cancelled() {
                 self.to.report.cancelled = true;
                 break;
             }
@@ -121,75 +117,88 @@ impl<'a> Walk<'a> {
             if !is_last && meta.kind != Kind::Folder {
                 return Err(Error::new(Code::NotFound, format!("{path} is not in this state")));
             }
-            match self.entry(&above, &Entry { name, meta })? {
-                Some(step) if is_last => return steps.push(self.to.target, &step.encode()),
+            let there = self.look(&above, &[&name]).pop();
+            match self.entry(&above, &Entry { name, meta }, there)? {
+                Some(step) if is_last => return steps.push(self.to.ends.scratch, &step.encode()),
                 Some(step) => above = step,
                 None => return Ok(()),
             }
         }
-        steps.push(self.to.target, &above.encode())
+        steps.push(self.to.ends.scratch, &above.encode())
     }
 
     fn meta_of(&self, folder: &RelPath, name: &Name) -> Result<Option<Meta>, Error> {
         let mut find = Find { name, found: None };
-        match self.to.state.list(folder, &mut find) {
+        match self.to.ends.state.list(folder, &mut find) {
             Listed::Incomplete(error) if find.found.is_none() => Err(error),
             _ => Ok(find.found),
         }
     }
 
     fn folder(&mut self, step: &Step, steps: &mut Stack) -> Result<(), Error> {
-        let mut list = List { log: SpillWriter::new(self.to.target), problems: Vec::new(), failed: None };
-        let listed = self.to.state.list(&step.path, &mut list);
+        let mut list = List { log: SpillWriter::new(self.to.ends.scratch), problems: Vec::new(), failed: None };
+        let listed = self.to.ends.state.list(&step.path, &mut list);
         if let Some(error) = list.failed {
             return Err(error);
         }
         for (path, error) in list.problems {
-            self.to.report.problem(self.to.monitor, &step.path.join_path(&path), &error);
+            self.to.report.problem(self.to.ends.monitor, &step.path.join_path(&path), &error);
         }
         if let Listed::Incomplete(error) = listed {
             if error.code.stops_run() {
                 return Err(error);
             }
-            self.to.report.problem(self.to.monitor, &step.path, &error);
+            self.to.report.problem(self.to.ends.monitor, &step.path, &error);
         }
-        let entries = list.log.finish();
-        for entry in entries.forward() {
-            let entry = entry?;
-            let mut r = Reader(&entry);
-            let name = Name::new(r.bytes()?.to_vec()).map_err(|bad| Error::new(Code::TargetFailed, bad.reason()))?;
-            let entry = Entry { name, meta: r.meta()? };
-            if let Some(step) = self.entry(step, &entry)? {
-                steps.push(self.to.target, &step.encode())?;
-            }
-            if self.cancel.is_cancelled() {
-                return Ok(());
+        let log = list.log.finish();
+        let mut entries = log.forward().map(|entry| decode(&entry?)).peekable();
+        while entries.peek().is_some() && !self.to.ends.cancel.is_cancelled() {
+            let some: Vec<Entry> = entries.by_ref().take(LOOKED_AT_ONCE).collect::<Result<_, _>>()?;
+            let names: Vec<_> = some.iter().map(|entry| &entry.name).collect();
+            let mut there = self.look(step, &names).into_iter();
+            for entry in &some {
+                if let Some(step) = self.entry(step, entry, there.next())? {
+                    steps.push(self.to.ends.scratch, &step.encode())?;
+                }
             }
         }
         self.to.say(Some(&step.path));
         Ok(())
     }
 
+    /// What is there of these names of a folder.
+    fn look(&self, folder: &Step, names: &[&Name]) -> Vec<Looked> {
+        if !folder.is_there {
+            return names.iter().map(|_| Ok(None)).collect();
+        }
+        // What the target cannot hold is not there, and is refused later.
+        let can_hold = |name: &Name| naming::can_hold(name, &self.abilities.names);
+        let paths: Vec<_> = names.iter().filter(|name| can_hold(name)).map(|name| folder.place.join(name)).collect();
+        let mut looked = self.to.ends.target.look(&paths).into_iter();
+        let no_answer = || Err(Error::new(Code::TargetFailed, "a look without an answer"));
+        let of = |name: &&Name| if can_hold(name) { looked.next().unwrap_or_else(no_answer) } else { Ok(None) };
+        names.iter().map(of).collect()
+    }
+
     /// One entry. A folder whose entries follow is handed back. What goes wrong at its place concerns it alone.
-    fn entry(&mut self, folder: &Step, entry: &Entry) -> Result<Option<Step>, Error> {
-        match self.try_entry(folder, entry) {
+    fn entry(&mut self, folder: &Step, entry: &Entry, there: Option<Looked>) -> Result<Option<Step>, Error> {
+        match there.unwrap_or(Ok(None)).and_then(|there| self.try_entry(folder, entry, there)) {
             Err(error) if !error.code.stops_run() => {
-                self.to.report.problem(self.to.monitor, &folder.path.join(&entry.name), &error);
+                self.to.report.problem(self.to.ends.monitor, &folder.path.join(&entry.name), &error);
                 Ok(None)
             }
             done => done,
         }
     }
 
-    fn try_entry(&mut self, folder: &Step, entry: &Entry) -> Result<Option<Step>, Error> {
+    fn try_entry(&mut self, folder: &Step, entry: &Entry, there: Option<Meta>) -> Result<Option<Step>, Error> {
         let (path, mut place) = (folder.path.join(&entry.name), folder.place.join(&entry.name));
         if !naming::can_hold(&entry.name, &self.abilities.names) {
             let error =
                 Error::new(Code::TargetEntry, "the target's filesystem cannot hold this name; it was not restored");
-            self.to.report.problem(self.to.monitor, &path, &error);
+            self.to.report.problem(self.to.ends.monitor, &path, &error);
             return Ok(None);
         }
-        let there = if folder.is_there { self.to.target.look(&place)? } else { None };
         let mut action = decide(self.options.existing, &entry.meta, there.as_ref(), &self.abilities);
         if entry.meta.kind == Kind::Link && there.is_some() && self.is_same_link(&path, &place)? {
             action = Action::Same;
@@ -201,7 +210,8 @@ impl<'a> Walk<'a> {
         if action == Action::Beside {
             let is_same =
                 |there: &Meta| decide(Existing::Keep, &entry.meta, Some(there), &self.abilities) == Action::Same;
-            let (free, is_there) = beside(self.to.target, &folder.place, &entry.name, &self.options.beside, is_same)?;
+            let (free, is_there) =
+                beside(self.to.ends.target, &folder.place, &entry.name, &self.options.beside, is_same)?;
             place = free;
             action = if is_there { Action::Same } else { Action::Beside };
         }
@@ -212,7 +222,7 @@ impl<'a> Walk<'a> {
             }
             Action::InTheWay => {
                 let what = "something of another kind is there, and is not replaced; restore to another folder, or move it away";
-                self.to.report.problem(self.to.monitor, &path, &Error::new(Code::TargetMoved, what));
+                self.to.report.problem(self.to.ends.monitor, &path, &Error::new(Code::TargetMoved, what));
                 Ok(None)
             }
             _ => self.made(path, place, (&entry.meta, there), action),
@@ -222,9 +232,10 @@ impl<'a> Walk<'a> {
     fn is_same_link(&self, path: &RelPath, place: &RelPath) -> Result<bool, Error> {
         Ok(self
             .to
+            .ends
             .target
             .read_link(place)?
-            .is_some_and(|there| self.to.state.read_link(path).is_ok_and(|was| was == there)))
+            .is_some_and(|there| self.to.ends.state.read_link(path).is_ok_and(|was| was == there)))
     }
 
     fn made(
@@ -258,14 +269,14 @@ impl<'a> Walk<'a> {
             }
             Kind::Link => self.link(&path, &place, meta, (action, seen)).map(|()| None),
             _ => {
-                self.to.file(Pending { path, meta: *meta, place, action, seen })?;
+                self.to.file(Pending { path, meta: *meta, place, action, seen, losses: 0 })?;
                 Ok(None)
             }
         }
     }
 
     fn make_folder(&mut self, path: &RelPath, place: &RelPath) -> Result<bool, Error> {
-        let made = if self.to.staging.is_some() { self.to.target.make_folder(place) } else { Ok(Done::Yes) };
+        let made = if self.to.staging.is_some() { self.to.ends.target.make_folder(place) } else { Ok(Done::Yes) };
         let failed = match made {
             Ok(Done::Yes) => {
                 self.to.report.counts.folders_created += 1;
@@ -278,7 +289,7 @@ impl<'a> Walk<'a> {
             Err(error) if error.code.stops_run() => return Err(error),
             Err(error) => error,
         };
-        self.to.report.problem(self.to.monitor, path, &failed);
+        self.to.report.problem(self.to.ends.monitor, path, &failed);
         Ok(false)
     }
 
@@ -293,18 +304,16 @@ impl<'a> Walk<'a> {
             self.to.report.counts.links += 1;
             return Ok(());
         };
-        let stage = self.to.next_stage(staging)?;
-        let made = self.to.state.read_link(path).and_then(|link| {
-            self.to.target.make_link(&stage, &link, meta.write_time)?;
-            put(self.to.target, &stage, place, action, seen.as_ref())
-        });
-        match made {
+        let placing = Placing {
+            stage: self.to.next_stage(staging)?,
+            place: place.clone(),
+            replaces: seen.filter(|_| action == Action::Replace),
+        };
+        let Ends { state, target, monitor, .. } = self.to.ends;
+        match state.read_link(path).and_then(|link| target.place_link(&link, meta, &placing)) {
             Ok(()) => self.to.report.counts.links += 1,
             Err(error) if error.code.stops_run() => return Err(error),
-            Err(error) => {
-                self.to.target.remove_file(&stage)?;
-                self.to.report.problem(self.to.monitor, path, &error);
-            }
+            Err(error) => self.to.report.problem(monitor, path, &error),
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use octo_core::{Cancel, Code, Error, RelPath, Target};
 use octo_disk::{DiskOptions, DiskTarget};
 use octo_mirror::RunOptions;
 use octo_mirror::history::{History, When};
-use octo_mirror::restore::{Existing, RestoreOptions, RestoreReport, restore};
+use octo_mirror::restore::{Existing, FolderTarget, RestoreOptions, RestoreReport, restore};
 use octo_testkit::effects::{Count, Effects, FailAt, TearAt, Trap};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,8 @@ fn restore_to(pair: &Pair, state: u64, target: &dyn Target, options: &RestoreOpt
     let mirror = DiskTarget::open(&pair.target, DiskOptions::default()).unwrap();
     let history = History::open(&mirror).unwrap();
     let state = history.state(When::Number(state)).unwrap();
-    restore(&state, target, options, &octo_core::monitor::Silent, &Cancel::new())
+    let to = FolderTarget(target);
+    restore(&state, (&to, target), options, &octo_core::monitor::Silent, &Cancel::new())
 }
 
 fn options(existing: Existing) -> RestoreOptions {

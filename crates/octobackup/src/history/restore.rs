@@ -11,7 +11,7 @@ use octo_core::printable::printable;
 use octo_core::{Code, Error, Phase, Target};
 use octo_disk::{DiskOptions, DiskTarget, Modes};
 use octo_mirror::history::{History, State};
-use octo_mirror::restore::{RestoreOptions, RestoreReport, restore};
+use octo_mirror::restore::{FolderTarget, RestoreOptions, RestoreReport, restore};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub fn run(args: &RestoreArgs) -> Result<u8, Error> {
         ..Listeners::default()
     };
     octo_core::Monitor::event(&listeners, &octo_core::Event::Phase(Phase::Copy));
-    let report = restore(&state, &target, &options, &listeners, &cancel);
+    let report = restore(&state, (&FolderTarget(&target), &target), &options, &listeners, &cancel);
     if let Some(progress) = listeners.progress.take() {
         progress.end();
     }
