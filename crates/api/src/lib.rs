@@ -13,6 +13,7 @@ pub mod apply;
 pub mod credential;
 pub mod digest;
 pub mod error;
+pub mod history;
 pub mod host;
 pub mod job;
 pub mod log;

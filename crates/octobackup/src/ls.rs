@@ -18,7 +18,7 @@ pub fn run(args: &LsArgs) -> Result<u8, Error> {
     let mirror_spec = settings::mirror_spec(&args.source, &args.account)?;
     let secret = password::ask_for(&mirror_spec, &settings::password(&args.account))?;
     let source = octo_server::launch::open_source(&mirror_spec, secret, &Cancel::new())?;
-    let mut lines = Lines::new(args.json);
+    let mut lines = Lines::new(args.server.json);
     let folder = args.path.as_deref().map(history::path).transpose()?.unwrap_or_default();
     let listed = source.list(&folder, &mut lines);
     let problems = lines.end();
@@ -56,7 +56,8 @@ impl Lines {
         }
     }
 
-    fn say(&self, entry: &Entry) {
+    /// Prints one at once.
+    pub fn say(&self, entry: &Entry) {
         print(&if self.json { as_json(entry) } else { as_line(entry) });
     }
 }

@@ -41,6 +41,7 @@ pub mod events;
 pub mod fuzzing;
 #[cfg(unix)]
 pub mod health;
+pub mod history;
 pub mod launch;
 pub mod live;
 pub mod notify;

@@ -3,7 +3,7 @@
 use super::{History, State};
 use crate::codec::{Reader, Writer};
 use crate::spill::{Pool, Sorted, Sorter, Stack};
-use octo_core::{Entry, Error, Kind, ListSink, Listed, Meta, Name, RelPath, Source, Target};
+use octo_core::{Cancel, Code, Entry, Error, Kind, ListSink, Listed, Meta, Name, RelPath, Source, Target};
 use std::ops::ControlFlow;
 
 /// What is sorted in memory of one folder.
@@ -25,11 +25,12 @@ struct Step(RelPath, [bool; 2]);
 
 impl History<'_> {
     /// Shows what differs below a folder, in no order across folders. Of files size and last write time are compared; folders differ
-    /// only if one is not there.
+    /// only if one is not there. Once cancelled, it fails with [`Code::Cancelled`].
     pub fn diff(
         &self,
         states: [&State<'_>; 2],
         below: &RelPath,
+        cancel: &Cancel,
         each: &mut dyn FnMut(&Difference) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut steps = Stack::default();
@@ -39,6 +40,9 @@ impl History<'_> {
         }
         push(self.target, &mut steps, &Step(below.clone(), has))?;
         while let Some(step) = steps.pop()? {
+            if cancel.is_cancelled() {
+                return Err(Error::new(Code::Cancelled, ""));
+            }
             let mut r = Reader(&step);
             let step = Step(r.path()?, [r.u8()? != 0, r.u8()? != 0]);
             if self.folder(states, &step, &mut steps, each)?.is_break() {

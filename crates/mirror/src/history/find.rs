@@ -2,7 +2,7 @@
 
 use super::{History, State, When};
 use crate::spill::{Pool, Sorter, Stack};
-use octo_core::{Code, Entry, Error, Kind, ListSink, Listed, Meta, Name, RelPath, Source, naming};
+use octo_core::{Cancel, Code, Entry, Error, Kind, ListSink, Listed, Meta, Name, RelPath, Source, naming};
 use std::ops::ControlFlow;
 
 /// What is sorted in memory.
@@ -60,17 +60,23 @@ impl<'t> History<'t> {
         Ok(spans.into_iter().map(|(span, _)| span).collect())
     }
 
-    /// Every entry below a folder, of any state, whose name fits, with its versions; by path.
+    /// Every entry below a folder, of any state, whose name fits, with its versions; by path, those that come after one. Once
+    /// cancelled, it fails with [`Code::Cancelled`].
     pub fn find(
         &'t self,
-        below: &RelPath,
+        (below, after): (&RelPath, Option<&RelPath>),
         fits: &dyn Fn(&Name) -> bool,
+        cancel: &Cancel,
         each: &mut dyn FnMut(&RelPath, &[Span]) -> ControlFlow<()>,
     ) -> Result<(), Error> {
+        let passed = after.map(|after| self.order.entry_key(after));
         let pool = Pool::new(SORT_BYTES);
         let mut sorter = Sorter::new(self.target, &pool);
         let folded = RelPath::parse(&naming::fold(below.as_bytes())).unwrap_or_default();
         let mut found = |path: &RelPath| {
+            if cancel.is_cancelled() {
+                return Err(Error::new(Code::Cancelled, ""));
+            }
             let is_below = match self.order.folds_case {
                 true => RelPath::parse(&naming::fold(path.as_bytes())).is_ok_and(|path| path.is_within(&folded)),
                 false => path.is_within(below),
@@ -88,6 +94,12 @@ impl<'t> History<'t> {
         let mut last = None;
         for record in sorted.iter()? {
             let record = record?;
+            if cancel.is_cancelled() {
+                return Err(Error::new(Code::Cancelled, ""));
+            }
+            if passed.as_deref().is_some_and(|passed| record.key() <= passed) {
+                continue;
+            }
             let path = RelPath::parse(record.value()).unwrap_or_default();
             let is_again = |last: &RelPath| match self.order.folds_case {
                 true => naming::fold(last.as_bytes()) == naming::fold(path.as_bytes()),

@@ -10,6 +10,8 @@ mod diff;
 mod find;
 mod locate;
 mod merged;
+mod missing;
+mod pattern;
 mod pieces;
 mod reading;
 mod state;
@@ -18,6 +20,7 @@ mod table;
 
 pub use diff::Difference;
 pub use find::Span;
+pub use pattern::NamePattern;
 pub use state::State;
 pub use states::{KeptState, When};
 

@@ -1,5 +1,6 @@
 //! What looks into a mirror's past, and brings it back.
 
+use crate::args::server::ServerArgs;
 use clap::{Args, ValueEnum};
 use octo_mirror::restore::Existing;
 use std::path::PathBuf;
@@ -28,12 +29,11 @@ Examples:
 /// `octobackup states`.
 #[derive(Debug, Args)]
 pub struct StatesArgs {
-    /// A mirror's folder, or a job of this machine's server
+    /// A mirror's folder, or a job of the server
     #[arg(value_name = "MIRROR|JOB")]
     pub mirror: PathBuf,
-    /// One JSON object a line
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 /// Which state.
@@ -47,21 +47,20 @@ pub struct AtArgs {
 /// `octobackup versions`.
 #[derive(Debug, Args)]
 pub struct VersionsArgs {
-    /// A mirror's folder, or a job of this machine's server
+    /// A mirror's folder, or a job of the server
     #[arg(value_name = "MIRROR|JOB")]
     pub mirror: PathBuf,
     /// A file or folder, by its path on the source
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
-    /// One JSON object a line
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 /// `octobackup find`.
 #[derive(Debug, Args)]
 pub struct FindArgs {
-    /// A mirror's folder, or a job of this machine's server
+    /// A mirror's folder, or a job of the server
     #[arg(value_name = "MIRROR|JOB")]
     pub mirror: PathBuf,
     /// A name; * matches any characters, ? exactly one
@@ -73,15 +72,14 @@ pub struct FindArgs {
     /// Ignore upper and lower case
     #[arg(short, long)]
     pub ignore_case: bool,
-    /// One JSON object a line
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 /// `octobackup diff`.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
-    /// A mirror's folder, or a job of this machine's server
+    /// A mirror's folder, or a job of the server
     #[arg(value_name = "MIRROR|JOB")]
     pub mirror: PathBuf,
     /// The earlier state: a number, a moment or a day
@@ -93,15 +91,14 @@ pub struct DiffArgs {
     /// Only below this folder
     #[arg(long, value_name = "PATH")]
     pub below: Option<PathBuf>,
-    /// One JSON object a line
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 /// `octobackup restore`.
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
-    /// A mirror's folder, or a job of this machine's server
+    /// A mirror's folder, or a job of the server
     #[arg(value_name = "MIRROR|JOB")]
     pub mirror: PathBuf,
     /// Files and folders, by their paths on the source; everything if none is given

@@ -187,7 +187,7 @@ pub struct HeldArgs {
 /// `octobackup ls`.
 #[derive(Debug, Args)]
 pub struct LsArgs {
-    /// A folder, or a share, as in sync; with --at, a mirror
+    /// A folder, or a share, as in sync; with --at, a mirror or a job of the server
     #[arg(value_name = "SRC")]
     pub source: std::ffi::OsString,
     /// A folder in it
@@ -195,9 +195,8 @@ pub struct LsArgs {
     pub path: Option<PathBuf>,
     #[command(flatten)]
     pub at: history::AtArgs,
-    /// One JSON object a line
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub server: server::ServerArgs,
     #[command(flatten)]
     pub account: AccountArgs,
 }

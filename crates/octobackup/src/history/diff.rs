@@ -1,44 +1,43 @@
 //! `octobackup diff`: what differs between two states.
 
-use super::{open, path, size_words, when};
+use super::{Failed, Place, as_json, open, path, place, shown, size_words, when};
 use crate::args::history::DiffArgs;
 use crate::exit;
 use crate::listeners::print;
-use octo_core::{Error, Meta};
-use octo_mirror::history::{Difference, History};
-use serde_json::json;
+use crate::remote::history::state;
+use octo_api::history::{Difference, Side};
+use octo_core::Cancel;
+use octo_mirror::history::History;
 use std::ops::ControlFlow;
 
 /// Lists it.
-pub fn run(args: &DiffArgs) -> Result<u8, Error> {
-    let target = open(&args.mirror)?;
-    let history = History::open(&target)?;
-    let from = history.state(when(Some(&args.from))?)?;
-    let to = history.state(when(args.to.as_deref())?)?;
+pub fn run(args: &DiffArgs) -> Result<u8, Failed> {
     let below = args.below.as_deref().map(path).transpose()?.unwrap_or_default();
-    history.diff([&from, &to], &below, &mut |difference| {
-        print(&if args.json { as_json(difference) } else { as_line(difference) });
-        ControlFlow::Continue(())
-    })?;
+    let (from, to) = (when(Some(&args.from))?, when(args.to.as_deref())?);
+    let say =
+        |difference: &Difference| print(&if args.server.json { as_json(difference) } else { as_line(difference) });
+    match place(&args.mirror, &args.server)? {
+        Place::Job(job) => job.diff((&state(from), &state(to)), &below, say)?,
+        Place::Folder(folder) => {
+            let target = open(&folder)?;
+            let history = History::open(&target)?;
+            let (from, to) = (history.state(from)?, history.state(to)?);
+            history.diff([&from, &to], &below, &Cancel::new(), &mut |difference| {
+                say(&octo_server::history::difference(difference));
+                ControlFlow::Continue(())
+            })?;
+        }
+    }
     Ok(exit::COMPLETE)
 }
 
 fn as_line(difference: &Difference) -> String {
-    let Difference { path, earlier, later } = difference;
-    match (earlier, later) {
-        (None, Some(later)) => format!("+ {}  {path}", size_words(later)),
-        (Some(earlier), None) => format!("- {}  {path}", size_words(earlier)),
-        (Some(earlier), Some(later)) => format!("~ {} -> {}  {path}", size_words(earlier), size_words(later)),
-        (None, None) => path.to_string(),
+    let size = |side: &Side| size_words(side.kind, side.size_bytes);
+    let path = shown(&difference.path);
+    match (&difference.earlier, &difference.later) {
+        (None, Some(later)) => format!("+ {}  {path}", size(later)),
+        (Some(earlier), None) => format!("- {}  {path}", size(earlier)),
+        (Some(earlier), Some(later)) => format!("~ {} -> {}  {path}", size(earlier), size(later)),
+        (None, None) => path,
     }
-}
-
-fn as_json(difference: &Difference) -> String {
-    let side = |meta: &Option<Meta>| {
-        meta.map(|meta| {
-            json!({ "kind": meta.kind, "size_bytes": meta.size_bytes, "write_time": meta.write_time.to_utc_text() })
-        })
-    };
-    json!({ "path": difference.path.to_text(), "earlier": side(&difference.earlier), "later": side(&difference.later) })
-        .to_string()
 }

@@ -1,6 +1,7 @@
 //! Looks into a mirror's past, and brings it back: states, what is in them, versions of a file, differences, restore.
 //!
-//! All of it works on a mirror's folder and changes nothing in it. A server is asked only where a mirror is, if a job is named.
+//! All of it works on a mirror's folder and changes nothing in it. Where a job is named, its mirror's folder is read if it is on
+//! this machine and this account may; else the server is asked.
 
 pub mod diff;
 pub mod find;
@@ -9,15 +10,81 @@ pub mod restore;
 pub mod states;
 pub mod versions;
 
-use crate::{settings, zone};
-use octo_core::{Code, Error, Meta, RelPath};
+use crate::args::server::ServerArgs;
+use crate::remote::history::Job;
+use crate::{remote, settings, zone};
+use octo_api::ApiError;
+use octo_core::{Code, Error, Kind, RelPath};
 use octo_disk::{DiskOptions, DiskTarget};
 use octo_mirror::history::When;
 use std::path::{Component, Path, PathBuf};
 
-/// Opens a mirror to look at it: a folder, or the target of a job of this machine's server.
-pub fn open(named: &Path) -> Result<DiskTarget, Error> {
-    DiskTarget::open(&folder(named)?, DiskOptions::default())
+/// Why it could not be done.
+pub enum Failed {
+    /// Here.
+    Here(Error),
+    /// At a server.
+    There(ApiError),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Failed {
+        Failed::Here(error)
+    }
+}
+
+impl From<ApiError> for Failed {
+    fn from(error: ApiError) -> Failed {
+        Failed::There(error)
+    }
+}
+
+/// The exit code; what a server said is said here.
+pub fn ended(done: Result<u8, Failed>) -> Result<u8, Error> {
+    match done {
+        Ok(code) => Ok(code),
+        Err(Failed::Here(error)) => Err(error),
+        Err(Failed::There(refusal)) => Ok(remote::refused(&refusal)),
+    }
+}
+
+/// Where a mirror's past is to be had.
+pub enum Place {
+    /// The mirror's folder, absolute.
+    Folder(PathBuf),
+    /// The server that has the job.
+    Job(Box<Job>),
+}
+
+/// What MIRROR|JOB means: a folder; or a job, whose mirror is read here if that is possible.
+pub fn place(named: &Path, server: &ServerArgs) -> Result<Place, Failed> {
+    let name = named.to_str().filter(|name| !name.contains(['/', '\\']));
+    if let Some(name) = name.filter(|_| server.url.is_some()) {
+        return Ok(Place::Job(Box::new(Job::of(server, name)?)));
+    }
+    let path = settings::target(named)?;
+    if path.is_dir() {
+        return Ok(Place::Folder(path));
+    }
+    let none = |why: String| Error::new(Code::Usage, format!("MIRROR {}: {why}", named.display()));
+    let Some(name) = name else { return Err(none("there is no such folder".to_owned()).into()) };
+    let unknown =
+        |error: ApiError| none(format!("there is no such folder, and no job of this name was found: {error}"));
+    let job = Job::of(server, name).map_err(unknown)?;
+    #[cfg(unix)]
+    {
+        let target = job.target().map_err(unknown)?;
+        let marker = target.join(octo_core::RESERVED).join("marker.toml");
+        if std::fs::File::open(marker).is_ok() {
+            return Ok(Place::Folder(target));
+        }
+    }
+    Ok(Place::Job(Box::new(job)))
+}
+
+/// Opens a mirror to look at it.
+pub fn open(folder: &Path) -> Result<DiskTarget, Error> {
+    DiskTarget::open(folder, DiskOptions::default())
 }
 
 /// The folder of a mirror, absolute.
@@ -83,12 +150,22 @@ pub fn path(typed: &Path) -> Result<RelPath, Error> {
     Ok(path)
 }
 
-/// A file's size or what else it is, right-aligned.
-pub fn size_words(meta: &Meta) -> String {
-    match meta.kind {
-        octo_core::Kind::File => octo_core::numbers::thousands(meta.size_bytes),
-        octo_core::Kind::Folder => "<folder>".to_owned(),
-        octo_core::Kind::Link => "<link>".to_owned(),
-        octo_core::Kind::Other => "<device>".to_owned(),
+/// A file's size, or what else it is.
+pub fn size_words(kind: Kind, size_bytes: u64) -> String {
+    match kind {
+        Kind::File => octo_core::numbers::thousands(size_bytes),
+        Kind::Folder => "<folder>".to_owned(),
+        Kind::Link => "<link>".to_owned(),
+        Kind::Other => "<device>".to_owned(),
     }
+}
+
+/// A path of an answer, safe for a terminal.
+pub fn shown(path: &str) -> String {
+    RelPath::from_text(path).map_or_else(|| octo_core::printable::printable(path), |path| path.to_string())
+}
+
+/// A line for a program.
+pub fn as_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }

@@ -27,7 +27,7 @@ pub fn run(args: &RestoreArgs) -> Result<u8, Error> {
     let paths: Vec<_> = args.paths.iter().map(|typed| path(typed)).collect::<Result<_, _>>()?;
     for path in &paths {
         if state.look(path)?.is_none() {
-            return Err(super::versions::not_there(&history, &state, path)?);
+            return Err(history.missing(&state, path)?);
         }
     }
     let to = settings::target(&args.to)?;

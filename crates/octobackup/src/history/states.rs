@@ -1,33 +1,35 @@
 //! `octobackup states`: the states of a mirror that can be had.
 
-use super::open;
+use super::{Failed, Place, as_json, open, place};
 use crate::args::history::StatesArgs;
 use crate::listeners::print;
 use crate::{exit, zone};
+use octo_api::history::KeptState;
+use octo_core::Outcome;
 use octo_core::numbers::{count, size};
-use octo_core::{Error, Outcome};
-use octo_mirror::history::{History, KeptState};
-use serde_json::json;
+use octo_mirror::history::History;
 
 /// Lists them, the newest first.
-pub fn run(args: &StatesArgs) -> Result<u8, Error> {
-    let target = open(&args.mirror)?;
-    let history = History::open(&target)?;
-    let states = history.states()?;
-    if !args.json {
+pub fn run(args: &StatesArgs) -> Result<u8, Failed> {
+    let states = match place(&args.mirror, &args.server)? {
+        Place::Job(job) => job.states()?,
+        Place::Folder(folder) => {
+            let states = History::open(&open(&folder)?)?.states()?;
+            states.iter().rev().map(octo_server::history::state).collect()
+        }
+    };
+    if !args.server.json {
         print("STATE  TAKEN                     THE RUN THAT MADE IT");
     }
-    for state in states.iter().rev() {
-        print(&if args.json { as_json(state) } else { as_line(state) });
+    for state in &states {
+        print(&if args.server.json { as_json(state) } else { as_line(state) });
     }
     Ok(exit::COMPLETE)
 }
 
 fn as_line(state: &KeptState) -> String {
-    let taken = state
-        .taken
-        .map_or_else(|| "(under way, or no report)".to_owned(), |at| octo_report::time::seconds(at, &zone::shown()));
-    format!("{:>5}  {taken:<24}  {}", state.number, run_words(state))
+    let taken = state.taken.map_or_else(|| "(under way, or no report)".to_owned(), |at| at.local_secs(&zone::shown()));
+    format!("{:>5}  {taken:<24}  {}", state.state, run_words(state))
 }
 
 fn run_words(state: &KeptState) -> String {
@@ -53,12 +55,4 @@ fn run_words(state: &KeptState) -> String {
     };
     let what = if words.is_empty() { count(0, "change") } else { words.join(", ") };
     format!("{ended}{what}")
-}
-
-fn as_json(state: &KeptState) -> String {
-    json!({
-        "state": state.number, "taken": state.taken.map(|at| at.to_utc_text()), "outcome": state.outcome,
-        "counts": state.counts,
-    })
-    .to_string()
 }

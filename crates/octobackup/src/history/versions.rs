@@ -1,125 +1,41 @@
 //! `octobackup versions`: every version of one file or folder.
 
-use super::{open, path, size_words};
+use super::{Failed, Place, as_json, open, path, place, size_words};
 use crate::args::history::VersionsArgs;
 use crate::exit;
 use crate::listeners::print;
-use octo_core::path::bytes_to_text;
-use octo_core::{Code, Entry, Error, ListSink, Name, RelPath, Source};
-use octo_mirror::history::{History, Span, State};
-use serde_json::json;
-use std::ops::ControlFlow;
+use octo_api::history::Version;
+use octo_core::Timestamp;
+use octo_mirror::history::History;
 
 /// Lists them, the newest first.
-pub fn run(args: &VersionsArgs) -> Result<u8, Error> {
-    let target = open(&args.mirror)?;
-    let history = History::open(&target)?;
+pub fn run(args: &VersionsArgs) -> Result<u8, Failed> {
     let path = path(&args.path)?;
-    let spans = history.spans(&path)?;
-    if spans.is_empty() {
-        let newest = history.state(octo_mirror::history::When::Now)?;
-        return Err(not_there(&history, &newest, &path)?);
-    }
-    if !args.json {
+    let versions = match place(&args.mirror, &args.server)? {
+        Place::Job(job) => job.versions(&path)?,
+        Place::Folder(folder) => octo_server::history::versions(&History::open(&open(&folder)?)?, &path)?,
+    };
+    if !args.server.json {
         print("LAST WRITTEN             SIZE                 IN STATES");
     }
-    for span in spans.iter().rev() {
-        print(&if args.json { as_json(&path, span) } else { as_line(span) });
+    for version in &versions {
+        print(&if args.server.json { as_json(version) } else { as_line(version) });
     }
     Ok(exit::COMPLETE)
 }
 
-fn as_line(span: &Span) -> String {
-    format!("{}  {:>19}  {}", span.meta.write_time.to_utc_text(), size_words(&span.meta), states_words(span))
+fn as_line(version: &Version) -> String {
+    format!("{}  {}", written(version), states_words(version))
+}
+
+/// When a version was last written, and its size.
+pub fn written(version: &Version) -> String {
+    let written = Timestamp::from(version.write_time).to_utc_text();
+    format!("{written}  {:>19}", size_words(version.kind, version.size_bytes))
 }
 
 /// `12`, or `3 to 12`.
-pub fn states_words(span: &Span) -> String {
-    if span.first == span.last { span.first.to_string() } else { format!("{} to {}", span.first, span.last) }
-}
-
-/// For a program.
-pub fn as_json(path: &RelPath, span: &Span) -> String {
-    json!({
-        "path": path.to_text(), "kind": span.meta.kind, "size_bytes": span.meta.size_bytes,
-        "write_time": span.meta.write_time.to_utc_text(), "first_state": span.first, "last_state": span.last,
-        "is_newest": span.is_newest,
-    })
-    .to_string()
-}
-
-/// The error for a path that is not in a state: the states that have it, or the nearest name that there is.
-pub fn not_there(history: &History<'_>, state: &State<'_>, path: &RelPath) -> Result<Error, Error> {
-    let what = format!("PATH {path}: it is not in state {}", state.number());
-    let spans = history.spans(path)?;
-    if !spans.is_empty() {
-        let states: Vec<_> = spans.iter().map(states_words).collect();
-        return Ok(Error::new(Code::Usage, format!("{what}; the states {} have it", states.join(", "))));
-    }
-    let mut folder = path.parent().unwrap_or_default();
-    while !folder.is_root() && state.look(&folder)?.is_none() {
-        folder = folder.parent().unwrap_or_default();
-    }
-    let missing = path.names().nth(folder.names().count());
-    let near = missing.map(|name| nearest(state, &folder, &name)).unwrap_or_default();
-    let hint = match near {
-        Some(name) => format!("; did you mean {}?", folder.join(&name)),
-        None => String::new(),
-    };
-    Ok(Error::new(Code::Usage, format!("{what}, and no kept state has this path{hint}")))
-}
-
-fn nearest(state: &State<'_>, folder: &RelPath, name: &Name) -> Option<Name> {
-    let wanted = bytes_to_text(name.as_bytes()).to_lowercase();
-    let limit = (wanted.chars().count() / 3).max(2);
-    let mut near = Near { wanted, best: None, limit };
-    let _ = state.list(folder, &mut near);
-    near.best.map(|(_, name)| name)
-}
-
-struct Near {
-    wanted: String,
-    best: Option<(usize, Name)>,
-    limit: usize,
-}
-
-impl ListSink for Near {
-    fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
-        let name = bytes_to_text(entry.name.as_bytes()).to_lowercase();
-        let distance = distance(&self.wanted, &name);
-        if distance <= self.limit && self.best.as_ref().is_none_or(|(best, _)| distance < *best) {
-            self.best = Some((distance, entry.name));
-        }
-        ControlFlow::Continue(())
-    }
-    fn problem(&mut self, _: &[u8], _: Error) {}
-    fn restart(&mut self) {}
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut above_left = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let cost = above_left + usize::from(x != *y);
-            above_left = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(above_left + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn distances_are_those_of_levenshtein() {
-        for (a, b, is) in [("", "", 0), ("a", "", 1), ("", "ab", 2), ("kitten", "sitting", 3), ("report", "reprot", 2)]
-        {
-            assert_eq!(distance(a, b), is, "{a} {b}");
-        }
-    }
+pub fn states_words(version: &Version) -> String {
+    let Version { first_state: first, last_state: last, .. } = version;
+    if first == last { first.to_string() } else { format!("{first} to {last}") }
 }

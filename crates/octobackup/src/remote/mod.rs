@@ -6,6 +6,7 @@ mod answer;
 mod apply;
 mod backup;
 mod credential;
+pub mod history;
 mod host;
 mod job;
 mod notify;
@@ -24,16 +25,19 @@ pub use job::target_of_job;
 
 /// Does it; tells the exit code.
 pub fn run_command(command: &Command) -> u8 {
-    ended(command).unwrap_or_else(|refusal| {
-        exit::complain(&refusal.to_string());
-        match refusal.kind {
-            Kind::Invalid | Kind::TooLarge => exit::USAGE,
-            Kind::NotFound => exit::NOT_FOUND,
-            Kind::Conflict => exit::CONFLICT,
-            Kind::Unauthenticated | Kind::Forbidden | Kind::TooOften => exit::NOT_ALLOWED,
-            Kind::NoSuchMethod | Kind::Internal => exit::FAILED,
-        }
-    })
+    ended(command).unwrap_or_else(|refusal| refused(&refusal))
+}
+
+/// Says why the server did not do it; tells the exit code.
+pub fn refused(refusal: &octo_api::ApiError) -> u8 {
+    exit::complain(&refusal.to_string());
+    match refusal.kind {
+        Kind::Invalid | Kind::TooLarge => exit::USAGE,
+        Kind::NotFound => exit::NOT_FOUND,
+        Kind::Conflict => exit::CONFLICT,
+        Kind::Unauthenticated | Kind::Forbidden | Kind::TooOften => exit::NOT_ALLOWED,
+        Kind::NoSuchMethod | Kind::Internal => exit::FAILED,
+    }
 }
 
 fn ended(command: &Command) -> Ended {

@@ -166,3 +166,47 @@ fn a_job_is_a_name_for_its_mirror() {
     server.ask(&["restore", "demo", "docs", "--to", to.to_str().unwrap()]).ends(0).says("3 files restored");
     server.ask(&["states", "nothing of this name"]).ends(2).says("no job of this name was found");
 }
+
+/// What the folder says, a server says of its job, over the network: the same words, and the same for programs.
+#[test]
+fn a_job_of_a_server_elsewhere_says_the_same_as_its_folder() {
+    let world = three_states();
+    let settings = "[http]\nlisten = \"127.0.0.1:0\"\ngenerate_for = [\"127.0.0.1\"]\n";
+    let mut server = Server::start_with(&world, settings, &[]);
+    let url = server.hears("answers at ");
+    let token = world.path("token").display().to_string();
+    let ca = world.path("data/tls/certificate.pem").display().to_string();
+    server.ask(&["job", "add", "elsewhere", world.src().to_str().unwrap(), world.dst().to_str().unwrap()]).ends(0);
+    server.ask(&["token", "add", "operator", &token, "--role", "operator"]).ends(0);
+    let at_server = |command: &str, args: &[&str]| {
+        let server = ["--url", &url, "--token-file", &token, "--ca-file", &ca];
+        let args = [&[command, "elsewhere"][..], args, &server].concat();
+        world.run(&args.iter().map(OsStr::new).collect::<Vec<_>>())
+    };
+    for (command, args) in [
+        ("states", &[][..]),
+        ("ls", &["--at", "2"]),
+        ("ls", &["docs", "--at", "2"]),
+        ("versions", &["a.txt"]),
+        ("find", &["*"]),
+        ("find", &["N*", "--ignore-case", "--below", "docs"]),
+        ("diff", &["1"]),
+        ("diff", &["1", "2"]),
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let args = [args, json].concat();
+            let (here, there) = (run(&world, command, &args).ends(0), at_server(command, &args).ends(0));
+            assert_eq!(there.stdout, here.stdout, "{command} {args:?}");
+        }
+    }
+    at_server("ls", &["docs", "--at", "3"]).ends(5).says("the states 1 to 2 have it");
+    at_server("ls", &["a.txt", "--at", "3"]).ends(2).says("no folder in state 3");
+    at_server("ls", &["--at", "99"]).ends(5).says("there is no state 99 yet: the newest is 3");
+    at_server("ls", &["--at", "1999-01-01"]).ends(5).says("the oldest is state 1");
+    at_server("versions", &["a.xt"]).ends(5).says("did you mean a.txt?");
+    at_server("find", &["no such name"]).ends(5);
+    fs::rename(world.dst(), world.path("away")).unwrap();
+    at_server("states", &[]).ends(6).says("is its disk mounted?");
+    fs::create_dir(world.dst()).unwrap();
+    at_server("states", &[]).ends(6).says("this folder is no mirror");
+}

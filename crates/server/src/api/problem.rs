@@ -116,3 +116,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
             .map_err(|e| ServiceError::new(Kind::NotFound, format!("the address: {}", e.body_text())))
     }
 }
+
+/// The job and the state in the path.
+pub(super) struct InState {
+    pub(super) job: String,
+    pub(super) state: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for InState {
+    type Rejection = ServiceError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<InState, ServiceError> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        path.map(|Path((job, state))| InState { job, state })
+            .map_err(|e| ServiceError::new(Kind::NotFound, format!("the address: {}", e.body_text())))
+    }
+}

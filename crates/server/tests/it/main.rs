@@ -10,6 +10,7 @@ mod doors;
 mod fields;
 mod health;
 mod held;
+mod history;
 #[cfg(target_os = "linux")]
 mod kills;
 mod messages;

@@ -4,6 +4,7 @@ pub(super) mod access;
 mod call;
 pub(super) mod credentials;
 pub(super) mod events;
+pub(super) mod history;
 pub(super) mod hosts;
 pub(super) mod jobs;
 pub(super) mod notify;

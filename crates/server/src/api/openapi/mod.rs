@@ -87,7 +87,7 @@ fn describe(route: &Route, operation: &Operation<'_>) -> Value {
             said["description"] = format!("Needs the role {role}.").into();
         }
     }
-    let in_path = ["name", "id"].into_iter().filter(|name| operation.path.contains(&format!("{{{name}}}")));
+    let in_path = ["name", "id", "state"].into_iter().filter(|name| operation.path.contains(&format!("{{{name}}}")));
     let parameters: Vec<Value> = in_path
         .map(|name| parameter(name, "path"))
         .chain(operation.query.iter().map(|it| parameter(it, "query")))
@@ -141,6 +141,14 @@ fn parameter(name: &str, place: &str) -> Value {
         "after_name" => {
             (json!({"type": "string"}), "Only those whose names sort after this one: the last one of the page before")
         }
+        "after_path" => (json!({"type": "string"}), "Only what comes after this path: `next` of the page before"),
+        "state" => (json!({"type": "string"}), "A state's number, a moment, or `now`"),
+        "to" => (json!({"type": "string"}), "The later state; default `now`"),
+        "path" => {
+            (json!({"type": "string"}), "A path on the source, in the reversible text form; nothing is all of it")
+        }
+        "pattern" => (json!({"type": "string"}), "A name; `*` matches any characters, `?` exactly one"),
+        "ignore_case" => (json!({"type": "boolean"}), "Whatever the case"),
         "after" => (whole, "From this one on, counted from 0"),
         "after_offset" => (
             json!({"type": "integer", "minimum": 0, "maximum": i64::MAX}),
@@ -153,7 +161,11 @@ fn parameter(name: &str, place: &str) -> Value {
         "zone" => (json!({"type": "string"}), "By the clocks of this zone, as Europe/Berlin"),
         _ => (json!({"type": "string"}), ""),
     };
-    let shown = name.trim_end_matches("_moment").trim_end_matches("_name").trim_end_matches("_offset");
+    let shown = name
+        .trim_end_matches("_moment")
+        .trim_end_matches("_name")
+        .trim_end_matches("_offset")
+        .trim_end_matches("_path");
     let mut said = json!({"name": shown, "in": place, "required": place == "path", "schema": schema});
     if !text.is_empty() {
         said["description"] = text.into();
@@ -161,6 +173,8 @@ fn parameter(name: &str, place: &str) -> Value {
     match name {
         "name" | "job" => said["example"] = "demo".into(),
         "id" => said["example"] = 1.into(),
+        "state" => said["example"] = "now".into(),
+        "pattern" => said["example"] = "*.txt".into(),
         "zone" => said["example"] = "Europe/Berlin".into(),
         _ => {}
     }

@@ -4,7 +4,7 @@
 
 use super::document;
 use crate::api::problem;
-use octo_api::{access, apply, credential, digest, host, job, log, notify, run, server, summary};
+use octo_api::{access, apply, credential, digest, history, host, job, log, notify, run, server, summary};
 use octo_core::RunReport;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
@@ -301,6 +301,14 @@ fn every_shape_of_the_document_is_a_type_of_the_api() {
     shapes.is::<job::Setting>("Setting");
     shapes.is::<job::Slot>("Slot");
     shapes.is::<job::Upcoming>("Upcoming");
+    shapes.is::<history::KeptState>("KeptState");
+    shapes.is::<history::StateEntry>("StateEntry");
+    shapes.is::<history::StateFolder>("StateFolder");
+    shapes.is::<history::Version>("Version");
+    shapes.is::<history::Found>("Found");
+    shapes.is::<history::Side>("Side");
+    shapes.is::<history::Difference>("Difference");
+    shapes.is::<history::Differences>("Differences");
     shapes.is::<log::LogPart>("RunLog");
     shapes.is::<log::Line>("LogLine");
     shapes.is::<notify::Recipient>("Recipient");
