@@ -59,8 +59,26 @@ fn delete<H: Handler<T, Service>, T: 'static>(path: &'static str, needs: Needs, 
     Route::new(Method::DELETE, path, needs, handler)
 }
 
+/// The past of a mirror, and the way back.
+fn of_states() -> Vec<Route> {
+    vec![
+        get("/api/v1/jobs/{name}/states", VIEWER, history::states),
+        // Names of files are data, as their content is: a token that only watches does not see them.
+        get("/api/v1/jobs/{name}/states/{state}/list", OPERATOR, history::list),
+        get("/api/v1/jobs/{name}/states/{state}/diff", OPERATOR, history::diff),
+        get("/api/v1/jobs/{name}/find", OPERATOR, history::find),
+        get("/api/v1/jobs/{name}/versions", OPERATOR, history::versions),
+    ]
+}
+
 /// Every route.
 pub fn routes() -> Vec<Route> {
+    let mut all = of_states();
+    all.extend(of_server());
+    all
+}
+
+fn of_server() -> Vec<Route> {
     vec![
         get("/healthz", ANYBODY, server::healthz),
         get("/setup", ANYBODY, setup::page),
@@ -77,12 +95,6 @@ pub fn routes() -> Vec<Route> {
         post("/api/v1/jobs/{name}/dismiss", OPERATOR, jobs::dismiss),
         post("/api/v1/jobs/{name}/runs", OPERATOR, jobs::start_run),
         get("/api/v1/jobs/{name}/slots", VIEWER, jobs::slots),
-        get("/api/v1/jobs/{name}/states", VIEWER, history::states),
-        // Names of files are data, as their content is: a token that only watches does not see them.
-        get("/api/v1/jobs/{name}/states/{state}/list", OPERATOR, history::list),
-        get("/api/v1/jobs/{name}/states/{state}/diff", OPERATOR, history::diff),
-        get("/api/v1/jobs/{name}/find", OPERATOR, history::find),
-        get("/api/v1/jobs/{name}/versions", OPERATOR, history::versions),
         get("/api/v1/runs", VIEWER, runs::runs),
         get("/api/v1/runs/{id}", VIEWER, runs::run),
         get("/api/v1/runs/{id}/report", VIEWER, runs::report),

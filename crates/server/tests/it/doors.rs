@@ -16,6 +16,11 @@ const PASSWORD: &str = "correct horse battery";
 
 /// Who may call each route.
 const PROMISED: &str = "
+viewer        GET    /api/v1/jobs/{name}/states
+operator      GET    /api/v1/jobs/{name}/states/{state}/list
+operator      GET    /api/v1/jobs/{name}/states/{state}/diff
+operator      GET    /api/v1/jobs/{name}/find
+operator      GET    /api/v1/jobs/{name}/versions
 anybody       GET    /healthz
 anybody       GET    /setup
 anybody       GET    /setup.js
@@ -31,11 +36,6 @@ operator      POST   /api/v1/jobs/{name}/resume
 operator      POST   /api/v1/jobs/{name}/dismiss
 operator      POST   /api/v1/jobs/{name}/runs
 viewer        GET    /api/v1/jobs/{name}/slots
-viewer        GET    /api/v1/jobs/{name}/states
-operator      GET    /api/v1/jobs/{name}/states/{state}/list
-operator      GET    /api/v1/jobs/{name}/states/{state}/diff
-operator      GET    /api/v1/jobs/{name}/find
-operator      GET    /api/v1/jobs/{name}/versions
 viewer        GET    /api/v1/runs
 viewer        GET    /api/v1/runs/{id}
 viewer        GET    /api/v1/runs/{id}/report

@@ -126,7 +126,7 @@ async fn look<T: Serialize + Send + 'static>(
         return ServiceError::new(Kind::Internal, "the server stops").into_response();
     };
     let looked = ask(service, move |service| {
-        // Until the look has ended, whoever waits.
+        // Until the look has ended, even if nobody waits.
         let _turn = turn;
         question(service, &cancel)
     });

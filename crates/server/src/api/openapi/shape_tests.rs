@@ -265,6 +265,18 @@ fn named(document: &Value, value: &Value, all: &mut Vec<String>) {
     }
 }
 
+/// The past of a mirror, and the way back.
+fn of_states(shapes: &mut Shapes) {
+    shapes.is::<history::KeptState>("KeptState");
+    shapes.is::<history::StateEntry>("StateEntry");
+    shapes.is::<history::StateFolder>("StateFolder");
+    shapes.is::<history::Version>("Version");
+    shapes.is::<history::Found>("Found");
+    shapes.is::<history::Side>("Side");
+    shapes.is::<history::Difference>("Difference");
+    shapes.is::<history::Differences>("Differences");
+}
+
 #[test]
 fn every_shape_of_the_document_is_a_type_of_the_api() {
     let mut shapes = Shapes::of_document();
@@ -301,14 +313,7 @@ fn every_shape_of_the_document_is_a_type_of_the_api() {
     shapes.is::<job::Setting>("Setting");
     shapes.is::<job::Slot>("Slot");
     shapes.is::<job::Upcoming>("Upcoming");
-    shapes.is::<history::KeptState>("KeptState");
-    shapes.is::<history::StateEntry>("StateEntry");
-    shapes.is::<history::StateFolder>("StateFolder");
-    shapes.is::<history::Version>("Version");
-    shapes.is::<history::Found>("Found");
-    shapes.is::<history::Side>("Side");
-    shapes.is::<history::Difference>("Difference");
-    shapes.is::<history::Differences>("Differences");
+    of_states(&mut shapes);
     shapes.is::<log::LogPart>("RunLog");
     shapes.is::<log::Line>("LogLine");
     shapes.is::<notify::Recipient>("Recipient");
