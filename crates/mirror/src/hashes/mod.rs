@@ -13,6 +13,8 @@ mod table;
 
 pub use fold::{Folded, fold_in};
 pub use record::Content;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use record::{RECORD_BYTES, sealed};
 
 use crate::spill::Pool;
 use log::HashLog;

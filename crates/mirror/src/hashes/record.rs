@@ -117,6 +117,12 @@ impl HashRecord {
     }
 }
 
+/// Each piece of this size becomes a record whose check fits, as somebody could write it.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn sealed(pieces: &[u8]) -> Vec<u8> {
+    pieces.chunks_exact(CHECK_AT).flat_map(|piece| [piece, &check(piece)].concat()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
