@@ -1,7 +1,7 @@
 //! A small runtime of its own, for callers that block.
 
 use crate::carrier::lost;
-use octo_core::{Code, Error};
+use octo_core::Error;
 use tokio::runtime::Runtime;
 
 const WORKER_THREADS: usize = 2;
@@ -16,7 +16,7 @@ impl Reactor {
             .thread_name(name)
             .enable_all()
             .build()
-            .map_err(|error| Error::new(Code::Unreachable, format!("no threads for the network: {error}")))?;
+            .map_err(|error| Error::no_thread("the network", &error))?;
         Ok(Reactor(Some(runtime)))
     }
 

@@ -288,6 +288,11 @@ table! {
          many. Neither the source nor the target is at fault. Nothing was deleted.",
     )
     .at_agent("Raise the limit of open files (LimitNOFILE in the agent's unit), or see what else holds so many.");
+    InternalError => every(
+        "Neither the source nor the target is at fault. Nothing was deleted. If the detail names threads or memory, see what uses \
+         them on this machine (TasksMax in the service's unit). Otherwise report it as a bug, with the log of the run.",
+    )
+    .at_agent("If the detail names threads or memory, see what uses them on this machine. Otherwise report it as a bug.");
     Usage => every("See octobackup help.")
         .in_job("Look at the job's settings: octobackup job show {job}.")
         .at_agent("octobackup-agent --help tells how it is used.");

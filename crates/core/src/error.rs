@@ -158,6 +158,8 @@ codes! {
     NoSmb, "no-smb", Never, true, "what answers there does not speak SMB 2 or 3";
     /// `--backup-intent require`, and something could not be read.
     PrivilegeMissing, "privilege-missing", Never, true, "the account's backup privilege does not work";
+    /// A defect of this program, or the system gave it no thread to work with.
+    InternalError, "internal-error", NextRun, true, "internal error of octoBackup";
     /// An option or address makes no sense.
     Usage, "usage", Never, true, "the command makes no sense";
     /// Stopped by a person.
@@ -200,6 +202,9 @@ impl fmt::Display for Code {
     }
 }
 
+/// What the detail of an error says that was a panic.
+pub const PANICKED: &str = "a panic in the program";
+
 /// Something that went wrong: its code, and what happened here and now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
@@ -213,6 +218,16 @@ impl Error {
     /// An error with its detail.
     pub fn new(code: Code, detail: impl Into<String>) -> Error {
         Error { code, detail: detail.into() }
+    }
+
+    /// A thread of this program panicked while it did this.
+    pub fn panicked(doing: impl fmt::Display) -> Error {
+        Error::new(Code::InternalError, format!("{doing}: {PANICKED}"))
+    }
+
+    /// The system starts no thread for this.
+    pub fn no_thread(doing: impl fmt::Display, error: &std::io::Error) -> Error {
+        Error::new(Code::InternalError, format!("{doing}: the system starts no thread: {error}"))
     }
 
     /// The same error with `context` said first.

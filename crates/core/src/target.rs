@@ -70,6 +70,17 @@ pub enum Done {
     NotEmpty,
 }
 
+impl std::fmt::Display for Done {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Done::Yes => "done",
+            Done::Exists => "something else has that name",
+            Done::Missing => "it or its folder is missing",
+            Done::NotEmpty => "the folder is not empty",
+        })
+    }
+}
+
 /// The mirror's store.
 pub trait Target: Send + Sync {
     /// What it can do. Probed once when the target was opened.

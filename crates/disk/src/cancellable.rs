@@ -53,10 +53,7 @@ impl CancellableSource {
             match said.recv_timeout(CANCEL_POLL_INTERVAL) {
                 Ok(next) => return Ok(next),
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Error::new(
-                        Code::SourceMissing,
-                        "the program has a defect: reading the source panicked",
-                    ));
+                    return Err(Error::panicked("reading the source"));
                 }
                 Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() && begun.elapsed() >= SILENCE => {
                     return Err(Error::new(Code::Cancelled, "the source does not answer"));
@@ -144,7 +141,7 @@ impl CancellableSource {
 }
 
 fn no_thread(error: std::io::Error) -> Error {
-    Error::new(Code::SourceMissing, format!("no thread to read the source: {error}"))
+    Error::no_thread("reading the source", &error)
 }
 
 /// Gathers a listing.

@@ -117,8 +117,7 @@ impl Patience {
             // Whoever asked may have lost patience.
             let _ = tell.send(done);
         };
-        on_a_thread(work)
-            .map_err(|error| Error::new(Code::TimedOut, format!("{about}: no thread to ask it: {error}")))?;
+        on_a_thread(work).map_err(|error| Error::no_thread(about, &error))?;
         Ok(Question { about: about.to_owned(), begun, within, told })
     }
 
@@ -135,7 +134,7 @@ impl<T> Question<T> {
             match told.recv_timeout(CANCEL_POLL_INTERVAL) {
                 Ok(done) => return done,
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Error::new(Code::SourceMissing, format!("{about}: the program has a defect: a panic")));
+                    return Err(Error::panicked(&about));
                 }
                 Err(RecvTimeoutError::Timeout) if cancel.is_some_and(Cancel::is_cancelled) => {
                     return Err(Error::new(Code::Cancelled, ""));
@@ -195,6 +194,14 @@ mod tests {
             thread::yield_now();
         }
         assert_eq!(patience.ask("/a", LONG, None, || Ok(8)), Ok(8));
+    }
+
+    #[test]
+    fn a_panic_is_an_error_of_the_program_and_blames_no_folder() {
+        let panics = || -> Result<(), Error> { std::panic::resume_unwind(Box::new("a defect")) };
+        let error = Patience::default().ask("/a", LONG, None, panics).unwrap_err();
+        assert_eq!(error, Error::panicked("/a"));
+        assert!(error.code == Code::InternalError && error.code.stops_run());
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub fn ensure_folder(target: &dyn Target, folder: &RelPath) -> Result<(), Error>
             ensure_folder(target, &folder.parent().unwrap_or_default())?;
             match target.make_folder(folder)? {
                 Done::Yes | Done::Exists => Ok(()),
-                other => Err(Error::new(Code::TargetEntry, format!("{folder} could not be made ({other:?})"))),
+                other => Err(Error::new(Code::TargetEntry, format!("{folder} could not be made: {other}"))),
             }
         }
         Err(error) => Err(error),

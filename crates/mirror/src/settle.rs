@@ -9,7 +9,7 @@ use crate::{ballast, files, held, layout, small_files};
 use octo_core::clock_trust::Doubt;
 use octo_core::printable::counted;
 use octo_core::retention::{KeepVersions, VersionedRun, to_prune};
-use octo_core::{Code, Done, Error, Kind, RelPath, RunReport, Target, Timestamp};
+use octo_core::{Code, Error, Kind, RelPath, RunReport, Target, Timestamp};
 use std::sync::{Mutex, PoisonError};
 
 /// Sets the times of folders, deepest first, now that nothing in them will change any more. Whether any had to be set.
@@ -159,10 +159,7 @@ pub fn write_report(target: &dyn Target, report: &RunReport, problems: &SpillLog
         }
         done => done?,
     }
-    match target.rename_over(&new, &path)? {
-        Done::Yes => target.sync_folder(&folder),
-        other => Err(Error::new(Code::TargetFailed, format!("{path} could not be put in place ({other:?})"))),
-    }
+    small_files::put_in_place(target, &new, &path)
 }
 
 /// The report up to where its problems follow.

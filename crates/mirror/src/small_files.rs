@@ -37,9 +37,14 @@ pub fn write_durable(target: &dyn Target, path: &RelPath, bytes: &[u8]) -> Resul
     name.extend_from_slice(b".new");
     let new = Name::new(name).map(|n| folder.join(&n)).map_err(|e| Error::new(Code::TargetEntry, e.reason()))?;
     write_new(target, &new, bytes)?;
-    match target.rename_over(&new, path)? {
-        Done::Yes => target.sync_folder(&folder),
-        other => Err(Error::new(Code::TargetFailed, format!("{path} could not be replaced ({other:?})"))),
+    put_in_place(target, &new, path)
+}
+
+/// Gives a file of ours that is durable the name of another one in the same folder, which it replaces, durably.
+pub fn put_in_place(target: &dyn Target, new: &RelPath, path: &RelPath) -> Result<(), Error> {
+    match target.rename_over(new, path)? {
+        Done::Yes => target.sync_folder(&path.parent().unwrap_or_default()),
+        other => Err(Error::new(Code::TargetFailed, format!("{path} could not be replaced: {other}"))),
     }
 }
 

@@ -6,9 +6,9 @@
 
 use crate::changes::{self, Record};
 use crate::marker::RunOpen;
+use crate::small_files::put_in_place;
 use crate::{files, layout};
 use octo_core::naming::fold;
-use octo_core::target::Done;
 use octo_core::{Code, Error, Kind, RelPath, Target, TargetFile};
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -181,9 +181,6 @@ impl<'a> List<'a> {
         }
         self.flush()?;
         self.file.sync()?;
-        match target.rename_over(&self.new, &list)? {
-            Done::Yes => target.sync_folder(&layout::reserved()),
-            other => Err(Error::new(Code::TargetFailed, format!("{list} could not be replaced ({other:?})"))),
-        }
+        put_in_place(target, &self.new, &list)
     }
 }

@@ -84,8 +84,8 @@ impl From<rusqlite::Error> for ServiceError {
             return ServiceError::new(Kind::Internal, DAMAGED);
         }
         // Never what was asked: a statement's values may be somebody's data.
-        let why = match error.sqlite_error_code() {
-            Some(code) => format!("{code:?}"),
+        let why = match error.sqlite_error() {
+            Some(error) => error.to_string(),
             None => "a record that is not as expected".to_owned(),
         };
         ServiceError::new(Kind::Internal, format!("the database: {why}"))
@@ -95,6 +95,13 @@ impl From<rusqlite::Error> for ServiceError {
 impl From<serde_json::Error> for ServiceError {
     fn from(error: serde_json::Error) -> ServiceError {
         ServiceError::new(Kind::Internal, format!("a record of the database: {error}"))
+    }
+}
+
+impl From<ServiceError> for Error {
+    fn from(error: ServiceError) -> Error {
+        let code = if error.kind == Kind::Internal { Code::InternalError } else { Code::Usage };
+        Error::new(code, error.to_string())
     }
 }
 

@@ -85,7 +85,7 @@ pub enum Access {
 /// A runtime for a few questions.
 pub(crate) fn runtime() -> Result<Runtime, Error> {
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("smb").enable_all().build();
-    built.map_err(|e| Error::new(Code::Unreachable, format!("no threads for the network: {e}")))
+    built.map_err(|e| Error::no_thread("the network", &e))
 }
 
 impl Inspector {

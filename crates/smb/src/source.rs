@@ -53,7 +53,7 @@ impl SmbSource {
             .thread_name("smb")
             .enable_all()
             .build()
-            .map_err(|e| Error::new(Code::Unreachable, format!("no threads for the network: {e}")))?;
+            .map_err(|e| Error::no_thread("the network", &e))?;
         let source = SmbSource {
             runtime: Some(runtime),
             pool: Arc::new(ConnectionPool::new(address, credentials, options)),

@@ -25,6 +25,13 @@ pub fn shim(folder: &std::path::Path) -> std::path::PathBuf {
     }
 }
 
+/// A schedule whose next time is 12 hours away by UTC, and hours away in every zone of Europe: a run of it, which a test does not
+/// expect, cannot start meanwhile. Tests with a real clock take this one, or `never`.
+pub fn far_from_now() -> String {
+    let secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    format!("daily {:02}:30", (secs / 3600 + 12) % 24)
+}
+
 /// The real clock, or one whose wall time a test sets. Time that passes is real either way; a set clock never sleeps.
 pub struct TestClock {
     begun: Instant,

@@ -21,6 +21,7 @@ const BELIEVED: &[Code] = &[
     Code::SourceMissing,
     Code::OwnData,
     Code::PrivilegeMissing,
+    Code::InternalError,
 ];
 
 pub(crate) fn put_varint(out: &mut Vec<u8>, value: impl Into<u128>) {

@@ -2,10 +2,10 @@
 
 use super::record::{HashRecord, RECORD_BYTES};
 use crate::layout;
+use crate::small_files::put_in_place;
 use crate::spill::{Pool, Sorted, Sorter};
 use octo_core::merge::{Pair, merge};
-use octo_core::target::Done;
-use octo_core::{Code, Error, Target, TargetFile};
+use octo_core::{Error, Target, TargetFile};
 use std::sync::Arc;
 
 /// Read and written at once.
@@ -89,10 +89,7 @@ fn write(target: &dyn Target, newer: &Sorted, oldest_kept: u64, folded: &mut Fol
     out.finish()?;
     // Windows replaces no file that is open.
     drop(file);
-    match target.rename_over(&new, &table)? {
-        Done::Yes => target.sync_folder(&layout::hashes()),
-        other => Err(Error::new(Code::TargetFailed, format!("{table} could not be replaced ({other:?})"))),
-    }
+    put_in_place(target, &new, &table)
 }
 
 /// One more record of a place. What says the same again only says that it was still so.

@@ -2,6 +2,7 @@
 
 use crate::server::{Server, add};
 use crate::world::World;
+use octo_testkit::clock::far_from_now;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -45,7 +46,7 @@ fn defaults_hold_for_jobs_that_say_nothing_else() {
 fn a_copy_is_as_the_job_it_comes_from_but_for_what_is_said() {
     let world = World::with_files();
     let server = Server::start(&world);
-    add(&server, &["--set", "bandwidth=5M", "--schedule", "every 4h"]).ends(0);
+    add(&server, &["--set", "bandwidth=5M", "--schedule", &far_from_now()]).ends(0);
     let other = world.path("other").display().to_string();
     server.ask(&["job", "copy", "demo", "demo", &other]).ends(6).says("already");
     server.ask(&["job", "copy", "demo", "second", &world.dst().display().to_string()]).ends(2).says("target");
@@ -62,7 +63,7 @@ fn a_copy_is_as_the_job_it_comes_from_but_for_what_is_said() {
 fn jobs_are_exported_and_applied_on_another_server() {
     let (first, second) = (World::with_files(), World::new());
     let server = Server::start(&first);
-    add(&server, &["--schedule", "mon..fri 20:00", "--exclude", "*.tmp", "--set", "blackouts=[\"08:00-18:00\"]"])
+    add(&server, &["--schedule", &far_from_now(), "--exclude", "*.tmp", "--set", "blackouts=[\"08:00-18:00\"]"])
         .ends(0);
     server.ask(&["defaults", "--set", "time_zone=Europe/Berlin"]).ends(0);
     let exported = server.ask(&["export"]).ends(0).stdout;
@@ -89,9 +90,10 @@ fn apply_tells_what_changes_and_removes_only_when_told() {
     server.ask(&["job", "copy", "demo", "second", &other]).ends(0);
     let (src, dst, file) = (world.src().display().to_string(), world.dst().display().to_string(), world.path("j.toml"));
     let job = format!("[[job]]\nname = \"demo\"\nsource = {src:?}\ntarget = {dst:?}\n");
-    fs::write(&file, format!("{job}schedule = \"daily 22:00\"\n[job.policy]\nbandwidth = \"2M\"\n")).unwrap();
+    let schedule = far_from_now();
+    fs::write(&file, format!("{job}schedule = \"{schedule}\"\n[job.policy]\nbandwidth = \"2M\"\n")).unwrap();
     let apply = |options: &[&str]| server.ask(&[&["apply", "-f", &file.display().to_string()], options].concat());
-    apply(&[]).ends(0).says("~ job demo").says("schedule: (nothing) -> daily 22:00").says("policy.bandwidth");
+    apply(&[]).ends(0).says("~ job demo").says(&format!("schedule: (nothing) -> {schedule}")).says("policy.bandwidth");
     assert_eq!(names(&server), ["demo", "second"]);
     apply(&["--remove"]).ends(0).says("- job second");
     assert_eq!(names(&server), ["demo"]);
@@ -149,7 +151,8 @@ fn every_change_is_in_the_audit_log_and_no_password() {
     let server = Server::start(&world);
     server.ask(&["credential", "set", "corp", "CORP\\b", "--password-file", &password(&world, "Hunter2")]).ends(0);
     add(&server, &[]).ends(0);
-    server.ask(&["job", "edit", "demo", "--schedule", "hourly"]).ends(0);
+    let schedule = far_from_now();
+    server.ask(&["job", "edit", "demo", "--schedule", &schedule]).ends(0);
     server.ask(&["job", "pause", "demo"]).ends(0);
     server.ask(&["defaults", "--set", "retries=2"]).ends(0);
     server.ask(&["job", "remove", "demo"]).ends(0);
@@ -159,7 +162,7 @@ fn every_change_is_in_the_audit_log_and_no_password() {
     let changes = ["credential.set", "job.add", "job.change", "job.change", "defaults.set", "job.remove"];
     assert_eq!(what, [&changes[..], &["credential.remove"]].concat());
     assert!(log.as_array().unwrap().iter().all(|entry| entry["who"].as_str().is_some_and(|who| !who.is_empty())));
-    server.ask(&["audit"]).ends(0).says("job.change").says("hourly");
+    server.ask(&["audit"]).ends(0).says("job.change").says(&schedule);
     assert!(!log.to_string().contains("Hunter2"));
 }
 

@@ -46,3 +46,24 @@ mod unread;
 mod verify;
 mod wine;
 mod world;
+
+/// A run that a schedule starts while a test looks would be in its way, at that time of the day only.
+#[test]
+fn no_test_waits_for_a_fixed_time_of_the_day() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap().flatten().filter(|entry| entry.path().is_file()) {
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        for option in ["\"--schedule\", \"", "\"digest\", \""] {
+            for (at, _) in text.match_indices(option) {
+                let schedule = text[at + option.len()..].split('"').next().unwrap();
+                // "* * * * *" is for tests that wait for a run; "never" and nonsense start none.
+                let is_fixed = schedule != "* * * * *" && octo_job::schedule::Schedule::parse(schedule).is_ok();
+                let name = entry.file_name();
+                assert!(!is_fixed, "{}: {schedule}: write octo_testkit::clock::far_from_now()", name.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 0, "this test finds no schedules any more");
+}

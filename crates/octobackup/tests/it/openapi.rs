@@ -2,6 +2,7 @@
 
 use crate::server::Server;
 use crate::world::{Ran, World, finish};
+use octo_testkit::clock::far_from_now;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -56,7 +57,7 @@ impl<'a> Asked<'a> {
         fs::write(&password, "correct horse battery").unwrap();
         fs::set_permissions(&password, PermissionsExt::from_mode(0o600)).unwrap();
         let password = password.display().to_string();
-        self.server.ask(&["job", "add", "demo", &src, &dst, "--schedule", "daily 22:00"]).ends(0);
+        self.server.ask(&["job", "add", "demo", &src, &dst, "--schedule", &far_from_now()]).ends(0);
         self.server.ask(&["run", "demo"]).ends(0);
         self.server.ask(&["credential", "set", "demo", "CORP\\demo", "--password-file", &password]).ends(0);
         self.server.ask(&["user", "add", "demo", "--role", "viewer", "--password-file", &password]).ends(0);

@@ -1,6 +1,7 @@
 //! A server, driven through the real program: jobs, runs, their history, and what is left when it is killed.
 
 use crate::world::{Ran, WAIT_MAX, World, assert_same, tree, until};
+use octo_testkit::clock::far_from_now;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs;
@@ -151,7 +152,7 @@ pub fn in_the_middle(server: &Server<'_>) {
 fn a_job_is_added_run_and_found_in_the_history() {
     let world = World::with_files();
     let server = Server::start(&world);
-    add(&server, &["--schedule", "daily 22:00", "--set", "time_zone=Europe/Berlin"]).ends(0).says("Europe/Berlin");
+    add(&server, &["--schedule", &far_from_now(), "--set", "time_zone=Europe/Berlin"]).ends(0).says("Europe/Berlin");
     server.ask(&["run", "demo"]).ends(0).says("complete");
     world.assert_mirrored();
     let runs = server.json(&["runs", "demo"]);
@@ -272,14 +273,15 @@ fn bad_input_names_the_field_and_changes_nothing() {
 fn an_edit_changes_only_what_is_given_and_no_edit_is_lost() {
     let world = World::with_files();
     let server = Server::start(&world);
-    add(&server, &["--set", "retries=1", "--schedule", "every 4h"]).ends(0);
+    let schedule = far_from_now();
+    add(&server, &["--set", "retries=1", "--schedule", &schedule]).ends(0);
     server.ask(&["job", "edit", "demo", "--set", "bandwidth=5M"]).ends(0);
     let job = server.json(&["job", "show", "demo"]);
     let setting = |name: &str| (job["settings"][name]["value"].clone(), job["settings"][name]["from"].clone());
     assert_eq!(setting("bandwidth"), ("5M".into(), "job".into()));
     assert_eq!(setting("retries"), (1.into(), "job".into()));
     assert_eq!(setting("keep_versions"), ("30d".into(), "built-in".into()));
-    assert_eq!((&job["revision"], &job["spec"]["schedule"]), (&2.into(), &"every 4h".into()));
+    assert_eq!((&job["revision"], &job["spec"]["schedule"]), (&2.into(), &schedule.into()));
     server.ask(&["job", "edit", "demo", "--unset", "bandwidth", "--schedule", "never"]).ends(0);
     let job = server.json(&["job", "show", "demo"]);
     assert!(job["spec"]["schedule"].is_null() && job["spec"]["policy"]["bandwidth"].is_null());

@@ -14,6 +14,7 @@ use crate::vault::{self, Vault};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request};
+use octo_core::error::PANICKED;
 use octo_core::report::{Cause, Problem};
 use octo_core::{Code, Outcome, RelPath, RunReport, Timestamp};
 use rusqlite::Connection;
@@ -182,7 +183,7 @@ fn ask(service: &Service, request: Request<Body>) {
             let body = axum::body::to_bytes(answer.into_body(), ANSWER_BYTES_MAX).await;
             let body = body.expect("an answer that ends");
             assert!(
-                !body.windows(12).any(|part| part == b"has a defect"),
+                !body.windows(PANICKED.len()).any(|part| part == PANICKED.as_bytes()),
                 "{asked}: {}",
                 String::from_utf8_lossy(&body)
             );

@@ -17,7 +17,7 @@ use crate::store::{self, jobs};
 use octo_api::log::Level;
 use octo_core::numbers::{count, duration, size};
 use octo_core::report::Cause;
-use octo_core::{Cancel, Code, Event, Monitor, Outcome, Problem, RelPath, RunReport};
+use octo_core::{Cancel, Error, Event, Monitor, Outcome, Problem, RelPath, RunReport};
 use octo_job::schedule::retry_after_secs;
 use octo_job::{EffectivePolicy, Job};
 use octo_mirror::Bandwidth;
@@ -61,11 +61,11 @@ impl Task {
     }
 
     /// The same with another maker of mirrors, which returns the report, and the mirror's id if it has one.
-    pub fn work_as(self, make: impl FnOnce(&Task, &dyn Monitor) -> Result<(RunReport, Option<String>), ServiceError>) {
+    pub fn work_as(self, make: impl FnOnce(&Task, &dyn Monitor) -> Result<(RunReport, Option<String>), Error>) {
         self.note_begin();
         let watcher = Watcher { task: &self, problems: Mutex::default(), log: self.begin_log() };
         let (report, target_id) = catch_unwind(AssertUnwindSafe(|| make(&self, &watcher)))
-            .unwrap_or_else(|_| Err(ServiceError::new(Kind::Internal, "the program has a defect: a panic")))
+            .unwrap_or_else(|_| Err(Error::panicked("the run")))
             .unwrap_or_else(|error| (self.failed(&error), None));
         let Watcher { problems, log, .. } = watcher;
         let problems = problems.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -139,14 +139,14 @@ impl Task {
             .note(&note.with("copied_files", counts.created + counts.replaced).with("problems", counts.problems));
     }
 
-    fn make(&self, watcher: &dyn Monitor) -> Result<(RunReport, Option<String>), ServiceError> {
+    fn make(&self, watcher: &dyn Monitor) -> Result<(RunReport, Option<String>), Error> {
         let Task { shared, run, job, .. } = self;
         let account = job.spec.credential.as_deref().map(|name| crate::service::account(shared, name)).transpose()?;
-        let mirror_spec = job.spec.mirror_spec(&self.policy, account.as_ref())?;
+        let mirror_spec = job.spec.mirror_spec(&self.policy, account.as_ref()).map_err(ServiceError::from)?;
         let wanted = crate::service::use_of(&mirror_spec);
         let unlocked = |name: &str| Ok::<_, ServiceError>(crate::service::unlocked(shared, name, wanted.as_ref())?.1);
         let password = job.spec.credential.as_deref().map(unlocked).transpose()?;
-        let target = job.spec.target_path()?;
+        let target = job.spec.target_path().map_err(ServiceError::from)?;
         let remember = |id: &str| {
             // If that fails, the end of the run tries again.
             let _ = shared.store.change(|db| jobs::set_target_id(db, job.id, id));
@@ -169,12 +169,12 @@ impl Task {
     }
 
     /// The report of a run that could not begin.
-    fn failed(&self, error: &ServiceError) -> RunReport {
+    fn failed(&self, error: &Error) -> RunReport {
         let spec = &self.job.spec;
         let mut report = blank_report(&spec.source, &spec.target, self.run.once.dry_run, self.shared.clock.now());
-        let problem = Problem { code: Code::Usage, path: RelPath::root(), detail: error.to_string() };
+        let problem = Problem { code: error.code, path: RelPath::root(), detail: error.detail.clone() };
         report.counts.problems = 1;
-        report.causes = vec![Cause { code: Code::Usage, count: 1, examples: vec![problem] }];
+        report.causes = vec![Cause { code: error.code, count: 1, examples: vec![problem] }];
         report
     }
 

@@ -16,7 +16,6 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Of the user who logs on, and of the account.
 const PASSWORD: &str = "correct horse battery";
@@ -162,12 +161,6 @@ struct Work<'a> {
     scratch: &'a Path,
 }
 
-/// Once a day, and in none of the next hours: a run that the schedule starts would be in the way of those that are asked for.
-fn far_from_now() -> String {
-    let secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    format!("daily {:02}:00", (secs / 3600 + 6) % 24)
-}
-
 impl Work<'_> {
     fn word(&self, word: &str) -> String {
         let path = match word {
@@ -175,7 +168,7 @@ impl Work<'_> {
             "@mirror" => mirror(self.place),
             "@password" => self.scratch.join("password"),
             "@token" => self.scratch.join("token"),
-            "@schedule" => return far_from_now(),
+            "@schedule" => return crate::clock::far_from_now(),
             word => return word.to_owned(),
         };
         path.display().to_string()

@@ -2,10 +2,11 @@
 
 use crate::api::problem::answer;
 use crate::service::{Caller, Service};
-use crate::service_error::{Kind, ServiceError};
+use crate::service_error::ServiceError;
 use axum::extract::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use octo_core::Error;
 use serde::Serialize;
 
 pub(in crate::api) type From = Extension<Caller>;
@@ -16,7 +17,7 @@ pub(in crate::api) async fn ask<T: Send + 'static>(
     question: impl FnOnce(&Service) -> Result<T, ServiceError> + Send + 'static,
 ) -> Result<T, ServiceError> {
     let answered = tokio::task::spawn_blocking(move || question(&service)).await;
-    answered.unwrap_or_else(|_| Err(ServiceError::new(Kind::Internal, "the program has a defect: a panic")))
+    answered.unwrap_or_else(|_| Err(Error::panicked("the answer").into()))
 }
 
 pub(in crate::api) async fn respond<T: Serialize + Send + 'static>(
