@@ -138,7 +138,7 @@ impl Watched {
         Ok(Watched { waiting: AtomicUsize::new(rules.len()), rules })
     }
 
-    fn note(&self, path: &Path, is_folder: bool) {
+    fn record_match(&self, path: &Path, is_folder: bool) {
         if self.waiting.load(Ordering::Relaxed) == 0 {
             return;
         }
@@ -181,7 +181,7 @@ impl Filter {
             return false;
         }
         let os_path = &*as_os(path);
-        self.watched.note(os_path, is_folder);
+        self.watched.record_match(os_path, is_folder);
         let decision = self.rules.matched(os_path, is_folder);
         if decision.is_none() { self.defaults.matched(os_path, is_folder).is_ignore() } else { decision.is_ignore() }
     }

@@ -18,7 +18,7 @@ pub enum Compare {
 
 /// What the index knows of an entry from the run that copied it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
+pub struct IndexedFile {
     /// The source's change time then.
     pub change_time: Option<Timestamp>,
     /// Of the copy: inode, size, last write time. The record is believed only if they still hold.
@@ -35,7 +35,7 @@ pub struct Known {
     pub creation_time: Option<Timestamp>,
 }
 
-impl Known {
+impl IndexedFile {
     /// Whether the record still speaks of this file in the mirror.
     pub fn holds_for(&self, target: &Meta) -> bool {
         // The time of a folder moves with what is changed in it.
@@ -56,9 +56,9 @@ impl Known {
 }
 
 /// Whether the metadata of something that both sides have is to be read.
-pub fn wants_metadata(source: &Meta, target: &Meta, known: Option<&Known>, rules: &PlanRules) -> bool {
-    let is_fresh = |known: &Known| known.holds_for(target) && known.metadata_is_fresh(source);
-    rules.metadata && (rules.refresh_metadata || !known.is_some_and(is_fresh))
+pub fn wants_metadata(source: &Meta, target: &Meta, indexed: Option<&IndexedFile>, rules: &PlanRules) -> bool {
+    let is_fresh = |indexed: &IndexedFile| indexed.holds_for(target) && indexed.metadata_is_fresh(source);
+    rules.metadata && (rules.refresh_metadata || !indexed.is_some_and(is_fresh))
 }
 
 /// What the plan depends on besides the entries.
@@ -118,7 +118,7 @@ pub enum Action {
 }
 
 /// Decides for one name. `None` for a side that does not have it; both `None` is [`Action::Unchanged`].
-pub fn plan(source: Option<&Meta>, target: Option<&Meta>, known: Option<&Known>, rules: &PlanRules) -> Action {
+pub fn plan(source: Option<&Meta>, target: Option<&Meta>, indexed: Option<&IndexedFile>, rules: &PlanRules) -> Action {
     match (source, target) {
         (None, None) => Action::Unchanged,
         (None, Some(_)) => Action::Vanished,
@@ -140,7 +140,7 @@ pub fn plan(source: Option<&Meta>, target: Option<&Meta>, known: Option<&Known>,
             Kind::Folder => Action::Enter { restamp: rules.times.represent(s.write_time) != t.write_time },
             Kind::Link if link_is_equal(s, t, rules) => Action::Unchanged,
             Kind::Link => Action::ReplaceLink,
-            _ => plan_file(s, t, known.filter(|k| k.holds_for(t)), rules),
+            _ => plan_file(s, t, indexed.filter(|k| k.holds_for(t)), rules),
         },
     }
 }
@@ -150,18 +150,18 @@ fn link_is_equal(source: &Meta, target: &Meta, rules: &PlanRules) -> bool {
     rules.times.represent(source.write_time) == target.write_time
 }
 
-fn plan_file(source: &Meta, target: &Meta, known: Option<&Known>, rules: &PlanRules) -> Action {
+fn plan_file(source: &Meta, target: &Meta, indexed: Option<&IndexedFile>, rules: &PlanRules) -> Action {
     let same_size = source.size_bytes == target.size_bytes;
     let same_time = rules.times.represent(source.write_time) == target.write_time;
     if !source.is_local {
         return Action::KeepNotLocal;
     }
     if same_size && same_time && !rules.suspect {
-        let newer = known.is_some_and(|k| k.change_time.is_some() && k.change_time != source.change_time);
+        let newer = indexed.is_some_and(|k| k.change_time.is_some() && k.change_time != source.change_time);
         return match rules.compare {
             Compare::Content => Action::Verify,
             Compare::ChangeTime if newer => Action::Replace { shifted: false },
-            _ if wants_metadata(source, target, known, rules) => Action::RefreshMetadata,
+            _ if wants_metadata(source, target, indexed, rules) => Action::RefreshMetadata,
             _ => Action::Unchanged,
         };
     }
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn a_newer_change_time_refreshes_or_copies_and_needs_a_record_that_holds() {
         let source = Meta { change_time: Some(Timestamp(9)), ..file(5, 5) };
-        let known = Known {
+        let indexed = IndexedFile {
             change_time: Some(Timestamp(8)),
             target_inode: 7,
             size_bytes: 5,
@@ -279,26 +279,26 @@ mod tests {
             attributes: source.attributes,
             creation_time: source.creation_time,
         };
-        let stale = Known { target_inode: 8, ..known };
+        let stale = IndexedFile { target_inode: 8, ..indexed };
         let by_change = PlanRules { compare: Compare::ChangeTime, ..RULES };
-        let plan = |known, rules| plan(Some(&source), Some(&file(5, 5)), Some(known), rules);
+        let plan = |indexed, rules| plan(Some(&source), Some(&file(5, 5)), Some(indexed), rules);
         let full = PlanRules { metadata: true, ..RULES };
-        assert_eq!(plan(&known, &RULES), Action::Unchanged, "metadata is not wanted");
-        assert_eq!(plan(&known, &full), Action::RefreshMetadata);
-        let same = Known { change_time: source.change_time, ..known };
+        assert_eq!(plan(&indexed, &RULES), Action::Unchanged, "metadata is not wanted");
+        assert_eq!(plan(&indexed, &full), Action::RefreshMetadata);
+        let same = IndexedFile { change_time: source.change_time, ..indexed };
         assert_eq!(plan(&same, &full), Action::Unchanged);
         let again = PlanRules { refresh_metadata: true, ..full };
         assert_eq!(plan(&same, &again), Action::RefreshMetadata, "a person says so");
         let basic = PlanRules { metadata: false, ..again };
         assert_eq!(plan(&same, &basic), Action::Unchanged, "but it is not wanted");
-        let (unread, other) = (Known { has_metadata: false, ..same }, Known { target_inode: 8, ..same });
-        let hidden = Known { attributes: 2, ..same };
+        let (unread, other) = (IndexedFile { has_metadata: false, ..same }, IndexedFile { target_inode: 8, ..same });
+        let hidden = IndexedFile { attributes: 2, ..same };
         assert_eq!(plan(&hidden, &full), Action::RefreshMetadata, "other attributes");
         let source_now = source;
         let created = |created, then| {
-            let (source, known) =
-                (Meta { creation_time: Some(created), ..source_now }, Known { creation_time: then, ..same });
-            super::plan(Some(&source), Some(&file(5, 5)), Some(&known), &full)
+            let (source, indexed) =
+                (Meta { creation_time: Some(created), ..source_now }, IndexedFile { creation_time: then, ..same });
+            super::plan(Some(&source), Some(&file(5, 5)), Some(&indexed), &full)
         };
         let (old, new) = (Some(Timestamp(3)), Timestamp(4));
         assert_eq!(created(new, old), Action::RefreshMetadata, "another creation time");
@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(created(mixed, old), Action::Unchanged, "it is made up of two times");
         assert_eq!(plan(&unread, &full), Action::RefreshMetadata, "it was never read");
         assert_eq!(plan(&other, &full), Action::RefreshMetadata, "of another copy");
-        assert_eq!(plan(&known, &by_change), Action::Replace { shifted: false });
+        assert_eq!(plan(&indexed, &by_change), Action::Replace { shifted: false });
         assert_eq!(plan(&stale, &by_change), Action::Unchanged);
     }
 

@@ -3,7 +3,7 @@
 //! Three layers, each over the one before: what is built in, the server's defaults, the job's own. A layer ([`Policy`]) says only
 //! what it changes; the settings themselves are in [`settings`](crate::settings).
 
-use crate::mirror_spec::{Connection, Limits, MirrorSpec, Origin};
+use crate::mirror_spec::{Connection, MirrorSpec, Origin, SourceLimits};
 use crate::schedule::{Hours, machine_zone, zone};
 use crate::settings::{EffectivePolicy, Policy};
 use jiff::tz::TimeZone;
@@ -42,13 +42,13 @@ impl EffectivePolicy {
     }
 
     /// What ends a run whose source has no end. `reconnect_secs` is how long a server that is gone is waited for.
-    pub fn limits(&self, reconnect_secs: Option<u64>) -> Limits {
-        Limits {
+    pub fn limits(&self, reconnect_secs: Option<u64>) -> SourceLimits {
+        SourceLimits {
             folder_entries: self.max_folder_entries,
             folder_bytes: self.max_folder_bytes,
             answer_secs: self.max_answer,
             idle_secs: match self.max_idle {
-                MaxIdle::Auto => Some(Limits::usual_idle_secs(self.max_answer, reconnect_secs)),
+                MaxIdle::Auto => Some(SourceLimits::usual_idle_secs(self.max_answer, reconnect_secs)),
                 MaxIdle::Secs(secs) => Some(secs),
                 MaxIdle::Unlimited => None,
             },

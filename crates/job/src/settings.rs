@@ -6,7 +6,7 @@
 
 use crate::kept::{Kept, Row};
 use crate::mirror_spec::{
-    CompareBy, EncryptWhen, Intent, Limits, LiveFiles, LogonBy, MetadataKept, MinDialect, Rule, filter, paths,
+    CompareBy, EncryptWhen, Intent, LiveFiles, LogonBy, MetadataKept, MinDialect, Rule, SourceLimits, filter, paths,
 };
 use crate::policy::{MaxAge, MaxIdle};
 use crate::schedule::{CatchUp, Hours, Overlap, Window, machine_zone, zone};
@@ -193,7 +193,7 @@ settings! {
     /// Stop a run that takes longer: `8h`.
     max_duration: String = UNLIMITED.into() => Option<u64>, |text| unless(text, UNLIMITED, units::duration_secs);
     /// A folder of SRC that lists more entries is not listed to its end.
-    max_folder_entries: u64 = Limits::default().folder_entries => u64, |entries| {
+    max_folder_entries: u64 = SourceLimits::default().folder_entries => u64, |entries| {
         if *entries > 0 { Ok(*entries) } else { Err("it must be more than 0".to_owned()) }
     },
         option LIMITS "N";

@@ -112,7 +112,7 @@ pub fn give_room(target: &dyn Target) {
 }
 
 /// Does `work`, which can be done again, with the help of the ballast if there is no space for it.
-pub fn help<T>(target: &dyn Target, mut work: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+pub fn with_help<T>(target: &dyn Target, mut work: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     loop {
         match work() {
             Err(error) if error.code == Code::NoSpace && give_up(target) => {}
@@ -122,7 +122,7 @@ pub fn help<T>(target: &dyn Target, mut work: impl FnMut() -> Result<T, Error>) 
 }
 
 /// A file of the ballast that holds at least this many bytes, renamed to `to`: its space is that of the new file. `None` if there is none.
-pub fn take(target: &dyn Target, to: &RelPath, bytes: u64) -> Result<Option<Box<dyn TargetFile>>, Error> {
+pub fn take_file(target: &dyn Target, to: &RelPath, bytes: u64) -> Result<Option<Box<dyn TargetFile>>, Error> {
     let mut there = list(target);
     there.retain(|entry| entry.meta.size_bytes >= bytes.max(1));
     there.sort_by_key(|entry| entry.meta.size_bytes);

@@ -33,7 +33,7 @@ impl Writer {
         self.0.extend_from_slice(v);
     }
     /// A moment that may be unknown.
-    pub fn maybe_time(&mut self, v: Option<Timestamp>) {
+    pub fn optional_time(&mut self, v: Option<Timestamp>) {
         self.u8(u8::from(v.is_some()));
         self.time(v.unwrap_or_default());
     }
@@ -48,8 +48,8 @@ impl Writer {
         self.u8(u8::from(m.is_local));
         self.u64(m.size_bytes);
         self.time(m.write_time);
-        self.maybe_time(m.creation_time);
-        self.maybe_time(m.change_time);
+        self.optional_time(m.creation_time);
+        self.optional_time(m.change_time);
         self.u32(m.attributes);
         self.u32(m.links);
         self.u8(u8::from(m.id.is_some()));
@@ -110,10 +110,10 @@ impl<'a> Reader<'a> {
         RelPath::parse(self.bytes()?).map_err(|_| damaged())
     }
     /// A moment that may be unknown.
-    pub fn maybe_time(&mut self) -> Result<Option<Timestamp>, Error> {
-        let known = self.u8()? != 0;
+    pub fn optional_time(&mut self) -> Result<Option<Timestamp>, Error> {
+        let is_present = self.u8()? != 0;
         let time = self.time()?;
-        Ok(known.then_some(time))
+        Ok(is_present.then_some(time))
     }
     /// An entry without its name.
     pub fn meta(&mut self) -> Result<Meta, Error> {
@@ -127,8 +127,8 @@ impl<'a> Reader<'a> {
         let is_local = self.u8()? != 0;
         let size_bytes = self.u64()?;
         let write_time = self.time()?;
-        let creation_time = self.maybe_time()?;
-        let change_time = self.maybe_time()?;
+        let creation_time = self.optional_time()?;
+        let change_time = self.optional_time()?;
         let attributes = self.u32()?;
         let links = self.u32()?;
         let has_id = self.u8()? != 0;

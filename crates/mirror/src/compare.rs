@@ -19,7 +19,7 @@ use crate::queue::Queue;
 use crate::spill::SpillWriter;
 use crate::unread::UnreadFolders;
 use crate::vanished::Vanished;
-use crate::walk::{Children, FolderPair, Frame, ListedEntry, Side};
+use crate::walk::{Children, FolderPair, FolderSide, Frame, ListedEntry};
 use octo_core::guard::{GuardInput, replaces_too_many};
 use octo_core::merge::{Pair, merge};
 use octo_core::plan::{Action, PlanRules, plan};
@@ -133,8 +133,8 @@ impl<'a> Comparer<'a> {
             return Ok(children);
         }
         let none = || Box::new(std::iter::empty()) as Box<dyn Iterator<Item = Result<ListedEntry, Error>>>;
-        let source = pair.source.as_ref().map_or_else(|| Ok(none()), Side::entries)?;
-        let target = pair.target.as_ref().map_or_else(|| Ok(none()), Side::entries)?;
+        let source = pair.source.as_ref().map_or_else(|| Ok(none()), FolderSide::entries)?;
+        let target = pair.target.as_ref().map_or_else(|| Ok(none()), FolderSide::entries)?;
         let order = self.order;
         let mut step =
             Step { frame, folder_key: order.folder_key(&frame.place), proof, children: &mut children, dirty: false };
@@ -165,10 +165,10 @@ impl<'a> Comparer<'a> {
             }
             _ => None,
         };
-        let known = found.as_ref().map(|placed| placed.record.known());
+        let indexed = found.as_ref().map(|placed| placed.record.indexed_file());
         let suspect = t.as_ref().is_some_and(|t| self.ops.suspects.has(&step.frame.place.join(&t.stored)));
         let rules = PlanRules { suspect, ..self.rules };
-        let action = plan(s.as_ref().map(|s| &s.meta), t.as_ref().map(|t| &t.meta), known.as_ref(), &rules);
+        let action = plan(s.as_ref().map(|s| &s.meta), t.as_ref().map(|t| &t.meta), indexed.as_ref(), &rules);
         match (s, t) {
             (Some(s), t) => {
                 let write_time = s.meta.write_time;
@@ -378,7 +378,7 @@ impl<'a> Comparer<'a> {
         let mut w = Writer::default();
         w.bytes(frame.place.as_bytes());
         w.meta(&meta);
-        w.maybe_time(frame.old.map(|old| old.write_time));
+        w.optional_time(frame.old.map(|old| old.write_time));
         self.lists.folder_times.push(&w.0)
     }
 

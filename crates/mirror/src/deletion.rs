@@ -134,7 +134,7 @@ impl Deletion<'_> {
         for record in held.forward() {
             let vanished = Vanished::decode(&record?)?;
             let known = cursor.find(&self.order.entry_key(&vanished.place))?;
-            if let Some(known) = known.filter(|known| known.record.known().holds_for(&vanished.meta)) {
+            if let Some(known) = known.filter(|known| known.record.indexed_file().holds_for(&vanished.meta)) {
                 self.journal.push(&known)?;
             }
         }
@@ -176,7 +176,7 @@ impl Deletion<'_> {
         if self.context.options.dry_run || !ballast::is_short(target) {
             return Ok(());
         }
-        ballast::help(target, || self.checkpoints.make())?;
+        ballast::with_help(target, || self.checkpoints.make())?;
         ballast::give_room(target);
         Ok(())
     }

@@ -181,7 +181,7 @@ impl Moves<'_> {
         let look = || self.context.target.look(&vanished.place);
         // After a power loss a copy may not be whole, whatever its record says.
         !self.ops.suspects.has(&vanished.place)
-            && old.record.known().holds_for(&vanished.meta)
+            && old.record.indexed_file().holds_for(&vanished.meta)
             && (self.context.options.dry_run || matches!(look(), Ok(Some(now)) if vanished.is_still(&now)))
     }
 

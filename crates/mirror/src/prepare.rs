@@ -66,9 +66,9 @@ pub fn prepare(context: &Context<'_>, order: NameOrder, pool: &Arc<Pool>) -> Res
     let open = RunOpen::read(context.target)?;
     let suspects = begin(context, run, open.as_ref(), marker.abilities.names.folds_case)?;
     let interrupted = open.map(|open| open.run);
-    ballast::help(context.target, || recover::recover(context, &marker.abilities, interrupted, doubt.is_some()))?;
+    ballast::with_help(context.target, || recover::recover(context, &marker.abilities, interrupted, doubt.is_some()))?;
     ballast::lay_out(context.target);
-    let index = ballast::help(context.target, || recover::index(context, order, pool, run))?;
+    let index = ballast::with_help(context.target, || recover::index(context, order, pool, run))?;
     let folded = hashes::settle(context.target, pool, oldest_kept(context.target, run)?)?;
     let damaged_hashes = folded.damaged;
     Ok(Ready { marker, run, was_empty, suspects, interrupted, doubt, index, damaged_hashes, _lock: Some(lock) })
@@ -212,7 +212,7 @@ fn judge_clock(context: &Context<'_>, marker: &mut Marker) -> Result<Option<Doub
 /// Writes `run.open`. Returns which copies are suspect.
 fn begin(context: &Context<'_>, run: u64, before: Option<&RunOpen>, folds_case: bool) -> Result<Suspects, Error> {
     let target = context.target;
-    let suspects = ballast::help(target, || Suspects::keep(target, before, folds_case))?;
+    let suspects = ballast::with_help(target, || Suspects::keep(target, before, folds_case))?;
     if before.is_some() {
         // The process died: what it wrote is there, but not durable yet.
         target.checkpoint()?;

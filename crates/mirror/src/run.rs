@@ -18,7 +18,7 @@ use crate::prepare::{Ready, prepare};
 use crate::queue::Queue;
 use crate::settle::Overdue;
 use crate::spill::{Pool, SpillLog};
-use crate::stall::Watched;
+use crate::stall::WatchedSource;
 use crate::unread::UnreadFolders;
 use crate::walk::{Frame, Lister, Walk, list_folders, list_walked};
 use crate::{RunOptions, RunResult, ballast, files, held, layout, remarks, settle};
@@ -45,7 +45,7 @@ pub fn run(
     clock: &dyn Clock,
     cancel: &Cancel,
 ) -> RunResult {
-    let watched = Watched::new(source, clock);
+    let watched = WatchedSource::new(source, clock);
     let context = Context::new(&watched, target, options, monitor, clock, cancel);
     watched.watch(options.idle_max, |waited| context.give_up_on_source(waited), || run_in(&context))
 }

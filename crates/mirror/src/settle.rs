@@ -18,7 +18,7 @@ pub fn folder_times(context: &Context<'_>, ops: &MirrorOps<'_>, log: &SpillLog) 
     for record in log.backward() {
         let record = record?;
         let mut r = Reader(&record);
-        let (place, meta, old) = (r.path()?, r.meta()?, r.maybe_time()?);
+        let (place, meta, old) = (r.path()?, r.meta()?, r.optional_time()?);
         let wanted = ops.abilities.times.represent(meta.write_time);
         match context.target.look(&place) {
             Ok(Some(now)) if now.kind == Kind::Folder && now.write_time != wanted => {
@@ -98,7 +98,7 @@ impl<'a> Overdue<'a> {
         }
         let target = self.context.target;
         let may = !self.is_braked && !self.context.options.dry_run && held::held_plan(target, 0)?.is_none();
-        let done = may && ballast::help(target, || prune(self.context, self.ops, self.now))?;
+        let done = may && ballast::with_help(target, || prune(self.context, self.ops, self.now))?;
         *removed = Some(done);
         Ok(done)
     }

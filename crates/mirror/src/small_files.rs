@@ -58,7 +58,7 @@ pub fn write_new(target: &dyn Target, new: &RelPath, bytes: &[u8]) -> Result<(),
     };
     match write() {
         Err(error) if error.code == Code::NoSpace => {
-            let Some(file) = ballast::take(target, new, bytes.len() as u64)? else { return Err(error) };
+            let Some(file) = ballast::take_file(target, new, bytes.len() as u64)? else { return Err(error) };
             file.write_at(0, bytes)?;
             file.set_len(bytes.len() as u64)?;
             file.sync()

@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const TELL_EVERY: u64 = 64;
 
 /// A source, and since when it has given nothing.
-pub struct Watched<'a> {
+pub struct WatchedSource<'a> {
     source: &'a dyn Source,
     clock: &'a dyn Clock,
     wait: Mutex<Wait>,
@@ -34,10 +34,10 @@ struct Wait {
     before: Duration,
 }
 
-impl<'a> Watched<'a> {
+impl<'a> WatchedSource<'a> {
     /// The same source, watched.
-    pub fn new(source: &'a dyn Source, clock: &'a dyn Clock) -> Watched<'a> {
-        Watched { source, clock, wait: Mutex::default() }
+    pub fn new(source: &'a dyn Source, clock: &'a dyn Clock) -> WatchedSource<'a> {
+        WatchedSource { source, clock, wait: Mutex::default() }
     }
 
     /// Does `work`. Meanwhile, once the source has given nothing for longer than `limit`, calls `stalled`.
@@ -108,7 +108,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-impl Source for Watched<'_> {
+impl Source for WatchedSource<'_> {
     fn features(&self) -> SourceFeatures {
         self.source.features()
     }
@@ -151,7 +151,7 @@ impl Source for Watched<'_> {
 }
 
 struct Listing<'a> {
-    watched: &'a Watched<'a>,
+    watched: &'a WatchedSource<'a>,
     entries: u64,
     sink: &'a mut dyn ListSink,
 }
@@ -176,7 +176,7 @@ impl ListSink for Listing<'_> {
 }
 
 struct Fetching<'a> {
-    watched: &'a Watched<'a>,
+    watched: &'a WatchedSource<'a>,
     sink: &'a mut dyn FetchSink,
 }
 
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn only_waiting_for_the_source_counts_and_only_until_something_comes() {
         let (source, clock) = (MemSource::new(&MemTree::new()), ByHand::default());
-        let watched = Watched::new(&source, &clock);
+        let watched = WatchedSource::new(&source, &clock);
         clock.passes(20 * MS);
         assert_eq!(watched.waited(), Duration::ZERO, "no thread waits");
         watched.asking(|| clock.passes(20 * MS));
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_source_that_gives_nothing_is_stalled_of_once_and_one_that_ends_in_time_never() {
         let (source, clock, stalled) = (MemSource::new(&MemTree::new()), TestClock::real(), AtomicU64::new(0));
-        let watched = Watched::new(&source, &clock);
+        let watched = WatchedSource::new(&source, &clock);
         let count = |_| {
             stalled.fetch_add(1, Ordering::SeqCst);
         };

@@ -24,11 +24,11 @@ pub struct Suspects {
     hasher: RandomState,
     /// There were some when the run began.
     any: bool,
-    left: Mutex<Left>,
+    unchecked: Mutex<UncheckedPaths>,
 }
 
 #[derive(Default)]
-struct Left {
+struct UncheckedPaths {
     /// Nothing is known of the run that the power cut ended: each copy is suspect.
     all: bool,
     names: HashSet<u64>,
@@ -70,8 +70,8 @@ impl Suspects {
     ) -> Result<(), Error> {
         let mut add = |path: RelPath| {
             let is_new = match path.is_root() {
-                true => !std::mem::replace(&mut self.left().all, true),
-                false => self.left().names.insert(self.hash(&path)),
+                true => !std::mem::replace(&mut self.unchecked().all, true),
+                false => self.unchecked().names.insert(self.hash(&path)),
             };
             if is_new { each(&path) } else { Ok(()) }
         };
@@ -86,8 +86,8 @@ impl Suspects {
     /// Whether this copy may not be whole.
     pub fn has(&self, place: &RelPath) -> bool {
         self.any && {
-            let left = self.left();
-            left.all || left.names.contains(&self.hash(place))
+            let unchecked = self.unchecked();
+            unchecked.all || unchecked.names.contains(&self.hash(place))
         }
     }
 
@@ -99,7 +99,7 @@ impl Suspects {
     /// It was copied or compared, and will be durable with the next checkpoint.
     pub fn settle(&self, place: &RelPath) {
         if self.any {
-            self.left().names.remove(&self.hash(place));
+            self.unchecked().names.remove(&self.hash(place));
         }
     }
 
@@ -119,7 +119,7 @@ impl Suspects {
 
     fn stays(&self, target: &dyn Target, path: &RelPath) -> bool {
         let is_file = || target.look(path).map_or(true, |now| now.is_some_and(|now| now.kind == Kind::File));
-        self.left().names.contains(&self.hash(path)) && is_file()
+        self.unchecked().names.contains(&self.hash(path)) && is_file()
     }
 
     fn hash(&self, place: &RelPath) -> u64 {
@@ -129,8 +129,8 @@ impl Suspects {
         }
     }
 
-    fn left(&self) -> MutexGuard<'_, Left> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unchecked(&self) -> MutexGuard<'_, UncheckedPaths> {
+        self.unchecked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

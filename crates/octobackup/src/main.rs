@@ -9,7 +9,7 @@ mod exit;
 mod generate;
 mod held;
 mod history;
-mod known;
+mod known_mirrors;
 mod listeners;
 mod ls;
 mod memory;

@@ -1,6 +1,6 @@
 //! One run, from settings to exit code: asks for the password, runs the engine, says what happened.
 
-use crate::known::Known;
+use crate::known_mirrors::KnownMirrors;
 use crate::listeners::{self, Listeners};
 use crate::progress::Progress;
 use crate::report_file::ReportFile;
@@ -34,7 +34,7 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
         Ok(known_target) => {
             let remember = |id: &str| {
                 // If that fails, the end of the run says so.
-                let _ = Known::of_user().remember(&settings.target, id);
+                let _ = KnownMirrors::of_user().remember(&settings.target, id);
             };
             let Settings { mirror_spec, target, once, .. } = settings;
             let launch = Launch {
@@ -66,7 +66,7 @@ pub fn run(settings: &Settings) -> Result<u8, Error> {
 /// The mirror that was here before. Where nothing can be remembered, a disk that is not mounted would look like a new,
 /// empty target for ever: such a one is begun only if that cannot be, or a person says so.
 fn known_target(settings: &Settings) -> Result<Option<String>, Error> {
-    let known = Known::of_user();
+    let known = KnownMirrors::of_user();
     let id = known.id(&settings.target)?;
     if id.is_none()
         && !settings.once.new_target
@@ -88,7 +88,7 @@ fn known_target(settings: &Settings) -> Result<Option<String>, Error> {
 
 fn remember(settings: &Settings, result: &RunResult, remarks: &mut Vec<String>) {
     if let Some(id) = &result.target_id
-        && let Err(error) = Known::of_user().remember(&settings.target, id)
+        && let Err(error) = KnownMirrors::of_user().remember(&settings.target, id)
     {
         remarks.push(format!(
             "this mirror could not be remembered, so a disk that is not mounted would not be noticed: {error}"

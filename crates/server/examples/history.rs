@@ -11,7 +11,7 @@ use octo_server::api::Http;
 use octo_server::app_state::AppState;
 use octo_server::launch::blank_report;
 use octo_server::run::{Ended, Reason, RunKind};
-use octo_server::runner::{Limits, Runner};
+use octo_server::runner::{RunLimits, Runner};
 use octo_server::service::{Caller, Service};
 use octo_server::store::runs::{self, NewRun};
 use octo_server::store::slots;
@@ -50,7 +50,7 @@ fn main() {
     let (http, client, opened) = timed("start-up, to the first look for what is due", || {
         let opened = open(folder.path());
         let http = Http::start(opened.0.clone(), &socket, None).unwrap();
-        Runner::new(opened.1.clone(), Limits::default()).activate().unwrap();
+        Runner::new(opened.1.clone(), RunLimits::default()).activate().unwrap();
         (http, Client::local(&socket).unwrap(), opened)
     });
     for time in ["first", "second"] {

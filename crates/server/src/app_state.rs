@@ -103,9 +103,9 @@ impl AppState {
     }
 
     /// Something happened.
-    pub fn note(&self, note: &LogEvent) {
+    pub fn record(&self, event: &LogEvent) {
         if let Some(journal) = self.journal.get() {
-            journal.note(note);
+            journal.record(event);
         }
     }
 

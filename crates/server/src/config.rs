@@ -1,7 +1,7 @@
 //! `octobackup.toml`: the few things that a server must know before it can open its database. Everything else is in there.
 
 use crate::api::Tls;
-use crate::runner::Limits;
+use crate::runner::RunLimits;
 use crate::service_error::{Kind, ServiceError};
 use octo_disk::Protected;
 use serde::Deserialize;
@@ -39,7 +39,7 @@ pub struct Config {
     pub log: LogForm,
     /// How many runs at once.
     #[serde(default)]
-    pub limits: Limits,
+    pub limits: RunLimits,
 }
 
 /// The entrance over TCP, ready to be opened.
@@ -195,7 +195,7 @@ impl Config {
             }
         }
         config.http.check()?;
-        let Limits { runs_max, runs_per_host_max, runs_per_disk_max } = config.limits;
+        let RunLimits { runs_max, runs_per_host_max, runs_per_disk_max } = config.limits;
         if [runs_max, runs_per_host_max, runs_per_disk_max].iter().any(|limit| !(1..=64).contains(limit)) {
             return Err(ServiceError::field("limits", "each limit is from 1 to 64"));
         }
@@ -242,7 +242,7 @@ mod tests {
         let config = Config::parse("").unwrap();
         let here = config.http.listen(Path::new("/")).unwrap().unwrap();
         assert!(here.address.ip().is_loopback() && here.tls.is_none());
-        assert_eq!((config.data_dir, config.limits), (data_dir(), Limits::default()));
+        assert_eq!((config.data_dir, config.limits), (data_dir(), RunLimits::default()));
     }
 
     #[test]

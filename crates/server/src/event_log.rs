@@ -8,7 +8,7 @@ use std::fmt;
 /// Takes notes. It must return soon, and may not fail.
 pub trait EventLog: Send + Sync {
     /// Something happened.
-    fn note(&self, note: &LogEvent);
+    fn record(&self, event: &LogEvent);
 }
 
 /// Something that happened.
@@ -32,8 +32,8 @@ impl LogEvent {
 
     /// Something did not work; it is tried again.
     pub fn trouble(error: &ServiceError) -> LogEvent {
-        let note = LogEvent { level: Level::Error, ..LogEvent::info("trouble", error) };
-        note.with("kind", json!(error.kind))
+        let event = LogEvent { level: Level::Error, ..LogEvent::info("trouble", error) };
+        event.with("kind", json!(error.kind))
     }
 
     /// With one more field.

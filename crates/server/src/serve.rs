@@ -50,26 +50,26 @@ pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn EventLog>) -> Resu
     let awaits_setup = setup::offer(|| service.setup_code(), link, url.as_deref())?;
     let journal = shared.journal.get_or_init(|| journal);
     let socket = config.socket().display().to_string();
-    journal.note(&LogEvent::info(READY, format!("octobackup serves at {socket}")).with("socket", socket));
+    journal.record(&LogEvent::info(READY, format!("octobackup serves at {socket}")).with("socket", socket));
     if let Some(address) = heard {
-        let note = LogEvent::info("hears-agents", format!("listens for agents at {address}"));
-        journal.note(&note.with("address", address.to_string()));
+        let event = LogEvent::info("hears-agents", format!("listens for agents at {address}"));
+        journal.record(&event.with("address", address.to_string()));
     }
     if let Some(url) = url {
-        journal.note(&LogEvent::info("answers", format!("answers at {url}")).with("url", url));
+        journal.record(&LogEvent::info("answers", format!("answers at {url}")).with("url", url));
     }
     if awaits_setup {
         let link = link.display().to_string();
         let message = format!("there is no administrator yet; the link to create the first one is in {link}");
-        journal.note(&LogEvent::info("awaits-setup", message).with("file", link));
+        journal.record(&LogEvent::info("awaits-setup", message).with("file", link));
     }
-    let complain = |error: &ServiceError| journal.note(&LogEvent::trouble(error));
+    let complain = |error: &ServiceError| journal.record(&LogEvent::trouble(error));
     std::thread::scope(|threads| {
         threads.spawn(|| delivery.work(stop, &complain));
         runner.work(stop, &complain);
     });
     http.stop();
-    journal.note(&LogEvent::info("stopped", "octobackup has stopped"));
+    journal.record(&LogEvent::info("stopped", "octobackup has stopped"));
     Ok(())
 }
 
@@ -81,7 +81,7 @@ fn note_admissions(shared: &Arc<AppState>) -> OnAdmission {
         let Some(shared) = shared.upgrade() else { return };
         let noted = Service::new(shared.clone()).note_admission(admission, from);
         if let (Err(error), Some(journal)) = (noted, shared.journal.get()) {
-            journal.note(&LogEvent::trouble(&error));
+            journal.record(&LogEvent::trouble(&error));
         }
     })
 }

@@ -14,7 +14,7 @@ const IDLE_ANSWERS: u64 = 8;
 /// The limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
+pub struct SourceLimits {
     /// Entries in one folder of the source.
     pub folder_entries: u64,
     /// Bytes that one folder takes while it is sorted.
@@ -25,10 +25,10 @@ pub struct Limits {
     pub idle_secs: Option<u64>,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
+impl Default for SourceLimits {
+    fn default() -> SourceLimits {
         let folder = FolderLimits::default();
-        Limits {
+        SourceLimits {
             folder_entries: folder.entries,
             folder_bytes: folder.scratch_bytes,
             answer_secs: ANSWER_TIMEOUT.as_secs(),
@@ -37,7 +37,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl SourceLimits {
     /// How long a source may give nothing by default: longer than a run waits for an answer, or for a server that is gone.
     pub fn usual_idle_secs(answer_secs: u64, reconnect_secs: Option<u64>) -> u64 {
         IDLE_SECS.max(answer_secs.saturating_mul(IDLE_ANSWERS)).max(reconnect_secs.unwrap_or(0).saturating_mul(2))
@@ -45,7 +45,7 @@ impl Limits {
 
     /// Whether all limits are the defaults.
     pub fn are_usual(&self) -> bool {
-        *self == Limits::default()
+        *self == SourceLimits::default()
     }
 
     /// How large a folder of the source may be.

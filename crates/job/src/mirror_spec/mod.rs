@@ -8,7 +8,7 @@ mod origin;
 
 pub use choices::{CompareBy, EncryptWhen, Intent, LiveFiles, MetadataKept, MinDialect};
 pub use connection::{Connection, LogonBy};
-pub use limits::Limits;
+pub use limits::SourceLimits;
 pub use origin::Origin;
 
 use octo_core::guard::MaxDelete;
@@ -66,8 +66,8 @@ pub struct MirrorSpec {
     /// The most bytes a second to read.
     pub bandwidth_bytes_per_sec: Option<u64>,
     /// What ends a run whose source has no end.
-    #[serde(default, skip_serializing_if = "Limits::are_usual")]
-    pub limits: Limits,
+    #[serde(default, skip_serializing_if = "SourceLimits::are_usual")]
+    pub limits: SourceLimits,
 }
 
 /// One filter rule.
@@ -131,7 +131,7 @@ impl MirrorSpec {
             file_mode: FILE_MODE,
             folder_mode: FOLDER_MODE,
             bandwidth_bytes_per_sec: None,
-            limits: Limits::default(),
+            limits: SourceLimits::default(),
         }
     }
 

@@ -1,13 +1,13 @@
 //! What the two listings of a folder prove, and the problems that they met.
 
 use super::Comparer;
-use crate::walk::{Frame, Side};
+use crate::walk::{FolderSide, Frame};
 use octo_core::listing::Listed;
 use octo_core::{Code, Error, Name};
 
 impl Comparer<'_> {
     /// Reports the listing's problems. Only a complete listing proves that a name is gone.
-    pub(super) fn source_proves_absence(&mut self, frame: &Frame, side: &Side) -> Result<bool, Error> {
+    pub(super) fn source_proves_absence(&mut self, frame: &Frame, side: &FolderSide) -> Result<bool, Error> {
         for (name, error) in &side.problems {
             let path = Name::new(name.as_slice()).map_or_else(|_| frame.source.clone(), |n| frame.source.join(&n));
             self.context.problem(&path, error.clone());
@@ -28,7 +28,7 @@ impl Comparer<'_> {
     }
 
     /// Whether what the mirror has in this folder is known; if not, nothing in it is touched.
-    pub(super) fn target_is_known(&mut self, frame: &Frame, side: Option<&Side>) -> Result<bool, Error> {
+    pub(super) fn target_is_known(&mut self, frame: &Frame, side: Option<&FolderSide>) -> Result<bool, Error> {
         let Some(side) = side else { return Ok(true) };
         for (name, error) in &side.problems {
             let path = Name::new(name.as_slice()).map_or_else(|_| frame.place.clone(), |n| frame.place.join(&n));

@@ -11,8 +11,8 @@ impl<'a> Comparer<'a> {
     /// A folder that both sides have: its metadata is fresh, or is read again.
     pub(super) fn keep_folder(&mut self, queue: &mut Queue<'_>, at: &At, found: Option<&Placed>) -> Result<(), Error> {
         let Some(old) = &at.old else { return Ok(()) };
-        let known = found.map(|placed| placed.record.known());
-        if !wants_metadata(&at.meta, old, known.as_ref(), &self.rules) {
+        let indexed = found.map(|placed| placed.record.indexed_file());
+        if !wants_metadata(&at.meta, old, indexed.as_ref(), &self.rules) {
             return if self.rules.metadata { self.keep_record(at, found) } else { Ok(()) };
         }
         found.map_or(Ok(()), |placed| self.cursor.keep(placed, found))?;
@@ -37,8 +37,8 @@ impl<'a> Comparer<'a> {
 
     /// A file whose content is to be compared. It is open then: its metadata need not be asked for another time.
     pub(super) fn comparison(&self, at: &At, found: Option<&Placed>) -> Task {
-        let known = found.map(|placed| placed.record.known());
-        let is_stale = at.old.is_some_and(|old| wants_metadata(&at.meta, &old, known.as_ref(), &self.rules));
+        let indexed = found.map(|placed| placed.record.indexed_file());
+        let is_stale = at.old.is_some_and(|old| wants_metadata(&at.meta, &old, indexed.as_ref(), &self.rules));
         Task { is_stale, ..at.task(true) }
     }
 
@@ -46,8 +46,8 @@ impl<'a> Comparer<'a> {
     pub(super) fn keep_record(&mut self, at: &At, found: Option<&Placed>) -> Result<(), Error> {
         let Some(old) = &at.old else { return Ok(()) };
         let is_fresh = |placed: &Placed| {
-            let known = placed.record.known();
-            known.holds_for(old) && known.metadata_is_fresh(&at.meta)
+            let indexed = placed.record.indexed_file();
+            indexed.holds_for(old) && indexed.metadata_is_fresh(&at.meta)
         };
         let Some(record) = IndexRecord::new(&at.meta, old, found.is_some_and(is_fresh)) else { return Ok(()) };
         let record = found.map_or(record.clone(), |found| record.knowing(&found.record));

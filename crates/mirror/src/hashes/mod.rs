@@ -25,7 +25,7 @@ use table::HashTable;
 
 /// What is known of the content of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
+pub enum KnownHash {
     /// It has this hash, if it is as it was.
     Hash {
         /// The content.
@@ -76,7 +76,7 @@ impl<'a> Hashes<'a> {
     /// `file` is to be found at `to`, and then perhaps with the time of `new`: its content goes with it.
     pub fn follows(&self, from: &RelPath, file: &Meta, to: &RelPath, new: &Meta) -> Result<(), Error> {
         match self.find(from, None, file)? {
-            Known::Hash { content, checked, .. } => {
+            KnownHash::Hash { content, checked, .. } => {
                 let content = Some(Content::new(new, content.hash));
                 let record = HashRecord { key: key(to, self.folds_case), run: self.run, checked, content };
                 self.log.append(&[record])
@@ -95,7 +95,7 @@ impl<'a> Hashes<'a> {
     }
 
     /// What was known, before this run, of the file at a place, or of the version that a run made of what was there.
-    pub fn find(&self, place: &RelPath, version_of: Option<u64>, file: &Meta) -> Result<Known, Error> {
+    pub fn find(&self, place: &RelPath, version_of: Option<u64>, file: &Meta) -> Result<KnownHash, Error> {
         let records = self.table.find(key(place, self.folds_case))?;
         Ok(choose(&records, version_of, file))
     }
@@ -128,7 +128,7 @@ impl RecordedHashes {
     pub fn find(&self, place: &RelPath, version_of: Option<u64>, file: &Meta) -> Result<Option<[u8; 32]>, Error> {
         let records = self.table.find(key(place, self.folds_case))?;
         Ok(match choose(&records, version_of, file) {
-            Known::Hash { content, .. } => Some(content.hash),
+            KnownHash::Hash { content, .. } => Some(content.hash),
             _ => None,
         })
     }
@@ -136,7 +136,7 @@ impl RecordedHashes {
 
 /// Of the records of a place, the one of this file: that of the same file, or, where inodes are others, the newest that was
 /// there before the run that made a version of it.
-fn choose(records: &[HashRecord], version_of: Option<u64>, file: &Meta) -> Known {
+fn choose(records: &[HashRecord], version_of: Option<u64>, file: &Meta) -> KnownHash {
     let contents = || records.iter().rev().filter_map(|record| record.content.map(|content| (record, content)));
     let was_there = |record: &HashRecord| version_of.is_none_or(|run| u64::from(record.run) < run);
     let is_same = |content: &Content| content.inode != 0 && content.inode == inode(file);
@@ -144,10 +144,12 @@ fn choose(records: &[HashRecord], version_of: Option<u64>, file: &Meta) -> Known
     let alike = || contents().find(|(record, content)| content.is_of(file) && was_there(record));
     let late = || contents().find(|(_, content)| content.is_of(file));
     if let Some((record, content)) = same.or_else(alike).or_else(late) {
-        return Known::Hash { content, run: record.run, checked: record.checked };
+        return KnownHash::Hash { content, run: record.run, checked: record.checked };
     }
     // Another file, of which there is no record, proves nothing: records may be lost.
-    contents().find(|(_, content)| is_same(content)).map_or(Known::Nothing, |(_, content)| Known::Other(content))
+    contents()
+        .find(|(_, content)| is_same(content))
+        .map_or(KnownHash::Nothing, |(_, content)| KnownHash::Other(content))
 }
 
 /// Folds the log into the table, and leaves out what speaks of versions of earlier runs than `oldest_kept`. On a full disk all

@@ -15,7 +15,7 @@ pub use journal::{Journal, placed as journal_records, sorted as sorted_journal};
 pub use stream::{Cursor, NewStream, records as new_records};
 
 use crate::codec::{Reader, Writer};
-use octo_core::plan::Known;
+use octo_core::plan::IndexedFile;
 use octo_core::{Error, Kind, Meta, RelPath, Timestamp};
 
 /// What is known of one file or folder of the mirror.
@@ -52,8 +52,8 @@ impl IndexRecord {
     }
 
     /// What the plan needs of it.
-    pub fn known(&self) -> Known {
-        Known {
+    pub fn indexed_file(&self) -> IndexedFile {
+        IndexedFile {
             change_time: self.source.change_time,
             target_inode: self.inode,
             size_bytes: self.size_bytes,

@@ -30,11 +30,11 @@ impl Run<'_> {
             marker.unproven = false;
         }
         if *marker != before {
-            ballast::help(self.context.target, || marker.write(self.context.target))?;
+            ballast::with_help(self.context.target, || marker.write(self.context.target))?;
         }
         if ended && marker.braked_by.is_none() && verdict.because.is_empty() {
             let prune = || settle::prune(self.context, &self.ops, self.ready.moment());
-            ballast::help(self.context.target, prune)?;
+            ballast::with_help(self.context.target, prune)?;
         }
         if ended {
             self.ops.hashes.close();
@@ -62,7 +62,7 @@ impl Run<'_> {
             settle::write_report(target, &report, &problems)?;
             RunOpen::remove(target)
         };
-        if let Err(error) = ballast::help(target, finish) {
+        if let Err(error) = ballast::with_help(target, finish) {
             report.outcome = report.outcome.worst(Outcome::Failed);
             report.remarks.push(format!("the run could not be ended properly: {error}"));
         }

@@ -11,7 +11,7 @@ mod walk;
 pub use summary::{VerifyCounts, VerifyReport};
 
 use crate::content_hash::ContentHasher;
-use crate::hashes::{self, Content, Hashes, Known};
+use crate::hashes::{self, Content, Hashes, KnownHash};
 use crate::marker::{Marker, RunOpen};
 use crate::settle::{oldest_kept, versioned_runs};
 use crate::spill::Pool;
@@ -122,19 +122,19 @@ impl Visit for Verifier<'_> {
             return Ok(());
         }
         match self.hashes.find(file.place, file.version_of, file.meta)? {
-            Known::Other(was) => {
+            KnownHash::Other(was) => {
                 self.problem(file.path, Error::new(Code::ChangedInMirror, changed(&was, file.meta)));
                 Ok(())
             }
-            Known::Nothing if self.options.record => self.record(file),
-            Known::Nothing => {
+            KnownHash::Nothing if self.options.record => self.record(file),
+            KnownHash::Nothing => {
                 self.summary.unrecorded(file.path);
                 Ok(())
             }
-            Known::Hash { content, run, checked } if self.is_chosen(file.path, checked) => {
+            KnownHash::Hash { content, run, checked } if self.is_chosen(file.path, checked) => {
                 self.compare(file, content, run, checked)
             }
-            Known::Hash { checked, .. } => {
+            KnownHash::Hash { checked, .. } => {
                 self.summary.counts.passed_over += 1;
                 self.summary.checked(checked);
                 Ok(())

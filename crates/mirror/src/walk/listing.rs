@@ -67,7 +67,7 @@ pub(super) const FLAG_CUT: u8 = 1;
 const FLAG_HIDDEN: u8 = 2;
 
 /// All entries of one side of a folder.
-pub struct Side {
+pub struct FolderSide {
     /// By the name in the mirror.
     pub(super) main: Sorted,
     /// Of the mirror: there are escaped names.
@@ -89,7 +89,7 @@ impl Lister<'_> {
     }
 
     /// Lists a folder of the source.
-    pub fn source(&self, folder: &RelPath) -> Result<Side, Error> {
+    pub fn source(&self, folder: &RelPath) -> Result<FolderSide, Error> {
         let mut sink = Sink::new(self, folder, true);
         let end = if folder.as_bytes().len() <= PATH_BYTES_MAX {
             self.source.list(folder, &mut sink)
@@ -102,7 +102,7 @@ impl Lister<'_> {
             return Err(error);
         }
         let main = sorter.finish()?;
-        let mut side = Side { main, has_escapes: false, order: self.order, end, problems, nested_mirror: false };
+        let mut side = FolderSide { main, has_escapes: false, order: self.order, end, problems, nested_mirror: false };
         if let (Listed::Complete, Some(name)) = (&side.end, hostile) {
             let printable = String::from_utf8_lossy(&name).into_owned();
             side.end = Listed::Incomplete(Error::new(Code::BadName, format!("the folder lists {printable:?}")));
@@ -112,7 +112,7 @@ impl Lister<'_> {
     }
 
     /// Lists a folder of the mirror. `folder` is its stored path, `original` the path the filter knows it by.
-    pub fn target(&self, folder: &RelPath, original: &RelPath) -> Result<Side, Error> {
+    pub fn target(&self, folder: &RelPath, original: &RelPath) -> Result<FolderSide, Error> {
         let mut sink = Sink::new(self, original, false);
         let end = self.target.list(folder, &mut sink);
         let (sorter, problems, failed) = (sink.sorter, sink.problems, sink.failed);
@@ -124,11 +124,11 @@ impl Lister<'_> {
             let marker = folder.join_path(&layout::marker());
             matches!(self.target.look(&marker), Ok(Some(_)))
         };
-        Ok(Side { main: sorter.finish()?, has_escapes, order: self.order, end, problems, nested_mirror })
+        Ok(FolderSide { main: sorter.finish()?, has_escapes, order: self.order, end, problems, nested_mirror })
     }
 
     /// Two entries with one name are a lie.
-    fn find_duplicate(&self, side: &mut Side) -> Result<(), Error> {
+    fn find_duplicate(&self, side: &mut FolderSide) -> Result<(), Error> {
         let mut duplicate = None;
         let mut last: Vec<u8> = Vec::new();
         side.main.for_each(|key, _| {
@@ -152,7 +152,7 @@ impl Lister<'_> {
 
 type Entries<'a> = Box<dyn Iterator<Item = Result<ListedEntry, Error>> + 'a>;
 
-impl Side {
+impl FolderSide {
     /// The entries in order, each name once.
     pub fn entries(&self) -> Result<Entries<'_>, Error> {
         let order = self.order;

@@ -8,7 +8,7 @@
 mod listing;
 mod places;
 
-pub use listing::{ListedEntry, Lister, Side};
+pub use listing::{FolderSide, ListedEntry, Lister};
 
 use crate::codec::{Reader, Writer};
 use crate::spill::{SpillWriter, Stack};
@@ -64,9 +64,9 @@ impl Frame {
 /// Both listings of one folder; `None` for a side that does not have it.
 pub struct FolderPair {
     /// The source's.
-    pub source: Option<Side>,
+    pub source: Option<FolderSide>,
     /// The mirror's.
-    pub target: Option<Side>,
+    pub target: Option<FolderSide>,
 }
 
 /// Collects the subfolders of the folder being merged, in order.
@@ -87,7 +87,7 @@ impl<'a> Children<'a> {
 /// A folder to list, and where its listings go.
 pub type Job = (Frame, Sender<Result<FolderPair, Error>>);
 
-enum Item {
+enum ListJob {
     ListedEntry(Box<Frame>, Receiver<Result<FolderPair, Error>>),
     /// How many folders not looked at yet lie on the stack above those of the items that follow.
     More(u64),
@@ -96,8 +96,8 @@ enum Item {
 /// The folders still to come, next first.
 pub struct Walk<'a> {
     target: &'a dyn Target,
-    items: VecDeque<Item>,
-    /// The folders of all [`Item::More`], the next one on top.
+    items: VecDeque<ListJob>,
+    /// The folders of all [`ListJob::More`], the next one on top.
     stack: Stack,
     jobs: Sender<Job>,
 }
@@ -131,11 +131,11 @@ fn list_pair(lister: &Lister<'_>, frame: &Frame) -> Result<FolderPair, Error> {
 
 /// The source's side of the next folder, if the source walks ahead: it is asked in the order in which the folders are handed
 /// out, and by one thread only.
-pub fn list_walked(lister: &Lister<'_>, frame: &Frame) -> Result<Option<Side>, Error> {
+pub fn list_walked(lister: &Lister<'_>, frame: &Frame) -> Result<Option<FolderSide>, Error> {
     if lister.source_walks_ahead() { list_source(lister, frame) } else { Ok(None) }
 }
 
-fn list_source(lister: &Lister<'_>, frame: &Frame) -> Result<Option<Side>, Error> {
+fn list_source(lister: &Lister<'_>, frame: &Frame) -> Result<Option<FolderSide>, Error> {
     frame.meta.map(|_| lister.source(&frame.source)).transpose()
 }
 
@@ -144,7 +144,7 @@ impl<'a> Walk<'a> {
     pub fn new(target: &'a dyn Target, frames: Vec<Frame>) -> Result<(Walk<'a>, Receiver<Job>), Error> {
         let (jobs, receiver) = unbounded();
         let mut walk = Walk { target, items: VecDeque::new(), stack: Stack::default(), jobs };
-        let first = Item::More(frames.len() as u64);
+        let first = ListJob::More(frames.len() as u64);
         for frame in frames.into_iter().rev() {
             walk.stack.push(target, &frame.encode())?;
         }
@@ -155,11 +155,11 @@ impl<'a> Walk<'a> {
     /// The next folder with both its listings; `None` at the end. `walked` is [`list_walked`].
     pub fn next(
         &mut self,
-        walked: impl FnOnce(&Frame) -> Result<Option<Side>, Error>,
+        walked: impl FnOnce(&Frame) -> Result<Option<FolderSide>, Error>,
     ) -> Result<Option<(Frame, FolderPair)>, Error> {
         self.look_ahead()?;
         match self.items.pop_front() {
-            Some(Item::ListedEntry(frame, answer)) => {
+            Some(ListJob::ListedEntry(frame, answer)) => {
                 // Meanwhile a thread lists the mirror.
                 let walked = walked(&frame)?;
                 let pair = answer
@@ -179,7 +179,7 @@ impl<'a> Walk<'a> {
             self.stack.push(self.target, &frame?)?;
         }
         if children.count() > 0 {
-            self.items.push_front(Item::More(children.count()));
+            self.items.push_front(ListJob::More(children.count()));
         }
         Ok(())
     }
@@ -189,7 +189,7 @@ impl<'a> Walk<'a> {
     /// Half of the room that is left, so that the folders inside the next one find some in turn, however deep the tree.
     /// Many at once, and then for a while none: the threads that list are not woken again for each folder.
     fn look_ahead(&mut self) -> Result<(), Error> {
-        let is_listing = |item: &Item| matches!(item, Item::ListedEntry(..));
+        let is_listing = |item: &ListJob| matches!(item, ListJob::ListedEntry(..));
         let listing = self.items.iter().filter(|item| is_listing(item)).count();
         let next = (AHEAD_FOLDERS.saturating_sub(listing) / 2).clamp(1, NEXT_FOLDERS);
         let begun = self.items.iter().take_while(|item| is_listing(item)).count();
@@ -199,9 +199,9 @@ impl<'a> Walk<'a> {
         let mut at = begun;
         while at < self.items.len().min(next) {
             match &mut self.items[at] {
-                Item::ListedEntry(..) => at += 1,
-                Item::More(0) => drop(self.items.remove(at)),
-                Item::More(left) => {
+                ListJob::ListedEntry(..) => at += 1,
+                ListJob::More(0) => drop(self.items.remove(at)),
+                ListJob::More(left) => {
                     *left -= 1;
                     let listing = self.begin()?;
                     self.items.insert(at, listing);
@@ -213,25 +213,25 @@ impl<'a> Walk<'a> {
     }
 
     /// Has the uppermost folder of the stack listed.
-    fn begin(&mut self) -> Result<Item, Error> {
+    fn begin(&mut self) -> Result<ListJob, Error> {
         let missing = || Error::new(octo_core::Code::RecordsDamaged, "a folder that waits to be listed is missing");
         let frame = Frame::decode(&self.stack.pop()?.ok_or_else(missing)?)?;
         let (answer, receiver) = bounded(1);
         // Without a thread left to list, `next` finds the answer's sender gone.
         let _ = self.jobs.send((frame.clone(), answer));
-        Ok(Item::ListedEntry(Box::new(frame), receiver))
+        Ok(ListJob::ListedEntry(Box::new(frame), receiver))
     }
 
     /// What is kept in memory of the folders that wait or are being listed.
     #[cfg(test)]
     fn memory_bytes(&self) -> usize {
-        let of_item = |item: &Item| match item {
-            Item::ListedEntry(frame, _) => {
+        let of_item = |item: &ListJob| match item {
+            ListJob::ListedEntry(frame, _) => {
                 size_of::<Frame>() + frame.source.as_bytes().len() + frame.place.as_bytes().len()
             }
-            Item::More(_) => 0,
+            ListJob::More(_) => 0,
         };
-        self.items.capacity() * size_of::<Item>()
+        self.items.capacity() * size_of::<ListJob>()
             + self.items.iter().map(of_item).sum::<usize>()
             + self.stack.memory_bytes()
     }

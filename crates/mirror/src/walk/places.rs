@@ -5,7 +5,7 @@
 //! name: to give it another one would be to delete what is still there. Nobody gets the place of something that may still be wanted, or
 //! that does not belong to the job.
 
-use super::listing::{FLAG_CUT, Lister, Side, decode, is_hidden};
+use super::listing::{FLAG_CUT, FolderSide, Lister, decode, is_hidden};
 use crate::codec::Writer;
 use crate::spill::{Record, Sorted, Sorter};
 use octo_core::listing::Listed;
@@ -15,7 +15,7 @@ use octo_core::{Error, RelPath};
 
 /// The names of the source that are one name on the mirror's disk, and what has it there.
 #[derive(Default)]
-struct Group {
+struct NameGroup {
     identity: Vec<u8>,
     /// The first that has no place yet, as long as none is known to have this one.
     first: Option<Record>,
@@ -28,9 +28,9 @@ struct Group {
     is_hidden: bool,
 }
 
-impl Group {
+impl NameGroup {
     /// One more name of the source, which may have a place of its own. What comes twice is one name.
-    fn name(&mut self, record: Record, is_apart: bool, away: &mut Away<'_>) -> Result<(), Error> {
+    fn name(&mut self, record: Record, is_apart: bool, away: &mut StoredElsewhere<'_>) -> Result<(), Error> {
         if away.last == record.key() {
             return Ok(());
         }
@@ -44,7 +44,7 @@ impl Group {
     }
 
     /// This name of the source has the place now.
-    fn has_it(&mut self, record: Record, away: &mut Away<'_>) -> Result<(), Error> {
+    fn has_it(&mut self, record: Record, away: &mut StoredElsewhere<'_>) -> Result<(), Error> {
         away.last = record.key().to_vec();
         self.names += 1;
         if self.is_settled {
@@ -62,14 +62,14 @@ impl Group {
 }
 
 /// Names that are not stored as they would be alone.
-struct Away<'a> {
+struct StoredElsewhere<'a> {
     keys: Sorter<'a>,
     count: u64,
     /// The name of the source looked at last.
     last: Vec<u8>,
 }
 
-impl Away<'_> {
+impl StoredElsewhere<'_> {
     fn push(&mut self, key: &[u8]) -> Result<(), Error> {
         self.count += 1;
         self.keys.push(key, &[])
@@ -78,13 +78,18 @@ impl Away<'_> {
 
 impl Lister<'_> {
     /// Gives each entry of `source` its place in the mirror's folder `place`, of which `target` is the listing, if there is one.
-    pub fn settle_places(&self, place: &RelPath, source: &mut Side, target: Option<&Side>) -> Result<(), Error> {
+    pub fn settle_places(
+        &self,
+        place: &RelPath,
+        source: &mut FolderSide,
+        target: Option<&FolderSide>,
+    ) -> Result<(), Error> {
         if !self.order.folds_case {
             return Ok(());
         }
         let is_proven = source.end == Listed::Complete;
-        let mut away = Away { keys: Sorter::new(self.target, &self.pool), count: 0, last: Vec::new() };
-        let mut group = Group::default();
+        let mut away = StoredElsewhere { keys: Sorter::new(self.target, &self.pool), count: 0, last: Vec::new() };
+        let mut group = NameGroup::default();
         let in_mirror = target.map_or_else(|| Ok(Box::new(std::iter::empty()) as _), |side| side.main.iter())?;
         for pair in merge(source.main.iter()?, in_mirror, |a: &Record, b: &Record| a.key().cmp(b.key())) {
             let pair = pair?;
@@ -120,7 +125,7 @@ impl Lister<'_> {
     }
 
     /// Whether a name of the source has a place of its own already.
-    fn is_apart(&self, name: &Record, place: &RelPath, target: Option<&Side>) -> Result<bool, Error> {
+    fn is_apart(&self, name: &Record, place: &RelPath, target: Option<&FolderSide>) -> Result<bool, Error> {
         if !target.is_some_and(|side| side.has_escapes) {
             return Ok(false);
         }
@@ -133,7 +138,7 @@ impl Lister<'_> {
     }
 
     /// The end of a group: whether its first name gets the place.
-    fn settle(&self, group: Group, is_proven: bool, away: &mut Away<'_>) -> Result<(), Error> {
+    fn settle(&self, group: NameGroup, is_proven: bool, away: &mut StoredElsewhere<'_>) -> Result<(), Error> {
         let Some(first) = group.first.filter(|_| !group.is_settled) else { return Ok(()) };
         let kind = |record: &Record| decode(self.order, record.clone()).map(|entry| entry.meta.kind);
         let is_free = match group.holder {

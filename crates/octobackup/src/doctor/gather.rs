@@ -4,7 +4,7 @@
 use crate::args::DoctorArgs;
 use crate::doctor::facts::{Facts, Place, Privilege, Seen, ShareFacts};
 use crate::doctor::walk::{self, WalkOptions, Walked};
-use crate::known::Known;
+use crate::known_mirrors::KnownMirrors;
 use crate::password;
 use crate::settings;
 use octo_core::{Clock, Code, Error, Target};
@@ -99,7 +99,7 @@ fn place(path: &Path, mirror_spec: &MirrorSpec) -> Result<Place, Error> {
     // With `create` a filesystem that cannot be written is an error. There is nothing left to be created.
     let tried = DiskTarget::open(nearest, DiskOptions { create: true, ..DiskOptions::default() })?;
     let id = if exists { octo_mirror::target_id(&tried)? } else { None };
-    let was_mirror = Known::of_user().id(path)?.is_some();
+    let was_mirror = KnownMirrors::of_user().id(path)?.is_some();
     Ok(Place {
         exists,
         is_mirror: id.is_some(),

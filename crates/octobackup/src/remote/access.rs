@@ -1,6 +1,6 @@
 //! `octobackup user`, `token` and `setup-link`. Passwords go to the server; a token's secret goes to a private file.
 
-use super::answer::{Ended, client, every, plain, said, show, time};
+use super::answer::{CommandResult, client, every, plain, said, show, time};
 use super::table::table;
 #[cfg(unix)]
 use crate::args::server::ServeArgs;
@@ -14,7 +14,7 @@ use octo_client::{Client, escaped};
 use std::io::Write;
 
 /// Adds, lists, changes, removes.
-pub fn user(command: &UserCommand) -> Ended {
+pub fn user(command: &UserCommand) -> CommandResult {
     match command {
         UserCommand::Add(args) => add_user(args),
         UserCommand::List(server) => show(server, users(&client(server)?)?.as_slice(), |users| {
@@ -39,7 +39,7 @@ fn user_path(name: &str) -> String {
     format!("/users/{}", escaped(name))
 }
 
-fn add_user(args: &UserAddArgs) -> Ended {
+fn add_user(args: &UserAddArgs) -> CommandResult {
     let client = client(&args.server)?;
     if users(&client)?.iter().any(|user| user.name == args.name) {
         let why = format!("there is a user {} already; see: octobackup user --help", args.name);
@@ -50,7 +50,7 @@ fn add_user(args: &UserAddArgs) -> Ended {
     said(&args.server, &format!("User {} added as {}.", args.name, args.role))
 }
 
-fn set_password(args: &UserPasswordArgs) -> Ended {
+fn set_password(args: &UserPasswordArgs) -> CommandResult {
     let client = client(&args.server)?;
     let role = known(&client, &args.name)?.role;
     let password = settings::password(&args.password.password_from()).read(&args.name)?;
@@ -67,7 +67,7 @@ fn known(client: &Client, name: &str) -> Result<User, ApiError> {
 }
 
 /// Makes, lists, removes.
-pub fn token(command: &TokenCommand) -> Ended {
+pub fn token(command: &TokenCommand) -> CommandResult {
     match command {
         TokenCommand::Add(args) => add_token(args),
         TokenCommand::List(server) => {
@@ -88,7 +88,7 @@ pub fn token(command: &TokenCommand) -> Ended {
 
 /// The file first: a secret that cannot be written is better never made.
 #[expect(clippy::disallowed_methods, reason = "a small file of its own, not one of a mirror")]
-fn add_token(args: &TokenAddArgs) -> Ended {
+fn add_token(args: &TokenAddArgs) -> CommandResult {
     let client = client(&args.server)?;
     let failed = |e: std::io::Error| ApiError::field("FILE", format!("{}: {e}", args.file.display()));
     let mut file = private_file(&args.file).map_err(failed)?;
@@ -111,7 +111,7 @@ fn private_file(path: &std::path::Path) -> std::io::Result<std::fs::File> {
 
 /// Shows the link for the first administrator, to those who may read it.
 #[cfg(unix)]
-pub fn setup_link(args: &ServeArgs) -> Ended {
+pub fn setup_link(args: &ServeArgs) -> CommandResult {
     let config = octo_server::config::Config::read(&args.config)?;
     let file = config.setup_link();
     match std::fs::read_to_string(&file) {

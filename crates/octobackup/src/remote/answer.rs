@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// What a command ends with.
-pub type Ended = Result<u8, ApiError>;
+pub type CommandResult = Result<u8, ApiError>;
 
 pub(super) fn client(server: &ServerArgs) -> Result<Client, ApiError> {
     let (Some(url), Some(file)) = (&server.url, &server.token_file) else { return local(server) };
@@ -78,7 +78,7 @@ pub(super) fn zone_named(name: Option<&str>) -> Result<octo_job::schedule::TimeZ
 }
 
 /// Shows an answer: as JSON if that was asked for.
-pub(super) fn show<T: Serialize + ?Sized>(server: &ServerArgs, answer: &T, as_text: impl FnOnce(&T)) -> Ended {
+pub(super) fn show<T: Serialize + ?Sized>(server: &ServerArgs, answer: &T, as_text: impl FnOnce(&T)) -> CommandResult {
     if server.json {
         print(&as_json(answer)?.to_string());
     } else {
@@ -93,7 +93,7 @@ pub(super) fn as_json(answer: &(impl Serialize + ?Sized)) -> Result<Value, ApiEr
 }
 
 /// Says what was done, where a program did not ask for JSON.
-pub(super) fn said(server: &ServerArgs, words: &str) -> Ended {
+pub(super) fn said(server: &ServerArgs, words: &str) -> CommandResult {
     if !server.json {
         print(&plain(words));
     }

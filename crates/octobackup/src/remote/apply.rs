@@ -1,6 +1,6 @@
 //! `octobackup apply`, `export`, `defaults` and `audit`: what concerns all jobs.
 
-use super::answer::{Ended, client, plain, show, text, time};
+use super::answer::{CommandResult, client, plain, show, text, time};
 use super::job::set;
 use super::table::table;
 use crate::args::server::{ApplyArgs, AuditArgs, DefaultsArgs, ServerArgs};
@@ -14,7 +14,7 @@ use octo_job::JobsFile;
 use serde_json::{Map, Value};
 
 /// Tells what changes, then changes exactly that.
-pub fn apply(args: &ApplyArgs) -> Ended {
+pub fn apply(args: &ApplyArgs) -> CommandResult {
     let is_piped = args.file.as_os_str() == "-";
     let name = if is_piped { "standard input".to_owned() } else { args.file.display().to_string() };
     let failed = |why: String| ApiError::new(Kind::Invalid, format!("{name}: {why}"));
@@ -59,7 +59,7 @@ fn tell(changes: &[Change]) {
 }
 
 /// Prints a jobs file.
-pub fn export(server: &ServerArgs) -> Ended {
+pub fn export(server: &ServerArgs) -> CommandResult {
     // Read strictly: what is not known here would be lost in the file.
     let file: JobsFile = client(server)?.get("/jobs-file")?;
     let written = file.to_text()?;
@@ -67,7 +67,7 @@ pub fn export(server: &ServerArgs) -> Ended {
 }
 
 /// Shows what holds for all jobs, or changes it.
-pub fn defaults(args: &DefaultsArgs) -> Ended {
+pub fn defaults(args: &DefaultsArgs) -> CommandResult {
     let client = client(&args.server)?;
     // Kept as it is: a newer server may have settings that are not known here, and they are sent back.
     let mut policy: Map<String, Value> = client.get("/defaults")?;
@@ -87,7 +87,7 @@ pub fn defaults(args: &DefaultsArgs) -> Ended {
 }
 
 /// Who changed what.
-pub fn audit(args: &AuditArgs) -> Ended {
+pub fn audit(args: &AuditArgs) -> CommandResult {
     let entries: Vec<AuditEntry> = client(&args.server)?.get(&format!("/audit?limit={}", args.limit))?;
     show(&args.server, entries.as_slice(), |entries| {
         let cells = entries.iter().map(|AuditEntry { at, who, what, about, detail, .. }| {

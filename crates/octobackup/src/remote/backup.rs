@@ -1,6 +1,6 @@
 //! `octobackup backup` and `self-check`: the server's own data.
 
-use super::answer::{Ended, client, plain, show};
+use super::answer::{CommandResult, client, plain, show};
 use super::table::table;
 use crate::args::server::{BackupArgs, ServerArgs};
 use crate::exit;
@@ -10,7 +10,7 @@ use octo_api::server::{BackUp, Backup, Finding};
 use octo_core::numbers;
 
 /// Has the server copy what it knows.
-pub fn backup(args: &BackupArgs) -> Ended {
+pub fn backup(args: &BackupArgs) -> CommandResult {
     // The server may work in another folder.
     let folder = std::path::absolute(&args.folder).map_err(|e| ApiError::field("FOLDER", e))?;
     let folder = folder.to_str().ok_or_else(|| ApiError::field("FOLDER", "its name must be UTF-8"))?;
@@ -26,7 +26,7 @@ pub fn backup(args: &BackupArgs) -> Ended {
 }
 
 /// Has the server look at itself.
-pub fn self_check(server: &ServerArgs) -> Ended {
+pub fn self_check(server: &ServerArgs) -> CommandResult {
     let findings: Vec<Finding> = client(server)?.get("/self-check")?;
     show(server, findings.as_slice(), |findings| {
         let cells = findings.iter().map(|finding| {

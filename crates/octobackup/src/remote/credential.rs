@@ -1,6 +1,6 @@
 //! `octobackup credential`. The password goes to the server and is never shown again.
 
-use super::answer::{Ended, client, every, plain, said, show, time};
+use super::answer::{CommandResult, client, every, plain, said, show, time};
 use super::table::table;
 use crate::args::server::{CredentialAllowArgs, CredentialCommand};
 use crate::listeners::print;
@@ -10,7 +10,7 @@ use octo_api::credential::{Credential, CredentialUse, SetCredential, SetCredenti
 use octo_client::escaped;
 
 /// Sets, lists, removes.
-pub fn credential(command: &CredentialCommand) -> Ended {
+pub fn credential(command: &CredentialCommand) -> CommandResult {
     match command {
         CredentialCommand::Set(args) => {
             let secret = settings::password(&args.password.password_from()).read(&args.account)?;
@@ -57,7 +57,7 @@ fn used_for(uses: &[CredentialUse]) -> String {
     plain(&uses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
-fn change_uses(args: &CredentialAllowArgs, is_allowed: bool) -> Ended {
+fn change_uses(args: &CredentialAllowArgs, is_allowed: bool) -> CommandResult {
     let client = client(&args.server)?;
     let all: Vec<Credential> = every(&client, "/credentials")?;
     let known = all.into_iter().find(|it| it.name == args.name);

@@ -1,6 +1,6 @@
 //! `octobackup host`: the machines whose agents this server talks to.
 
-use super::answer::{Ended, client, every, plain, said, show, text_or_none, time};
+use super::answer::{CommandResult, client, every, plain, said, show, text_or_none, time};
 use super::table::table;
 use crate::args::server::{HostAddArgs, HostCommand};
 use crate::exit;
@@ -12,7 +12,7 @@ use octo_core::advice::{Place, advice};
 use octo_core::numbers;
 
 /// Adds, lists, shows, revokes.
-pub fn host(command: &HostCommand) -> Ended {
+pub fn host(command: &HostCommand) -> CommandResult {
     match command {
         HostCommand::Add(args) => add(args),
         HostCommand::List(server) => show(server, every(&client(server)?, "/hosts")?.as_slice(), list),
@@ -28,7 +28,7 @@ pub fn host(command: &HostCommand) -> Ended {
 }
 
 /// Only the token goes to standard output, so that it can be piped to where it is needed.
-fn add(args: &HostAddArgs) -> Ended {
+fn add(args: &HostAddArgs) -> CommandResult {
     let invitation: Invitation = client(&args.server)?.post("/hosts", &AddHost { name: args.name.clone() })?;
     show(&args.server, &invitation, |invitation| {
         print(&plain(&invitation.token));

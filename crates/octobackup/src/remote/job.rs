@@ -1,6 +1,6 @@
 //! `octobackup job` and `octobackup schedule`.
 
-use super::answer::{Ended, as_json, client, every, plain, said, show, text, text_or_none, time};
+use super::answer::{CommandResult, as_json, client, every, plain, said, show, text, text_or_none, time};
 use super::table::table;
 use crate::args::server::{AddArgs, CopyArgs, EditArgs, JobCommand, NamedArgs, ScheduleArgs, WhatArgs};
 use crate::listeners::print;
@@ -18,7 +18,7 @@ const CREDENTIAL: &str = "credential";
 const NEVER: &str = "never";
 
 /// Everything about jobs.
-pub fn job(command: &JobCommand) -> Ended {
+pub fn job(command: &JobCommand) -> CommandResult {
     match command {
         JobCommand::Add(args) => add(args),
         JobCommand::Edit(args) => edit(args),
@@ -64,13 +64,13 @@ pub fn target_of_job(name: &str) -> Result<std::path::PathBuf, ApiError> {
     look(&client, name).map(|view| view.job.spec.target.into())
 }
 
-fn change(args: &NamedArgs, what: &str) -> Ended {
+fn change(args: &NamedArgs, what: &str) -> CommandResult {
     let answer: JobView = client(&args.server)?.post_nothing(&path(&args.name, what))?;
     let done = if what == "/pause" { "paused" } else { "resumed" };
     show(&args.server, &answer, |_| print(&format!("Job {} {done}.", args.name)))
 }
 
-fn add(args: &AddArgs) -> Ended {
+fn add(args: &AddArgs) -> CommandResult {
     let mut spec = JobSpec {
         name: args.name.clone(),
         source: args.source.clone(),
@@ -83,7 +83,7 @@ fn add(args: &AddArgs) -> Ended {
 }
 
 /// A new job with another job's settings. A copy of a paused job is paused.
-fn copy(args: &CopyArgs) -> Ended {
+fn copy(args: &CopyArgs) -> CommandResult {
     let client = client(&args.server)?;
     let mut spec = look(&client, &args.name)?.job.spec;
     spec.name = args.new.clone();
@@ -97,7 +97,7 @@ fn copy(args: &CopyArgs) -> Ended {
 }
 
 /// Reads, changes, writes; the revision sees to it that nobody else's change is lost.
-fn edit(args: &EditArgs) -> Ended {
+fn edit(args: &EditArgs) -> CommandResult {
     let client = client(&args.server)?;
     let before = look(&client, &args.name)?.job;
     let mut spec = before.spec.clone();
@@ -292,7 +292,7 @@ fn slots(slots: &[Slot]) {
 }
 
 /// The next slots of all jobs.
-pub fn schedule(args: &ScheduleArgs) -> Ended {
+pub fn schedule(args: &ScheduleArgs) -> CommandResult {
     let answer: Vec<Upcoming> = client(&args.server)?.get(&format!("/schedule?count={}", args.count))?;
     show(&args.server, answer.as_slice(), |slots| {
         let cells = slots.iter().map(|Upcoming { job, due_at, expected_secs, paused }| {

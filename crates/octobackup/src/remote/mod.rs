@@ -17,7 +17,7 @@ mod table;
 
 use crate::args::server::ServerCommand as Command;
 use crate::exit;
-use answer::Ended;
+use answer::CommandResult;
 use octo_api::error::Kind;
 
 #[cfg(unix)]
@@ -40,7 +40,7 @@ pub fn refused(refusal: &octo_api::ApiError) -> u8 {
     }
 }
 
-fn ended(command: &Command) -> Ended {
+fn ended(command: &Command) -> CommandResult {
     match command {
         #[cfg(unix)]
         Command::Serve(args) => serve::serve(args),

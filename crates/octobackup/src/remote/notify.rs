@@ -1,6 +1,6 @@
 //! `octobackup notify`: who is told what, and whether it arrives.
 
-use super::answer::{Ended, client, every, plain, said, show, text_or_none, time};
+use super::answer::{CommandResult, client, every, plain, said, show, text_or_none, time};
 use super::table::table;
 use crate::args::server::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 use crate::exit;
@@ -19,7 +19,7 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(75);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Everything about telling.
-pub fn notify(command: &NotifyCommand) -> Ended {
+pub fn notify(command: &NotifyCommand) -> CommandResult {
     match command {
         NotifyCommand::MailServer(args) => mail_server(args),
         NotifyCommand::Set(args) => set(args),
@@ -38,7 +38,7 @@ pub fn notify(command: &NotifyCommand) -> Ended {
     }
 }
 
-fn set(args: &NotifyAddArgs) -> Ended {
+fn set(args: &NotifyAddArgs) -> CommandResult {
     let some = |texts: &[String]| Some(texts.to_vec()).filter(|texts| !texts.is_empty());
     let recipient = Recipient {
         name: args.name.clone(),
@@ -55,7 +55,7 @@ fn set(args: &NotifyAddArgs) -> Ended {
 }
 
 /// Sets the mail server, or shows it if none is given.
-fn mail_server(args: &MailServerArgs) -> Ended {
+fn mail_server(args: &MailServerArgs) -> CommandResult {
     let client = client(&args.server)?;
     if let Some(given) = &args.host {
         let (host, port) = host_and_port(given, args.port)?;
@@ -116,7 +116,7 @@ fn list(recipients: &[Recipient]) {
 }
 
 /// Sends one, and waits until somebody has taken it, or said why not.
-fn test(args: &NotifyNameArgs) -> Ended {
+fn test(args: &NotifyNameArgs) -> CommandResult {
     let client = client(&args.server)?;
     let mut message: QueuedMessage = client.post_nothing(&format!("/recipients/{}/test", escaped(&args.name)))?;
     let begun = Instant::now();
@@ -134,7 +134,7 @@ fn test(args: &NotifyNameArgs) -> Ended {
     show(&args.server, &message, |_| print("test message accepted"))
 }
 
-fn outbox(args: &OutboxArgs) -> Ended {
+fn outbox(args: &OutboxArgs) -> CommandResult {
     let messages: Vec<QueuedMessage> = client(&args.server)?.get(&format!("/outbox?limit={}", args.limit))?;
     show(&args.server, messages.as_slice(), |messages| {
         let cells = messages.iter().map(|queued| {
@@ -156,7 +156,7 @@ fn outbox(args: &OutboxArgs) -> Ended {
 }
 
 /// All jobs on one page.
-pub fn digest(args: &DigestArgs) -> Ended {
+pub fn digest(args: &DigestArgs) -> CommandResult {
     let zone = super::answer::zone_named(args.time_zone.as_deref())?;
     let digest: Digest = client(&args.server)?.get(&format!("/digest?hours={}", args.hours))?;
     let is_well = digest.bad() == 0;

@@ -1,6 +1,6 @@
 //! `octobackup run`, `runs`, `report`, `log` and `cancel`.
 
-use super::answer::{Ended, as_json, client, plain, show, time, time_secs, zone_named};
+use super::answer::{CommandResult, as_json, client, plain, show, time, time_secs, zone_named};
 use super::table::table;
 use crate::args::server::{LogArgs, ReportArgs, RunArgs, RunIdArgs, RunsArgs};
 use crate::exit;
@@ -26,7 +26,7 @@ use std::time::Duration;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Starts a run, and waits for its end. Stopping the wait does not stop the run.
-pub fn run(args: &RunArgs) -> Ended {
+pub fn run(args: &RunArgs) -> CommandResult {
     let client = client(&args.server)?;
     let (refresh_metadata, approve) = (args.metadata.is_some(), args.approve.clone());
     let once = RunOverrides { refresh_metadata, approve, ..args.once.read()? };
@@ -106,7 +106,7 @@ fn waits(client: &Client, run: &Run) -> String {
 }
 
 /// The report of a run.
-pub fn report(args: &ReportArgs) -> Ended {
+pub fn report(args: &ReportArgs) -> CommandResult {
     let form = match (args.html, args.server.json) {
         (true, _) => Form::Html,
         (_, true) => Form::Json,
@@ -123,7 +123,7 @@ enum Form {
     Html,
 }
 
-fn show_report(client: &Client, id: i64, form: Form, zone: Option<&str>) -> Ended {
+fn show_report(client: &Client, id: i64, form: Form, zone: Option<&str>) -> CommandResult {
     let zone = zone_named(zone)?;
     let summary: RunSummary = client.get(&format!("/runs/{id}/summary"))?;
     match form {
@@ -141,7 +141,7 @@ fn show_report(client: &Client, id: i64, form: Form, zone: Option<&str>) -> Ende
 }
 
 /// The newest runs, with the progress of those under way.
-pub fn runs(args: &RunsArgs) -> Ended {
+pub fn runs(args: &RunsArgs) -> CommandResult {
     let job = args.job.as_deref().map(|job| format!("&job={}", escaped(job))).unwrap_or_default();
     let client = client(&args.server)?;
     let runs: Vec<Run> = client.get(&format!("/runs?limit={}{job}", args.limit))?;
@@ -202,7 +202,7 @@ fn unsigned(number: i64) -> u64 {
 }
 
 /// What a run told, up to now or up to its end.
-pub fn log(args: &LogArgs) -> Ended {
+pub fn log(args: &LogArgs) -> CommandResult {
     let client = client(&args.server)?;
     let progress = if args.follow && !args.server.json { Progress::on_terminal() } else { None };
     let aside = |line: &str| match &progress {
@@ -237,7 +237,7 @@ pub fn log(args: &LogArgs) -> Ended {
 }
 
 /// Stops a run, or takes it out of the queue.
-pub fn cancel(args: &RunIdArgs) -> Ended {
+pub fn cancel(args: &RunIdArgs) -> CommandResult {
     let answer: Run = client(&args.server)?.post_nothing(&format!("/runs/{}/cancel", args.run))?;
     let words = if answer.state == State::Finished { "is out of the queue" } else { "is asked to stop" };
     show(&args.server, &answer, |_| print(&format!("Run {} {words}.", args.run)))

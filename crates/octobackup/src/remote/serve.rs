@@ -1,6 +1,6 @@
 //! `octobackup serve`: the server's log on standard output, and a word to systemd where it started us.
 
-use super::answer::Ended;
+use super::answer::CommandResult;
 use crate::args::server::ServeArgs;
 use crate::{exit, stop};
 use octo_server::config::{Config, LogForm};
@@ -13,52 +13,52 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 /// Serves until it is asked to stop.
-pub fn serve(args: &ServeArgs) -> Ended {
+pub fn serve(args: &ServeArgs) -> CommandResult {
     let config = Config::read(&args.config)?;
     let stop = stop::on_signals()?;
     let clock = SystemClock::new();
-    let log = Log { form: config.log, is_for_journald: is_for_journald(), clock };
+    let log = ConsoleLog { form: config.log, is_for_journald: is_for_journald(), clock };
     serve::serve(&config, &stop, Arc::new(log))?;
     Ok(exit::COMPLETE)
 }
 
 /// Writes notes to standard output.
-struct Log {
+struct ConsoleLog {
     form: LogForm,
     is_for_journald: bool,
     clock: SystemClock,
 }
 
-impl EventLog for Log {
-    fn note(&self, note: &LogEvent) {
-        let line = line(note, Moment::now(&self.clock), self.form, self.is_for_journald);
+impl EventLog for ConsoleLog {
+    fn record(&self, event: &LogEvent) {
+        let line = log_line(event, Moment::now(&self.clock), self.form, self.is_for_journald);
         // A log that nobody takes must not stop backups.
         let _ = writeln!(std::io::stdout().lock(), "{line}");
-        if note.event == serve::READY {
+        if event.event == serve::READY {
             let _ = sd_notify::notify(&[NotifyState::Ready]);
         }
     }
 }
 
 /// journald is told the priority, and knows the time by itself.
-fn line(note: &LogEvent, at: Moment, form: LogForm, is_for_journald: bool) -> String {
+fn log_line(event: &LogEvent, at: Moment, form: LogForm, is_for_journald: bool) -> String {
     let text = match form {
         LogForm::Json => {
-            let mut all = note.fields.clone();
+            let mut all = event.fields.clone();
             for (name, value) in [
                 ("at", json!(at)),
-                ("level", note.level.to_string().into()),
-                ("event", note.event.into()),
-                ("message", note.message.as_str().into()),
+                ("level", event.level.to_string().into()),
+                ("event", event.event.into()),
+                ("message", event.message.as_str().into()),
             ] {
                 all.insert(name.to_owned(), value);
             }
             Value::from(all).to_string()
         }
-        LogForm::Text if is_for_journald => octo_core::printable::printable(&note.message),
-        LogForm::Text => format!("{at} {} {}", note.level, octo_core::printable::printable(&note.message)),
+        LogForm::Text if is_for_journald => octo_core::printable::printable(&event.message),
+        LogForm::Text => format!("{at} {} {}", event.level, octo_core::printable::printable(&event.message)),
     };
-    if is_for_journald { format!("<{}>{text}", note.level.priority()) } else { text }
+    if is_for_journald { format!("<{}>{text}", event.level.priority()) } else { text }
 }
 
 /// Whether standard output goes to journald, as sd-daemon(3) says to find out.
@@ -74,13 +74,13 @@ mod tests {
 
     #[test]
     fn a_note_is_one_line_in_each_form() {
-        let note = LogEvent::info("run-ends", "run 7 of fs\n1 ended").with("run", 7);
+        let event = LogEvent::info("run-ends", "run 7 of fs\n1 ended").with("run", 7);
         let at = Moment(1_785_844_800);
-        let text = line(&note, at, LogForm::Text, false);
+        let text = log_line(&event, at, LogForm::Text, false);
         assert_eq!(text, "2026-08-04T12:00:00Z info run 7 of fs\\n1 ended");
-        assert!(line(&note, at, LogForm::Text, true).starts_with("<6>run 7"));
-        let json: Value = serde_json::from_str(&line(&note, at, LogForm::Json, false)).unwrap();
+        assert!(log_line(&event, at, LogForm::Text, true).starts_with("<6>run 7"));
+        let json: Value = serde_json::from_str(&log_line(&event, at, LogForm::Json, false)).unwrap();
         assert_eq!((&json["run"], &json["event"], &json["level"]), (&json!(7), &json!("run-ends"), &json!("info")));
-        assert!(line(&note, at, LogForm::Json, true).starts_with("<6>{"));
+        assert!(log_line(&event, at, LogForm::Json, true).starts_with("<6>{"));
     }
 }

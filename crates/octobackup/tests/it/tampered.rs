@@ -20,19 +20,19 @@ const LOGON_BYTES: u64 = 2_400;
 const RUN_TIME_MAX: Duration = Duration::from_secs(240);
 
 /// What every file was at one time or another.
-type Known = BTreeMap<PathBuf, BTreeSet<Vec<u8>>>;
+type KnownMirrors = BTreeMap<PathBuf, BTreeSet<Vec<u8>>>;
 
 /// A share that is another one in every round: files change, come and go.
 struct Share {
     samba: Samba,
     name: &'static str,
-    known: Known,
+    known: KnownMirrors,
     round: usize,
 }
 
 impl Share {
     fn new(options: SambaOptions, name: &'static str) -> Share {
-        let mut share = Share { samba: Samba::start(options), name, known: Known::new(), round: 0 };
+        let mut share = Share { samba: Samba::start(options), name, known: KnownMirrors::new(), round: 0 };
         for folder in 0..FOLDERS {
             fs::create_dir(share.root().join(format!("d{folder}"))).unwrap();
             for file in 0..FILES {

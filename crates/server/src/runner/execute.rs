@@ -11,7 +11,7 @@ use crate::notify;
 use crate::run::{Ended, Reason, Run};
 use crate::run_log::RunLog;
 use crate::service_error::{Kind, ServiceError};
-use crate::store::failing::{self, Met};
+use crate::store::failing::{self, RunProblems};
 use crate::store::runs::{self, NewRun};
 use crate::store::{self, jobs};
 use octo_api::log::Level;
@@ -62,7 +62,7 @@ impl Task {
 
     /// The same with another maker of mirrors, which returns the report, and the mirror's id if it has one.
     pub fn work_as(self, make: impl FnOnce(&Task, &dyn Monitor) -> Result<(RunReport, Option<String>), Error>) {
-        self.note_begin();
+        self.log_begin();
         let watcher = Watcher { task: &self, problems: Mutex::default(), log: self.begin_log() };
         let (report, target_id) = catch_unwind(AssertUnwindSafe(|| make(&self, &watcher)))
             .unwrap_or_else(|_| Err(Error::panicked("the run")))
@@ -72,16 +72,16 @@ impl Task {
         // What cannot be written now (the disk is full) is noticed by the next look: a row without a thread gets its end.
         match self.finish(report, target_id.as_deref(), &problems) {
             Ok(ended) => log.iter().for_each(|log| self.log_end(log, &ended)),
-            Err(error) => self.shared.note(&LogEvent::trouble(&error.of_job(&self.job.spec.name))),
+            Err(error) => self.shared.record(&LogEvent::trouble(&error.of_job(&self.job.spec.name))),
         }
         self.shared.live.end(self.run.id);
         self.shared.nudge();
     }
 
-    fn note_begin(&self) {
+    fn log_begin(&self) {
         let (run, job) = (self.run.id, &self.job.spec.name);
-        let note = LogEvent::info("run-begins", format!("run {run} of {job} begins"));
-        self.shared.note(&note.with("job", job.as_str()).with("run", run).with("reason", json!(self.run.reason)));
+        let event = LogEvent::info("run-begins", format!("run {run} of {job} begins"));
+        self.shared.record(&event.with("job", job.as_str()).with("run", run).with("reason", json!(self.run.reason)));
     }
 
     /// The log with its first lines. A run without one is better than none.
@@ -90,7 +90,7 @@ impl Task {
         let log = RunLog::open(shared.store.folder(), run.id, shared.clock.clone());
         if let Err(error) = &log {
             let why = ServiceError::new(Kind::Internal, format!("run {} has no log: {error}", run.id));
-            shared.note(&LogEvent::trouble(&why.of_job(&spec.name)));
+            shared.record(&LogEvent::trouble(&why.of_job(&spec.name)));
         }
         let log = log.ok()?;
         let asked_by = if run.asked_by.is_empty() { String::new() } else { format!(", asked for by {}", run.asked_by) };
@@ -130,13 +130,13 @@ impl Task {
         let (run, job, counts) = (self.run.id, &self.job.spec.name, &report.counts);
         let message = format!("run {run} of {job} ended: {outcome}, {}", count(counts.problems, "problem"));
         let is_well = matches!(outcome, Ended::Succeeded);
-        let note = LogEvent {
+        let event = LogEvent {
             level: if is_well { Level::Info } else { Level::Warning },
             ..LogEvent::info("run-ends", message)
         };
-        let note = note.with("job", job.as_str()).with("run", run).with("outcome", outcome.to_string());
+        let event = event.with("job", job.as_str()).with("run", run).with("outcome", outcome.to_string());
         self.shared
-            .note(&note.with("copied_files", counts.created + counts.replaced).with("problems", counts.problems));
+            .record(&event.with("copied_files", counts.created + counts.replaced).with("problems", counts.problems));
     }
 
     fn make(&self, watcher: &dyn Monitor) -> Result<(RunReport, Option<String>), Error> {
@@ -208,7 +208,7 @@ impl Task {
             }
             if run.is_backup() {
                 let is_all = outcome.is_complete() && problems.len() < PROBLEMS_KEPT_MAX;
-                let met = Met { job: run.job_id, run: run.id, now, problems, is_all };
+                let met = RunProblems { job: run.job_id, run: run.id, now, problems, is_all };
                 let mended = failing::update(db, &met)?;
                 runs::set_mended(db, run.id, mended)?;
             }

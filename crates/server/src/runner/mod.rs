@@ -11,7 +11,7 @@ mod slots;
 mod threads;
 
 pub use execute::Task;
-pub use pick::Limits;
+pub use pick::RunLimits;
 pub use recover::reap;
 pub use threads::Workers;
 
@@ -41,7 +41,7 @@ const STEP: Duration = Duration::from_millis(100);
 /// Starts runs and sees that every one gets its end.
 pub struct Runner {
     shared: Arc<AppState>,
-    limits: Limits,
+    limits: RunLimits,
     next_slots: NextSlots,
     workers: Box<dyn Workers>,
     /// Where the runs under way take place: their jobs may have been changed since.
@@ -53,12 +53,12 @@ pub struct Runner {
 
 impl Runner {
     /// Does nothing yet.
-    pub fn new(shared: Arc<AppState>, limits: Limits) -> Runner {
+    pub fn new(shared: Arc<AppState>, limits: RunLimits) -> Runner {
         Runner::with_workers(shared, limits, Box::new(Threads::default()))
     }
 
     /// The same, where somebody else works on the runs.
-    pub fn with_workers(shared: Arc<AppState>, limits: Limits, workers: Box<dyn Workers>) -> Runner {
+    pub fn with_workers(shared: Arc<AppState>, limits: RunLimits, workers: Box<dyn Workers>) -> Runner {
         Runner {
             shared,
             limits,
@@ -108,7 +108,7 @@ impl Runner {
         if *noted == trouble {
             return;
         }
-        self.shared.note(&match &trouble {
+        self.shared.record(&match &trouble {
             Some(why) => LogEvent { level: Level::Error, ..LogEvent::info("unhealthy", why) },
             None => LogEvent::info("healthy", "the server can do its work again"),
         });
@@ -126,9 +126,9 @@ impl Runner {
         let store = &self.shared.store;
         let pruned = store::prune::prune(store, self.shared.clock.now())?;
         if let Some(words) = pruned.in_words() {
-            let note = LogEvent::info("history-pruned", words);
-            let level = if pruned.doubt.is_some() { Level::Warning } else { note.level };
-            self.shared.note(&LogEvent { level, ..note });
+            let event = LogEvent::info("history-pruned", words);
+            let level = if pruned.doubt.is_some() { Level::Warning } else { event.level };
+            self.shared.record(&LogEvent { level, ..event });
         }
         run_log::forget(store.folder(), || store.read(store::runs::ids))
     }

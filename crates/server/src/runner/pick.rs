@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// How many runs at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
+pub struct RunLimits {
     /// In all.
     pub runs_max: usize,
     /// From one host.
@@ -14,9 +14,9 @@ pub struct Limits {
     pub runs_per_disk_max: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits { runs_max: 4, runs_per_host_max: 2, runs_per_disk_max: 4 }
+impl Default for RunLimits {
+    fn default() -> RunLimits {
+        RunLimits { runs_max: 4, runs_per_host_max: 2, runs_per_disk_max: 4 }
     }
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Waiting {
 }
 
 /// The runs to start, in the order of `waiting`. A job runs once at a time; a run that has to wait does not delay others.
-pub(super) fn pick(waiting: &[Waiting], running: &[Started], limits: &Limits) -> Vec<i64> {
+pub(super) fn pick(waiting: &[Waiting], running: &[Started], limits: &RunLimits) -> Vec<i64> {
     let mut busy: Vec<&Started> = running.iter().collect();
     let mut picked = Vec::new();
     for candidate in waiting {
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn limits_hold_overall_per_host_per_disk_and_per_job() {
-        let limits = Limits { runs_max: 3, runs_per_host_max: 1, runs_per_disk_max: 2 };
+        let limits = RunLimits { runs_max: 3, runs_per_host_max: 1, runs_per_disk_max: 2 };
         let table: &[(&[Started], &[Started], &[i64])] = &[
             (&[at(1, "a", 1), at(2, "b", 2), at(3, "c", 3), at(4, "d", 4)], &[], &[100, 101, 102]),
             (&[at(1, "a", 1), at(2, "a", 2), at(3, "b", 3)], &[], &[100, 102]),
@@ -94,7 +94,7 @@ mod tests {
             all in 1usize..6, host in 1usize..4, disk in 1usize..4,
         ) {
             let place = |(job, host, disk): &(i64, u8, u64)| at(*job, ["", "a", "b", "c"][usize::from(*host)], *disk);
-            let limits = Limits { runs_max: all, runs_per_host_max: host, runs_per_disk_max: disk };
+            let limits = RunLimits { runs_max: all, runs_per_host_max: host, runs_per_disk_max: disk };
             let wait = waiting(&wait.iter().map(place).collect::<Vec<_>>());
             let mut busy: Vec<Started> = run.iter().map(place).collect();
             let picked = pick(&wait, &busy, &limits);

@@ -3,8 +3,8 @@
 //! A dry run is the same change, rolled back, so the preview cannot differ from the change. Who looked first
 //! hands in what they saw: if it is not what would happen now, somebody was faster, and nothing is changed.
 
-use super::apart::Apart;
 use super::jobs::{check, claim_credentials, remove, unique};
+use super::overlap_check::OverlapCheck;
 use super::{Caller, Service, conflict};
 use crate::moment::Moment;
 use crate::service_error::ServiceError;
@@ -102,9 +102,9 @@ impl Service {
     /// All jobs together, as they would be: only the result has to be valid, not each step on the way.
     fn check_all(&self, db: &Connection) -> Result<(), ServiceError> {
         let (all, holds) = (jobs::list(db)?, defaults::effective(db)?);
-        let apart = Apart::look(&self.shared, all.iter().map(|job| &job.spec), std::iter::empty());
+        let overlap_check = OverlapCheck::look(&self.shared, all.iter().map(|job| &job.spec), std::iter::empty());
         for job in &all {
-            let sense = check(db, &job.spec, &holds).and_then(|()| apart.check(&job.spec, &all, Some(job.id)));
+            let sense = check(db, &job.spec, &holds).and_then(|()| overlap_check.check(&job.spec, &all, Some(job.id)));
             sense.map_err(|error| error.of_job(&job.spec.name))?;
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! Jobs, and when they are due.
 
-use super::apart::Apart;
 use super::credential_uses::claim;
 use super::credentials::parse_account;
 use super::digest::overdue;
+use super::overlap_check::OverlapCheck;
 use super::{ByName, Caller, PAGE_MAX, Service, conflict};
 use crate::app_state::AppState;
 use crate::launch::never_began;
@@ -51,7 +51,7 @@ impl Service {
             let all = jobs::list(db)?;
             unique(&all, spec, None)?;
             let others = all.iter().map(|other| &other.spec);
-            Apart::look(&self.shared, [spec].into_iter(), others).check(spec, &all, None)?;
+            OverlapCheck::look(&self.shared, [spec].into_iter(), others).check(spec, &all, None)?;
             jobs::add(db, spec, now)?;
             audit::add(db, now, &caller.name, "job.add", &spec.name, &serde_json::to_string(spec)?)?;
             // In the transaction: if this fails, nothing was done.
@@ -86,7 +86,7 @@ impl Service {
             let all = jobs::list(db)?;
             unique(&all, spec, Some(job.id))?;
             let others = all.iter().filter(|other| other.id != job.id).map(|other| &other.spec);
-            Apart::look(&self.shared, [spec].into_iter(), others).check(spec, &all, Some(job.id))?;
+            OverlapCheck::look(&self.shared, [spec].into_iter(), others).check(spec, &all, Some(job.id))?;
             jobs::change(db, &job, spec, now)?;
             audit::add(db, now, &caller.name, "job.change", name, &serde_json::to_string(spec)?)?;
             view_of(db, &spec.name, now)

@@ -5,7 +5,6 @@
 //! transaction. Secrets go in and never come out.
 
 mod access;
-mod apart;
 mod apply;
 mod backup;
 mod credential_uses;
@@ -15,6 +14,7 @@ mod history;
 mod hosts;
 mod jobs;
 mod notify;
+mod overlap_check;
 mod page;
 mod runs;
 mod server;

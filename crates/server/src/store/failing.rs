@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 
 /// What a run met, and how far it looked.
-pub struct Met<'a> {
+pub struct RunProblems<'a> {
     /// The job.
     pub job: i64,
     /// The run.
@@ -25,8 +25,8 @@ pub struct Met<'a> {
 }
 
 /// Writes down since when each problem is there; returns how many of the earlier ones are gone.
-pub fn update(db: &Connection, met: &Met<'_>) -> Result<i64, ServiceError> {
-    let last_good = last_good_at(db, met.job, met.run)?;
+pub fn update(db: &Connection, found: &RunProblems<'_>) -> Result<i64, ServiceError> {
+    let last_good = last_good_at(db, found.job, found.run)?;
     let mut add = db.prepare_cached(
         "INSERT INTO failing (job, path, code, since_run, since_at, last_good_at, seen_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?4)
          ON CONFLICT (job, path, code) DO UPDATE SET seen_run = ?4",
@@ -37,17 +37,17 @@ pub fn update(db: &Connection, met: &Met<'_>) -> Result<i64, ServiceError> {
          WHERE run = ?4 AND number = ?5",
     )?;
     let mut paths = HashSet::new();
-    for (number, problem) in (0i64..).zip(met.problems) {
+    for (number, problem) in (0i64..).zip(found.problems) {
         if problem.code.stops_run() || problem.code.is_note() {
             continue;
         }
         let path = bytes_to_text(problem.path.as_bytes());
         let code = problem.code.as_str();
-        add.execute(params![met.job, path, code, met.run, met.now.0, last_good.map(|at| at.0)])?;
-        mark.execute(params![met.job, path, code, met.run, number])?;
+        add.execute(params![found.job, path, code, found.run, found.now.0, last_good.map(|at| at.0)])?;
+        mark.execute(params![found.job, path, code, found.run, number])?;
         paths.insert(path);
     }
-    if met.is_all { mend(db, met, &paths) } else { Ok(0) }
+    if found.is_all { mend(db, found, &paths) } else { Ok(0) }
 }
 
 /// When the last good run of a job began, before this run.
@@ -58,15 +58,15 @@ pub fn last_good_at(db: &Connection, job: i64, before: i64) -> Result<Option<Mom
     Ok(found.flatten().map(Moment))
 }
 
-fn mend(db: &Connection, met: &Met<'_>, paths: &HashSet<String>) -> Result<i64, ServiceError> {
+fn mend(db: &Connection, found: &RunProblems<'_>, paths: &HashSet<String>) -> Result<i64, ServiceError> {
     let mut statement = db.prepare_cached("SELECT path, code FROM failing WHERE job = ?1 AND seen_run != ?2")?;
     let gone: Vec<(String, String)> = statement
-        .query_map(params![met.job, met.run], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![found.job, found.run], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     let mut remove = db.prepare_cached("DELETE FROM failing WHERE job = ?1 AND path = ?2 AND code = ?3")?;
     let mut mended = 0;
     for (path, code) in gone.iter().filter(|(path, _)| !lies_below(path, paths)) {
-        remove.execute(params![met.job, path, code])?;
+        remove.execute(params![found.job, path, code])?;
         mended += 1;
     }
     Ok(mended)

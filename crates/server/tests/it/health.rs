@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex};
 struct Notes(Mutex<Vec<String>>);
 
 impl EventLog for Notes {
-    fn note(&self, note: &LogEvent) {
-        self.0.lock().unwrap().push(format!("{}: {}", note.event, note.message));
+    fn record(&self, event: &LogEvent) {
+        self.0.lock().unwrap().push(format!("{}: {}", event.event, event.message));
     }
 }
 

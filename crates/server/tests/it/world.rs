@@ -5,7 +5,7 @@ use octo_core::Timestamp;
 use octo_job::{JobSpec, Policy};
 use octo_server::app_state::AppState;
 use octo_server::run::{Run, State};
-use octo_server::runner::{Limits, Runner};
+use octo_server::runner::{RunLimits, Runner};
 use octo_server::service::{Caller, Service};
 use octo_server::store::Store;
 use octo_server::vault::Vault;
@@ -64,7 +64,7 @@ impl World {
         let vault = Vault::open(&data, &store).unwrap();
         let shared = Arc::new(AppState::new(store, vault, clock.clone()));
         let service = Service::new(shared.clone());
-        let runner = Runner::new(shared.clone(), Limits::default());
+        let runner = Runner::new(shared.clone(), RunLimits::default());
         World { folder, clock, shared, service, runner }
     }
 

@@ -8,7 +8,7 @@ use octo_core::{Cancel, Clock, Timestamp};
 use octo_server::app_state::AppState;
 use octo_server::notify::delivery::Delivery;
 use octo_server::notify::{MailServer, Security};
-use octo_server::runner::{Limits, Runner, Task, Workers};
+use octo_server::runner::{RunLimits, Runner, Task, Workers};
 use octo_server::service::{Caller, Service};
 use octo_server::store::{FILE, Store};
 use octo_server::vault::Vault;
@@ -93,7 +93,7 @@ pub struct World {
     pub fate: Arc<Fate>,
     pub clock: Arc<WorldClock>,
     pub ways: Arc<Ways>,
-    pub limits: Limits,
+    pub limits: RunLimits,
     /// The person or program that holds the database locked.
     lock: Option<Connection>,
     folder: tempfile::TempDir,
@@ -142,7 +142,7 @@ impl World {
         let clock = Arc::new(WorldClock::default());
         clock.pass(scenario.start);
         let fate = Arc::new(Fate::default());
-        let limits = Limits {
+        let limits = RunLimits {
             runs_max: scenario.runs_max.into(),
             runs_per_host_max: scenario.per_host_max.into(),
             runs_per_disk_max: scenario.per_disk_max.into(),

@@ -17,7 +17,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// What the disks said.
 #[derive(Default)]
-pub(super) struct Apart(Arc<Mutex<Found>>);
+pub(super) struct OverlapCheck(Arc<Mutex<Found>>);
 
 #[derive(Default)]
 struct Found {
@@ -27,13 +27,13 @@ struct Found {
     own: BTreeMap<String, Error>,
 }
 
-impl Apart {
+impl OverlapCheck {
     /// Asks where everything of `new` is, and where the targets of `others` are.
     pub(super) fn look<'a>(
         shared: &AppState,
         new: impl Iterator<Item = &'a JobSpec>,
         others: impl Iterator<Item = &'a JobSpec>,
-    ) -> Apart {
+    ) -> OverlapCheck {
         let found: Arc<Mutex<Found>> = Arc::default();
         let mut asked = BTreeMap::new();
         for (spec, is_new) in new.map(|spec| (spec, true)).chain(others.map(|spec| (spec, false))) {
@@ -59,7 +59,7 @@ impl Apart {
             // Who does not answer is judged by text, and by the run.
             let _ = question.answer(None);
         }
-        Apart(found)
+        OverlapCheck(found)
     }
 
     /// Two jobs with one target would delete each other's files; the engine refuses too, but only at night. `me` is the job's

@@ -26,7 +26,7 @@ const TEST_HOME: &str = "OCTOBACKUP_TEST_HOME";
 
 /// The user's memory of mirrors.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct KnownMirrors {
     /// Where it is kept, the one that counts most first.
     folders: Vec<PathBuf>,
 }
@@ -38,16 +38,16 @@ struct Targets {
     targets: BTreeMap<String, String>,
 }
 
-impl Known {
+impl KnownMirrors {
     /// The memory of this user.
-    pub fn of_user() -> Known {
+    pub fn of_user() -> KnownMirrors {
         let mut folders: Vec<PathBuf> = lasting().into_iter().collect();
         for folder in named().into_iter().flatten() {
             if !folders.contains(&folder) {
                 folders.push(folder);
             }
         }
-        Known { folders }
+        KnownMirrors { folders }
     }
 
     /// The id of the mirror last seen at `path`. Every run remembers in the first folder, so that is the newest.
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_mirror_is_known_by_every_way_to_write_its_path() {
         let home = tempfile::tempdir().unwrap();
-        let known = Known { folders: vec![home.path().join("state/octobackup"), home.path().join("other")] };
+        let known = KnownMirrors { folders: vec![home.path().join("state/octobackup"), home.path().join("other")] };
         let (real, link) = (home.path().join("real"), home.path().join("link"));
         std::fs::create_dir(&real).unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_damaged_memory_is_an_error_and_not_empty() {
         let home = tempfile::tempdir().unwrap();
-        let known = Known { folders: vec![home.path().to_owned()] };
+        let known = KnownMirrors { folders: vec![home.path().to_owned()] };
         std::fs::write(home.path().join(FILE), "[targets]\n\"/srv").unwrap();
         assert_eq!(known.id(Path::new("/srv")).map_err(|e| e.code), Err(Code::RecordsDamaged));
         assert!(known.remember(Path::new("/srv"), "x").is_err());
@@ -227,14 +227,17 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folder = |name: &str| home.path().join(name);
         let (mirror, lasting) = (Path::new("/srv/mirror"), folder("lasting"));
-        Known { folders: vec![lasting.clone(), folder("of-a-terminal")] }.remember(mirror, "one").unwrap();
-        assert_eq!(Known { folders: vec![lasting.clone()] }.id(mirror), Ok(Some("one".into())));
+        KnownMirrors { folders: vec![lasting.clone(), folder("of-a-terminal")] }.remember(mirror, "one").unwrap();
+        assert_eq!(KnownMirrors { folders: vec![lasting.clone()] }.id(mirror), Ok(Some("one".into())));
         // Before it was kept there, it was kept where the variables said.
-        Known { folders: vec![folder("before")] }.remember(mirror, "old").unwrap();
-        assert_eq!(Known { folders: vec![folder("empty"), folder("before")] }.id(mirror), Ok(Some("old".into())));
-        assert_eq!(Known { folders: vec![lasting, folder("before")] }.id(mirror), Ok(Some("one".into())));
-        assert!(Known { folders: Vec::new() }.prepare().is_err());
-        assert!(Known { folders: vec!["/dev/null/no-folder".into(), folder("before")] }.prepare().is_err());
+        KnownMirrors { folders: vec![folder("before")] }.remember(mirror, "old").unwrap();
+        assert_eq!(
+            KnownMirrors { folders: vec![folder("empty"), folder("before")] }.id(mirror),
+            Ok(Some("old".into()))
+        );
+        assert_eq!(KnownMirrors { folders: vec![lasting, folder("before")] }.id(mirror), Ok(Some("one".into())));
+        assert!(KnownMirrors { folders: Vec::new() }.prepare().is_err());
+        assert!(KnownMirrors { folders: vec!["/dev/null/no-folder".into(), folder("before")] }.prepare().is_err());
     }
 
     #[test]
@@ -248,7 +251,7 @@ mod tests {
     #[test]
     fn many_at_once_lose_nothing() {
         let home = tempfile::tempdir().unwrap();
-        let known = Known { folders: vec![home.path().join("s")] };
+        let known = KnownMirrors { folders: vec![home.path().join("s")] };
         let path = |n: usize| PathBuf::from(format!("/nonexistent/{n}"));
         std::thread::scope(|scope| {
             for n in 0..8 {
