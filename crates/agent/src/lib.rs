@@ -32,7 +32,7 @@ pub use wire::messages::Introduction;
 use octo_core::Timestamp;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The wall clock: for certificates, tokens and what people are told; nothing else.
+/// The wall clock: for certificates, tokens and messages for people; nothing else.
 #[expect(clippy::disallowed_methods, reason = "the one place of the crate that reads it")]
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -41,7 +41,7 @@ fn now() -> Timestamp {
 
 /// What this machine calls itself.
 fn host_name() -> String {
-    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let told = told.or_else(|| std::env::var("COMPUTERNAME").ok());
-    told.map(|name| name.trim().to_owned()).unwrap_or_default()
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("COMPUTERNAME").ok());
+    name.map(|name| name.trim().to_owned()).unwrap_or_default()
 }

@@ -53,8 +53,8 @@ mod tests {
         ];
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for (said, code) in cases {
-            let told = runtime.block_on(receive::<Text>(&mut said.as_slice()));
-            assert_eq!(told.err().map(|error| error.code), Some(code), "{:?}", &said[..said.len().min(16)]);
+            let answer = runtime.block_on(receive::<Text>(&mut said.as_slice()));
+            assert_eq!(answer.err().map(|error| error.code), Some(code), "{:?}", &said[..said.len().min(16)]);
         }
     }
 }

@@ -17,7 +17,7 @@ const SEPARATORS: [char; 3] = ['\\', '/', ';'];
 const THIS_MACHINE: &str = ".";
 const FORMS: &str = "write USER, DOMAIN\\USER or USER@DOMAIN";
 
-/// Who logs on. The default is no account: a guest, or whoever the tickets are of.
+/// Who logs on. The default is no account: a guest, or the owner of the Kerberos tickets.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct Account {

@@ -103,6 +103,14 @@ const fn by_kind(smb: &'static str, agent: &'static str, windows: &'static str, 
 }
 
 impl Row {
+    const fn of_share(self, smb: &'static str) -> Row {
+        Row { smb, ..self }
+    }
+
+    const fn of_agent(self, agent: &'static str) -> Row {
+        Row { agent, ..self }
+    }
+
     const fn in_job(self, text: &'static str) -> Row {
         Row { job: Some(text), ..self }
     }
@@ -127,37 +135,25 @@ table! {
         "Give the user that octoBackup runs as read access on this machine.",
     )
     .at_agent("Run it as the account of the agent's service (root or an administrator for enroll), and look at the permissions.");
-    Locked => by_kind(
+    Locked => every("Close the program that holds the file. An existing copy was kept; the next run tries again.").of_share(
         "Close the program that holds the file, or let the server make shadow copies: the newest one is then read instead. An \
          existing copy was kept; the next run tries again.",
-        LOCKED,
-        LOCKED,
-        LOCKED,
     );
     FromSnapshot => every("Nothing to do: the copy is whole, and as old as said here. The next run tries the file itself again.");
     LiveCopy => every("Nothing to do: the copy is the file's beginning. It bears an earlier time, so the next run copies again.");
     NotFound => every("Nothing to do: it was deleted or renamed while the run was under way. The next run settles it.");
     NotLocal => every("What is offline or in the cloud is not fetched back for a backup. An existing copy was kept.");
-    ChangedWhileRead => by_kind(
+    ChangedWhileRead => every(
+        "The file is written to all the time. An existing copy was kept; the next run tries again. If it is only appended to, as \
+         logs are, live_files=copy copies its beginning.",
+    )
+    .of_share(
         "The file is written to all the time. Let the server make shadow copies: the newest one is then read instead. An \
          existing copy was kept; the next run tries again.",
-        WRITTEN,
-        WRITTEN,
-        WRITTEN,
     );
     KindMoved => every("Nothing to do: the next run settles it.");
-    BadName => by_kind(
-        "No file can have this name. Nothing in this folder was deleted. Check the server for a damaged filesystem.",
-        "No file can have this name. Nothing in this folder was deleted. Check that machine for a damaged filesystem.",
-        BAD_NAME,
-        BAD_NAME,
-    );
-    DuplicateName => by_kind(
-        "The first one was used. Nothing in this folder was deleted. Check the server for a damaged filesystem.",
-        "The first one was used. Nothing in this folder was deleted. Check that machine for a damaged filesystem.",
-        DUPLICATE,
-        DUPLICATE,
-    );
+    BadName => every("No file can have this name. Nothing in this folder was deleted. Check the source's disk for a damaged filesystem.");
+    DuplicateName => every("The first of them was copied. Nothing in this folder was deleted. Check the source's disk for a damaged filesystem.");
     ContentDamaged => every("The disk may be failing: see the system log. To copy it again, rename it in the mirror and run the job.");
     ChangedInMirror => every("Somebody or another program writes into the mirror. The next run puts the file back.");
     MayBeTorn => every("Its content may not be whole. The next run copies it again.");
@@ -253,12 +249,12 @@ table! {
     );
     TargetBusy => every("Wait until it has ended. Each target has one run at a time.");
     NotMounted => every(
-        "This path has held a mirror before, and its marker is gone: most likely the disk is not mounted. Mount it; if the \
-         mirror is truly to begin anew, use --new-target.",
+        "This path has held a mirror before, and its marker is gone: most likely the disk is not mounted. Mount it; to start a new \
+         mirror there, use --new-target.",
     )
     .in_job(
-        "This path has held a mirror before, and its marker is gone: most likely the disk is not mounted. Mount it; if the \
-         mirror is truly to begin anew: octobackup run {job} --new-target.",
+        "This path has held a mirror before, and its marker is gone: most likely the disk is not mounted. Mount it; to start a new \
+         mirror there: octobackup run {job} --new-target.",
     );
     NotAdopted => every(
         "Choose an empty folder, or use --adopt to take these files over (the first run then holds every deletion).",
@@ -274,12 +270,13 @@ table! {
         "Look at the named file in .octobackup. The mirrored files themselves are plain files and can be read as they are.",
     );
     Nested => every("Choose a target that lies outside the source and outside every other mirror.");
-    OwnData => by_kind(
-        OWN_DATA,
+    OwnData => every(
+        "Choose a folder that neither contains nor lies in octoBackup's own data, configuration, logs and keys. To copy these, use \
+         octobackup backup.",
+    )
+    .of_agent(
         "Choose another folder: the agent keeps its key and certificate in this one. They need no copy, because an agent that lost \
-         them is paired anew.",
-        OWN_DATA,
-        OWN_DATA,
+         them is paired again.",
     );
 
     // What ended a run on this machine.
@@ -295,13 +292,13 @@ table! {
     .at_agent("If the detail names threads or memory, see what uses them on this machine. Otherwise report it as a bug.");
     Usage => every("See octobackup help.")
         .in_job("Look at the job's settings: octobackup job show {job}.")
-        .at_agent("octobackup-agent --help tells how it is used.");
-    Cancelled => every("The next run continues where this one stopped.");
+        .at_agent("See octobackup-agent --help.");
+    Cancelled => every(CONTINUES);
 
     // What ended a run at the source, or on the way to it.
     LogonFailed => by_kind(
         "Check user, domain and password; check that the account is not locked or expired.",
-        PAIR_ANEW,
+        PAIR_AGAIN,
         "Check that the account octoBackup runs as may use that share.",
         "Check that the user octoBackup runs as may read there.",
     )
@@ -310,8 +307,8 @@ table! {
          `octobackup-agent enroll` uses it.",
     );
     AgentCloned => every(
-        "One of the machines is a copy of the other, made with the agent's key, or the agent runs there twice. Which of them is \
-         meant, nobody can say, so nothing was read. See which they are: octobackup host show {host}. Pair one of them anew, under \
+        "One of the machines is a copy of the other, made with the agent's key, or the agent runs there twice. It is \
+         unknown which of them is meant, so nothing was read. See which they are: octobackup host show {host}. Pair one of them again, under \
          a name of its own (octobackup host add NAME, then octobackup-agent enroll there), or stop the one that is not needed.",
     );
     ShareNotFound => every(
@@ -328,44 +325,32 @@ table! {
         "Check the path, that its disk is mounted, and that the user octoBackup runs as may read it. Nothing was changed in the \
          mirror.",
     );
-    Unreachable => by_kind(
-        "Check the name, the network and the firewall (TCP port 445).",
+    Unreachable => every("Check the name and the network.")
+    .of_share("Check the name, the network and the firewall (TCP port 445).")
+    .of_agent(
         "See whether the machine is on and its agent runs (systemctl status octobackup-agent there), and whether it reaches this \
          server's port for agents. When it was last seen: octobackup host list.",
-        "Check the name and the network.",
-        "Check the name and the network.",
     )
     .at_agent(
         "Check the server's name, that it listens for agents ([agents] in octobackup.toml), the network and the firewall (TCP \
          port 8735 of the server, unless another is named there).",
     );
-    ConnectionLost => by_kind(
+    ConnectionLost => every(CONTINUES).of_share(
         "The next run continues where this one stopped. If it is lost each time before anything is copied, check that SMB 2 or 3 \
-         is switched on there.",
-        CONTINUES,
-        CONTINUES,
-        CONTINUES,
+         is enabled there.",
     )
-    .at_agent("The agent dials again by itself. If it is lost each time, look at the network and at the server's log.");
-    TimedOut => by_kind(
-        "Check the server's load and the network. The next run continues where this one stopped.",
-        "Check the load of the agent's machine and the network. The next run continues where this one stopped.",
-        "Check the source's disk. The next run continues where this one stopped.",
-        "Check the source's disk. The next run continues where this one stopped.",
-    )
-    .at_agent("Check the server's load and the network. The agent dials again by itself.");
+    .at_agent("The agent reconnects by itself. If it is lost each time, look at the network and at the server's log.");
+    TimedOut => every("Check the source's disk. The next run continues where this one stopped.")
+    .of_share("Check the server's load and the network. The next run continues where this one stopped.")
+    .of_agent("Check the load of the agent's machine and the network. The next run continues where this one stopped.")
+    .at_agent("Check the server's load and the network. The agent reconnects by itself.");
     Protocol => every(
         "Nothing was deleted. If it happens again, something between here and the server alters the traffic.",
     )
     .at_agent("See that the address is the server's port for agents. If it is, something in between alters the traffic.");
-    Insecure => by_kind(
-        "Raise the server's settings, or lower the demand knowingly.",
-        PAIR_ANEW,
-        "Raise the server's settings, or lower the demand knowingly.",
-        "Raise the server's settings, or lower the demand knowingly.",
-    )
+    Insecure => every("Raise the server's security settings, or lower the required level knowingly.").of_agent(PAIR_AGAIN)
     .at_agent(
-        "See that the address is the server's own. If it was set up anew, pair this machine again: `octobackup host add NAME` \
+        "See that the address is the server's own. If the server was installed again, pair this machine again: `octobackup host add NAME` \
          there makes a token.",
     );
     NegotiationAltered => every(
@@ -374,30 +359,21 @@ table! {
          copied.",
     );
     NoSmb => every(
-        "Check the address and the port. If the server offers only SMB 1, switch SMB 2 or 3 on there: SMB 1 is not spoken here.",
+        "Check the address and the port. If the server offers only SMB 1, enable SMB 2 or 3 there: SMB 1 is not supported.",
     );
     PrivilegeMissing => by_kind(
-        "Make the account a member of Backup Operators on the server and log it on anew.",
-        "Let the agent's service run as an account that may read everything there, and start it anew.",
-        "Make the account that octoBackup runs as a member of Backup Operators and log it on anew.",
+        "Make the account a member of Backup Operators on the server and log it on again.",
+        "Let the agent's service run as an account that may read everything there, and restart it.",
+        "Make the account that octoBackup runs as a member of Backup Operators and log it on again.",
         "Let octoBackup run as a user that may read everything there, such as root.",
     );
 }
 
-const LOCKED: &str = "Close the program that holds the file. An existing copy was kept; the next run tries again.";
-const WRITTEN: &str = "The file is written to all the time. An existing copy was kept; the next run tries again. \
-                       If it is only appended to, as logs are, live_files=copy copies its beginning.";
-const BAD_NAME: &str =
-    "No file can have this name. Nothing in this folder was deleted. Check the source's disk for a damaged filesystem.";
-const DUPLICATE: &str =
-    "The first one was used. Nothing in this folder was deleted. Check the source's disk for a damaged filesystem.";
 const FAILS: &str = "The disk did not answer each time, and serves everything else. Look at the entry itself, and at the source's \
                      disk. An existing copy was kept, and nothing in this folder was deleted.";
-const OWN_DATA: &str = "Choose a folder that neither contains nor lies in octoBackup's own data, configuration, logs and keys. To \
-                        copy these, use octobackup backup.";
 const CONTINUES: &str = "The next run continues where this one stopped.";
-const PAIR_ANEW: &str =
-    "Pair the machine anew: octobackup host add {host} makes a token, octobackup-agent enroll uses it there.";
+const PAIR_AGAIN: &str =
+    "Pair the machine again: octobackup host add {host} makes a token, octobackup-agent enroll uses it there.";
 
 #[cfg(test)]
 #[path = "advice_tests.rs"]

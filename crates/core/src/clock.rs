@@ -11,12 +11,12 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// Time since some fixed moment; never goes back.
     fn monotonic(&self) -> Duration;
-    /// Waits, whether or not somebody wishes to stop: whoever waits long does it in pieces.
+    /// Waits, whether or not somebody wishes to stop: a long wait is made of short ones.
     fn sleep(&self, duration: Duration);
 }
 
 /// What is under way when somebody wishes to stop may come to its end within this time: long enough for a file that is
-/// not large, short enough for whoever waits.
+/// not large, short enough for the one who waits.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
 /// A wish to stop, shared by everything that works on one run. Once set it stays set.

@@ -1,6 +1,6 @@
 //! Whether the wall clock may be believed before something is removed for its age.
 //!
-//! A clock that is a year ahead makes everything look old enough. So whoever removes by age (a mirror its versions, the
+//! A clock that is a year ahead makes everything look old enough. So anyone who removes by age (a mirror its versions, the
 //! server its history) keeps a [`ClockRecord`] beside it, and shows it the clock each time. A doubt costs disk space and nothing
 //! else: what is too old goes later. It never reads a clock, and never decides what is old ([`retention`](crate::retention)).
 

@@ -94,7 +94,7 @@ impl Meta {
         }
     }
 
-    /// Whether it is a link of DFS: to whoever looks, a folder, but one of another server. Nothing else that is never mirrored
+    /// Whether it is a link of DFS: to a reader, a folder, but one of another server. Nothing else that is never mirrored
     /// has a reparse point.
     pub fn is_dfs_link(&self) -> bool {
         self.kind == Kind::Other && self.attributes & REPARSE_POINT != 0

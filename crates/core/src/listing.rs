@@ -23,7 +23,7 @@ pub trait ListSink {
     /// listing as incomplete from then on if the code is [`Code::BadName`].
     fn problem(&mut self, name: &[u8], error: Error);
     /// Everything that came so far is void: the listing begins again. An adapter says so when a connection was lost in
-    /// the middle and it lists the folder anew.
+    /// the middle and it lists the folder again.
     fn restart(&mut self);
 }
 

@@ -1,4 +1,4 @@
-//! Numbers, sizes and durations as people read them: in reports, tables and messages. How people write them is read by whoever
+//! Numbers, sizes and durations as people read them: in reports, tables and messages. How people write them is read by the code that
 //! takes the setting.
 
 /// `1,234,567`.

@@ -105,7 +105,7 @@ pub enum Action {
     },
     /// Make the link.
     MakeLink,
-    /// Make the link anew.
+    /// Make the link again.
     ReplaceLink,
     /// Not read, because its data is elsewhere; a copy is kept.
     KeepNotLocal,
@@ -248,11 +248,15 @@ mod tests {
     fn shifts_are_seen_and_restamped_only_when_told() {
         let (s, t) = (file(5, 7200), file(5, 3600));
         assert_eq!(plan(Some(&s), Some(&t), None, &RULES), Action::Replace { shifted: true });
-        let told = PlanRules { restamp_shift_secs: Some(3600), ..RULES };
-        assert_eq!(plan(Some(&s), Some(&t), None, &told), Action::Restamp);
-        assert_eq!(plan(Some(&t), Some(&s), None, &told), Action::Replace { shifted: true }, "the other direction");
+        let shifted_by_an_hour = PlanRules { restamp_shift_secs: Some(3600), ..RULES };
+        assert_eq!(plan(Some(&s), Some(&t), None, &shifted_by_an_hour), Action::Restamp);
         assert_eq!(
-            plan(Some(&file(6, 7200)), Some(&t), None, &told),
+            plan(Some(&t), Some(&s), None, &shifted_by_an_hour),
+            Action::Replace { shifted: true },
+            "the other direction"
+        );
+        assert_eq!(
+            plan(Some(&file(6, 7200)), Some(&t), None, &shifted_by_an_hour),
             Action::Replace { shifted: false },
             "another size"
         );

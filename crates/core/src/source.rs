@@ -104,7 +104,7 @@ pub enum Stop {
 /// `finished`; or `failed` at any point. Exactly one of `finished` and `failed` comes for each file, unless the sink said [`Stop`],
 /// or one failed with what stops the run.
 pub trait FetchSink {
-    /// Whether the file's holes may be told ([`FetchSink::holes`]) instead of handed over as zeros. A source that does not
+    /// Whether the file's holes may be reported ([`FetchSink::holes`]) instead of handed over as zeros. A source that does not
     /// know holes need not ask.
     fn wants_holes(&self, _file: usize) -> bool {
         false

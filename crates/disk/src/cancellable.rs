@@ -65,24 +65,24 @@ impl CancellableSource {
 
     /// Asks one question that has one answer.
     fn ask<T: Send + 'static>(&self, work: impl FnOnce(&dyn Source) -> T + Send + 'static) -> Result<T, Error> {
-        let (tell, told) = channel();
+        let (sender, receiver) = channel();
         let source = Arc::clone(&self.source);
-        on_a_thread(move || drop(tell.send(work(&*source)))).map_err(no_thread)?;
-        self.next(&told)
+        on_a_thread(move || drop(sender.send(work(&*source)))).map_err(no_thread)?;
+        self.next(&receiver)
     }
 
     fn list_into(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<Listed, Error> {
-        let (tell, told) = sync_channel(WAITING);
+        let (sender, receiver) = sync_channel(WAITING);
         let (source, folder) = (Arc::clone(&self.source), folder.clone());
         let list = move || {
-            let mut parts = Parts { tell, entries: Vec::new(), restarts: false, sent: Instant::now() };
+            let mut parts = Parts { sender, entries: Vec::new(), restarts: false, sent: Instant::now() };
             let end = source.list(&folder, &mut parts);
-            // Whoever asked may be gone.
+            // The caller may be gone.
             let _ = parts.send(Some(end));
         };
         on_a_thread(list).map_err(no_thread)?;
         loop {
-            let part: Part = self.next(&told)?;
+            let part: Part = self.next(&receiver)?;
             if part.restarts {
                 sink.restart();
             }
@@ -104,20 +104,20 @@ impl CancellableSource {
 
     /// Fails with the first file that has not ended, and why, if nothing more comes.
     fn fetch_into(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) -> Result<(), (usize, Error)> {
-        let (tell, told) = sync_channel(WAITING);
+        let (sender, receiver) = sync_channel(WAITING);
         let (source, asked) = (Arc::clone(&self.source), batch.to_vec());
         let holes = (0..batch.len()).map(|file| sink.wants_holes(file)).collect();
         let has_ended: Arc<[AtomicBool]> = batch.iter().map(|_| AtomicBool::new(false)).collect();
         let unwanted = Arc::clone(&has_ended);
         let fetch = move || {
-            let mut words = Words { tell, words: Vec::new(), bytes: 0, holes, unwanted, sent: Instant::now() };
+            let mut words = Words { sender, words: Vec::new(), bytes: 0, holes, unwanted, sent: Instant::now() };
             source.fetch(&asked, &mut words);
-            // Whoever asked may be gone.
+            // The caller may be gone.
             let _ = words.send(true);
         };
         on_a_thread(fetch).map_err(|error| (0, no_thread(error)))?;
         loop {
-            let bundle: Bundle = self.next(&told).map_err(|error| {
+            let bundle: Bundle = self.next(&receiver).map_err(|error| {
                 let first = has_ended.iter().position(|ended| !ended.load(Ordering::SeqCst));
                 (first.unwrap_or(0), error)
             })?;
@@ -125,11 +125,11 @@ impl CancellableSource {
                 if has_ended[file].load(Ordering::SeqCst) {
                     continue;
                 }
-                let told = word(sink);
-                if is_last || told == Err(Stop::ThisFile) {
+                let answer = word(sink);
+                if is_last || answer == Err(Stop::ThisFile) {
                     has_ended[file].store(true, Ordering::SeqCst);
                 }
-                if told == Err(Stop::Everything) {
+                if answer == Err(Stop::Everything) {
                     return Ok(());
                 }
             }
@@ -146,7 +146,7 @@ fn no_thread(error: std::io::Error) -> Error {
 
 /// Gathers a listing.
 struct Parts {
-    tell: SyncSender<Part>,
+    sender: SyncSender<Part>,
     entries: Vec<Result<Entry, (Vec<u8>, Error)>>,
     restarts: bool,
     sent: Instant,
@@ -155,7 +155,7 @@ struct Parts {
 impl Parts {
     fn send(&mut self, end: Option<Listed>) -> ControlFlow<()> {
         let (entries, restarts) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.restarts));
-        let sent = self.tell.send(Part { entries, restarts, end });
+        let sent = self.sender.send(Part { entries, restarts, end });
         self.sent = Instant::now();
         if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
@@ -199,7 +199,7 @@ struct Bundle {
 
 /// Gathers what comes of a batch.
 struct Words {
-    tell: SyncSender<Bundle>,
+    sender: SyncSender<Bundle>,
     words: Vec<Said>,
     bytes: usize,
     holes: Vec<bool>,
@@ -211,7 +211,7 @@ struct Words {
 impl Words {
     fn send(&mut self, is_all: bool) -> Result<(), Stop> {
         let words = std::mem::take(&mut self.words);
-        let sent = self.tell.send(Bundle { words, is_all });
+        let sent = self.sender.send(Bundle { words, is_all });
         (self.bytes, self.sent) = (0, Instant::now());
         sent.map_err(|_| Stop::Everything)
     }

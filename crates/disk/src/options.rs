@@ -3,7 +3,7 @@
 use octo_core::target::{FILE_MODE, FOLDER_MODE};
 use octo_core::{RESERVED, RelPath};
 
-/// Permissions of what is in a mirror. Private unless told otherwise (DESIGN rule 9). Windows has no such bits: there
+/// Permissions of what is in a mirror. Private by default (DESIGN rule 9). Windows has no such bits: there
 /// a new mirror's folder is private by its access list, and what is made in it inherits that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Modes {

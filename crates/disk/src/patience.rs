@@ -1,4 +1,4 @@
-//! Work on a folder whose disk or mount may hang: on a thread of its own, so that whoever wants it can give up. The kernel
+//! Work on a folder whose disk or mount may hang: on a thread of its own, so that the caller can give up. The kernel
 //! lets nobody take back a question, so the thread stays until it is answered; a folder that owes answers is not asked for
 //! more of them, and other folders are not affected.
 
@@ -75,7 +75,7 @@ pub struct Question<T> {
     about: String,
     begun: Instant,
     within: Duration,
-    told: Receiver<Result<T, Error>>,
+    receiver: Receiver<Result<T, Error>>,
 }
 
 impl Patience {
@@ -109,16 +109,16 @@ impl Patience {
             }
             asked.push(begun);
         }
-        let (tell, told) = channel();
+        let (sender, receiver) = channel();
         let open = Open { of: self.clone(), about: about.to_owned(), since: begun };
         let work = move || {
             let done = work();
             drop(open);
-            // Whoever asked may have lost patience.
-            let _ = tell.send(done);
+            // The caller may have given up.
+            let _ = sender.send(done);
         };
         on_a_thread(work).map_err(|error| Error::no_thread(about, &error))?;
-        Ok(Question { about: about.to_owned(), begun, within, told })
+        Ok(Question { about: about.to_owned(), begun, within, receiver })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Instant>>> {
@@ -129,9 +129,9 @@ impl Patience {
 impl<T> Question<T> {
     /// Waits for the answer, or until `cancel`.
     pub fn answer(self, cancel: Option<&Cancel>) -> Result<T, Error> {
-        let Question { about, begun, within, told } = self;
+        let Question { about, begun, within, receiver } = self;
         loop {
-            match told.recv_timeout(CANCEL_POLL_INTERVAL) {
+            match receiver.recv_timeout(CANCEL_POLL_INTERVAL) {
                 Ok(done) => return done,
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Error::panicked(&about));

@@ -69,7 +69,7 @@ impl Protected {
         for item in &self.0 {
             let Some(own) = Existing::find(&item.path)? else { continue };
             if own.asked().starts_with(&asked) || item.is_folder && asked.starts_with(own.asked()) {
-                return Err(item.refusal(path));
+                return Err(item.overlap_error(path));
             }
         }
         Ok(())
@@ -93,7 +93,7 @@ impl Protected {
             let contains = is_whole && lineage.first().is_some_and(|me| above.contains(me));
             let lies_in = item.is_folder && own.whole && item.identities(&above)?.iter().any(|id| lineage.contains(id));
             if contains || lies_in {
-                return Err(item.refusal(path));
+                return Err(item.overlap_error(path));
             }
         }
         Ok(())
@@ -117,7 +117,7 @@ impl Item {
         Ok(found)
     }
 
-    fn refusal(&self, path: &Path) -> Error {
+    fn overlap_error(&self, path: &Path) -> Error {
         Error::new(Code::OwnData, format!("{} overlaps with {}, {}", path.display(), self.path.display(), self.what))
     }
 }

@@ -274,12 +274,12 @@ impl Source for LocalSource {
         let (mut buffer, mut cleared) = (Vec::new(), None);
         for (file, request) in batch.iter().enumerate() {
             let may = self.keep_out_above(&request.path, &mut cleared).map_err(Ended::Failed);
-            let told = match may.and_then(|()| self.fetch_file(file, request, &mut buffer, sink)) {
+            let answer = match may.and_then(|()| self.fetch_file(file, request, &mut buffer, sink)) {
                 Ok(()) => Ok(()),
                 Err(Ended::Stopped(stop)) => Err(stop),
                 Err(Ended::Failed(error)) => sink.failed(file, error),
             };
-            if told == Err(Stop::Everything) {
+            if answer == Err(Stop::Everything) {
                 return;
             }
         }

@@ -56,7 +56,7 @@ impl DiskTarget {
                 let why = fault::of_way(fault);
                 Error::new(open::open_code(fault), format!("opening {}: {why}", path.display()))
             };
-            owner::refusal(fault, path).unwrap_or_else(error)
+            owner::denied(fault, path).unwrap_or_else(error)
         };
         let rights = open::Rights::take();
         let root = match Root::open_at(path) {

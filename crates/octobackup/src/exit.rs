@@ -8,17 +8,17 @@ use std::io::Write;
 pub const COMPLETE: u8 = 0;
 /// Complete, except for entries that the report names.
 pub const PROBLEMS: u8 = 1;
-/// The command makes no sense.
+/// Invalid command or options.
 pub const USAGE: u8 = 2;
 /// Failed.
 pub const FAILED: u8 = 3;
 /// Deletions wait for approval.
 pub const HELD: u8 = 4;
-/// What was named does not exist.
+/// Not found.
 pub const NOT_FOUND: u8 = 5;
-/// The server refused it as things are: it runs already, there is one of that name, somebody else was faster.
+/// Conflict: it runs already, the name exists, or somebody else changed it first.
 pub const CONFLICT: u8 = 6;
-/// Whoever asks may not, or is not known.
+/// Not allowed, or not authenticated.
 pub const NOT_ALLOWED: u8 = 7;
 /// Stopped by a person: what shells say of a program that Ctrl-C ended.
 pub const CANCELLED: u8 = 130;

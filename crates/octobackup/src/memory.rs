@@ -8,7 +8,7 @@ const FROM_HEAP_BYTES_MAX: i32 = 4 << 20;
 const KEPT_BYTES: i32 = 16 << 20;
 
 /// Keeps freed buffers for the next answer. By default each megabyte that arrives is given back to the system and asked
-/// for anew, and the system hands it out page by page, cleared: that was half of the processor time of a large file.
+/// for again, and the system hands it out page by page, cleared: that was half of the processor time of a large file.
 pub fn keep_freed_buffers() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(unsafe_code, reason = "two numbers for the allocator, before there is a second thread")]

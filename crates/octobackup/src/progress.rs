@@ -41,7 +41,7 @@ impl Progress {
     }
 
     /// The same from what a server tells of a run.
-    pub fn told(&self, event: &RunEvent) {
+    pub fn server_event(&self, event: &RunEvent) {
         match event {
             RunEvent::Phase { phase } => self.event(&Event::Phase(*phase)),
             RunEvent::Progress(progress) => self.event(&Event::Progress {

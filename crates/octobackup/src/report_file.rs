@@ -45,8 +45,8 @@ impl ReportFile {
     pub fn problem(&self, problem: &Problem) {
         let mut spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
         if spool.fault.is_none() {
-            let told = spool.tell(problem);
-            spool.fault = told.err();
+            let written = spool.tell(problem);
+            spool.fault = written.err();
         }
     }
 

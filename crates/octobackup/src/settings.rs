@@ -1,4 +1,4 @@
-//! From raw arguments to settings that make sense. Every refusal names the option, what was given and what is allowed.
+//! From raw arguments to settings that make sense. Every error names the option, the value and what is allowed.
 
 use crate::args::account::AccountArgs;
 use crate::args::{HeldArgs, OutputArgs, SyncArgs};
@@ -81,7 +81,7 @@ fn policy(args: &SyncArgs, rules: Vec<Rule>) -> Policy {
     policy
 }
 
-/// A refusal of a setting names the option that was typed.
+/// The error of a setting names the option that was typed.
 fn of_option(error: ApiError) -> Error {
     let setting = error.field.as_deref().and_then(|field| field.strip_prefix("policy.")).unwrap_or_default();
     let option = option_of(setting);

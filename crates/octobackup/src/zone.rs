@@ -1,5 +1,5 @@
 //! By which clocks times are shown to people: the machine's, or UTC where that was asked for. Set once, when the program
-//! begins; what is told to programs is always in UTC.
+//! begins; what programs read is always in UTC.
 
 use octo_job::schedule::{self, TimeZone};
 use std::sync::OnceLock;

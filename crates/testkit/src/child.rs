@@ -1,5 +1,5 @@
 //! A test that another test starts in a process of its own, because it is to die, or because what it changes belongs to the process.
-//! It is `#[ignore]`d, so that it never runs by itself, and it fails when nobody told it what to do.
+//! It is `#[ignore]`d, so that it never runs by itself, and it fails without its environment variable.
 
 use std::collections::BTreeSet;
 use std::process::Command;

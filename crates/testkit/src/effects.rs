@@ -134,7 +134,7 @@ impl<T: Target, R: Trap + 'static> Effects<T, R> {
         Effects { inner, state: Arc::new(state), boot_id: None, abilities }
     }
 
-    /// As if the machine had been started anew.
+    /// As if the machine had been started again.
     pub fn with_boot_id(mut self, id: &str) -> Effects<T, R> {
         self.boot_id = Some(id.to_owned());
         self

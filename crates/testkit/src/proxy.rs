@@ -193,7 +193,7 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, upstream: SocketAddr) -> std
     let (client_too, server_too) = (client.try_clone()?, server.try_clone()?);
     let ends = [client.try_clone()?, server.try_clone()?];
     {
-        // Counted before the first byte passes, so that whoever saw one also sees the count.
+        // Counted before the first byte passes, so that a test that saw one also sees the count.
         let mut state = shared.state();
         state.connections += 1;
         state.streams.extend(ends);

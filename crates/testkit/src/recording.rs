@@ -1,4 +1,4 @@
-//! What a run asked of its source and what it told its listener, kept for tests.
+//! What a run asked of its source and what it reported to its listener, kept for tests.
 
 use octo_core::{
     Change, Error, Event, FetchRequest, FetchSink, LinkTarget, ListSink, Listed, Meta, Monitor, Phase, Problem,
@@ -7,7 +7,7 @@ use octo_core::{
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What a run was told to tell.
+/// What a run reported.
 #[derive(Debug, Default)]
 pub struct RecordingMonitor(Mutex<Observed>);
 
@@ -20,30 +20,30 @@ pub struct Observed {
     pub changes: Vec<Change>,
     /// Problems, in order.
     pub problems: Vec<Problem>,
-    /// How often progress was told.
+    /// How often progress was reported.
     pub progress: u64,
 }
 
 impl RecordingMonitor {
-    /// Nothing told so far.
+    /// Nothing reported so far.
     pub fn new() -> RecordingMonitor {
         RecordingMonitor::default()
     }
 
-    /// What was told so far.
-    pub fn told(&self) -> Observed {
+    /// What was reported so far.
+    pub fn reported(&self) -> Observed {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Monitor for RecordingMonitor {
     fn event(&self, event: &Event<'_>) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reported = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::Phase(phase) => told.phases.push(*phase),
-            Event::Change(change) => told.changes.push(Change::clone(change)),
-            Event::Problem(problem) => told.problems.push(Problem::clone(problem)),
-            Event::Progress { .. } => told.progress += 1,
+            Event::Phase(phase) => reported.phases.push(*phase),
+            Event::Change(change) => reported.changes.push(Change::clone(change)),
+            Event::Problem(problem) => reported.problems.push(Problem::clone(problem)),
+            Event::Progress { .. } => reported.progress += 1,
         }
     }
 }

@@ -23,7 +23,7 @@ pub enum Fault {
     Fails(Code),
     /// The file fails after half of its first piece.
     FailsHalfway(Code),
-    /// Half of each piece never comes, and the end is told as if all were well.
+    /// Half of each piece never comes, and the end is reported as if all were well.
     DataMissing,
     /// The handle says one byte more than there is, before and after.
     AnnouncesMore,

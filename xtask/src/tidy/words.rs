@@ -49,12 +49,17 @@ const CODE_PHRASES: &[(&str, &str)] = &[("refusal", "error"), ("wished", "given,
 
 /// Folders of code whose comments and texts are in plain English already.
 const PLAIN: &[&str] = &[
+    "crates/agent/src",
     "crates/api/src",
     "crates/client/src",
+    "crates/core/src",
+    "crates/disk/src",
     "crates/job/src",
     "crates/mirror/src",
+    "crates/octobackup/src",
     "crates/server/src",
     "crates/smb/src",
+    "crates/testkit/src",
 ];
 
 /// Documents besides the manual.

@@ -42,7 +42,7 @@ impl AllowedRoots {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens it below one of the folders that are allowed. Those in which it seems to lie come first, and mostly last: whoever
+    /// Opens it below one of the folders that are allowed. Those in which it seems to lie come first, and mostly last: anyone who
     /// is asked for one folder leaves the others alone, which may hang.
     fn allowed_source(&self, root: &str, denied: impl Fn() -> Error) -> Result<LocalSource, Error> {
         let near = |allowed: &&PathBuf| Path::new(root).starts_with(allowed);
@@ -69,7 +69,7 @@ impl AllowedRoots {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        // Whoever may not read it shall not learn either whether it exists.
+        // A server that may not read it shall not learn either whether it exists.
         Err(failed.filter(|_| !first.is_empty()).unwrap_or_else(denied))
     }
 
@@ -130,6 +130,10 @@ mod tests {
         assert!(!may("allowed".into()) && !may("/".into()) && !may("".into()));
         let words = |path: &str| roots.open(path).err().map(|error| error.detail.replace(path, ""));
         let (there, absent) = (at("secret"), at("nothing"));
-        assert_eq!(words(there.to_str().unwrap()), words(absent.to_str().unwrap()), "what exists is not told");
+        assert_eq!(
+            words(there.to_str().unwrap()),
+            words(absent.to_str().unwrap()),
+            "the answer does not show what exists"
+        );
     }
 }

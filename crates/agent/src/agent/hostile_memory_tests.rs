@@ -44,7 +44,7 @@ async fn settled() {
     }
 }
 
-/// A connection that can be told to read nothing any more.
+/// A connection that a test can make read nothing any more.
 struct Deaf(DuplexStream, Arc<AtomicBool>);
 
 impl AsyncRead for Deaf {
@@ -183,7 +183,7 @@ impl Source for Broad {
         let is_root = folder.is_root();
         let (kind, count) = if is_root { (Kind::Folder, 20_000u64) } else { (Kind::File, 10_000) };
         for n in 0..count {
-            // Those of the root become small on their way, so that all of them are told; the others do not.
+            // Those of the root become small on their way, so that all of them are reported; the others do not.
             let name = if is_root { format!("{n:0240}") } else { blake3::hash(&n.to_le_bytes()).to_hex().repeat(3) };
             let name = Name::new(name.into_bytes()).unwrap();
             let meta = Meta::new(kind, n, Timestamp(n as i64 * 0x1234_5678_9ABC));

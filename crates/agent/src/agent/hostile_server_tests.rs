@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
-/// The content and the name of what must never be told.
+/// The content and the name of what must never be reported.
 const SECRETS: [&[u8]; 2] = [b"CONTENT-OUTSIDE", b"NAME-OUTSIDE"];
 
 pub(super) struct World {

@@ -17,7 +17,7 @@ pub(crate) fn list_into(
     let listed = source.list(folder, &mut sink);
     if sink.restarted {
         // What was sent cannot be taken back.
-        return Err(lost("the listing began anew"));
+        return Err(lost("the listing began again"));
     }
     if let Some(frame) = sink.batch.take() {
         hand(frame)?;

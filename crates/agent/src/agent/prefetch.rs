@@ -101,7 +101,7 @@ impl Drop for Prefetch<'_> {
 }
 
 impl Orders {
-    /// Whoever panicked left nothing half done: a list lacks an entry, or has one.
+    /// A thread that panicked left nothing half done: a list lacks an entry, or has one.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

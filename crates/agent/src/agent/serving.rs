@@ -37,7 +37,7 @@ const RESETS_MAX: usize = 4096;
 
 /// The folders an agent may read.
 pub trait Roots: Send + Sync + 'static {
-    /// The folder as it is now, opened anew: a run begins. Fails if it may not be read.
+    /// The folder as it is now, opened again: a run begins. Fails if it may not be read.
     fn open(&self, root: &str) -> Result<Arc<dyn Source>, Error>;
     /// The folder as it was opened last.
     fn get(&self, root: &str) -> Result<Arc<dyn Source>, Error>;
@@ -75,7 +75,7 @@ pub(crate) async fn serve(
         asked.store(true, Ordering::Relaxed);
         let (roots, room, memory) = (Arc::clone(&roots), Arc::clone(&room), Arc::clone(memory));
         tokio::spawn(async move {
-            // Whoever asked sees the stream end too early.
+            // The server sees the stream end too early.
             let _ = answer(request, respond, roots, &room, &memory).await;
         });
     }
@@ -225,7 +225,7 @@ impl FetchSink for FetchTo<'_> {
     }
 
     fn holes(&mut self, file: usize, holes: &Ranges) {
-        // Whoever is gone is noticed with the next frame.
+        // A server that is gone is noticed with the next frame.
         let _ = self.send(Frame::holes(file, holes));
     }
 

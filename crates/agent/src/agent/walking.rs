@@ -1,7 +1,7 @@
 //! The agent goes through a tree ahead of the server, in the server's order, and tells as it goes.
 //!
 //! It never holds the tree: only the names of folders that it still has to enter, and of those no more than
-//! [`NAMES_BYTES_MAX`]. Where that is too little it ends early, and the server asks anew from where it is.
+//! [`NAMES_BYTES_MAX`]. Where that is too little it ends early, and the server asks again from where it is.
 
 use crate::agent::frames::Frames;
 use crate::agent::listing::list_into;
@@ -94,9 +94,9 @@ impl Walker<'_> {
         let mut names = Names::new(None, self.kept_bytes);
         self.out.hand(Frame::folder(folder))?;
         match self.prefetch.fetch(folder) {
-            Some(told) => {
-                told.folders.iter().for_each(|name| names.push(name));
-                self.out.hand(told.frames)?;
+            Some(fetched) => {
+                fetched.folders.iter().for_each(|name| names.push(name));
+                self.out.hand(fetched.frames)?;
             }
             None => {
                 list_into(&mut |frame| self.out.hand(frame), self.source, folder, &mut |name| names.push(name))?;
@@ -105,7 +105,7 @@ impl Walker<'_> {
         Ok(self.kept(names))
     }
 
-    /// The folders that come after one of them. It was told already what else is there.
+    /// The folders that come after one of them. What else is there was sent already.
     fn beside(&mut self, folder: &RelPath, after: Name) -> Names {
         let mut names = Names::new(Some(after), self.kept_bytes);
         // What cannot be listed now, the server asks for by name.
@@ -319,7 +319,7 @@ mod tests {
         drop(receiver);
         let mut out = Frames::new(sender);
         let order = Order { root: String::new(), path: RelPath::root() };
-        // What fits into one message is only noticed by whoever sends it.
+        // What fits into one message is only noticed by the sender.
         let ended = walk(&order, Ok(&source), true, &mut out).and_then(|()| out.flush());
         assert_eq!(ended.unwrap_err().code, octo_core::Code::Cancelled);
     }

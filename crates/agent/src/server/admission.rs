@@ -1,17 +1,17 @@
-//! Who was let in and who was refused, told to whoever keeps the audit log. It decides nothing, and holds no secret.
+//! Who was let in and who was rejected, reported to the audit log. It decides nothing, and holds no secret.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-/// Refusals that are being told of at once.
+/// Rejections that are reported at the same time.
 const REFUSING_MAX: usize = 8;
 
 /// What became of somebody who came as an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
-    /// A token was used: from now on this host is whoever used it.
+    /// A token was used: from now on this host is the machine that used it.
     Paired {
         /// The host that the token was for.
         host: String,
@@ -38,7 +38,7 @@ pub type OnAdmission = Arc<dyn Fn(&Admission, IpAddr) + Send + Sync>;
 /// Tells of admissions, on threads that may wait.
 pub(crate) struct Admissions {
     on_admission: OnAdmission,
-    /// A turn for each refusal that is being told of.
+    /// A permit for each rejection that is being reported.
     refusing: Arc<Semaphore>,
 }
 
@@ -83,8 +83,9 @@ mod tests {
     #[test]
     fn certificates_that_do_not_count_are_told_and_so_is_the_host_of_those_that_our_authority_issued() {
         let folder = tempfile::tempdir().unwrap();
-        let (tell, told) = mpsc::channel();
-        let on_admission: OnAdmission = Arc::new(move |admission, from| tell.send((admission.clone(), from)).unwrap());
+        let (sender, receiver) = mpsc::channel();
+        let on_admission: OnAdmission =
+            Arc::new(move |admission, from| sender.send((admission.clone(), from)).unwrap());
         let hosts = Arc::new(crate::server::host_file::HostFile::within(folder.path()));
         let listener =
             AgentListener::open_with(folder.path(), hosts, ([127, 0, 0, 1], 0).into(), on_admission).unwrap();
@@ -101,7 +102,7 @@ mod tests {
             let proof = (vec![certificate.der().clone()], private_key(&key.serialize_pem()).unwrap());
             let config = tls::agent(&ours.certificate, proof, protocol).unwrap();
             let stream = reactor.run(identity::connect(&listener.address().to_string(), config));
-            let (admission, from) = told.recv_timeout(Duration::from_secs(60)).unwrap();
+            let (admission, from) = receiver.recv_timeout(Duration::from_secs(60)).unwrap();
             assert_eq!(from, IpAddr::from([127, 0, 0, 1]));
             drop(stream);
             admission

@@ -1,6 +1,6 @@
 //! The hosts a server knows: who may pair, who is paired, whose certificates count.
 //!
-//! Decisions; no network, and no storage: that is a [`HostStore`]'s. Every change is on the disk before anybody is told of it.
+//! Decisions; no network, and no storage: that is a [`HostStore`]'s. Every change is on the disk before anybody learns of it.
 
 use crate::token::Token;
 use octo_core::address::check_host_name;

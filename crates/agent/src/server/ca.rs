@@ -37,7 +37,7 @@ fn failed(error: impl std::fmt::Display) -> Error {
     Error::new(Code::Insecure, format!("the authority for agents: {error}"))
 }
 
-/// A bare public key: whoever cannot sign with the key behind it gains nothing from its certificate.
+/// A bare public key: anyone who cannot sign with the key behind it gains nothing from its certificate.
 struct Point<'a>(&'a [u8]);
 
 impl PublicKeyData for Point<'_> {
@@ -88,7 +88,7 @@ impl CertificateAuthority {
         Ok(CertificateAuthority { issuer: Issuer::new(authority_params(), key), certificate, pem: kept.certificate })
     }
 
-    /// What the server proves itself with; made anew at each start and never kept.
+    /// What the server proves itself with; made again at each start and never kept.
     pub fn server(&self) -> Result<Proof, Error> {
         let key = KeyPair::generate().map_err(failed)?;
         let mut params = CertificateParams::new(vec![SERVER_NAME.to_owned()]).map_err(failed)?;

@@ -3,7 +3,7 @@
 //! When there is no place for a newcomer, the connection that is missed least is closed: of the newcomer's own address where that
 //! address has its share already, otherwise of the address that holds the most places. So no address keeps others out, and
 //! connections that do nothing do not keep out those that do. A connection that is let in and at work is never closed.
-//! Decides and counts only; whoever accepts the connection says how it is closed.
+//! Decides and counts only; the code that accepts the connection says how it is closed.
 
 use std::collections::HashMap;
 use std::hash::Hash;

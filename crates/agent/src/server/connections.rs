@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 /// How soon the wish to stop is noticed.
 const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// A connection that gives no sign of life for so long, when the same identity connects anew, is a dead one.
+/// A connection that gives no sign of life for so long, when the same identity connects again, is a dead one.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// One that is restarted may meet its end for so long.
 const TOGETHER: Duration = Duration::from_secs(5);

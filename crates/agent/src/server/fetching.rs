@@ -186,7 +186,7 @@ fn take(
     if matches!(progress.states[file], State::Ended) {
         return Err(fault("a word of a file after its end"));
     }
-    let told = match answer {
+    let verdict = match answer {
         Answer::Holes { holes, .. } => take_holes(holes, one, progress, &*sink)?,
         Answer::Opened { meta, .. } => opened(meta, one, progress, sink)?,
         Answer::Piece { offset_bytes, bytes, .. } => piece(offset_bytes, &bytes, one, progress, sink)?,
@@ -212,12 +212,12 @@ fn take(
         Answer::Failed { error, .. } => {
             progress.end(file);
             let stops = error.code.stops_run();
-            let told = sink.failed(file, error);
-            if stops { Err(Stop::Everything) } else { told }
+            let verdict = sink.failed(file, error);
+            if stops { Err(Stop::Everything) } else { verdict }
         }
         _ => return Err(fault("an answer to another question")),
     };
-    Ok(match told {
+    Ok(match verdict {
         Ok(()) => Flow::Go,
         Err(Stop::Everything) => Flow::Stop,
         Err(Stop::ThisFile) => {

@@ -212,20 +212,20 @@ fn walk(answer: &[Bytes], folders: &[&str]) -> Vec<Result<usize, Code>> {
         "/v1/walk" => Box::new(std::iter::once(answer.clone())),
         _ => Box::new(std::iter::once(Frame::listed(&Listed::Complete))),
     });
-    let told = folders.iter().map(|folder| {
+    let listing_of = folders.iter().map(|folder| {
         let mut keep = Keep::default();
         match source.list(&at(folder), &mut keep) {
             Listed::Complete => Ok(keep.entries.len()),
             Listed::Incomplete(error) => Err(error.code),
         }
     });
-    told.collect()
+    listing_of.collect()
 }
 
 #[test]
 fn a_walk_is_held_to_its_beginning_and_its_order_and_what_it_leaves_out_is_asked_for() {
-    let told = |folder: &str| vec![Frame::folder(&at(folder)), entries(), Frame::listed(&Listed::Complete)];
-    let all = |folders: &[&str]| folders.iter().flat_map(|folder| told(folder)).collect::<Vec<_>>();
+    let listing_of = |folder: &str| vec![Frame::folder(&at(folder)), entries(), Frame::listed(&Listed::Complete)];
+    let all = |folders: &[&str]| folders.iter().flat_map(|folder| listing_of(folder)).collect::<Vec<_>>();
     assert_eq!(walk(&all(&["", "a", "b"]), &["", "a", "b"]), [Ok(1), Ok(1), Ok(1)]);
     assert_eq!(walk(&all(&["", "a", "a/x", "b"]), &["", "a", "b"]), [Ok(1), Ok(1), Ok(1)], "one is not wanted");
     assert_eq!(walk(&all(&["", "b"]), &["", "a", "b"]), [Ok(1), Ok(0), Ok(1)], "one is new");
@@ -235,10 +235,10 @@ fn a_walk_is_held_to_its_beginning_and_its_order_and_what_it_leaves_out_is_asked
         assert!(said.contains(&Err(Code::Protocol)), "{disorder:?}: {said:?}");
     }
     for wrong in [Frame::opened(0, &meta(1)), Frame::folder(&at("a")), Bytes::from_static(&[2, 0, 0, 0, 10, 9])] {
-        let answer = [vec![Frame::folder(&at("")), entries(), wrong], told("b")].concat();
+        let answer = [vec![Frame::folder(&at("")), entries(), wrong], listing_of("b")].concat();
         assert_eq!(walk(&answer, &[""]), [Err(Code::Protocol)]);
     }
-    let cut = [told(""), vec![Frame::folder(&at("a")), entries()]].concat();
+    let cut = [listing_of(""), vec![Frame::folder(&at("a")), entries()]].concat();
     assert_eq!(walk(&cut, &["", "a"])[1], Err(Code::Unreachable), "a listing that was cut is none");
 }
 

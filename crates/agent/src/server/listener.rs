@@ -161,7 +161,7 @@ async fn accept(listener: TcpListener, admitter: Arc<Admitter>) {
         let Some(place) = strangers.enter(network(address.ip())) else { continue };
         let (admitter, stranger) = (Arc::clone(&admitter), Arc::clone(&place));
         let task = tokio::spawn(async move {
-            // A stranger who fails to prove anything is told nothing.
+            // A stranger who proves nothing gets no answer.
             let greeted = within(2 * carrier::HANDSHAKE_SECS, admitter.greet(stream, address.ip(), &stranger)).await;
             drop(stranger);
             if let Ok(Some((host, gone))) = greeted {
@@ -259,7 +259,7 @@ impl Admitter {
             }
             _ => None,
         };
-        // Whoever used up a token must have its certificate though the audit log is slow, and is told of whatever becomes of
+        // An agent that used up a token must get its certificate though the audit log is slow, and learns what becomes of
         // the answer.
         let (paired, refused) = match admission {
             Some(paired @ Admission::Paired { .. }) => (Some(self.admissions.paired(paired, from)), None),
@@ -300,7 +300,7 @@ impl Admitter {
             (Some(secret), _) => {
                 let secret = token::from_hex(secret).ok_or_else(|| fault("the secret is not hexadecimal"))?;
                 let (host, issued) = self.hosts.pair(&token::secret_hash(&secret), now, issue)?;
-                // Whoever was connected under this name is not it any more.
+                // What was connected under this name is another agent now.
                 self.connections.dismiss(&host);
                 (Some(host), issued)
             }

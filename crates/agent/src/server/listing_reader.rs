@@ -17,8 +17,8 @@ pub(crate) enum ListingRead {
 }
 
 impl From<ListingRead> for Listed {
-    fn from(told: ListingRead) -> Listed {
-        match told {
+    fn from(read: ListingRead) -> Listed {
+        match read {
             ListingRead::Listed(listed) => listed,
             ListingRead::Enough => Listed::Incomplete(Error::new(Code::ListingCut, "no more was wanted")),
         }

@@ -73,7 +73,7 @@ impl AgentSource {
     /// The agent's connection, one that leads to the same folder.
     async fn link(&self) -> Result<Arc<Session>, Error> {
         let proven = || self.proven.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever else comes, this connection leads where it led.
+        // Whatever else connects, this connection leads where it led.
         if let Some(known) = proven().clone().filter(|known| !known.is_over()) {
             return Ok(known);
         }
@@ -148,11 +148,11 @@ async fn shape(link: &Session, root: &str) -> Result<Shape, Error> {
 /// Reads one listing. The flag says whether anything came.
 async fn list(link: &Session, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut bool) -> Result<ListingRead, Error> {
     let mut answers = link.ask("list", order).await?;
-    let told = read_listing(&mut answers, sink, came).await?;
-    if let ListingRead::Listed(_) = told {
+    let listed = read_listing(&mut answers, sink, came).await?;
+    if let ListingRead::Listed(_) = listed {
         answers.end().await?;
     }
-    Ok(told)
+    Ok(listed)
 }
 
 impl Source for AgentSource {
@@ -187,22 +187,22 @@ impl Source for AgentSource {
 
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
         let mut again = false;
-        // Whoever finds the walk in use asks by himself.
+        // A thread that finds the walk in use sends a request of its own.
         let mut ahead = self.ahead.try_lock().ok().filter(|_| self.shape.walks);
-        let told = self.reactor.run(self.persistently(Duration::ZERO, async |link| {
+        let listed = self.reactor.run(self.persistently(Duration::ZERO, async |link| {
             if std::mem::take(&mut again) {
                 sink.restart();
             }
             if let Some(ahead) = &mut ahead {
                 match ahead.list(link, &self.root, folder, sink, &mut again).await {
                     Ok(None) => {}
-                    Ok(Some(told)) => return (Ok(told), false),
+                    Ok(Some(listed)) => return (Ok(listed), false),
                     Err(error) => return (Err(error), false),
                 }
             }
             (list(link, Order::encode(&self.root, folder), sink, &mut again).await, false)
         }));
-        told.map_or_else(Listed::Incomplete, Listed::from)
+        listed.map_or_else(Listed::Incomplete, Listed::from)
     }
 
     fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {

@@ -45,7 +45,7 @@ impl WalkReader {
         // A walk on a connection that is no more ends with it.
         let walk = self.walk.take().filter(|walk| Arc::ptr_eq(&walk.link, link));
         let mut walk = match walk {
-            // Whoever comes back to the root wants to see it all anew.
+            // A caller that comes back to the root wants to see everything again.
             _ if folder.is_root() => Walk::begin(link, root, folder).await?,
             Some(walk) => match walk.until(folder).await? {
                 Some(walk) => walk,
@@ -70,12 +70,12 @@ impl WalkReader {
         }
         self.missed = 0;
         self.patience = self.patience.max(*MISSED_MAX.start());
-        let told = read_listing(&mut walk.answers, sink, came).await?;
+        let listed = read_listing(&mut walk.answers, sink, came).await?;
         walk.served = walk.served.saturating_add(1);
-        if let ListingRead::Listed(_) = told {
+        if let ListingRead::Listed(_) = listed {
             self.walk = walk.on().await?;
         }
-        Ok(Some(told))
+        Ok(Some(listed))
     }
 }
 

@@ -46,7 +46,7 @@ impl Order {
 pub(crate) struct FetchOrder {
     pub root: String,
     pub may_pack: bool,
-    /// Holes are to be told instead of read.
+    /// Holes are to be reported instead of read.
     pub tell_holes: bool,
     pub files: Vec<FetchRequest>,
 }

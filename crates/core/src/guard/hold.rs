@@ -1,6 +1,6 @@
 //! Why deletions are held, and what a person does about it. The words of a reason are for people; its kind is what a
 //! remedy is found by. Commands are no part of it: they differ between a job of the server and the command line, so
-//! whoever prints a remedy adds the command of its [`Way`].
+//! anyone who prints a remedy adds the command of its [`Way`].
 
 use serde::{Deserialize, Serialize};
 

@@ -55,7 +55,7 @@ pub(crate) fn connect(path: impl AsRef<Path>, flags: OpenFlags) -> rusqlite::Res
     connect_by(path.as_ref(), flags, BY_HANDLE)
 }
 
-/// The same without locks: whoever only looks locks nobody out.
+/// The same without locks: a reader blocks no writer.
 pub(crate) fn connect_without_locks(path: impl AsRef<Path>, flags: OpenFlags) -> rusqlite::Result<Connection> {
     connect_by(path.as_ref(), flags, BY_HANDLE_WITHOUT_LOCKS)
 }

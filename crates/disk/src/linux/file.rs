@@ -57,7 +57,7 @@ impl TargetFile for DiskFile {
     }
 
     fn sync_soon(&self) {
-        // Linux writes dirty pages out when it is told that they are not needed. What is clean leaves the cache, where a
+        // Linux writes dirty pages out when a program says that it does not need them. What is clean leaves the cache, where a
         // backup only displaces what others need.
         let _ = rustix::fs::fadvise(&self.handle, 0, None, Advice::DontNeed);
     }

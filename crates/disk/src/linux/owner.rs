@@ -36,7 +36,7 @@ pub(crate) fn demand(root: &Root) -> Result<(), Error> {
     if may { Ok(()) } else { Err(foreign(ours.uid)) }
 }
 
-/// A folder that is to become a mirror has to be the account's own. Root takes over an empty one: whoever it belonged to
+/// A folder that is to become a mirror has to be the account's own. Root takes over an empty one: its owner until then
 /// could look into the mirror otherwise, and put there what is no copy.
 pub(crate) fn claim(root: &Root) -> Result<(), Error> {
     let failed = |errno| fault::target(errno, "taking over", &RelPath::root());
@@ -84,7 +84,7 @@ fn is_empty(root: &Root) -> Result<bool, Errno> {
 }
 
 /// What there is to say when a target could not be opened: whose it is.
-pub(crate) fn refusal(errno: Errno, path: &Path) -> Option<Error> {
+pub(crate) fn denied(errno: Errno, path: &Path) -> Option<Error> {
     if errno != Errno::ACCESS {
         return None;
     }

@@ -111,7 +111,7 @@ impl Permissions {
         if may_be_planted && is != wanted {
             return problem(format!(
                 "its permissions are {is:04o} and were not changed: it has another name (a hard link), and may be a file of \
-                 somebody else; remove it here, and the next run copies it anew"
+                 somebody else; remove it here, and the next run copies it again"
             ));
         }
         let done = self.compare(stat, wanted, found, |wanted| {
@@ -127,7 +127,7 @@ impl Permissions {
             _ if is_foreign => {
                 let (is, ours) = (owner::called(stat.stx_uid), owner::called(owner.unwrap_or_default()));
                 problem(format!(
-                    "it belongs to {is}, and the mirror to {ours}; chown it, or remove it to have it copied anew"
+                    "it belongs to {is}, and the mirror to {ours}; chown it, or remove it, and the next run copies it again"
                 ))
             }
             _ => None,

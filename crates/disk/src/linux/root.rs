@@ -2,7 +2,7 @@
 //!
 //! Every path is resolved by the kernel in one go with `openat2`: beneath the root, through no link, into no other
 //! mount (openat2(2)). There is no cache of folder handles: a handle kept from before a rename would lead to where the
-//! folder is now, not to what has its name. Resolving anew costs about a microsecond.
+//! folder is now, not to what has its name. Resolving again costs about a microsecond.
 
 use crate::linux::account::Account;
 use crate::linux::{stat, way};

@@ -1,7 +1,7 @@
 //! `meta/meta.db`: what the filesystem itself cannot hold (links of another system, full names of cut ones, metadata).
 //!
 //! Part of the backup, not a cache. Every change is a transaction of its own in a write-ahead log, so a killed process
-//! loses none of them; [`Records::settle`] makes them durable. It must never touch a file of the mirror. Whoever
+//! loses none of them; [`Records::settle`] makes them durable. It must never touch a file of the mirror. Anyone who
 //! has it open is alone with it: a second opener gets [`Code::TargetBusy`].
 
 mod beyond;

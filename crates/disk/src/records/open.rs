@@ -2,7 +2,7 @@
 //!
 //! Who only looks must never write, nor make or remove a file beside the database, nor lock anybody out; and never judge a database
 //! without its log. What a killed run left in the write-ahead log is part of the database (sqlite.org/wal.html): SQLite
-//! reads it into its own memory here, and leaves taking it in to the next run. A rollback journal is left only by whoever
+//! reads it into its own memory here, and leaves taking it in to the next run. A rollback journal is left only by anyone who
 //! died while the database was made (sqlite.org/fileformat.html, 3): nothing was recorded then.
 
 use super::database::{Purpose, Records};

@@ -39,7 +39,7 @@ pub(crate) fn connect(path: impl AsRef<Path>, flags: OpenFlags) -> rusqlite::Res
     Connection::open_with_flags(path, flags)
 }
 
-/// The same without locks: whoever only looks locks nobody out.
+/// The same without locks: a reader blocks no writer.
 pub(crate) fn connect_without_locks(path: impl AsRef<Path>, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Connection::open_with_flags_and_vfs(path, flags, c"win32-none")
 }

@@ -62,8 +62,8 @@ fn own_sid() -> Result<String, Fault> {
     }
     let mut text: *mut u16 = null_mut();
     #[expect(unsafe_code, reason = "TOKEN_USER begins with a pointer to the SID, which is in the same buffer")]
-    let told = unsafe { sddl::ConvertSidToStringSidW(user[0] as usize as sec::PSID, &raw mut text) };
-    if told == 0 {
+    let converted = unsafe { sddl::ConvertSidToStringSidW(user[0] as usize as sec::PSID, &raw mut text) };
+    if converted == 0 {
         return Err(last());
     }
     let text = Local(text.cast());

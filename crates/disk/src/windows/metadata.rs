@@ -113,7 +113,7 @@ pub(crate) fn hand_over(
         Ok(Some(all)) => all.iter().try_for_each(|stream| {
             sink(Piece::Stream { name: &stream.name(), size_bytes: stream.size_bytes })?;
             match streams::read(&opened, stream, |_, bytes| sink(Piece::StreamData(bytes))) {
-                Ok(told) => told,
+                Ok(status) => status,
                 Err(fault) => sink(unknown(Part::Streams, fault)),
             }
         }),

@@ -1,4 +1,4 @@
-//! An entry whose metadata is wanted, opened anew with the rights that each part of it needs.
+//! An entry whose metadata is wanted, opened again with the rights that each part of it needs.
 
 use super::Handle;
 use super::fault::Fault;

@@ -1,5 +1,5 @@
 //! Whose a mirror is: on Windows nothing hangs on it. What is made in a mirror inherits the access list of its folder,
-//! whoever makes it, so the account that made the mirror reads and writes it as before.
+//! whatever account makes it, so the account that made the mirror reads and writes it as before.
 
 use crate::windows::fault::Fault;
 use crate::windows::root::Root;
@@ -11,17 +11,17 @@ pub(crate) fn keep(root: Root) -> Root {
     root
 }
 
-/// Whoever may write may work on the mirror.
+/// Anyone who may write may work on the mirror.
 pub(crate) fn demand(_root: &Root) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whoever may write may begin a mirror.
+/// Anyone who may write may begin a mirror.
 pub(crate) fn claim(_root: &Root) -> Result<(), Error> {
     Ok(())
 }
 
 /// What there is to say when a target could not be opened: nothing that the fault does not say.
-pub(crate) fn refusal(_fault: Fault, _path: &Path) -> Option<Error> {
+pub(crate) fn denied(_fault: Fault, _path: &Path) -> Option<Error> {
     None
 }

@@ -1,7 +1,7 @@
 //! Privileges of the process, raised for as long as a run needs them.
 //!
 //! SeBackupPrivilege opens what the account may not read, SeRestorePrivilege what it may not write; both count only where a
-//! file is opened with backup intent, as everything here is. They are the process's, so whoever raises one shares it
+//! file is opened with backup intent, as everything here is. They are the process's, so anyone who raises one shares it
 //! with all who have raised it; the last one to go puts it back as it was found.
 
 use crate::windows::fault::Fault;

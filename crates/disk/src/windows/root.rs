@@ -86,7 +86,7 @@ impl Root {
         Root(None)
     }
 
-    /// Does what makes something. What is made inherits the access list of its folder, whoever makes it.
+    /// Does what makes something. What is made inherits the access list of its folder, whatever account makes it.
     pub(crate) fn as_owner<T>(&self, make: impl FnOnce() -> T) -> Result<T, Fault> {
         Ok(make())
     }

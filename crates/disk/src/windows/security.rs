@@ -1,4 +1,4 @@
-//! Security descriptors on their way to a file and back, exactly as they are: nothing is inherited or computed anew.
+//! Security descriptors on their way to a file and back, exactly as they are: nothing is inherited or computed again.
 
 use super::fault::{self, Fault};
 use super::opened::Opened;
@@ -42,7 +42,7 @@ pub(crate) fn set(opened: &Opened, wanted: &[u8]) -> Result<(), Fault> {
     nt::set_security(&handle, information, &asking_for_inherited_marks(wanted))
 }
 
-/// Whether the file, opened anew, has all of `wanted`.
+/// Whether the file, opened again, has all of `wanted`.
 pub(crate) fn holds(opened: &Opened, wanted: &[u8]) -> bool {
     let (Ok(there), wanted) = (read(opened), Parts::of(wanted)) else { return false };
     let there = Parts::of(&there);

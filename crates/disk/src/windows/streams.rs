@@ -105,7 +105,7 @@ pub(crate) fn write(opened: &Opened, metadata: &Metadata, leftover: &Leftover<'_
     let written = write_all(&handle, metadata, &leftover.data);
     drop(handle);
     if written.is_err() {
-        // It will be in the records; whoever lists the streams next removes it if it is still there.
+        // It will be in the records; anyone who lists the streams next removes it if it is still there.
         let _ = remove(opened, &Listed { units, size_bytes: 0 });
     }
     written

@@ -41,8 +41,8 @@ fn every_option_of_the_program_is_in_the_manual() {
     let sync = options_in(&page("docs/manual/options.md"));
     let anywhere: BTreeSet<_> = pages().iter().flat_map(|(_, text)| options_in(text)).collect();
     for (command, options) in options() {
-        let told = if command == "sync" { &sync } else { &anywhere };
-        let missing: Vec<_> = options.difference(told).collect();
+        let documented = if command == "sync" { &sync } else { &anywhere };
+        let missing: Vec<_> = options.difference(documented).collect();
         assert!(missing.is_empty(), "the manual does not tell of {missing:?} of {command}");
     }
 }
@@ -50,8 +50,8 @@ fn every_option_of_the_program_is_in_the_manual() {
 #[test]
 fn every_option_in_the_list_of_options_exists() {
     let exist: BTreeSet<_> = options().into_iter().flat_map(|(_, options)| options).collect();
-    let told = options_in(&page("docs/manual/options.md"));
-    let unknown: Vec<_> = told.difference(&exist).collect();
+    let documented = options_in(&page("docs/manual/options.md"));
+    let unknown: Vec<_> = documented.difference(&exist).collect();
     assert!(unknown.is_empty(), "there are no such options: {unknown:?}");
 }
 

@@ -150,7 +150,7 @@ fn privilege((asked, source): (&Result<Privilege, Error>, &str), saw_all: bool) 
         Err(error) => return unasked(TOPIC, "whether the backup privilege works", error, source),
     };
     let missing = "Make the account a member of Backup Operators on the server itself (on a domain controller: of the domain) \
-                   and log it on anew. For a local account also set LocalAccountTokenFilterPolicy to 1 there: without it \
+                   and log it on again. For a local account also set LocalAccountTokenFilterPolicy to 1 there: without it \
                    the server takes the privilege away over the network.";
     match (found.by_privilege.count, found.denied.count) {
         (0, 0) => {

@@ -197,7 +197,7 @@ impl ListSink for Folder<'_, '_> {
                     self.walk.sample(&path);
                 }
             }
-            // To whoever looks it is a folder, and nothing of it will be in the mirror.
+            // To a reader it is a folder, and nothing of it will be in the mirror.
             Kind::Other if entry.meta.is_dfs_link() => {
                 self.walk.seen.unlisted.add((path, Error::new(Code::DfsLink, "")));
             }

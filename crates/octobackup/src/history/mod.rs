@@ -44,7 +44,7 @@ pub fn ended(done: Result<u8, Failed>) -> Result<u8, Error> {
     match done {
         Ok(code) => Ok(code),
         Err(Failed::Here(error)) => Err(error),
-        Err(Failed::There(refusal)) => Ok(remote::refused(&refusal)),
+        Err(Failed::There(error)) => Ok(remote::refused(&error)),
     }
 }
 

@@ -21,7 +21,7 @@ pub fn apply(args: &ApplyArgs) -> CommandResult {
     let read =
         if is_piped { std::io::read_to_string(std::io::stdin().lock()) } else { std::fs::read_to_string(&args.file) };
     let written = read.map_err(|e| failed(e.to_string()))?;
-    let file = JobsFile::parse(&written).map_err(|refusal| failed(refusal.detail))?;
+    let file = JobsFile::parse(&written).map_err(|error| failed(error.detail))?;
     let client = client(&args.server)?;
     let mut wish = ApplyRequest { file, remove: args.remove, dry_run: true, expect: None };
     let changes: Vec<Change> = client.post("/jobs-file", &wish)?;

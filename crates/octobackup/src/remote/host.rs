@@ -22,7 +22,7 @@ pub fn host(command: &HostCommand) -> CommandResult {
         }
         HostCommand::Revoke(args) => {
             client(&args.server)?.post_nothing::<()>(&format!("/hosts/{}/revoke", escaped(&args.name)))?;
-            said(&args.server, &format!("Host {} is refused until it is paired anew.", args.name))
+            said(&args.server, &format!("Host {} is rejected until it is paired again.", args.name))
         }
     }
 }

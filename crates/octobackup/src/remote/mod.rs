@@ -25,13 +25,13 @@ pub use job::target_of_job;
 
 /// Does it; tells the exit code.
 pub fn run_command(command: &Command) -> u8 {
-    ended(command).unwrap_or_else(|refusal| refused(&refusal))
+    ended(command).unwrap_or_else(|error| refused(&error))
 }
 
 /// Says why the server did not do it; tells the exit code.
-pub fn refused(refusal: &octo_api::ApiError) -> u8 {
-    exit::complain(&refusal.to_string());
-    match refusal.kind {
+pub fn refused(error: &octo_api::ApiError) -> u8 {
+    exit::complain(&error.to_string());
+    match error.kind {
         Kind::Invalid | Kind::TooLarge => exit::USAGE,
         Kind::NotFound => exit::NOT_FOUND,
         Kind::Conflict => exit::CONFLICT,

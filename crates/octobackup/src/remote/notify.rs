@@ -1,4 +1,4 @@
-//! `octobackup notify`: who is told what, and whether it arrives.
+//! `octobackup notify`: recipients, and whether messages reach them.
 
 use super::answer::{CommandResult, client, every, plain, said, show, text_or_none, time};
 use super::table::table;

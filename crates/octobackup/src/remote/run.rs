@@ -72,7 +72,7 @@ fn follow(client: &Client, run: &Run, as_json: bool) -> Result<(), ApiError> {
             print(&said.to_string());
         }
         let Ok(event) = RunEvent::deserialize(&said) else { return ControlFlow::Continue(()) };
-        progress.iter().for_each(|progress| progress.told(&event));
+        progress.iter().for_each(|progress| progress.server_event(&event));
         if matches!(event, RunEvent::End { .. }) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     progress.iter().for_each(|progress| progress.end());
@@ -201,7 +201,7 @@ fn unsigned(number: i64) -> u64 {
     number.max(0).cast_unsigned()
 }
 
-/// What a run told, up to now or up to its end.
+/// The log of a run, up to now or up to its end.
 pub fn log(args: &LogArgs) -> CommandResult {
     let client = client(&args.server)?;
     let progress = if args.follow && !args.server.json { Progress::on_terminal() } else { None };
@@ -225,7 +225,7 @@ pub fn log(args: &LogArgs) -> CommandResult {
                 if view.run.state == State::Queued {
                     progress.waits(waits(&client, &view.run));
                 }
-                view.progress.iter().for_each(|event| progress.told(event));
+                view.progress.iter().for_each(|event| progress.server_event(event));
             }
             if part.is_over || !args.follow {
                 progress.iter().for_each(Progress::end);

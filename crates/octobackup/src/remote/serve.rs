@@ -40,7 +40,7 @@ impl EventLog for ConsoleLog {
     }
 }
 
-/// journald is told the priority, and knows the time by itself.
+/// journald takes the priority, and knows the time by itself.
 fn log_line(event: &LogEvent, at: Moment, form: LogForm, is_for_journald: bool) -> String {
     let text = match form {
         LogForm::Json => {

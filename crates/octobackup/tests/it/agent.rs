@@ -194,7 +194,7 @@ fn a_machine_that_was_cloned_with_its_key_is_shown_everywhere_and_not_read_until
     let mut clone = Machine { program: machine.program.clone(), agent: None };
     clone.start();
     until("two agents", || server.json(&["host", "show", HOST])["agents"].as_array().unwrap().len() == 2);
-    let next_step = "Pair one of them anew";
+    let next_step = "Pair one of them again";
     server.ask(&["host", "list"]).ends(0).says("2 AGENTS").says(next_step);
     server.ask(&["host", "show", HOST]).ends(0).says("at 127.0.0.1").says(next_step);
     server.ask(&["self-check"]).ends(1).says("host files-1").says(next_step);

@@ -134,7 +134,7 @@ fn bare(inode: &Inode) -> Inode {
     Inode { content, ..inode.clone() }
 }
 
-/// Counts the names anew, and forgets what has none: nobody has it open any more.
+/// Counts the names again, and forgets what has none: nobody has it open any more.
 fn keep_reachable(store: &mut Store) {
     let mut links = BTreeMap::from([(ROOT, 1)]);
     let mut folders = vec![ROOT];

@@ -62,7 +62,7 @@ impl MemTarget {
         state.lock = Arc::default();
     }
 
-    /// The machine is shut down in good order and started anew.
+    /// The machine is shut down in good order and started again.
     pub fn boot(&self) {
         let mut state = self.state();
         state.durable = Durable::of(&state.store);

@@ -140,7 +140,7 @@ pub fn prove(
 }
 
 impl Proof {
-    /// Of one step more, which is told.
+    /// Of one step more, which is reported.
     fn add(&mut self, (name, step): (String, Proof), tell: &dyn Fn(&str)) {
         let Proof { entries, cuts, torn, failures } = step;
         tell(&format!(

@@ -59,7 +59,7 @@ impl Recorder {
         write_log::count(&self.folder.join("log")).unwrap_or_else(|e| end(&format!("the log of writes: {e}")))
     }
 
-    /// Tells what [`Recorder::entries`] does, also elsewhere; nothing is told once the recording has ended.
+    /// Tells what [`Recorder::entries`] does, also elsewhere; nothing is reported once the recording has ended.
     pub fn clock(&self) -> impl Fn() -> usize + Send + use<> {
         let log = self.folder.join("log");
         move || write_log::count(&log).unwrap_or(usize::MAX)

@@ -118,7 +118,7 @@ impl Rows {
     }
 }
 
-/// What is to be told and was told.
+/// Messages that wait and messages that were sent.
 pub(super) fn outbox(data: &Path, scratch: &Path) -> Result<Outbox, String> {
     let Some(database) = copy_of_database(data, scratch)? else { return Ok(Outbox::new()) };
     let has = "SELECT count(*) FROM sqlite_master WHERE name = 'outbox'";

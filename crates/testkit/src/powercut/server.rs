@@ -1,5 +1,5 @@
 //! A server whose data directory loses its power: its first start with the first job, days later in its life, and what must hold
-//! afterwards: nothing that it said it had is lost, and nobody is told anything twice but what they may not have taken.
+//! afterwards: nothing that it said it had is lost, and no message is sent twice unless its first delivery is in doubt.
 
 use super::check::{Cut, Machine, integrity};
 use super::filesystem::Filesystem;
@@ -30,7 +30,7 @@ enum Act {
     Approves,
     /// As a browser.
     LogsOn,
-    /// Whoever is told has an address at last, and what waited is taken.
+    /// The recipient has an address at last, and accepts what waited.
     IsTold,
 }
 
@@ -121,19 +121,19 @@ pub(super) struct Served<'a> {
     /// then.
     moments: Vec<(usize, Rows)>,
     /// Messages that were taken.
-    told: Vec<Delivery>,
+    reported: Vec<Delivery>,
 }
 
 fn mirror(place: &Path) -> PathBuf {
     place.join("served mirror")
 }
 
-/// Somebody who is told keeps an address for as long as the server lives.
+/// The recipient keeps its address for as long as the server lives.
 fn hook_is_at(server: &Running<'_>, sink: &Sink) -> Result<(), String> {
     server.does(&["notify", "set", "hook", "--webhook", &sink.url, "--when", "always"], 0).map(drop)
 }
 
-/// Lets whoever is told take all that waits.
+/// Lets the recipient accept all that waits.
 fn is_told(server: &Running<'_>, sink: &Sink, data: &Path, scratch: &Path) -> Result<(), String> {
     hook_is_at(server, sink)?;
     let all = || Ok(rows::outbox(data, scratch)?.values().all(|message| message.is_taken));
@@ -220,22 +220,22 @@ pub(super) fn record<'a>(
         moments.push(last);
         Ok((moments, sink.taken()))
     };
-    let (moments, told) = lived().unwrap_or_else(|error| end(&format!("{}: {error}", life.name)));
+    let (moments, reported) = lived().unwrap_or_else(|error| end(&format!("{}: {error}", life.name)));
     drop(mount);
-    Served { life, filesystem, place: place.to_owned(), source: source.to_owned(), moments, told }
+    Served { life, filesystem, place: place.to_owned(), source: source.to_owned(), moments, reported }
 }
 
-/// What waited was told once, what was taken was not told again, and nothing was told that is not in the outbox.
+/// What waited was sent once, what was accepted was not sent again, and nothing was sent that is not in the outbox.
 fn told_once(before: &Outbox, after: &Outbox, taken: &[Delivery]) -> Result<(), String> {
-    let times = |id: u64| taken.iter().filter(|told| told.id == id).count();
+    let times = |id: u64| taken.iter().filter(|reported| reported.id == id).count();
     for (id, message) in before {
         if times(*id) != usize::from(!message.is_taken) {
             return Err(format!("message {id} was sent {} times, and taken before: {}", times(*id), message.is_taken));
         }
     }
-    let is_in = |told: &Delivery| after.get(&told.id).is_some_and(|message| message.tells_of(told.run));
-    match taken.iter().find(|told| times(told.id) != 1 || !is_in(told)) {
-        Some(told) => Err(format!("it was told more than once, or what is not in the outbox: {told:?}")),
+    let is_in = |reported: &Delivery| after.get(&reported.id).is_some_and(|message| message.tells_of(reported.run));
+    match taken.iter().find(|reported| times(reported.id) != 1 || !is_in(reported)) {
+        Some(reported) => Err(format!("a message was sent more than once, or is not in the outbox: {reported:?}")),
         None => Ok(()),
     }
 }
@@ -268,15 +268,15 @@ impl Tables {
 }
 
 impl Served<'_> {
-    /// Checks everything: the server starts by itself, has what it said it has, its job ends well, and who is to be told is.
+    /// Checks everything: the server starts by itself, has what it said it has, its job ends well, and the messages reach the recipient.
     pub fn check(&self, machine: &Machine<'_>, cut: &Cut<'_>) -> Result<usize, String> {
         let _mount = self.filesystem.mount_after_cut(cut.image, cut.mount)?;
         let data = cut.mount.join("server");
         self.nothing_is_lost(&data, machine, cut.entries)?;
         let before = rows::outbox(&data, &machine.folder)?;
-        for told in self.told.iter().filter(|told| told.at <= cut.entries) {
-            if !before.get(&told.id).is_some_and(|message| message.tells_of(told.run)) {
-                return Err(format!("a message was sent that is not in the outbox: {told:?}"));
+        for reported in self.reported.iter().filter(|reported| reported.at <= cut.entries) {
+            if !before.get(&reported.id).is_some_and(|message| message.tells_of(reported.run)) {
+                return Err(format!("a message was sent that is not in the outbox: {reported:?}"));
             }
         }
         let sink = Sink::start(|| 0).map_err(|e| e.to_string())?;

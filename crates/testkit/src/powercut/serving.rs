@@ -93,7 +93,7 @@ impl<'a> Running<'a> {
     }
 
     /// A run of the job to its end, by which its mirror equals the source. The server may itself be at the run that the power
-    /// interrupted, and deletions may be held anew.
+    /// interrupted, and deletions may be held again.
     pub fn mirrors(&self, job: &str, ends: i32) -> Result<(), String> {
         let begun = Instant::now();
         let mut plan: Option<String> = None;

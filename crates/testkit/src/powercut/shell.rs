@@ -39,7 +39,7 @@ impl<'a> Mount<'a> {
 
 impl Drop for Mount<'_> {
     fn drop(&mut self) {
-        // Whoever still looks at it must not keep the disk.
+        // Anyone who still looks at it must not keep the disk.
         if attempt(Command::new("umount").arg(self.0)).is_err() {
             let _ = attempt(Command::new("umount").arg("--lazy").arg(self.0));
         }

@@ -1,4 +1,4 @@
-//! Somebody who is told by webhook, and what they were told.
+//! A recipient with a webhook, and the messages that reached it.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

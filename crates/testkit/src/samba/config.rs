@@ -1,4 +1,4 @@
-//! What the server is told: smb.conf, users and groups.
+//! The settings of the server: smb.conf, users and groups.
 
 use octo_core::Timestamp;
 use std::fmt::Write;
@@ -35,7 +35,7 @@ struct Share {
 }
 
 impl SambaOptions {
-    /// A line for a share whose ACLs are in `security.NTACL`, as Samba has them unless told otherwise, and not in
+    /// A line for a share whose ACLs are in `security.NTACL`, as Samba has them by default, and not in
     /// `user.NTACL`, as those of our other shares.
     pub const ACL_OF_ROOT: &str = "; ACLs are root's";
 

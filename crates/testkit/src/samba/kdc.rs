@@ -1,5 +1,5 @@
 //! A private MIT Kerberos beside the Samba, on the same address: a realm with the same users and passwords, a keytab
-//! for the server, and tickets for whoever asks.
+//! for the server, and tickets for everybody.
 //!
 //! Touches nothing outside its folder: every program gets its configuration by environment.
 
@@ -76,7 +76,7 @@ pub(super) fn keytab(root: &Path) -> PathBuf {
     root.join("kdc/keytab")
 }
 
-/// What a program, Samba included, must be told to live in the realm.
+/// What a program, Samba included, needs to know to live in the realm.
 pub(super) fn environment(root: &Path, command: &mut Command) {
     command.env("KRB5_CONFIG", root.join("kdc/krb5.conf"));
 }

@@ -173,7 +173,7 @@ impl Samba {
         self.server = Some(Server::start(&command, self.folder.path(), &self.path("logs/smbd.out"), &ready));
     }
 
-    /// Takes a share away, or offers it again; whoever uses it is thrown off it.
+    /// Takes a share away, or offers it again; its users are disconnected.
     pub fn offer(&self, share: &str, is_there: bool) {
         let (conf, section) = (self.path("smb.conf"), format!("[{share}]\n"));
         let gone = format!("{section}   available = no\n");

@@ -1,4 +1,4 @@
-//! Time in a world: it goes on with what happens, and jumps when it is told to.
+//! Time in a world: it goes on with what happens, and jumps on command.
 
 use octo_core::{Clock, Timestamp};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -43,7 +43,7 @@ pub struct Asked {
     pub approve: Option<String>,
     /// A person looked at the suspicious replacements.
     pub release_brake: bool,
-    /// The mirror's id, as it was told by the last run that ended.
+    /// The mirror's id, as it was reported by the last run that ended.
     pub known_target: Option<String>,
     /// After so long the source is given up.
     pub idle_max: Option<Duration>,

@@ -55,7 +55,7 @@ struct World<'a> {
     contents: Arc<Contents>,
     model: Model,
     known_target: Option<String>,
-    /// The plan that the last run told of.
+    /// The plan that the last run reported of.
     plan: Option<String>,
     approve: Option<String>,
     release_brake: bool,

@@ -87,7 +87,7 @@ pub enum Act {
     Remove { path: String },
     /// Gives something in the mirror another name, if that is free.
     Rename { from: String, to: String },
-    /// Starts the machine anew, in good order.
+    /// Starts the machine again, in good order.
     Restart,
     /// Gives the mirror's disk as much space as it could ever need.
     FreeSpace,
@@ -125,7 +125,7 @@ pub enum Fault {
     List { nth: u64, how: ListFault },
     /// Reading a file goes wrong.
     Read { nth: u64, how: ReadFault },
-    /// Of a file or folder that is read it cannot be told what it has besides its data.
+    /// Of a file or folder that is read it cannot be reported what it has besides its data.
     Details { nth: u64, code: Code },
     /// The so-manieth file that is opened is written all the time: each time it is opened it grows, or gets another content.
     Live { nth: u64, grows: bool },
@@ -185,7 +185,7 @@ pub enum ReadFault {
     FailsHalfway { code: Code },
     /// Half of it never comes.
     DataMissing,
-    /// It is told to be longer than it is.
+    /// It is reported to be longer than it is.
     AnnouncesMore,
     /// Its time moves.
     TimeMoves,
@@ -215,7 +215,7 @@ impl Fault {
             Fault::List { how: ListFault::Cut { entries: 0, .. }, .. } => "listing error",
             Fault::List { how: ListFault::Cut { .. }, .. } => "listing cut short",
             Fault::List { how: ListFault::Twice, .. } => "listed twice",
-            Fault::List { how: ListFault::Anew { .. }, .. } => "listed anew",
+            Fault::List { how: ListFault::Anew { .. }, .. } => "listed again",
             Fault::List { how: ListFault::BadName, .. } => "hostile name",
             Fault::Read { how: ReadFault::Fails { code } | ReadFault::FailsHalfway { code }, .. }
                 if code.stops_run() =>

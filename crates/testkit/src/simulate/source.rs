@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Whoever is stuck waits no longer than this for somebody to give it up.
+/// A thread that is stuck waits no longer than this for somebody to give it up.
 /// A run that is over for another reason gives up nobody.
 const STUCK_MAX: Duration = Duration::from_secs(10);
 
@@ -36,7 +36,7 @@ impl Fired {
     }
 }
 
-/// What one listing told the engine.
+/// What one listing reported the engine.
 #[derive(Debug, Clone)]
 pub(super) struct Reported {
     pub(super) folder: RelPath,
@@ -49,7 +49,7 @@ pub(super) struct Reported {
 #[derive(Default)]
 pub(super) struct Heard {
     /// All listings, in order.
-    pub(super) told: Vec<Reported>,
+    pub(super) reported: Vec<Reported>,
     /// The source as it was at the beginning, and after each change.
     pub(super) states: Vec<Tree>,
     /// What entries had besides their data, each time.
@@ -58,9 +58,9 @@ pub(super) struct Heard {
     pub(super) snapshot_details: Vec<BTreeMap<RelPath, Details>>,
     /// What is in snapshots.
     pub(super) snapshots: Vec<Tree>,
-    /// Of these it was not told what they have besides their data.
+    /// Of these it was not reported what they have besides their data.
     pub(super) untold: BTreeSet<RelPath>,
-    /// Faults that concern one path, for whoever asks why a name is not as it should be.
+    /// Faults that concern one path, to explain why a name is not as it should be.
     pub(super) read_faults: u64,
 }
 
@@ -188,7 +188,7 @@ impl SimSource {
         Some(bytes[..half].iter().copied().chain(newer).take(bytes.len()).collect())
     }
 
-    /// Whether it cannot be told what this file has besides its data.
+    /// Whether it cannot be reported what this file has besides its data.
     fn withholds(&self, nth: u64, at: &RelPath) -> Option<Error> {
         let is_due = |(_, fault): &(usize, &Fault)| matches!(fault, Fault::Details { nth: at, .. } if *at == nth);
         let (number, fault) = self.faults.iter().enumerate().find(is_due)?;
@@ -263,7 +263,7 @@ impl Source for SimSource {
             Listed::Complete => (!keeping.bad, None),
             Listed::Incomplete(error) => (false, Some(error.code)),
         };
-        lock(&self.heard).told.push(Reported { folder: folder.clone(), complete, code, names: keeping.names });
+        lock(&self.heard).reported.push(Reported { folder: folder.clone(), complete, code, names: keeping.names });
         listed
     }
 
@@ -296,7 +296,7 @@ impl Source for SimSource {
     }
 }
 
-/// Keeps what a listing told.
+/// Keeps what a listing reported.
 struct Keeping<'a> {
     sink: &'a mut dyn ListSink,
     names: BTreeMap<Vec<u8>, Kind>,
@@ -327,7 +327,7 @@ struct One<'a> {
     file: usize,
     /// The file that is read as it is now.
     path: Option<&'a RelPath>,
-    /// Why nothing is told of it besides its data.
+    /// Why nothing is reported of it besides its data.
     withheld: Option<Error>,
     stopped: bool,
     sink: &'a mut dyn FetchSink,

@@ -36,8 +36,8 @@ pub fn a_file_comes_as_it_was_in_each_snapshot(fixture: &impl Fixture) {
         assert_eq!(file.error, None, "{taken:?}");
         assert!(file.content() == *content, "{taken:?}: other content");
         for meta in [file.opened, file.finished] {
-            let told = meta.map(|meta| (meta.size_bytes, meta.write_time));
-            assert_eq!(told, Some((content.len() as u64, *time)), "{taken:?}");
+            let size_and_time = meta.map(|meta| (meta.size_bytes, meta.write_time));
+            assert_eq!(size_and_time, Some((content.len() as u64, *time)), "{taken:?}");
         }
     }
 }

@@ -13,7 +13,7 @@ fn mirror(tree: &MemTree, target: &MemTarget, clock: &TestClock) -> (Calls, Obse
     let (source, monitor) = (Recorded::new(MemSource::new(tree)), RecordingMonitor::new());
     let report = run(&source, target, &RunOptions::default(), &monitor, clock, &Cancel::new()).report;
     assert_eq!(report.outcome, Outcome::Succeeded, "{report:#?}");
-    (source.calls(), monitor.told())
+    (source.calls(), monitor.reported())
 }
 
 fn once(paths: &[&str]) -> BTreeMap<RelPath, u64> {

@@ -21,7 +21,7 @@ A jobs file:
     [job.policy]
     bandwidth = \"10M\"";
 
-/// How people are told.
+/// Notifications.
 pub const NOTIFY_EXAMPLES: &str = "\
 Examples:
   Mail to the administrators when something went wrong:
@@ -56,7 +56,7 @@ Examples:
     cp -a /media/usb/octobackup-2026-08-04 /var/lib/octobackup
     chown -R octobackup: /var/lib/octobackup
 
-The folder holds the key too: whoever has it can read the stored passwords. Keep it as you keep those.";
+The folder contains the key: anyone who has it can read the stored passwords. Protect it accordingly.";
 
 /// How `octobackup self-check` ends.
 pub const SELF_CHECK_EXIT_CODES: &str = "\

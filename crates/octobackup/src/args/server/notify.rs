@@ -1,4 +1,4 @@
-//! The command line of who is told what.
+//! The command line of notifications: recipients, mail server, outbox and digest.
 
 use super::ServerArgs;
 use super::words::one_of;
@@ -78,7 +78,7 @@ pub struct NotifyAddArgs {
     pub server: ServerArgs,
 }
 
-/// Somebody who is told, by their name.
+/// A recipient, by name.
 #[derive(Debug, Args)]
 pub struct NotifyNameArgs {
     /// Their name

@@ -12,11 +12,11 @@ type All = BTreeMap<RelPath, Details>;
 /// What an entry of the mirror has is what it had before, or what the source said in this run; or it has nothing yet. Permissions
 /// and streams may be of two moments where one of them could not be read.
 pub(super) fn whole(ran: &Ran<'_>, older: &[All]) -> Result<(), Broken> {
-    let told = || ran.heard.details.iter().chain(&ran.heard.snapshot_details);
+    let reported = || ran.heard.details.iter().chain(&ran.heard.snapshot_details);
     for (place, is) in &ran.after.details {
         let origin = ran.after.origin(place);
         // A move brings along what the file had.
-        let known = || older.iter().flat_map(BTreeMap::values).chain(told().filter_map(|all| all.get(&origin)));
+        let known = || older.iter().flat_map(BTreeMap::values).chain(reported().filter_map(|all| all.get(&origin)));
         let permissions = is.permissions.is_empty() || known().any(|known| known.permissions == is.permissions);
         let stream = is.stream.is_empty() || known().any(|known| known.stream == is.stream);
         // After a power loss the full name of a cut one may be missing until the next run.
@@ -46,7 +46,7 @@ pub(super) fn nothing_silent(ran: &Ran<'_>) -> Result<(), Broken> {
     let held = ran.report.held_plan.is_some();
     let Some(first) = states.first() else { return Ok(()) };
     match different(ran.after, first, &stable) {
-        Some(detail) if !held => Err(Broken::new("metadata that is not as on the source is told", detail)),
+        Some(detail) if !held => Err(Broken::new("metadata that is not as on the source is reported", detail)),
         _ => Ok(()),
     }
 }

@@ -76,7 +76,7 @@ impl Model {
         }
     }
 
-    /// Somebody changed the mirror by hand: earlier states cannot be told from what is there any more.
+    /// Somebody changed the mirror by hand: earlier states cannot be derived from what is there any more.
     pub(super) fn edited(&mut self, target: &MemTarget) {
         self.durable = Mirror::of(target).places;
         self.versions.forget();

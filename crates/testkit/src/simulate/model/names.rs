@@ -71,10 +71,10 @@ pub(super) fn nothing_gone_without_proof(
         }
         if !is_proven(ran, &origin, node.kind) && !kept(place) {
             let folder = origin.parent().unwrap_or_default();
-            let told: Vec<_> = ran.heard.told.iter().filter(|told| told.folder == folder).collect();
+            let reported: Vec<_> = ran.heard.reported.iter().filter(|reported| reported.folder == folder).collect();
             return Err(Broken::new(
                 "nothing is deleted without proof",
-                format!("{place}: {node:?} is gone; {told:?}"),
+                format!("{place}: {node:?} is gone; {reported:?}"),
             ));
         }
     }
@@ -106,7 +106,12 @@ fn is_proven(ran: &Ran<'_>, origin: &RelPath, kind: Kind) -> bool {
         let lacks = |names: &std::collections::BTreeMap<Vec<u8>, Kind>| {
             names.get(name.as_bytes()).is_none_or(|listed| *listed != kind)
         };
-        if ran.heard.told.iter().any(|told| told.complete && told.folder == folder && lacks(&told.names)) {
+        if ran
+            .heard
+            .reported
+            .iter()
+            .any(|reported| reported.complete && reported.folder == folder && lacks(&reported.names))
+        {
             return true;
         }
         (at, kind) = (folder, Kind::Folder);
@@ -116,16 +121,18 @@ fn is_proven(ran: &Ran<'_>, origin: &RelPath, kind: Kind) -> bool {
 
 /// Whether a folder could not be read to its end, and is there.
 pub(super) fn has_unread(ran: &Ran<'_>) -> bool {
-    ran.heard.told.iter().any(|told| {
+    ran.heard.reported.iter().any(|reported| {
         // One that ends the run comes before all deletions, or after them in a folder that takes the place of something else.
-        let gone = told.code.is_some_and(|code| code.stops_run() || matches!(code, Code::NotFound | Code::KindMoved));
-        let again = ran.heard.told.iter().any(|other| other.folder == told.folder && other.complete);
-        // What does not belong to the job may be told twice.
+        let gone =
+            reported.code.is_some_and(|code| code.stops_run() || matches!(code, Code::NotFound | Code::KindMoved));
+        let again = ran.heard.reported.iter().any(|other| other.folder == reported.folder && other.complete);
+        // What does not belong to the job may be reported twice.
         let is_excluded = |(name, kind): (&Vec<u8>, &Kind)| {
-            let path = Name::new(name.as_slice()).map(|name| told.folder.join(&name));
+            let path = Name::new(name.as_slice()).map(|name| reported.folder.join(&name));
             path.is_ok_and(|path| is_excluded(&path, &ran.asked.filter, |_| Some(*kind)))
         };
-        let only_twice = told.code.is_none() && !told.names.is_empty() && told.names.iter().all(is_excluded);
-        !told.complete && !gone && !again && !only_twice
+        let only_twice =
+            reported.code.is_none() && !reported.names.is_empty() && reported.names.iter().all(is_excluded);
+        !reported.complete && !gone && !again && !only_twice
     })
 }

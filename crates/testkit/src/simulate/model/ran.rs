@@ -1,4 +1,4 @@
-//! One run as the model sees it, and what a broken rule is told by.
+//! One run as the model sees it, and how a broken rule is described.
 
 use crate::simulate::Asked;
 use crate::simulate::scenario::{Fault, Power};

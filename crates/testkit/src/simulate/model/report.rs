@@ -32,29 +32,29 @@ pub(super) fn agrees(ran: &Ran<'_>, recovers: bool) -> Result<(), Broken> {
         }
     }
     if ran.folds_case {
-        // The same name may be told in one case and be there in another.
+        // The same name may be reported in one case and be there in another.
         return counts(ran);
     }
     let (before, after) = (&ran.before.places, &ran.after.places);
     let within = |path: &RelPath, set: &BTreeSet<RelPath>| set.iter().any(|other| path.is_within(other));
     for place in after.keys().filter(|place| !before.contains_key(*place)) {
         if !came.contains(place) && !within(place, &came) && !recovers {
-            return broken(format!("{place} is new, and nothing was told of it"));
+            return broken(format!("{place} is new, and nothing was reported of it"));
         }
     }
     for place in before.keys().filter(|place| !after.contains_key(*place)) {
         if !went.contains(place) && !within(place, &went) {
-            return broken(format!("{place} is gone, and nothing was told of it"));
+            return broken(format!("{place} is gone, and nothing was reported of it"));
         }
     }
     for place in came.iter().filter(|place| !went.contains(*place)) {
         if !after.contains_key(place) && !within(place, &went) {
-            return broken(format!("{place} was told to be new, and is not there"));
+            return broken(format!("{place} was reported to be new, and is not there"));
         }
     }
     for place in went.iter().filter(|place| !came.contains(*place)) {
         if after.contains_key(place) {
-            return broken(format!("{place} was told to be gone, and is there"));
+            return broken(format!("{place} was reported to be gone, and is there"));
         }
     }
     counts(ran)
@@ -64,16 +64,16 @@ fn counts(ran: &Ran<'_>) -> Result<(), Broken> {
     let counts = &ran.report.counts;
     let of = |is: fn(&Change) -> bool| ran.changes.iter().filter(|change| is(change)).count() as u64;
     let problems = ran.problems.iter().filter(|problem| !problem.code.is_note()).count() as u64;
-    let told = [
+    let reported = [
         ("created", counts.created, of(|c| matches!(c, Change::Created { kind: Kind::File, .. }))),
         ("replaced", counts.replaced, of(|c| matches!(c, Change::Replaced { .. }))),
         ("moved", counts.moved, of(|c| matches!(c, Change::Moved { .. }))),
         ("deleted", counts.deleted, of(|c| matches!(c, Change::Deleted { kind: Kind::File | Kind::Link, .. }))),
         ("problems", counts.problems, problems),
     ];
-    for (what, counted, happened) in told {
+    for (what, counted, happened) in reported {
         if counted != happened {
-            let detail = format!("{what}: {counted} counted, {happened} told one by one");
+            let detail = format!("{what}: {counted} counted, {happened} reported one by one");
             return Err(Broken::new("a report says what was done", detail));
         }
     }
