@@ -152,10 +152,12 @@ impl World {
                 let Ok(state) = history.state(When::Number(kept.number)) else { continue };
                 read_all(&state);
                 if let Some(newest) = &newest {
-                    let _ = history.diff([&state, newest], &RelPath::root(), &mut |_| ControlFlow::Continue(()));
+                    let _ = history
+                        .diff([&state, newest], &RelPath::root(), &Cancel::new(), &mut |_| ControlFlow::Continue(()));
                 }
             }
-            let _ = history.find(&RelPath::root(), &|_| true, &mut |_, _| ControlFlow::Continue(()));
+            let _ = history
+                .find((&RelPath::root(), None), &|_| true, &Cancel::new(), &mut |_, _| ControlFlow::Continue(()));
             let _ = history.spans(&path("a/changes"));
         }
         assert_eq!(target_tree(&self.target, &layout::reserved()), before, "reading changes nothing");
