@@ -19,6 +19,7 @@ pub mod job;
 pub mod log;
 pub mod moment;
 pub mod notify;
+pub mod restore;
 pub mod run;
 pub mod run_overrides;
 pub mod server;

@@ -1,6 +1,7 @@
 //! Runs, from the queue to the outcome, and how far they are: `/runs`.
 
 use crate::moment::Moment;
+use crate::restore::Restore;
 use crate::run_overrides::RunOverrides;
 use crate::words::words;
 use octo_core::{Change, Counts, Outcome, Phase, Problem, RelPath};
@@ -25,6 +26,8 @@ words! {
         /// It makes the mirror equal to its source.
         #[default]
         Backup = "backup",
+        /// It brings a state, or parts of it, into a folder. It is never a backup.
+        Restore = "restore",
     } or newer
 }
 
@@ -101,6 +104,9 @@ pub struct Run {
     pub job: String,
     /// What it does.
     pub kind: RunKind,
+    /// Of a restore: what, and where to.
+    #[serde(default)]
+    pub restore: Option<Restore>,
     /// Why there is a run.
     pub reason: Reason,
     /// Counts the tries, from 0.

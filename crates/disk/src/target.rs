@@ -7,7 +7,7 @@
 
 use crate::lazy_records::LazyRecords;
 use crate::leftovers;
-use crate::options::{DiskOptions, Modes};
+use crate::options::Modes;
 use crate::os::file::DiskFile;
 use crate::os::listing::End;
 use crate::os::metadata::{self, Manner};
@@ -15,7 +15,7 @@ use crate::os::permissions::Permissions;
 use crate::os::root::Root;
 use crate::os::stat::Side;
 use crate::os::tree::{self, Spot};
-use crate::os::{Fault, Handle, fault, filesystem, lock, open, owner, stat};
+use crate::os::{Handle, fault, filesystem, lock, open, owner, stat};
 use crate::records::Records;
 use crate::times::TrueTimes;
 use octo_core::{
@@ -23,8 +23,9 @@ use octo_core::{
     Space, Target, TargetFile, Timestamp,
 };
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+
+mod opening;
 
 /// Recorded links are handed over in pages of this many.
 const PAGE_ENTRIES: usize = 1000;
@@ -49,57 +50,6 @@ pub struct DiskTarget {
 }
 
 impl DiskTarget {
-    /// Opens the folder at `path` as a target, and finds out what its filesystem can do.
-    pub fn open(path: &Path, options: DiskOptions) -> Result<DiskTarget, Error> {
-        let failed = |fault: Fault| {
-            let error = || {
-                let why = fault::of_way(fault);
-                Error::new(open::open_code(fault), format!("opening {}: {why}", path.display()))
-            };
-            owner::denied(fault, path).unwrap_or_else(error)
-        };
-        let rights = open::Rights::take();
-        let root = match Root::open_at(path) {
-            Err(fault) if fault::is_missing(fault) && options.create => {
-                open::make_root(path)?;
-                Root::open_at(path).map_err(failed)?
-            }
-            Err(fault) if fault::is_missing(fault) => Root::absent(),
-            other => other.map_err(failed)?,
-        };
-        let root = owner::keep(root);
-        let nearest = open::nearest_folder(path).map_err(failed)?;
-        let volume = filesystem::number(&nearest).map_err(failed)?;
-        let abilities = match open::find_abilities(&root) {
-            // A dry run changes nothing and may be made by somebody who could not.
-            Err(fault) if fault::forbids_trying(fault) && !options.create => {
-                Abilities::full(&filesystem::name(&nearest))
-            }
-            other => other.map_err(|fault| {
-                let why = if fault == fault::NO_TIMES {
-                    "it does not keep last write times".into()
-                } else {
-                    fault.to_string()
-                };
-                let what = format!("finding out what the filesystem of {} can do: {why}", path.display());
-                let foreign = owner::demand(&root).err().filter(|error| error.code == Code::OtherOwner);
-                foreign.unwrap_or_else(|| Error::new(open::open_code(fault), what))
-            })?,
-        };
-        Ok(DiskTarget {
-            root,
-            rights,
-            nearest,
-            modes: options.modes,
-            permissions: Permissions::new(options.modes, options.repair),
-            abilities,
-            volume,
-            records: LazyRecords::of(!options.plain),
-            manner: Manner::default(),
-            touched: Mutex::default(),
-        })
-    }
-
     /// What the kernel calls the open folder and each one above it; nothing if it does not exist.
     pub(crate) fn lineage(&self) -> Result<Option<crate::overlap::Lineage>, Error> {
         if !self.root.exists() {

@@ -69,7 +69,7 @@ fn run(cli: Cli, matches: &ArgMatches) -> Result<u8, Error> {
         (Command::Versions(args), _) => history::ended(history::versions::run(&args)),
         (Command::Find(args), _) => history::ended(history::find::run(&args)),
         (Command::Diff(args), _) => history::ended(history::diff::run(&args)),
-        (Command::Restore(args), _) => history::restore::run(&args),
+        (Command::Restore(args), _) => history::ended(history::restore::run(&args)),
         (Command::Shares(args), _) => shares::run(&args),
         (Command::Doctor(args), _) => doctor::run(&args),
         (Command::Completions(args), _) => generate::completions(&args),

@@ -1,6 +1,7 @@
 //! Reports: what is said about a run, built once as a [`Document`] and rendered as text or as HTML for mail.
 //!
 //! - [`document`]: the model. Its texts cannot carry anything that hides, moves the cursor or turns text around.
+//! - [`restore`]: the document of a restore.
 //! - [`run`]: the document of a run, from the engine's report and from what a server knows of earlier runs.
 //! - [`held`]: the document of a plan of deletions that waits for approval.
 //! - [`commands`]: which command is recommended to whom.
@@ -12,6 +13,7 @@ pub mod commands;
 pub mod document;
 pub mod held;
 pub mod html;
+pub mod restore;
 pub mod run;
 pub mod text;
 pub mod time;

@@ -101,6 +101,7 @@ fn fill(opened: &Opened, folder: &Path) {
                     job: job.id,
                     job_name: &job.spec.name,
                     kind: RunKind::Backup,
+                    restore: None,
                     reason: Reason::Schedule,
                     attempt: 0,
                     once: &once,

@@ -27,6 +27,8 @@ pub struct AppState {
     pub live: Live,
     /// Where agents are connected, once the server listens for them.
     pub agents: OnceLock<AgentListener>,
+    /// Folders to which restores may be asked for; none if it was not set.
+    pub restore_folders: OnceLock<Vec<PathBuf>>,
     /// Who takes notes of what happens, if anybody does.
     pub journal: OnceLock<Arc<dyn EventLog>>,
     /// Where the link for the first administrator is, if one is offered.
@@ -77,6 +79,7 @@ impl AppState {
             clock,
             live: Live::default(),
             agents: OnceLock::new(),
+            restore_folders: OnceLock::new(),
             journal: OnceLock::new(),
             setup_link: OnceLock::new(),
             disks: Patience::default(),

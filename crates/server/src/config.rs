@@ -34,6 +34,9 @@ pub struct Config {
     pub http: HttpSettings,
     /// Where agents find the server; `None`: no agents.
     pub agents: Option<Agents>,
+    /// Folders to which restores may be asked for; none if none is named.
+    #[serde(default)]
+    pub restore: Vec<PathBuf>,
     /// The form of the log.
     #[serde(default)]
     pub log: LogForm,
@@ -194,6 +197,12 @@ impl Config {
                 return Err(ServiceError::field(field, "it must be an absolute path"));
             }
         }
+        let is_plain = |path: &PathBuf| {
+            path.is_absolute() && path.components().all(|part| !matches!(part, std::path::Component::ParentDir))
+        };
+        if !config.restore.iter().all(is_plain) {
+            return Err(ServiceError::field("restore", "each folder must be an absolute path, without .."));
+        }
         config.http.check()?;
         let RunLimits { runs_max, runs_per_host_max, runs_per_disk_max } = config.limits;
         if [runs_max, runs_per_host_max, runs_per_disk_max].iter().any(|limit| !(1..=64).contains(limit)) {
@@ -272,6 +281,8 @@ mod tests {
             ("data_dir = \"/x\"\n[limits]\nruns = 3", "runs_per_host_max"),
             ("data_dir = \"x\"", "absolute"),
             ("socket = 3", "line 1"),
+            ("restore = [\"/a\", \"b\"]", "absolute"),
+            ("restore = [\"/a/../b\"]", "without .."),
             ("log = \"xml\"", "json"),
             ("[agents]\nlisten = \"here\"", "line 2"),
             ("[limits]\nruns_max = 0", "1 to 64"),

@@ -7,6 +7,7 @@
 //! - [`store`]: SQLite; one module a table, no decisions. [`vault`]: secrets at rest.
 //! - [`runner`]: compares the store with what is and does what is missing (slots, starts, ends). Every background chore is
 //!   of this form: an `activate` without input that may be called at any time. [`live`] is what goes on at this moment.
+//! - [`restore`]: one restore; the command line starts its restores here too. [`history`]: what the past of a mirror has.
 //! - [`service`]: everything that may be done with a server, with its checks and its line in the audit log. A new ability
 //!   begins here.
 //! - [`notify`]: recipients, messages, and their delivery.
@@ -46,6 +47,7 @@ pub mod launch;
 pub mod live;
 pub mod notify;
 pub mod report;
+pub mod restore;
 #[cfg(unix)]
 pub mod run_log;
 #[cfg(unix)]

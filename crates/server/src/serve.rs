@@ -32,6 +32,7 @@ pub fn serve(config: &Config, stop: &Cancel, journal: Arc<dyn EventLog>) -> Resu
     let vault = Vault::open(&config.data_dir, &store)?;
     let mut shared = AppState::new(store, vault, Arc::new(SystemClock::new()));
     config.protect(&mut shared.protected);
+    shared.restore_folders.get_or_init(|| config.restore.clone());
     let shared = Arc::new(shared);
     let listen = |agents: Agents| {
         let folder = config.data_dir.join("agents");

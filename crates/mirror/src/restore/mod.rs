@@ -19,7 +19,7 @@ pub use folder::FolderTarget;
 pub use report::{RestoreOptions, RestoreReport};
 
 use batch::Ends;
-use octo_core::{Cancel, Code, Error, Monitor, Name, RelPath, RestoreTarget, Source, Target};
+use octo_core::{Cancel, Code, Error, Event, Monitor, Name, RelPath, RestoreTarget, Source, Target};
 
 /// Restores from `state` to `target`; what is too large for memory meanwhile goes to `scratch`. Fails before anything is changed if
 /// a path is not in the state, or if there is no space; later only with what ends all work.
@@ -32,7 +32,9 @@ pub fn restore(
 ) -> Result<RestoreReport, Error> {
     let ends = Ends { state, target, scratch, monitor, cancel };
     let staging = staging(state)?;
-    let looked = walk::look(ends, options)?;
+    // What goes wrong is said once: by the look, if that is all.
+    let silent = ProgressOnly(monitor);
+    let looked = walk::look(if options.dry_run { ends } else { Ends { monitor: &silent, ..ends } }, options)?;
     if options.dry_run || cancel.is_cancelled() {
         return Ok(RestoreReport { cancelled: cancel.is_cancelled(), ..looked });
     }
@@ -45,6 +47,17 @@ pub fn restore(
     ended?;
     target.checkpoint()?;
     Ok(report)
+}
+
+/// Passes on how far it is, and nothing else.
+struct ProgressOnly<'a>(&'a dyn Monitor);
+
+impl Monitor for ProgressOnly<'_> {
+    fn event(&self, event: &Event<'_>) {
+        if matches!(event, Event::Progress { .. }) {
+            self.0.event(event);
+        }
+    }
 }
 
 /// The same restore has the same staging folder.

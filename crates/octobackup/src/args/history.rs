@@ -15,6 +15,9 @@ Examples:
   What would happen if it went back to where it was?
     octobackup restore /srv/mirror projects/2026 --at 2026-11-20 --to /data --existing replace --dry-run
 
+  By a server elsewhere, to a folder of its machine that its configuration allows:
+    octobackup restore fs1 projects/2026 --at 41 --to /restore --url https://backup:8734 --token-file token
+
 Paths are those of the source. They are made below --to as they were: projects/2026 becomes /restore/projects/2026.
 A restore that was stopped goes on when it is started again.";
 
@@ -106,7 +109,8 @@ pub struct RestoreArgs {
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub at: AtArgs,
-    /// The folder to restore to; it is made if it does not exist
+    /// The folder to restore to; it is made if it does not exist. Where the server restores, a folder of its machine that its
+    /// configuration allows
     #[arg(long, value_name = "FOLDER")]
     pub to: PathBuf,
     /// What to do where a file is there already, with another size or time
@@ -118,9 +122,8 @@ pub struct RestoreArgs {
     /// Print nothing unless something went wrong
     #[arg(short, long)]
     pub quiet: bool,
-    /// Print events as JSON, one a line; the last line is the report
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub server: ServerArgs,
 }
 
 /// `--existing`.
@@ -138,6 +141,17 @@ pub enum ExistingArg {
 }
 
 impl ExistingArg {
+    /// For a server.
+    pub fn word(self) -> octo_api::restore::Existing {
+        use octo_api::restore::Existing as Word;
+        match self {
+            ExistingArg::KeepBoth => Word::KeepBoth,
+            ExistingArg::Replace => Word::Replace,
+            ExistingArg::ReplaceOlder => Word::ReplaceOlder,
+            ExistingArg::Keep => Word::Keep,
+        }
+    }
+
     /// For the engine.
     pub fn existing(self) -> Existing {
         match self {

@@ -1,60 +1,72 @@
-//! `octobackup restore`: brings a state, or parts of it, into a folder.
+//! `octobackup restore`: brings a state, or parts of it, into a folder: here, or by the server that has the job.
 
-use super::{folder, open, path, when};
+use super::{Failed, Place, path, place, when};
 use crate::args::history::RestoreArgs;
 use crate::listeners::{Listeners, print};
 use crate::progress::Progress;
+use crate::remote::history::state;
 use crate::stop::{self, SignsOfLife};
 use crate::{exit, settings};
+use octo_api::restore::{RestoreTo, StartRestore};
 use octo_core::numbers::{count, size};
 use octo_core::printable::printable;
-use octo_core::{Code, Error, Phase, Target};
-use octo_disk::{DiskOptions, DiskTarget, Modes};
-use octo_mirror::history::{History, State};
-use octo_mirror::restore::{FolderTarget, RestoreOptions, RestoreReport, restore};
+use octo_core::{Error, Phase, RelPath};
+use octo_disk::Protected;
+use octo_mirror::restore::RestoreReport;
+use octo_server::restore::{RestoreLaunch, Restored, To};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Restores.
-pub fn run(args: &RestoreArgs) -> Result<u8, Error> {
-    let folder = folder(&args.mirror)?;
-    let mirror = open(&folder)?;
-    // Nobody changes the mirror meanwhile, and nobody else restores from it.
-    let _lock = if args.dry_run { None } else { lock(&mirror)? };
-    let history = History::open(&mirror)?;
-    let state = history.state(when(args.at.at.as_deref())?)?;
+pub fn run(args: &RestoreArgs) -> Result<u8, Failed> {
     let paths: Vec<_> = args.paths.iter().map(|typed| path(typed)).collect::<Result<_, _>>()?;
-    for path in &paths {
-        if state.look(path)?.is_none() {
-            return Err(history.missing(&state, path)?);
+    match place(&args.mirror, &args.server)? {
+        Place::Folder(mirror) => Ok(here(args, &mirror, paths)?),
+        Place::Job(job) => {
+            let asked = StartRestore {
+                state: state(when(args.at.at.as_deref())?),
+                paths: paths.iter().map(RelPath::to_text).collect(),
+                to: RestoreTo::folder(args.to.display().to_string()),
+                existing: args.existing.word(),
+                dry_run: args.dry_run,
+            };
+            Ok(job.restore(&asked, args.server.json, args.quiet)?)
         }
     }
+}
+
+/// From a mirror of this machine.
+fn here(args: &RestoreArgs, mirror: &Path, paths: Vec<RelPath>) -> Result<u8, Error> {
     let to = settings::target(&args.to)?;
-    demand_elsewhere(&folder, &to)?;
-    let modes = Modes::default();
-    let target =
-        DiskTarget::open(&to, DiskOptions { create: !args.dry_run, modes, plain: true, ..DiskOptions::default() })?;
-    let beside = format!(" (state {})", state.number());
-    let options = RestoreOptions { paths, existing: args.existing.existing(), beside, dry_run: args.dry_run };
     let alive = Arc::new(SignsOfLife::default());
     let cancel = stop::on_signals_of(&alive)?;
+    let json = args.server.json;
     let mut listeners = Listeners {
         progress: if args.quiet { None } else { Progress::on_terminal() },
-        json: args.json,
+        json,
         alive,
         ..Listeners::default()
     };
+    let launch = RestoreLaunch {
+        mirror,
+        state: when(args.at.at.as_deref())?,
+        paths,
+        to: To::Folder(to.clone()),
+        existing: args.existing.existing(),
+        dry_run: args.dry_run,
+        protected: &Protected::default(),
+    };
     octo_core::Monitor::event(&listeners, &octo_core::Event::Phase(Phase::Copy));
-    let report = restore(&state, (&FolderTarget(&target), &target), &options, &listeners, &cancel);
+    let restored = launch.run(&listeners, &cancel);
     if let Some(progress) = listeners.progress.take() {
         progress.end();
     }
-    let report = report?;
-    if args.json {
-        print(&as_json(&state, &to, &report, args.dry_run));
+    let Restored { state, report, .. } = restored?;
+    if json {
+        print(&as_json(state, &to, &report, args.dry_run));
     } else if !args.quiet || report.counts.problems > 0 {
-        print(as_text(&state, &to, &report, args.dry_run).trim_end());
+        print(as_text(state, &to, &report, args.dry_run).trim_end());
     }
     Ok(match () {
         () if report.cancelled => exit::CANCELLED,
@@ -63,39 +75,12 @@ pub fn run(args: &RestoreArgs) -> Result<u8, Error> {
     })
 }
 
-/// A mirror that this account, or nobody, can write is read without the lock.
-fn lock(mirror: &DiskTarget) -> Result<Option<Box<dyn Send>>, Error> {
-    match mirror.lock() {
-        Ok(lock) => Ok(Some(lock)),
-        Err(error) if error.code == Code::TargetBusy => {
-            let what = "a run, a verify or another restore works on this mirror: wait for its end, or cancel it (octobackup cancel JOB)";
-            Err(Error::new(Code::TargetBusy, what))
-        }
-        Err(_) => Ok(None),
-    }
-}
-
-/// A mirror is never restored into: the next run would take back what was restored.
-fn demand_elsewhere(mirror: &Path, to: &Path) -> Result<(), Error> {
-    let refused = |why: &str| {
-        let what = format!("--to {}: {why}; restore to another folder", to.display());
-        Err(Error::new(Code::Usage, what))
-    };
-    if octo_disk::overlap(mirror, to).is_err_and(|error| error.code == Code::Nested) {
-        return refused("it is the mirror, or one contains the other");
-    }
-    if to.join(octo_core::RESERVED).join("marker.toml").exists() || octo_disk::marker_above(to).is_err() {
-        return refused("it is a mirror, or lies in one, and its next run would take back what is restored");
-    }
-    Ok(())
-}
-
-fn as_text(state: &State<'_>, to: &Path, report: &RestoreReport, dry_run: bool) -> String {
+fn as_text(state: u64, to: &Path, report: &RestoreReport, dry_run: bool) -> String {
     let counts = &report.counts;
     let mut out = format!(
         "{} state {} to {}\n",
         if dry_run { "A restore of" } else { "Restored" },
-        state.number(),
+        state,
         printable(&to.display().to_string())
     );
     let would = if dry_run { "to be " } else { "" };
@@ -126,9 +111,9 @@ fn as_text(state: &State<'_>, to: &Path, report: &RestoreReport, dry_run: bool) 
     out
 }
 
-fn as_json(state: &State<'_>, to: &Path, report: &RestoreReport, dry_run: bool) -> String {
+fn as_json(state: u64, to: &Path, report: &RestoreReport, dry_run: bool) -> String {
     json!({
-        "event": "report", "kind": "restore", "state": state.number(), "to": to.display().to_string(), "dry_run": dry_run,
+        "event": "report", "kind": "restore", "state": state, "to": to.display().to_string(), "dry_run": dry_run,
         "counts": report.counts, "beside": report.beside, "left": report.left, "newer": report.newer,
         "problems": report.problems, "cancelled": report.cancelled,
     })

@@ -1,9 +1,12 @@
 //! The past of a job's mirror, as a server tells it.
 
-use super::answer::client;
+use super::answer::{CommandResult, client};
+use super::run::watch;
 use crate::args::server::ServerArgs;
 use octo_api::history::{Differences, Found, KeptState, StateFolder, Version};
 use octo_api::job::{JobSpec, JobView};
+use octo_api::restore::StartRestore;
+use octo_api::run::Run;
 use octo_api::{ApiError, Moment, PAGE_MAX};
 use octo_client::{Client, escaped};
 use octo_core::RelPath;
@@ -84,6 +87,12 @@ impl Job {
             let Some(next) = page.next else { return Ok(()) };
             after = format!("&after={}", escaped(&next));
         }
+    }
+
+    /// Restores at the server, and shows it up to its end.
+    pub fn restore(&self, asked: &StartRestore, json: bool, quiet: bool) -> CommandResult {
+        let run: Run = self.client.post(&self.path("/restores"), asked)?;
+        watch(&self.client, &run, json, quiet)
     }
 
     /// What differs between two states, page by page.

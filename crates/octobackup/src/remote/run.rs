@@ -8,7 +8,7 @@ use crate::listeners::print;
 use crate::progress::Progress;
 use octo_api::error::Kind;
 use octo_api::log::{Level, LogPart};
-use octo_api::run::{Reason, Run, RunEvent, RunView, State};
+use octo_api::run::{Reason, Run, RunEvent, RunKind, RunView, State};
 use octo_api::summary::RunSummary;
 use octo_api::{ApiError, Moment, PAGE_MAX, RunOverrides};
 use octo_client::{Client, escaped};
@@ -45,6 +45,16 @@ pub fn run(args: &RunArgs) -> CommandResult {
         print(&format!("\nRun {id} tries again at {at}. To cancel it: octobackup cancel {id}"));
     }
     Ok(code)
+}
+
+/// Shows a run as it happens, and its report; if `quiet`, only of one that is not complete.
+pub(super) fn watch(client: &Client, run: &Run, as_json: bool, quiet: bool) -> CommandResult {
+    follow(client, run, as_json)?;
+    let ended: RunView = client.get(&format!("/runs/{}", run.id))?;
+    if quiet && ended.run.outcome == Some(octo_api::run::Ended::Succeeded) {
+        return Ok(exit::COMPLETE);
+    }
+    show_report(client, run.id, if as_json { Form::Json } else { Form::Text }, None)
 }
 
 /// Shows a run as it happens, up to its end. Ctrl-C ends the showing only, and says so.
@@ -163,7 +173,12 @@ fn line(view: &RunView) -> Vec<String> {
         Some(outcome) if is_finished => outcome.to_string(),
         _ => run.state.to_string(),
     };
-    let dry = if run.once.dry_run { " (dry run)" } else { "" };
+    let dry = match (run.kind, run.once.dry_run) {
+        (RunKind::Restore, false) => " (restore)",
+        (RunKind::Restore, true) => " (restore, dry run)",
+        (_, true) => " (dry run)",
+        (_, false) => "",
+    };
     let started = match run.started_at {
         Some(at) => time(at),
         None if is_finished => "never".to_owned(),

@@ -210,3 +210,38 @@ fn a_job_of_a_server_elsewhere_says_the_same_as_its_folder() {
     fs::create_dir(world.dst()).unwrap();
     at_server("states", &[]).ends(6).says("this folder is no mirror");
 }
+
+#[test]
+fn a_server_elsewhere_restores_to_a_folder_that_it_allows_and_says_how_it_went() {
+    let world = three_states();
+    let allowed = world.path("restore");
+    fs::create_dir(&allowed).unwrap();
+    let http = "[http]\nlisten = \"127.0.0.1:0\"\ngenerate_for = [\"127.0.0.1\"]\n";
+    let mut server = Server::start_with(&world, &format!("restore = [{allowed:?}]\n{http}"), &[]);
+    let url = server.hears("answers at ");
+    let token = world.path("token").display().to_string();
+    let ca = world.path("data/tls/certificate.pem").display().to_string();
+    server.ask(&["job", "add", "demo", world.src().to_str().unwrap(), world.dst().to_str().unwrap()]).ends(0);
+    server.ask(&["token", "add", "operator", &token, "--role", "operator"]).ends(0);
+    let restored = |to: &Path, args: &[&str]| {
+        let end = ["--to", to.to_str().unwrap(), "--url", &url, "--token-file", &token, "--ca-file", &ca];
+        let args = [&["restore", "demo"][..], args, &end].concat();
+        world.run(&args.iter().map(OsStr::new).collect::<Vec<_>>())
+    };
+    let to = allowed.join("here");
+    restored(&world.path("elsewhere"), &["--at", "2"])
+        .ends(7)
+        .says("restores only to folders that its configuration names");
+    restored(&to, &["docs", "--at", "3"]).ends(2).says("the states 1 to 2 have it");
+    restored(&to, &["docs", "--at", "2", "--dry-run"]).ends(0).says("demo: preview of a restore").says("4 files");
+    assert!(!to.exists(), "a preview makes nothing");
+    restored(&to, &["docs", "--at", "2"]).ends(0).says("demo: restored").says("state 2 of demo to");
+    assert_eq!(fs::read_to_string(to.join("docs/new")).unwrap(), "new");
+    let report = restored(&to, &["docs", "--at", "2", "--json"]).ends(0).report();
+    assert_eq!((report["counts"]["unchanged"].as_u64(), report["outcome"].as_str()), (Some(4), Some("succeeded")));
+    restored(&to, &["docs", "--at", "2", "--quiet"]).ends(0);
+    server.ask(&["runs"]).ends(0).says("succeeded (restore)").says("succeeded (restore, dry run)");
+    server.ask(&["audit"]).ends(0).says("restore.start");
+    let shown = server.json(&["job", "show", "demo"]);
+    assert!(shown["last_run"].is_null(), "no restore is a backup: {shown}");
+}

@@ -62,6 +62,7 @@ fn delete<H: Handler<T, Service>, T: 'static>(path: &'static str, needs: Needs, 
 /// The past of a mirror, and the way back.
 fn of_states() -> Vec<Route> {
     vec![
+        post("/api/v1/jobs/{name}/restores", OPERATOR, jobs::start_restore),
         get("/api/v1/jobs/{name}/states", VIEWER, history::states),
         // Names of files are data, as their content is: a token that only watches does not see them.
         get("/api/v1/jobs/{name}/states/{state}/list", OPERATOR, history::list),

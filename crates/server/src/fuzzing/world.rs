@@ -112,6 +112,7 @@ fn made() -> Result<(Vec<u8>, Vec<u8>), crate::ServiceError> {
             job: 1,
             job_name: "fs1",
             kind: RunKind::Backup,
+            restore: None,
             reason: Reason::Manual,
             attempt: 0,
             once: &once,

@@ -22,7 +22,7 @@ pub(crate) use recipient::MAIL_SERVER;
 pub use recipient::{check, check_server};
 
 use crate::moment::Moment;
-use crate::run::{Ended, Run};
+use crate::run::{Ended, Run, RunKind};
 use crate::service_error::ServiceError;
 use crate::store::{outbox, recipients, settings};
 use octo_job::schedule::{self, Schedule, TimeZone};
@@ -82,9 +82,9 @@ pub fn wants(recipient: &Recipient, job: &str, outcome: Ended, goes_on: bool) ->
     }
 }
 
-/// Writes the messages about a run that ended. In the transaction that ends it.
+/// Writes the messages about a run that ended. In the transaction that ends it. Who asks for a restore looks at it.
 pub fn tell_run(db: &Connection, run: &Run, outcome: Ended, goes_on: bool, now: Moment) -> Result<(), ServiceError> {
-    if run.once.dry_run {
+    if run.once.dry_run || run.kind != RunKind::Backup {
         return Ok(());
     }
     let wants =

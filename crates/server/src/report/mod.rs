@@ -15,9 +15,15 @@ use octo_report::{Document, History, KnownCause, KnownExample, MadeBy, PastRun, 
 
 /// The report of the run; times in `zone`.
 pub fn document(summary: &RunSummary, zone: &TimeZone) -> Document {
+    let was_interrupted = summary.run.outcome == Some(Ended::Interrupted);
+    if let Some(restore) = &summary.run.restore {
+        let (report, job, run, state) = (&summary.report, summary.run.job.as_str(), summary.run.id, restore.state);
+        let facts = octo_report::restore::RestoreFacts { report, job, run, state, was_interrupted };
+        return octo_report::restore::document(&facts, zone);
+    }
     let made_by = MadeBy::Job { job: &summary.run.job, run: summary.run.id };
     let history = History {
-        was_interrupted: summary.run.outcome == Some(Ended::Interrupted),
+        was_interrupted,
         causes: summary.causes.iter().map(known_cause).collect(),
         fixed: u64::try_from(summary.mended).unwrap_or(0),
         last_good: summary.last_good_at.map(Into::into),

@@ -1,6 +1,7 @@
 //! One run, from its claim to its end. Whatever happens, the row gets an outcome.
 
 use super::recover;
+use super::restoring::restore;
 use crate::app_state::AppState;
 use crate::clock::SystemClock;
 use crate::event_log::LogEvent;
@@ -8,7 +9,7 @@ use crate::events;
 use crate::launch::{Launch, blank_report};
 use crate::live::Stop;
 use crate::notify;
-use crate::run::{Ended, Reason, Run};
+use crate::run::{Ended, Reason, Run, RunKind};
 use crate::run_log::RunLog;
 use crate::service_error::{Kind, ServiceError};
 use crate::store::failing::{self, RunProblems};
@@ -95,7 +96,15 @@ impl Task {
         let log = log.ok()?;
         let asked_by = if run.asked_by.is_empty() { String::new() } else { format!(", asked for by {}", run.asked_by) };
         log.line(Level::Info, &format!("run {} of {} begins{asked_by}", run.id, spec.name));
-        log.line(Level::Info, &format!("from {} to {}", spec.source, spec.target));
+        log.line(
+            Level::Info,
+            &match &run.restore {
+                Some(restore) => {
+                    format!("restores state {} from {} to {}", restore.state, spec.target, restore.folder())
+                }
+                None => format!("from {} to {}", spec.source, spec.target),
+            },
+        );
         for word in run.once.in_words() {
             log.line(Level::Info, &format!("for this run only: {word}"));
         }
@@ -120,10 +129,11 @@ impl Task {
         let (copied, deleted) = (count(counts.created + counts.replaced, "file"), count(counts.deleted, "file"));
         let (bytes, problems) = (size(counts.copied_bytes), count(counts.problems, "problem"));
         let took = duration(report.duration_ms);
-        log.line(
-            level,
-            &format!("ended: {outcome} after {took}; {copied} copied ({bytes}), {deleted} deleted, {problems}"),
-        );
+        let done = match self.run.kind {
+            RunKind::Restore => format!("{copied} restored ({bytes})"),
+            _ => format!("{copied} copied ({bytes}), {deleted} deleted"),
+        };
+        log.line(level, &format!("ended: {outcome} after {took}; {done}, {problems}"));
     }
 
     fn note_end(&self, report: &RunReport, outcome: Ended) {
@@ -141,6 +151,17 @@ impl Task {
 
     fn make(&self, watcher: &dyn Monitor) -> Result<(RunReport, Option<String>), Error> {
         let Task { shared, run, job, .. } = self;
+        match (run.kind, &run.restore) {
+            (RunKind::Backup, _) => {}
+            (RunKind::Restore, Some(wanted)) => {
+                let report = restore((shared, job), wanted, self.blank(), watcher, &self.cancel);
+                return Ok((report?, None));
+            }
+            _ => {
+                let what = "this version does not know what this run is to do";
+                return Err(ServiceError::new(Kind::Internal, what).into());
+            }
+        }
         let account = job.spec.credential.as_deref().map(|name| crate::service::account(shared, name)).transpose()?;
         let mirror_spec = job.spec.mirror_spec(&self.policy, account.as_ref()).map_err(ServiceError::from)?;
         let wanted = crate::service::use_of(&mirror_spec);
@@ -168,10 +189,19 @@ impl Task {
         Ok((result.report, result.target_id.filter(|_| !run.once.dry_run)))
     }
 
+    /// The report of this run while nothing was done.
+    pub(super) fn blank(&self) -> RunReport {
+        let spec = &self.job.spec;
+        let (from, to) = match &self.run.restore {
+            Some(restore) => (&*spec.target, restore.folder()),
+            None => (&*spec.source, &*spec.target),
+        };
+        blank_report(from, to, self.run.once.dry_run, self.shared.clock.now())
+    }
+
     /// The report of a run that could not begin.
     fn failed(&self, error: &Error) -> RunReport {
-        let spec = &self.job.spec;
-        let mut report = blank_report(&spec.source, &spec.target, self.run.once.dry_run, self.shared.clock.now());
+        let mut report = self.blank();
         let problem = Problem { code: error.code, path: RelPath::root(), detail: error.detail.clone() };
         report.counts.problems = 1;
         report.causes = vec![Cause { code: error.code, count: 1, examples: vec![problem] }];
@@ -233,7 +263,7 @@ impl Task {
         let run = &self.run;
         let (wait_secs, retries) = (self.policy.retry_wait, self.policy.retries);
         // Who asked for a dry run looks at what it says, and a waiting one would only be in the way.
-        if run.once.dry_run {
+        if run.once.dry_run || run.kind != RunKind::Backup {
             return Ok(false);
         }
         let (Some(wait_secs), (_, false)) =
@@ -245,6 +275,7 @@ impl Task {
             job: run.job_id,
             job_name: &self.job.spec.name,
             kind: run.kind,
+            restore: run.restore.as_ref(),
             reason: Reason::Retry,
             attempt: run.attempt + 1,
             once: &run.once,

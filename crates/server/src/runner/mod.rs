@@ -7,6 +7,7 @@
 mod execute;
 mod pick;
 mod recover;
+mod restoring;
 mod slots;
 mod threads;
 
@@ -18,7 +19,7 @@ pub use threads::Workers;
 use crate::app_state::AppState;
 use crate::event_log::LogEvent;
 use crate::live::Stop;
-use crate::run::{Reason, Run, State};
+use crate::run::{Reason, Run, RunKind, State};
 use crate::run_log;
 use crate::service_error::ServiceError;
 use crate::store;
@@ -195,7 +196,8 @@ impl Runner {
     fn begin(&self, run: &Run, job: &Job, defaults: &Policy) -> Result<(), ServiceError> {
         let now = self.shared.now();
         let policy = job.spec.effective_policy(defaults)?;
-        let duration_max = policy.max_duration.map(Duration::from_secs);
+        // The limit is for backups.
+        let duration_max = policy.max_duration.filter(|_| run.kind == RunKind::Backup).map(Duration::from_secs);
         // Before the claim: a row that says `running` always has its place among the living.
         let cancel = self.shared.live.begin(run.id, self.shared.clock.monotonic(), duration_max);
         match self.shared.store.change(|db| store::runs::claim(db, run.id, now)) {

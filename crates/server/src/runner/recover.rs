@@ -1,9 +1,10 @@
 //! Runs whose server died: they are ended as interrupted, and queued again.
 
+use super::restoring::what_is_paused;
 use crate::app_state::AppState;
 use crate::launch::{blank_report, never_began};
 use crate::notify;
-use crate::run::{Ended, Reason, Run, State};
+use crate::run::{Ended, Reason, Run, RunKind, State};
 use crate::run_log::RunLog;
 use crate::run_overrides::RunOverrides;
 use crate::service_error::ServiceError;
@@ -22,7 +23,8 @@ pub fn reap(shared: &AppState) -> Result<(), ServiceError> {
         let now = shared.now();
         let mut report = blank_report("", "", run.once.dry_run, shared.clock.now());
         report.outcome = Outcome::Cancelled;
-        report.remarks.push("the server died or was killed during this run; what was copied stays".to_owned());
+        report.remarks.push(format!("the server died or was killed during this run; {}", what_stays(run)));
+        report.remarks.extend(run.restore.iter().flat_map(what_is_paused));
         if let Some(started) = run.started_at {
             let secs = now.0.saturating_sub(started.0);
             report.duration_ms = u64::try_from(secs).unwrap_or(0).saturating_mul(1000);
@@ -35,16 +37,27 @@ pub fn reap(shared: &AppState) -> Result<(), ServiceError> {
             Ok(())
         })?;
         if let Ok(log) = RunLog::open(shared.store.folder(), run.id, shared.clock.clone()) {
-            log.line(Level::Error, "ended: interrupted; the server died or was killed, what was copied stays");
+            log.line(Level::Error, &format!("ended: interrupted; the server died or was killed, {}", what_stays(run)));
         }
         shared.nudge_delivery();
     }
     Ok(())
 }
 
+fn what_stays(run: &Run) -> &'static str {
+    match run.kind {
+        RunKind::Restore => "what was restored stays, and the same restore, started again, goes on from there",
+        _ => "what was copied stays",
+    }
+}
+
 /// Queues the run that goes on where an interrupted one stopped. In the transaction that ends the interrupted one.
 /// Whether there is one.
 pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) -> Result<bool, ServiceError> {
+    // A person decides whether a restore goes on: the place may be used by now.
+    if run.kind != RunKind::Backup {
+        return Ok(false);
+    }
     let in_a_row = runs::interrupted_in_a_row(db, run.job_id, RECOVERIES_MAX + 1)?;
     let (_, is_waiting) = runs::standing(db, run.job_id)?;
     if run.once.dry_run || is_waiting || in_a_row > RECOVERIES_MAX {
@@ -56,6 +69,7 @@ pub(super) fn pick_up(db: &Connection, run: &Run, now: crate::moment::Moment) ->
         job: run.job_id,
         job_name: &run.job,
         kind: run.kind,
+        restore: run.restore.as_ref(),
         reason: Reason::Recovery,
         attempt: run.attempt,
         once: &once,

@@ -113,6 +113,7 @@ fn slot(db: &Connection, job: &Job, verdict: &Verdict, now: Moment) -> Result<Sl
                 job: job.id,
                 job_name: &job.spec.name,
                 kind: RunKind::Backup,
+                restore: None,
                 reason: Reason::Schedule,
                 attempt: 0,
                 once: &RunOverrides::default(),

@@ -100,7 +100,7 @@ impl Service {
     }
 
     /// Looks into the past of a job's mirror.
-    fn look_back<T>(
+    pub(super) fn look_back<T>(
         &self,
         job: &str,
         look: impl FnOnce(&History<'_>) -> Result<T, ServiceError>,

@@ -9,7 +9,7 @@ use crate::app_state::AppState;
 use crate::launch::never_began;
 use crate::moment::Moment;
 use crate::report::metrics::{self, JobStanding};
-use crate::run::{Ended, State};
+use crate::run::{Ended, Run, State};
 use crate::service_error::ServiceError;
 use crate::store::{audit, credentials, defaults, jobs, outbox, runs, slots};
 use octo_api::credential::CredentialUse;
@@ -98,6 +98,9 @@ impl Service {
     /// Pauses a job, or lets it go on.
     pub fn pause_job(&self, caller: &Caller, name: &str, paused: bool) -> Result<JobView, ServiceError> {
         let Job { revision, spec, .. } = self.job(name)?.job;
+        if !paused {
+            self.shared.store.read(|db| demand_restored(db, name))?;
+        }
         self.change_job(caller, name, revision, &JobSpec { paused, ..spec })
     }
 
@@ -170,6 +173,15 @@ impl Service {
 
 pub(super) fn find(db: &Connection, name: &str) -> Result<Job, ServiceError> {
     jobs::get(db, name)?.ok_or_else(|| ServiceError::not_found("job", name))
+}
+
+/// Refuses what would mirror a restore that is not whole yet.
+pub(super) fn demand_restored(db: &Connection, job: &str) -> Result<(), ServiceError> {
+    let goes_there = |run: &Run| run.restore.as_ref().is_some_and(|restore| restore.pauses.iter().any(|it| it == job));
+    match runs::unfinished(db)?.iter().find(|run| goes_there(run)) {
+        Some(run) => Err(conflict(format!("run {} restores to the source of {job}: wait for its end", run.id))),
+        None => Ok(()),
+    }
 }
 
 /// Whether a job makes sense with these defaults (over what is built in), and with the credentials that there are.

@@ -16,6 +16,7 @@ mod jobs;
 mod notify;
 mod overlap_check;
 mod page;
+mod restore;
 mod runs;
 mod server;
 #[expect(clippy::module_inception, reason = "the service is what this folder is about")]
@@ -29,5 +30,6 @@ pub use history::{DiffAsked, FindNames};
 pub use jobs::JobView;
 pub use octo_api::PAGE_MAX;
 pub use page::{ByName, PAGE};
+pub(crate) use restore::restore_folder;
 use service::conflict;
 pub use service::{Caller, Service};

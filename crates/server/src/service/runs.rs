@@ -1,6 +1,6 @@
 //! Runs: asked for, watched, cancelled, looked at afterwards.
 
-use super::jobs::{find, view_of};
+use super::jobs::{demand_restored, find, view_of};
 use super::{Caller, JobView, PAGE_MAX, Service, conflict};
 use crate::launch::never_began;
 use crate::live::Stop;
@@ -30,10 +30,13 @@ impl Service {
         let run = self.shared.store.change(|db| {
             let job = find(db, job)?;
             let name = &job.spec.name;
+            demand_restored(db, name)?;
             if let Some(plan) = &once.approve {
                 waits_for_approval(db, &job, plan).map_err(|why| ServiceError::field("approve", why))?;
             }
-            let current = runs::current(db, job.id)?;
+            let mut current = runs::current(db, job.id)?;
+            // It waits for the end of a restore, and leaves those that wait.
+            current.retain(|run| run.kind == RunKind::Backup);
             let by_person = |run: &&Run| run.reason == Reason::Manual || run.state == State::Running;
             if let Some(run) = current.iter().find(by_person) {
                 return Err(conflict(occupied(run)));
@@ -42,6 +45,7 @@ impl Service {
                 job: job.id,
                 job_name: &job.spec.name,
                 kind: RunKind::Backup,
+                restore: None,
                 reason: Reason::Manual,
                 attempt: 0,
                 once,

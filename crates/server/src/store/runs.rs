@@ -6,6 +6,7 @@ use crate::run::{Ended, EntryProblem, Reason, Run, RunKind, State};
 use crate::run_overrides::RunOverrides;
 use crate::service_error::ServiceError;
 use octo_api::Word;
+use octo_api::restore::Restore;
 use octo_api::summary::{Past, SummaryExample};
 use octo_core::path::bytes_to_text;
 use octo_core::{Problem, RunReport};
@@ -13,7 +14,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeSet;
 
 const COLUMNS: &str = "id, job, job_name, reason, attempt, once, asked_by, state, outcome, ignores_blackouts, queued_at, \
-     not_before, started_at, finished_at, duration_ms, copied_files, copied_bytes, deleted_files, problems, kind";
+     not_before, started_at, finished_at, duration_ms, copied_files, copied_bytes, deleted_files, problems, kind, \
+     restore";
 
 /// A run that says how its job stands.
 const REAL: &str = "is_backup AND started_at IS NOT NULL";
@@ -27,6 +29,8 @@ pub struct NewRun<'a> {
     pub job_name: &'a str,
     /// What it does.
     pub kind: RunKind,
+    /// Of a restore: what, and where to.
+    pub restore: Option<&'a Restore>,
     /// Why there is a run.
     pub reason: Reason,
     /// Counts the tries, from 0.
@@ -65,6 +69,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Run> {
         deleted_files: row.get(17)?,
         problems: row.get(18)?,
         kind: word(row, 19)?,
+        restore: optional_json(row, 20)?,
     })
 }
 
@@ -74,11 +79,18 @@ fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlit
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(e)))
 }
 
+fn optional_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => json(row, column).map(Some),
+    }
+}
+
 /// Queues a run; returns its id.
 pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, ServiceError> {
     let sql = "INSERT INTO run (job, job_name, reason, attempt, once, asked_by, state, ignores_blackouts, queued_at, not_before,
-                                dry_run, kind)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9, ?10, ?11)";
+                                dry_run, kind, restore)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9, ?10, ?11, ?12)";
     db.prepare_cached(sql)?.execute(params![
         run.job,
         run.job_name,
@@ -91,6 +103,7 @@ pub fn queue(db: &Connection, run: &NewRun<'_>) -> Result<i64, ServiceError> {
         run.not_before.0,
         run.once.dry_run,
         run.kind.word(),
+        run.restore.map(serde_json::to_string).transpose()?,
     ])?;
     Ok(db.last_insert_rowid())
 }
@@ -315,6 +328,7 @@ mod tests {
                     job: 1,
                     job_name: "a",
                     kind: RunKind::Backup,
+                    restore: None,
                     reason: Reason::Manual,
                     attempt: 0,
                     once: &once,

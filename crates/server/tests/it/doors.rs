@@ -16,6 +16,7 @@ const PASSWORD: &str = "correct horse battery";
 
 /// Who may call each route.
 const PROMISED: &str = "
+operator      POST   /api/v1/jobs/{name}/restores
 viewer        GET    /api/v1/jobs/{name}/states
 operator      GET    /api/v1/jobs/{name}/states/{state}/list
 operator      GET    /api/v1/jobs/{name}/states/{state}/diff

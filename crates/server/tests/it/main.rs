@@ -19,6 +19,7 @@ mod pages;
 mod recovery;
 mod report;
 mod requests;
+mod restore;
 mod simulate;
 mod slots;
 mod strangers;

@@ -78,6 +78,17 @@ pub(in crate::api) async fn start_run(
     respond(service, StatusCode::ACCEPTED, start).await
 }
 
+/// Restores are looked at before they are queued: the mirror must have what is asked for.
+pub(in crate::api) async fn start_restore(
+    State(service): State<Service>,
+    from: From,
+    Name(name): Name,
+    Sent(sent): Sent,
+) -> Response {
+    respond(service, StatusCode::ACCEPTED, move |service| service.start_restore(&caller(from), &name, &body(&sent)?))
+        .await
+}
+
 pub(in crate::api) async fn slots(
     State(service): State<Service>,
     Name(name): Name,

@@ -4,7 +4,7 @@
 
 use super::document;
 use crate::api::problem;
-use octo_api::{access, apply, credential, digest, history, host, job, log, notify, run, server, summary};
+use octo_api::{access, apply, credential, digest, history, host, job, log, notify, restore, run, server, summary};
 use octo_core::RunReport;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
@@ -275,6 +275,9 @@ fn of_states(shapes: &mut Shapes) {
     shapes.is::<history::Side>("Side");
     shapes.is::<history::Difference>("Difference");
     shapes.is::<history::Differences>("Differences");
+    shapes.is::<restore::StartRestore>("StartRestore");
+    shapes.is::<restore::RestoreTo>("RestoreTo");
+    shapes.is::<restore::Restore>("Restore");
 }
 
 #[test]

@@ -1,0 +1,156 @@
+//! Restores: asked for here, and done by the runner as runs of the kind `restore`.
+//!
+//! Who may ask a server is not root on its machine: a restore writes only below folders that the server's configuration
+//! allows, and never into a mirror or the server's own data.
+
+use super::jobs::find;
+use super::overlap_check::OverlapCheck;
+use super::{Caller, Service, conflict};
+use crate::app_state::AppState;
+use crate::history;
+use crate::run::{Reason, Run, RunKind, State};
+use crate::run_overrides::RunOverrides;
+use crate::service_error::{Kind, ServiceError};
+use crate::store::runs::{self, NewRun};
+use crate::store::{audit, jobs};
+use octo_api::restore::{Restore, StartRestore};
+use octo_core::{Code, RelPath};
+use octo_job::{Job, JobSpec};
+use rusqlite::Connection;
+use std::path::{Component, Path, PathBuf};
+
+/// More paths in one restore are a folder.
+const PATHS_MAX: usize = 1000;
+
+impl Service {
+    /// Queues a restore. Jobs whose source it goes to are paused until a person resumes them.
+    pub fn start_restore(&self, caller: &Caller, name: &str, asked: &StartRestore) -> Result<Run, ServiceError> {
+        let none = || ServiceError::field("to", "a folder is needed");
+        let folder = asked.to.folder.as_deref().ok_or_else(none)?;
+        restore_folder(&self.shared, folder)?;
+        let state = self.restored_state(name, asked)?;
+        let all = self.shared.store.read(jobs::list)?;
+        self.keeps_apart(folder, &all)?;
+        let pauses: Vec<&Job> =
+            all.iter().filter(|job| !asked.dry_run && is_source(&job.spec, Path::new(folder))).collect();
+        let restore = Restore {
+            state,
+            paths: asked.paths.clone(),
+            to: asked.to.clone(),
+            existing: asked.existing,
+            pauses: pauses.iter().map(|job| job.spec.name.clone()).collect(),
+        };
+        let now = self.shared.now();
+        let run = self.shared.store.change(|db| {
+            let job = find(db, name)?;
+            if let Some(run) = runs::current(db, job.id)?.iter().find(|run| run.kind == RunKind::Restore) {
+                let id = run.id;
+                return Err(conflict(format!("run {id} of {name} restores already. Stop it: octobackup cancel {id}")));
+            }
+            for other in &restore.pauses {
+                pause(db, caller, (&job, other), now)?;
+            }
+            let once = RunOverrides { dry_run: asked.dry_run, ..RunOverrides::default() };
+            let id = runs::queue(
+                db,
+                &NewRun {
+                    job: job.id,
+                    job_name: &job.spec.name,
+                    kind: RunKind::Restore,
+                    restore: Some(&restore),
+                    reason: Reason::Manual,
+                    attempt: 0,
+                    once: &once,
+                    asked_by: &caller.name,
+                    ignores_blackouts: true,
+                    queued_at: now,
+                    not_before: now,
+                },
+            )?;
+            audit::add(db, now, &caller.name, "restore.start", name, &serde_json::to_string(&restore)?)?;
+            runs::get(db, id)?.ok_or_else(|| ServiceError::not_found("run", id))
+        })?;
+        self.shared.nudge();
+        Ok(run)
+    }
+
+    /// The number of the state, which has all that is asked for.
+    fn restored_state(&self, job: &str, asked: &StartRestore) -> Result<u64, ServiceError> {
+        if asked.paths.len() > PATHS_MAX {
+            let what = format!("at most {PATHS_MAX} paths; name the folder that they are in");
+            return Err(ServiceError::field("paths", what));
+        }
+        let wrong = |error: octo_core::Error| ServiceError::field("paths", error.detail);
+        let paths = asked.paths.iter().map(|path| history::path(path)).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+        self.look_back(job, |mirror| {
+            let state = history::when(&asked.state).and_then(|when| mirror.state(when));
+            let state = state.map_err(|error| match error.code {
+                Code::Usage => ServiceError::field("state", error.detail),
+                _ => error.into(),
+            })?;
+            for path in &paths {
+                history::demand(mirror, &state, path).map_err(|error| match error.code {
+                    Code::Usage => ServiceError::field("paths", error.detail),
+                    _ => error.into(),
+                })?;
+            }
+            Ok(state.number())
+        })
+    }
+
+    /// Refuses a folder that is a mirror of ours, contains one or lies in one, or has to do with the server's own data.
+    fn keeps_apart(&self, folder: &str, all: &[Job]) -> Result<(), ServiceError> {
+        let place = JobSpec { target: folder.to_owned(), source: "//nowhere/nothing".to_owned(), ..JobSpec::default() };
+        let overlap = OverlapCheck::look(&self.shared, [&place].into_iter(), all.iter().map(|job| &job.spec));
+        overlap.check(&place, all, None).map_err(|error| ServiceError { field: Some("to".to_owned()), ..error })
+    }
+}
+
+/// Pauses a job that mirrors what is restored to.
+fn pause(db: &Connection, caller: &Caller, (own, name): (&Job, &str), now: crate::Moment) -> Result<(), ServiceError> {
+    let job = find(db, name)?;
+    let is_at_it = |run: &&Run| run.state == State::Running || run.reason == Reason::Manual;
+    // A run of the job itself is waited for.
+    if job.id != own.id
+        && let Some(run) = runs::current(db, job.id)?.iter().find(is_at_it)
+    {
+        let what = format!("{name} mirrors this folder, and its run {} is under way or queued", run.id);
+        return Err(conflict(format!("{what}: wait for its end, or cancel it: octobackup cancel {}", run.id)));
+    }
+    if !job.spec.paused {
+        jobs::change(db, &job, &JobSpec { paused: true, ..job.spec.clone() }, now)?;
+        audit::add(db, now, &caller.name, "job.pause", name, "its source is restored to")?;
+    }
+    Ok(())
+}
+
+/// Whether a folder has to do with the source of a job, as far as that is on this machine.
+fn is_source(spec: &JobSpec, folder: &Path) -> bool {
+    spec.local_source().is_some_and(|source| octo_disk::overlap(&source, folder).is_err())
+}
+
+/// The folder of the configuration that allows a restore to this one, and where it is in that.
+pub(crate) fn restore_folder(shared: &AppState, folder: &str) -> Result<(PathBuf, RelPath), ServiceError> {
+    let allowed = shared.restore_folders.get().map(Vec::as_slice).unwrap_or_default();
+    let path = Path::new(folder);
+    let is_plain = path.is_absolute() && path.components().all(|part| !matches!(part, Component::ParentDir));
+    if !is_plain {
+        return Err(ServiceError::field("to", format!("{folder:?}: it must be an absolute path, without ..")));
+    }
+    let below = |allowed: &PathBuf| {
+        let below = path.strip_prefix(allowed).ok()?;
+        let below = RelPath::parse(&octo_core::path::os_bytes(below)).ok()?;
+        Some((allowed.clone(), below))
+    };
+    // The nearest one: it may be a mount of its own.
+    let nearest = allowed.iter().filter_map(below).max_by_key(|(allowed, _)| allowed.as_os_str().len());
+    nearest.ok_or_else(|| {
+        let names: Vec<_> = allowed.iter().map(|folder| folder.display().to_string()).collect();
+        let which = match names.as_slice() {
+            [] => "it names none: add restore = [\"/restore\"] to octobackup.toml".to_owned(),
+            names => format!("it names {}", names.join(", ")),
+        };
+        let what = "this server restores only to folders that its configuration names, and below them";
+        ServiceError { kind: Kind::Forbidden, ..ServiceError::field("to", format!("{folder}: {what}; {which}")) }
+    })
+}

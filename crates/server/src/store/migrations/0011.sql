@@ -1,0 +1,2 @@
+-- Of a run that restores: JSON of octo_api::restore::Restore.
+ALTER TABLE run ADD COLUMN restore TEXT;
