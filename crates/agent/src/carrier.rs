@@ -2,6 +2,7 @@
 //!
 //! Windows bound what one side may have under way to the other, and so the memory of both.
 
+use octo_core::address::AGENT_PORT;
 use octo_core::{Code, Error};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,9 +11,6 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-/// Where a server listens for agents.
-pub const DEFAULT_PORT: u16 = 8735;
-
 /// The server with the usual port, if none was given.
 pub fn with_port(server: &str) -> String {
     let has_port = server
@@ -20,8 +18,8 @@ pub fn with_port(server: &str) -> String {
         .is_some_and(|(host, port)| port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']')));
     match has_port {
         true => server.to_owned(),
-        false if server.contains(':') && !server.starts_with('[') => format!("[{server}]:{DEFAULT_PORT}"),
-        false => format!("{server}:{DEFAULT_PORT}"),
+        false if server.contains(':') && !server.starts_with('[') => format!("[{server}]:{AGENT_PORT}"),
+        false => format!("{server}:{AGENT_PORT}"),
     }
 }
 

@@ -21,7 +21,7 @@ mod token;
 mod wire;
 
 pub use agent::{AllowedRoots, Event, Roots, enroll, run};
-pub use carrier::{DEFAULT_PORT, with_port};
+pub use carrier::with_port;
 pub use server::{
     Admission, AgentListener, AgentSource, AtWork, ConnectionLimits, ConnectionPlace, Host, HostFile, HostStore,
     OnAdmission, State, TOKEN_SECS, network, revoke,

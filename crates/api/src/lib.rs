@@ -33,3 +33,11 @@ pub use words::Word;
 
 /// Rows of one page at most.
 pub const PAGE_MAX: u32 = 500;
+/// Rows of a page that names no limit.
+pub const PAGE_DEFAULT: u32 = 100;
+/// Rows that people are shown by default, and slots that are listed by default.
+pub const SHOWN_DEFAULT: u32 = 20;
+/// Slots that are listed at most.
+pub const SLOTS_MAX: u32 = 1000;
+/// How many hours a digest covers by default.
+pub const DIGEST_HOURS_DEFAULT: u32 = 24;

@@ -5,6 +5,7 @@
 //! port 445 to an agent, of shadow copies to a folder on Linux, of an option to somebody who reads the report of a job. The
 //! compiler asserts that each cell exists; each was read by a person.
 
+use crate::address::{AGENT_PORT, SMB_PORT};
 use crate::error::Code;
 
 /// What the files are read from, as far as advice differs.
@@ -61,7 +62,9 @@ fn host_of_agent(label: &str) -> Option<&str> {
 /// and the host.
 pub fn advice(code: Code, source: &str, place: Place<'_>) -> String {
     let host = host_of_agent(source).filter(|host| !host.is_empty()).unwrap_or("NAME");
+    let ports = [("{smb_port}", SMB_PORT), ("{agent_port}", AGENT_PORT)];
     let text = cell(code, SourceKind::of_label(source), place).replace("{host}", host);
+    let text = ports.iter().fold(text, |text, (name, port)| text.replace(name, &port.to_string()));
     match place {
         Place::Job(job) => text.replace("{job}", job),
         Place::Sync | Place::AgentMachine => text,
@@ -326,14 +329,14 @@ table! {
          mirror.",
     );
     Unreachable => every("Check the name and the network.")
-    .of_share("Check the name, the network and the firewall (TCP port 445).")
+    .of_share("Check the name, the network and the firewall (TCP port {smb_port}).")
     .of_agent(
         "See whether the machine is on and its agent runs (systemctl status octobackup-agent there), and whether it reaches this \
          server's port for agents. When it was last seen: octobackup host list.",
     )
     .at_agent(
         "Check the server's name, that it listens for agents ([agents] in octobackup.toml), the network and the firewall (TCP \
-         port 8735 of the server, unless another is named there).",
+         port {agent_port} of the server, unless another is named there).",
     );
     ConnectionLost => every(CONTINUES).of_share(
         "The next run continues where this one stopped. If it is lost each time before anything is copied, check that SMB 2 or 3 \

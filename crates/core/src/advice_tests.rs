@@ -8,9 +8,9 @@ const PLACES: [Place<'static>; 3] = [Place::Sync, Place::Job("fs1"), Place::Agen
 fn absent(kind: SourceKind) -> &'static [&'static str] {
     match kind {
         SourceKind::Smb => &["agent"],
-        SourceKind::Agent => &["445", "share", "password", "shadow", "Backup Operators"],
-        SourceKind::Local => &["445", "shadow", "Backup Operators", "agent", "event log", "the server's"],
-        SourceKind::LocalWindows => &["445", "agent", "systemctl"],
+        SourceKind::Agent => &["{smb_port}", "share", "password", "shadow", "Backup Operators"],
+        SourceKind::Local => &["{smb_port}", "shadow", "Backup Operators", "agent", "event log", "the server's"],
+        SourceKind::LocalWindows => &["{smb_port}", "agent", "systemctl"],
     }
 }
 

@@ -113,6 +113,15 @@ impl TryFrom<String> for At {
     }
 }
 
+/// Without TLS the server listens on loopback addresses only.
+pub fn check_tls(address: SocketAddr, has_tls: bool) -> Result<(), ServiceError> {
+    if has_tls || address.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    let allowed = "TLS is required on any address but loopback: certificate and key, or generate_for = [\"NAME\"]";
+    Err(ServiceError::field("http.listen", format!("{address}: {allowed}")))
+}
+
 impl HttpSettings {
     /// What is wrong shall be known before anything is opened.
     fn check(&self) -> Result<(), ServiceError> {
@@ -124,11 +133,7 @@ impl HttpSettings {
             return Err(ServiceError::field("http", "either certificate and key, or generate_for"));
         }
         let At::Address(address) = self.listen else { return Ok(()) };
-        if !is_own && self.generate_for.is_empty() && !address.ip().to_canonical().is_loopback() {
-            let allowed = "elsewhere than on loopback TLS is needed: certificate and key, or generate_for = [\"NAME\"]";
-            return Err(ServiceError::field("http.listen", format!("{address}: {allowed}")));
-        }
-        Ok(())
+        check_tls(address, is_own || !self.generate_for.is_empty())
     }
 
     /// Ready to be opened, with what TLS needs; `None`: there is no such entrance.

@@ -36,6 +36,8 @@ mod window;
 mod wire;
 
 pub use inspect::{Access, Encryption, Inspector, PreviousVersions, Security};
-pub use options::{BackupIntent, Credentials, Dialect, Encrypt, Kerberos, Logon, Password, SmbOptions, Timeouts};
+pub use options::{
+    BackupIntent, Credentials, Dialect, Encrypt, Kerberos, Logon, Password, RECONNECT_DEFAULT, SmbOptions, Timeouts,
+};
 pub use shares::{Share, ShareKind, shares};
 pub use source::SmbSource;

@@ -111,6 +111,9 @@ impl fmt::Display for Dialect {
     }
 }
 
+/// How long a server that stopped answering is waited for, unless the job says otherwise.
+pub const RECONNECT_DEFAULT: Duration = Duration::from_secs(120);
+
 /// How long to wait for the server.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
@@ -130,7 +133,7 @@ impl Default for Timeouts {
             connect: Duration::from_secs(10),
             response: Duration::from_secs(30),
             answer: ANSWER_TIMEOUT,
-            reconnect: Duration::from_secs(120),
+            reconnect: RECONNECT_DEFAULT,
         }
     }
 }

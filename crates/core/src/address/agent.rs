@@ -4,6 +4,8 @@
 use crate::error::{Code, Error};
 
 const SCHEME: &str = "agent://";
+/// Where a server listens for agents, unless another port is set.
+pub const AGENT_PORT: u16 = 8735;
 const NAME_BYTES_MAX: usize = 100;
 
 /// A folder of a machine with an agent.

@@ -5,5 +5,5 @@
 mod agent;
 mod share;
 
-pub use agent::{AgentAddress, check_host_name, is_agent_address};
-pub use share::{SmbAddress, is_share_address};
+pub use agent::{AGENT_PORT, AgentAddress, check_host_name, is_agent_address};
+pub use share::{SMB_PORT, SmbAddress, is_share_address};

@@ -10,7 +10,7 @@ use crate::path::RelPath;
 use std::fmt;
 
 /// The port of SMB over TCP.
-const DEFAULT_PORT: u16 = 445;
+pub const SMB_PORT: u16 = 445;
 /// Windows allows 80 characters in the name of a share.
 const SHARE_CHARS_MAX: usize = 80;
 /// The longest host name of the domain name system.
@@ -74,7 +74,7 @@ impl fmt::Display for SmbAddress {
         let brackets = self.host.contains(':');
         let (open, close) = if brackets { ("[", "]") } else { ("", "") };
         write!(f, "//{open}{}{close}", self.host)?;
-        if self.port != DEFAULT_PORT {
+        if self.port != SMB_PORT {
             write!(f, ":{}", self.port)?;
         }
         write!(f, "/{}", self.share)?;
@@ -151,7 +151,7 @@ fn parse_host(authority: &str) -> Result<(String, u16), Error> {
         return Err(usage(format!("{host:?} cannot be the name of a host")));
     }
     let port = match port {
-        None => DEFAULT_PORT,
+        None => SMB_PORT,
         Some(text) => match text.parse() {
             Ok(0) | Err(_) => return Err(usage(format!("{text:?} is not a TCP port"))),
             Ok(port) => port,

@@ -10,7 +10,7 @@ pub mod verify;
 use crate::args::server::ServerCommand;
 use account::AccountArgs;
 use clap::{Args, Parser, Subcommand};
-use exit_codes::{ALL_EXIT_CODES, EXIT_CODES};
+use exit_codes::{of_all, of_doctor, of_runs, of_verify};
 use history::{DiffArgs, FIND_EXAMPLES, FindArgs, RESTORE_EXAMPLES, RestoreArgs, StatesArgs, VersionsArgs};
 use octo_job::options::SettingArgs;
 use overrides::OverrideArgs;
@@ -39,13 +39,6 @@ Examples:
   Delete it (the source is asked again; only what is still gone there is deleted):
     octobackup held /srv/mirror --approve 3f2a9c01b7de";
 
-const DOCTOR_EXIT_CODES: &str = "\
-Exit codes:
-    0  no problems
-    1  something needs attention
-    2  invalid command or options
-    3  a run would fail: a side cannot be reached or used";
-
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
   May this account read everything?
@@ -62,9 +55,14 @@ Examples:
   PowerShell, for this session:
     octobackup completions powershell | Out-String | Invoke-Expression";
 
+fn reconnect_help() -> String {
+    let usual = octo_smb::RECONNECT_DEFAULT.as_secs() / 60;
+    format!("How long to wait for a server that stopped answering before the run fails [default: {usual}m]")
+}
+
 /// Keeps complete, plain-file mirrors of the folders of your servers.
 #[derive(Debug, Parser)]
-#[command(name = "octobackup", version, max_term_width = 110, after_help = ALL_EXIT_CODES, arg_required_else_help = true)]
+#[command(name = "octobackup", version, max_term_width = 110, after_help = of_all(), arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -78,13 +76,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make DST a complete mirror of SRC
-    #[command(after_long_help = format!("{SYNC_EXAMPLES}\n\n{EXIT_CODES}"), after_help = EXIT_CODES)]
+    #[command(after_long_help = format!("{SYNC_EXAMPLES}\n\n{}", of_runs()), after_help = of_runs())]
     Sync(Box<SyncArgs>),
     /// Show or approve held deletions of a mirror
-    #[command(after_long_help = format!("{HELD_EXAMPLES}\n\n{EXIT_CODES}"), after_help = EXIT_CODES)]
+    #[command(after_long_help = format!("{HELD_EXAMPLES}\n\n{}", of_runs()), after_help = of_runs())]
     Held(HeldArgs),
     /// Read a mirror again and compare it with the hashes recorded when it was copied
-    #[command(after_long_help = format!("{}\n\n{}", verify::EXAMPLES, verify::EXIT_CODES), after_help = verify::EXIT_CODES)]
+    #[command(after_long_help = format!("{}\n\n{}", verify::EXAMPLES, of_verify()), after_help = of_verify())]
     Verify(verify::VerifyArgs),
     /// List a folder, as a run would see it, or as it was in a mirror's past
     Ls(LsArgs),
@@ -98,12 +96,12 @@ pub enum Command {
     /// Show what differs between two states of a mirror: + new, - gone, ~ changed
     Diff(DiffArgs),
     /// Restore a mirror, or files and folders of it, as they were, to another folder
-    #[command(after_long_help = format!("{RESTORE_EXAMPLES}\n\n{EXIT_CODES}"), after_help = EXIT_CODES)]
+    #[command(after_long_help = format!("{RESTORE_EXAMPLES}\n\n{}", of_runs()), after_help = of_runs())]
     Restore(RestoreArgs),
     /// List the shares of a server, administrative shares included
     Shares(SharesArgs),
     /// Check a source and a target before the first run: rights, protection, free space
-    #[command(after_long_help = format!("{DOCTOR_EXAMPLES}\n\n{DOCTOR_EXIT_CODES}"), after_help = DOCTOR_EXIT_CODES)]
+    #[command(after_long_help = format!("{DOCTOR_EXAMPLES}\n\n{}", of_doctor()), after_help = of_doctor())]
     Doctor(DoctorArgs),
     /// Print completions for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
@@ -157,8 +155,7 @@ pub struct SyncArgs {
     /// Keep no older versions of what is replaced or deleted
     #[arg(long, conflicts_with = "keep_versions", help_heading = "Safety")]
     pub no_versions: bool,
-    /// How long to wait for a server that stopped answering before the run fails [default: 2m]
-    #[arg(long, value_name = "TIME", help_heading = "How")]
+    #[arg(long, value_name = "TIME", help_heading = "How", help = reconnect_help())]
     pub reconnect: Option<String>,
     #[command(flatten)]
     pub account: AccountArgs,

@@ -3,16 +3,7 @@
 use clap::Args;
 use std::path::PathBuf;
 
-/// What the help ends with.
-pub const EXIT_CODES: &str = "\
-Exit codes:
-    0  everything that was read is as it was copied
-    1  something is damaged, was changed, could not be read, or has no recorded hash
-    2  invalid command or options
-    3  failed; nothing could be verified
-  130  cancelled (Ctrl-C); continue with --older-than";
-
-/// And, where there is room.
+/// What the long help ends with.
 pub const EXAMPLES: &str = "\
 Examples:
   Read everything, older versions too:

@@ -7,7 +7,7 @@ use super::origin::Names;
 use super::peer::Peer;
 use super::stall::Stalled;
 use super::tls::Tls;
-use crate::config::Listen;
+use crate::config::{Listen, check_tls};
 use crate::service_error::{Kind, ServiceError};
 use axum::Router;
 use axum::body::Body;
@@ -55,12 +55,7 @@ impl Listening {
         let Listen { address, tls, names } = listen;
         let failed =
             |e: std::io::Error| ServiceError::new(Kind::Internal, format!("[http] listen = \"{address}\": {e}"));
-        if tls.is_none() && !address.ip().to_canonical().is_loopback() {
-            return Err(ServiceError::field(
-                "http.listen",
-                "without TLS the server listens on loopback addresses only",
-            ));
-        }
+        check_tls(address, tls.is_some())?;
         let listener = std::net::TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let listener = TcpListener::from_std(listener).map_err(failed)?;

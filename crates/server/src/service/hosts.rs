@@ -7,6 +7,7 @@ use crate::store::{audit, hosts, jobs};
 use octo_agent::{Admission, AgentListener, Host as KnownHost, Introduction, State, TOKEN_SECS};
 use octo_api::host::{ConnectedAgent, Host, HostState, Invitation};
 use octo_api::server::Finding;
+use octo_core::address::AGENT_PORT;
 use octo_core::advice::{Place, advice};
 use octo_core::{Code, Timestamp};
 use std::net::IpAddr;
@@ -14,7 +15,10 @@ use std::net::IpAddr;
 impl Service {
     fn agents(&self) -> Result<&AgentListener, ServiceError> {
         self.shared.agents.get().ok_or_else(|| {
-            conflict("this server does not listen for agents; write [agents] listen = \"0.0.0.0:8735\" into its octobackup.toml")
+            let listen = format!("listen = \"0.0.0.0:{AGENT_PORT}\"");
+            conflict(format!(
+                "this server does not listen for agents; write [agents] {listen} into its octobackup.toml"
+            ))
         })
     }
 

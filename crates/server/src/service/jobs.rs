@@ -20,7 +20,7 @@ use rusqlite::Connection;
 /// More jobs than one server is built for.
 const JOBS_MAX: usize = 2000;
 /// Slots that are looked ahead, of one job and in one answer.
-const AHEAD_MAX: usize = 1000;
+const SLOTS_MAX: usize = octo_api::SLOTS_MAX as usize;
 
 /// A job, and how it stands.
 pub type JobView = octo_api::job::JobView<JobSpec>;
@@ -148,8 +148,8 @@ impl Service {
     /// The next slots of all jobs, the soonest first.
     pub fn upcoming(&self, count: usize) -> Result<Vec<Upcoming>, ServiceError> {
         let now = self.shared.now();
-        if !(1..=AHEAD_MAX).contains(&count) {
-            return Err(ServiceError::field("count", format!("allowed are 1 to {AHEAD_MAX}")));
+        if !(1..=SLOTS_MAX).contains(&count) {
+            return Err(ServiceError::field("count", format!("allowed are 1 to {SLOTS_MAX}")));
         }
         self.shared.store.read(|db| {
             let defaults = defaults::effective(db)?;

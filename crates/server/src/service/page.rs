@@ -1,10 +1,7 @@
 //! Pages of lists that are sorted by name.
 
-use octo_api::PAGE_MAX;
+use octo_api::{PAGE_DEFAULT, PAGE_MAX};
 use serde::Deserialize;
-
-/// Rows of a page by default.
-pub const PAGE: u32 = 100;
 
 /// Which part of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -21,7 +18,7 @@ impl ByName {
     pub(super) fn of<T>(&self, mut all: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
         all.retain(|row| self.after.as_deref().is_none_or(|after| name(row) > after));
         all.sort_by(|a, b| name(a).cmp(name(b)));
-        all.truncate(self.limit.unwrap_or(PAGE).min(PAGE_MAX) as usize);
+        all.truncate(self.limit.unwrap_or(PAGE_DEFAULT).min(PAGE_MAX) as usize);
         all
     }
 }

@@ -3,11 +3,11 @@
 #[cfg(unix)]
 use super::ServeArgs;
 use super::{
-    APPLY_EXAMPLES, ApplyArgs, AuditArgs, BACKUP_EXAMPLES, BackupArgs, CredentialCommand, DIGEST_EXIT_CODES,
-    DefaultsArgs, DigestArgs, HostCommand, JobCommand, LogArgs, NOTIFY_EXAMPLES, NotifyCommand, ReportArgs, RunArgs,
-    RunIdArgs, RunsArgs, SELF_CHECK_EXIT_CODES, ScheduleArgs, ServerArgs, TOKEN_EXAMPLES, TokenCommand, UserCommand,
+    APPLY_EXAMPLES, ApplyArgs, AuditArgs, BACKUP_EXAMPLES, BackupArgs, CredentialCommand, DefaultsArgs, DigestArgs,
+    HostCommand, JobCommand, LogArgs, NOTIFY_EXAMPLES, NotifyCommand, ReportArgs, RunArgs, RunIdArgs, RunsArgs,
+    ScheduleArgs, ServerArgs, TOKEN_EXAMPLES, TokenCommand, UserCommand,
 };
-use crate::args::exit_codes::ALL_EXIT_CODES;
+use crate::args::exit_codes::{of_all, of_status};
 use clap::Subcommand;
 use octo_job::options::list_of_settings;
 
@@ -21,7 +21,7 @@ pub enum ServerCommand {
     #[command(subcommand)]
     Job(JobCommand),
     /// Start a job now and wait for its end
-    #[command(after_help = ALL_EXIT_CODES)]
+    #[command(after_help = of_all())]
     Run(RunArgs),
     /// List runs, newest first
     Runs(RunsArgs),
@@ -34,7 +34,7 @@ pub enum ServerCommand {
     /// Show the next slots of all jobs
     Schedule(ScheduleArgs),
     /// Show the status of all jobs on one page
-    #[command(after_help = DIGEST_EXIT_CODES)]
+    #[command(after_help = of_status("every job is fine"))]
     Digest(DigestArgs),
     /// Notifications by mail, webhook or heartbeat
     #[command(subcommand, after_long_help = NOTIFY_EXAMPLES)]
@@ -68,6 +68,6 @@ pub enum ServerCommand {
     #[command(after_long_help = BACKUP_EXAMPLES)]
     Backup(BackupArgs),
     /// Check the server's database, key, passwords and mirrors
-    #[command(after_help = SELF_CHECK_EXIT_CODES)]
+    #[command(after_help = of_status("no problems"))]
     SelfCheck(ServerArgs),
 }

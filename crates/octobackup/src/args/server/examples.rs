@@ -32,13 +32,6 @@ Examples:
   Have an external monitor alert you when a job stops running:
     octobackup notify set alive --heartbeat 'https://hc.example.com/ping/KEY/{job}'";
 
-/// How `octobackup digest` ends.
-pub const DIGEST_EXIT_CODES: &str = "\
-Exit codes:
-    0  every job is fine
-    1  something needs attention
-    3  the server cannot be reached";
-
 /// How tokens are used.
 pub const TOKEN_EXAMPLES: &str = "\
 Examples:
@@ -57,10 +50,3 @@ Examples:
     chown -R octobackup: /var/lib/octobackup
 
 The folder contains the key: anyone who has it can read the stored passwords. Protect it accordingly.";
-
-/// How `octobackup self-check` ends.
-pub const SELF_CHECK_EXIT_CODES: &str = "\
-Exit codes:
-    0  no problems
-    1  something needs attention
-    3  the server cannot be reached";

@@ -37,7 +37,7 @@ pub struct DefaultsArgs {
 #[derive(Debug, Args)]
 pub struct AuditArgs {
     /// At most N
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = octo_api::SHOWN_DEFAULT)]
     pub limit: u32,
     #[command(flatten)]
     pub server: ServerArgs,

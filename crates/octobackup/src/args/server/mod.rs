@@ -16,9 +16,7 @@ use std::path::PathBuf;
 pub use access::{TokenAddArgs, TokenCommand, UserAddArgs, UserCommand, UserPasswordArgs};
 pub use command::ServerCommand;
 pub use credential::{CredentialAllowArgs, CredentialCommand};
-pub use examples::{
-    APPLY_EXAMPLES, BACKUP_EXAMPLES, DIGEST_EXIT_CODES, NOTIFY_EXAMPLES, SELF_CHECK_EXIT_CODES, TOKEN_EXAMPLES,
-};
+pub use examples::{APPLY_EXAMPLES, BACKUP_EXAMPLES, NOTIFY_EXAMPLES, TOKEN_EXAMPLES};
 pub use jobs::{ApplyArgs, AuditArgs, BackupArgs, DefaultsArgs};
 pub use notify::{DigestArgs, MailServerArgs, NotifyAddArgs, NotifyCommand, NotifyNameArgs, OutboxArgs};
 
@@ -219,7 +217,7 @@ pub struct RunsArgs {
     #[arg(value_name = "JOB")]
     pub job: Option<String>,
     /// At most N
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = octo_api::SHOWN_DEFAULT)]
     pub limit: u32,
     #[command(flatten)]
     pub server: ServerArgs,
@@ -268,7 +266,7 @@ pub struct RunIdArgs {
 #[derive(Debug, Args)]
 pub struct ScheduleArgs {
     /// At most N
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = octo_api::SHOWN_DEFAULT)]
     pub count: u32,
     #[command(flatten)]
     pub server: ServerArgs,

@@ -92,7 +92,7 @@ pub struct NotifyNameArgs {
 #[derive(Debug, Args)]
 pub struct OutboxArgs {
     /// At most N
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = octo_api::SHOWN_DEFAULT)]
     pub limit: u32,
     #[command(flatten)]
     pub server: ServerArgs,
@@ -112,7 +112,7 @@ pub struct DigestScheduleArgs {
 #[derive(Debug, Args)]
 pub struct DigestArgs {
     /// Of the last N hours
-    #[arg(long, value_name = "N", default_value_t = 24)]
+    #[arg(long, value_name = "N", default_value_t = octo_api::DIGEST_HOURS_DEFAULT)]
     pub hours: u32,
     /// As a page for a browser or a mail client
     #[arg(long, conflicts_with = "json")]

@@ -3,7 +3,7 @@
 
 use super::call::ask;
 use crate::api::problem::{Asked, InState, Name, answer};
-use crate::service::{DiffAsked, FindNames, PAGE, Service};
+use crate::service::{DiffAsked, FindNames, PAGE_DEFAULT, Service};
 use crate::service_error::{Kind, ServiceError};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -65,7 +65,8 @@ pub(in crate::api) async fn states(
     Name(job): Name,
     Asked(page): Asked<StatesPage>,
 ) -> Response {
-    let list = move |service: &Service, _: &Cancel| service.states(&job, page.before, page.limit.unwrap_or(PAGE));
+    let list =
+        move |service: &Service, _: &Cancel| service.states(&job, page.before, page.limit.unwrap_or(PAGE_DEFAULT));
     look(service, list).await
 }
 
@@ -74,7 +75,7 @@ pub(in crate::api) async fn list(
     InState { job, state }: InState,
     Asked(page): Asked<FolderPage>,
 ) -> Response {
-    let part = page.limit.unwrap_or(PAGE);
+    let part = page.limit.unwrap_or(PAGE_DEFAULT);
     look(service, move |service, _| service.state_folder(&job, &state, &page.path, (page.after.as_deref(), part))).await
 }
 
@@ -84,7 +85,7 @@ pub(in crate::api) async fn find(
     Asked(page): Asked<FindPage>,
 ) -> Response {
     let FindPage { pattern, path: below, ignore_case, after, limit } = page;
-    let asked = FindNames { pattern, below, ignore_case, after, limit: limit.unwrap_or(PAGE) };
+    let asked = FindNames { pattern, below, ignore_case, after, limit: limit.unwrap_or(PAGE_DEFAULT) };
     look(service, move |service, cancel| service.find_names(&job, &asked, cancel)).await
 }
 
@@ -103,7 +104,7 @@ pub(in crate::api) async fn diff(
 ) -> Response {
     let DiffPage { to, path: below, after, limit } = page;
     let to = to.unwrap_or_else(|| "now".to_owned());
-    let asked = DiffAsked { from, to, below, after: after.unwrap_or(0), limit: limit.unwrap_or(PAGE) };
+    let asked = DiffAsked { from, to, below, after: after.unwrap_or(0), limit: limit.unwrap_or(PAGE_DEFAULT) };
     look(service, move |service, cancel| service.differences(&job, &asked, cancel)).await
 }
 

@@ -4,7 +4,7 @@ use super::call::{From, caller, respond, respond_empty};
 use crate::api::problem::{Asked, Name, Sent, body};
 use crate::moment::Moment;
 use crate::run_overrides::RunOverrides;
-use crate::service::{ApplyRequest, ByName, PAGE, Service};
+use crate::service::{ApplyRequest, ByName, PAGE_DEFAULT, Service};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -94,7 +94,10 @@ pub(in crate::api) async fn slots(
     Name(name): Name,
     Asked(page): Asked<SlotsPage>,
 ) -> Response {
-    respond(service, StatusCode::OK, move |service| service.slots(&name, page.before, page.limit.unwrap_or(PAGE))).await
+    respond(service, StatusCode::OK, move |service| {
+        service.slots(&name, page.before, page.limit.unwrap_or(PAGE_DEFAULT))
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -104,7 +107,10 @@ pub(in crate::api) struct Count {
 }
 
 pub(in crate::api) async fn schedule(State(service): State<Service>, Asked(asked): Asked<Count>) -> Response {
-    respond(service, StatusCode::OK, move |service| service.upcoming(asked.count.unwrap_or(20))).await
+    respond(service, StatusCode::OK, move |service| {
+        service.upcoming(asked.count.unwrap_or(octo_api::SHOWN_DEFAULT as usize))
+    })
+    .await
 }
 
 /// Everything that a jobs file can say, as it is now.

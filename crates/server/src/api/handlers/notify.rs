@@ -3,16 +3,13 @@
 use super::call::{From, caller, respond, respond_empty};
 use crate::api::page::Page;
 use crate::api::problem::{Asked, Name, Sent, body};
-use crate::service::{ByName, PAGE, Service};
+use crate::service::{ByName, PAGE_DEFAULT, Service};
 use crate::service_error::ServiceError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use octo_api::notify::{DigestSchedule, MailServer, Recipient};
 use serde::Deserialize;
-
-/// How many hours a digest covers by default.
-const HOURS: u32 = 24;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,7 +52,8 @@ pub(in crate::api) async fn set_mail_server(State(service): State<Service>, from
 }
 
 pub(in crate::api) async fn outbox(State(service): State<Service>, Asked(page): Asked<Page>) -> Response {
-    respond(service, StatusCode::OK, move |service| service.outbox(page.before, page.limit.unwrap_or(PAGE))).await
+    respond(service, StatusCode::OK, move |service| service.outbox(page.before, page.limit.unwrap_or(PAGE_DEFAULT)))
+        .await
 }
 
 pub(in crate::api) async fn message(State(service): State<Service>, Name(id): Name) -> Response {
@@ -67,7 +65,10 @@ pub(in crate::api) async fn message(State(service): State<Service>, Name(id): Na
 }
 
 pub(in crate::api) async fn digest(State(service): State<Service>, Asked(asked): Asked<Hours>) -> Response {
-    respond(service, StatusCode::OK, move |service| service.digest_of_last(asked.hours.unwrap_or(HOURS))).await
+    respond(service, StatusCode::OK, move |service| {
+        service.digest_of_last(asked.hours.unwrap_or(octo_api::DIGEST_HOURS_DEFAULT))
+    })
+    .await
 }
 
 pub(in crate::api) async fn digest_schedule(State(service): State<Service>) -> Response {

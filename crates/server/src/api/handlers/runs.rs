@@ -2,7 +2,7 @@
 
 use super::call::{From, ask, caller, respond};
 use crate::api::problem::{Asked, Name};
-use crate::service::{PAGE, Service};
+use crate::service::{PAGE_DEFAULT, Service};
 use crate::service_error::ServiceError;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -43,7 +43,8 @@ pub(in crate::api) fn id(text: &str) -> Result<i64, ServiceError> {
 }
 
 pub(in crate::api) async fn runs(State(service): State<Service>, Asked(page): Asked<RunsPage>) -> Response {
-    let list = move |service: &Service| service.runs(page.job.as_deref(), page.before, page.limit.unwrap_or(PAGE));
+    let list =
+        move |service: &Service| service.runs(page.job.as_deref(), page.before, page.limit.unwrap_or(PAGE_DEFAULT));
     respond(service, StatusCode::OK, list).await
 }
 
@@ -82,8 +83,9 @@ pub(in crate::api) async fn problems(
     Name(run): Name,
     Asked(page): Asked<ProblemsPage>,
 ) -> Response {
-    let list =
-        move |service: &Service| service.problems(id(&run)?, page.after.unwrap_or(0), page.limit.unwrap_or(PAGE));
+    let list = move |service: &Service| {
+        service.problems(id(&run)?, page.after.unwrap_or(0), page.limit.unwrap_or(PAGE_DEFAULT))
+    };
     respond(service, StatusCode::OK, list).await
 }
 
@@ -92,7 +94,9 @@ pub(in crate::api) async fn run_log(
     Name(run): Name,
     Asked(page): Asked<LogPage>,
 ) -> Response {
-    let read = move |service: &Service| service.run_log(id(&run)?, page.after.unwrap_or(0), page.limit.unwrap_or(PAGE));
+    let read = move |service: &Service| {
+        service.run_log(id(&run)?, page.after.unwrap_or(0), page.limit.unwrap_or(PAGE_DEFAULT))
+    };
     respond(service, StatusCode::OK, read).await
 }
 

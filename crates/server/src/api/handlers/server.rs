@@ -3,7 +3,7 @@
 use super::call::{From, ask, caller, respond, respond_empty};
 use crate::api::page::Page;
 use crate::api::problem::{Asked, Sent, answer, body};
-use crate::service::{PAGE, Service};
+use crate::service::{PAGE_DEFAULT, Service};
 use crate::service_error::{Kind, ServiceError};
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
@@ -50,7 +50,8 @@ pub(in crate::api) async fn set_defaults(State(service): State<Service>, from: F
 }
 
 pub(in crate::api) async fn audit(State(service): State<Service>, Asked(page): Asked<Page>) -> Response {
-    respond(service, StatusCode::OK, move |service| service.audit(page.before, page.limit.unwrap_or(PAGE))).await
+    respond(service, StatusCode::OK, move |service| service.audit(page.before, page.limit.unwrap_or(PAGE_DEFAULT)))
+        .await
 }
 
 pub(in crate::api) async fn back_up(State(service): State<Service>, from: From, Sent(bytes): Sent) -> Response {

@@ -3,6 +3,7 @@
 
 use super::auth::Needs;
 use super::routes::{Route, routes};
+use octo_api::{DIGEST_HOURS_DEFAULT, PAGE_DEFAULT, PAGE_MAX, SHOWN_DEFAULT, SLOTS_MAX};
 use serde_json::{Map, Value, json};
 
 /// A line: method, path, status, answer, and behind the bar what it does; `? ` begins its query, `< ` names its body.
@@ -133,6 +134,9 @@ fn answer(name: &str) -> Value {
 fn parameter(name: &str, place: &str) -> Value {
     let whole = json!({"type": "integer", "format": "int64"});
     let small = |minimum: u32| json!({"type": "integer", "minimum": minimum, "maximum": u32::MAX});
+    let rows = format!("The most rows; default {PAGE_DEFAULT}, at most {PAGE_MAX}");
+    let slots = format!("How many: 1 to {SLOTS_MAX}; default {SHOWN_DEFAULT}");
+    let hours = format!("How many hours back; default {DIGEST_HOURS_DEFAULT}");
     let (schema, text) = match name {
         "name" => (schema("Name"), ""),
         "id" => (whole, ""),
@@ -154,9 +158,9 @@ fn parameter(name: &str, place: &str) -> Value {
             json!({"type": "integer", "minimum": 0, "maximum": i64::MAX}),
             "From this offset on: `next` of the part before",
         ),
-        "limit" => (small(0), "The most rows; default 100, at most 500"),
-        "count" => (small(0), "How many: 1 to 1000; default 20"),
-        "hours" => (small(0), "How many hours back; default 24"),
+        "limit" => (small(0), rows.as_str()),
+        "count" => (small(0), slots.as_str()),
+        "hours" => (small(0), hours.as_str()),
         "job" => (json!({"type": "string"}), "Of this job only"),
         "zone" => (json!({"type": "string"}), "By the clocks of this zone, as Europe/Berlin"),
         _ => (json!({"type": "string"}), ""),
