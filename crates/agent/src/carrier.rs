@@ -47,7 +47,7 @@ const PING_SECS: u64 = 15;
 const PONG_SECS: u64 = 30;
 
 /// The connection has ended, or never was.
-pub(crate) fn lost(why: impl std::fmt::Display) -> Error {
+pub(crate) fn connection_lost(why: impl std::fmt::Display) -> Error {
     Error::new(Code::ConnectionLost, why.to_string())
 }
 
@@ -88,8 +88,8 @@ pub(crate) async fn keep_alive(mut pings: h2::PingPong, counted: &Pings) -> Erro
         let number = counted.sent.fetch_add(1, Ordering::SeqCst) + 1;
         match tokio::time::timeout(Duration::from_secs(PONG_SECS), pings.ping(h2::Ping::opaque())).await {
             Ok(Ok(_)) => drop(counted.answered.send_replace(number)),
-            Ok(Err(error)) => return lost(error),
-            Err(_) => return lost(format!("no sign of life for {PONG_SECS} s")),
+            Ok(Err(error)) => return connection_lost(error),
+            Err(_) => return connection_lost(format!("no sign of life for {PONG_SECS} s")),
         }
     }
 }

@@ -63,7 +63,7 @@ fn answers(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{EntryBatch, Frame, Packing};
+    use crate::wire::{EntryBatch, Frame, FrameCompression};
     use octo_core::{
         Entry, Error, FetchRequest, FileId, Kind, LinkTarget, LinkType, Listed, Meta, Name, Part, Piece, Ranges,
         RelPath, Timestamp, metadata::Posix,
@@ -98,10 +98,10 @@ mod tests {
         let link = LinkTarget { kind: LinkType::Windows(0xA000_000C), data: b"there".to_vec() };
         [
             batch.take().unwrap(),
-            Frame::oddity(b"odd", &cause),
+            Frame::bad_name(b"odd", &cause),
             Frame::listed(&Listed::Incomplete(cause.clone())),
             Frame::opened(3, &meta()),
-            Frame::piece(3, 77, &[b'x'; 900], Packing::Zstd),
+            Frame::piece(3, 77, &[b'x'; 900], FrameCompression::Zstd),
             Frame::finished(3, &meta(), &[7; 32]),
             Frame::failed(3, &cause),
             Frame::link(&link),

@@ -23,8 +23,8 @@ mod wire;
 pub use agent::{AllowedRoots, Event, Roots, enroll, run};
 pub use carrier::with_port;
 pub use server::{
-    Admission, AgentListener, AgentSource, AtWork, ConnectionLimits, ConnectionPlace, Host, HostFile, HostStore,
-    OnAdmission, State, TOKEN_SECS, network, revoke,
+    Admission, AgentListener, AgentSource, BusyConnection, ConnectionLimits, ConnectionPlace, Host, HostFile,
+    HostStore, OnAdmission, State, TOKEN_SECS, network, revoke,
 };
 pub use token::Token;
 pub use wire::messages::Introduction;

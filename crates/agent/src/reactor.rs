@@ -1,6 +1,6 @@
 //! A small runtime of its own, for callers that block.
 
-use crate::carrier::lost;
+use crate::carrier::connection_lost;
 use octo_core::Error;
 use tokio::runtime::Runtime;
 
@@ -24,7 +24,7 @@ impl Reactor {
     pub fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         match &self.0 {
             Some(runtime) => runtime.block_on(work),
-            None => Err(lost("the runtime was stopped")),
+            None => Err(connection_lost("the runtime was stopped")),
         }
     }
 }

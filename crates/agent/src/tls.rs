@@ -109,7 +109,7 @@ pub(crate) fn agent(
 }
 
 /// For an agent that is to be paired and knows nothing but the hash of its token.
-pub(crate) fn stranger(pin: [u8; PIN_BYTES]) -> Result<Arc<ClientConfig>, Error> {
+pub(crate) fn pinned_config(pin: [u8; PIN_BYTES]) -> Result<Arc<ClientConfig>, Error> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .map_err(broken)?

@@ -4,7 +4,7 @@
 //! nobody take back a question to a mount that hangs, so once somebody wishes to stop and nothing comes any more, the thread
 //! is left alone. It must never call a sink after the call has returned.
 
-use crate::patience::on_a_thread;
+use crate::blocking_calls::on_a_thread;
 use octo_core::{
     Cancel, Code, Entry, Error, FetchRequest, FetchSink, LinkTarget, ListSink, Listed, Meta, Piece, Ranges, RelPath,
     Source, SourceFeatures, SourcePin, Stop, Timestamp,
@@ -18,14 +18,14 @@ use std::time::{Duration, Instant};
 /// How soon the wish to stop is noticed.
 const CANCEL_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Once somebody wishes to stop, a source that says nothing for so long is not waited for.
-const SILENCE: Duration = Duration::from_secs(1);
-/// What travels together, unless it is older than [`TOGETHER`].
+const SILENT_SOURCE_TIMEOUT: Duration = Duration::from_secs(1);
+/// What travels together, unless it is older than [`SEND_EVERY`].
 const ENTRIES_TOGETHER: usize = 512;
 const BYTES_TOGETHER: usize = 256 << 10;
-const WORDS_TOGETHER: usize = 256;
-const TOGETHER: Duration = Duration::from_millis(50);
+const CALLS_TOGETHER: usize = 256;
+const SEND_EVERY: Duration = Duration::from_millis(50);
 /// Bundles that wait to be taken.
-const WAITING: usize = 2;
+const BATCHES_WAITING_MAX: usize = 2;
 
 /// Reads another source, and gives up when the run is cancelled.
 pub struct CancellableSource {
@@ -34,7 +34,7 @@ pub struct CancellableSource {
 }
 
 /// A part of a listing, and its end with the last one.
-struct Part {
+struct ListingPart {
     entries: Vec<Result<Entry, (Vec<u8>, Error)>>,
     restarts: bool,
     end: Option<Listed>,
@@ -55,7 +55,9 @@ impl CancellableSource {
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Error::panicked("reading the source"));
                 }
-                Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() && begun.elapsed() >= SILENCE => {
+                Err(RecvTimeoutError::Timeout)
+                    if self.cancel.is_cancelled() && begun.elapsed() >= SILENT_SOURCE_TIMEOUT =>
+                {
                     return Err(Error::new(Code::Cancelled, "the source does not answer"));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -72,17 +74,17 @@ impl CancellableSource {
     }
 
     fn list_into(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<Listed, Error> {
-        let (sender, receiver) = sync_channel(WAITING);
+        let (sender, receiver) = sync_channel(BATCHES_WAITING_MAX);
         let (source, folder) = (Arc::clone(&self.source), folder.clone());
         let list = move || {
-            let mut parts = Parts { sender, entries: Vec::new(), restarts: false, sent: Instant::now() };
-            let end = source.list(&folder, &mut parts);
+            let mut listing = ListingSender { sender, entries: Vec::new(), restarts: false, sent: Instant::now() };
+            let end = source.list(&folder, &mut listing);
             // The caller may be gone.
-            let _ = parts.send(Some(end));
+            let _ = listing.send(Some(end));
         };
         on_a_thread(list).map_err(no_thread)?;
         loop {
-            let part: Part = self.next(&receiver)?;
+            let part: ListingPart = self.next(&receiver)?;
             if part.restarts {
                 sink.restart();
             }
@@ -104,28 +106,28 @@ impl CancellableSource {
 
     /// Fails with the first file that has not ended, and why, if nothing more comes.
     fn fetch_into(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) -> Result<(), (usize, Error)> {
-        let (sender, receiver) = sync_channel(WAITING);
+        let (sender, receiver) = sync_channel(BATCHES_WAITING_MAX);
         let (source, asked) = (Arc::clone(&self.source), batch.to_vec());
         let holes = (0..batch.len()).map(|file| sink.wants_holes(file)).collect();
         let has_ended: Arc<[AtomicBool]> = batch.iter().map(|_| AtomicBool::new(false)).collect();
         let unwanted = Arc::clone(&has_ended);
         let fetch = move || {
-            let mut words = Words { sender, words: Vec::new(), bytes: 0, holes, unwanted, sent: Instant::now() };
-            source.fetch(&asked, &mut words);
+            let mut calls = FetchSender { sender, calls: Vec::new(), bytes: 0, holes, unwanted, sent: Instant::now() };
+            source.fetch(&asked, &mut calls);
             // The caller may be gone.
-            let _ = words.send(true);
+            let _ = calls.send(true);
         };
         on_a_thread(fetch).map_err(|error| (0, no_thread(error)))?;
         loop {
-            let bundle: Bundle = self.next(&receiver).map_err(|error| {
+            let batch: CallBatch = self.next(&receiver).map_err(|error| {
                 let first = has_ended.iter().position(|ended| !ended.load(Ordering::SeqCst));
                 (first.unwrap_or(0), error)
             })?;
-            for Said { file, word, is_last } in bundle.words {
+            for FileCall { file, call, is_last } in batch.calls {
                 if has_ended[file].load(Ordering::SeqCst) {
                     continue;
                 }
-                let answer = word(sink);
+                let answer = call(sink);
                 if is_last || answer == Err(Stop::ThisFile) {
                     has_ended[file].store(true, Ordering::SeqCst);
                 }
@@ -133,7 +135,7 @@ impl CancellableSource {
                     return Ok(());
                 }
             }
-            if bundle.is_all {
+            if batch.is_all {
                 return Ok(());
             }
         }
@@ -145,29 +147,29 @@ fn no_thread(error: std::io::Error) -> Error {
 }
 
 /// Gathers a listing.
-struct Parts {
-    sender: SyncSender<Part>,
+struct ListingSender {
+    sender: SyncSender<ListingPart>,
     entries: Vec<Result<Entry, (Vec<u8>, Error)>>,
     restarts: bool,
     sent: Instant,
 }
 
-impl Parts {
+impl ListingSender {
     fn send(&mut self, end: Option<Listed>) -> ControlFlow<()> {
         let (entries, restarts) = (std::mem::take(&mut self.entries), std::mem::take(&mut self.restarts));
-        let sent = self.sender.send(Part { entries, restarts, end });
+        let sent = self.sender.send(ListingPart { entries, restarts, end });
         self.sent = Instant::now();
         if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
     fn add(&mut self, entry: Result<Entry, (Vec<u8>, Error)>) -> ControlFlow<()> {
         self.entries.push(entry);
-        let is_due = self.entries.len() >= ENTRIES_TOGETHER || self.sent.elapsed() >= TOGETHER;
+        let is_due = self.entries.len() >= ENTRIES_TOGETHER || self.sent.elapsed() >= SEND_EVERY;
         if is_due { self.send(None) } else { ControlFlow::Continue(()) }
     }
 }
 
-impl ListSink for Parts {
+impl ListSink for ListingSender {
     fn entry(&mut self, entry: Entry) -> ControlFlow<()> {
         self.add(Ok(entry))
     }
@@ -183,24 +185,24 @@ impl ListSink for Parts {
     }
 }
 
-type Word = Box<dyn FnOnce(&mut dyn FetchSink) -> Result<(), Stop> + Send>;
+type SinkCall = Box<dyn FnOnce(&mut dyn FetchSink) -> Result<(), Stop> + Send>;
 
 /// Something for a [`FetchSink`] about the file at this place of the batch, and whether it is the file's last.
-struct Said {
+struct FileCall {
     file: usize,
-    word: Word,
+    call: SinkCall,
     is_last: bool,
 }
 
-struct Bundle {
-    words: Vec<Said>,
+struct CallBatch {
+    calls: Vec<FileCall>,
     is_all: bool,
 }
 
 /// Gathers what comes of a batch.
-struct Words {
-    sender: SyncSender<Bundle>,
-    words: Vec<Said>,
+struct FetchSender {
+    sender: SyncSender<CallBatch>,
+    calls: Vec<FileCall>,
     bytes: usize,
     holes: Vec<bool>,
     /// Files of which nothing more is wanted.
@@ -208,30 +210,30 @@ struct Words {
     sent: Instant,
 }
 
-impl Words {
+impl FetchSender {
     fn send(&mut self, is_all: bool) -> Result<(), Stop> {
-        let words = std::mem::take(&mut self.words);
-        let sent = self.sender.send(Bundle { words, is_all });
+        let calls = std::mem::take(&mut self.calls);
+        let sent = self.sender.send(CallBatch { calls, is_all });
         (self.bytes, self.sent) = (0, Instant::now());
         sent.map_err(|_| Stop::Everything)
     }
 
-    fn say(
+    fn send_call(
         &mut self,
         (file, bytes, is_last): (usize, usize, bool),
-        word: impl FnOnce(&mut dyn FetchSink) -> Result<(), Stop> + Send + 'static,
+        call: impl FnOnce(&mut dyn FetchSink) -> Result<(), Stop> + Send + 'static,
     ) -> Result<(), Stop> {
         if self.unwanted[file].load(Ordering::SeqCst) {
             return Err(Stop::ThisFile);
         }
-        self.words.push(Said { file, word: Box::new(word), is_last });
+        self.calls.push(FileCall { file, call: Box::new(call), is_last });
         self.bytes += bytes;
-        let is_due = self.bytes >= BYTES_TOGETHER || self.words.len() >= WORDS_TOGETHER;
-        if is_due || self.sent.elapsed() >= TOGETHER { self.send(false) } else { Ok(()) }
+        let is_due = self.bytes >= BYTES_TOGETHER || self.calls.len() >= CALLS_TOGETHER;
+        if is_due || self.sent.elapsed() >= SEND_EVERY { self.send(false) } else { Ok(()) }
     }
 }
 
-impl FetchSink for Words {
+impl FetchSink for FetchSender {
     fn wants_holes(&self, file: usize) -> bool {
         self.holes[file]
     }
@@ -239,23 +241,23 @@ impl FetchSink for Words {
     fn holes(&mut self, file: usize, holes: &Ranges) {
         let holes = holes.clone();
         // Who is gone is noticed with the next word.
-        let _ = self.say((file, 0, false), move |sink| {
+        let _ = self.send_call((file, 0, false), move |sink| {
             sink.holes(file, &holes);
             Ok(())
         });
     }
 
     fn opened(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
-        self.say((file, 0, false), move |sink| sink.opened(file, meta))
+        self.send_call((file, 0, false), move |sink| sink.opened(file, meta))
     }
 
     fn data(&mut self, file: usize, offset_bytes: u64, bytes: &[u8]) -> Result<(), Stop> {
         let bytes = bytes.to_vec();
-        self.say((file, bytes.len(), false), move |sink| sink.data(file, offset_bytes, &bytes))
+        self.send_call((file, bytes.len(), false), move |sink| sink.data(file, offset_bytes, &bytes))
     }
 
     fn hashed(&mut self, file: usize, hash: [u8; 32]) {
-        let _ = self.say((file, 0, false), move |sink| {
+        let _ = self.send_call((file, 0, false), move |sink| {
             sink.hashed(file, hash);
             Ok(())
         });
@@ -266,45 +268,47 @@ impl FetchSink for Words {
         match piece {
             Piece::Security(bytes) => {
                 let bytes = bytes.to_vec();
-                self.say(about(bytes.len()), move |sink| sink.metadata(file, Piece::Security(&bytes)))
+                self.send_call(about(bytes.len()), move |sink| sink.metadata(file, Piece::Security(&bytes)))
             }
             Piece::Extended { name, value } => {
                 let (name, value) = (name.to_vec(), value.to_vec());
-                self.say(about(name.len() + value.len()), move |sink| {
+                self.send_call(about(name.len() + value.len()), move |sink| {
                     sink.metadata(file, Piece::Extended { name: &name, value: &value })
                 })
             }
             Piece::Stream { name, size_bytes } => {
                 let name = name.to_vec();
-                self.say(about(name.len()), move |sink| sink.metadata(file, Piece::Stream { name: &name, size_bytes }))
+                self.send_call(about(name.len()), move |sink| {
+                    sink.metadata(file, Piece::Stream { name: &name, size_bytes })
+                })
             }
             Piece::StreamData(bytes) => {
                 let bytes = bytes.to_vec();
-                self.say(about(bytes.len()), move |sink| sink.metadata(file, Piece::StreamData(&bytes)))
+                self.send_call(about(bytes.len()), move |sink| sink.metadata(file, Piece::StreamData(&bytes)))
             }
             Piece::Reparse { tag, data } => {
                 let data = data.to_vec();
-                self.say(about(data.len()), move |sink| sink.metadata(file, Piece::Reparse { tag, data: &data }))
+                self.send_call(about(data.len()), move |sink| sink.metadata(file, Piece::Reparse { tag, data: &data }))
             }
-            Piece::Posix(posix) => self.say(about(0), move |sink| sink.metadata(file, Piece::Posix(posix))),
+            Piece::Posix(posix) => self.send_call(about(0), move |sink| sink.metadata(file, Piece::Posix(posix))),
             Piece::Xattr { name, value } => {
                 let (name, value) = (name.to_vec(), value.to_vec());
-                self.say(about(name.len() + value.len()), move |sink| {
+                self.send_call(about(name.len() + value.len()), move |sink| {
                     sink.metadata(file, Piece::Xattr { name: &name, value: &value })
                 })
             }
             Piece::Unknown(part, error) => {
-                self.say(about(0), move |sink| sink.metadata(file, Piece::Unknown(part, error)))
+                self.send_call(about(0), move |sink| sink.metadata(file, Piece::Unknown(part, error)))
             }
         }
     }
 
     fn finished(&mut self, file: usize, meta: Meta) -> Result<(), Stop> {
-        self.say((file, 0, true), move |sink| sink.finished(file, meta))
+        self.send_call((file, 0, true), move |sink| sink.finished(file, meta))
     }
 
     fn failed(&mut self, file: usize, error: Error) -> Result<(), Stop> {
-        self.say((file, 0, true), move |sink| sink.failed(file, error))
+        self.send_call((file, 0, true), move |sink| sink.failed(file, error))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the filesystem cannot hold of an entry's metadata, on its way into the records and back.
 
-use crate::records::{Detail, ObjectWriter, Records, Sort};
+use crate::records::{Detail, ObjectWriter, PieceKind, Records};
 use octo_core::metadata::{Posix, Stream, StreamContent};
 use octo_core::{Code, Error, Metadata, Part, RelPath, TargetFile, Timestamp};
 
@@ -11,7 +11,7 @@ const INLINE_BYTES_MAX: usize = 64 << 10;
 
 /// A value that the filesystem does not hold.
 pub(crate) struct Leftover<'m> {
-    pub(crate) sort: Sort,
+    pub(crate) sort: PieceKind,
     pub(crate) name: &'m [u8],
     pub(crate) data: Data<'m>,
 }
@@ -21,7 +21,7 @@ impl Leftover<'_> {
     pub(crate) fn attributes(metadata: &Metadata) -> Leftover<'static> {
         let creation = metadata.creation_time.map_or(0, Timestamp::to_filetime);
         let bytes = [&metadata.attributes.to_be_bytes()[..], &creation.to_be_bytes()].concat();
-        Leftover { sort: Sort::Attributes, name: b"", data: Data::Owned(bytes) }
+        Leftover { sort: PieceKind::Attributes, name: b"", data: Data::Owned(bytes) }
     }
 }
 
@@ -37,14 +37,14 @@ pub(crate) enum Data<'m> {
 }
 
 /// The sorts of piece that a part of metadata is recorded as.
-fn sorts_of(part: Part) -> &'static [Sort] {
+fn sorts_of(part: Part) -> &'static [PieceKind] {
     match part {
-        Part::Attributes => &[Sort::Attributes],
-        Part::Security => &[Sort::Security],
-        Part::Streams => &[Sort::Stream],
-        Part::Extended => &[Sort::Extended, Sort::Xattr],
-        Part::Reparse => &[Sort::Reparse],
-        Part::Posix => &[Sort::Posix],
+        Part::Attributes => &[PieceKind::Attributes],
+        Part::Security => &[PieceKind::Security],
+        Part::Streams => &[PieceKind::Stream],
+        Part::Extended => &[PieceKind::Extended, PieceKind::Xattr],
+        Part::Reparse => &[PieceKind::Reparse],
+        Part::Posix => &[PieceKind::Posix],
     }
 }
 
@@ -71,8 +71,8 @@ pub(crate) fn record(
 
 /// All of it that a filesystem may hold, as if it held none.
 pub(crate) fn all(metadata: &Metadata) -> Vec<Leftover<'_>> {
-    let security = metadata.security.iter().map(|security| (Sort::Security, &b""[..], Data::Bytes(security)));
-    let extended = metadata.extended.iter().map(|(name, value)| (Sort::Extended, &name[..], Data::Bytes(value)));
+    let security = metadata.security.iter().map(|security| (PieceKind::Security, &b""[..], Data::Bytes(security)));
+    let extended = metadata.extended.iter().map(|(name, value)| (PieceKind::Extended, &name[..], Data::Bytes(value)));
     let streams = metadata.streams.iter().map(|stream| {
         let data = match &stream.content {
             StreamContent::Bytes(bytes) => Data::Bytes(bytes),
@@ -80,7 +80,7 @@ pub(crate) fn all(metadata: &Metadata) -> Vec<Leftover<'_>> {
                 Data::Bulk { offset_bytes: *offset_bytes, size_bytes: *size_bytes }
             }
         };
-        (Sort::Stream, &stream.name[..], data)
+        (PieceKind::Stream, &stream.name[..], data)
     });
     let parts = security.chain(extended).chain(streams).map(|(sort, name, data)| Leftover { sort, name, data });
     let attributes = (!metadata.is_unknown(Part::Attributes)).then(|| Leftover::attributes(metadata));
@@ -103,12 +103,12 @@ pub(crate) fn has_unseen(metadata: &Metadata) -> bool {
 /// What Samba would not show, and is never an attribute of the mirror's files.
 fn put_unseen(object: &mut ObjectWriter<'_>, metadata: &Metadata) -> Result<(), Error> {
     if let Some((tag, data)) = &metadata.reparse {
-        object.piece(Sort::Reparse, &tag.to_be_bytes(), 0, data)?;
+        object.piece(PieceKind::Reparse, &tag.to_be_bytes(), 0, data)?;
     }
     if let Some(Posix { uid, gid, mode }) = metadata.posix {
-        object.piece(Sort::Posix, b"", 0, &[uid, gid, mode].map(u32::to_be_bytes).concat())?;
+        object.piece(PieceKind::Posix, b"", 0, &[uid, gid, mode].map(u32::to_be_bytes).concat())?;
     }
-    metadata.xattrs.iter().try_for_each(|(name, value)| object.piece(Sort::Xattr, name, 0, value))
+    metadata.xattrs.iter().try_for_each(|(name, value)| object.piece(PieceKind::Xattr, name, 0, value))
 }
 
 fn put(object: &mut ObjectWriter<'_>, metadata: &Metadata, leftover: &Leftover<'_>) -> Result<(), Error> {
@@ -143,27 +143,27 @@ pub(crate) fn add(
 ) -> Result<(), Error> {
     records.pieces(detail, |sort, name, at, data| {
         match sort {
-            Sort::Attributes => {
+            PieceKind::Attributes => {
                 if let Some((attributes, creation)) = data.split_first_chunk() {
                     let creation = creation.try_into().map(u64::from_be_bytes).unwrap_or_default();
                     metadata.attributes = u32::from_be_bytes(*attributes);
                     metadata.creation_time = (creation != 0).then(|| Timestamp::from_filetime(creation));
                 }
             }
-            Sort::Security => metadata.security = Some(data.to_vec()),
-            Sort::Extended => metadata.extended.push((name.to_vec(), data.to_vec())),
-            Sort::Xattr => metadata.xattrs.push((name.to_vec(), data.to_vec())),
-            Sort::Reparse => {
+            PieceKind::Security => metadata.security = Some(data.to_vec()),
+            PieceKind::Extended => metadata.extended.push((name.to_vec(), data.to_vec())),
+            PieceKind::Xattr => metadata.xattrs.push((name.to_vec(), data.to_vec())),
+            PieceKind::Reparse => {
                 let tag = <[u8; 4]>::try_from(name).map(u32::from_be_bytes).unwrap_or_default();
                 metadata.reparse = Some((tag, data.to_vec()));
             }
-            Sort::Posix => {
+            PieceKind::Posix => {
                 let mut fields = data.chunks_exact(4).filter_map(|b| Some(u32::from_be_bytes(b.try_into().ok()?)));
                 if let (Some(uid), Some(gid), Some(mode)) = (fields.next(), fields.next(), fields.next()) {
                     metadata.posix = Some(Posix { uid, gid, mode });
                 }
             }
-            Sort::Stream => add_stream(metadata, name, at, data, &scratch)?,
+            PieceKind::Stream => add_stream(metadata, name, at, data, &scratch)?,
         }
         Ok(())
     })

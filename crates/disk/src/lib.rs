@@ -10,6 +10,7 @@
 //! metadata, in `samba`.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made"))]
 
+mod blocking_calls;
 mod cancellable;
 #[cfg(all(target_os = "linux", any(test, feature = "fuzzing")))]
 #[doc(hidden)]
@@ -19,7 +20,6 @@ mod lazy_records;
 mod leftovers;
 mod options;
 mod overlap;
-mod patience;
 mod protected;
 mod records;
 #[cfg(target_os = "linux")]
@@ -38,11 +38,11 @@ mod windows;
 #[cfg(windows)]
 use windows as os;
 
+pub use blocking_calls::BlockingCalls;
 pub use cancellable::CancellableSource;
 pub use options::{DiskOptions, Modes};
 pub use overlap::{marker_above, may_be_unmounted, overlap};
-pub use patience::Patience;
-pub use protected::{Protected, Whereabouts};
+pub use protected::{FolderLocation, Protected};
 pub use records::is_want_of_room;
 pub use source::LocalSource;
 pub use target::DiskTarget;

@@ -57,7 +57,7 @@ pub fn may_be_unmounted(target: &Path) -> bool {
 }
 
 /// Device and number of a folder, and then of each folder above it.
-pub(crate) type Lineage = Vec<(u64, u64)>;
+pub(crate) type AncestorIds = Vec<(u64, u64)>;
 
 /// The part of a path that exists, without links.
 pub(crate) struct Existing {
@@ -101,7 +101,7 @@ impl Existing {
     }
 
     /// What the kernel calls it and each folder above it.
-    pub(crate) fn lineage(&self) -> Result<Lineage, Error> {
+    pub(crate) fn ancestor_ids(&self) -> Result<AncestorIds, Error> {
         self.path.ancestors().map(identity).collect()
     }
 

@@ -5,30 +5,30 @@
 //! and [`Protected::check_target`] judge what was opened, whatever has its name by then.
 
 use crate::os::filesystem;
-use crate::overlap::{Existing, Lineage};
+use crate::overlap::{AncestorIds, Existing};
 use crate::{DiskTarget, LocalSource};
 use octo_core::{Code, Error};
 use std::path::{Path, PathBuf};
 
 /// Where a folder is, or would be made, as the kernel sees it.
 #[derive(Debug, Clone)]
-pub struct Whereabouts {
+pub struct FolderLocation {
     asked: PathBuf,
-    lineage: Lineage,
+    ancestor_ids: AncestorIds,
     is_whole: bool,
 }
 
-impl Whereabouts {
+impl FolderLocation {
     /// Of the folder at `path`. Asks the disk, which may hang.
-    pub fn of(path: &Path) -> Result<Whereabouts, Error> {
+    pub fn of(path: &Path) -> Result<FolderLocation, Error> {
         let there = Existing::of(path)?;
-        Ok(Whereabouts { asked: there.asked(), lineage: there.lineage()?, is_whole: there.whole })
+        Ok(FolderLocation { asked: there.asked(), ancestor_ids: there.ancestor_ids()?, is_whole: there.whole })
     }
 
     /// Whether one is the other, or contains it.
-    pub fn overlaps(&self, other: &Whereabouts) -> bool {
-        let contains = |one: &Whereabouts, other: &Whereabouts| {
-            let is_above = one.is_whole && one.lineage.first().is_some_and(|me| other.lineage.contains(me));
+    pub fn overlaps(&self, other: &FolderLocation) -> bool {
+        let contains = |one: &FolderLocation, other: &FolderLocation| {
+            let is_above = one.is_whole && one.ancestor_ids.first().is_some_and(|me| other.ancestor_ids.contains(me));
             is_above || other.asked.starts_with(&one.asked)
         };
         contains(self, other) || contains(other, self)
@@ -62,8 +62,8 @@ impl Protected {
     pub fn check(&self, path: &Path) -> Result<(), Error> {
         // What is not there at all touches nothing.
         let Some(there) = Existing::find(path)? else { return Ok(()) };
-        let lineage = there.lineage()?;
-        self.judge(path, &lineage, there.whole)?;
+        let ancestor_ids = there.ancestor_ids()?;
+        self.judge(path, &ancestor_ids, there.whole)?;
         // What is not there yet on either side has only its text.
         let asked = there.asked();
         for item in &self.0 {
@@ -77,21 +77,22 @@ impl Protected {
 
     /// The same for a source that is open.
     pub fn check_source(&self, source: &LocalSource) -> Result<(), Error> {
-        self.judge(source.path(), &source.lineage()?, true)
+        self.judge(source.path(), &source.ancestor_ids()?, true)
     }
 
     /// The same for a target that is open; `path` is for people. One that does not exist has nothing to judge.
     pub fn check_target(&self, target: &DiskTarget, path: &Path) -> Result<(), Error> {
-        target.lineage()?.map_or(Ok(()), |lineage| self.judge(path, &lineage, true))
+        target.ancestor_ids()?.map_or(Ok(()), |ancestor_ids| self.judge(path, &ancestor_ids, true))
     }
 
-    /// `is_whole`: `lineage` begins with the folder itself, and not with the nearest one above it that exists.
-    fn judge(&self, path: &Path, lineage: &[(u64, u64)], is_whole: bool) -> Result<(), Error> {
+    /// `is_whole`: `ancestor_ids` begins with the folder itself, and not with the nearest one above it that exists.
+    fn judge(&self, path: &Path, ancestor_ids: &[(u64, u64)], is_whole: bool) -> Result<(), Error> {
         for item in &self.0 {
             let Some(own) = Existing::find(&item.path)? else { continue };
-            let above = own.lineage()?;
-            let contains = is_whole && lineage.first().is_some_and(|me| above.contains(me));
-            let lies_in = item.is_folder && own.whole && item.identities(&above)?.iter().any(|id| lineage.contains(id));
+            let above = own.ancestor_ids()?;
+            let contains = is_whole && ancestor_ids.first().is_some_and(|me| above.contains(me));
+            let lies_in =
+                item.is_folder && own.whole && item.identities(&above)?.iter().any(|id| ancestor_ids.contains(id));
             if contains || lies_in {
                 return Err(item.overlap_error(path));
             }
@@ -102,8 +103,8 @@ impl Protected {
 
 impl Item {
     /// Those of the folder and of the folders in it: one of them may be mounted elsewhere by itself.
-    fn identities(&self, above: &[(u64, u64)]) -> Result<Lineage, Error> {
-        let mut found: Lineage = above.first().copied().into_iter().collect();
+    fn identities(&self, above: &[(u64, u64)]) -> Result<AncestorIds, Error> {
+        let mut found: AncestorIds = above.first().copied().into_iter().collect();
         let unclear = |error| crate::overlap::unclear(&self.path, &error);
         for entry in std::fs::read_dir(&self.path).map_err(unclear)? {
             let entry = entry.map_err(unclear)?;

@@ -8,8 +8,8 @@ use crate::os::listing::End;
 use crate::os::reading::{self, Reading};
 use crate::os::root::Root;
 use crate::os::{Fault, Handle, fault};
+use crate::overlap::AncestorIds;
 use crate::overlap::Existing;
-use crate::overlap::Lineage;
 use octo_core::{
     Code, Error, FetchRequest, FetchSink, FileId, Kind, LinkTarget, ListSink, Listed, Name, Ranges, RelPath, Source,
     SourceFeatures, SourcePin, Stop,
@@ -63,8 +63,8 @@ impl LocalSource {
             return Ok(self);
         }
         let own = LocalSource::open(folder)?;
-        let (ours, theirs) = (own.lineage()?, self.lineage()?);
-        let is_above = |one: &Lineage, other: &Lineage| one.first().is_some_and(|it| other.contains(it));
+        let (ours, theirs) = (own.ancestor_ids()?, self.ancestor_ids()?);
+        let is_above = |one: &AncestorIds, other: &AncestorIds| one.first().is_some_and(|it| other.contains(it));
         if is_above(&ours, &theirs) || self.path.starts_with(&own.path) {
             let what = format!("{} lies in {}, which is kept for itself", self.path.display(), own.path.display());
             return Err(Error::new(Code::OwnData, what));
@@ -110,9 +110,9 @@ impl LocalSource {
     }
 
     /// What the kernel calls the open folder and each one above it.
-    pub(crate) fn lineage(&self) -> Result<crate::overlap::Lineage, Error> {
+    pub(crate) fn ancestor_ids(&self) -> Result<crate::overlap::AncestorIds, Error> {
         let failed = |fault: Fault| fault::source(fault, "looking where it is", &RelPath::root());
-        self.reading.lineage().map_err(failed)
+        self.reading.ancestor_ids().map_err(failed)
     }
 
     fn list_folder(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Result<(), Error> {
@@ -215,7 +215,7 @@ fn missing(path: &Path, fault: Fault) -> Error {
         let what = format!("{}: it is a file; a source is a folder, so name the folder that it is in", path.display());
         return Error::new(Code::SourceMissing, what);
     }
-    Error::new(Code::SourceMissing, format!("{}: {}", path.display(), fault::of_way(fault)))
+    Error::new(Code::SourceMissing, format!("{}: {}", path.display(), fault::of_path(fault)))
 }
 
 /// A path below a folder, in our words.

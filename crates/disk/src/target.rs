@@ -10,11 +10,11 @@ use crate::leftovers;
 use crate::options::Modes;
 use crate::os::file::DiskFile;
 use crate::os::listing::End;
-use crate::os::metadata::{self, Manner};
+use crate::os::metadata::{self, AttributeSupport};
 use crate::os::permissions::Permissions;
 use crate::os::root::Root;
 use crate::os::stat::Side;
-use crate::os::tree::{self, Spot};
+use crate::os::tree::{self, EntryAtPath};
 use crate::os::{Handle, fault, filesystem, lock, open, owner, stat};
 use crate::records::Records;
 use crate::times::TrueTimes;
@@ -44,27 +44,27 @@ pub struct DiskTarget {
     abilities: Abilities,
     volume: u64,
     records: LazyRecords,
-    manner: Manner,
+    manner: AttributeSupport,
     /// Folders whose names changed since the last checkpoint; only where the filesystem cannot be synced as a whole.
     touched: Mutex<HashSet<RelPath>>,
 }
 
 impl DiskTarget {
     /// What the kernel calls the open folder and each one above it; nothing if it does not exist.
-    pub(crate) fn lineage(&self) -> Result<Option<crate::overlap::Lineage>, Error> {
+    pub(crate) fn ancestor_ids(&self) -> Result<Option<crate::overlap::AncestorIds>, Error> {
         if !self.root.exists() {
             return Ok(None);
         }
-        let lineage = self.root.handle().and_then(filesystem::lineage);
-        lineage.map(Some).map_err(|fault| fault::target(fault, "looking where it is", &RelPath::root()))
+        let ancestor_ids = self.root.handle().and_then(filesystem::ancestor_ids);
+        ancestor_ids.map(Some).map_err(|fault| fault::target(fault, "looking where it is", &RelPath::root()))
     }
 
     fn file(&self, handle: Handle, path: &RelPath) -> Box<dyn TargetFile> {
         Box::new(DiskFile::new(handle, path.clone(), self.abilities.times, self.volume))
     }
 
-    fn spot(&self, path: &RelPath) -> Result<Spot, Error> {
-        tree::spot(&self.root, path).map_err(|fault| fault::target(fault, "looking at", path))
+    fn entry_at(&self, path: &RelPath) -> Result<EntryAtPath, Error> {
+        tree::entry_at(&self.root, path).map_err(|fault| fault::target(fault, "looking at", path))
     }
 
     /// Whether a link is recorded at `path`.
@@ -74,15 +74,15 @@ impl DiskTarget {
 
     /// Whether what is at `path` is a recorded link.
     fn is_only_recorded(&self, path: &RelPath) -> Result<bool, Error> {
-        Ok(self.is_recorded(path)? && matches!(self.spot(path)?, Spot::Free))
+        Ok(self.is_recorded(path)? && matches!(self.entry_at(path)?, EntryAtPath::Free))
     }
 
     /// An entry of the disk was renamed: what is recorded of it goes along.
     fn records_follow(&self, from: &RelPath, to: &RelPath) -> Result<(), Error> {
         self.records.change(&self.root, |records| {
             records.entry_renamed(from, to)?;
-            match self.spot(to)? {
-                Spot::Taken(stat) if stat::kind(&stat) == Kind::Folder => records.move_folder(from, to),
+            match self.entry_at(to)? {
+                EntryAtPath::Taken(stat) if stat::kind(&stat) == Kind::Folder => records.move_folder(from, to),
                 _ => Ok(()),
             }
         })?;
@@ -166,7 +166,7 @@ impl DiskTarget {
             let page = page.unwrap_or_default();
             for (name, write) in &page {
                 after = name.as_bytes().to_vec();
-                if !matches!(self.spot(&folder.join(name))?, Spot::Free) {
+                if !matches!(self.entry_at(&folder.join(name))?, EntryAtPath::Free) {
                     continue;
                 }
                 if sink.entry(Entry { name: name.clone(), meta: Meta::new(Kind::Link, 0, *write) }).is_break() {
@@ -189,11 +189,11 @@ impl DiskTarget {
         if !self.is_only_recorded(from)? {
             return Ok(Done::Missing);
         }
-        match self.spot(to)? {
-            Spot::NoFolder => Ok(Done::Missing),
-            Spot::Taken(_) => Ok(Done::Exists),
-            Spot::Free if self.is_recorded(to)? => Ok(Done::Exists),
-            Spot::Free => {
+        match self.entry_at(to)? {
+            EntryAtPath::NoFolder => Ok(Done::Missing),
+            EntryAtPath::Taken(_) => Ok(Done::Exists),
+            EntryAtPath::Free if self.is_recorded(to)? => Ok(Done::Exists),
+            EntryAtPath::Free => {
                 self.records.write(&self.root, |records| {
                     // The full name first: should the process die in between, the next run takes the link after it.
                     if keep {
@@ -249,12 +249,12 @@ impl Target for DiskTarget {
     }
 
     fn look(&self, path: &RelPath) -> Result<Option<Meta>, Error> {
-        match self.spot(path)? {
-            Spot::Taken(stat) => {
+        match self.entry_at(path)? {
+            EntryAtPath::Taken(stat) => {
                 self.with_true_time(path, stat::meta(&stat, Side::Mirror, Some(self.volume))).map(Some)
             }
-            Spot::NoFolder => Ok(None),
-            Spot::Free => {
+            EntryAtPath::NoFolder => Ok(None),
+            EntryAtPath::Free => {
                 let link = self.records.read(&self.root, |records| records.link(path))?.flatten();
                 Ok(link.map(|link| Meta::new(Kind::Link, 0, link.write)))
             }
@@ -298,10 +298,10 @@ impl Target for DiskTarget {
             }
             return self.settled(made, &[path]);
         }
-        match self.spot(path)? {
-            Spot::Taken(_) => Ok(Done::Exists),
-            Spot::NoFolder => Ok(Done::Missing),
-            Spot::Free => {
+        match self.entry_at(path)? {
+            EntryAtPath::Taken(_) => Ok(Done::Exists),
+            EntryAtPath::NoFolder => Ok(Done::Missing),
+            EntryAtPath::Free => {
                 self.records.write(&self.root, |records| records.put_link(path, link, write))?;
                 Ok(Done::Yes)
             }
@@ -315,7 +315,7 @@ impl Target for DiskTarget {
         }
         let recorded = self.records.read(&self.root, |records| records.link(path))?.flatten();
         match recorded {
-            Some(link) if matches!(self.spot(path)?, Spot::Free) => Ok(Some(link.target)),
+            Some(link) if matches!(self.entry_at(path)?, EntryAtPath::Free) => Ok(Some(link.target)),
             _ => Ok(None),
         }
     }
@@ -337,7 +337,7 @@ impl Target for DiskTarget {
 
     fn rename_over(&self, from: &RelPath, to: &RelPath) -> Result<Done, Error> {
         let failed = |fault| fault::target(fault, "renaming", from);
-        if matches!(self.spot(to)?, Spot::Taken(stat) if stat::kind(&stat) == Kind::Folder) {
+        if matches!(self.entry_at(to)?, EntryAtPath::Taken(stat) if stat::kind(&stat) == Kind::Folder) {
             // The kernel would let a folder replace an empty one.
             return if self.look(from)?.is_some() { Err(failed(fault::IS_FOLDER)) } else { Ok(Done::Missing) };
         }
@@ -356,7 +356,7 @@ impl Target for DiskTarget {
         if !self.is_only_recorded(from)? {
             return Ok(Done::Missing);
         }
-        if matches!(self.spot(to)?, Spot::NoFolder) {
+        if matches!(self.entry_at(to)?, EntryAtPath::NoFolder) {
             return Ok(Done::Missing);
         }
         self.records.write(&self.root, |records| {
@@ -404,7 +404,7 @@ impl Target for DiskTarget {
 
     fn remove_folder(&self, path: &RelPath) -> Result<Done, Error> {
         if self.records.read(&self.root, |records| records.has_links_in(path))? == Some(true) {
-            let exists = matches!(self.spot(path)?, Spot::Taken(_));
+            let exists = matches!(self.entry_at(path)?, EntryAtPath::Taken(_));
             return Ok(if exists { Done::NotEmpty } else { Done::Missing });
         }
         let removed = tree::remove_folder(&self.root, path).map_err(|fault| fault::target(fault, "removing", path))?;

@@ -10,7 +10,7 @@ use crate::vault::Vault;
 use octo_agent::AgentListener;
 use octo_api::server::Finding;
 use octo_core::Clock;
-use octo_disk::{Patience, Protected};
+use octo_disk::{BlockingCalls, Protected};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub struct AppState {
     /// Where the link for the first administrator is, if one is offered.
     pub setup_link: OnceLock<PathBuf>,
     /// Disks that were asked something and have not answered yet.
-    pub disks: Patience,
+    pub disks: BlockingCalls,
     /// Who failed to log on, and how often.
     pub throttle: Throttle,
     /// What strangers were refused, for the audit log.
@@ -82,7 +82,7 @@ impl AppState {
             restore_folders: OnceLock::new(),
             journal: OnceLock::new(),
             setup_link: OnceLock::new(),
-            disks: Patience::default(),
+            disks: BlockingCalls::default(),
             throttle: Throttle::default(),
             refusals: Refusals::default(),
             runner: Notify::default(),

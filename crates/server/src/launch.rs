@@ -8,7 +8,7 @@ use octo_agent::AgentListener;
 use octo_core::AgentAddress;
 use octo_core::report::{Cause, Counts, Problem, REPORT_FORMAT};
 use octo_core::{Cancel, Clock, Code, Error, Event, Monitor, Outcome, Phase, RelPath, RunReport, Source, Timestamp};
-use octo_disk::{CancellableSource, DiskOptions, DiskTarget, LocalSource, Modes, Patience, Protected};
+use octo_disk::{BlockingCalls, CancellableSource, DiskOptions, DiskTarget, LocalSource, Modes, Protected};
 use octo_job::mirror_spec::{Intent, LiveFiles, MetadataKept, MirrorSpec, Origin};
 use octo_mirror::{Bandwidth, RunOptions, RunResult};
 use octo_smb::{Password, SmbSource};
@@ -174,7 +174,7 @@ fn answered<T: Send + 'static>(
     cancel: &Cancel,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    static SOURCES: LazyLock<Patience> = LazyLock::new(Patience::default);
+    static SOURCES: LazyLock<BlockingCalls> = LazyLock::new(BlockingCalls::default);
     SOURCES.ask(&path.display().to_string(), ANSWERS_WITHIN, Some(cancel), work)
 }
 

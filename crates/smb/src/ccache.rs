@@ -61,7 +61,7 @@ fn open(path: &Path) -> Result<std::fs::File, String> {
 
 /// `None` for what is no such file.
 pub(crate) fn parse(data: &[u8]) -> Option<CCache> {
-    let mut rest = Rest(data);
+    let mut rest = CcacheReader(data);
     let version = rest.u16()?;
     match version {
         0x0503 => {}
@@ -92,9 +92,9 @@ fn key_bytes(etype: u16) -> Option<usize> {
 }
 
 /// What is still to be read; all numbers are big-endian.
-struct Rest<'a>(&'a [u8]);
+struct CcacheReader<'a>(&'a [u8]);
 
-impl<'a> Rest<'a> {
+impl<'a> CcacheReader<'a> {
     fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;

@@ -28,11 +28,11 @@ pub(crate) struct ConnectionPool {
     address: SmbAddress,
     credentials: Credentials,
     options: SmbOptions,
-    pool: Vec<Lane>,
+    pool: Vec<PooledSession>,
     /// For what is asked for alone, one at a time.
-    alone: (Lane, Mutex<()>),
+    alone: (PooledSession, Mutex<()>),
     /// Where the first connection led; every other must lead there too.
-    place: OnceLock<open::Place>,
+    place: OnceLock<open::SourceFolder>,
     /// How the worst protected connection was protected.
     protection: std::sync::Mutex<Protection>,
     /// The first greeting that cannot have been altered in between.
@@ -44,7 +44,7 @@ pub(crate) struct ConnectionPool {
 }
 
 #[derive(Default)]
-struct Lane {
+struct PooledSession {
     session: Mutex<Option<Arc<Session>>>,
     busy: AtomicUsize,
     /// Whether somebody has begun to open its first connection.
@@ -56,7 +56,7 @@ struct Lane {
 /// A session, counted as busy while it is held.
 pub(crate) struct Lease<'a> {
     session: Arc<Session>,
-    lane: &'a Lane,
+    pooled: &'a PooledSession,
     _alone: Option<MutexGuard<'a, ()>>,
 }
 
@@ -70,15 +70,15 @@ impl Deref for Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        self.lane.busy.fetch_sub(1, Ordering::Relaxed);
+        self.pooled.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl ConnectionPool {
     pub fn new(address: SmbAddress, credentials: Credentials, options: SmbOptions) -> ConnectionPool {
         // Somewhere the work must begin.
-        let first = Lane { is_begun: true.into(), is_open: true.into(), ..Lane::default() };
-        let further = (1..options.connections).map(|_| Lane::default());
+        let first = PooledSession { is_begun: true.into(), is_open: true.into(), ..PooledSession::default() };
+        let further = (1..options.connections).map(|_| PooledSession::default());
         ConnectionPool {
             address,
             credentials,
@@ -102,7 +102,7 @@ impl ConnectionPool {
     }
 
     /// Where the source lies; known once a connection was made.
-    pub fn place(&self) -> Result<&open::Place, Error> {
+    pub fn place(&self) -> Result<&open::SourceFolder, Error> {
         self.place.get().ok_or_else(|| Error::new(Code::ConnectionLost, "no connection was ever made"))
     }
 
@@ -119,20 +119,20 @@ impl ConnectionPool {
     /// The least busy session for what was asked for so often, connecting if it does not stand (any more). Waits for a
     /// server that is gone.
     pub async fn lease(self: &Arc<Self>, attempts: Attempts) -> Result<Lease<'_>, Error> {
-        let (lane, alone) = if attempts.are_alone() {
+        let (pooled, alone) = if attempts.are_alone() {
             (&self.alone.0, Some(self.alone.1.lock().await))
         } else {
             (self.least_busy()?, None)
         };
         if attempts.are_ending() {
             // What was asked here before may have worn the connection out.
-            *lane.session.lock().await = None;
+            *pooled.session.lock().await = None;
         }
-        lane.busy.fetch_add(1, Ordering::Relaxed);
-        match self.patiently(lane).await {
-            Ok(session) => Ok(Lease { session, lane, _alone: alone }),
+        pooled.busy.fetch_add(1, Ordering::Relaxed);
+        match self.patiently(pooled).await {
+            Ok(session) => Ok(Lease { session, pooled, _alone: alone }),
             Err(error) => {
-                lane.busy.fetch_sub(1, Ordering::Relaxed);
+                pooled.busy.fetch_sub(1, Ordering::Relaxed);
                 // Whatever the server said instead of letting us in, it concerns no single entry.
                 let code = if error.code.stops_run() { error.code } else { Code::Protocol };
                 Err(Error { code, ..error })
@@ -142,23 +142,23 @@ impl ConnectionPool {
 
     /// The least busy lane. If all are busy, a further one is opened beside the work: that takes as long as many requests,
     /// and who can be served shall not wait for it.
-    fn least_busy(self: &Arc<Self>) -> Result<&Lane, Error> {
-        let open = self.pool.iter().filter(|lane| lane.is_open.load(Ordering::SeqCst));
-        let by_load = open.map(|lane| (lane.busy.load(Ordering::Relaxed), lane)).min_by_key(|(busy, _)| *busy);
-        let (busy, lane) = by_load.ok_or_else(|| Error::new(Code::Usage, "no connections are allowed"))?;
+    fn least_busy(self: &Arc<Self>) -> Result<&PooledSession, Error> {
+        let open = self.pool.iter().filter(|pooled| pooled.is_open.load(Ordering::SeqCst));
+        let by_load = open.map(|pooled| (pooled.busy.load(Ordering::Relaxed), pooled)).min_by_key(|(busy, _)| *busy);
+        let (busy, pooled) = by_load.ok_or_else(|| Error::new(Code::Usage, "no connections are allowed"))?;
         if busy > 0
-            && let Some(next) = self.pool.iter().position(|lane| !lane.is_begun.swap(true, Ordering::SeqCst))
+            && let Some(next) = self.pool.iter().position(|pooled| !pooled.is_begun.swap(true, Ordering::SeqCst))
         {
             let pool = Arc::clone(self);
             tokio::spawn(async move {
-                if let Some(lane) = pool.pool.get(next) {
+                if let Some(pooled) = pool.pool.get(next) {
                     // Its next user tries again, patiently, and gets the reason if that fails.
-                    let _ = pool.standing(lane).await;
-                    lane.is_open.store(true, Ordering::SeqCst);
+                    let _ = pool.standing(pooled).await;
+                    pooled.is_open.store(true, Ordering::SeqCst);
                 }
             });
         }
-        Ok(lane)
+        Ok(pooled)
     }
 
     /// Does what may be done again on a new connection when one is lost; `work` gets how often that happened.
@@ -217,10 +217,10 @@ impl ConnectionPool {
     }
 
     /// The lane's session; waits for a server that was there before.
-    async fn patiently(&self, lane: &Lane) -> Result<Arc<Session>, Error> {
+    async fn patiently(&self, pooled: &PooledSession) -> Result<Arc<Session>, Error> {
         let (mut pause, longest) = PAUSES;
         loop {
-            let error = match self.standing(lane).await {
+            let error = match self.standing(pooled).await {
                 Ok(session) => return Ok(session),
                 Err(error) => error,
             };
@@ -260,8 +260,8 @@ impl ConnectionPool {
     }
 
     /// The lane's session, a new one if it has none that stands.
-    async fn standing(&self, lane: &Lane) -> Result<Arc<Session>, Error> {
-        let mut slot = lane.session.lock().await;
+    async fn standing(&self, pooled: &PooledSession) -> Result<Arc<Session>, Error> {
+        let mut slot = pooled.session.lock().await;
         if let Some(session) = slot.as_ref().filter(|s| !s.is_lost()) {
             return Ok(Arc::clone(session));
         }

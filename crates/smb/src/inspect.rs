@@ -5,7 +5,7 @@
 
 use crate::keys;
 use crate::logon::{self, Protection, Session};
-use crate::open::{self, Open, Place};
+use crate::open::{self, Open, SourceFolder};
 use crate::options::{BackupIntent, Credentials, Dialect, SmbOptions};
 use crate::snapshots;
 use crate::status::nt;
@@ -25,7 +25,7 @@ const PROBES_IN_FLIGHT: usize = 16;
 pub struct Inspector {
     // Dropped before the runtime that drives it.
     session: Arc<Session>,
-    place: Place,
+    place: SourceFolder,
     root: RelPath,
     runtime: Runtime,
 }

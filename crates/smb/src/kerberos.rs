@@ -28,14 +28,14 @@ impl Ticket {
         let exchange = AssertUnwindSafe(ask(host, who, from)).catch_unwind();
         match tokio::time::timeout(KDC_TIME_MAX, exchange).await {
             Ok(Ok(got)) => got,
-            Ok(Err(_panic)) => Err(nonsense()),
+            Ok(Err(_panic)) => Err(malformed_message()),
             Err(_) => Err(Error::new(Code::TimedOut, "the Kerberos server (KDC) does not answer")),
         }
     }
 
     /// What SESSION_SETUP carries.
     pub fn token(&self) -> Result<Vec<u8>, Error> {
-        self.0.token().map(<[u8]>::to_vec).ok_or_else(nonsense)
+        self.0.token().map(<[u8]>::to_vec).ok_or_else(malformed_message)
     }
 
     /// The key that the server shares with us, after its answer.
@@ -49,15 +49,15 @@ impl Ticket {
             match read {
                 Ok(Ok(())) => {}
                 Ok(Err(e)) => return Err(Error::new(Code::Protocol, format!("the server's Kerberos answer: {e}"))),
-                Err(_panic) => return Err(nonsense()),
+                Err(_panic) => return Err(malformed_message()),
             }
         }
-        let key = self.0.session_key().filter(|key| key.len() >= KEY_BYTES_MIN).ok_or_else(nonsense)?;
+        let key = self.0.session_key().filter(|key| key.len() >= KEY_BYTES_MIN).ok_or_else(malformed_message)?;
         Ok(Zeroizing::new(key.to_vec()))
     }
 }
 
-fn nonsense() -> Error {
+fn malformed_message() -> Error {
     Error::new(Code::Protocol, "a Kerberos message makes no sense")
 }
 

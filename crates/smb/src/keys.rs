@@ -1,6 +1,6 @@
 //! The keys of a session, and which cipher it can use.
 
-use crate::transport::{Recorded, Tap};
+use crate::transport::{HandshakeMessage, HandshakeTap};
 use octo_core::{Code, Error};
 use smb2::client::connection::{Connection, NegotiatedParams};
 use smb2::crypto::encryption::Cipher;
@@ -36,7 +36,7 @@ pub(crate) fn cipher(params: &NegotiatedParams) -> Option<Cipher> {
 impl Keys {
     /// From what the logon gave. Signing always takes 128 bits, also beside a cipher of 256; such a cipher takes all
     /// that the logon gave.
-    pub fn derive(secret: &[u8], params: &NegotiatedParams, handshake: &[Recorded]) -> Keys {
+    pub fn derive(secret: &[u8], params: &NegotiatedParams, handshake: &[HandshakeMessage]) -> Keys {
         let short = &secret[..secret.len().min(SESSION_KEY_BYTES)];
         if params.dialect < Dialect::Smb3_0 {
             return Keys { signing: Zeroizing::new(short.to_vec()), encryption: None };
@@ -58,7 +58,7 @@ impl Keys {
     }
 
     /// Encrypts everything from now on.
-    pub fn encrypt(&self, conn: &mut Connection, tap: &Tap) -> Result<(), Error> {
+    pub fn encrypt(&self, conn: &mut Connection, tap: &HandshakeTap) -> Result<(), Error> {
         let Some((cipher, out, back)) = &self.encryption else {
             return Err(Error::new(Code::Insecure, "the server demands encryption and knows no cipher that we know"));
         };

@@ -10,7 +10,7 @@ use crate::liveness::while_alive;
 use crate::options::{Credentials, Dialect, Encrypt, Logon, SmbOptions};
 use crate::session_setup::{self, Admission};
 use crate::status::{self, nt};
-use crate::transport::{Recorded, Tap};
+use crate::transport::{HandshakeMessage, HandshakeTap};
 use crate::wire::{reply, request};
 use octo_core::SmbAddress;
 use octo_core::{Code, Error, Timestamp};
@@ -103,7 +103,7 @@ pub(crate) async fn open_as(
     let endpoint = address.endpoint();
     let connect = ConnectOptions::with_timeout(options.timeouts.connect);
     let tcp = TcpTransport::connect_with(&endpoint, connect).await.map_err(|e| status::reach(e, &endpoint))?;
-    let tap = Tap::new(tcp, options.logon != Logon::Guest);
+    let tap = HandshakeTap::new(tcp, options.logon != Logon::Guest);
     let mut conn = Connection::from_transport(Box::new(tap.clone()), Box::new(tap.clone()), address.host.clone());
     conn.set_response_timeout(Some(options.timeouts.response));
     conn.set_send_timeout(Some(options.timeouts.response));
@@ -120,7 +120,7 @@ pub(crate) async fn open_as(
 /// Everything from the first word on a connection to the share.
 async fn establish(
     mut conn: Connection,
-    tap: &Tap,
+    tap: &HandshakeTap,
     (address, share_type): (&SmbAddress, ShareType),
     who: &Credentials,
     options: &SmbOptions,
@@ -195,7 +195,7 @@ pub(crate) fn dialect(agreed: WireDialect) -> Dialect {
 
 async fn connect_share(
     conn: &mut Connection,
-    tap: &Tap,
+    tap: &HandshakeTap,
     (address, share_type): (&SmbAddress, ShareType),
     params: &NegotiatedParams,
     admission: &Admission,
@@ -249,7 +249,7 @@ async fn connect_share(
 
 /// FSCTL_VALIDATE_NEGOTIATE_INFO: asks, signed, what was negotiated in the clear, so that no one in between can have
 /// stripped a dialect or a capability.
-async fn validate(session: &Session, handshake: &[Recorded]) -> Result<(), Error> {
+async fn validate(session: &Session, handshake: &[HandshakeMessage]) -> Result<(), Error> {
     let tampered = || Error::new(Code::NegotiationAltered, "the server says that it negotiated something else");
     let body = |is_reply: bool| handshake.iter().find(|m| m.is_reply == is_reply).and_then(|m| m.bytes.get(64..));
     let (Some(sent), Some(received)) = (body(false), body(true)) else { return Err(tampered()) };

@@ -37,16 +37,17 @@ const SAMBAS_ACL: &[u8] = b"NTACL";
 
 /// What the metadata of an entry is asked for by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ask {
+pub(crate) struct MetadataRequest {
     pub security: bool,
     pub sacl: bool,
     pub streams: bool,
     pub extended: bool,
 }
 
-impl Ask {
+impl MetadataRequest {
     /// No metadata.
-    pub const NOTHING: Ask = Ask { security: false, sacl: false, streams: false, extended: false };
+    pub const NOTHING: MetadataRequest =
+        MetadataRequest { security: false, sacl: false, streams: false, extended: false };
 
     /// The rights that it takes, besides reading attributes.
     pub fn access(self) -> u32 {
@@ -57,11 +58,11 @@ impl Ask {
     }
 
     /// The same without what takes rights.
-    pub fn without_rights(self) -> Ask {
-        Ask { security: false, sacl: false, extended: false, ..self }
+    pub fn without_rights(self) -> MetadataRequest {
+        MetadataRequest { security: false, sacl: false, extended: false, ..self }
     }
 
-    /// The questions, in the order of [`Ask::gather`].
+    /// The questions, in the order of [`MetadataRequest::gather`].
     pub fn questions(self, handle: Handle) -> Vec<QueryInfoRequest> {
         let question = |info_type, class, additional| QueryInfoRequest {
             info_type,
@@ -82,17 +83,17 @@ impl Ask {
 
 /// What this server was found to have and to allow.
 #[derive(Debug, Default)]
-pub(crate) struct Asks {
+pub(crate) struct MetadataSupport {
     no_streams: AtomicBool,
     no_extended: AtomicBool,
     /// 0: not tried yet; 1: allowed; 2: not allowed.
     sacl: AtomicU8,
 }
 
-impl Asks {
+impl MetadataSupport {
     /// All that may be asked for. The first call tries whether SACLs may be read, on the source's
     /// own folder.
-    pub async fn all(&self, session: &Session, address: &SmbAddress, options: u32) -> Ask {
+    pub async fn all(&self, session: &Session, address: &SmbAddress, options: u32) -> MetadataRequest {
         if self.sacl.load(Ordering::Relaxed) == 0 {
             let allowed = match open::wire_path(&address.path) {
                 Ok(root) => may_read_sacl(session, &root, options).await,
@@ -100,7 +101,7 @@ impl Asks {
             };
             self.sacl.store(if allowed { 1 } else { 2 }, Ordering::Relaxed);
         }
-        Ask {
+        MetadataRequest {
             security: true,
             sacl: self.sacl.load(Ordering::Relaxed) == 1,
             streams: !self.no_streams.load(Ordering::Relaxed),
@@ -110,7 +111,7 @@ impl Asks {
 }
 
 async fn may_read_sacl(session: &Session, root: &[u16], options: u32) -> bool {
-    let ask = Ask { sacl: true, security: true, ..Ask::NOTHING };
+    let ask = MetadataRequest { sacl: true, security: true, ..MetadataRequest::NOTHING };
     let access = request::READ_ATTRIBUTES | ask.access();
     let create = Create { path: root, access, options, with_id: false, snapshot: None };
     let (questions, close) = (ask.questions(RELATED), open::close_request(RELATED));
@@ -142,8 +143,8 @@ impl Details {
     /// Takes the answers to `ask` as they came. `denied` is why less than everything was asked for. Fails only if the
     /// connection was lost: the file is then to be fetched again.
     pub fn gather(
-        asks: &Asks,
-        ask: Ask,
+        asks: &MetadataSupport,
+        ask: MetadataRequest,
         denied: Option<&Error>,
         mut answers: impl Iterator<Item = Result<Frame, Error>>,
     ) -> Result<Details, Error> {

@@ -61,17 +61,17 @@ pub(crate) fn charge(bytes: u32) -> CreditCharge {
 }
 
 /// A request's body as it goes over the wire.
-struct Packed(Vec<u8>);
+struct RequestBody(Vec<u8>);
 
-impl Packed {
-    fn new(body: &dyn Pack) -> Packed {
+impl RequestBody {
+    fn new(body: &dyn Pack) -> RequestBody {
         let mut out = WriteCursor::new();
         body.pack(&mut out);
-        Packed(out.into_inner())
+        RequestBody(out.into_inner())
     }
 }
 
-impl Pack for Packed {
+impl Pack for RequestBody {
     fn pack(&self, out: &mut WriteCursor) {
         out.write_bytes(&self.0);
     }
@@ -150,7 +150,7 @@ pub(crate) async fn compound_aside(
     session: &Arc<Session>,
     parts: &[Part<'_>],
 ) -> Result<Option<Vec<Result<Frame, Error>>>, Error> {
-    let packed: Vec<_> = parts.iter().map(|&(command, body, bytes)| (command, Packed::new(body), bytes)).collect();
+    let packed: Vec<_> = parts.iter().map(|&(command, body, bytes)| (command, RequestBody::new(body), bytes)).collect();
     let session = Arc::clone(session);
     let answers = tokio::spawn(async move {
         let parts: Vec<_> = packed.iter().map(|(command, body, bytes)| (*command, body as &dyn Pack, *bytes)).collect();
@@ -194,7 +194,7 @@ pub(crate) fn begin(
     session: &Arc<Session>,
     (command, body, bytes): Part<'_>,
 ) -> impl Future<Output = Result<Frame, Error>> + use<> {
-    let (session, body) = (Arc::clone(session), Packed::new(body));
+    let (session, body) = (Arc::clone(session), RequestBody::new(body));
     let answer = tokio::spawn(async move { single(&session, (command, &body, bytes)).await });
     async move { answer.await.map_err(abandoned)? }
 }
@@ -284,14 +284,14 @@ pub(crate) async fn is_link(session: &Session, opened: &Opened) -> Result<bool, 
 
 /// What a connection leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct SourceFolder {
     pub volume: Volume,
     pub filesystem: String,
     pub hides_unreadable: bool,
 }
 
 /// Opens the folder that is the source's root and asks what volume it lies on.
-pub(crate) async fn place(session: &Arc<Session>, root: &RelPath, intent: BackupIntent) -> Result<Place, Error> {
+pub(crate) async fn place(session: &Arc<Session>, root: &RelPath, intent: BackupIntent) -> Result<SourceFolder, Error> {
     let create = Create {
         path: &wire_path(root)?,
         access: request::READ_ATTRIBUTES,
@@ -318,7 +318,7 @@ pub(crate) async fn place(session: &Arc<Session>, root: &RelPath, intent: Backup
     let (volume, filesystem) = join(ask(volume::VOLUME_CLASS), ask(volume::ATTRIBUTE_CLASS)).await;
     let volume = volume.map_err(|e| e.within("asking which volume it is"))?;
     let filesystem = filesystem.map_err(|e| e.within("asking which filesystem it is"))?;
-    Ok(Place {
+    Ok(SourceFolder {
         volume: volume::volume(reply::query(&volume.body)?)?,
         filesystem: volume::filesystem(reply::query(&filesystem.body)?)?,
         hides_unreadable: session.hides_unreadable,

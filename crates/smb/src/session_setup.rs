@@ -8,7 +8,7 @@ use crate::kerberos::Ticket;
 use crate::keys::Keys;
 use crate::options::{Credentials, Kerberos, Logon};
 use crate::status::{self, nt};
-use crate::transport::Tap;
+use crate::transport::HandshakeTap;
 use octo_core::{Code, Error};
 use smb2::Frame;
 use smb2::auth::ntlm::{NtlmAuthenticator, NtlmCredentials};
@@ -38,7 +38,7 @@ pub(crate) enum Admission {
 /// Logs on, and signs from then on.
 pub(crate) async fn log_on(
     conn: &mut Connection,
-    tap: &Tap,
+    tap: &HandshakeTap,
     host: &str,
     who: (&Credentials, &Logon),
     params: &NegotiatedParams,

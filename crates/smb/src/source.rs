@@ -7,7 +7,7 @@ use crate::connection_pool::ConnectionPool;
 use crate::fetch::{self, Batch, Budget};
 use crate::list::{self, Folder};
 use crate::logon::Protection;
-use crate::metadata::{self, Asks};
+use crate::metadata::{self, MetadataSupport};
 use crate::open;
 use crate::options::{BackupIntent, Credentials, Encrypt, SmbOptions};
 use crate::snapshots;
@@ -42,7 +42,7 @@ pub struct SmbSource {
     files: Window,
     listings: Window,
     denied: AtomicU64,
-    asks: Asks,
+    asks: MetadataSupport,
 }
 
 impl SmbSource {
@@ -61,7 +61,7 @@ impl SmbSource {
             files: Window::new(),
             listings: Window::new(),
             denied: AtomicU64::new(0),
-            asks: Asks::default(),
+            asks: MetadataSupport::default(),
         };
         source.run(async { source.pool.lease(Attempts::default()).await.map(drop) })?;
         Ok(source)

@@ -23,30 +23,30 @@ const CAP_ENCRYPTION: u8 = 0x40;
 
 /// One message of the handshake, header included, as it crossed the wire.
 #[derive(Debug, Clone)]
-pub(crate) struct Recorded {
+pub(crate) struct HandshakeMessage {
     pub is_reply: bool,
     pub bytes: Vec<u8>,
 }
 
 /// A handle on the tapped connection; clones share it.
 #[derive(Clone)]
-pub(crate) struct Tap(Arc<Inner>);
+pub(crate) struct HandshakeTap(Arc<Inner>);
 
 struct Inner {
     tcp: TcpTransport,
     demands_signing: bool,
     /// `None` once the handshake is over.
-    handshake: Mutex<Option<Vec<Recorded>>>,
+    handshake: Mutex<Option<Vec<HandshakeMessage>>>,
     sealed: AtomicBool,
     /// Why the connection could not go on, as is seen here first: who waits for an answer may hear only that it is lost.
     broken: Mutex<Option<Error>>,
 }
 
-impl Tap {
+impl HandshakeTap {
     /// A guest, who cannot sign, must not demand it.
-    pub fn new(tcp: TcpTransport, demands_signing: bool) -> Tap {
+    pub fn new(tcp: TcpTransport, demands_signing: bool) -> HandshakeTap {
         let handshake = Mutex::new(Some(Vec::new()));
-        Tap(Arc::new(Inner {
+        HandshakeTap(Arc::new(Inner {
             tcp,
             demands_signing,
             handshake,
@@ -56,12 +56,12 @@ impl Tap {
     }
 
     /// The handshake so far.
-    pub fn recorded(&self) -> Vec<Recorded> {
+    pub fn recorded(&self) -> Vec<HandshakeMessage> {
         self.0.handshake.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
     }
 
     /// Ends the recording and hands over what was recorded.
-    pub fn finish(&self) -> Vec<Recorded> {
+    pub fn finish(&self) -> Vec<HandshakeMessage> {
         self.0.handshake.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 
@@ -113,13 +113,13 @@ impl Tap {
         if messages.len() == HANDSHAKE_MESSAGES_MAX {
             return Err(invalid("a handshake that does not end"));
         }
-        messages.push(Recorded { is_reply, bytes: bytes.to_vec() });
+        messages.push(HandshakeMessage { is_reply, bytes: bytes.to_vec() });
         Ok(())
     }
 }
 
 #[async_trait]
-impl TransportSend for Tap {
+impl TransportSend for HandshakeTap {
     async fn send(&self, data: &[u8]) -> smb2::Result<()> {
         self.check_sealed(data)?;
         if command(data) == Some(NEGOTIATE) {
@@ -134,7 +134,7 @@ impl TransportSend for Tap {
 }
 
 #[async_trait]
-impl TransportReceive for Tap {
+impl TransportReceive for HandshakeTap {
     async fn receive(&self) -> smb2::Result<Vec<u8>> {
         let received = self.0.tcp.receive().await;
         self.note_protocol(&received);
@@ -191,7 +191,7 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let tap = runtime.block_on(async {
                 let address = listener.local_addr().unwrap().to_string();
-                Tap::new(TcpTransport::connect_with(&address, Default::default()).await.unwrap(), true)
+                HandshakeTap::new(TcpTransport::connect_with(&address, Default::default()).await.unwrap(), true)
             });
             let mut server = listener.accept().unwrap().0;
             server.write_all(answer).unwrap();

@@ -33,7 +33,7 @@ pub(crate) struct Window {
 }
 
 /// A request on its way. Its place is free again when it is dropped.
-pub(crate) struct Sent<'a> {
+pub(crate) struct RequestSlot<'a> {
     window: &'a Window,
     permit: SemaphorePermit<'a>,
     at: Instant,
@@ -45,14 +45,14 @@ impl Window {
     }
 
     /// Waits for a place.
-    pub async fn enter(&self) -> Result<Sent<'_>, Error> {
+    pub async fn enter(&self) -> Result<RequestSlot<'_>, Error> {
         let permit = self.permits.acquire().await;
         let permit = permit.map_err(|_| Error::new(Code::ConnectionLost, "the source was closed"))?;
-        Ok(Sent { window: self, permit, at: Instant::now() })
+        Ok(RequestSlot { window: self, permit, at: Instant::now() })
     }
 }
 
-impl Sent<'_> {
+impl RequestSlot<'_> {
     /// The answer came: what it took decides about the window.
     pub fn answered(self) {
         let change = self.window.state.lock().unwrap_or_else(PoisonError::into_inner).answered(self.at.elapsed());

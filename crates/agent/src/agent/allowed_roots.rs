@@ -5,7 +5,7 @@
 
 use crate::agent::serving::Roots;
 use octo_core::{Code, Error, Source};
-use octo_disk::{LocalSource, Patience};
+use octo_disk::{BlockingCalls, LocalSource};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,13 +24,13 @@ pub struct AllowedRoots {
     /// What the agent keeps for itself: never read, though it lies in what is allowed.
     own: Option<PathBuf>,
     open: Mutex<HashMap<String, Arc<LocalSource>>>,
-    patience: Patience,
+    opening: BlockingCalls,
 }
 
 impl AllowedRoots {
     /// Only these folders and what lies below them.
     pub fn new(allowed: Vec<PathBuf>) -> AllowedRoots {
-        AllowedRoots { allowed, own: None, open: Mutex::default(), patience: Patience::default() }
+        AllowedRoots { allowed, own: None, open: Mutex::default(), opening: BlockingCalls::default() }
     }
 
     /// Nothing of this folder: the agent keeps its key there.
@@ -61,7 +61,7 @@ impl AllowedRoots {
                     .transpose()
             };
             let about = if first.contains(allowed) { root } else { &about };
-            match self.patience.ask(about, ANSWERS_WITHIN, None, open) {
+            match self.opening.ask(about, ANSWERS_WITHIN, None, open) {
                 Ok(Some(source)) => return Ok(source),
                 Ok(None) => {}
                 // It hangs itself, whatever it is asked by way of.

@@ -3,7 +3,7 @@
 //! An answer takes its share before anything is read for it, and gives it back when nothing of it is left. An answer for which there is no
 //! room waits for its turn. DESIGN section 3, rule 8.
 
-use crate::carrier::lost;
+use crate::carrier::connection_lost;
 use crate::wire::REQUEST_BYTES_MAX;
 use octo_core::Error;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl AnswerMemory {
         let holds = if is_walk && walk.is_none() { Holds::Listing } else { holds };
         let bytes = holds.bytes() + DECODED * request_bytes.min(REQUEST_BYTES_MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX));
-        Ok(Share { _room: room.await.map_err(lost)?, walk })
+        Ok(Share { _room: room.await.map_err(connection_lost)?, walk })
     }
 }
 

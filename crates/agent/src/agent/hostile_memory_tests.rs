@@ -3,7 +3,7 @@
 use super::hostile_server_tests::World;
 use crate::agent::allowed_roots::AllowedRoots;
 use crate::agent::serving::{Roots, serve};
-use crate::carrier::{STREAMS_MAX, lost};
+use crate::carrier::{STREAMS_MAX, connection_lost};
 use crate::wire::{Order, messages};
 use bytes::Bytes;
 use octo_core::{Entry, Error, FetchRequest, FetchSink, Kind, ListSink, Listed, Meta, Name, RelPath, Source};
@@ -81,13 +81,13 @@ impl Raw {
             tokio::spawn(async move { serve(theirs, roots, &memory, &AtomicBool::default()).await });
             let mut client = h2::client::Builder::new();
             client.initial_window_size(window).initial_connection_window_size(window);
-            let (send, connection) = client.handshake(ours).await.map_err(lost)?;
+            let (send, connection) = client.handshake(ours).await.map_err(connection_lost)?;
             let driver = tokio::spawn(async { drop(connection.await) });
             // Its answer shows that both sides know the other's limits. One that cannot be read would be reset, and a reset may
             // overtake the answer's head.
             let hello = messages::json(&messages::Hello { version: String::new(), clock_ticks: 0 });
-            let (response, _) = begin(&send, "hello", hello, true).await.map_err(lost)?;
-            response.await.map_err(lost)?;
+            let (response, _) = begin(&send, "hello", hello, true).await.map_err(connection_lost)?;
+            response.await.map_err(connection_lost)?;
             Ok(Raw { send, driver, deaf })
         });
         raw.unwrap()
@@ -137,7 +137,7 @@ fn ask_and_read_nothing(world: &World, raw: Raw, orders: &[(&str, Vec<u8>)]) {
         raw.deaf.store(true, Ordering::SeqCst);
         let mut held = Vec::new();
         for (what, order) in orders.iter().cycle().take(STREAMS_MAX as usize) {
-            held.push(begin(&raw.send, what, order.clone(), true).await.map_err(lost)?);
+            held.push(begin(&raw.send, what, order.clone(), true).await.map_err(connection_lost)?);
         }
         settled().await;
         Ok(held)
@@ -250,7 +250,7 @@ fn requests_begun_and_left_by_the_thousand_take_bounded_memory() {
         deaf.deaf.store(true, Ordering::SeqCst);
         let mut held = Vec::new();
         for _ in 0..STREAMS_MAX {
-            held.push(begin(&deaf.send, "fetch", order.clone(), true).await.map_err(lost)?);
+            held.push(begin(&deaf.send, "fetch", order.clone(), true).await.map_err(connection_lost)?);
         }
         for _ in 0..20_000 {
             // Dropped at once: it is reset.

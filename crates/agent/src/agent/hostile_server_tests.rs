@@ -227,7 +227,9 @@ fn whatever_comes_instead_of_the_protocol_ends_the_connection_and_nothing_else()
             let serving = tokio::spawn(async move { serve(theirs, roots, &memory, &AtomicBool::default()).await });
             let _ = tokio::io::AsyncWriteExt::write_all(&mut ours, &said).await;
             drop(ours);
-            tokio::time::timeout(std::time::Duration::from_secs(60), serving).await.map_err(crate::carrier::lost)
+            tokio::time::timeout(std::time::Duration::from_secs(60), serving)
+                .await
+                .map_err(crate::carrier::connection_lost)
         });
         assert!(ended.unwrap().is_ok(), "a panic");
     }

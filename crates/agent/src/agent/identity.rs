@@ -1,6 +1,6 @@
 //! Who an agent is: its key, its certificate, its server. One file that only the agent may read.
 
-use crate::carrier::{self, ALPN_PAIR, SERVER_NAME, lost, within};
+use crate::carrier::{self, ALPN_PAIR, SERVER_NAME, connection_lost, within};
 use crate::tls::{certificate, private_key};
 use crate::token::{self, Token};
 use crate::wire::fault;
@@ -38,8 +38,8 @@ pub(crate) async fn connect(server: &str, config: Arc<ClientConfig>) -> Result<T
     within(carrier::HANDSHAKE_SECS, async {
         let unreachable = |error: std::io::Error| Error::new(Code::Unreachable, format!("{server}: {error}"));
         let stream = TcpStream::connect(server).await.map_err(unreachable)?;
-        stream.set_nodelay(true).map_err(lost)?;
-        let name = ServerName::try_from(SERVER_NAME).map_err(lost)?;
+        stream.set_nodelay(true).map_err(connection_lost)?;
+        let name = ServerName::try_from(SERVER_NAME).map_err(connection_lost)?;
         let insecure = |error| Error::new(Code::Insecure, format!("{server} could not prove itself: {error}"));
         TlsConnector::from(config).connect(name, stream).await.map_err(insecure)
     })
@@ -89,8 +89,8 @@ impl Identity {
 
     /// Pairs with the server: the token is sent only after the server has proven to be the one it came from.
     pub async fn pair(server: &str, token: &Token) -> Result<Identity, Error> {
-        let key = KeyPair::generate().map_err(lost)?;
-        let tls = connect(server, tls::stranger(token.pin)?).await?;
+        let key = KeyPair::generate().map_err(connection_lost)?;
+        let tls = connect(server, tls::pinned_config(token.pin)?).await?;
         let identity = Identity::new(server, &key, ask(tls, Some(token.secret_hex()), &key).await?)?;
         if tls::pin(&certificate(&identity.authority)?) != token.pin {
             return Err(fault("the server gave another authority than the token's"));
@@ -100,7 +100,7 @@ impl Identity {
 
     /// A new key and certificate from the same server.
     pub async fn renew(&self) -> Result<Identity, Error> {
-        let key = KeyPair::generate().map_err(lost)?;
+        let key = KeyPair::generate().map_err(connection_lost)?;
         let tls = connect(&self.server, self.config(ALPN_PAIR)?).await?;
         let renewed = Identity::new(&self.server, &key, ask(tls, None, &key).await?)?;
         // The authority stays the one that was pinned.

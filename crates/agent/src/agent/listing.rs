@@ -1,6 +1,6 @@
 //! One listing as frames.
 
-use crate::carrier::lost;
+use crate::carrier::connection_lost;
 use crate::wire::{EntryBatch, Frame, PLAIN_BYTES_MAX};
 use bytes::Bytes;
 use octo_core::{Entry, Error, Kind, ListSink, Name, RelPath, Source};
@@ -17,7 +17,7 @@ pub(crate) fn list_into(
     let listed = source.list(folder, &mut sink);
     if sink.restarted {
         // What was sent cannot be taken back.
-        return Err(lost("the listing began again"));
+        return Err(connection_lost("the listing began again"));
     }
     if let Some(frame) = sink.batch.take() {
         hand(frame)?;
@@ -46,7 +46,7 @@ impl ListSink for ListTo<'_> {
     fn problem(&mut self, name: &[u8], error: Error) {
         let name = &name[..name.len().min(PLAIN_BYTES_MAX)];
         // The next entry notices that nobody waits.
-        let _ = (self.hand)(Frame::oddity(name, &error));
+        let _ = (self.hand)(Frame::bad_name(name, &error));
     }
 
     fn restart(&mut self) {

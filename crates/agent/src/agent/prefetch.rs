@@ -35,12 +35,12 @@ pub(crate) struct Fetched {
 
 /// The folders that are to be listed, the listings that wait to be fetched, and who makes them.
 pub(crate) struct Prefetch<'s> {
-    orders: &'s Orders,
+    queue: &'s PrefetchQueue,
     coming: HashMap<RelPath, Receiver<Option<Fetched>>>,
 }
 
 #[derive(Default)]
-struct Orders {
+struct PrefetchQueue {
     waiting: Mutex<Waiting>,
     more: Condvar,
 }
@@ -49,19 +49,19 @@ struct Orders {
 struct Waiting {
     folders: Vec<(RelPath, SyncSender<Option<Fetched>>)>,
     /// Of the listings that wait to be fetched.
-    kept_bytes: usize,
+    prefetched_bytes: usize,
     is_over: bool,
 }
 
 /// Does `work` with prefetch.
 pub(crate) fn with_prefetch<T>(source: &dyn Source, work: impl FnOnce(Prefetch<'_>) -> T) -> T {
-    let orders = Orders::default();
+    let queue = PrefetchQueue::default();
     thread::scope(|scope| {
         for _ in 0..THREADS {
             // With fewer it is only slower.
-            let _ = thread::Builder::new().name("scout".into()).spawn_scoped(scope, || orders.follow(source));
+            let _ = thread::Builder::new().name("scout".into()).spawn_scoped(scope, || queue.follow(source));
         }
-        work(Prefetch { orders: &orders, coming: HashMap::new() })
+        work(Prefetch { queue: &queue, coming: HashMap::new() })
     })
 }
 
@@ -71,36 +71,36 @@ impl Prefetch<'_> {
         if self.coming.len() < LISTINGS_MAX && !self.coming.contains_key(&folder) {
             let (sender, receiver) = sync_channel(1);
             self.coming.insert(folder.clone(), receiver);
-            self.orders.lock().folders.push((folder, sender));
-            self.orders.more.notify_one();
+            self.queue.lock().folders.push((folder, sender));
+            self.queue.more.notify_one();
         }
     }
 
     /// What is in the folder, if it is here or on its way.
     pub fn fetch(&mut self, folder: &RelPath) -> Option<Fetched> {
         let coming = self.coming.remove(folder)?;
-        let mut waiting = self.orders.lock();
+        let mut waiting = self.queue.lock();
         if let Some(at) = waiting.folders.iter().position(|(path, _)| path == folder) {
             waiting.folders.swap_remove(at);
             return None;
         }
         drop(waiting);
         let fetched = coming.recv().ok().flatten()?;
-        self.orders.lock().kept_bytes -= fetched.bytes;
+        self.queue.lock().prefetched_bytes -= fetched.bytes;
         Some(fetched)
     }
 }
 
 impl Drop for Prefetch<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.orders.lock();
+        let mut waiting = self.queue.lock();
         waiting.is_over = true;
         waiting.folders.clear();
-        self.orders.more.notify_all();
+        self.queue.more.notify_all();
     }
 }
 
-impl Orders {
+impl PrefetchQueue {
     /// A thread that panicked left nothing half done: a list lacks an entry, or has one.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -117,8 +117,8 @@ impl Orders {
     /// Whether there is room for one more.
     fn keeps(&self, fetched: &Fetched) -> bool {
         let mut waiting = self.lock();
-        let fits = waiting.kept_bytes + fetched.bytes <= LISTINGS_BYTES_MAX;
-        waiting.kept_bytes += if fits { fetched.bytes } else { 0 };
+        let fits = waiting.prefetched_bytes + fetched.bytes <= LISTINGS_BYTES_MAX;
+        waiting.prefetched_bytes += if fits { fetched.bytes } else { 0 };
         fits
     }
 

@@ -45,7 +45,7 @@ pub fn run(path: &Path, roots: Arc<dyn Roots>, cancel: &Cancel, log: &dyn Fn(Eve
     Reactor::start("agent")?.run(async {
         // What is left of a lost connection's answers counts with those of the next.
         let memory = Arc::<AnswerMemory>::default();
-        let mut pauses = Pauses::default();
+        let mut pauses = RedialBackoff::default();
         while !cancel.is_cancelled() {
             // A server that has asked something wants this agent; one that hangs up at once may not.
             let asked = AtomicBool::new(false);
@@ -53,7 +53,8 @@ pub fn run(path: &Path, roots: Arc<dyn Roots>, cancel: &Cancel, log: &dyn Fn(Eve
                 First::One(ended) => ended,
                 First::Other(()) => return Ok(()),
             };
-            let error = ended.err().unwrap_or_else(|| crate::carrier::lost("the server ended the connection"));
+            let error =
+                ended.err().unwrap_or_else(|| crate::carrier::connection_lost("the server ended the connection"));
             let wait = jittered(pauses.next(asked.into_inner()));
             log(Event::Away(error, wait));
             let _ = race(tokio::time::sleep(wait), cancelled(cancel)).await;
@@ -64,11 +65,11 @@ pub fn run(path: &Path, roots: Arc<dyn Roots>, cancel: &Cancel, log: &dyn Fn(Eve
 
 /// How long to wait before dialling again: twice as long each time in vain.
 #[derive(Default)]
-struct Pauses {
+struct RedialBackoff {
     in_vain: u32,
 }
 
-impl Pauses {
+impl RedialBackoff {
     /// After a connection that came to something, or did not.
     fn next(&mut self, was_good: bool) -> Duration {
         self.in_vain = if was_good { 0 } else { self.in_vain };
@@ -139,7 +140,7 @@ mod tests {
 
     #[test]
     fn dialling_in_vain_gets_slower_up_to_a_minute_and_a_good_connection_begins_anew() {
-        let mut pauses = Pauses::default();
+        let mut pauses = RedialBackoff::default();
         let secs: Vec<u64> = (0..100).map(|_| pauses.next(false).as_secs()).collect();
         assert_eq!(secs[..8], [1, 2, 4, 8, 16, 32, 60, 60]);
         assert!(secs[8..].iter().all(|secs| *secs == 60));

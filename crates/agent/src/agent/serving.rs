@@ -6,9 +6,11 @@ use crate::agent::answer_memory::{AnswerMemory, Holds, Share};
 use crate::agent::frames::Frames;
 use crate::agent::listing::list_into;
 use crate::agent::walking;
-use crate::carrier::{self, First, lost};
+use crate::carrier::{self, First, connection_lost};
 use crate::wire::messages::{self, Hello, Introduction, Open, Opened};
-use crate::wire::{FetchOrder, Frame, HASH_BYTES, Order, PLAIN_BYTES_MAX, Packing, REQUEST_BYTES_MAX, extent, fault};
+use crate::wire::{
+    FetchOrder, Frame, FrameCompression, HASH_BYTES, Order, PLAIN_BYTES_MAX, REQUEST_BYTES_MAX, extent, fault,
+};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
@@ -60,8 +62,8 @@ pub(crate) async fn serve(
         .max_pending_accept_reset_streams(RESETS_MAX)
         .handshake::<_, Bytes>(io)
         .await
-        .map_err(lost)?;
-    let pings = connection.ping_pong().ok_or_else(|| lost("no pings"))?;
+        .map_err(connection_lost)?;
+    let pings = connection.ping_pong().ok_or_else(|| connection_lost("no pings"))?;
     let unasked = carrier::Pings::default();
     let room = Arc::new(Semaphore::new(REQUESTS_BYTES));
     let mut silent = std::pin::pin!(carrier::keep_alive(pings, &unasked));
@@ -71,7 +73,7 @@ pub(crate) async fn serve(
             First::Other(error) => return Err(error),
         };
         let Some(next) = next else { return Ok(()) };
-        let (request, respond) = next.map_err(lost)?;
+        let (request, respond) = next.map_err(connection_lost)?;
         asked.store(true, Ordering::Relaxed);
         let (roots, room, memory) = (Arc::clone(&roots), Arc::clone(&room), Arc::clone(memory));
         tokio::spawn(async move {
@@ -102,8 +104,8 @@ async fn answer(
         "/v1/fetch" => (Holds::Content, |body, roots, _, out| fetch(body, roots, out)),
         "/v1/link" => (Holds::Text, |body, roots, _, out| link(body, roots, out)),
         _ => {
-            let status = Response::builder().status(StatusCode::NOT_FOUND).body(()).map_err(lost)?;
-            return respond.send_response(status, true).map(drop).map_err(lost);
+            let status = Response::builder().status(StatusCode::NOT_FOUND).body(()).map_err(connection_lost)?;
+            return respond.send_response(status, true).map(drop).map_err(connection_lost);
         }
     };
     let gone = poll_fn(|cx| respond.poll_reset(cx));
@@ -112,7 +114,7 @@ async fn answer(
         // Whatever waits for room and is not wanted any more must not pile up.
         First::Other(_) => return Ok(()),
     };
-    let mut stream = respond.send_response(Response::new(()), false).map_err(lost)?;
+    let mut stream = respond.send_response(Response::new(()), false).map_err(connection_lost)?;
     let (sender, mut frames) = channel(FRAMES_WAITING);
     // Held by what reads, which may go on after nobody waits for it, and by what sends.
     let share_of_worker = Arc::clone(&share);
@@ -125,7 +127,7 @@ async fn answer(
         send(&mut stream, frame).await?;
     }
     match worker.await {
-        Ok(Ok(())) => stream.send_data(Bytes::new(), true).map_err(lost),
+        Ok(Ok(())) => stream.send_data(Bytes::new(), true).map_err(connection_lost),
         _ => {
             stream.send_reset(h2::Reason::INTERNAL_ERROR);
             Ok(())
@@ -135,15 +137,15 @@ async fn answer(
 
 /// Reads a request. A piece that finds no room waits, and with it the server, whose windows are small.
 async fn read_body(mut body: RecvStream, room: &Semaphore) -> Result<(Vec<u8>, SemaphorePermit<'_>), Error> {
-    let mut held = room.acquire_many(0).await.map_err(lost)?;
+    let mut held = room.acquire_many(0).await.map_err(connection_lost)?;
     let mut bytes = Vec::new();
     while let Some(piece) = body.data().await {
-        let piece = piece.map_err(lost)?;
+        let piece = piece.map_err(connection_lost)?;
         if bytes.len() + piece.len() > REQUEST_BYTES_MAX {
             return Err(fault("a request is too long"));
         }
-        held.merge(room.acquire_many(u32::try_from(piece.len()).unwrap_or(u32::MAX)).await.map_err(lost)?);
-        body.flow_control().release_capacity(piece.len()).map_err(lost)?;
+        held.merge(room.acquire_many(u32::try_from(piece.len()).unwrap_or(u32::MAX)).await.map_err(connection_lost)?);
+        body.flow_control().release_capacity(piece.len()).map_err(connection_lost)?;
         bytes.extend_from_slice(&piece);
     }
     Ok((bytes, held))
@@ -154,8 +156,8 @@ pub(crate) async fn send(stream: &mut SendStream<Bytes>, mut bytes: Bytes) -> Re
     while !bytes.is_empty() {
         stream.reserve_capacity(bytes.len());
         let room = poll_fn(|cx| stream.poll_capacity(cx)).await;
-        let room = room.ok_or_else(|| lost("the stream has ended"))?.map_err(lost)?;
-        stream.send_data(bytes.split_to(room.min(bytes.len())), false).map_err(lost)?;
+        let room = room.ok_or_else(|| connection_lost("the stream has ended"))?.map_err(connection_lost)?;
+        stream.send_data(bytes.split_to(room.min(bytes.len())), false).map_err(connection_lost)?;
     }
     Ok(())
 }
@@ -194,7 +196,7 @@ fn walk(body: &[u8], roots: &dyn Roots, share: &Share, out: &mut Frames) -> Resu
 
 fn fetch(body: &[u8], roots: &dyn Roots, out: &mut Frames) -> Result<(), Error> {
     let order = FetchOrder::decode(body)?;
-    let packing = if order.may_pack { Packing::Zstd } else { Packing::Plain };
+    let packing = if order.may_pack { FrameCompression::Zstd } else { FrameCompression::Plain };
     let hashers = order.files.iter().map(|_| None).collect();
     match roots.get(&order.root) {
         Ok(source) => source
@@ -206,7 +208,7 @@ fn fetch(body: &[u8], roots: &dyn Roots, out: &mut Frames) -> Result<(), Error> 
 
 struct FetchTo<'a> {
     out: &'a mut Frames,
-    packing: Packing,
+    packing: FrameCompression,
     tell_holes: bool,
     /// So much goes as it is, since what came before could not be compressed.
     plain_bytes: usize,
@@ -241,10 +243,12 @@ impl FetchSink for FetchTo<'_> {
             if let Some(hasher) = &mut self.hashers[file] {
                 hasher.update(piece);
             }
-            let packing = if self.plain_bytes > 0 { Packing::Plain } else { self.packing };
+            let packing = if self.plain_bytes > 0 { FrameCompression::Plain } else { self.packing };
             let frame = Frame::piece(file, at, piece, packing);
             self.plain_bytes = match packing {
-                Packing::Zstd if piece.len() >= WORTH_BYTES && frame.len() > piece.len() - piece.len() / 16 => {
+                FrameCompression::Zstd
+                    if piece.len() >= WORTH_BYTES && frame.len() > piece.len() - piece.len() / 16 =>
+                {
                     PLAIN_FOR_BYTES
                 }
                 _ => self.plain_bytes.saturating_sub(piece.len()),

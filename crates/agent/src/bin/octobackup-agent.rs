@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn advice_is_for_this_program() {
         let words = in_words(&usage("this machine is not paired"));
-        assert_eq!(words, "this machine is not paired\n  octobackup-agent --help tells how it is used.");
+        assert_eq!(words, "this machine is not paired\n  See octobackup-agent --help.");
         let words = in_words(&Error::new(Code::Unreachable, "backup:8735"));
         assert!(words.contains("8735 of the server") && !words.contains("445"), "{words}");
         let words = in_words(&Error::new(Code::LogonFailed, "the token is unknown or was used already"));

@@ -23,10 +23,10 @@ pub struct ConnectionLimits<K> {
 struct HeldPlaces<K> {
     next: u64,
     /// By age: the oldest has the smallest number.
-    places: HashMap<u64, Held<K>>,
+    places: HashMap<u64, OpenConnection<K>>,
 }
 
-struct Held<K> {
+struct OpenConnection<K> {
     of: K,
     close: Option<Close>,
     is_known: bool,
@@ -43,7 +43,7 @@ pub struct ConnectionPlace<K: Eq + Hash> {
 }
 
 /// While it lives, the connection is at work.
-pub struct AtWork<K: Eq + Hash>(Arc<ConnectionPlace<K>>);
+pub struct BusyConnection<K: Eq + Hash>(Arc<ConnectionPlace<K>>);
 
 /// Who has a share of the places: an IPv4 address, or the network of 64 bits that one customer has.
 pub fn network(address: IpAddr) -> IpAddr {
@@ -81,7 +81,7 @@ impl<K: Eq + Hash + Clone> ConnectionLimits<K> {
         }
         let number = held.next;
         held.next += 1;
-        held.places.insert(number, Held { of, close: None, is_known: false, at_work: 0, last: number });
+        held.places.insert(number, OpenConnection { of, close: None, is_known: false, at_work: 0, last: number });
         Some(Arc::new(ConnectionPlace { number, held: Arc::clone(&self.held) }))
     }
 }
@@ -89,8 +89,8 @@ impl<K: Eq + Hash + Clone> ConnectionLimits<K> {
 impl<K> HeldPlaces<K> {
     /// A stranger before somebody known, who does nothing before who is at work, and of those the one that did nothing for the
     /// longest time. Nobody who is known and at work.
-    fn least_missed(&self, among: impl Fn(&Held<K>) -> bool) -> Option<u64> {
-        let may_go = |place: &Held<K>| !(place.is_known && place.at_work > 0);
+    fn least_missed(&self, among: impl Fn(&OpenConnection<K>) -> bool) -> Option<u64> {
+        let may_go = |place: &OpenConnection<K>| !(place.is_known && place.at_work > 0);
         let candidates = self.places.iter().filter(|(_, place)| among(place) && may_go(place));
         candidates.min_by_key(|(_, place)| (place.is_known, place.at_work > 0, place.last)).map(|(number, _)| *number)
     }
@@ -101,7 +101,7 @@ fn lock<K>(held: &Mutex<HeldPlaces<K>>) -> MutexGuard<'_, HeldPlaces<K>> {
 }
 
 impl<K: Eq + Hash> ConnectionPlace<K> {
-    fn change(&self, change: impl FnOnce(&mut Held<K>)) {
+    fn change(&self, change: impl FnOnce(&mut OpenConnection<K>)) {
         let mut held = lock(&self.held);
         held.next += 1;
         let now = held.next;
@@ -122,9 +122,9 @@ impl<K: Eq + Hash> ConnectionPlace<K> {
     }
 
     /// A request is being answered until this is dropped.
-    pub fn begin_work(self: &Arc<Self>) -> AtWork<K> {
+    pub fn begin_work(self: &Arc<Self>) -> BusyConnection<K> {
         self.change(|place| place.at_work += 1);
-        AtWork(Arc::clone(self))
+        BusyConnection(Arc::clone(self))
     }
 
     /// It is no stranger's any more: nobody closes it for a newcomer.
@@ -133,7 +133,7 @@ impl<K: Eq + Hash> ConnectionPlace<K> {
     }
 }
 
-impl<K: Eq + Hash> Drop for AtWork<K> {
+impl<K: Eq + Hash> Drop for BusyConnection<K> {
     fn drop(&mut self) {
         self.0.change(|place| place.at_work = place.at_work.saturating_sub(1));
     }

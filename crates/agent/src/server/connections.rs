@@ -25,46 +25,46 @@ const TOGETHER_MAX: usize = 4;
 #[derive(Default)]
 pub(crate) struct Connections {
     /// Those of a host, in the order in which they came; more than one only if they have one identity.
-    links: Mutex<HashMap<String, Vec<Arc<Session>>>>,
+    sessions: Mutex<HashMap<String, Vec<Arc<Session>>>>,
     arrived: Notify,
 }
 
 impl Connections {
-    fn links(&self) -> MutexGuard<'_, HashMap<String, Vec<Arc<Session>>>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sessions(&self) -> MutexGuard<'_, HashMap<String, Vec<Arc<Session>>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An agent has connected. ConnectionLimits that this host had before are ended, unless an agent answers on them. Whether it is
     /// the only one now.
-    pub async fn arrive(&self, host: &str, link: Arc<Session>) -> bool {
+    pub async fn arrive(&self, host: &str, session: Arc<Session>) -> bool {
         let mut known: Vec<Arc<Session>> = Vec::new();
         loop {
-            let is_new = |link: &Arc<Session>| !known.iter().any(|it| Arc::ptr_eq(it, link));
+            let is_new = |session: &Arc<Session>| !known.iter().any(|it| Arc::ptr_eq(it, session));
             let others = {
-                let mut links = self.links();
-                let of_host = links.entry(host.to_owned()).or_default();
-                of_host.retain(|link| !link.is_over());
-                let others: Vec<_> = of_host.iter().filter(|link| is_new(link)).cloned().collect();
+                let mut sessions = self.sessions();
+                let of_host = sessions.entry(host.to_owned()).or_default();
+                of_host.retain(|session| !session.is_over());
+                let others: Vec<_> = of_host.iter().filter(|session| is_new(session)).cloned().collect();
                 if others.is_empty() {
                     let is_alone = of_host.is_empty();
                     if of_host.len() >= TOGETHER_MAX {
                         of_host.remove(1).end();
                     }
                     if !is_alone {
-                        link.set_second();
+                        session.set_second();
                     }
-                    of_host.push(link);
-                    drop(links);
+                    of_host.push(session);
+                    drop(sessions);
                     self.arrived.notify_waiters();
                     return is_alone;
                 }
                 others
             };
-            let asked: Vec<_> = others.iter().map(|link| link.ask_sign_of_life()).collect();
+            let asked: Vec<_> = others.iter().map(|session| session.ask_sign_of_life()).collect();
             let until = Instant::now() + SIGN_OF_LIFE;
-            for (link, asked) in others.iter().zip(asked) {
-                if !link.answers(asked, until).await {
-                    link.end();
+            for (session, asked) in others.iter().zip(asked) {
+                if !session.answers(asked, until).await {
+                    session.end();
                 }
             }
             known.extend(others);
@@ -73,20 +73,20 @@ impl Connections {
 
     /// The agents that have the identity of this host and are connected, the first to come first.
     pub fn all(&self, host: &str) -> Vec<Arc<Session>> {
-        let links = self.links();
-        links.get(host).into_iter().flatten().filter(|link| !link.is_over()).cloned().collect()
+        let sessions = self.sessions();
+        sessions.get(host).into_iter().flatten().filter(|session| !session.is_over()).cloned().collect()
     }
 
     /// Ends the connections of a host.
     pub fn dismiss_all(&self) {
-        let hosts: Vec<_> = self.links().keys().cloned().collect();
+        let hosts: Vec<_> = self.sessions().keys().cloned().collect();
         hosts.iter().for_each(|host| self.dismiss(host));
     }
 
     /// Ends the connections of a host.
     pub fn dismiss(&self, host: &str) {
-        for link in self.links().remove(host).into_iter().flatten() {
-            link.end();
+        for session in self.sessions().remove(host).into_iter().flatten() {
+            session.end();
         }
     }
 
@@ -97,8 +97,8 @@ impl Connections {
         loop {
             let arrived = self.arrived.notified();
             let there = self.all(host);
-            if let [link] = &there[..] {
-                return Ok(Arc::clone(link));
+            if let [session] = &there[..] {
+                return Ok(Arc::clone(session));
             }
             if cancel.is_cancelled() {
                 return Err(Error::new(Code::Cancelled, ""));
@@ -118,7 +118,7 @@ fn absent(host: &str, patience: Duration, there: &[Arc<Session>]) -> Error {
         let detail = format!("the agent of {host} is not connected (waited {} s)", patience.as_secs());
         return Error::new(Code::Unreachable, detail);
     }
-    let named = |link: &Arc<Session>| format!("{:?} at {}", link.introduction.host, link.from);
+    let named = |session: &Arc<Session>| format!("{:?} at {}", session.introduction.host, session.from);
     let named: Vec<String> = there.iter().map(named).collect();
     Error::new(Code::AgentCloned, format!("{} are connected as {host}", named.join(" and ")))
 }

@@ -3,7 +3,7 @@
 //! Every file's content is hashed as it arrives and compared with what the agent hashed as it read. After a lost
 //! connection a file goes on where it stopped, if it is still the same.
 
-use crate::carrier::lost;
+use crate::carrier::connection_lost;
 use crate::server::session::Session;
 use crate::wire::{Answer, FetchOrder, fault};
 use octo_core::{Code, Error, FetchRequest, FetchSink, Meta, Piece, Ranges, Stop};
@@ -72,7 +72,7 @@ impl<'a> Progress<'a> {
 }
 
 /// One file of a request under way.
-struct Awaited {
+struct PendingFile {
     file: usize,
     request: FetchRequest,
     /// What of it was called a hole before it was opened.
@@ -93,7 +93,7 @@ struct Awaited {
 }
 
 /// How a request ended.
-enum Flow {
+enum FetchEnd {
     Go,
     /// Give the stream up and ask for the rest.
     Anew,
@@ -102,7 +102,7 @@ enum Flow {
 
 /// Asks for all that has not ended. Fails with what concerns the whole connection; `progress` keeps what came.
 pub(crate) async fn fetch(
-    link: &Session,
+    session: &Session,
     root: &str,
     progress: &mut Progress<'_>,
     sink: &mut dyn FetchSink,
@@ -111,7 +111,7 @@ pub(crate) async fn fetch(
         // The holes of a file that was begun are known.
         let is_begun = progress.states.iter().any(|state| matches!(state, State::Open(..)));
         let tell_holes = !is_begun && (0..progress.batch.len()).any(|file| sink.wants_holes(file));
-        let mut writer = FetchOrder::writer(root, link.round_trip >= PACK_FROM, tell_holes);
+        let mut writer = FetchOrder::writer(root, session.round_trip >= PACK_FROM, tell_holes);
         let mut awaited = Vec::new();
         for file in 0..progress.batch.len() {
             let Some(request) = progress.rest(file) else { continue };
@@ -119,7 +119,7 @@ pub(crate) async fn fetch(
                 break;
             }
             let hasher = Box::default();
-            awaited.push(Awaited {
+            awaited.push(PendingFile {
                 file,
                 request,
                 holes: Ranges::new(),
@@ -137,7 +137,7 @@ pub(crate) async fn fetch(
         if awaited.is_empty() {
             return Err(Error::new(Code::SourceEntry, "a path or its parts are too long for one request"));
         }
-        let mut answers = link.ask("fetch", writer.finish()).await?;
+        let mut answers = session.ask("fetch", writer.finish()).await?;
         loop {
             let open = awaited.iter().any(|it| !it.muted && !matches!(progress.states[it.file], State::Ended));
             if !open {
@@ -148,11 +148,11 @@ pub(crate) async fn fetch(
                 }
                 break;
             }
-            let frame = answers.next().await?.ok_or_else(|| lost("the files ended without saying so"))?;
+            let frame = answers.next().await?.ok_or_else(|| connection_lost("the files ended without saying so"))?;
             match take(Answer::decode(&frame)?, &mut awaited, progress, sink)? {
-                Flow::Go => {}
-                Flow::Anew => break,
-                Flow::Stop => {
+                FetchEnd::Go => {}
+                FetchEnd::Anew => break,
+                FetchEnd::Stop => {
                     progress.states.iter_mut().for_each(|state| *state = State::Ended);
                     return Ok(());
                 }
@@ -164,10 +164,10 @@ pub(crate) async fn fetch(
 
 fn take(
     answer: Answer<'_>,
-    awaited: &mut [Awaited],
+    awaited: &mut [PendingFile],
     progress: &mut Progress<'_>,
     sink: &mut dyn FetchSink,
-) -> Result<Flow, Error> {
+) -> Result<FetchEnd, Error> {
     let (Answer::Holes { file: number, .. }
     | Answer::Opened { file: number, .. }
     | Answer::Piece { file: number, .. }
@@ -180,7 +180,7 @@ fn take(
     let one = awaited.get_mut(number).ok_or_else(|| fault("a file that was not asked for"))?;
     if one.muted {
         one.skipped += 1;
-        return Ok(if one.skipped > SKIP_FRAMES_MAX { Flow::Anew } else { Flow::Go });
+        return Ok(if one.skipped > SKIP_FRAMES_MAX { FetchEnd::Anew } else { FetchEnd::Go });
     }
     let file = one.file;
     if matches!(progress.states[file], State::Ended) {
@@ -218,12 +218,16 @@ fn take(
         _ => return Err(fault("an answer to another question")),
     };
     Ok(match verdict {
-        Ok(()) => Flow::Go,
-        Err(Stop::Everything) => Flow::Stop,
+        Ok(()) => FetchEnd::Go,
+        Err(Stop::Everything) => FetchEnd::Stop,
         Err(Stop::ThisFile) => {
             progress.end(file);
             one.muted = true;
-            if one.expected_bytes.saturating_sub(one.came_bytes) > SKIP_BYTES_MAX { Flow::Anew } else { Flow::Go }
+            if one.expected_bytes.saturating_sub(one.came_bytes) > SKIP_BYTES_MAX {
+                FetchEnd::Anew
+            } else {
+                FetchEnd::Go
+            }
         }
     })
 }
@@ -231,7 +235,7 @@ fn take(
 /// Holes come before a file is opened, once, and are checked when its size is known.
 fn take_holes(
     holes: Ranges,
-    one: &mut Awaited,
+    one: &mut PendingFile,
     progress: &Progress<'_>,
     sink: &dyn FetchSink,
 ) -> Result<Result<(), Stop>, Error> {
@@ -245,7 +249,7 @@ fn take_holes(
 
 fn opened(
     meta: Meta,
-    one: &mut Awaited,
+    one: &mut PendingFile,
     progress: &mut Progress<'_>,
     sink: &mut dyn FetchSink,
 ) -> Result<Result<(), Stop>, Error> {
@@ -286,7 +290,7 @@ fn is_same(before: &Meta, now: &Meta) -> bool {
 fn piece(
     offset_bytes: u64,
     bytes: &[u8],
-    one: &mut Awaited,
+    one: &mut PendingFile,
     progress: &mut Progress<'_>,
     sink: &mut dyn FetchSink,
 ) -> Result<Result<(), Stop>, Error> {
@@ -313,7 +317,7 @@ fn piece(
 /// A piece of metadata. The engine bounds what it keeps of it; that there is an end to it is known here.
 fn detail(
     piece: Piece<'_>,
-    one: &mut Awaited,
+    one: &mut PendingFile,
     progress: &mut Progress<'_>,
     sink: &mut dyn FetchSink,
 ) -> Result<Result<(), Stop>, Error> {

@@ -2,7 +2,7 @@
 //! outside the mirror, nothing in it is deleted, and memory stays bounded.
 
 use crate::server::fake::{Said, agent, agent_until};
-use crate::wire::{EntryBatch, FetchOrder, Frame, Order, Packing};
+use crate::wire::{EntryBatch, FetchOrder, Frame, FrameCompression, Order};
 use bytes::Bytes;
 use octo_core::{Cancel, Code, Entry, Kind, Listed, Meta, Name, Outcome, RunReport, Source, Timestamp};
 use octo_disk::{DiskOptions, DiskTarget};
@@ -63,7 +63,7 @@ fn honest(what: &str, body: &[u8]) -> Said {
         let content = content(&wanted.path.to_string());
         let meta = Meta::new(Kind::File, content.len() as u64, TIME);
         frames.push(Frame::opened(at, &meta));
-        frames.push(Frame::piece(at, 0, &content, Packing::Plain));
+        frames.push(Frame::piece(at, 0, &content, FrameCompression::Plain));
         frames.push(Frame::finished(at, &meta, blake3::hash(&content).as_bytes()));
     }
     say(frames)
@@ -187,7 +187,7 @@ fn an_endless_listing_is_a_fault_and_takes_no_more_memory_than_another() {
     };
     let report = assert_harmless("endless", root(endless));
     assert!(has(&report, Code::Protocol), "{report:#?}");
-    let oddity = Frame::oddity(b"odd", &octo_core::Error::new(Code::AccessDenied, "no"));
+    let oddity = Frame::bad_name(b"odd", &octo_core::Error::new(Code::AccessDenied, "no"));
     let many = Bytes::from(oddity.repeat(1000));
     let oddities = move || -> Said { Box::new(std::iter::repeat(many.clone())) };
     let report = assert_harmless("endless problems", root(oddities));
@@ -226,7 +226,7 @@ fn fetched(
 #[test]
 fn content_that_is_not_what_was_announced_replaces_nothing() {
     let meta = |size| file("keep", size).meta;
-    let piece = |at, size: usize| Frame::piece(0, at, &vec![7; size], Packing::Plain);
+    let piece = |at, size: usize| Frame::piece(0, at, &vec![7; size], FrameCompression::Plain);
     let cases: Vec<(&str, Vec<Bytes>)> = vec![
         ("too much", vec![Frame::opened(0, &meta(10)), piece(0, 11)]),
         ("beyond its end", vec![Frame::opened(0, &meta(10)), piece(1 << 40, 1)]),
@@ -245,7 +245,7 @@ fn content_that_is_not_what_was_announced_replaces_nothing() {
 fn a_stream_of_content_without_end_is_left_when_it_exceeds_what_was_announced() {
     let endless = || -> Said {
         let opened = Frame::opened(0, &file("keep", 5 << 20).meta);
-        let pieces = (0u64..).map(|n| Frame::piece(0, n << 20, &vec![7; 1 << 20], Packing::Plain));
+        let pieces = (0u64..).map(|n| Frame::piece(0, n << 20, &vec![7; 1 << 20], FrameCompression::Plain));
         Box::new(std::iter::once(opened).chain(pieces))
     };
     assert!(has(&assert_harmless("endless content", fetched(5 << 20, endless)), Code::Protocol));

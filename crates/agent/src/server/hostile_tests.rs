@@ -3,7 +3,7 @@
 
 use crate::server::fake;
 use crate::server::source::AgentSource;
-use crate::wire::{EntryBatch, Frame, Packing};
+use crate::wire::{EntryBatch, Frame, FrameCompression};
 use bytes::Bytes;
 use octo_core::{
     Code, Entry, Error, FetchRequest, FetchSink, Kind, ListSink, Listed, Meta, Name, RelPath, Source, Stop, Timestamp,
@@ -128,7 +128,7 @@ fn names_that_lead_elsewhere_are_reported_and_never_become_entries() {
 #[test]
 fn content_is_held_to_what_was_announced_and_asked_for() {
     let opened = || Frame::opened(0, &meta(10));
-    let piece = |at, size: usize| Frame::piece(0, at, &vec![7; size], Packing::Plain);
+    let piece = |at, size: usize| Frame::piece(0, at, &vec![7; size], FrameCompression::Plain);
     let finished = |size: usize| Frame::finished(0, &meta(10), blake3::hash(&vec![7; size]).as_bytes());
     assert_eq!(fetch(&[opened(), piece(0, 10), finished(10)]).events, ["opened", "data 0+10", "finished"]);
     let bad: &[&[Bytes]] = &[
@@ -160,7 +160,7 @@ fn holes_are_held_to_what_was_asked_for_and_must_leave_nothing_out() {
     let holes = |at: u64, end: u64| {
         Frame::holes(0, &octo_core::Ranges::new().missing(end).minus(&octo_core::Ranges::new().missing(at)))
     };
-    let piece = |at, size: usize| Frame::piece(0, at, &vec![7; size], Packing::Plain);
+    let piece = |at, size: usize| Frame::piece(0, at, &vec![7; size], FrameCompression::Plain);
     let finished = |size: usize| Frame::finished(0, &meta(10), blake3::hash(&vec![7; size]).as_bytes());
     let takes = |answer: &[Bytes]| fetch_into(Keep { takes_holes: true, ..Keep::default() }, answer);
     let good = takes(&[holes(4, 10), opened(), piece(0, 4), finished(4)]);

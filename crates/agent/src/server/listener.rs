@@ -2,7 +2,7 @@
 //!
 //! It never trusts a certificate that it does not list itself, and lets no asynchronous type out.
 
-use crate::carrier::{self, ALPN_AGENT, ALPN_PAIR, lost, within};
+use crate::carrier::{self, ALPN_AGENT, ALPN_PAIR, connection_lost, within};
 use crate::reactor::Reactor;
 use crate::server::admission::{Admission, Admissions, OnAdmission};
 use crate::server::agent_registry::{self, AgentRegistry, Host, HostStore};
@@ -10,7 +10,7 @@ use crate::server::ca::{CertificateAuthority, agent_name};
 use crate::server::connection_limits::{ConnectionLimits, ConnectionPlace, network};
 use crate::server::connections::Connections;
 use crate::server::host_file::HostFile;
-use crate::server::session::{Gone, Session};
+use crate::server::session::{ConnectionEnd, Session};
 use crate::server::source::AgentSource;
 use crate::token::{self, Token};
 use crate::wire::fault;
@@ -180,13 +180,13 @@ impl Admitter {
         stream: TcpStream,
         from: IpAddr,
         stranger: &ConnectionPlace<IpAddr>,
-    ) -> Result<Option<(String, Gone)>, Error> {
-        stream.set_nodelay(true).map_err(lost)?;
+    ) -> Result<Option<(String, ConnectionEnd)>, Error> {
+        stream.set_nodelay(true).map_err(connection_lost)?;
         let shaken = within(carrier::HANDSHAKE_SECS, async { Ok(self.acceptor.accept(stream).await) }).await?;
         if shaken.as_ref().is_err_and(tls::is_certificate_refused) {
             self.admissions.refused(Admission::CertificateRefused { host: None }, from).await;
         }
-        let tls = shaken.map_err(lost)?;
+        let tls = shaken.map_err(connection_lost)?;
         let certificate = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first());
         let certificate = certificate.map(|it| it.clone().into_owned());
         let protocol = tls.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
@@ -209,10 +209,11 @@ impl Admitter {
         certificate: &str,
         from: IpAddr,
         stranger: &ConnectionPlace<IpAddr>,
-    ) -> Result<(String, Gone), Error> {
+    ) -> Result<(String, ConnectionEnd), Error> {
         let host = self.hosts.admit(certificate)?;
         // It is no stranger: however many of those come now, it keeps its place. Its own host may not have many of them.
-        let arriving = self.arriving.enter(host.clone()).ok_or_else(|| lost("this host connects too often"))?;
+        let arriving =
+            self.arriving.enter(host.clone()).ok_or_else(|| connection_lost("this host connects too often"))?;
         arriving.set_known(true);
         let _until_it_is_here = arriving.begin_work();
         stranger.leave();
@@ -232,7 +233,7 @@ impl Admitter {
     }
 
     /// Keeps book of when the agent was here last. It holds no connection.
-    async fn note(&self, host: &str, mut gone: Gone) {
+    async fn note(&self, host: &str, mut gone: ConnectionEnd) {
         let mut is_here = true;
         while is_here {
             is_here = tokio::time::timeout(NOTED, gone.changed()).await.is_err();
@@ -267,7 +268,7 @@ impl Admitter {
         };
         let answer = certified.map_or_else(|error| PairAnswer::Error(error.to_string()), |(_, answer)| answer);
         let sent = pairing::send(&mut tls, &answer).await;
-        let ended = tokio::io::AsyncWriteExt::shutdown(&mut tls).await.map_err(lost);
+        let ended = tokio::io::AsyncWriteExt::shutdown(&mut tls).await.map_err(connection_lost);
         if let Some(paired) = paired {
             let _ = paired.await;
         }

@@ -61,5 +61,5 @@ pub(crate) async fn read_listing(
             _ => return Err(fault("an answer to another question")),
         }
     }
-    Err(crate::carrier::lost("the listing ended without saying so"))
+    Err(crate::carrier::connection_lost("the listing ended without saying so"))
 }

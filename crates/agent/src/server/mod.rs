@@ -23,7 +23,7 @@ mod walk_reader;
 
 pub use admission::{Admission, OnAdmission};
 pub use agent_registry::{Host, HostStore, State, TOKEN_SECS, revoke};
-pub use connection_limits::{AtWork, ConnectionLimits, ConnectionPlace, network};
+pub use connection_limits::{BusyConnection, ConnectionLimits, ConnectionPlace, network};
 pub use host_file::HostFile;
 pub use listener::AgentListener;
 pub use source::AgentSource;

@@ -2,7 +2,7 @@
 //!
 //! An answer is read only as fast as it is used, so a slow disk here slows the agent, and nothing piles up.
 
-use crate::carrier::{self, First, Pings, lost, within};
+use crate::carrier::{self, First, Pings, connection_lost, within};
 use crate::wire::messages::{self, Hello, Introduction};
 use crate::wire::{Decoder, fault};
 use bytes::{Bytes, BytesMut};
@@ -26,14 +26,14 @@ const SILENCE_SECS: u64 = 120;
 const ROUND_TRIPS: usize = 3;
 
 /// Changes, or fails to, once the connection has ended.
-pub(crate) type Gone = tokio::sync::watch::Receiver<()>;
+pub(crate) type ConnectionEnd = tokio::sync::watch::Receiver<()>;
 
 /// A connection to an agent.
 #[derive(Debug)]
 pub(crate) struct Session {
     send: SendRequest<Bytes>,
     driver: JoinHandle<()>,
-    gone: Gone,
+    gone: ConnectionEnd,
     pings: Arc<Pings>,
     /// It came while another with the same identity was here.
     second: AtomicBool,
@@ -69,8 +69,8 @@ impl Session {
             .max_header_list_size(16 << 10)
             .handshake::<_, Bytes>(io)
             .await
-            .map_err(lost)?;
-        let pings = connection.ping_pong().ok_or_else(|| lost("no pings"))?;
+            .map_err(connection_lost)?;
+        let pings = connection.ping_pong().ok_or_else(|| connection_lost("no pings"))?;
         let (alive, gone) = tokio::sync::watch::channel(());
         let counted = Arc::<Pings>::default();
         let asked = Arc::clone(&counted);
@@ -154,7 +154,7 @@ impl Session {
     }
 
     /// To wait for its end.
-    pub fn gone(&self) -> Gone {
+    pub fn gone(&self) -> ConnectionEnd {
         self.gone.clone()
     }
 
@@ -167,13 +167,13 @@ impl Session {
     /// Asks; the answer is still to come.
     pub async fn ask(&self, what: &str, body: Vec<u8>) -> Result<Answers, Error> {
         within(SILENCE_SECS, async {
-            let mut send = self.send.clone().ready().await.map_err(lost)?;
+            let mut send = self.send.clone().ready().await.map_err(connection_lost)?;
             let request = Request::builder().method(Method::POST).uri(format!("https://agent/v1/{what}"));
-            let request = request.body(()).map_err(lost)?;
-            let (response, mut stream) = send.send_request(request, false).map_err(lost)?;
+            let request = request.body(()).map_err(connection_lost)?;
+            let (response, mut stream) = send.send_request(request, false).map_err(connection_lost)?;
             // An agent that refuses may do so without hearing all of it: the answer tells.
             let _ = send_body(&mut stream, Bytes::from(body)).await;
-            let response = response.await.map_err(lost)?;
+            let response = response.await.map_err(connection_lost)?;
             match response.status() {
                 StatusCode::OK => Ok(Answers { stream: response.into_body(), decoder: Decoder::default() }),
                 StatusCode::NOT_FOUND => Err(fault(format!("the agent is too old: it does not know \"{what}\""))),
@@ -205,10 +205,10 @@ async fn send_body(stream: &mut h2::SendStream<Bytes>, mut body: Bytes) -> Resul
     while !body.is_empty() {
         stream.reserve_capacity(body.len());
         let room = poll_fn(|cx| stream.poll_capacity(cx)).await;
-        let room = room.ok_or_else(|| lost("the stream has ended"))?.map_err(lost)?;
-        stream.send_data(body.split_to(room.min(body.len())), false).map_err(lost)?;
+        let room = room.ok_or_else(|| connection_lost("the stream has ended"))?.map_err(connection_lost)?;
+        stream.send_data(body.split_to(room.min(body.len())), false).map_err(connection_lost)?;
     }
-    stream.send_data(Bytes::new(), true).map_err(lost)
+    stream.send_data(Bytes::new(), true).map_err(connection_lost)
 }
 
 /// An answer as it arrives. Dropping it tells the agent to stop.
@@ -241,9 +241,10 @@ impl Answers {
     }
 
     pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
-        let piece = within(SILENCE_SECS, async { self.stream.data().await.transpose().map_err(lost) }).await?;
+        let piece =
+            within(SILENCE_SECS, async { self.stream.data().await.transpose().map_err(connection_lost) }).await?;
         if let Some(piece) = &piece {
-            self.stream.flow_control().release_capacity(piece.len()).map_err(lost)?;
+            self.stream.flow_control().release_capacity(piece.len()).map_err(connection_lost)?;
         }
         Ok(piece)
     }

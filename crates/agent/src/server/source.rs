@@ -51,46 +51,46 @@ impl AgentSource {
         cancel: Cancel,
     ) -> Result<AgentSource, Error> {
         let opened = async {
-            let link = connections.wait(host, patience, &cancel).await?;
-            let shape = shape(&link, root).await.map_err(|error| {
+            let session = connections.wait(host, patience, &cancel).await?;
+            let shape = shape(&session, root).await.map_err(|error| {
                 let detail = format!("the agent of {host}: {}", error.detail);
                 Error { detail, ..error }
             })?;
-            Ok((link, shape))
+            Ok((session, shape))
         };
-        let (link, shape) = reactor.run(async {
+        let (session, shape) = reactor.run(async {
             match carrier::race(opened, given_up(&cancel, Duration::ZERO)).await {
                 First::One(opened) => opened,
                 First::Other(()) => Err(Error::new(Code::Cancelled, "")),
             }
         })?;
         let (host, root) = (host.to_owned(), root.to_owned());
-        let proven = Mutex::new(Some(link));
+        let proven = Mutex::new(Some(session));
         let ahead = Mutex::default();
         Ok(AgentSource { reactor, connections, host, root, shape, patience, cancel, proven, ahead })
     }
 
     /// The agent's connection, one that leads to the same folder.
-    async fn link(&self) -> Result<Arc<Session>, Error> {
+    async fn session(&self) -> Result<Arc<Session>, Error> {
         let proven = || self.proven.lock().unwrap_or_else(PoisonError::into_inner);
         // Whatever else connects, this connection leads where it led.
         if let Some(known) = proven().clone().filter(|known| !known.is_over()) {
             return Ok(known);
         }
-        let link = self.connections.wait(&self.host, self.patience, &self.cancel).await?;
-        if link.is_second() {
+        let session = self.connections.wait(&self.host, self.patience, &self.cancel).await?;
+        if session.is_second() {
             let what = format!(
                 "the agent of {} that was read is gone, and the one that is left came while it was here",
                 self.host
             );
             return Err(Error::new(Code::AgentCloned, what));
         }
-        let shape = shape(&link, &self.root).await?;
+        let shape = shape(&session, &self.root).await?;
         if (&shape.path, &shape.volume) != (&self.shape.path, &self.shape.volume) {
             return Err(Error::new(Code::SourceChanged, "the agent shows another volume than when the run began"));
         }
-        *proven() = Some(Arc::clone(&link));
-        Ok(link)
+        *proven() = Some(Arc::clone(&session));
+        Ok(session)
     }
 
     /// Tries until it works, or until it came to nothing too often. `attempt` says whether it got any further; once
@@ -102,19 +102,19 @@ impl AgentSource {
     ) -> Result<T, Error> {
         let mut in_vain = 0;
         loop {
-            let link = match carrier::race(self.link(), given_up(&self.cancel, grace)).await {
-                First::One(link) => link,
+            let session = match carrier::race(self.session(), given_up(&self.cancel, grace)).await {
+                First::One(session) => session,
                 First::Other(()) => Err(Error::new(Code::Cancelled, "")),
             };
-            let (tried, got_further) = match link {
-                Ok(link) => {
-                    let tried = match carrier::race(attempt(&link), given_up(&self.cancel, grace)).await {
+            let (tried, got_further) = match session {
+                Ok(session) => {
+                    let tried = match carrier::race(attempt(&session), given_up(&self.cancel, grace)).await {
                         First::One(tried) => tried,
                         First::Other(()) => (Err(Error::new(Code::Cancelled, "")), false),
                     };
                     if matches!(tried.0, Err(Error { code: Code::ConnectionLost, .. })) {
                         // The next attempt shall not meet the same dying connection: the agent dials again.
-                        link.end();
+                        session.end();
                     }
                     tried
                 }
@@ -140,14 +140,19 @@ async fn given_up(cancel: &Cancel, grace: Duration) {
     tokio::time::sleep(grace).await;
 }
 
-async fn shape(link: &Session, root: &str) -> Result<Shape, Error> {
-    let opened: Opened = link.ask_json("open", &Open { root: root.to_owned() }).await?;
+async fn shape(session: &Session, root: &str) -> Result<Shape, Error> {
+    let opened: Opened = session.ask_json("open", &Open { root: root.to_owned() }).await?;
     opened.result()
 }
 
 /// Reads one listing. The flag says whether anything came.
-async fn list(link: &Session, order: Vec<u8>, sink: &mut dyn ListSink, came: &mut bool) -> Result<ListingRead, Error> {
-    let mut answers = link.ask("list", order).await?;
+async fn list(
+    session: &Session,
+    order: Vec<u8>,
+    sink: &mut dyn ListSink,
+    came: &mut bool,
+) -> Result<ListingRead, Error> {
+    let mut answers = session.ask("list", order).await?;
     let listed = read_listing(&mut answers, sink, came).await?;
     if let ListingRead::Listed(_) = listed {
         answers.end().await?;
@@ -182,25 +187,25 @@ impl Source for AgentSource {
     }
 
     fn clock(&self) -> Option<Timestamp> {
-        self.proven.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|link| link.clock())
+        self.proven.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|session| session.clock())
     }
 
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
         let mut again = false;
         // A thread that finds the walk in use sends a request of its own.
         let mut ahead = self.ahead.try_lock().ok().filter(|_| self.shape.walks);
-        let listed = self.reactor.run(self.persistently(Duration::ZERO, async |link| {
+        let listed = self.reactor.run(self.persistently(Duration::ZERO, async |session| {
             if std::mem::take(&mut again) {
                 sink.restart();
             }
             if let Some(ahead) = &mut ahead {
-                match ahead.list(link, &self.root, folder, sink, &mut again).await {
+                match ahead.list(session, &self.root, folder, sink, &mut again).await {
                     Ok(None) => {}
                     Ok(Some(listed)) => return (Ok(listed), false),
                     Err(error) => return (Err(error), false),
                 }
             }
-            (list(link, Order::encode(&self.root, folder), sink, &mut again).await, false)
+            (list(session, Order::encode(&self.root, folder), sink, &mut again).await, false)
         }));
         listed.map_or_else(Listed::Incomplete, Listed::from)
     }
@@ -208,9 +213,9 @@ impl Source for AgentSource {
     fn fetch(&self, batch: &[FetchRequest], sink: &mut dyn FetchSink) {
         let mut progress = fetching::Progress::new(batch);
         // The sink says what may come to its end.
-        let fetched = self.reactor.run(self.persistently(SHUTDOWN_GRACE, async |link| {
+        let fetched = self.reactor.run(self.persistently(SHUTDOWN_GRACE, async |session| {
             let before = progress.got_bytes();
-            let result = fetching::fetch(link, &self.root, &mut progress, sink).await;
+            let result = fetching::fetch(session, &self.root, &mut progress, sink).await;
             (result, progress.got_bytes() > before)
         }));
         if let (Err(error), Some(file)) = (fetched, progress.first_open()) {
@@ -221,10 +226,10 @@ impl Source for AgentSource {
     }
 
     fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
-        self.reactor.run(self.persistently(Duration::ZERO, async |link| {
+        self.reactor.run(self.persistently(Duration::ZERO, async |session| {
             let read = async {
-                let mut answers = link.ask("link", Order::encode(&self.root, path)).await?;
-                let frame = answers.next().await?.ok_or_else(|| crate::carrier::lost("no answer came"))?;
+                let mut answers = session.ask("link", Order::encode(&self.root, path)).await?;
+                let frame = answers.next().await?.ok_or_else(|| crate::carrier::connection_lost("no answer came"))?;
                 answers.end().await?;
                 match Answer::decode(&frame)? {
                     Answer::Link(target) => Ok(target),

@@ -25,7 +25,7 @@ pub(crate) struct WalkReader {
 }
 
 struct Walk {
-    link: Arc<Session>,
+    session: Arc<Session>,
     answers: Answers,
     /// The folder of which the listing comes next.
     next: RelPath,
@@ -36,22 +36,22 @@ impl WalkReader {
     /// The listing of `folder`, if the walk brings it; `None` if it is to be asked for. `came` as for a listing.
     pub async fn list(
         &mut self,
-        link: &Arc<Session>,
+        session: &Arc<Session>,
         root: &str,
         folder: &RelPath,
         sink: &mut dyn ListSink,
         came: &mut bool,
     ) -> Result<Option<ListingRead>, Error> {
         // A walk on a connection that is no more ends with it.
-        let walk = self.walk.take().filter(|walk| Arc::ptr_eq(&walk.link, link));
+        let walk = self.walk.take().filter(|walk| Arc::ptr_eq(&walk.session, session));
         let mut walk = match walk {
             // A caller that comes back to the root wants to see everything again.
-            _ if folder.is_root() => Walk::begin(link, root, folder).await?,
+            _ if folder.is_root() => Walk::begin(session, root, folder).await?,
             Some(walk) => match walk.until(folder).await? {
                 Some(walk) => walk,
-                None => Walk::begin(link, root, folder).await?,
+                None => Walk::begin(session, root, folder).await?,
             },
-            None if self.missed >= self.patience => Walk::begin(link, root, folder).await?,
+            None if self.missed >= self.patience => Walk::begin(session, root, folder).await?,
             None => {
                 self.missed += 1;
                 return Ok(None);
@@ -66,7 +66,7 @@ impl WalkReader {
             // Another one costs what it sends in vain: it is tried again the less often the less comes of it.
             let is_better = walk.served > self.patience;
             self.patience = if is_better { *MISSED_MAX.start() } else { (2 * self.patience).min(*MISSED_MAX.end()) };
-            walk = Walk::begin(link, root, folder).await?;
+            walk = Walk::begin(session, root, folder).await?;
         }
         self.missed = 0;
         self.patience = self.patience.max(*MISSED_MAX.start());
@@ -80,13 +80,15 @@ impl WalkReader {
 }
 
 impl Walk {
-    async fn begin(link: &Arc<Session>, root: &str, folder: &RelPath) -> Result<Walk, Error> {
-        let mut answers = link.ask("walk", Order::encode(root, folder)).await?;
-        let next = next_folder(&mut answers).await?.ok_or_else(|| crate::carrier::lost("the walk brought nothing"))?;
+    async fn begin(session: &Arc<Session>, root: &str, folder: &RelPath) -> Result<Walk, Error> {
+        let mut answers = session.ask("walk", Order::encode(root, folder)).await?;
+        let next = next_folder(&mut answers)
+            .await?
+            .ok_or_else(|| crate::carrier::connection_lost("the walk brought nothing"))?;
         if &next != folder {
             return Err(fault("a walk that begins elsewhere"));
         }
-        Ok(Walk { link: Arc::clone(link), answers, next, served: 0 })
+        Ok(Walk { session: Arc::clone(session), answers, next, served: 0 })
     }
 
     /// On to the next folder, when the listing of the one before has been read. `None` at the end.
@@ -103,7 +105,11 @@ impl Walk {
         let mut skipped_bytes = 0;
         while walk_order(&self.next, folder).is_lt() {
             loop {
-                let frame = self.answers.next().await?.ok_or_else(|| crate::carrier::lost("the walk was cut short"))?;
+                let frame = self
+                    .answers
+                    .next()
+                    .await?
+                    .ok_or_else(|| crate::carrier::connection_lost("the walk was cut short"))?;
                 skipped_bytes += frame.len();
                 if skipped_bytes > SKIP_BYTES_MAX {
                     return Ok(None);

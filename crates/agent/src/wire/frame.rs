@@ -1,7 +1,7 @@
 //! What the agent answers, as frames.
 
 use super::cursor::{Cursor, put_bytes, put_error, put_varint};
-use super::meta::Before;
+use super::meta::PreviousMeta;
 use super::piece::{self, get_piece};
 use super::request::{PARTS_MAX, put_ranges, ranges};
 use super::{FRAME_BYTES_MAX, PLAIN_BYTES_MAX, fault};
@@ -37,7 +37,7 @@ mod kind {
 
 /// Whether the rest of a frame may be compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Packing {
+pub(crate) enum FrameCompression {
     Plain,
     Zstd,
 }
@@ -58,8 +58,9 @@ fn zstd_smaller(plain: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-fn put_packed(out: &mut Vec<u8>, plain: &[u8], packing: Packing) {
-    let packed = (packing == Packing::Zstd && plain.len() >= PACK_BYTES_MIN).then(|| zstd_smaller(plain)).flatten();
+fn put_packed(out: &mut Vec<u8>, plain: &[u8], packing: FrameCompression) {
+    let packed =
+        (packing == FrameCompression::Zstd && plain.len() >= PACK_BYTES_MIN).then(|| zstd_smaller(plain)).flatten();
     match packed {
         Some(packed) => {
             out.push(1);
@@ -103,7 +104,7 @@ impl Frame {
         out.into()
     }
 
-    pub fn oddity(name: &[u8], error: &Error) -> Bytes {
+    pub fn bad_name(name: &[u8], error: &Error) -> Bytes {
         Frame::build(kind::ODDITY, 0, |out| {
             put_bytes(out, &name[..name.len().min(PLAIN_BYTES_MAX)]);
             put_error(out, error);
@@ -123,7 +124,7 @@ impl Frame {
     pub fn opened(file: usize, meta: &Meta) -> Bytes {
         Frame::build(kind::OPENED, 0, |out| {
             put_varint(out, file as u64);
-            Before::default().put(out, meta);
+            PreviousMeta::default().put(out, meta);
         })
     }
 
@@ -135,7 +136,7 @@ impl Frame {
     }
 
     /// `bytes` are at most [`PLAIN_BYTES_MAX`].
-    pub fn piece(file: usize, offset_bytes: u64, bytes: &[u8], packing: Packing) -> Bytes {
+    pub fn piece(file: usize, offset_bytes: u64, bytes: &[u8], packing: FrameCompression) -> Bytes {
         Frame::build(kind::PIECE, bytes.len(), |out| {
             put_varint(out, file as u64);
             put_varint(out, offset_bytes);
@@ -146,7 +147,7 @@ impl Frame {
     pub fn finished(file: usize, meta: &Meta, hash: &[u8; HASH_BYTES]) -> Bytes {
         Frame::build(kind::FINISHED, 0, |out| {
             put_varint(out, file as u64);
-            Before::default().put(out, meta);
+            PreviousMeta::default().put(out, meta);
             out.extend_from_slice(hash);
         })
     }
@@ -189,7 +190,7 @@ impl Frame {
 pub(crate) struct EntryBatch {
     plain: Vec<u8>,
     name: Vec<u8>,
-    before: Before,
+    before: PreviousMeta,
 }
 
 impl EntryBatch {
@@ -210,28 +211,29 @@ impl EntryBatch {
         if self.plain.is_empty() {
             return None;
         }
-        let frame = Frame::build(kind::ENTRIES, self.plain.len(), |out| put_packed(out, &self.plain, Packing::Zstd));
+        let frame =
+            Frame::build(kind::ENTRIES, self.plain.len(), |out| put_packed(out, &self.plain, FrameCompression::Zstd));
         self.plain.clear();
         self.name.clear();
-        self.before = Before::default();
+        self.before = PreviousMeta::default();
         Some(frame)
     }
 }
 
 /// One entry as it came, or a name that cannot be one and why.
-pub(crate) type Arrived = Result<Entry, (Vec<u8>, &'static str)>;
+pub(crate) type ReceivedEntry = Result<Entry, (Vec<u8>, &'static str)>;
 
 /// A frame of entries, read one by one.
 pub(crate) struct Entries<'a> {
     plain: Cow<'a, [u8]>,
     at: usize,
     name: Vec<u8>,
-    before: Before,
+    before: PreviousMeta,
 }
 
 impl Entries<'_> {
     /// The next entry; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Arrived>, Error> {
+    pub fn next(&mut self) -> Result<Option<ReceivedEntry>, Error> {
         let mut cursor = Cursor(&self.plain[self.at..]);
         if cursor.is_empty() {
             return Ok(None);
@@ -278,7 +280,7 @@ impl<'a> Answer<'a> {
         let answer = match cursor.u8()? {
             kind::ENTRIES => {
                 let plain = unpacked(&mut cursor)?;
-                Answer::Entries(Entries { plain, at: 0, name: Vec::new(), before: Before::default() })
+                Answer::Entries(Entries { plain, at: 0, name: Vec::new(), before: PreviousMeta::default() })
             }
             kind::ODDITY => Answer::Oddity { name: cursor.bytes()?, error: cursor.error()? },
             kind::LISTED => match cursor.u8()? {
@@ -287,12 +289,12 @@ impl<'a> Answer<'a> {
                 _ => return Err(fault("a listing ends in an unknown way")),
             },
             kind::HOLES => Answer::Holes { file: cursor.varint()?, holes: ranges(&mut cursor, PARTS_MAX)? },
-            kind::OPENED => Answer::Opened { file: cursor.varint()?, meta: Before::default().get(&mut cursor)? },
+            kind::OPENED => Answer::Opened { file: cursor.varint()?, meta: PreviousMeta::default().get(&mut cursor)? },
             kind::PIECE => {
                 Answer::Piece { file: cursor.varint()?, offset_bytes: cursor.varint()?, bytes: unpacked(&mut cursor)? }
             }
             kind::FINISHED => {
-                let (file, meta) = (cursor.varint()?, Before::default().get(&mut cursor)?);
+                let (file, meta) = (cursor.varint()?, PreviousMeta::default().get(&mut cursor)?);
                 let hash = cursor.take(HASH_BYTES)?.try_into().map_err(|_| fault("no hash"))?;
                 Answer::Finished { file, meta, hash }
             }

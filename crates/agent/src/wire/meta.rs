@@ -12,13 +12,13 @@ const LINKS: u8 = 1 << 7;
 
 /// What the differences refer to: the meta before in the same frame.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Before {
+pub(crate) struct PreviousMeta {
     write: i64,
     volume: u64,
     id: u128,
 }
 
-impl Before {
+impl PreviousMeta {
     pub fn put(&mut self, out: &mut Vec<u8>, meta: &Meta) {
         let kind = match meta.kind {
             Kind::File => 0,

@@ -13,7 +13,7 @@ mod request;
 mod tests;
 mod walk_order;
 
-pub(crate) use frame::{Answer, Decoder, EntryBatch, Frame, HASH_BYTES, Packing};
+pub(crate) use frame::{Answer, Decoder, EntryBatch, Frame, FrameCompression, HASH_BYTES};
 pub(crate) use piece::extent;
 pub(crate) use request::{FetchOrder, Order, REQUEST_BYTES_MAX};
 pub(crate) use walk_order::walk_order;

@@ -75,7 +75,7 @@ proptest! {
     #[test]
     fn fetch_events_round_trip(file in any::<usize>(), meta in metas(), at in any::<u64>(), content in vec(any::<u8>(), 0..3000), zeros in 0usize..5000) {
         let content = [content, vec![0; zeros]].concat();
-        for packing in [Packing::Plain, Packing::Zstd] {
+        for packing in [FrameCompression::Plain, FrameCompression::Zstd] {
             let frame = frames(&Frame::piece(file, at, &content, packing)).remove(0);
             let Answer::Piece { file: f, offset_bytes, bytes } = Answer::decode(&frame).unwrap() else { panic!() };
             prop_assert_eq!((f, offset_bytes, &*bytes), (file, at, content.as_slice()));
@@ -184,7 +184,7 @@ fn ends_problems_and_links_round_trip() {
 fn impossible_names_are_named_and_hide_no_other() {
     let meta = Meta::new(Kind::File, 1, Timestamp(2));
     let mut plain = Vec::new();
-    let mut before = meta::Before::default();
+    let mut before = meta::PreviousMeta::default();
     for name in [&b"first"[..], b"..", b"a/b", b"", b"last"] {
         cursor::put_varint(&mut plain, 0u8);
         cursor::put_bytes(&mut plain, name);

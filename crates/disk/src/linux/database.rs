@@ -46,8 +46,8 @@ pub(crate) fn place_of_file(root: &Root, path: &RelPath, create: bool) -> Result
     drop(handle);
     let (Some(above), Some(name)) = (path.parent(), path.name()) else { return Err(Errno::INVAL) };
     let folder = root.open(&above, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
-    let way = Path::new(OsStr::from_bytes(HANDLES)).join(folder.as_raw_fd().to_string());
-    Ok(Some(DatabasePlace { path: way.join(OsStr::from_bytes(name.as_bytes())), _folder: folder }))
+    let followed = Path::new(OsStr::from_bytes(HANDLES)).join(folder.as_raw_fd().to_string());
+    Ok(Some(DatabasePlace { path: followed.join(OsStr::from_bytes(name.as_bytes())), _folder: folder }))
 }
 
 /// Opens a database at the path of a [`DatabasePlace`].

@@ -21,7 +21,7 @@ pub(crate) fn is_missing(errno: Errno) -> bool {
 }
 
 /// An error met on the way to a folder that a person named.
-pub(crate) fn of_way(errno: Errno) -> String {
+pub(crate) fn of_path(errno: Errno) -> String {
     match errno {
         Errno::LOOP => {
             "a link on the way there belongs to another user and lies in a folder in which others may write, so it \

@@ -130,7 +130,7 @@ pub(crate) fn is_mount_point(path: &Path) -> bool {
 }
 
 /// The identity of an open folder, and of each one above it up to the top, by way of `..` and not of any path.
-pub(crate) fn lineage(folder: BorrowedFd<'_>) -> Result<Vec<(u64, u64)>, Errno> {
+pub(crate) fn ancestor_ids(folder: BorrowedFd<'_>) -> Result<Vec<(u64, u64)>, Errno> {
     let mut found: Vec<(u64, u64)> = Vec::new();
     let mut above: Option<OwnedFd> = None;
     loop {

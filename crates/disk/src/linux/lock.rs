@@ -1,7 +1,7 @@
 //! The OS lock that gives a mirror to one run at a time.
 
 use crate::linux::root::Root;
-use crate::linux::tree::{self, Spot};
+use crate::linux::tree::{self, EntryAtPath};
 use crate::linux::{fault, stat};
 use octo_core::{Code, Error, RESERVED, RelPath};
 use rustix::fs::{FlockOperation, Mode, OFlags};
@@ -23,8 +23,8 @@ pub(crate) fn take(root: &Root) -> Result<Box<dyn Send>, Error> {
     }
     // A lock on a file that was removed meanwhile would keep nobody out.
     let held = stat::of_handle(&fd).map_err(failed)?;
-    match tree::spot(root, &path).map_err(failed)? {
-        Spot::Taken(now) if now.stx_ino == held.stx_ino => Ok(Box::new(fd)),
+    match tree::entry_at(root, &path).map_err(failed)? {
+        EntryAtPath::Taken(now) if now.stx_ino == held.stx_ino => Ok(Box::new(fd)),
         _ => Err(Error::new(Code::TargetBusy, "its lock file was replaced")),
     }
 }

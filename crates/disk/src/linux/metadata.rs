@@ -4,7 +4,7 @@
 
 use crate::leftovers::{Data, Leftover};
 use crate::linux::root::Root;
-use crate::records::Sort;
+use crate::records::PieceKind;
 use crate::samba;
 use octo_core::metadata::{Named, Posix, Stream, StreamContent};
 use octo_core::{Code, Error, Metadata, Part, Piece, RelPath, Stop, TargetFile};
@@ -66,7 +66,7 @@ pub(crate) fn hand_over(fd: &OwnedFd, sink: &mut dyn FnMut(Piece<'_>) -> Result<
 
 /// What was found out while attributes were set.
 #[derive(Debug, Default)]
-pub(crate) struct Manner {
+pub(crate) struct AttributeSupport {
     /// The filesystem has no extended attributes at all.
     none: AtomicBool,
     /// Setting `security.NTACL` was refused: the process is not root.
@@ -74,14 +74,14 @@ pub(crate) struct Manner {
 }
 
 /// One attribute to set.
-struct Wanted<'m> {
+struct WantedAttribute<'m> {
     attribute: Vec<u8>,
     value: Vec<u8>,
     /// As what it is recorded if it is refused.
     leftover: Leftover<'m>,
 }
 
-impl Manner {
+impl AttributeSupport {
     /// What the report has to say.
     pub(crate) fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
@@ -132,7 +132,7 @@ impl Manner {
     }
 
     /// The attribute that holds the value now.
-    fn set_one(&self, fd: &OwnedFd, wanted: &Wanted<'_>) -> Result<Vec<u8>, Errno> {
+    fn set_one(&self, fd: &OwnedFd, wanted: &WantedAttribute<'_>) -> Result<Vec<u8>, Errno> {
         if self.none.load(Ordering::Relaxed) {
             return Err(Errno::NOTSUP);
         }
@@ -159,21 +159,25 @@ impl Manner {
     }
 
     /// What goes into attributes, the most useful first, and what cannot.
-    fn wanted<'m>(&self, metadata: &'m Metadata) -> (Vec<Wanted<'m>>, Vec<Leftover<'m>>) {
+    fn wanted<'m>(&self, metadata: &'m Metadata) -> (Vec<WantedAttribute<'m>>, Vec<Leftover<'m>>) {
         let (mut wanted, mut leftovers) = (Vec::new(), Vec::new());
         if !metadata.is_unknown(Part::Attributes) {
             let value = samba::dos_attributes(metadata.attributes, metadata.creation_time);
             let leftover = Leftover::attributes(metadata);
-            wanted.push(Wanted { attribute: samba::DOS_ATTRIBUTES.into(), value, leftover });
+            wanted.push(WantedAttribute { attribute: samba::DOS_ATTRIBUTES.into(), value, leftover });
         }
         if let Some(security) = &metadata.security {
-            let leftover = Leftover { sort: Sort::Security, name: b"", data: Data::Bytes(security) };
-            wanted.push(Wanted { attribute: samba::ACL_OF_ROOT.into(), value: samba::acl(security), leftover });
+            let leftover = Leftover { sort: PieceKind::Security, name: b"", data: Data::Bytes(security) };
+            wanted.push(WantedAttribute {
+                attribute: samba::ACL_OF_ROOT.into(),
+                value: samba::acl(security),
+                leftover,
+            });
         }
         for (name, value) in &metadata.extended {
-            let leftover = Leftover { sort: Sort::Extended, name, data: Data::Bytes(value) };
+            let leftover = Leftover { sort: PieceKind::Extended, name, data: Data::Bytes(value) };
             match samba::extended_attribute(name) {
-                Some(attribute) => wanted.push(Wanted { attribute, value: value.clone(), leftover }),
+                Some(attribute) => wanted.push(WantedAttribute { attribute, value: value.clone(), leftover }),
                 None => leftovers.push(leftover),
             }
         }
@@ -183,7 +187,7 @@ impl Manner {
                 StreamContent::Bytes(_) => small.push(stream),
                 StreamContent::Bulk { offset_bytes, size_bytes } => {
                     let data = Data::Bulk { offset_bytes, size_bytes };
-                    leftovers.push(Leftover { sort: Sort::Stream, name: &stream.name, data });
+                    leftovers.push(Leftover { sort: PieceKind::Stream, name: &stream.name, data });
                 }
             }
         }
@@ -193,9 +197,9 @@ impl Manner {
         };
         small.sort_by_key(|stream| bytes(stream).len());
         for stream in small {
-            let leftover = Leftover { sort: Sort::Stream, name: &stream.name, data: Data::Bytes(bytes(stream)) };
+            let leftover = Leftover { sort: PieceKind::Stream, name: &stream.name, data: Data::Bytes(bytes(stream)) };
             let value = [bytes(stream), &[0]].concat();
-            wanted.push(Wanted { attribute: samba::stream_attribute(&stream.name), value, leftover });
+            wanted.push(WantedAttribute { attribute: samba::stream_attribute(&stream.name), value, leftover });
         }
         (wanted, leftovers)
     }
@@ -221,10 +225,10 @@ fn is_refusal(errno: Errno) -> bool {
 /// The attribute in which a leftover may have been before.
 fn attribute_of(leftover: &Leftover<'_>) -> Option<Vec<u8>> {
     match leftover.sort {
-        Sort::Attributes => Some(samba::DOS_ATTRIBUTES.into()),
-        Sort::Stream => Some(samba::stream_attribute(leftover.name)),
-        Sort::Extended => samba::extended_attribute(leftover.name),
-        Sort::Security | Sort::Reparse | Sort::Posix | Sort::Xattr => None,
+        PieceKind::Attributes => Some(samba::DOS_ATTRIBUTES.into()),
+        PieceKind::Stream => Some(samba::stream_attribute(leftover.name)),
+        PieceKind::Extended => samba::extended_attribute(leftover.name),
+        PieceKind::Security | PieceKind::Reparse | PieceKind::Posix | PieceKind::Xattr => None,
     }
 }
 

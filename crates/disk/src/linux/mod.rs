@@ -15,10 +15,10 @@ pub(crate) mod permissions;
 pub(crate) mod probe;
 pub(crate) mod reading;
 pub(crate) mod root;
+mod safe_path;
 pub(crate) mod sparse;
 pub(crate) mod stat;
 pub(crate) mod tree;
-mod way;
 
 /// What the operating system says went wrong.
 pub(crate) type Fault = rustix::io::Errno;

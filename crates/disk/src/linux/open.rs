@@ -2,7 +2,7 @@
 //! from outside of itself.
 
 use crate::linux::root::Root;
-use crate::linux::{fault, nameless, probe, way};
+use crate::linux::{fault, nameless, probe, safe_path};
 use crate::reserved;
 use octo_core::{Abilities, Code, Error, RelPath};
 use rustix::fs::{Mode, OFlags};
@@ -34,9 +34,9 @@ pub(crate) fn open_code(errno: Errno) -> Code {
 /// Makes the target's folder, and those above it, private, each below the handle of the one before.
 pub(crate) fn make_root(path: &Path) -> Result<(), Error> {
     let make = || {
-        let way = way::follow(path)?;
-        let mut folder = way.folder;
-        for name in way.missing {
+        let followed = safe_path::follow(path)?;
+        let mut folder = followed.folder;
+        for name in followed.missing {
             match rustix::fs::mkdirat(&folder, &name, Mode::RWXU) {
                 Err(Errno::EXIST) if name != ".." => {}
                 other => other?,
@@ -47,13 +47,13 @@ pub(crate) fn make_root(path: &Path) -> Result<(), Error> {
         Ok(())
     };
     make().map_err(|errno: Errno| {
-        Error::new(open_code(errno), format!("making {}: {}", path.display(), fault::of_way(errno)))
+        Error::new(open_code(errno), format!("making {}: {}", path.display(), fault::of_path(errno)))
     })
 }
 
 /// The folder at `path`, or the nearest one above it that exists.
 pub(crate) fn nearest_folder(path: &Path) -> Result<OwnedFd, Errno> {
-    way::follow(path).map(|way| way.folder)
+    safe_path::follow(path).map(|followed| followed.folder)
 }
 
 /// In our own temporary area if there is one, else directly below the root.

@@ -5,7 +5,7 @@
 //! folder is now, not to what has its name. Resolving again costs about a microsecond.
 
 use crate::linux::account::Account;
-use crate::linux::{stat, way};
+use crate::linux::{safe_path, stat};
 use octo_core::RelPath;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::{Errno, retry_on_intr};
@@ -55,11 +55,11 @@ impl Root {
     /// Opens the folder at `path`, links in `path` itself included: that is what a person wrote. A link that a stranger may
     /// have put there is refused with [`Errno::LOOP`].
     pub(crate) fn open_at(path: &Path) -> Result<Root, Errno> {
-        let way = way::follow(path)?;
-        if !way.missing.is_empty() {
+        let followed = safe_path::follow(path)?;
+        if !followed.missing.is_empty() {
             return Err(Errno::NOENT);
         }
-        let root = Root { handle: Some(reopen(&way.folder)?), owner: None };
+        let root = Root { handle: Some(reopen(&followed.folder)?), owner: None };
         // Fails here, with a clear word, where the kernel has no openat2.
         root.open(&RelPath::root(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
         Ok(root)

@@ -17,7 +17,7 @@ const LINK_BYTES_MAX: usize = 4095;
 
 /// What is at a path.
 #[expect(clippy::large_enum_variant, reason = "one at a time, on the stack, for a moment")]
-pub(crate) enum Spot {
+pub(crate) enum EntryAtPath {
     /// An entry.
     Taken(Statx),
     /// Nothing, but its folder exists.
@@ -27,16 +27,20 @@ pub(crate) enum Spot {
 }
 
 /// What is at `path` itself.
-pub(crate) fn spot(root: &Root, path: &RelPath) -> Result<Spot, Errno> {
+pub(crate) fn entry_at(root: &Root, path: &RelPath) -> Result<EntryAtPath, Errno> {
     if path.is_root() {
-        return Ok(if root.exists() { Spot::Taken(stat::of_handle(root.handle()?)?) } else { Spot::NoFolder });
+        return Ok(if root.exists() {
+            EntryAtPath::Taken(stat::of_handle(root.handle()?)?)
+        } else {
+            EntryAtPath::NoFolder
+        });
     }
     match root.place(path) {
-        Err(Errno::NOENT) => Ok(Spot::NoFolder),
+        Err(Errno::NOENT) => Ok(EntryAtPath::NoFolder),
         Err(errno) => Err(errno),
         Ok(place) => match stat::of_name(&place, place.name) {
-            Ok(stat) => Ok(Spot::Taken(stat)),
-            Err(Errno::NOENT) => Ok(Spot::Free),
+            Ok(stat) => Ok(EntryAtPath::Taken(stat)),
+            Err(Errno::NOENT) => Ok(EntryAtPath::Free),
             Err(errno) => Err(errno),
         },
     }

@@ -11,7 +11,7 @@ use rusqlite::{Transaction, params};
 /// What a piece is of. The numbers are kept in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Sort {
+pub(crate) enum PieceKind {
     Attributes = 1,
     Security = 2,
     Stream = 3,
@@ -21,9 +21,16 @@ pub(crate) enum Sort {
     Xattr = 7,
 }
 
-impl Sort {
-    const ALL: [Sort; 7] =
-        [Sort::Attributes, Sort::Security, Sort::Stream, Sort::Extended, Sort::Reparse, Sort::Posix, Sort::Xattr];
+impl PieceKind {
+    const ALL: [PieceKind; 7] = [
+        PieceKind::Attributes,
+        PieceKind::Security,
+        PieceKind::Stream,
+        PieceKind::Extended,
+        PieceKind::Reparse,
+        PieceKind::Posix,
+        PieceKind::Xattr,
+    ];
 }
 
 /// What is recorded for a path.
@@ -53,7 +60,7 @@ impl Records {
     pub(crate) fn pieces(
         &self,
         detail: Detail,
-        mut each: impl FnMut(Sort, &[u8], u64, &[u8]) -> Result<(), Error>,
+        mut each: impl FnMut(PieceKind, &[u8], u64, &[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let sql = "SELECT part, name, at, data FROM piece WHERE object = ?1 ORDER BY part, name, at";
         let mut statement = self.prepared(sql).map_err(|error| damage(&error))?;
@@ -68,7 +75,7 @@ impl Records {
                 ))
             };
             let (part, name, at, data) = read().map_err(|error: rusqlite::Error| damage(&error))?;
-            let sort = Sort::ALL.into_iter().find(|sort| i64::from(*sort as u8) == part);
+            let sort = PieceKind::ALL.into_iter().find(|sort| i64::from(*sort as u8) == part);
             if let (Some(sort), Ok(at)) = (sort, u64::try_from(at)) {
                 each(sort, name, at, data)?;
             }
@@ -119,7 +126,7 @@ impl Records {
 
 impl ObjectWriter<'_> {
     /// Adds a piece. A name's pieces come in order, from offset 0 on.
-    pub(crate) fn piece(&mut self, sort: Sort, name: &[u8], at: u64, data: &[u8]) -> Result<(), Error> {
+    pub(crate) fn piece(&mut self, sort: PieceKind, name: &[u8], at: u64, data: &[u8]) -> Result<(), Error> {
         self.pieces += 1;
         let at = i64::try_from(at).unwrap_or(i64::MAX);
         let sql = "INSERT OR REPLACE INTO piece VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -131,7 +138,7 @@ impl ObjectWriter<'_> {
     }
 
     /// Takes over what an older object has of one sort, but for names that were added already.
-    pub(crate) fn take_over(&mut self, old: Detail, sort: Sort) -> Result<(), Error> {
+    pub(crate) fn take_over(&mut self, old: Detail, sort: PieceKind) -> Result<(), Error> {
         let sql = "INSERT INTO piece SELECT ?1, part, name, at, data FROM piece AS old WHERE object = ?2 AND part = ?3
             AND NOT EXISTS (SELECT 1 FROM piece WHERE object = ?1 AND part = ?3 AND name = old.name)";
         let taken = self

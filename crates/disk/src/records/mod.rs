@@ -13,5 +13,5 @@ mod schema;
 mod seen;
 
 pub(crate) use database::{Purpose, Records};
-pub(crate) use details::{Detail, ObjectWriter, Sort};
+pub(crate) use details::{Detail, ObjectWriter, PieceKind};
 pub use fault::is_want_of_room;

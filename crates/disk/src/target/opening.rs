@@ -3,7 +3,7 @@
 use super::DiskTarget;
 use crate::lazy_records::LazyRecords;
 use crate::options::DiskOptions;
-use crate::os::metadata::Manner;
+use crate::os::metadata::AttributeSupport;
 use crate::os::permissions::Permissions;
 use crate::os::root::Root;
 use crate::os::{Fault, Handle, fault, filesystem, open, owner};
@@ -16,7 +16,7 @@ impl DiskTarget {
     pub fn open(path: &Path, options: DiskOptions) -> Result<DiskTarget, Error> {
         let failed = |fault: Fault| {
             let error = || {
-                let why = fault::of_way(fault);
+                let why = fault::of_path(fault);
                 Error::new(open::open_code(fault), format!("opening {}: {why}", path.display()))
             };
             owner::denied(fault, path).unwrap_or_else(error)
@@ -50,7 +50,7 @@ impl DiskTarget {
             outer.make_folder(&made)?;
         }
         let failed = |fault: Fault| {
-            let why = fault::of_way(fault);
+            let why = fault::of_path(fault);
             let what = format!("opening {}: {why}; no link is followed below {}", path.display(), allowed.display());
             Error::new(open::open_code(fault), what)
         };
@@ -68,7 +68,7 @@ impl DiskTarget {
         options: DiskOptions,
     ) -> Result<DiskTarget, Error> {
         let failed = |fault: Fault| {
-            let why = fault::of_way(fault);
+            let why = fault::of_path(fault);
             Error::new(open::open_code(fault), format!("opening {}: {why}", path.display()))
         };
         let volume = filesystem::number(&nearest).map_err(failed)?;
@@ -97,7 +97,7 @@ impl DiskTarget {
             abilities,
             volume,
             records: LazyRecords::of(!options.plain),
-            manner: Manner::default(),
+            manner: AttributeSupport::default(),
             touched: Mutex::default(),
         })
     }

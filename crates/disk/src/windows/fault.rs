@@ -90,7 +90,7 @@ pub(crate) fn is_full(fault: Fault) -> bool {
 }
 
 /// An error met on the way to a folder that a person named.
-pub(crate) fn of_way(fault: Fault) -> String {
+pub(crate) fn of_path(fault: Fault) -> String {
     fault.to_string()
 }
 

@@ -77,6 +77,6 @@ fn identity_of(folder: &Handle) -> Result<(u64, u64), Fault> {
 }
 
 /// The identity of an open folder. Windows knows no way from a handle to the folder above: those are judged by their path.
-pub(crate) fn lineage(folder: &Handle) -> Result<Vec<(u64, u64)>, Fault> {
+pub(crate) fn ancestor_ids(folder: &Handle) -> Result<Vec<(u64, u64)>, Fault> {
     Ok(vec![identity_of(folder)?])
 }

@@ -11,7 +11,7 @@ use super::root::Root;
 use super::stat::{self, Stat};
 use super::{privilege, security, streams, tree};
 use crate::leftovers::{self, Leftover};
-use crate::records::Sort;
+use crate::records::PieceKind;
 use octo_core::metadata::{Metadata, Part, Piece};
 use octo_core::{Error, Kind, RelPath, Stop, TargetFile, Timestamp};
 use std::collections::BTreeSet;
@@ -131,13 +131,13 @@ fn reparse_point(opened: &Opened) -> Result<Option<(u32, Vec<u8>)>, Fault> {
 
 /// What was found out while metadata was set.
 #[derive(Debug, Default)]
-pub(crate) struct Manner {
+pub(crate) struct AttributeSupport {
     no_restore: AtomicBool,
     no_streams: AtomicBool,
     no_lists: AtomicBool,
 }
 
-impl Manner {
+impl AttributeSupport {
     /// What the report has to say.
     pub(crate) fn remarks(&self) -> Vec<String> {
         let said = |flag: &AtomicBool, what: &str| {
@@ -172,7 +172,7 @@ impl Manner {
         if let Some(wanted) = &metadata.security
             && self.set_security(opened, wanted)
         {
-            left.retain(|leftover| leftover.sort != Sort::Security);
+            left.retain(|leftover| leftover.sort != PieceKind::Security);
         }
         // Last: what is read-only takes no streams, and a stream that is written moves the last write time.
         if metadata.is_unknown(Part::Attributes) {
@@ -188,7 +188,7 @@ impl Manner {
             let is_held = unlike & !(SAYING_NOTHING | (now.attributes & fs::FILE_ATTRIBUTE_SPARSE_FILE)) == 0
                 && metadata.creation_time.is_none_or(|time| creation(&now) == Some(time));
             if is_held {
-                left.retain(|leftover| leftover.sort != Sort::Attributes);
+                left.retain(|leftover| leftover.sort != PieceKind::Attributes);
             }
         }
         Ok(left)
@@ -211,7 +211,7 @@ impl Manner {
 fn set_streams(opened: &Opened, metadata: &Metadata, left: &mut Vec<Leftover<'_>>) -> Result<(), Fault> {
     let mut held = BTreeSet::new();
     left.retain(|leftover| {
-        let written = leftover.sort == Sort::Stream && streams::write(opened, metadata, leftover).is_ok();
+        let written = leftover.sort == PieceKind::Stream && streams::write(opened, metadata, leftover).is_ok();
         if written {
             held.insert(leftover.name.to_vec());
         }
@@ -221,7 +221,7 @@ fn set_streams(opened: &Opened, metadata: &Metadata, left: &mut Vec<Leftover<'_>
         let name = there.name();
         // A name in another case is the same stream.
         let is_held = held.iter().any(|held| octo_core::naming::fold(held) == octo_core::naming::fold(&name));
-        let is_recorded = left.iter().any(|leftover| leftover.sort == Sort::Stream && leftover.name == name);
+        let is_recorded = left.iter().any(|leftover| leftover.sort == PieceKind::Stream && leftover.name == name);
         if !is_held && (is_recorded || !metadata.is_unknown(Part::Streams)) {
             streams::remove(opened, &there)?;
         }

@@ -53,8 +53,8 @@ impl Reading {
     }
 
     /// What the kernel calls the open folder and each one above it.
-    pub(crate) fn lineage(&self) -> Result<Vec<(u64, u64)>, Fault> {
-        self.root.handle().and_then(filesystem::lineage)
+    pub(crate) fn ancestor_ids(&self) -> Result<Vec<(u64, u64)>, Fault> {
+        self.root.handle().and_then(filesystem::ancestor_ids)
     }
 
     /// The volume's identity as text.

@@ -25,7 +25,7 @@ const READ_WRITE: u32 = fs::FILE_GENERIC_READ | fs::FILE_GENERIC_WRITE;
 const LOOK: How = How::open(fs::FILE_READ_ATTRIBUTES);
 
 /// What is at a path.
-pub(crate) enum Spot {
+pub(crate) enum EntryAtPath {
     /// An entry.
     Taken(Stat),
     /// Nothing, but its folder exists.
@@ -35,14 +35,18 @@ pub(crate) enum Spot {
 }
 
 /// What is at `path` itself.
-pub(crate) fn spot(root: &Root, path: &RelPath) -> Result<Spot, Fault> {
+pub(crate) fn entry_at(root: &Root, path: &RelPath) -> Result<EntryAtPath, Fault> {
     if path.is_root() {
-        return Ok(if root.exists() { Spot::Taken(stat::of_handle(root.handle()?)?) } else { Spot::NoFolder });
+        return Ok(if root.exists() {
+            EntryAtPath::Taken(stat::of_handle(root.handle()?)?)
+        } else {
+            EntryAtPath::NoFolder
+        });
     }
     match root.place(path) {
-        Err(fault) if fault::is_missing(fault) => Ok(Spot::NoFolder),
+        Err(fault) if fault::is_missing(fault) => Ok(EntryAtPath::NoFolder),
         Err(fault) => Err(fault),
-        Ok(place) => Ok(look(&place)?.map_or(Spot::Free, Spot::Taken)),
+        Ok(place) => Ok(look(&place)?.map_or(EntryAtPath::Free, EntryAtPath::Taken)),
     }
 }
 

@@ -49,7 +49,7 @@ struct Model {
     nodes: Vec<Node>,
 }
 
-enum Way {
+enum FollowedPath {
     /// The folder of the path exists.
     Open,
     /// Something on the way is missing; a recorded link is nothing one could go through.
@@ -67,27 +67,27 @@ impl Model {
         path.is_root() || self.at(path) == Some(&What::Folder)
     }
 
-    fn way(&self, path: &RelPath) -> Way {
-        let Some(parent) = path.parent() else { return Way::Open };
+    fn way(&self, path: &RelPath) -> FollowedPath {
+        let Some(parent) = path.parent() else { return FollowedPath::Open };
         let names: Vec<_> = parent.names().collect();
         let mut folder = RelPath::root();
         for name in names {
             folder = folder.join(&name);
             match self.at(&folder) {
                 Some(What::Folder) => {}
-                None | Some(What::Recorded(_)) => return Way::Missing,
-                Some(_) => return Way::Blocked,
+                None | Some(What::Recorded(_)) => return FollowedPath::Missing,
+                Some(_) => return FollowedPath::Blocked,
             }
         }
-        Way::Open
+        FollowedPath::Open
     }
 
     fn add(&mut self, path: &RelPath, what: What, time: i64) -> Answer {
         match (self.way(path), self.at(path)) {
-            (Way::Blocked, _) => Err(()),
-            (Way::Missing, _) => Ok(Done::Missing),
-            (Way::Open, Some(_)) => Ok(Done::Exists),
-            (Way::Open, None) => {
+            (FollowedPath::Blocked, _) => Err(()),
+            (FollowedPath::Missing, _) => Ok(Done::Missing),
+            (FollowedPath::Open, Some(_)) => Ok(Done::Exists),
+            (FollowedPath::Open, None) => {
                 self.nodes.push(Node { what, time });
                 self.names.insert(path.clone(), self.nodes.len() - 1);
                 Ok(Done::Yes)
@@ -98,10 +98,10 @@ impl Model {
     /// What stops an operation with two paths before anything is done; `None` if nothing does.
     fn obstacle(&self, from: &RelPath, to: &RelPath) -> Option<Answer> {
         match (self.way(from), self.way(to)) {
-            (Way::Blocked, _) => Some(Err(())),
-            (Way::Missing, _) => Some(Ok(Done::Missing)),
-            (_, Way::Blocked) => Some(Err(())),
-            (_, Way::Missing) => Some(Ok(Done::Missing)),
+            (FollowedPath::Blocked, _) => Some(Err(())),
+            (FollowedPath::Missing, _) => Some(Ok(Done::Missing)),
+            (_, FollowedPath::Blocked) => Some(Err(())),
+            (_, FollowedPath::Missing) => Some(Ok(Done::Missing)),
             _ if self.at(from).is_none() => Some(Ok(Done::Missing)),
             _ => None,
         }
@@ -127,7 +127,7 @@ impl Model {
     }
 
     fn rename(&mut self, from: &RelPath, to: &RelPath, over: bool) -> Answer {
-        if over && matches!(self.way(to), Way::Blocked) {
+        if over && matches!(self.way(to), FollowedPath::Blocked) {
             return Err(());
         }
         if let Some(answer) = self.obstacle(from, to) {
@@ -157,8 +157,8 @@ impl Model {
 
     fn remove(&mut self, path: &RelPath, folder: bool) -> Answer {
         match (self.way(path), self.at(path)) {
-            (Way::Blocked, _) => Err(()),
-            (Way::Missing, _) | (_, None) => Ok(Done::Missing),
+            (FollowedPath::Blocked, _) => Err(()),
+            (FollowedPath::Missing, _) | (_, None) => Ok(Done::Missing),
             (_, Some(What::Recorded(_))) if folder => Ok(Done::Missing),
             (_, Some(what)) if (*what == What::Folder) != folder => Err(()),
             _ if self.names.keys().any(|other| other != path && other.is_within(path)) => Ok(Done::NotEmpty),
@@ -171,9 +171,9 @@ impl Model {
 
     fn existing(&mut self, path: &RelPath) -> Result<Option<&mut Node>, ()> {
         match self.way(path) {
-            Way::Blocked => Err(()),
-            Way::Missing => Ok(None),
-            Way::Open => Ok(self.names.get(path).map(|&node| &mut self.nodes[node])),
+            FollowedPath::Blocked => Err(()),
+            FollowedPath::Missing => Ok(None),
+            FollowedPath::Open => Ok(self.names.get(path).map(|&node| &mut self.nodes[node])),
         }
     }
 

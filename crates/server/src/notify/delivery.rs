@@ -70,8 +70,8 @@ impl Drop for InFlight<'_> {
 }
 
 /// Messages of one channel wait for each other: the mail server, or the host of an address.
-fn way_of(them: Option<&Recipient>) -> String {
-    let url = them.and_then(|them| them.webhook.as_deref().or(them.heartbeat.as_deref()));
+fn way_of(recipient: Option<&Recipient>) -> String {
+    let url = recipient.and_then(|recipient| recipient.webhook.as_deref().or(recipient.heartbeat.as_deref()));
     url.map_or_else(|| "mail".to_owned(), |url| CredentialUse::webhook(url).to_string())
 }
 
@@ -172,8 +172,8 @@ impl Delivery {
         let due = self.shared.store.read(|db| outbox::due(db, now, WAIT_SECS_MAX, LETTERS_MAX))?;
         let mut ways: BTreeMap<String, Vec<QueuedMessage>> = BTreeMap::new();
         for message in due {
-            let them = self.shared.store.read(|db| recipients::get(db, &message.recipient))?;
-            ways.entry(way_of(them.as_ref())).or_default().push(message);
+            let recipient = self.shared.store.read(|db| recipients::get(db, &message.recipient))?;
+            ways.entry(way_of(recipient.as_ref())).or_default().push(message);
         }
         Ok(ways)
     }
@@ -204,13 +204,13 @@ impl Delivery {
                 break;
             }
             let Some(_out) = self.goes_out_with(&message)? else { continue };
-            let them = self.shared.store.read(|db| recipients::get(db, &message.recipient))?;
-            let is_heartbeat = them.as_ref().is_some_and(|them| them.heartbeat.is_some());
-            let is_mail = them.as_ref().is_some_and(|them| them.mail.is_some());
-            let done = match (&them, &silent) {
+            let recipient = self.shared.store.read(|db| recipients::get(db, &message.recipient))?;
+            let is_heartbeat = recipient.as_ref().is_some_and(|recipient| recipient.heartbeat.is_some());
+            let is_mail = recipient.as_ref().is_some_and(|recipient| recipient.mail.is_some());
+            let done = match (&recipient, &silent) {
                 (None, _) => Err(Trouble::Never("this recipient was removed".into())),
                 (Some(_), Some(why)) if is_mail => Err(Trouble::NotNow(why.clone())),
-                (Some(them), _) => self.deliver(them, &message),
+                (Some(recipient), _) => self.deliver(recipient, &message),
             };
             if let (Err(Trouble::NotNow(why)), true) = (&done, is_mail) {
                 silent = Some(why.clone());
@@ -228,8 +228,8 @@ impl Delivery {
         Ok(())
     }
 
-    fn deliver(&self, them: &Recipient, message: &QueuedMessage) -> Result<(), Trouble> {
-        match super::recipient::way(them)? {
+    fn deliver(&self, recipient: &Recipient, message: &QueuedMessage) -> Result<(), Trouble> {
+        match super::recipient::way(recipient)? {
             Way::Heartbeat(url) => {
                 let job = match message.message {
                     Message::Run(run) => self.service.run(run)?.run.job,
@@ -240,7 +240,7 @@ impl Delivery {
             Way::Webhook(url) => {
                 let body = self.as_json(message)?;
                 let used_for = CredentialUse::webhook(url);
-                let secret = them.credential.as_deref().map(|name| self.account(name, &used_for)).transpose()?;
+                let secret = recipient.credential.as_deref().map(|name| self.account(name, &used_for)).transpose()?;
                 let secret = secret.as_ref().map(|(_, secret)| secret.as_str());
                 Ok(self.carrier.webhook(url, message.id, &body, secret)?)
             }
@@ -252,7 +252,7 @@ impl Delivery {
                 let server: MailServer = serde_json::from_str(&server).map_err(ServiceError::from)?;
                 let used_for = CredentialUse::new(Purpose::Mail, &server.host);
                 let account = server.credential.as_deref().map(|name| self.account(name, &used_for)).transpose()?;
-                Ok(self.carrier.mail(&server, account, to, self.as_mail(them, message)?)?)
+                Ok(self.carrier.mail(&server, account, to, self.as_mail(recipient, message)?)?)
             }
         }
     }
@@ -284,9 +284,9 @@ impl Delivery {
         Ok(body.to_string())
     }
 
-    fn as_mail(&self, them: &Recipient, message: &QueuedMessage) -> Result<Text, Trouble> {
+    fn as_mail(&self, recipient: &Recipient, message: &QueuedMessage) -> Result<Text, Trouble> {
         let defaults = self.shared.store.read(crate::store::defaults::effective)?;
-        let zone = match &them.time_zone {
+        let zone = match &recipient.time_zone {
             Some(name) => zone(name)?,
             None => defaults.zone().map_err(ServiceError::from)?,
         };

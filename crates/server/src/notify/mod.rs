@@ -55,8 +55,8 @@ pub fn tell_digest(db: &Connection, zone: &TimeZone, now: Moment) -> Result<bool
     let is_due = text != DIGEST_NEVER
         && Schedule::parse(&text).is_ok_and(|schedule| !schedule::slots(&schedule, zone, since, now, 1).is_empty());
     if is_due {
-        for them in recipients::list(db)?.iter().filter(|them| them.heartbeat.is_none()) {
-            outbox::add(db, &them.name, &Message::Digest { since, until: now }, now)?;
+        for recipient in recipients::list(db)?.iter().filter(|recipient| recipient.heartbeat.is_none()) {
+            outbox::add(db, &recipient.name, &Message::Digest { since, until: now }, now)?;
         }
     }
     if is_due || until.is_none() {
@@ -87,8 +87,9 @@ pub fn tell_run(db: &Connection, run: &Run, outcome: Ended, goes_on: bool, now: 
     if run.once.dry_run || run.kind != RunKind::Backup {
         return Ok(());
     }
-    let wants =
-        |them: &&Recipient| wants(them, &run.job, outcome, goes_on) && (them.heartbeat.is_none() || run.is_backup());
+    let wants = |recipient: &&Recipient| {
+        wants(recipient, &run.job, outcome, goes_on) && (recipient.heartbeat.is_none() || run.is_backup())
+    };
     for recipient in recipients::list(db)?.iter().filter(wants) {
         outbox::add(db, &recipient.name, &Message::Run(run.id), now)?;
     }
@@ -106,7 +107,7 @@ pub fn next_try(is_heartbeat: bool, queued_at: Moment, tries: u32, now: Moment) 
 mod tests {
     use super::*;
 
-    fn them(when: When) -> Recipient {
+    fn recipient(when: When) -> Recipient {
         Recipient { name: "ops".into(), mail: Some(vec!["ops@example.com".into()]), when, ..Recipient::default() }
     }
 
@@ -114,16 +115,16 @@ mod tests {
     fn everybody_gets_what_they_asked_for() {
         use Ended::{Cancelled, Failed, Held, Interrupted, Succeeded, Warnings};
         let all = [Succeeded, Warnings, Held, Failed, Cancelled, Interrupted];
-        let outcomes = |them: &Recipient, goes_on| {
-            all.into_iter().filter(|outcome| wants(them, "a", *outcome, goes_on)).collect::<Vec<_>>()
+        let outcomes = |recipient: &Recipient, goes_on| {
+            all.into_iter().filter(|outcome| wants(recipient, "a", *outcome, goes_on)).collect::<Vec<_>>()
         };
-        assert_eq!(outcomes(&them(When::Always), true), all);
-        assert_eq!(outcomes(&them(When::Problems), false), [Warnings, Held, Failed, Interrupted]);
-        assert_eq!(outcomes(&them(When::Problems), true), [Warnings, Held], "another try is on its way");
-        assert!(outcomes(&them(When::Digest), false).is_empty());
-        let heartbeat = Recipient { mail: None, heartbeat: Some("https://x/y".into()), ..them(When::Problems) };
+        assert_eq!(outcomes(&recipient(When::Always), true), all);
+        assert_eq!(outcomes(&recipient(When::Problems), false), [Warnings, Held, Failed, Interrupted]);
+        assert_eq!(outcomes(&recipient(When::Problems), true), [Warnings, Held], "another try is on its way");
+        assert!(outcomes(&recipient(When::Digest), false).is_empty());
+        let heartbeat = Recipient { mail: None, heartbeat: Some("https://x/y".into()), ..recipient(When::Problems) };
         assert_eq!(outcomes(&heartbeat, false), [Succeeded, Warnings, Held]);
-        let other = Recipient { jobs: Some(vec!["b".into()]), ..them(When::Always) };
+        let other = Recipient { jobs: Some(vec!["b".into()]), ..recipient(When::Always) };
         assert!(outcomes(&other, false).is_empty());
     }
 

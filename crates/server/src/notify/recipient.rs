@@ -18,9 +18,9 @@ const URL_BYTES_MAX: usize = 2048;
 pub(super) const JOB: &str = "{job}";
 
 /// Refuses an invalid recipient.
-pub fn check(them: &Recipient) -> Result<(), ServiceError> {
-    check_name(&them.name)?;
-    match way(them)? {
+pub fn check(recipient: &Recipient) -> Result<(), ServiceError> {
+    check_name(&recipient.name)?;
+    match way(recipient)? {
         Way::Mail(addresses) => {
             if addresses.is_empty() || addresses.len() > ADDRESSES_MAX {
                 return Err(ServiceError::field("mail", format!("allowed are 1 to {ADDRESSES_MAX} addresses")));
@@ -30,22 +30,23 @@ pub fn check(them: &Recipient) -> Result<(), ServiceError> {
         Way::Webhook(url) => check_url("webhook", url)?,
         Way::Heartbeat(url) => check_url("heartbeat", &url.replace(JOB, "job"))?,
     }
-    if them.credential.is_some() && them.webhook.is_none() {
+    if recipient.credential.is_some() && recipient.webhook.is_none() {
         return Err(ServiceError::field("credential", "only a webhook is signed; the mail server has its own"));
     }
-    if let Some(name) = &them.time_zone {
+    if let Some(name) = &recipient.time_zone {
         zone(name).map_err(|why| ServiceError::field("time_zone", format!("{name:?}: {why}")))?;
     }
-    them.jobs
+    recipient
+        .jobs
         .iter()
         .flatten()
         .try_for_each(|name| check_name(name).map_err(|error| ServiceError::field("jobs", error.detail)))
 }
 
 /// The way to a recipient. An error if none or several are given.
-pub fn way(them: &Recipient) -> Result<Way<'_>, ServiceError> {
+pub fn way(recipient: &Recipient) -> Result<Way<'_>, ServiceError> {
     let wrong = || ServiceError::field("recipient", "exactly one of mail, webhook and heartbeat must be given");
-    them.way().ok_or_else(wrong)
+    recipient.way().ok_or_else(wrong)
 }
 
 /// Refuses an invalid mail server.

@@ -5,7 +5,7 @@ use crate::app_state::AppState;
 use crate::service_error::ServiceError;
 use octo_core::advice::{Place, advice};
 use octo_core::{Code, Error};
-use octo_disk::Whereabouts;
+use octo_disk::FolderLocation;
 use octo_job::{Job, JobSpec};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ pub(super) struct OverlapCheck(Arc<Mutex<Found>>);
 #[derive(Default)]
 struct Found {
     /// Where each target is.
-    targets: BTreeMap<String, Whereabouts>,
+    targets: BTreeMap<String, FolderLocation>,
     /// Sources and targets that overlap with the server's own data.
     own: BTreeMap<String, Error>,
 }
@@ -46,7 +46,7 @@ impl OverlapCheck {
                 let about = format!("the place of {} {text}", if is_target { "the target" } else { "the source" });
                 let look = move || {
                     let own = protected.check(&path).err().filter(|error| error.code == Code::OwnData);
-                    let place = if is_target { Whereabouts::of(&path).ok() } else { None };
+                    let place = if is_target { FolderLocation::of(&path).ok() } else { None };
                     let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                     own.map(|error| found.own.insert(text.clone(), error));
                     place.map(|place| found.targets.insert(text, place));

@@ -1,8 +1,8 @@
 //! The metadata of a file on the way: what does not come with the message that opens it, and large streams.
 
-use super::fetcher::{Fetcher, Halt, READ_BYTES, read_request, shrunk};
+use super::fetcher::{FetchStop, Fetcher, READ_BYTES, read_request, shrunk};
 use crate::attempts;
-use crate::metadata::{self, Ask, Details};
+use crate::metadata::{self, Details, MetadataRequest};
 use crate::open::{self, NOT_IN_A_COMPOUND, Open};
 use crate::status::{self, nt};
 use crate::wire::attribute;
@@ -79,7 +79,7 @@ impl Fetcher<'_> {
         &self,
         path: &[u16],
         wanted: &FetchRequest,
-    ) -> Result<(Open, Opened, Ask, Option<Error>), Error> {
+    ) -> Result<(Open, Opened, MetadataRequest, Option<Error>), Error> {
         let ask = self.first_ask(wanted);
         let create = async |ask| {
             let request = self.create(path, wanted, ask);
@@ -103,9 +103,9 @@ impl Fetcher<'_> {
         path: &[u16],
         (open, opened): (&Open, &Meta),
         wanted: &FetchRequest,
-        (ask, denied): (Ask, Option<Error>),
+        (ask, denied): (MetadataRequest, Option<Error>),
         sink: &mut dyn FetchSink,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), FetchStop> {
         let mut answers = Vec::new();
         for question in ask.questions(open.handle) {
             answers.push(open::single(self.session, (Command::QueryInfo, &question, metadata::ANSWER_BYTES)).await);
@@ -117,7 +117,7 @@ impl Fetcher<'_> {
         details.hand_over(file, sink)?;
         for stream in &details.streams {
             match self.large_stream(file, &metadata::stream_path(path, stream), stream, wanted, sink).await {
-                Err(Halt::Failed(error)) if !error.code.stops_run() && !attempts::is_loss(&error) => {
+                Err(FetchStop::Failed(error)) if !error.code.stops_run() && !attempts::is_loss(&error) => {
                     sink.metadata(file, Piece::Unknown(Part::Streams, Some(error)))?;
                 }
                 other => other?,
@@ -133,7 +133,7 @@ impl Fetcher<'_> {
         info: &StreamInfo,
         wanted: &FetchRequest,
         sink: &mut dyn FetchSink,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), FetchStop> {
         let create = self.create_stream(path, wanted);
         let created = open::single(self.session, (Command::Create, &create, 0)).await.and_then(open::success)?;
         let (open, opened) = Open::from_reply(self.session, &created, self.volume)?;

@@ -5,7 +5,7 @@ use super::budget::Budget;
 use crate::attempts::{self, Attempts};
 use crate::connection_pool::ConnectionPool;
 use crate::logon::Session;
-use crate::metadata::{Ask, Asks};
+use crate::metadata::{MetadataRequest, MetadataSupport};
 use crate::open;
 use crate::status::{self, nt};
 use crate::window::Window;
@@ -59,7 +59,7 @@ impl OpenFetch {
 }
 
 /// Nothing more is wanted of the batch, or nothing more can be had.
-pub(super) struct Over;
+pub(super) struct BatchOver;
 
 /// How one connection serves.
 pub(super) struct Fetcher<'a> {
@@ -71,31 +71,31 @@ pub(super) struct Fetcher<'a> {
     pub(super) options: u32,
     pub(super) volume: u64,
     /// What metadata is asked for by, where it is wanted.
-    pub(super) ask: Ask,
-    pub(super) asks: &'a Asks,
+    pub(super) ask: MetadataRequest,
+    pub(super) asks: &'a MetadataSupport,
 }
 
 /// Why a file, or the batch, ends here.
-pub(super) enum Halt {
+pub(super) enum FetchStop {
     Failed(Error),
     Stopped(Stop),
 }
 
-impl From<Error> for Halt {
-    fn from(error: Error) -> Halt {
-        Halt::Failed(error)
+impl From<Error> for FetchStop {
+    fn from(error: Error) -> FetchStop {
+        FetchStop::Failed(error)
     }
 }
 
-impl From<Stop> for Halt {
-    fn from(stop: Stop) -> Halt {
-        Halt::Stopped(stop)
+impl From<Stop> for FetchStop {
+    fn from(stop: Stop) -> FetchStop {
+        FetchStop::Stopped(stop)
     }
 }
 
-impl From<crate::wire::Malformed> for Halt {
-    fn from(malformed: crate::wire::Malformed) -> Halt {
-        Halt::Failed(malformed.into())
+impl From<crate::wire::Malformed> for FetchStop {
+    fn from(malformed: crate::wire::Malformed) -> FetchStop {
+        FetchStop::Failed(malformed.into())
     }
 }
 
@@ -103,7 +103,7 @@ impl From<crate::wire::Malformed> for Halt {
 pub(crate) async fn fetch(
     pool: &Arc<ConnectionPool>,
     (window, budget): (&Window, &Budget),
-    asks: &Asks,
+    asks: &MetadataSupport,
     mut batch: Batch<'_>,
 ) {
     let all = 0..batch.requests.len();
@@ -128,7 +128,7 @@ pub(crate) async fn fetch(
         let volume = place.volume.serial.into();
         let ask = match batch.requests.iter().any(|request| request.metadata) {
             true => asks.all(&lease, pool.address(), options).await,
-            false => Ask::NOTHING,
+            false => MetadataRequest::NOTHING,
         };
         let fetcher = Fetcher { session: &lease, pool, window, budget, options, volume, ask, asks };
         let Ok(lost) = fetcher.fetch(now, &mut batch).await else { return };
@@ -139,7 +139,7 @@ pub(crate) async fn fetch(
 
 impl Fetcher<'_> {
     /// Fetches files over one connection. Returns those that it was lost with.
-    async fn fetch(&self, files: Vec<OpenFetch>, batch: &mut Batch<'_>) -> Result<Vec<OpenFetch>, Over> {
+    async fn fetch(&self, files: Vec<OpenFetch>, batch: &mut Batch<'_>) -> Result<Vec<OpenFetch>, BatchOver> {
         let (requests, path) = (batch.requests, batch.path);
         let (small, mut large): (Vec<OpenFetch>, Vec<OpenFetch>) =
             files.into_iter().partition(|it| self.is_small(it, requests));
@@ -161,7 +161,7 @@ impl Fetcher<'_> {
                     large.push(left);
                     continue;
                 }
-                Err(error) => Err(Halt::Failed(error)),
+                Err(error) => Err(FetchStop::Failed(error)),
             };
             lost.extend(self.end(left, ended, batch)?);
         }
@@ -197,17 +197,17 @@ impl Fetcher<'_> {
     fn end(
         &self,
         mut left: OpenFetch,
-        ended: Result<(), Halt>,
+        ended: Result<(), FetchStop>,
         batch: &mut Batch<'_>,
-    ) -> Result<Option<OpenFetch>, Over> {
+    ) -> Result<Option<OpenFetch>, BatchOver> {
         let error = match ended {
             Ok(()) => {
                 self.pool.went_well();
                 return Ok(None);
             }
-            Err(Halt::Stopped(Stop::ThisFile)) => return Ok(None),
-            Err(Halt::Stopped(Stop::Everything)) => return Err(Over),
-            Err(Halt::Failed(error)) => error,
+            Err(FetchStop::Stopped(Stop::ThisFile)) => return Ok(None),
+            Err(FetchStop::Stopped(Stop::Everything)) => return Err(BatchOver),
+            Err(FetchStop::Failed(error)) => error,
         };
         let error = if attempts::is_loss(&error) {
             left.was_lost = true;
@@ -221,13 +221,13 @@ impl Fetcher<'_> {
         let error = (batch.refused)(left.file, error);
         let stops = error.code.stops_run();
         match batch.sink.failed(left.file, error) {
-            Err(Stop::Everything) => Err(Over),
-            _ if stops => Err(Over),
+            Err(Stop::Everything) => Err(BatchOver),
+            _ if stops => Err(BatchOver),
             _ => Ok(None),
         }
     }
 
-    pub(super) fn create<'p>(&self, path: &'p [u16], wanted: &FetchRequest, ask: Ask) -> Create<'p> {
+    pub(super) fn create<'p>(&self, path: &'p [u16], wanted: &FetchRequest, ask: MetadataRequest) -> Create<'p> {
         let (access, options) = match wanted.is_details_only() {
             true => (request::READ_ATTRIBUTES, option::OPEN_REPARSE_POINT),
             false => (request::READ, option::NON_DIRECTORY_FILE),
@@ -237,8 +237,8 @@ impl Fetcher<'_> {
     }
 
     /// What is asked for with a file at first.
-    pub(super) fn first_ask(&self, wanted: &FetchRequest) -> Ask {
-        if wanted.metadata { self.ask } else { Ask::NOTHING }
+    pub(super) fn first_ask(&self, wanted: &FetchRequest) -> MetadataRequest {
+        if wanted.metadata { self.ask } else { MetadataRequest::NOTHING }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::begun::Begun;
 use super::fetcher::{
-    CAREFUL_READ_BYTES, Fetcher, Halt, OpenFetch, READ_BYTES, WirePath, accept_read, check_kind, last_state,
+    CAREFUL_READ_BYTES, FetchStop, Fetcher, OpenFetch, READ_BYTES, WirePath, accept_read, check_kind, last_state,
     read_request, shrunk,
 };
 use crate::attempts::is_loss;
@@ -27,7 +27,7 @@ impl Fetcher<'_> {
         path: &dyn Fn(usize) -> WirePath,
         requests: &[FetchRequest],
         sink: &mut dyn FetchSink,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), FetchStop> {
         let OpenFetch { file, begun, was_lost, .. } = left;
         let (file, path, wanted) = (*file, path(*file)?, &requests[*file]);
         let (open, opened, ask, denied) = self.open_large(&path, wanted).await?;
@@ -45,7 +45,7 @@ impl Fetcher<'_> {
         }
         let bytes = if *was_lost { CAREFUL_READ_BYTES } else { READ_BYTES };
         let bytes = bytes.min(self.session.read_bytes_max).max(1);
-        let mut chunks = Chunks { ranges: begun.left(parts), bytes };
+        let mut chunks = ReadChunks { ranges: begun.left(parts), bytes };
         let mut flying = FuturesUnordered::new();
         let mut lost = None;
         loop {
@@ -93,7 +93,7 @@ impl Fetcher<'_> {
         opened: &Opened,
         wanted: &FetchRequest,
         sink: &mut dyn FetchSink,
-    ) -> Result<Begun, Halt> {
+    ) -> Result<Begun, FetchStop> {
         let mut given = Ranges::new();
         if sink.wants_holes(file) {
             let asked = wanted.parts.clone();
@@ -120,12 +120,12 @@ impl Fetcher<'_> {
 }
 
 /// Ranges cut into reads, from the first to the last.
-struct Chunks {
+struct ReadChunks {
     ranges: Vec<Range<u64>>,
     bytes: u32,
 }
 
-impl Iterator for Chunks {
+impl Iterator for ReadChunks {
     type Item = (u64, u32);
 
     fn next(&mut self) -> Option<(u64, u32)> {

@@ -1,8 +1,8 @@
 //! A small file: opened, read and closed in one message.
 
-use super::fetcher::{Fetcher, Halt, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request};
+use super::fetcher::{FetchStop, Fetcher, READ_BYTES, WirePath, accept_read, check_kind, last_state, read_request};
 use crate::logon::CREDIT_BYTES;
-use crate::metadata::{self, Ask, Details};
+use crate::metadata::{self, Details, MetadataRequest};
 use crate::open::{self, NOT_IN_A_COMPOUND, Open};
 use crate::status::nt;
 use crate::wire::reply;
@@ -13,7 +13,7 @@ use smb2::types::Command;
 use tokio::sync::SemaphorePermit;
 
 /// A small file, whole.
-pub(super) struct Small<'a> {
+pub(super) struct SmallFile<'a> {
     opened: Meta,
     closed: Meta,
     /// The body of the read's answer, if a read was needed.
@@ -24,7 +24,7 @@ pub(super) struct Small<'a> {
 
 impl Fetcher<'_> {
     /// Opens, reads and closes in one message. `None` if the file turns out to need more than that.
-    pub(super) async fn small(&self, path: WirePath, wanted: &FetchRequest) -> Result<Option<Small<'_>>, Error> {
+    pub(super) async fn small(&self, path: WirePath, wanted: &FetchRequest) -> Result<Option<SmallFile<'_>>, Error> {
         let (path, ask) = (path?, self.first_ask(wanted));
         let small = match self.small_once(&path, wanted, ask, None).await {
             // Denied perhaps only for the metadata's sake.
@@ -46,9 +46,9 @@ impl Fetcher<'_> {
         &self,
         path: &[u16],
         wanted: &FetchRequest,
-        ask: Ask,
+        ask: MetadataRequest,
         denied: Option<&Error>,
-    ) -> Result<Option<Small<'_>>, Error> {
+    ) -> Result<Option<SmallFile<'_>>, Error> {
         let bytes = if wanted.is_details_only() { 0 } else { wanted.listed.size_bytes };
         let bytes = u32::try_from(bytes).unwrap_or(READ_BYTES);
         // Its streams have to fit into the same share: who holds one must not wait for another.
@@ -99,13 +99,13 @@ impl Fetcher<'_> {
             return Ok(None);
         }
         let closed = last_state(&open::success(closed)?, &opened.meta)?;
-        Ok(Some(Small { opened: opened.meta, closed, read, details, _held: held }))
+        Ok(Some(SmallFile { opened: opened.meta, closed, read, details, _held: held }))
     }
 }
 
-impl Small<'_> {
+impl SmallFile<'_> {
     /// Gives it to the sink.
-    pub fn hand_over(&self, file: usize, sink: &mut dyn FetchSink) -> Result<(), Halt> {
+    pub fn hand_over(&self, file: usize, sink: &mut dyn FetchSink) -> Result<(), FetchStop> {
         let data = match &self.read {
             Some((frame, asked)) => reply::read(&frame.body, *asked)?,
             None => &[],

@@ -17,7 +17,7 @@ const LINKS_MAX: usize = 40;
 const ROOT_USER: u32 = 0;
 
 /// How far a path leads.
-pub(crate) struct Way {
+pub(crate) struct FollowedPath {
     /// The last folder that is there.
     pub(crate) folder: OwnedFd,
     /// What is missing below it.
@@ -25,7 +25,7 @@ pub(crate) struct Way {
 }
 
 /// Follows `path`. A link that a stranger may have put there ends it with [`Errno::LOOP`].
-pub(crate) fn follow(path: &Path) -> Result<Way, Errno> {
+pub(crate) fn follow(path: &Path) -> Result<FollowedPath, Errno> {
     let mut folder = open_folder(if path.is_absolute() { "/" } else { "." })?;
     let mut names: VecDeque<OsString> = names(path).collect();
     let mut links = 0;
@@ -40,7 +40,7 @@ pub(crate) fn follow(path: &Path) -> Result<Way, Errno> {
         let next = match next {
             Err(Errno::NOENT) => {
                 names.push_front(name);
-                return Ok(Way { folder, missing: names });
+                return Ok(FollowedPath { folder, missing: names });
             }
             other => other?,
         };
@@ -66,7 +66,7 @@ pub(crate) fn follow(path: &Path) -> Result<Way, Errno> {
             names.push_front(name);
         }
     }
-    Ok(Way { folder, missing: names })
+    Ok(FollowedPath { folder, missing: names })
 }
 
 /// `..` is a name like others: it means what is above the folder that was reached.

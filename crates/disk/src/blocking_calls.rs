@@ -68,57 +68,57 @@ pub(crate) fn on_a_thread(work: impl FnOnce() + Send + 'static) -> std::io::Resu
 
 /// The questions that are open, by what they are about.
 #[derive(Debug, Clone, Default)]
-pub struct Patience(Arc<Mutex<HashMap<String, Vec<Instant>>>>);
+pub struct BlockingCalls(Arc<Mutex<HashMap<String, Vec<Instant>>>>);
 
 /// A question that was asked, and has not been answered yet.
-pub struct Question<T> {
-    about: String,
+pub struct PendingCall<T> {
+    folder: String,
     begun: Instant,
     within: Duration,
     receiver: Receiver<Result<T, Error>>,
 }
 
-impl Patience {
-    /// Does `work`, and waits for it for so long, or until `cancel`. Fails with [`Code::TimedOut`], at once if `about` has
+impl BlockingCalls {
+    /// Does `work`, and waits for it for so long, or until `cancel`. Fails with [`Code::TimedOut`], at once if `folder` has
     /// not answered another question for as long.
     pub fn ask<T: Send + 'static>(
         &self,
-        about: &str,
+        folder: &str,
         within: Duration,
         cancel: Option<&Cancel>,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        self.begin(about, within, work)?.answer(cancel)
+        self.begin(folder, within, work)?.answer(cancel)
     }
 
-    /// Begins to do `work`; [`Question::answer`] waits for it, for so long from now.
+    /// Begins to do `work`; [`PendingCall::answer`] waits for it, for so long from now.
     pub fn begin<T: Send + 'static>(
         &self,
-        about: &str,
+        folder: &str,
         within: Duration,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<Question<T>, Error> {
+    ) -> Result<PendingCall<T>, Error> {
         let begun = Instant::now();
         {
             let mut open = self.lock();
-            let asked = open.entry(about.to_owned()).or_default();
+            let asked = open.entry(folder.to_owned()).or_default();
             if let Some(&oldest) = asked.iter().min()
                 && (asked.len() >= OPEN_MAX || oldest.elapsed() >= within)
             {
-                return Err(hangs(about, oldest));
+                return Err(hangs(folder, oldest));
             }
             asked.push(begun);
         }
         let (sender, receiver) = channel();
-        let open = Open { of: self.clone(), about: about.to_owned(), since: begun };
+        let open = OpenCall { of: self.clone(), folder: folder.to_owned(), since: begun };
         let work = move || {
             let done = work();
             drop(open);
             // The caller may have given up.
             let _ = sender.send(done);
         };
-        on_a_thread(work).map_err(|error| Error::no_thread(about, &error))?;
-        Ok(Question { about: about.to_owned(), begun, within, receiver })
+        on_a_thread(work).map_err(|error| Error::no_thread(folder, &error))?;
+        Ok(PendingCall { folder: folder.to_owned(), begun, within, receiver })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Instant>>> {
@@ -126,47 +126,47 @@ impl Patience {
     }
 }
 
-impl<T> Question<T> {
+impl<T> PendingCall<T> {
     /// Waits for the answer, or until `cancel`.
     pub fn answer(self, cancel: Option<&Cancel>) -> Result<T, Error> {
-        let Question { about, begun, within, receiver } = self;
+        let PendingCall { folder, begun, within, receiver } = self;
         loop {
             match receiver.recv_timeout(CANCEL_POLL_INTERVAL) {
                 Ok(done) => return done,
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Error::panicked(&about));
+                    return Err(Error::panicked(&folder));
                 }
                 Err(RecvTimeoutError::Timeout) if cancel.is_some_and(Cancel::is_cancelled) => {
                     return Err(Error::new(Code::Cancelled, ""));
                 }
-                Err(RecvTimeoutError::Timeout) if begun.elapsed() >= within => return Err(hangs(&about, begun)),
+                Err(RecvTimeoutError::Timeout) if begun.elapsed() >= within => return Err(hangs(&folder, begun)),
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }
 }
 
-fn hangs(about: &str, since: Instant) -> Error {
+fn hangs(folder: &str, since: Instant) -> Error {
     let secs = since.elapsed().as_secs();
-    Error::new(Code::TimedOut, format!("{about} has not answered for {secs} s: does its disk or mount hang?"))
+    Error::new(Code::TimedOut, format!("{folder} has not answered for {secs} s: does its disk or mount hang?"))
 }
 
 /// A question, until it is answered or the thread is gone.
-struct Open {
-    of: Patience,
-    about: String,
+struct OpenCall {
+    of: BlockingCalls,
+    folder: String,
     since: Instant,
 }
 
-impl Drop for Open {
+impl Drop for OpenCall {
     fn drop(&mut self) {
         let mut open = self.of.lock();
-        if let Some(asked) = open.get_mut(&self.about) {
+        if let Some(asked) = open.get_mut(&self.folder) {
             if let Some(at) = asked.iter().position(|since| *since == self.since) {
                 asked.swap_remove(at);
             }
             if asked.is_empty() {
-                open.remove(&self.about);
+                open.remove(&self.folder);
             }
         }
     }
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_hangs_is_given_up_refused_at_once_and_asked_again_when_it_is_back() {
-        let patience = Patience::default();
+        let patience = BlockingCalls::default();
         let (release, hangs) = channel::<()>();
         let hung = move || hangs.recv().map_err(|error| Error::new(Code::NotFound, error.to_string()));
         let error = patience.ask("/a", SHORT, None, hung).unwrap_err();
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_panic_is_an_error_of_the_program_and_blames_no_folder() {
         let panics = || -> Result<(), Error> { std::panic::resume_unwind(Box::new("a defect")) };
-        let error = Patience::default().ask("/a", LONG, None, panics).unwrap_err();
+        let error = BlockingCalls::default().ask("/a", LONG, None, panics).unwrap_err();
         assert_eq!(error, Error::panicked("/a"));
         assert!(error.code == Code::InternalError && error.code.stops_run());
     }
@@ -210,7 +210,7 @@ mod tests {
         let cancel = Cancel::new();
         cancel.cancel();
         let hung = move || hangs.recv().map_err(|error| Error::new(Code::NotFound, error.to_string()));
-        let error = Patience::default().ask("/a", LONG, Some(&cancel), hung).unwrap_err();
+        let error = BlockingCalls::default().ask("/a", LONG, Some(&cancel), hung).unwrap_err();
         assert_eq!(error.code, Code::Cancelled);
     }
 }
