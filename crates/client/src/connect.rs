@@ -53,7 +53,7 @@ impl Endpoint {
     /// `https://HOST[:PORT]`, or `http://` on loopback: a token never crosses a network in the clear.
     pub(super) fn to_url(url: &str, ca_file: Option<&Path>) -> Result<Endpoint, ApiError> {
         let wrong = |why: &str| ApiError::field("--url", format!("{url:?}: {why}; allowed is https://HOST:PORT"));
-        let uri: Uri = url.parse().map_err(|_| wrong("it is no address"))?;
+        let uri: Uri = url.parse().map_err(|_| wrong("it is not an address"))?;
         let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@') {
             return Err(wrong("there is more in it than a host and a port"));
@@ -64,10 +64,10 @@ impl Endpoint {
             Some("http") if is_here => (None, 80),
             Some("http") => return Err(wrong("without TLS only loopback is talked to")),
             Some("https") => {
-                let name = ServerName::try_from(host.clone()).map_err(|_| wrong("the host is no name"))?;
+                let name = ServerName::try_from(host.clone()).map_err(|_| wrong("the host is not a name"))?;
                 (Some((TlsConnector::from(Arc::new(trusting(ca_file)?)), name)), 443)
             }
-            _ => return Err(wrong("it is no address of the web")),
+            _ => return Err(wrong("it is not a web address")),
         };
         let port = authority.port_u16().unwrap_or(port);
         Ok(Endpoint::Tcp { url: url.to_owned(), host, port, authority: authority.to_string(), tls })
@@ -165,9 +165,9 @@ mod tests {
         for (url, why) in [
             ("http://backup.example:8734", "without TLS"),
             ("http://10.0.0.1", "without TLS"),
-            ("ftp://localhost", "no address of the web"),
-            ("localhost:8734", "no address of the web"),
-            ("https://", "no address"),
+            ("ftp://localhost", "not a web address"),
+            ("localhost:8734", "not a web address"),
+            ("https://", "not an address"),
             ("https://a/b", "more in it"),
             ("https://me@a", "more in it"),
         ] {

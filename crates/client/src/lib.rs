@@ -131,7 +131,7 @@ impl Client {
             request = request.header(AUTHORIZATION, token);
         }
         let request = request.body(Full::new(body.unwrap_or_default()));
-        let request = request.map_err(|e| ApiError::new(Kind::Invalid, format!("{path:?} is no address: {e}")))?;
+        let request = request.map_err(|e| ApiError::new(Kind::Invalid, format!("{path:?} is not an address: {e}")))?;
         let response = sender.send_request(request).await.map_err(|e| self.lost(&e))?;
         if response.status().is_success() {
             return Ok(response);

@@ -60,7 +60,7 @@ codes! {
     /// Time or size moved while it was read.
     ChangedWhileRead, "changed-while-read", AtEndOfRun, false, "changed while it was read";
     /// It is not what the listing said: a file became a folder or a link.
-    KindMoved, "kind-moved", AtEndOfRun, false, "turned into something else while the run was under way";
+    KindMoved, "kind-moved", AtEndOfRun, false, "changed its kind (file, folder, link) during the run";
     /// Its content is not what was copied, though size and time are.
     ContentDamaged, "content-damaged", Never, false, "content damaged: it is not what was copied";
     /// Somebody changed it in the mirror: size or time is not that of the copy.
@@ -149,7 +149,7 @@ codes! {
     /// No answer in time.
     TimedOut, "timed-out", NextRun, true, "the server did not answer in time";
     /// The server broke the protocol, or somebody in between did.
-    Protocol, "protocol", NextRun, true, "the server sent something that makes no sense";
+    Protocol, "protocol", NextRun, true, "the server sent an invalid message";
     /// The server's security is below what is demanded.
     Insecure, "insecure", Never, true, "the server offers less security than is demanded";
     /// Somebody in between altered the negotiation of a connection.
@@ -161,7 +161,7 @@ codes! {
     /// A defect of this program, or the system gave it no thread to work with.
     InternalError, "internal-error", NextRun, true, "internal error of octoBackup";
     /// An option or address makes no sense.
-    Usage, "usage", Never, true, "the command makes no sense";
+    Usage, "usage", Never, true, "invalid command or settings";
     /// Stopped by a person.
     Cancelled, "cancelled", NextRun, true, "cancelled";
 }

@@ -21,7 +21,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
     }),
     ("acl", |bytes| {
         let read = samba::read_acl(bytes);
-        assert!(read.is_none_or(|security| is_security_descriptor(&security)), "what is no security descriptor");
+        assert!(read.is_none_or(|security| is_security_descriptor(&security)), "what is not a security descriptor");
     }),
     ("xattr_names", |bytes| {
         let _ = (samba::stream_name(bytes), samba::extended_name(bytes));

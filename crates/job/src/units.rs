@@ -22,7 +22,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         "mi" => 1 << 20,
         "gi" => 1 << 30,
         "ti" => 1 << 40,
-        _ => return Err(format!("{unit:?} is no unit; allowed are K, M, G, T and KiB, MiB, GiB, TiB")),
+        _ => return Err(format!("{unit:?} is not a unit; allowed are K, M, G, T and KiB, MiB, GiB, TiB")),
     };
     let number: u64 =
         number.parse().map_err(|_| "it must be a whole number with an optional unit, such as 10M".to_owned())?;

@@ -28,7 +28,7 @@ impl ReportFile {
         let refused = |why: &str| Error::new(Code::Usage, format!("--report {}: {why}", path.display()));
         match std::fs::symlink_metadata(path) {
             Ok(meta) if !meta.is_file() => return Err(refused("it exists and is not a regular file")),
-            _ if path.file_name().is_none() => return Err(refused("it is no name of a file")),
+            _ if path.file_name().is_none() => return Err(refused("it is not the name of a file")),
             _ => {}
         }
         let path = std::path::absolute(path).map_err(|e| refused(&e.to_string()))?;

@@ -148,7 +148,7 @@ fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
         }
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(usage(format!(
-                "SRC: {scheme:?} is no kind of source; allowed are a folder, smb://... and //HOST/SHARE"
+                "SRC: {scheme:?} is not a kind of source; allowed are a folder, smb://... and //HOST/SHARE"
             )));
         }
         if user.is_some() {

@@ -58,7 +58,7 @@ impl Ticket {
 }
 
 fn malformed_message() -> Error {
-    Error::new(Code::Protocol, "a Kerberos message makes no sense")
+    Error::new(Code::Protocol, "a Kerberos message is invalid")
 }
 
 #[expect(clippy::disallowed_methods, reason = "whether a ticket has expired")]

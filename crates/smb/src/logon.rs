@@ -212,7 +212,7 @@ async fn connect_share(
     }
     let share = TreeConnectResponse::unpack(&mut ReadCursor::new(&frame.body));
     let (Ok(share), Some(tree)) = (share, frame.header.tree_id) else {
-        return Err(Error::new(Code::Protocol, "the share's answer makes no sense"));
+        return Err(Error::new(Code::Protocol, "the share's answer is invalid"));
     };
     if share.share_type != share_type {
         return Err(Error::new(Code::ShareNotFound, format!("{:?} is not a share of files", address.share)));

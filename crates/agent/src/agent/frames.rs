@@ -42,6 +42,6 @@ impl Frames {
 
     fn send(&mut self, bytes: Bytes) -> Result<(), Error> {
         self.sent = Instant::now();
-        self.sender.blocking_send(bytes).map_err(|_| Error::new(Code::Cancelled, "nobody waits for it any more"))
+        self.sender.blocking_send(bytes).map_err(|_| Error::new(Code::Cancelled, "the connection was closed"))
     }
 }

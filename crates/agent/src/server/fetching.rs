@@ -241,7 +241,7 @@ fn take_holes(
 ) -> Result<Result<(), Stop>, Error> {
     let is_begun = one.opened || matches!(progress.states[one.file], State::Open(..));
     if is_begun || !one.holes.is_empty() || !sink.wants_holes(one.file) {
-        return Err(fault("holes that nobody asked for"));
+        return Err(fault("holes that were not requested"));
     }
     one.holes = holes;
     Ok(Ok(()))

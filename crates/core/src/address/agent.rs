@@ -26,7 +26,7 @@ pub fn is_agent_address(text: &str) -> bool {
 pub fn check_host_name(name: &str) -> Result<(), Error> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(is_plain) {
-        let detail = format!("{name:?} is no name for a host: use letters, digits, '-', '.' and '_'");
+        let detail = format!("{name:?} is not a name for a host: use letters, digits, '-', '.' and '_'");
         return Err(Error::new(Code::Usage, detail));
     }
     Ok(())

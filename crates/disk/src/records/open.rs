@@ -57,7 +57,8 @@ fn look(path: &Path) -> Result<Option<Records>, Error> {
         None => {}
         Some(0) => return Ok(None),
         Some(_) => {
-            let detail = "meta.db: another program died while it changed it; a run that is no dry run takes that back";
+            let detail =
+                "meta.db: another program died while it changed it; a run that is not a dry run takes that back";
             return Err(Error::new(Code::TargetFailed, detail));
         }
     }

@@ -79,7 +79,7 @@ fn a_parent_that_is_a_link_stops_every_operation() {
         code(target.sync_folder(&p("folder/deeper"))),
     ];
     assert_eq!(codes, [Code::TargetMoved; 17]);
-    assert_eq!(code(target.remove_folder(&p("folder"))), Code::TargetMoved, "a link is no folder");
+    assert_eq!(code(target.remove_folder(&p("folder"))), Code::TargetMoved, "a link is not a folder");
     assert_eq!(target.read_link(&p("folder")).unwrap().unwrap().data, yard.outside.as_os_str().as_encoded_bytes());
     assert_eq!(target.remove_file(&p("folder")).unwrap(), Done::Yes);
     assert_eq!(yard.outside_state(), before);

@@ -186,7 +186,7 @@ impl MirrorSpec {
             Origin::Agent { address } => drop(AgentAddress::parse(address).map_err(|e| damaged(e.detail))?),
             Origin::Local { .. } => {
                 if !mirror_spec.origin.local_path().is_some_and(|path| path.is_absolute()) {
-                    return Err(damaged("its folder is no absolute path".into()));
+                    return Err(damaged("its folder is not an absolute path".into()));
                 }
             }
         }

@@ -139,7 +139,7 @@ fn at(times: &str, days: &str) -> Result<Vec<String>, String> {
     let one = |time: &&str| {
         let (hour, minute) = time_of_day(time)
             .filter(|(hour, _)| *hour < 24)
-            .ok_or_else(|| format!("{time:?} is no time of day such as 22:00; {ALLOWED}"))?;
+            .ok_or_else(|| format!("{time:?} is not a time of day such as 22:00; {ALLOWED}"))?;
         Ok(format!("{minute} {hour} {days}"))
     };
     times.iter().map(one).collect()

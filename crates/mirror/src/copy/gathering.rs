@@ -35,7 +35,9 @@ impl Gathering {
     pub fn take(&mut self, target: &dyn Target, piece: Piece<'_>) -> Result<(), Error> {
         match piece {
             Piece::Security(bytes) if is_security_descriptor(bytes) => self.metadata.security = Some(bytes.to_vec()),
-            Piece::Security(_) => self.lose(Part::Security, hostile("what the source sent is no security descriptor")),
+            Piece::Security(_) => {
+                self.lose(Part::Security, hostile("what the source sent is not a security descriptor"))
+            }
             Piece::Extended { name, value } => {
                 if self.has_room(name, value) {
                     self.metadata.extended.retain(|(known, _)| known != name);

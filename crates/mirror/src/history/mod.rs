@@ -67,7 +67,7 @@ impl<'t> History<'t> {
     /// Looks which runs have versions. Fails where no mirror is.
     pub fn open(target: &'t dyn Target) -> Result<History<'t>, Error> {
         let none =
-            || Error::new(Code::Usage, "this folder is no mirror of octoBackup: it has no .octobackup/marker.toml");
+            || Error::new(Code::Usage, "this folder is not a mirror of octoBackup: it has no .octobackup/marker.toml");
         let marker = Marker::read(target)?.ok_or_else(none)?;
         let order = NameOrder { folds_case: marker.abilities.names.folds_case };
         let hashes = RecordedHashes::open(target, order.folds_case)?;

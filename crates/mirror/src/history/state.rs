@@ -145,7 +145,7 @@ impl Source for State<'_> {
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
         let listed = self.places.locate(folder).and_then(|located| match located {
             Some(located) if located.meta.kind == Kind::Folder => self.places.each_entry(&located, sink),
-            Some(_) => Err(Error::new(Code::KindMoved, format!("{folder} is no folder in state {}", self.number))),
+            Some(_) => Err(Error::new(Code::KindMoved, format!("{folder} is not a folder in state {}", self.number))),
             None => Err(Error::new(Code::NotFound, format!("{folder} is not in state {}", self.number))),
         });
         listed.map_or_else(|error| Listed::Incomplete(of_source(error)), |()| Listed::Complete)

@@ -32,7 +32,7 @@ pub fn run(args: &LsArgs, at: &str) -> Result<u8, Failed> {
             if let Some(meta) = octo_server::history::demand(&history, &state, &folder)?
                 && meta.kind != Kind::Folder
             {
-                let what = format!("PATH {folder}: it is no folder in state {}", state.number());
+                let what = format!("PATH {folder}: it is not a folder in state {}", state.number());
                 return Err(Error::new(Code::Usage, what).into());
             }
             let listed = state.list(&folder, &mut lines);

@@ -136,7 +136,7 @@ fn change_rules(spec: &mut JobSpec, args: &EditArgs) -> Result<(), ApiError> {
         if rules.len() == before {
             return Err(ApiError::field(
                 "--remove-exclude",
-                format!("{pattern:?} is no exclude pattern of {}", args.name),
+                format!("{pattern:?} is not an exclude pattern of {}", args.name),
             ));
         }
     }

@@ -26,7 +26,7 @@ fn exclude_rules_are_added_removed_or_replaced_and_an_edit_says_what_it_changed(
     };
     assert_eq!(rules(&server).0, r#"[{"exclude":"*.tmp"},{"exclude":"*.bak"}]"#);
     server.ask(&["job", "edit", "demo", "--remove-exclude", "*.tmp"]).ends(0).says("*.tmp");
-    server.ask(&["job", "edit", "demo", "--remove-exclude", "*.tmp"]).ends(2).says("is no exclude pattern");
+    server.ask(&["job", "edit", "demo", "--remove-exclude", "*.tmp"]).ends(2).says("is not an exclude pattern");
     let (all, revision) = rules(&server);
     assert_eq!(all, r#"[{"exclude":"*.bak"}]"#);
     // What changes nothing says so, and makes no revision.

@@ -140,7 +140,7 @@ fn a_token_works_once_and_what_is_not_allowed_is_not_read() {
     add(&server, &source(&world.src()), &[]);
     server.ask(&["run", "demo"]).ends(3).says("configuration allows");
     assert!(!world.dst().join("a.txt").exists());
-    server.ask(&["host", "add", "a/b"]).ends(2).says("no name for a host");
+    server.ask(&["host", "add", "a/b"]).ends(2).says("not a name for a host");
     server.ask(&["host", "show", "nobody"]).ends(5).says("nobody");
 }
 

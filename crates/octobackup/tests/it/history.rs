@@ -89,7 +89,7 @@ fn a_deleted_folder_comes_back_and_wrong_orders_change_nothing() {
         ran.says("restore to another folder");
     }
     let no_mirror = world.run(&["states".as_ref(), world.src().as_ref()]).ends(2);
-    no_mirror.says("this folder is no mirror of octoBackup");
+    no_mirror.says("this folder is not a mirror of octoBackup");
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_job_of_a_server_elsewhere_says_the_same_as_its_folder() {
         }
     }
     at_server("ls", &["docs", "--at", "3"]).ends(5).says("the states 1 to 2 have it");
-    at_server("ls", &["a.txt", "--at", "3"]).ends(2).says("no folder in state 3");
+    at_server("ls", &["a.txt", "--at", "3"]).ends(2).says("not a folder in state 3");
     at_server("ls", &["--at", "99"]).ends(5).says("there is no state 99 yet: the newest is 3");
     at_server("ls", &["--at", "1999-01-01"]).ends(5).says("the oldest is state 1");
     at_server("versions", &["a.xt"]).ends(5).says("did you mean a.txt?");

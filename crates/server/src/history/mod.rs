@@ -38,7 +38,8 @@ pub fn when(text: &str) -> Result<When, Error> {
         return Ok(When::Number(number));
     }
     let moment = serde_json::from_value::<crate::Moment>(text.into());
-    let wrong = |_| Error::new(Code::Usage, format!("{text:?} is no state; allowed are now, a number, and a moment"));
+    let wrong =
+        |_| Error::new(Code::Usage, format!("{text:?} is not a state; allowed are now, a number, and a moment"));
     moment.map(|moment| When::Time(moment.into())).map_err(wrong)
 }
 

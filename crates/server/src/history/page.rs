@@ -133,6 +133,6 @@ pub fn differences<'t>(
 
 /// A path as an address says it.
 pub fn path(text: &str) -> Result<RelPath, Error> {
-    let wrong = || Error::new(Code::Usage, format!("{text:?} is no path on the source, such as projects/2026"));
+    let wrong = || Error::new(Code::Usage, format!("{text:?} is not a path on the source, such as projects/2026"));
     RelPath::from_text(text.trim_matches('/')).ok_or_else(wrong)
 }

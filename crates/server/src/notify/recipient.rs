@@ -77,11 +77,11 @@ fn check_url(field: &str, url: &str) -> Result<(), ServiceError> {
     let wrong =
         |why: &str| Err(ServiceError::field(field, format!("{why}; allowed is https://HOST/PATH or http://HOST/PATH")));
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
-        return wrong("it is no web address");
+        return wrong("it is not a web address");
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if host.is_empty() || url.len() > URL_BYTES_MAX || !url.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return wrong("it is no web address");
+        return wrong("it is not a web address");
     }
     if host.contains('@') {
         return wrong("it holds a password");

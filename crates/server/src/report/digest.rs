@@ -51,7 +51,7 @@ pub fn cause_and_next_step(
         }
         (Some(Ended::Failed), None) => (String::new(), format!("see {look}")),
         (Some(Ended::Interrupted), _) => ("the server stopped while it ran".to_owned(), start().1),
-        (Some(Ended::Cancelled), _) => ("somebody cancelled it".to_owned(), start().1),
+        (Some(Ended::Cancelled), _) => ("it was cancelled".to_owned(), start().1),
         (Some(Ended::Held), Some(report)) if light <= Light::Attention => {
             let plan = report.held_plan.as_ref();
             let approve = plan.map(|plan| format!("; to delete them: octobackup run {job} --approve {plan}"));

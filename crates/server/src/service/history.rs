@@ -64,7 +64,7 @@ impl Service {
             if let Some(meta) = history::demand(history, &state, &path).map_err(of("path"))?
                 && meta.kind != EntryKind::Folder
             {
-                let what = format!("{path} is no folder in state {}", state.number());
+                let what = format!("{path} is not a folder in state {}", state.number());
                 return Err(ServiceError::field("path", what));
             }
             Ok(history::folder(&state, &path, after.as_ref(), rows(limit))?)
@@ -142,7 +142,7 @@ fn wrong(field: &'static str) -> impl Fn(Error) -> ServiceError {
 }
 
 fn name(text: &str) -> Result<Name, ServiceError> {
-    let wrong = || ServiceError::field("after", format!("{text:?} is no name"));
+    let wrong = || ServiceError::field("after", format!("{text:?} is not a name"));
     let bytes = text_to_bytes(text).ok_or_else(wrong)?;
     Name::new(bytes).map_err(|_| wrong())
 }

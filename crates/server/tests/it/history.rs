@@ -101,9 +101,9 @@ fn what_cannot_be_meant_is_refused_and_who_goes_away_is_not_waited_for() {
         ("yesterday", "", Kind::Invalid, "allowed are now"),
         ("2000-01-01T00:00:00Z", "", Kind::NotFound, "the oldest is state 1"),
         ("now", "mnay", Kind::NotFound, "did you mean many?"),
-        ("now", "../x", Kind::Invalid, "no path on the source"),
-        ("now", "%zz", Kind::Invalid, "no path on the source"),
-        ("now", "a", Kind::Invalid, "no folder in state 3"),
+        ("now", "../x", Kind::Invalid, "not a path on the source"),
+        ("now", "%zz", Kind::Invalid, "not a path on the source"),
+        ("now", "a", Kind::Invalid, "not a folder in state 3"),
     ] {
         let error = folder(state, path).unwrap_err();
         assert!(error.kind == kind && error.detail.contains(word), "{state} {path}: {error:?}");

@@ -47,7 +47,7 @@ fn every_refusal_says_what_is_wrong() {
     assert_eq!(code, Code::SourceMissing, "{detail}");
     std::fs::write(samba.share_path("data").join("file"), b"").unwrap();
     let (code, _) = refusal(address(&samba, "data/file"), credentials("plain"));
-    assert_eq!(code, Code::SourceMissing, "a file is no folder");
+    assert_eq!(code, Code::SourceMissing, "a file is not a folder");
 }
 
 #[test]

@@ -251,7 +251,7 @@ impl MemTree {
     fn listed(&self, folder: &RelPath) -> Result<(Vec<Vec<u8>>, Vec<Entry>), Error> {
         let nodes = self.nodes();
         if !matches!(nodes.get(folder)?.0, Content::Folder) {
-            return Err(Error::new(Code::KindMoved, format!("{folder} is no folder")));
+            return Err(Error::new(Code::KindMoved, format!("{folder} is not a folder")));
         }
         let said = nodes.said.get(folder).cloned().unwrap_or_default();
         let below = nodes.nodes.range(folder.clone()..).take_while(|(path, _)| path.is_within(folder));

@@ -136,7 +136,7 @@ impl Store {
             match &self.inode(*ino).content {
                 Content::Folder(_) => at = *ino,
                 Content::Link(_, true) => return Ok(None),
-                _ => return Err(moved(path, "what it lies in is no folder")),
+                _ => return Err(moved(path, "what it lies in is not a folder")),
             }
         }
         Ok(Some(at))

@@ -102,7 +102,7 @@ impl MemTarget {
                 let entry = |(name, ino): &(_, Ino)| Entry { name: Clone::clone(name), meta: state.store.meta(*ino) };
                 Ok(names.values().rev().map(entry).collect())
             }
-            _ => Err(moved(folder, "it is no folder")),
+            _ => Err(moved(folder, "it is not a folder")),
         }
     }
 }
@@ -263,7 +263,7 @@ impl Target for MemTarget {
         let state = &mut *guard;
         match state.store.find(path)? {
             Some(ino) if state.store.inode(ino).kind() == Kind::Folder => state.durable.sync_folder(&state.store, ino),
-            _ => return Err(moved(path, "it is no folder")),
+            _ => return Err(moved(path, "it is not a folder")),
         }
         Ok(())
     }
