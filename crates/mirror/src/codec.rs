@@ -150,19 +150,19 @@ mod tests {
                 change_time: change.map(Timestamp), id: id.map(|id| FileId { volume: 3, id }), is_local: local, attributes: 7, links: 2,
                 ..Meta::new(Kind::Link, size, Timestamp(write))
             };
-            let mut w = Writer::default();
-            w.meta(&meta);
-            w.bytes(b"tail");
-            let mut r = Reader(&w.0);
-            prop_assert_eq!(r.meta().unwrap(), meta);
-            prop_assert_eq!(r.bytes().unwrap(), b"tail");
+            let mut writer = Writer::default();
+            writer.meta(&meta);
+            writer.bytes(b"tail");
+            let mut reader = Reader(&writer.0);
+            prop_assert_eq!(reader.meta().unwrap(), meta);
+            prop_assert_eq!(reader.bytes().unwrap(), b"tail");
         }
 
         #[test]
         fn damaged_bytes_are_an_error_not_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
-            let mut r = Reader(&bytes);
-            let _ = r.meta();
-            let _ = r.path();
+            let mut reader = Reader(&bytes);
+            let _ = reader.meta();
+            let _ = reader.path();
         }
     }
 }

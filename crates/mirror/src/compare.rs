@@ -375,11 +375,11 @@ impl<'a> Comparer<'a> {
         if !dirty && frame.old.is_some_and(|old| old.write_time == wanted) {
             return Ok(());
         }
-        let mut w = Writer::default();
-        w.bytes(frame.place.as_bytes());
-        w.meta(&meta);
-        w.optional_time(frame.old.map(|old| old.write_time));
-        self.lists.folder_times.push(&w.0)
+        let mut writer = Writer::default();
+        writer.bytes(frame.place.as_bytes());
+        writer.meta(&meta);
+        writer.optional_time(frame.old.map(|old| old.write_time));
+        self.lists.folder_times.push(&writer.0)
     }
 
     fn count(&mut self, s: Option<&ListedEntry>, t: Option<&ListedEntry>) {

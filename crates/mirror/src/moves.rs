@@ -64,9 +64,9 @@ impl Moves<'_> {
         });
         let wanted = matches.iter()?.map(|record| {
             let record = record?;
-            let mut r = Reader(record.value());
-            let old = Placed { place: r.path()?, record: IndexRecord::decode(&mut r)? };
-            Ok((record.key().to_vec(), (old, Task::decode(r.0)?)))
+            let mut reader = Reader(record.value());
+            let old = Placed { place: reader.path()?, record: IndexRecord::decode(&mut reader)? };
+            Ok((record.key().to_vec(), (old, Task::decode(reader.0)?)))
         });
         type Gone = (Vec<u8>, Vanished);
         type Wanted = (Vec<u8>, (Placed, Task));
@@ -137,20 +137,20 @@ impl Moves<'_> {
                 copies.push(twin.value())?;
                 records.next();
             }
-            let mut r = Reader(record.value());
-            let task = Task::read(&mut r)?;
-            let folder = if r.u8()? != 0 { Some(r.meta()?) } else { None };
+            let mut reader = Reader(record.value());
+            let task = Task::read(&mut reader)?;
+            let folder = if reader.u8()? != 0 { Some(reader.meta()?) } else { None };
             let old = match task.meta.id {
                 Some(id) if is_unique && task.meta.links <= 1 => index.by_id(id),
                 _ => None,
             };
             match old.filter(|old| self.is_same_file(old, &task, folder.as_ref(), index)) {
                 Some(old) => {
-                    let mut w = Writer::default();
-                    w.bytes(old.place.as_bytes());
-                    old.record.encode(&mut w);
-                    w.0.extend_from_slice(record.value());
-                    by_place.push(&self.order.entry_key(&old.place), &w.0)?;
+                    let mut writer = Writer::default();
+                    writer.bytes(old.place.as_bytes());
+                    old.record.encode(&mut writer);
+                    writer.0.extend_from_slice(record.value());
+                    by_place.push(&self.order.entry_key(&old.place), &writer.0)?;
                 }
                 None => copies.push(record.value())?,
             }
@@ -209,10 +209,10 @@ impl Moves<'_> {
 
 /// A new file whose id the index knows, for the list of candidates. `folder`: what the source says of the folder it is in.
 pub fn candidate(task: &Task, folder: Option<&Meta>) -> Vec<u8> {
-    let mut w = Writer(task.encode());
-    w.u8(u8::from(folder.is_some()));
-    folder.iter().for_each(|meta| w.meta(meta));
-    w.0
+    let mut writer = Writer(task.encode());
+    writer.u8(u8::from(folder.is_some()));
+    folder.iter().for_each(|meta| writer.meta(meta));
+    writer.0
 }
 
 /// What distinguishes a file that was moved from a new one that got the id of a deleted one, besides equal size and time.

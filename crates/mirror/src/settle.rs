@@ -17,8 +17,8 @@ pub fn folder_times(context: &Context<'_>, ops: &MirrorOps<'_>, log: &SpillLog) 
     let mut any = false;
     for record in log.backward() {
         let record = record?;
-        let mut r = Reader(&record);
-        let (place, meta, old) = (r.path()?, r.meta()?, r.optional_time()?);
+        let mut reader = Reader(&record);
+        let (place, meta, old) = (reader.path()?, reader.meta()?, reader.optional_time()?);
         let wanted = ops.abilities.times.represent(meta.write_time);
         match context.target.look(&place) {
             Ok(Some(now)) if now.kind == Kind::Folder && now.write_time != wanted => {
@@ -113,7 +113,7 @@ pub fn versioned_runs(target: &dyn Target) -> Result<Vec<VersionedRun>, Error> {
         let written = target.look(&layout::changes(number))?.map_or(entry.meta.write_time, |m| m.write_time);
         runs.push(VersionedRun { run: number, written });
     }
-    runs.sort_unstable_by_key(|r| r.run);
+    runs.sort_unstable_by_key(|reader| reader.run);
     Ok(runs)
 }
 

@@ -15,16 +15,16 @@ pub struct Vanished {
 impl Vanished {
     /// For spill files.
     pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::default();
-        w.bytes(self.place.as_bytes());
-        w.meta(&self.meta);
-        w.0
+        let mut writer = Writer::default();
+        writer.bytes(self.place.as_bytes());
+        writer.meta(&self.meta);
+        writer.0
     }
 
     /// Reads what [`Vanished::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<Vanished, Error> {
-        let mut r = Reader(bytes);
-        Ok(Vanished { place: r.path()?, meta: r.meta()? })
+        let mut reader = Reader(bytes);
+        Ok(Vanished { place: reader.path()?, meta: reader.meta()? })
     }
 
     /// Whether what is there now is still what was listed.

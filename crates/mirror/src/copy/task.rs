@@ -52,27 +52,27 @@ impl Task {
 
     /// For spill files.
     pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::default();
-        w.bytes(self.source.as_bytes());
-        w.bytes(self.place.as_bytes());
-        w.meta(&self.meta);
-        w.u8(u8::from(self.verify)
+        let mut writer = Writer::default();
+        writer.bytes(self.source.as_bytes());
+        writer.bytes(self.place.as_bytes());
+        writer.meta(&self.meta);
+        writer.u8(u8::from(self.verify)
             | u8::from(self.is_cut) << 1
             | u8::from(self.old.is_some()) << 2
             | u8::from(self.stand_in.is_some()) << 3
             | u8::from(self.refresh) << 4
             | u8::from(self.is_live) << 5
             | u8::from(self.is_stale) << 6);
-        w.u8(self.tries);
+        writer.u8(self.tries);
         if let Some(old) = &self.old {
-            w.meta(old);
+            writer.meta(old);
         }
         if let Some(StandIn { taken, why }) = &self.stand_in {
-            w.time(*taken);
-            w.bytes(why.code.as_str().as_bytes());
-            w.bytes(why.detail.as_bytes());
+            writer.time(*taken);
+            writer.bytes(why.code.as_str().as_bytes());
+            writer.bytes(why.detail.as_bytes());
         }
-        w.0
+        writer.0
     }
 
     /// Reads what [`Task::encode`] wrote.
@@ -81,11 +81,11 @@ impl Task {
     }
 
     /// The same, where more follows.
-    pub fn read(r: &mut Reader<'_>) -> Result<Task, Error> {
-        let (source, place, meta) = (r.path()?, r.path()?, r.meta()?);
-        let (flags, tries) = (r.u8()?, r.u8()?);
-        let old = if flags & 4 != 0 { Some(r.meta()?) } else { None };
-        let stand_in = if flags & 8 != 0 { Some(StandIn::decode(r)?) } else { None };
+    pub fn read(reader: &mut Reader<'_>) -> Result<Task, Error> {
+        let (source, place, meta) = (reader.path()?, reader.path()?, reader.meta()?);
+        let (flags, tries) = (reader.u8()?, reader.u8()?);
+        let old = if flags & 4 != 0 { Some(reader.meta()?) } else { None };
+        let stand_in = if flags & 8 != 0 { Some(StandIn::decode(reader)?) } else { None };
         let (verify, is_cut, refresh, is_live) = (flags & 1 != 0, flags & 2 != 0, flags & 16 != 0, flags & 32 != 0);
         let is_stale = flags & 64 != 0;
         Ok(Task { source, place, meta, old, verify, refresh, is_stale, is_cut, tries, stand_in, is_live })
@@ -93,8 +93,8 @@ impl Task {
 }
 
 impl StandIn {
-    fn decode(r: &mut Reader<'_>) -> Result<StandIn, Error> {
-        let (taken, code, detail) = (r.time()?, r.bytes()?, r.bytes()?);
+    fn decode(reader: &mut Reader<'_>) -> Result<StandIn, Error> {
+        let (taken, code, detail) = (reader.time()?, reader.bytes()?, reader.bytes()?);
         let code = Code::ALL.iter().find(|known| known.as_str().as_bytes() == code);
         let code = *code.ok_or_else(|| Error::new(Code::RecordsDamaged, "a record has no such code"))?;
         Ok(StandIn { taken, why: Error::new(code, String::from_utf8_lossy(detail)) })

@@ -97,9 +97,9 @@ impl Generation {
 }
 
 fn decode_file(folder: &RelPath, payload: &[u8]) -> Result<Placed, Error> {
-    let mut r = Reader(&payload[1..]);
-    let name = Name::new(r.bytes()?).map_err(|e| Error::new(Code::RecordsDamaged, e.reason()))?;
-    Ok(Placed { place: folder.join(&name), record: IndexRecord::decode(&mut r)? })
+    let mut reader = Reader(&payload[1..]);
+    let name = Name::new(reader.bytes()?).map_err(|e| Error::new(Code::RecordsDamaged, e.reason()))?;
+    Ok(Placed { place: folder.join(&name), record: IndexRecord::decode(&mut reader)? })
 }
 
 /// Reads frames.
@@ -230,18 +230,18 @@ impl<'a> GenerationWriter<'a> {
     fn push(&mut self, placed: &Placed) -> Result<(), Error> {
         let folder = placed.place.parent().unwrap_or_default();
         if self.folder.as_ref().is_none_or(|(current, _)| *current != folder) {
-            let mut w = Writer::default();
-            w.u8(FOLDER);
-            w.bytes(folder.as_bytes());
-            let at = self.frame(&w.0)?;
+            let mut writer = Writer::default();
+            writer.u8(FOLDER);
+            writer.bytes(folder.as_bytes());
+            let at = self.frame(&writer.0)?;
             self.folder = Some((folder, at));
         }
         let Some(name) = placed.place.name() else { return Ok(()) };
-        let mut w = Writer::default();
-        w.u8(FILE);
-        w.bytes(name.as_bytes());
-        placed.record.encode(&mut w);
-        let at = self.frame(&w.0)?;
+        let mut writer = Writer::default();
+        writer.u8(FILE);
+        writer.bytes(name.as_bytes());
+        placed.record.encode(&mut writer);
+        let at = self.frame(&writer.0)?;
         self.count += 1;
         match (placed.record.source.id, &self.folder) {
             // Ids are for finding moved files, and the folders that were moved with them.
@@ -269,10 +269,10 @@ impl<'a> GenerationWriter<'a> {
     }
 
     fn finish(mut self, target: &dyn Target, ids: &RelPath) -> Result<(), Error> {
-        let mut w = Writer::default();
-        w.u8(END);
-        w.u64(self.count);
-        self.frame(&w.0)?;
+        let mut writer = Writer::default();
+        writer.u8(END);
+        writer.u64(self.count);
+        self.frame(&writer.0)?;
         self.flush()?;
         self.file.sync()?;
         self.ids.finish(&*target.create_file(ids)?)

@@ -20,12 +20,12 @@ impl<'a> IdWriter<'a> {
     }
 
     pub fn push(&mut self, id: FileId, folder_at: u64, record_at: u64) -> Result<(), Error> {
-        let mut w = Writer::default();
-        w.u64(id.volume);
-        w.u128(id.id);
-        w.u64(folder_at);
-        w.u64(record_at);
-        self.0.push(&hash(id).to_be_bytes(), &w.0)
+        let mut writer = Writer::default();
+        writer.u64(id.volume);
+        writer.u128(id.id);
+        writer.u64(folder_at);
+        writer.u64(record_at);
+        self.0.push(&hash(id).to_be_bytes(), &writer.0)
     }
 
     pub fn finish(self, file: &dyn TargetFile) -> Result<(), Error> {
@@ -84,9 +84,9 @@ impl Ids {
         }
         let mut head = [0u8; 8];
         head.copy_from_slice(&bytes[..8]);
-        let mut r = Reader(&bytes[8..]);
-        let id = FileId { volume: r.u64()?, id: r.u128()? };
-        Ok((u64::from_be_bytes(head), id, r.u64()?, r.u64()?))
+        let mut reader = Reader(&bytes[8..]);
+        let id = FileId { volume: reader.u64()?, id: reader.u128()? };
+        Ok((u64::from_be_bytes(head), id, reader.u64()?, reader.u64()?))
     }
 
     /// All entries of an id: at most two are looked for.

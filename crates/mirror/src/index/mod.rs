@@ -65,23 +65,23 @@ impl IndexRecord {
     }
 
     /// For spill files.
-    pub fn encode(&self, w: &mut Writer) {
-        w.meta(&self.source);
-        w.u128(self.inode);
-        w.u64(self.size_bytes);
-        w.time(self.time);
-        w.u8(u8::from(self.hash.is_some()));
+    pub fn encode(&self, writer: &mut Writer) {
+        writer.meta(&self.source);
+        writer.u128(self.inode);
+        writer.u64(self.size_bytes);
+        writer.time(self.time);
+        writer.u8(u8::from(self.hash.is_some()));
         if let Some(hash) = &self.hash {
-            w.0.extend_from_slice(hash);
+            writer.0.extend_from_slice(hash);
         }
-        w.u8(u8::from(self.has_metadata));
+        writer.u8(u8::from(self.has_metadata));
     }
 
     /// Reads what [`IndexRecord::encode`] wrote.
-    pub fn decode(r: &mut Reader<'_>) -> Result<IndexRecord, Error> {
-        let (source, inode, size_bytes, time) = (r.meta()?, r.u128()?, r.u64()?, r.time()?);
-        let hash = if r.u8()? != 0 { Some(r.array()?) } else { None };
-        Ok(IndexRecord { source, inode, size_bytes, time, hash, has_metadata: r.u8()? != 0 })
+    pub fn decode(reader: &mut Reader<'_>) -> Result<IndexRecord, Error> {
+        let (source, inode, size_bytes, time) = (reader.meta()?, reader.u128()?, reader.u64()?, reader.time()?);
+        let hash = if reader.u8()? != 0 { Some(reader.array()?) } else { None };
+        Ok(IndexRecord { source, inode, size_bytes, time, hash, has_metadata: reader.u8()? != 0 })
     }
 }
 
@@ -97,15 +97,15 @@ pub struct Placed {
 impl Placed {
     /// For files of the index.
     pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::default();
-        w.bytes(self.place.as_bytes());
-        self.record.encode(&mut w);
-        w.0
+        let mut writer = Writer::default();
+        writer.bytes(self.place.as_bytes());
+        self.record.encode(&mut writer);
+        writer.0
     }
 
     /// Reads what [`Placed::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<Placed, Error> {
-        let mut r = Reader(bytes);
-        Ok(Placed { place: r.path()?, record: IndexRecord::decode(&mut r)? })
+        let mut reader = Reader(bytes);
+        Ok(Placed { place: reader.path()?, record: IndexRecord::decode(&mut reader)? })
     }
 }

@@ -63,10 +63,10 @@ impl ListSink for Entries<'_> {
         if self.is_root && is_ours || !matches!(entry.meta.kind, Kind::File | Kind::Folder) {
             return ControlFlow::Continue(());
         }
-        let mut w = Writer::default();
-        w.bytes(entry.name.as_bytes());
-        w.meta(&entry.meta);
-        match self.kept.push(&w.0) {
+        let mut writer = Writer::default();
+        writer.bytes(entry.name.as_bytes());
+        writer.meta(&entry.meta);
+        match self.kept.push(&writer.0) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.failed = Some(error);
@@ -96,9 +96,9 @@ pub(super) fn visit(target: &dyn Target, tree: &Tree, visitor: &mut dyn Visit) -
         let folder = RelPath::parse(&folder).unwrap_or_default();
         for record in entries(target, tree, &folder, visitor)?.forward() {
             let record = record?;
-            let mut r = Reader(&record);
-            let name = r.path()?;
-            let (place, meta) = (folder.join_path(&name), r.meta()?);
+            let mut reader = Reader(&record);
+            let name = reader.path()?;
+            let (place, meta) = (folder.join_path(&name), reader.meta()?);
             if meta.kind == Kind::Folder {
                 folders.push(target, place.as_bytes())?;
             } else if !visitor.is_over() {

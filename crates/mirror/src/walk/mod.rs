@@ -43,20 +43,20 @@ impl Frame {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::default();
-        w.bytes(self.source.as_bytes());
-        w.bytes(self.place.as_bytes());
+        let mut writer = Writer::default();
+        writer.bytes(self.source.as_bytes());
+        writer.bytes(self.place.as_bytes());
         for side in [&self.meta, &self.old] {
-            w.u8(u8::from(side.is_some()));
-            side.iter().for_each(|meta| w.meta(meta));
+            writer.u8(u8::from(side.is_some()));
+            side.iter().for_each(|meta| writer.meta(meta));
         }
-        w.0
+        writer.0
     }
 
     fn decode(bytes: &[u8]) -> Result<Frame, Error> {
-        let mut r = Reader(bytes);
-        let (source, place) = (r.path()?, r.path()?);
-        let mut side = || Ok::<_, Error>(if r.u8()? != 0 { Some(r.meta()?) } else { None });
+        let mut reader = Reader(bytes);
+        let (source, place) = (reader.path()?, reader.path()?);
+        let mut side = || Ok::<_, Error>(if reader.u8()? != 0 { Some(reader.meta()?) } else { None });
         Ok(Frame { source, place, meta: side()?, old: side()? })
     }
 }
