@@ -208,7 +208,7 @@ fn a_job_of_a_server_elsewhere_says_the_same_as_its_folder() {
     fs::rename(world.dst(), world.path("away")).unwrap();
     at_server("states", &[]).ends(6).says("is its disk mounted?");
     fs::create_dir(world.dst()).unwrap();
-    at_server("states", &[]).ends(6).says("this folder is no mirror");
+    at_server("states", &[]).ends(6).says("this folder is not a mirror");
 }
 
 #[test]
