@@ -117,13 +117,37 @@ pub fn password(args: &AccountArgs) -> PasswordFrom {
 
 /// A plain job, as SRC and the options of the account say.
 pub fn mirror_spec(source: &OsStr, account: &AccountArgs) -> Result<MirrorSpec, Error> {
+    named(source, account, "SRC")
+}
+
+/// The share that `--to` names, and how to log on to it: what a job says of such a source. `None` if it is a folder.
+pub fn share_to_restore_to(to: &OsStr, account: &AccountArgs) -> Result<Option<MirrorSpec>, Error> {
+    let text = to.to_string_lossy();
+    if is_share_address(&text) && !is_for_windows(&text, account, cfg!(windows)) {
+        return named(to, account, "--to").map(Some);
+    }
+    if octo_core::address::is_agent_address(&text) {
+        return Err(usage("--to: a restore to an agent's machine is not possible; restore to a folder or a share"));
+    }
+    if let Some((scheme, _)) = text.split_once("://") {
+        return Err(usage(format!(
+            "--to: {scheme:?} is no kind of place; allowed are a folder, smb://... and //HOST/SHARE"
+        )));
+    }
+    if account.user.is_some() || account.password_file.is_some() || account.password_stdin || account.kerberos {
+        return Err(usage("--user: only a share needs an account, and --to is a folder of this machine"));
+    }
+    Ok(None)
+}
+
+fn named(source: &OsStr, account: &AccountArgs, what: &str) -> Result<MirrorSpec, Error> {
     if account.kdc.is_some() && !account.kerberos {
         return Err(usage("--kdc: only with --kerberos"));
     }
     let origin = if is_for_windows(&source.to_string_lossy(), account, cfg!(windows)) {
         Origin::local(Path::new(source))
     } else {
-        origin(source, account.user.as_deref())?
+        origin(source, account.user.as_deref(), what)?
     };
     let mut mirror_spec = MirrorSpec::new(origin);
     update(&mut mirror_spec.connection, account);
@@ -140,7 +164,7 @@ fn is_for_windows(source: &str, account: &AccountArgs, on_windows: bool) -> bool
     on_windows && is_share && !says_who
 }
 
-fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
+fn origin(source: &OsStr, user: Option<&str>, what: &str) -> Result<Origin, Error> {
     let text = source.to_string_lossy();
     if !is_share_address(&text) {
         if octo_core::address::is_agent_address(&text) {
@@ -156,10 +180,12 @@ fn origin(source: &OsStr, user: Option<&str>) -> Result<Origin, Error> {
         }
         return Ok(Origin::local(&absolute("SRC", Path::new(source))?));
     }
-    let text = source.to_str().ok_or_else(|| usage("SRC: an address must be UTF-8 text"))?;
-    let (address, named) = SmbAddress::parse(text).map_err(|error| error.within("SRC"))?;
+    let text = source.to_str().ok_or_else(|| usage(format!("{what}: an address must be UTF-8 text")))?;
+    let (address, named) = SmbAddress::parse(text).map_err(|error| error.within(what))?;
     let account = match (named, user) {
-        (Some(_), Some(_)) => return Err(usage("--user: the address in SRC names a user already; give one of them")),
+        (Some(_), Some(_)) => {
+            return Err(usage(format!("--user: the address in {what} names a user already; give one of them")));
+        }
         (Some(named), None) => named,
         (None, Some(user)) => account(user)?,
         (None, None) => Account::default(),

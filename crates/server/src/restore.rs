@@ -3,10 +3,11 @@
 //! into what a server keeps for itself.
 
 use octo_core::report::{Cause, Counts};
-use octo_core::{Cancel, Code, Error, Event, Monitor, Outcome, Problem, RelPath, RunReport, Target};
+use octo_core::{Cancel, Code, Error, Event, Monitor, Outcome, Problem, RelPath, RunReport, SmbAddress, Target};
 use octo_disk::{DiskOptions, DiskTarget, Protected};
 use octo_mirror::history::When;
 use octo_mirror::restore::{Existing, FolderTarget, RestoreOptions, RestoreReport, restore};
+use octo_smb::{Credentials, SmbOptions, SmbRestore};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -24,23 +25,56 @@ pub enum To {
         /// Below it.
         below: RelPath,
     },
+    /// A folder of a share, which is made if it is not there.
+    Share(Box<ShareToRestoreTo>),
+}
+
+/// A folder of a share, and how to log on to it.
+pub struct ShareToRestoreTo {
+    /// The folder.
+    pub address: SmbAddress,
+    /// Who logs on.
+    pub credentials: Credentials,
+    /// And how.
+    pub options: SmbOptions,
+}
+
+/// A place that is open.
+enum Opened {
+    Folder(Box<DiskTarget>),
+    Share(Box<SmbRestore>),
 }
 
 impl To {
-    /// For people, and to look at it.
-    pub fn path(&self) -> PathBuf {
+    /// Of a folder of this machine its path, to look at it.
+    pub fn path(&self) -> Option<PathBuf> {
         match self {
-            To::Folder(path) => path.clone(),
-            To::Within { allowed, below } => allowed.join(below.to_os()),
+            To::Folder(path) => Some(path.clone()),
+            To::Within { allowed, below } => Some(allowed.join(below.to_os())),
+            To::Share(_) => None,
         }
     }
 
-    fn open(&self, create: bool) -> Result<DiskTarget, Error> {
-        let options = DiskOptions { create, plain: true, ..DiskOptions::default() };
-        match self {
-            To::Folder(path) => DiskTarget::open(path, options),
-            To::Within { allowed, below } => DiskTarget::open_within(allowed, below, options),
+    /// Opens it, if it is a place to restore to.
+    fn open(&self, mirror: &Path, protected: &Protected, create: bool) -> Result<Opened, Error> {
+        if let Some(path) = self.path() {
+            demand_elsewhere(mirror, &path)?;
+            protected.check(&path)?;
         }
+        let options = DiskOptions { create, plain: true, ..DiskOptions::default() };
+        let target = match self {
+            To::Folder(path) => DiskTarget::open(path, options)?,
+            To::Within { allowed, below } => DiskTarget::open_within(allowed, below, options)?,
+            To::Share(share) => {
+                let ShareToRestoreTo { address, credentials, options } = share.as_ref();
+                let share = SmbRestore::connect(address, credentials, options, create)?;
+                return Ok(Opened::Share(Box::new(share)));
+            }
+        };
+        if let Some(path) = self.path() {
+            protected.check_target(&target, &path)?;
+        }
+        Ok(Opened::Folder(Box::new(target)))
     }
 }
 
@@ -83,16 +117,18 @@ impl RestoreLaunch<'_> {
         for path in &self.paths {
             crate::history::demand(&history, &state, path)?;
         }
-        let to = self.to.path();
-        demand_elsewhere(self.mirror, &to)?;
-        self.protected.check(&to)?;
-        let target = self.to.open(!self.dry_run)?;
-        self.protected.check_target(&target, &to)?;
+        let to = self.to.open(self.mirror, self.protected, !self.dry_run)?;
         let beside = format!(" (state {})", state.number());
         let RestoreLaunch { paths, existing, dry_run, .. } = self;
         let options = RestoreOptions { paths, existing, beside, dry_run };
         let counted = ByCause { monitor, causes: Mutex::default() };
-        let report = restore(&state, (&FolderTarget(&target), &target), &options, &counted, cancel)?;
+        let report = match &to {
+            Opened::Folder(target) => {
+                let target = target.as_ref();
+                restore(&state, (&FolderTarget(target), target), &options, &counted, cancel)
+            }
+            Opened::Share(share) => restore(&state, (share.as_ref(), &mirror), &options, &counted, cancel),
+        }?;
         let causes = counted.causes.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(Restored { state: state.number(), report, causes })
     }

@@ -1,18 +1,20 @@
-//! A [`Source`](octo_core::Source) over SMB 2 and 3.
+//! A [`Source`](octo_core::Source) over SMB 2 and 3, and, in `write` alone, a [`RestoreTarget`](octo_core::RestoreTarget).
 //!
 //! Reads a folder of a share, administrative shares included, with backup intent, so that an account with
-//! SeBackupPrivilege sees everything. Never writes to the share, never follows links, never goes below the demanded
+//! SeBackupPrivilege sees everything. Only `write` changes anything on a share, and only a restore uses it: no request that the
+//! source can make writes. Never follows links, never goes below the demanded
 //! protocol version, never takes an unsigned answer. Names are UTF-16 on the wire and WTF-8 in our paths, translated by
 //! ourselves. The client library underneath is hidden: no type of it appears here.
 //!
 //! The rooms: `options` is what a person says; `wire` is bytes and no I/O; `transport`, `logon`
 //! with `admission`, `keys`, `kerberos` and `ccache`, and `pool` make connections, `attempts` and `window` decide who is
-//! to blame for a lost one and how much may be on its way; `open`, `list`, `fetch` and `snapshots` use them; `source` is
-//! the port; `inspect` and `shares` answer questions before there is a job.
+//! to blame for a lost one and how much may be on its way; `open`, `list`, `fetch` and `snapshots` use them; `driver` is the threads behind; `source` is
+//! the port, `write` the other one; `inspect` and `shares` answer questions before there is a job.
 
 mod attempts;
 mod ccache;
 mod connection_pool;
+mod driver;
 mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -34,6 +36,7 @@ mod status;
 mod transport;
 mod window;
 mod wire;
+mod write;
 
 pub use inspect::{Access, Encryption, Inspector, PreviousVersions, Security};
 pub use options::{
@@ -41,3 +44,4 @@ pub use options::{
 };
 pub use shares::{Share, ShareKind, shares};
 pub use source::SmbSource;
+pub use write::SmbRestore;

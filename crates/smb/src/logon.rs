@@ -39,6 +39,8 @@ pub(crate) struct Session {
     /// The largest read and the largest listing buffer.
     pub read_bytes_max: u32,
     pub list_bytes_max: u32,
+    /// The largest write.
+    pub write_bytes_max: u32,
     pub hides_unreadable: bool,
     pub protection: Protection,
     pub greeting: Greeting,
@@ -239,6 +241,7 @@ async fn connect_share(
         tree,
         read_bytes_max: limit(params.max_read_size),
         list_bytes_max: limit(params.max_transact_size),
+        write_bytes_max: limit(params.max_write_size),
         hides_unreadable: flags & SHARE_HIDES_UNREADABLE != 0,
         protection,
         greeting,

@@ -2,8 +2,8 @@
 //!
 //! The calls block; behind them a small runtime drives the connections. A sink is always called on the caller's thread.
 
-use crate::attempts::Attempts;
 use crate::connection_pool::ConnectionPool;
+use crate::driver::Driver;
 use crate::fetch::{self, Batch, Budget};
 use crate::list::{self, Folder};
 use crate::logon::Protection;
@@ -13,19 +13,15 @@ use crate::options::{BackupIntent, Credentials, Encrypt, SmbOptions};
 use crate::snapshots;
 use crate::window::Window;
 use crate::wire::attribute;
-use futures_util::future::{Either, select};
 use octo_core::SmbAddress;
 use octo_core::printable::counted;
 use octo_core::{
     Code, Error, FetchRequest, FetchSink, Kind, LinkTarget, LinkType, ListSink, Listed, RelPath, Source,
     SourceFeatures, SourcePin, Timestamp, windows_kind,
 };
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::runtime::Runtime;
 
-const WORKER_THREADS: usize = 2;
 /// From here on a path that cannot be opened is called too long: a server on Linux opens less than 4,096 bytes, its own path to
 /// the share included, and says of what is longer that it is not there.
 const LONG_PATH_BYTES: usize = 3_800;
@@ -34,9 +30,7 @@ const UNSTABLE_IDS: &[&str] = &["FAT", "FAT32", "EXFAT", "REFS"];
 
 /// A folder of an SMB share as a source.
 pub struct SmbSource {
-    /// `None` only while it is being dropped.
-    runtime: Option<Runtime>,
-    pool: Arc<ConnectionPool>,
+    driver: Driver,
     budget: Budget,
     /// Small files and listings take different times, so each have a window of their own.
     files: Window,
@@ -48,56 +42,26 @@ pub struct SmbSource {
 impl SmbSource {
     /// Connects, logs on and looks whether the folder is there. Fails with a code that stops the run.
     pub fn connect(address: SmbAddress, credentials: Credentials, options: SmbOptions) -> Result<SmbSource, Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(WORKER_THREADS)
-            .thread_name("smb")
-            .enable_all()
-            .build()
-            .map_err(|e| Error::no_thread("the network", &e))?;
-        let source = SmbSource {
-            runtime: Some(runtime),
-            pool: Arc::new(ConnectionPool::new(address, credentials, options)),
+        Ok(SmbSource {
+            driver: Driver::connect(address, credentials, options)?,
             budget: Budget::new(),
             files: Window::new(),
             listings: Window::new(),
             denied: AtomicU64::new(0),
             asks: MetadataSupport::default(),
-        };
-        source.run(async { source.pool.lease(Attempts::default()).await.map(drop) })?;
-        Ok(source)
+        })
     }
 
-    fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        self.run_until(self.pool.cancelled(), work)
-    }
-
-    fn run_until<T>(
-        &self,
-        end: impl Future<Output = ()>,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        match &self.runtime {
-            Some(runtime) => runtime.block_on(async {
-                match select(pin!(work), pin!(end)).await {
-                    Either::Left((done, _)) => done,
-                    Either::Right(_) => Err(Error::new(Code::Cancelled, "")),
-                }
-            }),
-            None => Err(Error::new(Code::ConnectionLost, "the source was closed")),
-        }
-    }
-
-    /// The path of an entry, from the share's root, for the wire.
-    fn wire_path(&self, path: &RelPath) -> Result<Vec<u16>, Error> {
-        open::wire_path(&self.pool.address().path.join_path(path))
+    fn pool(&self) -> &Arc<ConnectionPool> {
+        &self.driver.pool
     }
 
     fn intent(&self) -> BackupIntent {
-        self.pool.options().backup_intent
+        self.pool().options().backup_intent
     }
 
     fn volume(&self) -> Result<u64, Error> {
-        Ok(self.pool.place()?.volume.serial.into())
+        Ok(self.pool().place()?.volume.serial.into())
     }
 
     /// What became of an entry: [`SmbSource::refused`], and a path that the server can list and not open is called too long, not
@@ -107,7 +71,7 @@ impl SmbSource {
         if !matches!(error.code, Code::NotFound | Code::SourceEntry) {
             return error;
         }
-        let bytes = self.pool.address().path.join_path(path).to_text().len();
+        let bytes = self.pool().address().path.join_path(path).to_text().len();
         if bytes < LONG_PATH_BYTES { error } else { Error { code: Code::PathTooLong, ..error } }
     }
 
@@ -124,18 +88,9 @@ impl SmbSource {
     }
 }
 
-impl Drop for SmbSource {
-    fn drop(&mut self) {
-        // Waiting for the runtime here would panic where the last owner is itself asynchronous.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
 impl Source for SmbSource {
     fn features(&self) -> SourceFeatures {
-        let place = self.pool.place().ok();
+        let place = self.pool().place().ok();
         let unstable = place.is_none_or(|p| UNSTABLE_IDS.contains(&p.filesystem.to_ascii_uppercase().as_str()));
         SourceFeatures {
             walks_ahead: false,
@@ -153,7 +108,7 @@ impl Source for SmbSource {
     }
 
     fn pin(&self) -> Result<SourcePin, Error> {
-        let (address, place) = (self.pool.address(), self.pool.place()?);
+        let (address, place) = (self.pool().address(), self.pool().place()?);
         // Names of servers, shares and folders are the same in upper and lower case.
         let folder = address.path.to_text().to_lowercase();
         let slash = if folder.is_empty() { "" } else { "/" };
@@ -168,14 +123,14 @@ impl Source for SmbSource {
     }
 
     fn list(&self, folder: &RelPath, sink: &mut dyn ListSink) -> Listed {
-        let listed = self.run(async {
+        let listed = self.driver.run(async {
             let wanted = Folder {
-                path: self.wire_path(folder)?,
+                path: self.driver.wire_path(folder)?,
                 follow: folder.is_root(),
                 options: open::intent_option(self.intent()),
                 volume: self.volume()?,
             };
-            let list = self.pool.persistently(async |session, attempts| {
+            let list = self.pool().persistently(async |session, attempts| {
                 if !attempts.is_first() {
                     sink.restart();
                 }
@@ -195,11 +150,11 @@ impl Source for SmbSource {
             return;
         }
         // What is under way may come to its end; the sink says what that is.
-        let fetched = self.run_until(self.pool.given_up(), async {
-            let path = |file: usize| self.wire_path(&batch[file].path);
+        let fetched = self.driver.run_until(self.pool().given_up(), async {
+            let path = |file: usize| self.driver.wire_path(&batch[file].path);
             let refused = |file: usize, error| self.refused_entry(&batch[file].path, error);
             let batch = Batch { requests: batch, path: &path, refused: &refused, sink: &mut *sink };
-            fetch::fetch(&self.pool, (&self.files, &self.budget), &self.asks, batch).await;
+            fetch::fetch(self.pool(), (&self.files, &self.budget), &self.asks, batch).await;
             Ok(())
         });
         if let Err(cancelled) = fetched {
@@ -209,11 +164,12 @@ impl Source for SmbSource {
     }
 
     fn read_link(&self, path: &RelPath) -> Result<LinkTarget, Error> {
-        let read = self.run(async {
-            let path = self.wire_path(path)?;
+        let read = self.driver.run(async {
+            let path = self.driver.wire_path(path)?;
             let options = open::intent_option(self.intent());
-            let read =
-                self.pool.persistently(async |session, _| metadata::reparse_point(session, &path, options, None).await);
+            let read = self
+                .pool()
+                .persistently(async |session, _| metadata::reparse_point(session, &path, options, None).await);
             let (tag, data) = read.await?;
             if windows_kind(attribute::REPARSE_POINT, tag) != Kind::Link {
                 return Err(Error::new(Code::KindMoved, "it is not a link any more"));
@@ -224,13 +180,13 @@ impl Source for SmbSource {
     }
 
     fn snapshots(&self) -> Result<Vec<Timestamp>, Error> {
-        let folder = &self.pool.address().path;
-        let ask = self.pool.persistently(async |session, _| snapshots::of(session, folder).await);
-        Ok(self.run(ask)?.taken)
+        let folder = &self.pool().address().path;
+        let ask = self.pool().persistently(async |session, _| snapshots::of(session, folder).await);
+        Ok(self.driver.run(ask)?.taken)
     }
 
     fn clock(&self) -> Option<Timestamp> {
-        self.pool.clock()
+        self.pool().clock()
     }
 
     fn remarks(&self) -> Vec<String> {
@@ -242,7 +198,7 @@ impl Source for SmbSource {
 impl SmbSource {
     /// Traffic that others can read is never silent, unless it was asked for.
     fn remark_on_protection(&self) -> Option<&'static str> {
-        match (self.pool.protection(), self.pool.options().encrypt) {
+        match (self.pool().protection(), self.pool().options().encrypt) {
             (Protection::Nothing, _) => Some(
                 "logged on as a guest: the connection is neither signed nor encrypted, and anybody in between can read \
                  and alter what is copied",

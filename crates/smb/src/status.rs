@@ -19,6 +19,7 @@ pub(crate) mod nt {
     pub const OBJECT_NAME_INVALID: u32 = 0xC000_0033;
     pub const OBJECT_NAME_NOT_FOUND: u32 = 0xC000_0034;
     pub const OBJECT_PATH_NOT_FOUND: u32 = 0xC000_003A;
+    pub const OBJECT_NAME_COLLISION: u32 = 0xC000_0035;
     pub const SHARING_VIOLATION: u32 = 0xC000_0043;
     pub const EAS_NOT_SUPPORTED: u32 = 0xC000_004F;
     pub const NO_EAS_ON_FILE: u32 = 0xC000_0052;
@@ -33,18 +34,22 @@ pub(crate) mod nt {
     pub const PASSWORD_EXPIRED: u32 = 0xC000_0071;
     pub const ACCOUNT_DISABLED: u32 = 0xC000_0072;
     pub const INSUFFICIENT_RESOURCES: u32 = 0xC000_009A;
+    pub const DISK_FULL: u32 = 0xC000_007F;
+    pub const MEDIA_WRITE_PROTECTED: u32 = 0xC000_00A2;
     pub const FILE_IS_A_DIRECTORY: u32 = 0xC000_00BA;
     pub const NOT_SUPPORTED: u32 = 0xC000_00BB;
     pub const BAD_NETWORK_PATH: u32 = 0xC000_00BE;
     pub const NETWORK_NAME_DELETED: u32 = 0xC000_00C9;
     pub const BAD_NETWORK_NAME: u32 = 0xC000_00CC;
     pub const REQUEST_NOT_ACCEPTED: u32 = 0xC000_00D0;
+    pub const CANNOT_DELETE: u32 = 0xC000_0121;
     pub const NOT_A_DIRECTORY: u32 = 0xC000_0103;
     pub const FILE_CLOSED: u32 = 0xC000_0128;
     pub const LOGON_TYPE_NOT_GRANTED: u32 = 0xC000_015B;
     pub const ILLEGAL_CHARACTER: u32 = 0xC000_0161;
     pub const NETLOGON_NOT_STARTED: u32 = 0xC000_0192;
     pub const ACCOUNT_EXPIRED: u32 = 0xC000_0193;
+    pub const QUOTA_EXCEEDED: u32 = 0xC000_0044;
     pub const USER_SESSION_DELETED: u32 = 0xC000_0203;
     pub const INSUFF_SERVER_RESOURCES: u32 = 0xC000_0205;
     pub const PASSWORD_MUST_CHANGE: u32 = 0xC000_0224;
@@ -92,6 +97,32 @@ pub(crate) fn entry(status: u32) -> Error {
         _ => (Code::SourceEntry, "the server refused"),
     };
     with_words(code, words, status)
+}
+
+/// What a refusal to change an entry means.
+pub(crate) fn change(status: u32) -> Error {
+    let (code, words) = match status {
+        nt::DISK_FULL | nt::QUOTA_EXCEEDED => (Code::NoSpace, "the share is full, or the account's quota is used up"),
+        nt::MEDIA_WRITE_PROTECTED => (Code::TargetFailed, "the volume under the share is write-protected"),
+        nt::ACCESS_DENIED | nt::PRIVILEGE_NOT_HELD => (Code::AccessDenied, "the account may not change this"),
+        nt::CANNOT_DELETE => (Code::TargetEntry, "it cannot be removed: read-only, or in use as a program"),
+        nt::OBJECT_NAME_COLLISION => (Code::TargetMoved, "something is there already"),
+        nt::OBJECT_NAME_INVALID | nt::ILLEGAL_CHARACTER => (Code::TargetEntry, "the server cannot hold this name"),
+        nt::NOT_SUPPORTED | nt::INVALID_DEVICE_REQUEST | nt::INVALID_PARAMETER | nt::EAS_NOT_SUPPORTED => {
+            (Code::TargetEntry, "the share cannot hold this")
+        }
+        _ => return Error { code: as_target(entry(status).code), ..entry(status) },
+    };
+    with_words(code, words, status)
+}
+
+/// The same cause, said of what is written.
+fn as_target(code: Code) -> Code {
+    match code {
+        Code::SourceEntry | Code::NotLocal => Code::TargetEntry,
+        Code::KindMoved | Code::NotFound => Code::TargetMoved,
+        other => other,
+    }
 }
 
 /// What a refused logon means.

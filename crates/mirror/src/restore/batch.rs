@@ -62,10 +62,13 @@ pub struct Copying<'a> {
     pending_bytes: u64,
 }
 
+/// How writing a file ended: what it is then, and what of its metadata is lost.
+type Ended = Result<(Meta, LostParts), Error>;
+
 /// Files that were written together, and wait for their names.
 struct Written<'a> {
     batch: Box<dyn RestoreBatch + 'a>,
-    files: Vec<(Pending, RelPath, Result<(Meta, LostParts), Error>)>,
+    files: Vec<(Pending, RelPath, Ended)>,
 }
 
 impl<'a> Copying<'a> {
@@ -145,7 +148,7 @@ impl<'a> Copying<'a> {
 
     fn place(&mut self, written: Written<'_>, lost: &mut Vec<Pending>) -> Result<(), Error> {
         let Written { mut batch, files } = written;
-        let placing = |(number, (file, stage, ended)): (usize, &(Pending, RelPath, Result<_, Error>))| {
+        let placing = |(number, (file, stage, ended)): (usize, &(Pending, RelPath, Ended))| {
             let replaces = file.seen.filter(|_| file.action == Action::Replace);
             let placing = Placing { stage: stage.clone(), place: file.place.clone(), replaces };
             ended.is_ok().then_some((number, placing))
@@ -153,9 +156,10 @@ impl<'a> Copying<'a> {
         let wanted: Vec<_> = files.iter().enumerate().filter_map(placing).collect();
         let mut placed = batch.place(&wanted).into_iter();
         for (number, (file, _, ended)) in files.into_iter().enumerate() {
-            let ended = ended.and_then(|(meta, parts)| {
+            let ended = ended.and_then(|(meta, mut parts)| {
                 let placed = placed.next().unwrap_or_else(|| Err(Error::new(Code::TargetFailed, "it got no answer")));
-                placed.map(|()| (meta, parts))
+                parts.extend(placed?);
+                Ok((meta, parts))
             });
             match ended {
                 Ok((meta, parts)) => {
@@ -319,7 +323,7 @@ fn write<'a>(ends: Ends<'a>, files: Vec<(Pending, RelPath)>) -> Result<Written<'
         return Err(error);
     }
     let mut whole = Vec::new();
-    let mut results: Vec<Result<(Meta, LostParts), Error>> = Vec::new();
+    let mut results: Vec<Ended> = Vec::new();
     for (number, staged) in gather.files.into_iter().enumerate() {
         results.push(match staged.ended {
             Some(Ok((meta, (metadata, lost)))) => {

@@ -124,8 +124,8 @@ impl RestoreBatch for FolderBatch<'_> {
         files.into_iter().map(|(file, meta, metadata)| self.finish_one(file, &meta, &metadata)).collect()
     }
 
-    fn place(&mut self, files: &[(usize, Placing)]) -> Vec<Result<(), Error>> {
-        files.iter().map(|(_, placing)| place(self.target, placing)).collect()
+    fn place(&mut self, files: &[(usize, Placing)]) -> Vec<Result<LostParts, Error>> {
+        files.iter().map(|(_, placing)| place(self.target, placing).map(|()| Vec::new())).collect()
     }
 
     fn discard(&mut self, file: usize) {

@@ -43,8 +43,11 @@ pub fn restore(
     target.begin_staging(&staging)?;
     let restored = walk::restore(ends, options, &staging, &looked);
     let ended = target.end_staging(&staging);
-    let report = restored?;
-    ended?;
+    let mut report = restored?;
+    match ended {
+        Err(error) if !error.code.stops_run() => report.problem(monitor, &staging, &error),
+        ended => ended?,
+    }
     target.checkpoint()?;
     Ok(report)
 }

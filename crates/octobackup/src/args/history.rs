@@ -1,5 +1,6 @@
 //! What looks into a mirror's past, and brings it back.
 
+use crate::args::account::AccountArgs;
 use crate::args::server::ServerArgs;
 use clap::{Args, ValueEnum};
 use octo_mirror::restore::Existing;
@@ -14,6 +15,8 @@ Examples:
     octobackup restore /srv/mirror projects/2026 --at '2026-11-20 23:00' --to /restore
   What would happen if it went back to where it was?
     octobackup restore /srv/mirror projects/2026 --at 2026-11-20 --to /data --existing replace --dry-run
+  Back to the share it came from, with permissions and times (the account needs the right to restore):
+    octobackup restore /srv/mirror projects/2026 --at 2026-11-20 --to smb://restoreop@fs/data --existing replace-older
 
   By a server elsewhere, to a folder of its machine that its configuration allows:
     octobackup restore fs1 projects/2026 --at 41 --to /restore --url https://backup:8734 --token-file token
@@ -109,9 +112,9 @@ pub struct RestoreArgs {
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub at: AtArgs,
-    /// The folder to restore to; it is made if it does not exist. Where the server restores, a folder of its machine that its
-    /// configuration allows
-    #[arg(long, value_name = "FOLDER")]
+    /// The folder to restore to, or a folder of a share (smb://HOST/SHARE/FOLDER); it is made if it does not exist. Where the server
+    /// restores, a folder of its machine that its configuration allows
+    #[arg(long, value_name = "FOLDER|SHARE")]
     pub to: PathBuf,
     /// What to do where a file is there already, with another size or time
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
@@ -124,6 +127,8 @@ pub struct RestoreArgs {
     pub quiet: bool,
     #[command(flatten)]
     pub server: ServerArgs,
+    #[command(flatten)]
+    pub account: AccountArgs,
 }
 
 /// `--existing`.

@@ -1,4 +1,5 @@
-//! `octobackup restore`: brings a state, or parts of it, into a folder: here, or by the server that has the job.
+//! `octobackup restore`: brings a state, or parts of it, into a folder of this machine or of a share; or the server that has the job
+//! brings it into a folder of its own.
 
 use super::{Failed, Place, path, place, when};
 use crate::args::history::RestoreArgs;
@@ -6,14 +7,16 @@ use crate::listeners::{Listeners, print};
 use crate::progress::Progress;
 use crate::remote::history::state;
 use crate::stop::{self, SignsOfLife};
-use crate::{exit, settings};
+use crate::{exit, password, settings};
 use octo_api::restore::{RestoreTo, StartRestore};
 use octo_core::numbers::{count, size};
 use octo_core::printable::printable;
-use octo_core::{Error, Phase, RelPath};
+use octo_core::{Cancel, Code, Error, Phase, RelPath};
 use octo_disk::Protected;
 use octo_mirror::restore::RestoreReport;
-use octo_server::restore::{RestoreLaunch, Restored, To};
+use octo_server::restore::{RestoreLaunch, Restored, ShareToRestoreTo, To};
+use octo_server::share_access::share_access;
+use octo_smb::SmbOptions;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +26,10 @@ pub fn run(args: &RestoreArgs) -> Result<u8, Failed> {
     let paths: Vec<_> = args.paths.iter().map(|typed| path(typed)).collect::<Result<_, _>>()?;
     match place(&args.mirror, &args.server)? {
         Place::Folder(mirror) => Ok(here(args, &mirror, paths)?),
+        Place::Job(_) if settings::share_to_restore_to(args.to.as_os_str(), &args.account)?.is_some() => {
+            let what = "--to: a server restores to folders of its own machine only; run this on the machine that has the mirror";
+            Err(Error::new(Code::Usage, what).into())
+        }
         Place::Job(job) => {
             let asked = StartRestore {
                 state: state(when(args.at.at.as_deref())?),
@@ -38,10 +45,10 @@ pub fn run(args: &RestoreArgs) -> Result<u8, Failed> {
 
 /// From a mirror of this machine.
 fn here(args: &RestoreArgs, mirror: &Path, paths: Vec<RelPath>) -> Result<u8, Error> {
-    let to = settings::target(&args.to)?;
     let alive = Arc::new(SignsOfLife::default());
     let cancel = stop::on_signals_of(&alive)?;
     let json = args.server.json;
+    let (to, name) = place_of(args, &cancel)?;
     let mut listeners = Listeners {
         progress: if args.quiet { None } else { Progress::on_terminal() },
         json,
@@ -52,7 +59,7 @@ fn here(args: &RestoreArgs, mirror: &Path, paths: Vec<RelPath>) -> Result<u8, Er
         mirror,
         state: when(args.at.at.as_deref())?,
         paths,
-        to: To::Folder(to.clone()),
+        to,
         existing: args.existing.existing(),
         dry_run: args.dry_run,
         protected: &Protected::default(),
@@ -64,9 +71,9 @@ fn here(args: &RestoreArgs, mirror: &Path, paths: Vec<RelPath>) -> Result<u8, Er
     }
     let Restored { state, report, .. } = restored?;
     if json {
-        print(&as_json(state, &to, &report, args.dry_run));
+        print(&as_json(state, &name, &report, args.dry_run));
     } else if !args.quiet || report.counts.problems > 0 {
-        print(as_text(state, &to, &report, args.dry_run).trim_end());
+        print(as_text(state, &name, &report, args.dry_run).trim_end());
     }
     Ok(match () {
         () if report.cancelled => exit::CANCELLED,
@@ -75,14 +82,24 @@ fn here(args: &RestoreArgs, mirror: &Path, paths: Vec<RelPath>) -> Result<u8, Er
     })
 }
 
-fn as_text(state: u64, to: &Path, report: &RestoreReport, dry_run: bool) -> String {
+/// Where it goes, and its name.
+fn place_of(args: &RestoreArgs, cancel: &Cancel) -> Result<(To, String), Error> {
+    let Some(share) = settings::share_to_restore_to(args.to.as_os_str(), &args.account)? else {
+        let to = settings::target(&args.to)?;
+        let name = to.display().to_string();
+        return Ok((To::Folder(to), name));
+    };
+    let secret = password::ask_for(&share, &settings::password(&args.account))?;
+    let (address, credentials, options) = share_access(&share, secret)?;
+    let name = address.to_string();
+    let options = SmbOptions { cancel: cancel.clone(), ..options };
+    Ok((To::Share(Box::new(ShareToRestoreTo { address, credentials, options })), name))
+}
+
+fn as_text(state: u64, to: &str, report: &RestoreReport, dry_run: bool) -> String {
     let counts = &report.counts;
-    let mut out = format!(
-        "{} state {} to {}\n",
-        if dry_run { "A restore of" } else { "Restored" },
-        state,
-        printable(&to.display().to_string())
-    );
+    let mut out =
+        format!("{} state {} to {}\n", if dry_run { "A restore of" } else { "Restored" }, state, printable(to));
     let would = if dry_run { "to be " } else { "" };
     let mut say = |number: u64, words: String| {
         if number > 0 {
@@ -111,9 +128,9 @@ fn as_text(state: u64, to: &Path, report: &RestoreReport, dry_run: bool) -> Stri
     out
 }
 
-fn as_json(state: u64, to: &Path, report: &RestoreReport, dry_run: bool) -> String {
+fn as_json(state: u64, to: &str, report: &RestoreReport, dry_run: bool) -> String {
     json!({
-        "event": "report", "kind": "restore", "state": state, "to": to.display().to_string(), "dry_run": dry_run,
+        "event": "report", "kind": "restore", "state": state, "to": to, "dry_run": dry_run,
         "counts": report.counts, "beside": report.beside, "left": report.left, "newer": report.newer,
         "problems": report.problems, "cancelled": report.cancelled,
     })

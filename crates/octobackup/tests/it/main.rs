@@ -33,6 +33,7 @@ mod posix;
 mod powercut;
 mod reparse;
 mod restore;
+mod restore_share;
 mod run_log;
 mod secrets;
 mod server;

@@ -122,6 +122,29 @@ pub(crate) fn is_link(info: &[u8]) -> Result<bool, Malformed> {
     Ok(matches!(windows_kind(bytes.u32(0)?, bytes.u32(4)?), Kind::Link | Kind::Other))
 }
 
+/// The same: what kind of entry it is.
+pub(crate) fn kind(info: &[u8]) -> Result<Kind, Malformed> {
+    let bytes = Bytes(info);
+    Ok(windows_kind(bytes.u32(0)?, bytes.u32(4)?))
+}
+
+/// WRITE (MS-SMB2 2.2.22): all of the `asked` bytes were taken.
+pub(crate) fn write(body: &[u8], asked: usize) -> Result<(), Malformed> {
+    let bytes = Bytes(body);
+    expect_size(bytes, 17)?;
+    if bytes.len32(4)? == asked { Ok(()) } else { Err(Malformed("a write took another number of bytes than was sent")) }
+}
+
+/// SET_INFO (MS-SMB2 2.2.40).
+pub(crate) fn set_info(body: &[u8]) -> Result<(), Malformed> {
+    expect_size(Bytes(body), 2)
+}
+
+/// FLUSH (MS-SMB2 2.2.18).
+pub(crate) fn flush(body: &[u8]) -> Result<(), Malformed> {
+    expect_size(Bytes(body), 4)
+}
+
 /// What VALIDATE_NEGOTIATE_INFO says was negotiated (MS-SMB2 2.2.32.6).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Negotiated<'a> {

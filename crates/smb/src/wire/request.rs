@@ -67,8 +67,23 @@ impl Create<'_> {
 
 impl Pack for Create<'_> {
     fn pack(&self, out: &mut WriteCursor) {
+        let head = CreateHead { access: self.access, attributes: 0, disposition: OPEN_EXISTING, options: self.options };
+        head.pack(self.path, &self.contexts(), out);
+    }
+}
+
+/// What every CREATE says besides its path.
+pub(super) struct CreateHead {
+    pub access: u32,
+    pub attributes: u32,
+    pub disposition: u32,
+    pub options: u32,
+}
+
+impl CreateHead {
+    pub fn pack(&self, path: &[u16], contexts: &[u8], out: &mut WriteCursor) {
         const FIXED_BYTES: u16 = 56;
-        let name_bytes = self.path.len() * 2;
+        let name_bytes = path.len() * 2;
         let name_at = HEADER_BYTES + FIXED_BYTES;
         let padding = name_bytes.next_multiple_of(8) - name_bytes;
         out.write_u16_le(57);
@@ -77,24 +92,23 @@ impl Pack for Create<'_> {
         out.write_u32_le(IMPERSONATION);
         out.write_zeros(16);
         out.write_u32_le(self.access);
-        out.write_u32_le(0);
+        out.write_u32_le(self.attributes);
         out.write_u32_le(SHARE_ALL);
-        out.write_u32_le(OPEN_EXISTING);
+        out.write_u32_le(self.disposition);
         out.write_u32_le(self.options);
         out.write_u16_le(name_at);
         out.write_u16_le(u16::try_from(name_bytes).unwrap_or(u16::MAX));
-        let contexts = self.contexts();
         if !contexts.is_empty() {
             out.write_u32_le(u32::try_from(usize::from(name_at) + name_bytes + padding).unwrap_or(u32::MAX));
             out.write_u32_le(contexts.len() as u32);
         } else {
             out.write_u64_le(0);
         }
-        self.path.iter().for_each(|&unit| out.write_u16_le(unit));
+        path.iter().for_each(|&unit| out.write_u16_le(unit));
         if !contexts.is_empty() {
             out.write_zeros(padding);
-            out.write_bytes(&contexts);
-        } else if self.path.is_empty() {
+            out.write_bytes(contexts);
+        } else if path.is_empty() {
             // The buffer is never empty, though the name may be.
             out.write_u8(0);
         }

@@ -19,6 +19,8 @@ mod proxy;
 mod reading;
 mod reconnect;
 mod relay;
+mod restore;
+mod restore_faults;
 mod robust;
 mod seeds;
 mod sparse;

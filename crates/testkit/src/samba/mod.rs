@@ -111,6 +111,31 @@ impl Samba {
         self.run(Command::new("smbcacls").args([&share, path, "-U", "admin%pw-admin", "-S", acl]), "");
     }
 
+    /// Gives a user a right of Windows, such as SeRestorePrivilege, for logons from now on.
+    pub fn grant(&self, user: &str, right: &str) {
+        let conf = self.path("smb.conf");
+        self.run(Command::new("net").arg("-s").arg(&conf).args(["sam", "rights", "grant", user, right]), "");
+    }
+
+    /// What Samba's own client says, as `admin`, to these commands on a share.
+    pub fn client(&self, share: &str, commands: &str) -> String {
+        let share = format!("//{}/{share}", self.addr());
+        self.run(Command::new("smbclient").args([&share, "-U", "admin%pw-admin", "-c", commands]), "")
+    }
+
+    /// The permissions of an entry of a share, as `smbcacls` prints them to `admin`; or what it does with `more` arguments.
+    pub fn acl(&self, share: &str, path: &str, more: &[&str]) -> String {
+        let share = format!("//{}/{share}", self.addr());
+        self.run(Command::new("smbcacls").args([&share, path, "-U", "admin%pw-admin"]).args(more), "")
+    }
+
+    /// What another client sees of an entry: creation and last write time, attributes, and streams with their sizes.
+    pub fn info(&self, share: &str, path: &str) -> Vec<String> {
+        let all = self.client(share, &format!("allinfo \"{path}\""));
+        let wanted = ["create_time", "write_time", "attributes", "stream"];
+        all.lines().filter(|line| wanted.iter().any(|w| line.starts_with(w))).map(str::to_owned).collect()
+    }
+
     /// Makes a previous version of all that a share of [`SambaOptions::share_with_snapshots`] holds now. Moments count
     /// in whole seconds.
     pub fn take_snapshot(&self, share: &str, taken: Timestamp) {
@@ -217,10 +242,9 @@ impl Samba {
             let conf = self.path("smb.conf");
             self.run(Command::new("smbpasswd").arg("-c").arg(conf).args(["-s", "-a", user]), &twice);
         }
-        let conf = self.path("smb.conf");
         // The second shows audit entries, as to administrators of Windows.
         for (user, right) in [("backupop", "SeBackupPrivilege"), ("admin", "SeSecurityPrivilege")] {
-            self.run(Command::new("net").arg("-s").arg(&conf).args(["sam", "rights", "grant", user, right]), "");
+            self.grant(user, right);
         }
     }
 

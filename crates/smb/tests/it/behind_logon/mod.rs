@@ -2,6 +2,7 @@
 //! harmless, names the fault otherwise, and never calls anything whole that is not.
 
 mod lies;
+mod restores;
 mod runs;
 mod turns;
 
@@ -79,6 +80,11 @@ impl Bench {
     }
 
     pub fn connect(&self, timeouts: Timeouts) -> Result<SmbSource, Error> {
+        let (address, who, options) = self.access(timeouts);
+        SmbSource::connect(address, who, options)
+    }
+
+    fn access(&self, timeouts: Timeouts) -> (SmbAddress, Credentials, SmbOptions) {
         let address = SmbAddress::parse(&format!("//{}/public", self.relay.addr)).unwrap().0;
         let encrypts = matches!(self.mode, Mode::Smb300Encrypted | Mode::Smb311Encrypted);
         let (logon, who) = match self.mode {
@@ -92,7 +98,7 @@ impl Bench {
             min_dialect: Dialect::Smb2_1,
             ..SmbOptions::default()
         };
-        SmbSource::connect(address, who, options)
+        (address, who, options)
     }
 
     fn fill(&self) {
