@@ -64,8 +64,8 @@ pub trait RestoreBatch: Send {
     /// that the file is not whole; metadata that could not be set is none.
     fn finish(&mut self, files: Vec<(usize, Meta, Metadata)>) -> Vec<Result<LostParts, Error>>;
 
-    /// Gives finished files their names, after a last look at what is there. One result for each, in this order; what the rename
-    /// itself has spoiled is told.
+    /// Gives finished files their names, after a last look at what is there. One result for each, in this order; it says what the
+    /// rename itself has spoiled.
     fn place(&mut self, files: &[(usize, Placing)]) -> Vec<Result<LostParts, Error>>;
 
     /// Removes what was staged of a file, as far as that is possible.

@@ -99,7 +99,7 @@ pub(crate) fn entry(status: u32) -> Error {
     with_words(code, words, status)
 }
 
-/// What a refusal to change an entry means.
+/// What a refused change of an entry means.
 pub(crate) fn change(status: u32) -> Error {
     let (code, words) = match status {
         nt::DISK_FULL | nt::QUOTA_EXCEEDED => (Code::NoSpace, "the share is full, or the account's quota is used up"),

@@ -1,15 +1,19 @@
 //! Files that are written together: what one file waits for, the others use.
 
+use super::connections::{Connections, IN_FLIGHT};
 use super::send::Connected;
 use super::staged::Staged;
-use super::{IN_FLIGHT, SmbRestore};
+
 use futures_util::stream::{self, StreamExt};
 use octo_core::restore_target::{LostParts, Placing};
 use octo_core::{Code, Error, Meta, Metadata, RelPath, RestoreBatch};
+use std::sync::atomic::AtomicUsize;
 
 /// Files on their way over one connection.
 pub(super) struct SmbBatch<'t> {
-    target: &'t SmbRestore,
+    connections: &'t Connections,
+    /// What the server gives of the rights that are asked for.
+    rights: &'t AtomicUsize,
     connected: Option<Connected>,
     files: Vec<Option<Staged>>,
 }
@@ -19,8 +23,8 @@ fn never_begun() -> Error {
 }
 
 impl<'t> SmbBatch<'t> {
-    pub fn new(target: &'t SmbRestore) -> SmbBatch<'t> {
-        SmbBatch { target, connected: None, files: Vec::new() }
+    pub fn new(connections: &'t Connections, rights: &'t AtomicUsize) -> SmbBatch<'t> {
+        SmbBatch { connections, rights, connected: None, files: Vec::new() }
     }
 
     /// All files of a batch go over one connection.
@@ -28,7 +32,7 @@ impl<'t> SmbBatch<'t> {
         if let Some(connected) = &self.connected {
             return Ok(connected.clone());
         }
-        let connected = self.target.run(self.target.connected())?;
+        let connected = self.connections.run(self.connections.connected())?;
         self.connected = Some(connected.clone());
         Ok(connected)
     }
@@ -52,18 +56,18 @@ impl<'t> SmbBatch<'t> {
             .into_iter()
             .map(|(file, wish)| (file, self.files.get_mut(file).and_then(Option::take), wish))
             .collect();
-        let done = self.target.run(async {
+        let done = self.connections.run(async {
             let one = async |(file, staged, wish): (usize, Option<Staged>, W)| {
                 let Some(mut staged) = staged else { return (file, None, Err(never_begun())) };
                 let done = work(&connected, &mut staged, wish).await;
-                (file, Some(staged), done.map_err(|error| self.target.noted(&connected, error)))
+                (file, Some(staged), done.map_err(|error| self.connections.noted(&connected, error)))
             };
             Ok(stream::iter(jobs).map(one).buffered(IN_FLIGHT).collect::<Vec<_>>().await)
         });
         match done {
             Ok(done) => {
                 if done.iter().any(|(.., result)| result.is_ok()) {
-                    self.target.driver.pool.went_well();
+                    self.connections.driver.pool.went_well();
                 }
                 let put_back = |(file, staged, result): (usize, Option<Staged>, _)| {
                     if let Some(slot) = self.files.get_mut(file) {
@@ -80,14 +84,14 @@ impl<'t> SmbBatch<'t> {
 
 impl Drop for SmbBatch<'_> {
     fn drop(&mut self) {
-        let _inside = self.target.driver.enter();
+        let _inside = self.connections.driver.enter();
         self.files.clear();
     }
 }
 
 impl RestoreBatch for SmbBatch<'_> {
     fn create(&mut self, file: usize, stage: &RelPath, meta: &Meta) -> Result<(), Error> {
-        let path = self.target.driver.wire_path(stage)?;
+        let path = self.connections.driver.wire_path(stage)?;
         if self.files.len() <= file {
             self.files.resize_with(file + 1, || None);
         }
@@ -104,14 +108,14 @@ impl RestoreBatch for SmbBatch<'_> {
         if self.file(file)?.keeps(offset_bytes, bytes) {
             return Ok(());
         }
-        let (connected, target) = (self.connected()?, self.target);
+        let (connected, connections, rights) = (self.connected()?, self.connections, self.rights);
         let staged = self.file(file)?;
-        let written = target.run(staged.write((&connected, &target.rights), offset_bytes, bytes));
-        written.map_err(|error| target.noted(&connected, error)).inspect_err(|error| staged.fail(error.clone()))
+        let written = connections.run(staged.write((&connected, rights), offset_bytes, bytes));
+        written.map_err(|error| connections.noted(&connected, error)).inspect_err(|error| staged.fail(error.clone()))
     }
 
     fn finish(&mut self, files: Vec<(usize, Meta, Metadata)>) -> Vec<Result<LostParts, Error>> {
-        let rights = &self.target.rights;
+        let rights = self.rights;
         let wanted = files.into_iter().map(|(file, meta, metadata)| (file, (meta, metadata))).collect();
         self.with_all(wanted, async |to, staged, (meta, metadata): (Meta, Metadata)| {
             staged.finish((to, rights), &meta, &metadata).await
@@ -119,7 +123,7 @@ impl RestoreBatch for SmbBatch<'_> {
     }
 
     fn place(&mut self, files: &[(usize, Placing)]) -> Vec<Result<LostParts, Error>> {
-        let driver = &self.target.driver;
+        let driver = &self.connections.driver;
         self.with_all(files.to_vec(), async |to, staged, placing: Placing| {
             let place = driver.wire_path(&placing.place)?;
             staged.place(to, &place, &placing).await
@@ -131,7 +135,7 @@ impl RestoreBatch for SmbBatch<'_> {
         if let (Some(staged), Some(connected)) = (staged, self.connected.clone())
             && !connected.session.is_lost()
         {
-            let _ = self.target.run(async {
+            let _ = self.connections.run(async {
                 staged.discard(&connected).await;
                 Ok(())
             });

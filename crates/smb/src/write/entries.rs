@@ -1,88 +1,27 @@
-//! What is at a path, and what changes there besides files: folders, links, what is removed.
+//! What changes besides files: folders, links, what is removed.
 
-use super::SmbRestore;
-use super::send::{Connected, accepted};
-use super::staged::rename;
+use super::connections::Connections;
+use super::look::look;
+use super::rename::rename;
+use super::send::Connected;
 use crate::list::{self, Folder};
-use crate::metadata;
 use crate::open::{self, Open};
 use crate::status::{self, nt};
 use crate::wire::change::{self, Make, class, control, disposition, right};
-use crate::wire::reply;
-use crate::wire::request::{Create, READ_ATTRIBUTES, option};
-use crate::wire::volume;
+use crate::wire::request::option;
 use crate::wire::{attribute, name};
 use octo_core::restore_target::Placing;
-use octo_core::{Code, Done, Entry, Error, Kind, LinkTarget, LinkType, ListSink, Meta, Name, RelPath, windows_kind};
-use smb2::msg::query_info::{InfoType, QueryInfoRequest};
+use octo_core::{Code, Done, Entry, Error, Kind, LinkTarget, LinkType, ListSink, Meta, Name, RelPath};
 use smb2::types::Command;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-const ATTRIBUTE_TAG_CLASS: u8 = 35;
-const INFO_BYTES: u32 = 1024;
 /// Entries of staging that are removed between two listings of it.
 const REMOVED_AT_ONCE: usize = 4096;
 /// Listings of a folder's last entries: one that somebody else has open goes when that is closed.
 const LAST_LISTINGS_MAX: u32 = 8;
 /// Between these.
 const LAST_LISTINGS_PAUSE: Duration = Duration::from_millis(100);
-
-/// What is at `path` itself.
-pub(super) async fn look(to: &Connected, path: &[u16]) -> Result<Option<Meta>, Error> {
-    let options = option::OPEN_REPARSE_POINT | to.options;
-    let create = Create { path, access: READ_ATTRIBUTES, options, with_id: true, snapshot: None };
-    let frame = open::single(&to.session, (Command::Create, &create, 0)).await?;
-    match frame.header.status.0 {
-        nt::OBJECT_NAME_NOT_FOUND | nt::OBJECT_PATH_NOT_FOUND | nt::NO_SUCH_FILE => return Ok(None),
-        nt::SUCCESS => {}
-        refused => return Err(status::change(refused)),
-    }
-    let (open, opened) = Open::from_reply(&to.session, &frame, to.volume)?;
-    let kind = kind_of(to, &open, &opened.meta).await?;
-    Ok(Some(Meta { kind, ..opened.meta }))
-}
-
-/// What is open: a reparse point may be a link.
-pub(super) async fn kind_of(to: &Connected, open: &Open, meta: &Meta) -> Result<Kind, Error> {
-    if meta.attributes & attribute::REPARSE_POINT == 0 {
-        return Ok(meta.kind);
-    }
-    let info = query(to, open, InfoType::File, ATTRIBUTE_TAG_CLASS).await?;
-    Ok(reply::kind(reply::query(&info.body)?)?)
-}
-
-async fn query(to: &Connected, open: &Open, info_type: InfoType, class: u8) -> Result<smb2::Frame, Error> {
-    let request = QueryInfoRequest {
-        info_type,
-        file_info_class: class,
-        output_buffer_length: INFO_BYTES,
-        additional_information: 0,
-        flags: 0,
-        file_id: open::file_id(open.handle),
-        input_buffer: Vec::new(),
-    };
-    open::single(&to.session, (Command::QueryInfo, &request, INFO_BYTES)).await.and_then(accepted)
-}
-
-/// Bytes that are free for the account, and those of the volume.
-pub(super) async fn space(to: &Connected, root: &[u16]) -> Result<(u64, u64), Error> {
-    let options = option::DIRECTORY_FILE;
-    let make = Make { path: root, access: READ_ATTRIBUTES, attributes: 0, disposition: disposition::OPEN, options };
-    let (open, _) = to.make(&make).await?;
-    let info = query(to, &open, InfoType::Filesystem, volume::FULL_SIZE_CLASS).await?;
-    Ok(volume::space(reply::query(&info.body)?)?)
-}
-
-/// Where a link points to; `None` if none is there.
-pub(super) async fn read_link(to: &Connected, path: &[u16]) -> Result<Option<LinkTarget>, Error> {
-    if !look(to, path).await?.is_some_and(|meta| meta.kind == Kind::Link) {
-        return Ok(None);
-    }
-    let (tag, data) = metadata::reparse_point(&to.session, path, to.options, None).await?;
-    let is_link = windows_kind(attribute::REPARSE_POINT, tag) == Kind::Link;
-    Ok(is_link.then_some(LinkTarget { kind: LinkType::Windows(tag), data }))
-}
 
 /// Makes one folder. If it was tried before, on a connection that was lost, one that is there may be ours.
 pub(super) async fn make_folder(to: &Connected, path: &[u16], attributes: u32, is_first: bool) -> Result<Done, Error> {
@@ -185,40 +124,38 @@ impl ListSink for Names {
     }
 }
 
-impl SmbRestore {
-    /// Removes the files and links in a staging folder. It holds no folders; one that is there all the same stays.
-    pub(super) fn empty(&self, staging: &[u16]) -> Result<(), Error> {
-        let not_emptied = || Error::new(Code::TargetEntry, "a staging folder of an earlier restore cannot be emptied");
-        let mut last_listings = 0;
-        while last_listings < LAST_LISTINGS_MAX {
-            let names = self.persistently(async |to, _| {
-                let there = look(to, staging).await?;
-                if !there.is_some_and(|there| there.kind == Kind::Folder) {
-                    return Err(Error::new(Code::TargetMoved, "something else is where files are staged"));
-                }
-                let folder = Folder { path: staging.to_vec(), follow: false, options: to.options, volume: to.volume };
-                let mut names = Names::default();
-                list::list(&to.session, (&self.listings, &self.budget), &folder, &mut names).await?;
-                Ok(names.0)
-            })?;
-            if names.is_empty() {
-                return Ok(());
+/// Removes the files and links in a staging folder. It holds no folders; one that is there all the same stays.
+pub(super) fn empty(connections: &Connections, staging: &[u16]) -> Result<(), Error> {
+    let not_emptied = || Error::new(Code::TargetEntry, "a staging folder of an earlier restore cannot be emptied");
+    let mut last_listings = 0;
+    while last_listings < LAST_LISTINGS_MAX {
+        let names = connections.persistently(async |to, _| {
+            let there = look(to, staging).await?;
+            if !there.is_some_and(|there| there.kind == Kind::Folder) {
+                return Err(Error::new(Code::TargetMoved, "something else is where files are staged"));
             }
-            if names.len() < REMOVED_AT_ONCE {
-                last_listings += 1;
-            }
-            if last_listings > 1 {
-                std::thread::sleep(LAST_LISTINGS_PAUSE);
-            }
-            for (name, kind) in names {
-                if kind == Kind::Folder {
-                    return Err(not_emptied());
-                }
-                let name = name::to_utf16(&RelPath::root().join(&name))?;
-                let path = [staging, &[u16::from(b'\\')], &name].concat();
-                self.persistently(async |to, _| remove(to, &path, false).await)?;
-            }
+            let folder = Folder { path: staging.to_vec(), follow: false, options: to.options, volume: to.volume };
+            let mut names = Names::default();
+            list::list(&to.session, (&connections.listings, &connections.budget), &folder, &mut names).await?;
+            Ok(names.0)
+        })?;
+        if names.is_empty() {
+            return Ok(());
         }
-        Err(not_emptied())
+        if names.len() < REMOVED_AT_ONCE {
+            last_listings += 1;
+        }
+        if last_listings > 1 {
+            std::thread::sleep(LAST_LISTINGS_PAUSE);
+        }
+        for (name, kind) in names {
+            if kind == Kind::Folder {
+                return Err(not_emptied());
+            }
+            let name = name::to_utf16(&RelPath::root().join(&name))?;
+            let path = [staging, &[u16::from(b'\\')], &name].concat();
+            connections.persistently(async |to, _| remove(to, &path, false).await)?;
+        }
     }
+    Err(not_emptied())
 }

@@ -1,10 +1,10 @@
 //! Times and metadata of folders, in the end: what is put into a folder moves its times.
 
+use super::connections::{Connections, IN_FLIGHT};
 use super::details::{Security, open_streams, set_extended, write_streams};
-use super::entries::kind_of;
+use super::look::kind_of;
 use super::send::Connected;
 use super::staged::RIGHTS;
-use super::{IN_FLIGHT, SmbRestore};
 use crate::open::Open;
 use crate::wire::attribute;
 use crate::wire::change::{self, Make, class, disposition, part, right};
@@ -15,13 +15,13 @@ use octo_core::{Code, Error, Kind, Metadata};
 use std::collections::HashSet;
 
 /// Ends folders, many at once. One above another comes after it: its permissions may keep us out.
-pub(super) fn end(target: &SmbRestore, folders: Vec<FolderEnd>) -> Vec<Result<LostParts, Error>> {
+pub(super) fn end(connections: &Connections, folders: Vec<FolderEnd>) -> Vec<Result<LostParts, Error>> {
     let mut results = Vec::with_capacity(folders.len());
     let mut group = Vec::new();
     let mut above = HashSet::new();
     for folder in folders {
         if above.contains(&folder.place) {
-            results.append(&mut end_group(target, std::mem::take(&mut group)));
+            results.append(&mut end_group(connections, std::mem::take(&mut group)));
             above.clear();
         }
         let mut parent = folder.place.parent();
@@ -31,16 +31,17 @@ pub(super) fn end(target: &SmbRestore, folders: Vec<FolderEnd>) -> Vec<Result<Lo
         }
         group.push(folder);
     }
-    results.append(&mut end_group(target, group));
+    results.append(&mut end_group(connections, group));
     results
 }
 
-fn end_group(target: &SmbRestore, folders: Vec<FolderEnd>) -> Vec<Result<LostParts, Error>> {
+fn end_group(connections: &Connections, folders: Vec<FolderEnd>) -> Vec<Result<LostParts, Error>> {
     let one = async |folder: &FolderEnd| {
-        let path = target.driver.wire_path(&folder.place)?;
-        target.again(async |to, _| end_one(to, &path, folder).await).await
+        let path = connections.driver.wire_path(&folder.place)?;
+        connections.again(async |to, _| end_one(to, &path, folder).await).await
     };
-    let done = target.run(async { Ok(stream::iter(&folders).map(one).buffered(IN_FLIGHT).collect::<Vec<_>>().await) });
+    let done =
+        connections.run(async { Ok(stream::iter(&folders).map(one).buffered(IN_FLIGHT).collect::<Vec<_>>().await) });
     done.unwrap_or_else(|error| folders.iter().map(|_| Err(error.clone())).collect())
 }
 

@@ -66,9 +66,9 @@ fn assert_whole(folder: &Path) -> usize {
 }
 
 /// Says when the first file has its name, and when files begin to be written.
-struct Told(Mutex<Option<Sender<()>>>, bool);
+struct Signal(Mutex<Option<Sender<()>>>, bool);
 
-impl Monitor for Told {
+impl Monitor for Signal {
     fn event(&self, event: &Event<'_>) {
         let is_time = match event {
             Event::Change(_) => !self.1,
@@ -89,7 +89,7 @@ fn a_server_that_dies_in_the_middle_and_comes_back_is_restored_to() {
         let mut samba = samba(SambaOptions::new());
         let (to, share) = (address(&samba, "empty"), samba.share_path("empty"));
         let (sender, first) = channel();
-        let told = Told(Mutex::new(Some(sender)), while_writing);
+        let told = Signal(Mutex::new(Some(sender)), while_writing);
         let report = std::thread::scope(|scope| {
             let restored = scope.spawn(|| restore_watched((&to, "plain"), &mirror, Existing::default(), &told));
             first.recv_timeout(WAIT_MAX).unwrap();
