@@ -157,7 +157,7 @@ table! {
     KindMoved => every("Nothing to do: the next run settles it.");
     BadName => every("No file can have this name. Nothing in this folder was deleted. Check the source's disk for a damaged filesystem.");
     DuplicateName => every("The first of them was copied. Nothing in this folder was deleted. Check the source's disk for a damaged filesystem.");
-    ContentDamaged => every("The disk may be failing: see the system log. To copy it again, rename it in the mirror and run the job.");
+    ContentDamaged => every("The disk may be failing: see the system log. The next run copies it again from the source. A good copy from another state: octobackup verify --repair.");
     ChangedInMirror => every("Somebody or another program writes into the mirror. The next run puts the file back.");
     MayBeTorn => every("Its content may not be whole. The next run copies it again.");
     ReservedName => every(

@@ -49,6 +49,8 @@ names! {
     placed(run: u64) = "tmp/{run}/placed";
     /// A staged link; links are made one at a time.
     link_stage(run: u64) = "tmp/{run}/link";
+    /// A good copy that is to take the place of a damaged file; one is made at a time.
+    repair_stage() = "tmp/repair";
     /// Resumable parts of large files.
     parts() = "tmp/part";
     /// The data of one part.
@@ -89,10 +91,18 @@ names! {
     changes(run: u64) = "versions/{run}/changes";
     /// Old content of one run, below the same relative paths.
     version_tree(run: u64) = "versions/{run}/tree";
+    /// What was damaged by the disk and then repaired, as it was: of the mirror as it is, or of the versions of a run.
+    damaged(of: &str) = "damaged/{of}";
     /// The report of one run.
     report(run: u64) = "reports/{run}.json";
     /// The report of one run, until it is written to its end.
     new_report(run: u64) = "reports/{run}.json.new";
+}
+
+/// What the disk had damaged, of the mirror or of the versions of a run.
+pub fn damaged_copy(version_of: Option<u64>, place: &RelPath) -> RelPath {
+    let of = version_of.map_or_else(|| "mirror".to_owned(), |run| run.to_string());
+    damaged(&of).join_path(place)
 }
 
 /// The old content of one entry.

@@ -21,9 +21,15 @@ pub fn of(context: &Context<'_>, ready: &Ready, ops: &MirrorOps<'_>, verdict: &V
             ),
         });
     }
-    if ops.suspects.were_any() {
-        let verb = if dry_run { "are" } else { "were" };
+    let verb = if dry_run { "are" } else { "were" };
+    if ops.suspects.were_torn() {
         remarks.push(format!("the machine had crashed: files written shortly before {verb} copied again"));
+    }
+    if ops.suspects.were_damaged() > 0 {
+        let files = counted(ops.suspects.were_damaged() as u64, "file", "files");
+        remarks.push(format!(
+            "{files} that the mirror's disk had damaged {verb} compared with the source, and what differs {verb} copied again"
+        ));
     }
     let counts = context.counts();
     if counts.shifted > 100 && counts.shifted * 2 > counts.replaced + counts.restamped {

@@ -1,4 +1,5 @@
-//! Copies whose content a power cut may have taken: those that had got their places since the last checkpoint.
+//! Copies whose content may not be what was copied: a power cut may have taken it, from those that had got their places since the
+//! last checkpoint, or the disk damaged it, as a verify found. Runs compare them with the source, and copy what differs.
 //!
 //! A name stays suspect, in `suspects`, from run to run, until its file was copied or compared, or is gone: whatever a run
 //! was configured to leave out, could not read, or did not come to. Which names they are is read from what the run recorded durably
@@ -7,9 +8,11 @@
 use crate::changes::{self, Record};
 use crate::marker::RunOpen;
 use crate::small_files::put_in_place;
+use crate::spill::SpillLog;
 use crate::{files, layout};
 use octo_core::naming::fold;
 use octo_core::{Code, Error, Kind, RelPath, Target, TargetFile};
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,13 +20,39 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The list is written in pieces of this size.
 const WRITE_BYTES: usize = 64 << 10;
 
+/// A line of the list. Where it is damaged it says nothing of the others: all are suspect, which the root stands for.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    /// A power cut may have taken its content.
+    Torn(RelPath),
+    /// The disk damaged it.
+    Damaged {
+        /// Which.
+        damaged: RelPath,
+    },
+}
+
+impl Line {
+    fn read(bytes: &[u8]) -> Line {
+        serde_json::from_slice(bytes).unwrap_or(Line::Torn(RelPath::root()))
+    }
+
+    fn path(&self) -> &RelPath {
+        match self {
+            Line::Torn(path) | Line::Damaged { damaged: path } => path,
+        }
+    }
+}
+
 /// The copies that may not be whole. Of each only a hash is in memory: one that is taken for another is copied once more.
 #[derive(Default)]
 pub struct Suspects {
     folds_case: bool,
     hasher: RandomState,
-    /// There were some when the run began.
+    /// There were some when the run began: so many names of files.
     any: bool,
+    began: usize,
     unchecked: Mutex<UncheckedPaths>,
 }
 
@@ -32,6 +61,8 @@ struct UncheckedPaths {
     /// Nothing is known of the run that the power cut ended: each copy is suspect.
     all: bool,
     names: HashSet<u64>,
+    /// Those among them that the disk damaged.
+    damaged: HashSet<u64>,
 }
 
 impl Suspects {
@@ -43,6 +74,8 @@ impl Suspects {
             Ok(())
         })?;
         suspects.any = any;
+        let began = suspects.unchecked().names.len();
+        suspects.began = began;
         Ok(suspects)
     }
 
@@ -55,10 +88,27 @@ impl Suspects {
         let suspects = Suspects::find(target, before, folds_case)?;
         if suspects.any && before.is_some_and(|before| before.boot_id != target.boot_id()) {
             let mut list = List::new(target)?;
-            Suspects::none(folds_case).each(target, before, |path| list.push(path))?;
+            Suspects::none(folds_case).each(target, before, |line| list.push(line))?;
             list.finish()?;
         }
         Ok(suspects)
+    }
+
+    /// After a verify: these copies are damaged, and those that were settled are not any more. `damaged` holds paths.
+    pub fn note_damaged(&self, target: &dyn Target, damaged: &SpillLog) -> Result<(), Error> {
+        if damaged.count() == 0 && self.were_damaged() == 0 {
+            return Ok(());
+        }
+        let mut list = List::new(target)?;
+        listed(target, |line| {
+            let stays = matches!(line, Line::Torn(_)) || self.has(line.path());
+            if stays { list.push(&line) } else { Ok(()) }
+        })?;
+        for path in damaged.forward() {
+            let damaged = RelPath::parse(&path?).unwrap_or_default();
+            list.push(&Line::Damaged { damaged })?;
+        }
+        list.finish()
     }
 
     /// Every path of both, once. The root stands for all.
@@ -66,19 +116,24 @@ impl Suspects {
         &self,
         target: &dyn Target,
         before: Option<&RunOpen>,
-        mut each: impl FnMut(&RelPath) -> Result<(), Error>,
+        mut each: impl FnMut(&Line) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut add = |path: RelPath| {
+        let mut add = |line: Line| {
+            let (path, mut unchecked) = (line.path(), self.unchecked());
             let is_new = match path.is_root() {
-                true => !std::mem::replace(&mut self.unchecked().all, true),
-                false => self.unchecked().names.insert(self.hash(&path)),
+                true => !std::mem::replace(&mut unchecked.all, true),
+                false => unchecked.names.insert(self.hash(path)),
             };
-            if is_new { each(&path) } else { Ok(()) }
+            if is_new && matches!(line, Line::Damaged { .. }) {
+                unchecked.damaged.insert(self.hash(path));
+            }
+            drop(unchecked);
+            if is_new { each(&line) } else { Ok(()) }
         };
         listed(target, &mut add)?;
         let Some(before) = before.filter(|before| before.boot_id != target.boot_id()) else { return Ok(()) };
-        let Some(durable) = before.durable else { return add(RelPath::root()) };
-        let mut record = |record: Record| record.place_of_file().map_or(Ok(()), |place| add(place.clone()));
+        let Some(durable) = before.durable else { return add(Line::Torn(RelPath::root())) };
+        let mut record = |record: Record| record.place_of_file().map_or(Ok(()), |place| add(Line::Torn(place.clone())));
         changes::read_from(target, &layout::changes(before.run), durable.changes_bytes, &mut record)?;
         changes::read_from(target, &layout::placed(before.run), durable.placed_bytes, &mut record)
     }
@@ -91,9 +146,20 @@ impl Suspects {
         }
     }
 
-    /// Whether there were any when the run began.
-    pub fn were_any(&self) -> bool {
-        self.any
+    /// Whether a power cut may have taken its content. Of what the disk damaged more is known.
+    pub fn is_torn(&self, place: &RelPath) -> bool {
+        self.has(place) && !self.unchecked().damaged.contains(&self.hash(place))
+    }
+
+    /// Whether there were any that a power cut may have taken when the run began.
+    pub fn were_torn(&self) -> bool {
+        let unchecked = self.unchecked();
+        self.any && (unchecked.all || self.began != unchecked.damaged.len())
+    }
+
+    /// How many there were that the disk damaged when the run began.
+    pub fn were_damaged(&self) -> usize {
+        self.unchecked().damaged.len()
     }
 
     /// It was copied or compared, and will be durable with the next checkpoint.
@@ -110,9 +176,9 @@ impl Suspects {
             return Ok(());
         }
         let mut list = List::new(target)?;
-        listed(target, |path| {
-            let stays = if path.is_root() { !saw_all } else { self.stays(target, &path) };
-            if stays { list.push(&path) } else { Ok(()) }
+        listed(target, |line| {
+            let stays = if line.path().is_root() { !saw_all } else { self.stays(target, line.path()) };
+            if stays { list.push(&line) } else { Ok(()) }
         })?;
         list.finish()
     }
@@ -134,9 +200,9 @@ impl Suspects {
     }
 }
 
-/// The paths in the list. Where it is damaged it says nothing of the others: all are suspect.
-fn listed(target: &dyn Target, mut each: impl FnMut(RelPath) -> Result<(), Error>) -> Result<(), Error> {
-    changes::lines(target, &layout::suspects(), 0, |line| each(serde_json::from_slice(line).unwrap_or_default()))
+/// The lines of the list.
+fn listed(target: &dyn Target, mut each: impl FnMut(Line) -> Result<(), Error>) -> Result<(), Error> {
+    changes::lines(target, &layout::suspects(), 0, |line| each(Line::read(line)))
 }
 
 /// A new list, until it takes the place of the old one.
@@ -157,8 +223,8 @@ impl<'a> List<'a> {
         Ok(List { target, new, file, at: 0, buffer: Vec::new() })
     }
 
-    fn push(&mut self, path: &RelPath) -> Result<(), Error> {
-        serde_json::to_writer(&mut self.buffer, path).map_err(|e| Error::new(Code::TargetFailed, e.to_string()))?;
+    fn push(&mut self, line: &Line) -> Result<(), Error> {
+        serde_json::to_writer(&mut self.buffer, line).map_err(|e| Error::new(Code::TargetFailed, e.to_string()))?;
         self.buffer.push(b'\n');
         if self.buffer.len() >= WRITE_BYTES { self.flush() } else { Ok(()) }
     }

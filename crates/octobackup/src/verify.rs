@@ -26,6 +26,7 @@ pub fn run(args: &VerifyArgs) -> Result<u8, Error> {
         sample: args.sample,
         older_than: args.older_than.map(Duration::from_secs),
         record: args.record,
+        repair: args.repair,
     };
     let progress = if args.json || args.quiet { None } else { Progress::on_terminal() };
     let watch = Watch { progress, json: args.json, alive };
@@ -104,6 +105,8 @@ fn text(report: &VerifyReport, mirror: &str, took: Duration) -> String {
     };
     also(counts.passed_over, "not read this time (--sample, --older-than)");
     also(counts.recorded, "had no recorded hash and have one now");
+    also(counts.repaired, "were damaged and are repaired from another good copy in the mirror");
+    also(counts.copied_next, "are damaged; the next run compares them with the source and copies them again");
     also(counts.unrecorded, "without a recorded hash; they were not verified. To record their hashes: --record");
     also(report.damaged_records, "damaged records of hashes; they are lost. To record the hashes again: --record");
     lines.extend(report.unrecorded_examples.iter().map(|path| printable(&format!("    no recorded hash: {path}"))));

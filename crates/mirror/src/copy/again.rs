@@ -45,8 +45,14 @@ impl Copier<'_> {
 
     /// A problem; the copy in the mirror, if there is one, stays.
     pub(super) fn stays(&self, task: &Task, why: Error) {
+        let is_torn = self.ops.suspects.is_torn(&task.place);
         match task.old.filter(|_| self.ops.suspects.has(&task.place)) {
-            Some(old) if !why.code.stops_run() => self.disown(task, &old, why),
+            Some(old) if is_torn && !why.code.stops_run() => self.disown(task, &old, why),
+            // It stays on the list of what is damaged.
+            Some(old) => {
+                let why = why.and("the copy in the mirror is damaged");
+                self.context.file_problem(&task.source, why, Some(&old));
+            }
             _ => self.context.file_problem(&task.source, why, task.old.as_ref()),
         }
     }

@@ -27,9 +27,10 @@ pub(super) fn keep(
     Ok(tell_lost(context, source, lost))
 }
 
-/// Tells what was lost. Whether all of it would be lost again: what may be there the next time is read again then.
+/// Tells what was lost. Whether all of it would be lost again: what may be there the next time is read again then. A disk that
+/// denies access is mended by somebody, and what it cannot hold is no error.
 fn tell_lost(context: &Context<'_>, source: &RelPath, lost: Vec<(Part, Error)>) -> bool {
-    let lasts = lost.iter().all(|(_, error)| error.code.retry() == Retry::Never);
+    let lasts = lost.iter().all(|(_, error)| error.code.retry() == Retry::Never && error.code != Code::TargetDenied);
     if !lost.is_empty() {
         context.lost_metadata(source, lost);
     }

@@ -1,32 +1,34 @@
 //! Reads what lies in a mirror again, its versions too, and compares it with the hashes that were recorded when it was copied.
 //!
-//! It reads from the disk, not from the page cache, as far as the system lets it. It must never change a file: it records
-//! hashes and when they were found right, and nothing else. A file whose size or time is another than what was copied was changed by
+//! It reads from the disk, not from the page cache, as far as the system lets it. It records hashes, when they were found right, and
+//! which copies are damaged: the next run compares these with the source. It must never change a file, unless it is to repair: then
+//! a good copy of the mirror's own takes the place of a damaged one. A file whose size or time is another than what was copied was changed by
 //! somebody, and proves no damage of the disk; a file that a power cut may have torn proves none either.
 //! No run can work on the mirror meanwhile.
 
+mod reading;
+mod repair;
 mod summary;
 mod walk;
 
 pub use summary::{VerifyCounts, VerifyReport};
 
-use crate::content_hash::ContentHasher;
 use crate::hashes::{self, Content, Hashes, KnownHash};
 use crate::marker::{Marker, RunOpen};
 use crate::settle::{oldest_kept, versioned_runs};
-use crate::spill::Pool;
+use crate::spill::{Pool, SpillWriter};
 use crate::suspects::Suspects;
 use octo_core::{Cancel, Clock, Code, Error, Meta, Problem, RelPath, Target, TargetFile, Timestamp};
+use reading::{READ_BYTES, read};
+use repair::Repair;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
 use std::time::Duration;
 use summary::Summary;
 use walk::{File, Tree, Visit, visit};
 
 /// Memory for sorting records, whatever the size of the mirror.
 const SORT_BYTES: usize = 8 << 20;
-/// Read at once.
-const READ_BYTES: usize = 1 << 20;
-
 /// What is read.
 #[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {
@@ -36,6 +38,8 @@ pub struct VerifyOptions {
     pub older_than: Option<Duration>,
     /// What has no hash is read, and gets one.
     pub record: bool,
+    /// What is damaged is replaced by a good copy, if the mirror has one.
+    pub repair: bool,
 }
 
 /// Who watches.
@@ -63,6 +67,7 @@ pub fn verify(
     let pool = Pool::new(SORT_BYTES);
     let oldest = oldest_kept(target, last_run)?;
     let mut damaged_records = hashes::settle(target, &pool, oldest)?.damaged;
+    let versions: Vec<u64> = versioned_runs(target)?.iter().map(|it| it.run).collect();
     let mut verifier = Verifier {
         target,
         options,
@@ -73,17 +78,20 @@ pub fn verify(
         chooser: RandomState::new(),
         suspects: Suspects::find(target, RunOpen::read(target)?.as_ref(), folds_case)?,
         hashes: Hashes::new(target, last_run, clock.now(), folds_case)?,
+        versions: &versions,
+        damaged: SpillWriter::new(target),
         summary: Summary::default(),
         buffer: vec![0; READ_BYTES],
     };
     let mut walked = visit(target, &Tree::current(), &mut verifier);
-    for run in versioned_runs(target)? {
-        walked = walked.and_then(|()| visit(target, &Tree::versions_of(run.run), &mut verifier));
+    for run in &versions {
+        walked = walked.and_then(|()| visit(target, &Tree::versions_of(*run), &mut verifier));
     }
-    let Verifier { mut hashes, summary, .. } = verifier;
+    let Verifier { mut hashes, summary, suspects, damaged, .. } = verifier;
     // What was verified before something failed stays so.
     hashes.sync()?;
     hashes.close();
+    suspects.note_damaged(target, &damaged.finish())?;
     damaged_records += hashes::settle(target, &pool, oldest)?.damaged;
     walked?;
     Ok(summary.finish(damaged_records, cancel.is_cancelled()))
@@ -99,6 +107,10 @@ struct Verifier<'v> {
     chooser: RandomState,
     suspects: Suspects,
     hashes: Hashes<'v>,
+    /// All runs that have versions.
+    versions: &'v [u64],
+    /// Places of the mirror whose copies are damaged.
+    damaged: SpillWriter<'v>,
     summary: Summary,
     buffer: Vec<u8>,
 }
@@ -117,7 +129,7 @@ impl Visit for Verifier<'_> {
     fn file(&mut self, file: &File<'_>) -> Result<(), Error> {
         self.summary.counts.files += 1;
         self.watch.progress(&self.summary.counts, file.path);
-        if file.version_of.is_none() && self.suspects.has(file.place) {
+        if file.version_of.is_none() && self.suspects.is_torn(file.place) {
             self.problem(file.path, Error::new(Code::MayBeTorn, ""));
             return Ok(());
         }
@@ -173,14 +185,39 @@ impl Verifier<'_> {
 
     fn compare(&mut self, file: &File<'_>, known: Content, run: u32, checked: u32) -> Result<(), Error> {
         let Some(hash) = self.read(file) else { return Ok(()) };
-        if hash != known.hash {
-            let hex = |hash: [u8; 32]| blake3::Hash::from(hash).to_hex();
-            let good = Timestamp::from_unix(checked.into(), 0);
-            let detail = format!("its hash is {}, and was {} at {good} UTC", hex(hash), hex(known.hash));
-            self.problem(file.path, Error::new(Code::ContentDamaged, detail));
-            return Ok(());
+        if file.version_of.is_none() {
+            self.suspects.settle(file.place);
         }
-        self.intact(file, run, hash)
+        if hash == known.hash {
+            return self.intact(file, run, hash);
+        }
+        let hex = |hash: [u8; 32]| blake3::Hash::from(hash).to_hex();
+        let good = Timestamp::from_unix(checked.into(), 0);
+        let detail = format!("its hash is {}, and was {} at {good} UTC", hex(hash), hex(known.hash));
+        let becomes = self.mend(file, &known, run)?;
+        self.problem(file.path, Error::new(Code::ContentDamaged, format!("{detail}; {becomes}")));
+        Ok(())
+    }
+
+    /// What becomes of a damaged file, in words.
+    fn mend(&mut self, file: &File<'_>, known: &Content, run: u32) -> Result<String, Error> {
+        let repair = Repair { target: self.target, hashes: &self.hashes, versions: self.versions };
+        let failed = match self.options.repair.then(|| repair.repair(file, known, run)) {
+            Some(Ok(Some(repaired))) => {
+                self.summary.counts.repaired += 1;
+                let (from, kept_at) = (repaired.from, repaired.kept_at);
+                return Ok(format!("repaired from {from}; what was damaged is kept as {kept_at}"));
+            }
+            Some(Err(error)) if error.code.stops_run() && error.code != Code::NoSpace => return Err(error),
+            Some(Err(error)) => format!("it could not be repaired ({error}); "),
+            _ => String::new(),
+        };
+        if file.version_of.is_some() {
+            return Ok(format!("{failed}it is an older version, which the source does not have"));
+        }
+        self.damaged.push(file.place.as_bytes())?;
+        self.summary.counts.copied_next += 1;
+        Ok(format!("{failed}the next run compares it with the source"))
     }
 
     fn intact(&mut self, file: &File<'_>, run: u32, hash: [u8; 32]) -> Result<(), Error> {
@@ -212,32 +249,12 @@ impl Verifier<'_> {
     }
 
     fn hash(&mut self, file: &File<'_>, open: &dyn TargetFile) -> Result<Option<[u8; 32]>, Error> {
-        open.forget_cached();
-        let mut hasher = ContentHasher::new(file.meta.size_bytes);
-        let holes = open.holes()?;
-        let mut at = 0;
-        while !self.cancel.is_cancelled() {
-            let hole = holes.end_at(at);
-            if hole > at {
-                hasher.zeros(hole - at);
-                at = hole;
-                continue;
-            }
-            let want = holes
-                .next_start(at)
-                .map_or(READ_BYTES, |hole| usize::try_from(hole - at).unwrap_or(READ_BYTES).min(READ_BYTES));
-            let n = open.read_at(at, &mut self.buffer[..want])?;
-            if n == 0 {
-                // What others need stays in the cache, this does not.
-                open.forget_cached();
-                return Ok(Some(hasher.finish()));
-            }
-            hasher.update(&self.buffer[..n]);
-            at += n as u64;
-            self.summary.counts.read_bytes += n as u64;
-            self.watch.progress(&self.summary.counts, file.path);
-        }
-        Ok(None)
+        let Verifier { buffer, summary, watch, cancel, .. } = self;
+        read(open, file.meta.size_bytes, buffer, &mut |_, bytes| {
+            summary.counts.read_bytes += bytes.len() as u64;
+            watch.progress(&summary.counts, file.path);
+            Ok(if cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })
     }
 }
 

@@ -20,6 +20,10 @@ pub struct VerifyCounts {
     pub recorded: u64,
     /// Files whose hash is not known.
     pub unrecorded: u64,
+    /// Damaged files in whose place a good copy is now.
+    pub repaired: u64,
+    /// Damaged files that the next run compares with the source.
+    pub copied_next: u64,
     /// Files that were not to be read this time.
     pub passed_over: u64,
     /// Problems of all kinds.

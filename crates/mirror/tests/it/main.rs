@@ -27,6 +27,8 @@ mod permissions;
 #[cfg(unix)]
 mod promises;
 #[cfg(unix)]
+mod repair;
+#[cfg(unix)]
 mod restore;
 #[cfg(unix)]
 mod review;

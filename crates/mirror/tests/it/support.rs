@@ -18,16 +18,19 @@ pub fn mirror_watched(
     run(source, target, options, monitor, &TestClock::real(), &Cancel::new())
 }
 
+/// What a verify finds.
+#[derive(Default)]
+pub struct Problems(Mutex<Vec<Problem>>);
+
+impl VerifyWatch for Problems {
+    fn problem(&self, problem: &Problem) {
+        self.0.lock().unwrap().push(problem.clone());
+    }
+    fn progress(&self, _: &VerifyCounts, _: &RelPath) {}
+}
+
 /// Verifies all of a mirror.
 pub fn verify(target: &dyn Target, options: &VerifyOptions) -> (VerifyReport, Vec<Problem>) {
-    #[derive(Default)]
-    struct Problems(Mutex<Vec<Problem>>);
-    impl VerifyWatch for Problems {
-        fn problem(&self, problem: &Problem) {
-            self.0.lock().unwrap().push(problem.clone());
-        }
-        fn progress(&self, _: &VerifyCounts, _: &RelPath) {}
-    }
     let problems = Problems::default();
     let report = octo_mirror::verify(target, options, &problems, &TestClock::real(), &Cancel::new()).unwrap();
     (report, problems.0.into_inner().unwrap())

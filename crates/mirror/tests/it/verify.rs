@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-fn target(pair: &Pair) -> DiskTarget {
+pub fn target(pair: &Pair) -> DiskTarget {
     DiskTarget::open(&pair.target, DiskOptions::default()).unwrap()
 }
 
@@ -38,7 +38,7 @@ fn files(top: &Path, below: &str) -> Vec<String> {
 }
 
 /// One bit of a file is another afterwards, and nothing else.
-fn flip(path: &Path, bit: u64) {
+pub fn flip(path: &Path, bit: u64) {
     let file = fs::File::options().read(true).write(true).open(path).unwrap();
     let time = file.metadata().unwrap().modified().unwrap();
     let mut byte = [0];
@@ -47,7 +47,7 @@ fn flip(path: &Path, bit: u64) {
     file.set_modified(time).unwrap();
 }
 
-fn named(problems: &[Problem], code: Code) -> BTreeSet<String> {
+pub fn named(problems: &[Problem], code: Code) -> BTreeSet<String> {
     problems.iter().filter(|problem| problem.code == code).map(|problem| problem.path.to_string()).collect()
 }
 

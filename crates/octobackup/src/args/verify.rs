@@ -12,6 +12,8 @@ Examples:
     octobackup verify /srv/mirror --older-than 30d
   A random twentieth of the files:
     octobackup verify /srv/mirror --sample 5%
+  Replace damaged files by good copies from other states:
+    octobackup verify /srv/mirror --repair
   A mirror made before hashes were recorded:
     octobackup verify /srv/mirror --record";
 
@@ -30,6 +32,9 @@ pub struct VerifyArgs {
     /// Also read files that have no recorded hash, and record it
     #[arg(long)]
     pub record: bool,
+    /// Replace what is damaged by a good copy, if the mirror has one
+    #[arg(long)]
+    pub repair: bool,
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,

@@ -26,6 +26,8 @@ const NAMES_ELSEWHERE: &[(&str, &str)] = &[
     ("tmp/part/{key}.map", "the same"),
     ("suspects", "only after a power cut, in the run that follows each of them: crates/mirror/tests/it/suspects.rs"),
     ("suspects.new", "the same"),
+    ("tmp/repair", "only where a verify repairs what the disk damaged: crates/mirror/tests/it/repair.rs"),
+    ("damaged/{of}", "the same"),
     ("held/unread.json", "only of folders that cannot be read: crates/mirror/tests/it"),
 ];
 
