@@ -94,3 +94,11 @@ fn no_question_to_a_source_that_hangs_outlives_the_wish_to_stop() {
     assert_eq!(kept.failed.len(), 1);
     assert_eq!(kept.failed[0].1, Code::Cancelled);
 }
+
+#[test]
+fn a_source_that_panics_is_an_error_of_the_program() {
+    let (release, source) = Hanging::new();
+    drop(release);
+    let error = CancellableSource::new(source, Cancel::new()).pin().unwrap_err();
+    assert_eq!(error, Error::panicked("reading the source"));
+}
