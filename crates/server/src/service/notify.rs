@@ -33,7 +33,7 @@ impl Service {
                 }
             }
             let all = recipients::list(db)?;
-            if all.len() >= RECIPIENTS_MAX && all.iter().all(|recipient| recipient.name != recipient.name) {
+            if all.len() >= RECIPIENTS_MAX && all.iter().all(|other| other.name != recipient.name) {
                 return Err(super::conflict(format!("there are {RECIPIENTS_MAX} recipients already")));
             }
             recipients::put(db, recipient, now)?;

@@ -48,3 +48,15 @@ fn every_list_by_name_is_given_in_pages() {
     assert_eq!(lists, 5);
     http.stop();
 }
+
+#[test]
+fn recipients_have_a_limit_and_one_that_exists_is_still_changed_at_it() {
+    let world = World::at("2026-08-04 12:00");
+    let set = |number: usize| {
+        let recipient = serde_json::json!({"name": format!("r{number}"), "webhook": "http://127.0.0.1:9/"});
+        world.service.set_recipient(&me(), &serde_json::from_value(recipient).unwrap())
+    };
+    let limit = (0..1000).find(|number| set(*number).is_err()).expect("a limit");
+    assert!(set(0).is_ok() && set(limit - 1).is_ok(), "{limit}");
+    assert!(set(limit).unwrap_err().to_string().contains("recipients already"));
+}
