@@ -7,6 +7,9 @@ use crate::moment::Moment;
 use octo_core::{Counts, Kind, Outcome};
 use serde::{Deserialize, Serialize};
 
+/// The trailer of a download that says how many entries of an archive are damaged or missing.
+pub const DOWNLOAD_PROBLEMS: &str = "octobackup-problems";
+
 /// A state that is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KeptState {

@@ -9,13 +9,14 @@ mod connect;
 use connect::{Endpoint, unreachable};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, TE};
 use hyper::{Method, Request, Response};
 use octo_api::ApiError;
 use octo_api::access::is_token;
 use octo_api::error::{Kind, MEDIA_TYPE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 use tokio::runtime::Runtime;
@@ -31,6 +32,16 @@ pub struct Client {
     runtime: Runtime,
     endpoint: Endpoint,
     token: Option<HeaderValue>,
+}
+
+/// What was downloaded.
+pub struct Downloaded<W> {
+    /// What took it.
+    pub out: W,
+    /// How much it was.
+    pub bytes: u64,
+    /// Entries of an archive that are damaged or missing.
+    pub problems: u64,
 }
 
 impl Client {
@@ -107,6 +118,35 @@ impl Client {
         })
     }
 
+    /// A download, as long as it may be: `begin` gets its media type, and makes what takes it. It fails if not all of it came.
+    pub fn download<W: Write>(
+        &self,
+        path: &str,
+        begin: impl FnOnce(&str) -> Result<W, ApiError>,
+    ) -> Result<Downloaded<W>, ApiError> {
+        self.runtime.block_on(async {
+            let response = self.send(Method::GET, path, None).await?;
+            let media_type = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+            let mut out = begin(media_type.unwrap_or_default())?;
+            let (mut body, mut bytes, mut problems) = (response.into_body(), 0, 0);
+            let failed = |error| ApiError::new(Kind::Internal, format!("writing what came: {error}"));
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|e| {
+                    let why = "the download broke off, and what came is not whole; the server's log says why";
+                    ApiError::new(Kind::Internal, format!("{why} ({e})"))
+                })?;
+                if let Some(data) = frame.data_ref() {
+                    bytes += data.len() as u64;
+                    out.write_all(data).map_err(failed)?;
+                }
+                let said = frame.trailers_ref().and_then(|all| all.get(octo_api::history::DOWNLOAD_PROBLEMS));
+                problems = said.and_then(|said| said.to_str().ok()?.parse().ok()).unwrap_or(problems);
+            }
+            out.flush().map_err(failed)?;
+            Ok(Downloaded { out, bytes, problems })
+        })
+    }
+
     fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<T, ApiError> {
         self.runtime.block_on(async {
             let response = self.send(method, path, body).await?;
@@ -126,6 +166,7 @@ impl Client {
             .method(method)
             .uri(format!("/api/v1{path}"))
             .header(HOST, self.endpoint.host())
+            .header(TE, "trailers")
             .header(CONTENT_TYPE, "application/json");
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token);

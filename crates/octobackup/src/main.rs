@@ -21,6 +21,7 @@ mod settings;
 mod shares;
 mod stop;
 mod sync;
+mod typed;
 mod verify;
 mod zone;
 

@@ -7,6 +7,7 @@
 //! - [`store`]: SQLite; one module a table, no decisions. [`vault`]: secrets at rest.
 //! - [`runner`]: compares the store with what is and does what is missing (slots, starts, ends). Every background chore is
 //!   of this form: an `activate` without input that may be called at any time. [`live`] is what goes on at this moment.
+//! - [`download`]: a file or a folder of a state as a stream.
 //! - [`restore`]: one restore; the command line starts its restores here too. [`history`]: what the past of a mirror has.
 //! - [`service`]: everything that may be done with a server, with its checks and its line in the audit log. A new ability
 //!   begins here.
@@ -35,6 +36,8 @@ pub mod app_state;
 pub mod clock;
 #[cfg(unix)]
 pub mod config;
+#[cfg(unix)]
+pub mod download;
 pub mod event_log;
 pub mod events;
 #[cfg(all(unix, any(test, feature = "fuzzing")))]

@@ -17,12 +17,14 @@ mod reading;
 mod state;
 mod states;
 mod table;
+mod tree;
 
 pub use diff::Difference;
 pub use find::Span;
 pub use pattern::NamePattern;
 pub use state::State;
 pub use states::{KeptState, When};
+pub use tree::Walked;
 
 use crate::changes::{self, Record};
 use crate::hashes::RecordedHashes;

@@ -28,6 +28,11 @@ impl<'t> State<'t> {
         self.number
     }
 
+    /// Where what is too large for memory can wait.
+    pub(super) fn scratch(&self) -> &'t dyn octo_core::Target {
+        self.places.history.target
+    }
+
     /// What is at a path; `None` if nothing was.
     pub fn look(&self, path: &RelPath) -> Result<Option<Meta>, Error> {
         Ok(self.places.locate(path)?.map(|located| located.meta))

@@ -15,6 +15,7 @@ mod sink;
 mod walk;
 
 pub use decide::Existing;
+pub(crate) use entries::List;
 pub use folder::FolderTarget;
 pub use report::{RestoreOptions, RestoreReport};
 

@@ -24,6 +24,14 @@ Examples:
 Paths are those of the source. They are made below --to as they were: projects/2026 becomes /restore/projects/2026.
 A restore that was stopped goes on when it is started again.";
 
+/// Examples of `octobackup download`.
+pub const DOWNLOAD_EXAMPLES: &str = "\
+Examples:
+  One file as it was at the end of March:
+    octobackup download fs1 mail/archive/march.pst --at 2026-03-31
+  A folder with its metadata:
+    octobackup download fs1 projects/2026 --at 41 --format tar.zst -o 2026.tar.zst";
+
 /// Examples of `octobackup find`.
 pub const FIND_EXAMPLES: &str = "\
 Examples:
@@ -164,6 +172,48 @@ impl ExistingArg {
             ExistingArg::Replace => Existing::Replace,
             ExistingArg::ReplaceOlder => Existing::ReplaceOlder,
             ExistingArg::Keep => Existing::Keep,
+        }
+    }
+}
+
+/// `octobackup download`.
+#[derive(Debug, Args)]
+pub struct DownloadArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// A file or folder, by its path on the source; everything if none is given
+    #[arg(value_name = "PATH")]
+    pub path: Option<PathBuf>,
+    #[command(flatten)]
+    pub at: AtArgs,
+    /// How a folder is packed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: FormatArg,
+    /// The file to write, which must not exist; "-" for standard output [default: named after what is downloaded]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum FormatArg {
+    /// Names, contents, last write times and links
+    #[default]
+    Zip,
+    /// Metadata, too
+    #[value(name = "tar.zst")]
+    TarZst,
+}
+
+impl FormatArg {
+    /// As a server calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            FormatArg::Zip => "zip",
+            FormatArg::TarZst => "tar.zst",
         }
     }
 }

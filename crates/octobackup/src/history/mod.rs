@@ -12,12 +12,12 @@ pub mod versions;
 
 use crate::args::server::ServerArgs;
 use crate::remote::history::Job;
-use crate::{remote, settings, zone};
+pub use crate::typed::{path, when};
+use crate::{remote, settings};
 use octo_api::ApiError;
 use octo_core::{Code, Error, Kind, RelPath};
 use octo_disk::{DiskOptions, DiskTarget};
-use octo_mirror::history::When;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// Why it could not be done.
 pub enum Failed {
@@ -115,39 +115,6 @@ fn of_job(name: &str) -> Result<Option<PathBuf>, octo_api::ApiError> {
 #[cfg(not(unix))]
 fn of_job(_: &str) -> Result<Option<PathBuf>, octo_api::ApiError> {
     Ok(None)
-}
-
-/// What `--at` means: a number is a state, everything else a moment.
-pub fn when(text: Option<&str>) -> Result<When, Error> {
-    let Some(text) = text.filter(|text| *text != "now") else { return Ok(When::Now) };
-    if let Ok(number) = text.parse() {
-        return Ok(When::Number(number));
-    }
-    let refused =
-        |why| Error::new(Code::Usage, format!("WHEN {text}: {why}, or a state's number (see octobackup states)"));
-    octo_report::time::read(text, &zone::shown()).map(When::Time).map_err(refused)
-}
-
-/// A path on the source, as a person types it: either slash on Windows, and neither at the ends.
-pub fn path(typed: &Path) -> Result<RelPath, Error> {
-    let wrong = || {
-        Error::new(
-            Code::Usage,
-            format!("PATH {}: it must be a path on the source, such as projects/2026", typed.display()),
-        )
-    };
-    let mut path = RelPath::root();
-    for part in typed.components() {
-        match part {
-            Component::Normal(name) => {
-                let name = octo_core::Name::new(octo_core::path::os_bytes(Path::new(name))).map_err(|_| wrong())?;
-                path = path.join(&name);
-            }
-            Component::CurDir | Component::RootDir => {}
-            Component::ParentDir | Component::Prefix(_) => return Err(wrong()),
-        }
-    }
-    Ok(path)
 }
 
 /// A file's size, or what else it is.

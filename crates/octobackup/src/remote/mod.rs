@@ -6,6 +6,7 @@ mod answer;
 mod apply;
 mod backup;
 mod credential;
+mod download;
 pub mod history;
 mod host;
 mod job;
@@ -45,6 +46,7 @@ fn ended(command: &Command) -> CommandResult {
         #[cfg(unix)]
         Command::Serve(args) => serve::serve(args),
         Command::Job(command) => job::job(command),
+        Command::Download(args) => download::download(args),
         Command::Run(args) => run::run(args),
         Command::Runs(args) => run::runs(args),
         Command::Report(args) => run::report(args),

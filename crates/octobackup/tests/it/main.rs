@@ -10,6 +10,7 @@ mod calls;
 mod clock;
 mod connection;
 mod doctor;
+mod download;
 mod endless;
 mod fair;
 mod generate;

@@ -1,7 +1,7 @@
 //! Every route there is, and who may call it: the one list that the router, the tests and the documents come from.
 
 use super::auth::{Authorization, Needs, authorize};
-use super::handlers::{access, credentials, events, history, hosts, jobs, notify, runs, server, setup};
+use super::handlers::{access, credentials, download, events, history, hosts, jobs, notify, runs, server, setup};
 use super::limits::{BODY_BYTES_MAX, STRANGERS_BODY_BYTES_MAX};
 use crate::access::Role;
 use crate::service::Service;
@@ -67,6 +67,7 @@ fn of_states() -> Vec<Route> {
         // Names of files are data, as their content is: a token that only watches does not see them.
         get("/api/v1/jobs/{name}/states/{state}/list", OPERATOR, history::list),
         get("/api/v1/jobs/{name}/states/{state}/diff", OPERATOR, history::diff),
+        get("/api/v1/jobs/{name}/states/{state}/download", OPERATOR, download::download),
         get("/api/v1/jobs/{name}/find", OPERATOR, history::find),
         get("/api/v1/jobs/{name}/versions", OPERATOR, history::versions),
     ]

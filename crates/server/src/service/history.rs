@@ -5,7 +5,7 @@ use crate::history::{self, FindAsked};
 use crate::service_error::{Kind, ServiceError};
 use octo_api::history as api;
 use octo_core::path::text_to_bytes;
-use octo_core::{Cancel, Code, Error, Kind as EntryKind, Name};
+use octo_core::{Cancel, Code, Error, Kind as EntryKind, Name, Target};
 use octo_mirror::history::{History, NamePattern};
 use std::path::PathBuf;
 
@@ -42,7 +42,7 @@ pub struct DiffAsked {
 impl Service {
     /// The states of a job's mirror, the newest first; those before `before`.
     pub fn states(&self, job: &str, before: Option<u64>, limit: u32) -> Result<Vec<api::KeptState>, ServiceError> {
-        self.look_back(job, |history| {
+        self.look_back(job, |_, history| {
             let states = history.states()?;
             let older = states.iter().rev().filter(|state| before.is_none_or(|before| state.number < before));
             Ok(older.take(limit.min(PAGE_MAX) as usize).map(history::state).collect())
@@ -59,7 +59,7 @@ impl Service {
     ) -> Result<api::StateFolder, ServiceError> {
         let path = history::path(path).map_err(wrong("path"))?;
         let after = after.map(name).transpose()?;
-        self.look_back(job, |history| {
+        self.look_back(job, |_, history| {
             let state = history.state(history::when(state).map_err(wrong("state"))?).map_err(of("state"))?;
             if let Some(meta) = history::demand(history, &state, &path).map_err(of("path"))?
                 && meta.kind != EntryKind::Folder
@@ -79,19 +79,19 @@ impl Service {
         let below = history::path(&asked.below).map_err(wrong("path"))?;
         let after = asked.after.as_deref().map(history::path).transpose().map_err(wrong("after"))?;
         let wanted = FindAsked { pattern: &pattern, below: &below, after: after.as_ref() };
-        self.look_back(job, |history| Ok(history::find(history, &wanted, rows(asked.limit), cancel)?))
+        self.look_back(job, |_, history| Ok(history::find(history, &wanted, rows(asked.limit), cancel)?))
     }
 
     /// All versions of an entry, the newest first.
     pub fn versions(&self, job: &str, path: &str) -> Result<Vec<api::Version>, ServiceError> {
         let path = history::path(path).map_err(wrong("path"))?;
-        self.look_back(job, |history| history::versions(history, &path).map_err(of("path")))
+        self.look_back(job, |_, history| history::versions(history, &path).map_err(of("path")))
     }
 
     /// A page of what differs between two states.
     pub fn differences(&self, job: &str, asked: &DiffAsked, cancel: &Cancel) -> Result<api::Differences, ServiceError> {
         let below = history::path(&asked.below).map_err(wrong("path"))?;
-        self.look_back(job, |history| {
+        self.look_back(job, |_, history| {
             let earlier = history.state(history::when(&asked.from).map_err(wrong("state"))?).map_err(of("state"))?;
             let later = history.state(history::when(&asked.to).map_err(wrong("to"))?).map_err(of("to"))?;
             let part = (asked.after, rows(asked.limit));
@@ -103,7 +103,7 @@ impl Service {
     pub(super) fn look_back<T>(
         &self,
         job: &str,
-        look: impl FnOnce(&History<'_>) -> Result<T, ServiceError>,
+        look: impl FnOnce(&dyn Target, &History<'_>) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
         let mirror = self.mirror_of(job)?;
         let unclear = |error: Error| match error.code {
@@ -111,7 +111,7 @@ impl Service {
             _ => error.into(),
         };
         let target = history::open(&mirror).map_err(unclear)?;
-        look(&history::of(&target).map_err(unclear)?)
+        look(&target, &history::of(&target).map_err(unclear)?)
     }
 
     /// Where the mirror of a job is.

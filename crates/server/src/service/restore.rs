@@ -82,7 +82,7 @@ impl Service {
         }
         let wrong = |error: octo_core::Error| ServiceError::field("paths", error.detail);
         let paths = asked.paths.iter().map(|path| history::path(path)).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
-        self.look_back(job, |mirror| {
+        self.look_back(job, |_, mirror| {
             let state = history::when(&asked.state).and_then(|when| mirror.state(when));
             let state = state.map_err(|error| match error.code {
                 Code::Usage => ServiceError::field("state", error.detail),

@@ -23,6 +23,11 @@ impl Service {
         Service { shared }
     }
 
+    /// Something happened that nobody else sees.
+    pub(crate) fn record(&self, event: &crate::event_log::LogEvent) {
+        self.shared.record(event);
+    }
+
     /// What goes on at this moment.
     pub fn live(&self) -> &crate::live::Live {
         &self.shared.live

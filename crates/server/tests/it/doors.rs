@@ -20,6 +20,7 @@ operator      POST   /api/v1/jobs/{name}/restores
 viewer        GET    /api/v1/jobs/{name}/states
 operator      GET    /api/v1/jobs/{name}/states/{state}/list
 operator      GET    /api/v1/jobs/{name}/states/{state}/diff
+operator      GET    /api/v1/jobs/{name}/states/{state}/download
 operator      GET    /api/v1/jobs/{name}/find
 operator      GET    /api/v1/jobs/{name}/versions
 anybody       GET    /healthz

@@ -8,6 +8,7 @@ use super::{
     ScheduleArgs, ServerArgs, TOKEN_EXAMPLES, TokenCommand, UserCommand,
 };
 use crate::args::exit_codes::{of_all, of_status};
+use crate::args::history::{DOWNLOAD_EXAMPLES, DownloadArgs};
 use clap::Subcommand;
 use octo_job::options::list_of_settings;
 
@@ -23,6 +24,9 @@ pub enum ServerCommand {
     /// Start a job now and wait for its end
     #[command(after_help = of_all())]
     Run(RunArgs),
+    /// Download a file, or a folder as zip or tar.zst, as it was in a state of a job's mirror
+    #[command(after_help = DOWNLOAD_EXAMPLES)]
+    Download(DownloadArgs),
     /// List runs, newest first
     Runs(RunsArgs),
     /// Show the report of a run

@@ -3,6 +3,7 @@
 pub(super) mod access;
 mod call;
 pub(super) mod credentials;
+pub(super) mod download;
 pub(super) mod events;
 pub(super) mod history;
 pub(super) mod hosts;

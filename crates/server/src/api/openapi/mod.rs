@@ -127,6 +127,12 @@ fn answer(name: &str) -> Value {
         "javascript" => text("text/javascript"),
         "text" => text("text/plain"),
         "events" => text("text/event-stream"),
+        "download" => {
+            let binary = json!({"schema": {"type": "string", "format": "binary"}});
+            let kinds = ["application/octet-stream", "application/zip", "application/zstd"];
+            let content: Map<String, Value> = kinds.into_iter().map(|kind| (kind.to_owned(), binary.clone())).collect();
+            json!({"description": "Done", "content": content})
+        }
         name => json!({"description": "Done", "content": {"application/json": {"schema": schema(name)}}}),
     }
 }
@@ -152,6 +158,10 @@ fn parameter(name: &str, place: &str) -> Value {
             (json!({"type": "string"}), "A path on the source, in the reversible text form; nothing is all of it")
         }
         "pattern" => (json!({"type": "string"}), "A name; `*` matches any characters, `?` exactly one"),
+        "format" => (
+            json!({"type": "string", "enum": ["zip", "tar.zst"]}),
+            "How a folder is packed; default zip. A tar.zst has the metadata, too",
+        ),
         "ignore_case" => (json!({"type": "boolean"}), "Whatever the case"),
         "after" => (whole, "From this one on, counted from 0"),
         "after_offset" => (
