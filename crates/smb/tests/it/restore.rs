@@ -42,10 +42,15 @@ fn prepare(samba: &Samba, share: &str) {
     ];
     samba.client(share, &commands.join("; "));
     let acl = "ACL:OCTOTEST\\plain:ALLOWED/0x0/READ,ACL:OCTOTEST\\owner:ALLOWED/0x0/FULL,ACL:OCTOTEST\\backupop:DENIED/0x0/WDPO";
-    for path in ["a.txt", "sub", "sub/large"] {
-        let owned = format!("REVISION:1,OWNER:OCTOTEST\\owner,GROUP:Unix Group\\plain,{acl}");
+    for (path, more) in [
+        ("a.txt", ""),
+        ("sub", ",ACL:OCTOTEST\\plain:ALLOWED/0x3/FULL"),
+        ("sub/large", ",ACL:OCTOTEST\\plain:ALLOWED/0x10/FULL"),
+    ] {
+        let owned = format!("REVISION:1,OWNER:OCTOTEST\\owner,GROUP:Unix Group\\plain,{acl}{more}");
         samba.acl(share, path, &["-S", &owned]);
     }
+    assert!(samba.acl(share, "sub/large", &[]).contains("ALLOWED/I/FULL"), "an entry that is inherited");
     samba.acl(share, "sub/b.txt", &["--inherit=remove"]);
 }
 
@@ -67,6 +72,26 @@ fn seen(samba: &Samba, share: &str, folder: &str) -> Vec<String> {
         all.push(format!("{name}: {} bytes, {:?}", bytes.len(), octo_mirror_hash(&bytes)));
     }
     all.push(samba.client(share, &format!("geteas {folder}a.txt")));
+    all.extend(times(samba, share, folder));
+    all
+}
+
+/// Creation and last write times to 100 ns.
+fn times(samba: &Samba, share: &str, folder: &str) -> Vec<String> {
+    let source = connect(samba, share, "restoreop");
+    let folder = folder.trim_end_matches('/');
+    let mut all = Vec::new();
+    for below in ["", "/sub"] {
+        let listed = list_all(&source, format!("{folder}{below}").trim_start_matches('/'));
+        let mut entries = listed.entries;
+        entries.retain(|entry| ENTRIES.iter().any(|name| name.rsplit('/').next() == Some(&entry.name.to_string())));
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        for entry in entries {
+            let meta = entry.meta;
+            all.push(format!("{}: {:?} {:?}", entry.name, meta.write_time, meta.creation_time));
+        }
+    }
+    assert_eq!(all.len(), ENTRIES.len());
     all
 }
 
