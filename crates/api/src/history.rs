@@ -21,6 +21,13 @@ pub struct KeptState {
     pub outcome: Option<Outcome>,
     /// What that run did.
     pub counts: Option<Counts>,
+    /// Why it is kept, by the rules of the last run; empty: it goes with the next run that ends well; `None`: versions are not kept,
+    /// or it is not known which states are pinned.
+    #[serde(default)]
+    pub because: Option<Vec<String>>,
+    /// What the person wrote who pinned it.
+    #[serde(default)]
+    pub pinned: Option<String>,
 }
 
 /// An entry of a folder.

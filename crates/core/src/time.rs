@@ -60,7 +60,7 @@ impl fmt::Display for Timestamp {
 
 /// Year, month and day of a count of days since 1970-01-01 (the well-known era arithmetic: eras of 400 years that
 /// begin on 1 March).
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

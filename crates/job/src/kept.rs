@@ -1,8 +1,10 @@
 //! How a kind of value that a setting keeps looks as an option of a command line.
 
+use crate::keep::Keep;
 use crate::mirror_spec::{CompareBy, Intent, LiveFiles, MetadataKept};
 use crate::units::DEFAULT;
 use clap::builder::{EnumValueParser, Str};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, ValueEnum, value_parser};
 
 /// The lines of a doc comment as one sentence, as clap shows it.
@@ -68,7 +70,19 @@ impl Kept for String {
     }
 
     fn typed(&self, matches: &ArgMatches, id: &str) -> Option<String> {
-        matches.get_one(id).cloned()
+        // What is built in was not typed: it must not stand against what was.
+        let is_typed = matches.value_source(id) != Some(ValueSource::DefaultValue);
+        matches.get_one(id).cloned().filter(|_| is_typed)
+    }
+}
+
+impl Kept for Keep {
+    fn option(&self, arg: Arg) -> Arg {
+        arg.value_parser(Keep::parse)
+    }
+
+    fn typed(&self, matches: &ArgMatches, id: &str) -> Option<Keep> {
+        matches.get_one(id).copied()
     }
 }
 

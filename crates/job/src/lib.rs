@@ -11,6 +11,7 @@
 //! [`schedule::machine_zone`] asks the machine for its time zone, once.
 
 mod file;
+pub mod keep;
 mod kept;
 pub mod mirror_spec;
 pub mod options;

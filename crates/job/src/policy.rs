@@ -90,6 +90,9 @@ impl EffectivePolicy {
             max_delete: self.max_delete,
             trust_listings: self.trust_listings,
             keep_versions_secs: self.keep_versions,
+            keep: self.keep,
+            keep_free: self.keep_free,
+            time_zone: self.time_zone.iana_name().filter(|_| !self.keep.is_empty()).map(str::to_owned),
             bandwidth_bytes_per_sec: self.bandwidth,
             limits,
         }

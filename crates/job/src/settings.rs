@@ -4,6 +4,7 @@
 //! From this table come [`Policy`], which says only what differs from the layer below, [`EffectivePolicy`], in which every setting
 //! has a value, and [the command line's options](crate::options). A new setting is a row here, its use, and its line in the manual (a test tells when that is missing).
 
+use crate::keep::{self, Keep};
 use crate::kept::{Kept, Row};
 use crate::mirror_spec::{
     CompareBy, EncryptWhen, Intent, LiveFiles, LogonBy, MetadataKept, MinDialect, Rule, SourceLimits, filter, paths,
@@ -14,7 +15,7 @@ use crate::units::{self, DEFAULT, UNLIMITED};
 use octo_api::error::ApiError;
 use octo_core::FilterBuilder;
 use octo_core::guard::MaxDelete;
-use octo_core::retention::KeepVersions;
+use octo_core::retention::{KeepFree, KeepPolicy, KeepVersions, short_age};
 use octo_core::target::{FILE_MODE, FOLDER_MODE};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ const ACKNOWLEDGED_MAX: usize = 1000;
 const WINDOWS_MAX: usize = 100;
 /// A random delay or a wait that is longer was mistyped.
 const WAIT_SECS_MAX: u64 = 7 * 86_400;
+/// The word for nothing that is to be kept free.
+const NONE: &str = "none";
 /// The word for no versions.
 pub const NO_VERSIONS: &str = "none";
 /// The word for a limit that follows the schedule, or other settings.
@@ -96,6 +99,7 @@ macro_rules! settings {
 
             /// This layer over `below`.
             pub fn over(&self, below: &Policy) -> Policy {
+                let below = &self.without_its_other_form(below);
                 Policy { $( $name: self.$name.clone().or_else(|| below.$name.clone()), )+ }
             }
 
@@ -104,11 +108,12 @@ macro_rules! settings {
                 $( if let Some(kept) = &self.$name {
                     read::<$kept, $used>(stringify!($name), kept, $read)?;
                 } )+
-                Ok(())
+                self.check_one_form()
             }
 
             /// Every setting, read; what this layer leaves out is what is built in.
             pub fn resolve(&self) -> Result<EffectivePolicy, ApiError> {
+                self.check_one_form()?;
                 let whole = self.over(&Policy::built_in());
                 Ok(EffectivePolicy {
                     $( $name: read::<$kept, $used>(stringify!($name), &whole.$name.unwrap_or_else(|| $built_in), $read)?, )+
@@ -154,6 +159,13 @@ settings! {
     /// Delete although the share hides what the account may not read.
     trust_listings: bool = false => bool, same,
         option SAFETY "";
+    /// Which states are kept, instead of keep_versions: all of some time, and the last of so many days, weeks, months and years.
+    keep: Keep = Keep::default() => KeepPolicy, |keep| Ok(keep.0),
+        option SAFETY "RULES";
+    /// Remove the oldest states while less than this is free on the target's disk, down to the last 3 or what `keep` says: `10%`,
+    /// `500G`, or `none`.
+    keep_free: String = NONE.into() => Option<KeepFree>, |text| unless(text, NONE, keep::keep_free),
+        option SAFETY "SIZE|P%";
     /// How long the older versions of files are kept, or `none`.
     keep_versions: String = usual_keep_versions() => Option<u64>, |text| unless(text, NO_VERSIONS, units::duration_secs),
         option SAFETY "TIME";
@@ -258,7 +270,7 @@ fn wait(text: &str) -> Result<u64, String> {
 
 fn usual_keep_versions() -> String {
     match KeepVersions::default() {
-        KeepVersions::Secs(secs) => format!("{}d", secs / 86_400),
+        KeepVersions::Of(policy) => short_age(policy.all_secs.unwrap_or_default()),
         KeepVersions::No => NO_VERSIONS.to_owned(),
     }
 }

@@ -22,6 +22,14 @@ pub enum Record {
     /// The run kept nothing of what it changed: what was before it cannot be had. No other records follow.
     #[serde(rename = "not-kept")]
     NotKept,
+    /// The records that follow are of this run. Its own state is not kept any more, so what it changed is taken back together
+    /// with what the run of this file changed; the contents that it kept are still in its own `tree`.
+    Run {
+        /// Its number.
+        run: u64,
+        /// When it last wrote to its versions.
+        written: Timestamp,
+    },
     /// Something that was not there.
     Created {
         /// Where.

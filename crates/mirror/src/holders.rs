@@ -3,8 +3,8 @@
 
 use crate::changes::Record;
 use crate::context::Context;
-use crate::settle::versioned_runs;
 use crate::space::size;
+use crate::versions::versioned_runs;
 use crate::{changes, files, layout, small_files};
 use octo_core::printable::counted;
 use octo_core::report::Counts;

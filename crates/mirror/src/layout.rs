@@ -87,6 +87,10 @@ names! {
     versions_of(run: u64) = "versions/{run}";
     /// Versions on their way out.
     pruned(run: u64, old: u64) = "tmp/{run}/pruned-{old}";
+    /// The records of several runs, until they are written to their end.
+    merged_changes(run: u64, old: u64) = "tmp/{run}/changes-{old}";
+    /// States that a person wants to be kept.
+    pins() = "pins.json";
     /// What one run changed.
     changes(run: u64) = "versions/{run}/changes";
     /// Old content of one run, below the same relative paths.

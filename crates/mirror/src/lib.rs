@@ -33,6 +33,7 @@ mod queue;
 mod recover;
 mod remarks;
 pub mod restore;
+pub mod retention;
 mod run;
 mod settle;
 mod small_files;
@@ -43,6 +44,7 @@ mod suspects;
 mod unread;
 mod vanished;
 mod verify;
+mod versions;
 mod walk;
 
 pub use held::{HeldEntry, HeldPlan, held_plan};

@@ -3,7 +3,7 @@
 use octo_core::guard::MaxDelete;
 use octo_core::metadata;
 use octo_core::plan::Compare;
-use octo_core::retention::KeepVersions;
+use octo_core::retention::{KeepFree, KeepVersions, LocalTime};
 use octo_core::{Filter, FolderLimits, RelPath, Timestamp};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -29,8 +29,12 @@ pub struct RunOptions {
     pub new_target: bool,
     /// The source is another one than last time, and that is intended.
     pub accept_source: bool,
-    /// How long versions are kept.
+    /// Which versions are kept.
     pub keep_versions: KeepVersions,
+    /// How much is to be free after a run; the oldest versions go for it.
+    pub keep_free: Option<KeepFree>,
+    /// When days, months and the like begin.
+    pub local_time: LocalTime,
     /// When a file counts as changed.
     pub compare: Compare,
     /// Files whose source time is exactly this much later are only restamped.
@@ -126,6 +130,8 @@ impl Default for RunOptions {
             new_target: false,
             accept_source: false,
             keep_versions: KeepVersions::default(),
+            keep_free: None,
+            local_time: LocalTime::default(),
             compare: Compare::default(),
             restamp_shift_secs: None,
             metadata: metadata::Keep::default(),

@@ -16,7 +16,7 @@ use crate::moves::{Moves, Unmatched};
 use crate::order::NameOrder;
 use crate::prepare::{Ready, prepare};
 use crate::queue::Queue;
-use crate::settle::Overdue;
+use crate::retention::Overdue;
 use crate::spill::{Pool, SpillLog};
 use crate::stall::WatchedSource;
 use crate::unread::UnreadFolders;

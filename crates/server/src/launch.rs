@@ -122,6 +122,8 @@ fn run_options(
         new_target: once.new_target,
         accept_source: once.accept_source,
         keep_versions: mirror_spec.keep_versions(),
+        keep_free: mirror_spec.keep_free,
+        local_time: mirror_spec.local_time(),
         compare: mirror_spec.compare(),
         metadata: match mirror_spec.metadata {
             _ if once.refresh_metadata => octo_core::metadata::Keep::Refresh,

@@ -1,5 +1,5 @@
 //! `cargo xtask simulate --world mirror`: plays worlds of the engine. Options: `--seed N`, `--runs M` worlds, `--minutes K`,
-//! `--focus case` (names that differ only in case) or `everything`; or `--scenario FILE`, one that was kept.
+//! `--focus case` (names that differ only in case), `retention` (states that go out of the middle) or `everything`; or `--scenario FILE`, one that was kept.
 #![allow(clippy::disallowed_methods, reason = "tests read the clock and delete what they made")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const USAGE: &str =
-    "usage: simulate [--seed N] [--runs M | --minutes K] [--threads T] [--focus everything|case] | --scenario FILE";
+    "usage: simulate [--seed N] [--runs M | --minutes K] [--threads T] [--focus everything|case|retention] | --scenario FILE";
 
 fn main() -> ExitCode {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() * 1_000_000);

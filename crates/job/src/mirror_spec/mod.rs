@@ -14,7 +14,8 @@ pub use origin::Origin;
 use octo_core::guard::MaxDelete;
 use octo_core::path::text_to_bytes;
 use octo_core::plan::Compare;
-use octo_core::retention::KeepVersions;
+use crate::schedule;
+use octo_core::retention::{KeepFree, KeepPolicy, KeepVersions, LocalTime};
 use octo_core::target::{FILE_MODE, FOLDER_MODE};
 use octo_core::{AgentAddress, Code, Error, Filter, FilterBuilder, RelPath, SmbAddress};
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,15 @@ pub struct MirrorSpec {
     pub trust_listings: bool,
     /// How long versions are kept; `None` for no versions.
     pub keep_versions_secs: Option<u64>,
+    /// Which states are kept instead, if it says anything.
+    #[serde(default, skip_serializing_if = "KeepPolicy::is_empty")]
+    pub keep: KeepPolicy,
+    /// How much is to be free after a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_free: Option<KeepFree>,
+    /// The zone of the days of which states are kept; the machine's, if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     /// Permissions of files.
     pub file_mode: u32,
     /// Permissions of folders.
@@ -110,7 +120,7 @@ impl MirrorSpec {
     /// A plain mirror spec, as if no option were given.
     pub fn new(origin: Origin) -> MirrorSpec {
         let keep_versions_secs = match KeepVersions::default() {
-            KeepVersions::Secs(secs) => Some(secs),
+            KeepVersions::Of(policy) => policy.all_secs,
             KeepVersions::No => None,
         };
         MirrorSpec {
@@ -128,6 +138,9 @@ impl MirrorSpec {
             max_delete: None,
             trust_listings: false,
             keep_versions_secs,
+            keep: KeepPolicy::default(),
+            keep_free: None,
+            time_zone: None,
             file_mode: FILE_MODE,
             folder_mode: FOLDER_MODE,
             bandwidth_bytes_per_sec: None,
@@ -151,9 +164,20 @@ impl MirrorSpec {
         paths(&self.acknowledged)
     }
 
-    /// How long versions are kept.
+    /// Which versions are kept.
     pub fn keep_versions(&self) -> KeepVersions {
-        self.keep_versions_secs.map_or(KeepVersions::No, KeepVersions::Secs)
+        match self.keep_versions_secs {
+            None => KeepVersions::No,
+            Some(_) if !self.keep.is_empty() => KeepVersions::Of(self.keep),
+            Some(secs) => KeepVersions::secs(secs),
+        }
+    }
+
+    /// When the days begin of which states are kept.
+    pub fn local_time(&self) -> LocalTime {
+        // Of a zone that this machine does not know, its own is nearest.
+        let named = self.time_zone.as_deref().and_then(|name| schedule::zone(name).ok());
+        schedule::local_time(named.unwrap_or_else(|| schedule::zone(schedule::machine_zone()).unwrap_or(schedule::TimeZone::UTC)))
     }
 
     /// When a file counts as changed.

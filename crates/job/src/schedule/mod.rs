@@ -38,3 +38,11 @@ pub fn zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name)
         .map_err(|_| "there is no such time zone; names are as Europe/Berlin, America/New_York, UTC".into())
 }
+
+/// The clocks of a zone, as the decision needs them which states are kept.
+pub fn local_time(zone: TimeZone) -> octo_core::retention::LocalTime {
+    octo_core::retention::LocalTime::new(move |moment| {
+        let moment = jiff::Timestamp::from_second(moment.to_unix().0);
+        moment.map_or(0, |moment| i64::from(zone.to_offset(moment).seconds()))
+    })
+}

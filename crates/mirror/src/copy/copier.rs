@@ -11,7 +11,7 @@ use crate::checkpoint::Checkpoints;
 use crate::context::Context;
 use crate::index::{IndexRecord, Journal, Placed};
 use crate::mirror_ops::MirrorOps;
-use crate::settle::Overdue;
+use crate::retention::Overdue;
 use crate::spill::SpillBuffer;
 use octo_core::clock::SHUTDOWN_GRACE;
 use octo_core::{Change, Code, Error, Kind, Meta, Ranges, Timestamp};

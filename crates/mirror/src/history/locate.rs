@@ -42,16 +42,18 @@ pub(super) struct Located {
 /// The entries of one state.
 pub(super) struct Places<'t> {
     pub(super) history: &'t History<'t>,
-    /// The first run that is taken back.
+    /// The first run with versions that is taken back.
     before: u64,
+    /// The first run that is taken back: with that one, or on its own.
+    since: u64,
     /// Folders that were asked for last.
     folders: Mutex<Vec<(RelPath, Located)>>,
 }
 
 impl<'t> Places<'t> {
-    /// Of the state before a run.
-    pub(super) fn before(history: &'t History<'t>, run: u64) -> Places<'t> {
-        Places { history, before: run, folders: Mutex::default() }
+    /// Of the state before a run, and those before it since another one, whose records it has.
+    pub(super) fn before(history: &'t History<'t>, run: u64, since: u64) -> Places<'t> {
+        Places { history, before: run, since, folders: Mutex::default() }
     }
 
     fn root(&self) -> Located {
@@ -117,13 +119,12 @@ impl<'t> Places<'t> {
         Ok(None)
     }
 
-    /// Fails if the state was removed for its age since it was opened: what its versions lack then says nothing. Asked after the look.
+    /// Fails if the state was removed since it was opened: what its versions lack then says nothing. Asked after the look.
     fn demand_kept(&self) -> Result<(), Error> {
-        let is_gone = || self.history.target.look(&layout::versions_of(self.before)).map(|there| there.is_none());
-        if self.before == u64::MAX || !is_gone()? {
+        if self.before == u64::MAX || self.history.still_takes_back(self.before, self.since)? {
             return Ok(());
         }
-        let what = format!("the state before run {} was removed for its age while it was read", self.before);
+        let what = format!("the state before run {} was removed while it was read", self.since);
         Err(Error::new(Code::SourceMissing, what))
     }
 
@@ -135,8 +136,8 @@ impl<'t> Places<'t> {
         for table in self.tables(folder)? {
             let mut rows = table.of_entry(&place).collect::<Result<Vec<Row>, _>>()?;
             rows.sort_by_key(|row| row.number);
-            for Row { number, fact, .. } in rows {
-                facts.push(stored.as_bytes(), (table.run, number), fact);
+            for Row { run, number, fact, .. } in rows {
+                facts.push(stored.as_bytes(), (run, number), fact);
             }
         }
         let decided = self.decided(folder, stored, now, &facts)?;

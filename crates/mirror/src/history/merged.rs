@@ -30,12 +30,12 @@ impl Facts {
 /// The facts of a folder's entries in all tables, by name, the oldest run first.
 pub struct Merged<'t> {
     order: NameOrder,
-    rows: Vec<(u64, Rows<'t>)>,
+    rows: Vec<Rows<'t>>,
     heads: BinaryHeap<Reverse<Head>>,
 }
 
-/// The next fact of a table: the identity of its name, table, number of the record.
-type Head = (Vec<u8>, usize, u64, HeapFact);
+/// The next fact of a table: the identity of its name, table, run and number of the record.
+type Head = (Vec<u8>, usize, Moment, HeapFact);
 
 /// Rides along in the heap; name, table and number alone decide the order.
 struct HeapFact(Vec<u8>, Fact);
@@ -60,16 +60,16 @@ impl Ord for HeapFact {
 impl<'t> Merged<'t> {
     /// Begins with the first name.
     pub fn new(tables: &'t [Arc<Table>], folder: &RelPath, order: NameOrder) -> Result<Merged<'t>, Error> {
-        let rows = tables.iter().map(|table| (table.run, table.of_folder(folder))).collect();
+        let rows = tables.iter().map(|table| table.of_folder(folder)).collect();
         let mut merged = Merged { order, rows, heads: BinaryHeap::new() };
         (0..merged.rows.len()).try_for_each(|table| merged.advance(table))?;
         Ok(merged)
     }
 
     fn advance(&mut self, table: usize) -> Result<(), Error> {
-        if let Some(Row { key, number, fact }) = self.rows[table].1.next().transpose()? {
+        if let Some(Row { key, run, number, fact }) = self.rows[table].next().transpose()? {
             let identity = self.order.identity(&key).to_vec();
-            self.heads.push(Reverse((identity, table, number, HeapFact(key, fact))));
+            self.heads.push(Reverse((identity, table, (run, number), HeapFact(key, fact))));
         }
         Ok(())
     }
@@ -83,8 +83,8 @@ impl<'t> Merged<'t> {
     pub fn take(&mut self, identity: &[u8]) -> Result<Facts, Error> {
         let mut found = Vec::new();
         while self.identity() == Some(identity) {
-            if let Some(Reverse((_, table, number, HeapFact(key, fact)))) = self.heads.pop() {
-                found.push(((self.rows[table].0, number), key, fact));
+            if let Some(Reverse((_, table, moment, HeapFact(key, fact)))) = self.heads.pop() {
+                found.push((moment, key, fact));
                 self.advance(table)?;
             }
         }

@@ -5,7 +5,7 @@
 //! state is numbered by the last run whose changes are in it. State n is the mirror without what the runs after n did: DESIGN
 //! section 7, and `changes`, say how that is taken back.
 
-mod decide;
+pub(crate) mod decide;
 mod diff;
 mod find;
 mod locate;
@@ -15,8 +15,8 @@ mod pattern;
 mod pieces;
 mod reading;
 mod state;
-mod states;
-mod table;
+pub(crate) mod states;
+pub(crate) mod table;
 mod tree;
 
 pub use diff::Difference;
@@ -26,12 +26,11 @@ pub use state::State;
 pub use states::{KeptState, When};
 pub use tree::Walked;
 
-use crate::changes::{self, Record};
 use crate::hashes::RecordedHashes;
 use crate::layout;
 use crate::marker::{Marker, RunOpen};
 use crate::order::NameOrder;
-use crate::settle::versioned_runs;
+use crate::versions::{VersionedRun, versioned_runs};
 use octo_core::{Code, Error, Target};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -51,17 +50,19 @@ pub struct History<'t> {
 #[derive(Clone)]
 struct Run {
     number: u64,
+    /// The first run whose changes are taken back with it.
+    since: u64,
     /// What was before it cannot be had: the mirror was empty, or the run kept nothing.
     is_first: bool,
+    /// Whether there was a file of its records.
+    has_records: bool,
     /// Its records, once they were needed.
     table: Option<Arc<Table>>,
 }
 
-impl Run {
-    fn look(target: &dyn Target, number: u64) -> Result<Run, Error> {
-        let first = changes::first(target, number)?;
-        let is_first = matches!(first, Some(Record::Began | Record::NotKept));
-        Ok(Run { number, is_first, table: None })
+impl From<VersionedRun> for Run {
+    fn from(run: VersionedRun) -> Run {
+        Run { number: run.run, since: run.since, is_first: run.is_first, has_records: run.has_records, table: None }
     }
 }
 
@@ -73,8 +74,13 @@ impl<'t> History<'t> {
         let marker = Marker::read(target)?.ok_or_else(none)?;
         let order = NameOrder { folds_case: marker.abilities.names.folds_case };
         let hashes = RecordedHashes::open(target, order.folds_case)?;
-        let runs: Result<Vec<_>, _> = versioned_runs(target)?.iter().map(|it| Run::look(target, it.run)).collect();
-        Ok(History { target, marker, order, hashes, runs: RwLock::new(runs?) })
+        let runs = versioned_runs(target)?.into_iter().map(Run::from).collect();
+        Ok(History { target, marker, order, hashes, runs: RwLock::new(runs) })
+    }
+
+    /// The mirror.
+    pub fn mirror(&self) -> &'t dyn Target {
+        self.target
     }
 
     /// The runs as they are now. A run that is under way records each change before it makes it: who looked at the mirror before
@@ -90,7 +96,7 @@ impl<'t> History<'t> {
         if open == 0 || known.last().is_some_and(is_known) || self.target.look(&layout::changes(open))?.is_none() {
             return Ok(known);
         }
-        let run = Run::look(self.target, open)?;
+        let run = Run::from(VersionedRun::look(self.target, open)?);
         let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
         runs.retain(|run| run.number != open);
         runs.push(run);
@@ -99,7 +105,9 @@ impl<'t> History<'t> {
 
     /// The records of the runs in this range, which are taken back, oldest run first.
     fn tables(&self, range: RangeInclusive<u64>) -> Result<Vec<Arc<Table>>, Error> {
-        let runs: Vec<_> = self.runs()?.into_iter().filter(|run| range.contains(&run.number)).collect();
+        let (start, end) = range.into_inner();
+        let runs = self.runs()?.into_iter().filter(|run| run.number >= start && run.since <= end);
+        let runs: Vec<_> = runs.collect();
         // One that began meanwhile, and keeps nothing.
         if let Some(run) = runs.iter().find(|run| run.is_first) {
             let what = format!("run {} keeps no versions, so no state before it can be had any more", run.number);
@@ -113,16 +121,30 @@ impl<'t> History<'t> {
         for run in runs {
             tables.push(match run.table {
                 Some(table) => table,
-                None => self.read(run.number)?,
+                None => self.read(&run)?,
             });
         }
         Ok(tables)
     }
 
-    fn read(&self, run: u64) -> Result<Arc<Table>, Error> {
-        let table = Arc::new(Table::read(self.target, run, self.order)?);
+    /// Whether the state before `since` is still what is taken back with the records of `run`.
+    fn still_takes_back(&self, run: u64, since: u64) -> Result<bool, Error> {
+        if self.target.look(&layout::versions_of(run))?.is_none() {
+            return Ok(false);
+        }
+        let now = VersionedRun::look(self.target, run)?;
+        Ok(now.since == since && !now.is_first)
+    }
+
+    fn read(&self, run: &Run) -> Result<Arc<Table>, Error> {
+        let table = Arc::new(Table::read(self.target, run.number, self.order)?);
+        let is_there = || self.target.look(&layout::changes(run.number)).map(|there| there.is_some());
+        if table.since != run.since || (run.has_records && table.is_empty() && !is_there()?) {
+            let what = "states were removed from the mirror meanwhile: try again";
+            return Err(Error::new(Code::SourceMissing, what));
+        }
         let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = runs.iter_mut().find(|known| known.number == run) {
+        if let Some(known) = runs.iter_mut().find(|known| known.number == run.number) {
             known.table = Some(Arc::clone(&table));
         }
         Ok(table)

@@ -19,8 +19,8 @@ pub struct State<'t> {
 }
 
 impl<'t> State<'t> {
-    pub(super) fn new(history: &'t History<'t>, number: u64, before: u64) -> State<'t> {
-        State { places: Places::before(history, before), number }
+    pub(super) fn new(history: &'t History<'t>, number: u64, before: u64, since: u64) -> State<'t> {
+        State { places: Places::before(history, before, since), number }
     }
 
     /// The number of the last run whose changes are in it.

@@ -1,6 +1,6 @@
 //! Which states there are, and which one is meant.
 
-use super::{History, State};
+use super::{History, Run, State};
 use crate::layout;
 use octo_core::report::Counts;
 use octo_core::{Code, Error, Outcome, Target, TargetFile, Timestamp};
@@ -40,6 +40,17 @@ struct Head {
     counts: Counts,
 }
 
+impl Head {
+    fn ended(&self) -> Timestamp {
+        Timestamp(self.started.0.saturating_add_unsigned(self.duration_ms.saturating_mul(10_000)))
+    }
+}
+
+/// When a run ended, as its report says; `None` if there is none.
+pub(crate) fn ended(target: &dyn Target, run: u64) -> Result<Option<Timestamp>, Error> {
+    Ok(read_head(target, run)?.as_ref().map(Head::ended))
+}
+
 impl<'t> History<'t> {
     /// All states, oldest first. The last is the mirror as it is.
     pub fn states(&self) -> Result<Vec<KeptState>, Error> {
@@ -49,8 +60,8 @@ impl<'t> History<'t> {
     /// Their numbers.
     pub(super) fn numbers(&self) -> Result<Vec<u64>, Error> {
         let runs = self.taken_back()?;
-        let oldest = runs.first().filter(|(_, began)| !began).map(|(run, _)| run.saturating_sub(1));
-        let mut numbers: Vec<u64> = oldest.into_iter().chain(runs.iter().map(|(run, _)| *run)).collect();
+        let oldest = runs.first().filter(|run| !run.is_first).map(|run| run.since.saturating_sub(1));
+        let mut numbers: Vec<u64> = oldest.into_iter().chain(runs.iter().map(|run| run.number)).collect();
         if numbers.is_empty() {
             numbers.push(self.marker.next_run.saturating_sub(1));
         }
@@ -75,27 +86,35 @@ impl<'t> History<'t> {
             let newest = self.marker.next_run.saturating_sub(1);
             return Err(Error::new(Code::Usage, format!("there is no state {number} yet: the newest is {newest}")));
         }
-        let before = self.taken_back()?.iter().map(|(run, _)| *run).find(|run| *run > number).unwrap_or(u64::MAX);
+        let next = self.taken_back()?.into_iter().find(|run| run.number > number);
+        if let Some(next) = next.as_ref().filter(|next| next.since <= number) {
+            let what = format!(
+                "there is no state {number} any more: the nearest that are kept are {} and {}",
+                next.since.saturating_sub(1),
+                next.number
+            );
+            return Err(Error::new(Code::Usage, what));
+        }
+        let (before, since) = next.map_or((u64::MAX, u64::MAX), |next| (next.number, next.since));
         let damaged = self.tables(before..=u64::MAX)?.iter().rev().find_map(|table| {
             let line = table.damaged_line?;
             let changes = layout::changes(table.run);
             let what = format!("{changes}: line {line} is not a record: states before {} are unknown", table.run);
             Some(Error::new(Code::RecordsDamaged, format!("{what}; those from {} on can be restored", table.run)))
         });
-        damaged.map_or_else(|| Ok(State::new(self, number, before)), Err)
+        damaged.map_or_else(|| Ok(State::new(self, number, before, since)), Err)
     }
 
-    /// The runs that can be taken back, and whether the mirror was empty before. What was before an empty mirror cannot be had.
-    fn taken_back(&self) -> Result<Vec<(u64, bool)>, Error> {
-        let runs: Vec<_> = self.runs()?.iter().map(|run| (run.number, run.is_first)).collect();
-        let first = runs.iter().rposition(|(_, began)| *began).unwrap_or(0);
-        Ok(runs[first..].to_vec())
+    /// The runs that can be taken back. What was before an empty mirror cannot be had.
+    fn taken_back(&self) -> Result<Vec<Run>, Error> {
+        let mut runs = self.runs()?;
+        let first = runs.iter().rposition(|run| run.is_first).unwrap_or(0);
+        Ok(runs.split_off(first))
     }
 
     fn kept(&self, number: u64) -> Result<KeptState, Error> {
         let head = read_head(self.target, number)?;
-        let taken =
-            head.as_ref().map(|head| Timestamp(head.started.0.saturating_add_unsigned(head.duration_ms * 10_000)));
+        let taken = head.as_ref().map(Head::ended);
         let (outcome, counts) = head.map_or((None, None), |head| (Some(head.outcome), Some(head.counts)));
         Ok(KeptState { number, taken, outcome, counts })
     }

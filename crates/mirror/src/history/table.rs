@@ -5,7 +5,7 @@ use super::decide::Fact;
 use crate::changes::{self, Record};
 use crate::layout;
 use crate::order::NameOrder;
-use crate::spill::{Pool, Sorter, read_exact};
+use crate::spill::{Pool, Sorted, Sorter, read_exact};
 use octo_core::{Error, RelPath, Target, TargetFile, Timestamp};
 
 /// What is sorted in memory.
@@ -18,12 +18,14 @@ const BLOCKS_MAX: u64 = 8000;
 const IN_MEMORY_BYTES: usize = 64 << 10;
 /// After the name: a byte that no name has, and the record's number.
 const TAIL_BYTES: usize = 9;
-const VALUE_BYTES: usize = 9;
+const VALUE_BYTES: usize = 17;
 
 /// The records of one run.
 pub struct Table {
     /// The run.
     pub run: u64,
+    /// The first of the runs whose records these are.
+    pub since: u64,
     /// How the target orders names.
     order: NameOrder,
     /// The first line of `changes` that is no record, if there is one: what it said cannot be taken back.
@@ -44,45 +46,81 @@ enum Store {
 impl Table {
     /// Reads the records of a run.
     pub fn read(target: &dyn Target, run: u64, order: NameOrder) -> Result<Table, Error> {
-        let read_bytes = length(target, run)?;
+        Table::read_file(target, &layout::changes(run), run, order)
+    }
+
+    /// Reads the records of a run from this file.
+    pub fn read_file(target: &dyn Target, path: &RelPath, run: u64, order: NameOrder) -> Result<Table, Error> {
+        let read_bytes = length(target, path)?;
         let pool = Pool::new(SORT_BYTES);
         let mut sorter = Sorter::new(target, &pool);
-        let (mut number, mut damaged_line) = (0u64, None);
-        changes::lines(target, &layout::changes(run), 0, |line| {
+        let (mut number, mut damaged_line, mut of_run) = (0u64, None, run);
+        let mut since = run;
+        changes::lines(target, path, 0, |line| {
             number += 1;
             let Ok(record) = serde_json::from_slice::<Record>(line) else {
                 damaged_line.get_or_insert(number);
                 return Ok(());
             };
+            if let Record::Run { run, .. } = record {
+                (of_run, since) = (run, since.min(run));
+            }
             facts(&record).into_iter().flatten().try_for_each(|(path, fact)| {
-                let mut key = order.entry_key(path);
-                key.push(0);
-                key.extend_from_slice(&number.to_be_bytes());
-                sorter.push(&key, &encode(fact))
+                let (key, value) = Table::row(order, path, of_run, number, fact);
+                sorter.push(&key, &value)
             })
         })?;
-        let sorted = sorter.finish()?;
+        Table::of_sorted(target, (run, since, order), damaged_line, read_bytes, &sorter.finish()?)
+    }
+
+    /// From rows by their keys, each as [`Table::row`] makes it.
+    pub fn of_sorted(
+        target: &dyn Target,
+        head: (u64, u64, NameOrder),
+        damaged_line: Option<u64>,
+        read_bytes: u64,
+        sorted: &Sorted,
+    ) -> Result<Table, Error> {
         const RECORD_BYTES: u64 = 120;
         let block_bytes = usize::try_from(sorted.count() * RECORD_BYTES / BLOCKS_MAX).unwrap_or(usize::MAX);
         let block_bytes = block_bytes.max(BLOCK_BYTES_MIN);
-        let mut writer = Writer {
-            target,
-            table: Table::empty((run, order), damaged_line, read_bytes),
-            pending: Vec::new(),
-            block_bytes,
-        };
+        let table = Table::empty(head, damaged_line, read_bytes);
+        let mut writer = Writer { target, table, pending: Vec::new(), block_bytes };
         sorted.for_each(|key, value| writer.push(key, value))?;
         writer.finish()
     }
 
-    fn empty((run, order): (u64, NameOrder), damaged_line: Option<u64>, read_bytes: u64) -> Table {
+    /// The key and the value of a row.
+    pub fn row(
+        order: NameOrder,
+        path: &RelPath,
+        run: u64,
+        number: u64,
+        fact: Fact,
+    ) -> (Vec<u8>, [u8; VALUE_BYTES]) {
+        let mut key = order.entry_key(path);
+        key.push(0);
+        key.extend_from_slice(&number.to_be_bytes());
+        (key, encode(run, fact))
+    }
+
+    /// Whether nothing is recorded.
+    pub fn is_empty(&self) -> bool {
+        self.end == 0
+    }
+
+    fn empty(
+        (run, since, order): (u64, u64, NameOrder),
+        damaged_line: Option<u64>,
+        read_bytes: u64,
+    ) -> Table {
         let store = Store::Memory(Vec::new());
-        Table { run, order, damaged_line, read_bytes, blocks: Vec::new(), end: 0, store }
+        Table { run, since, order, damaged_line, read_bytes, blocks: Vec::new(), end: 0, store }
     }
 
     /// Whether there are more records now.
     pub fn has_grown(&self, target: &dyn Target) -> bool {
-        length(target, self.run).is_ok_and(|length| length != self.read_bytes)
+        length(target, &layout::changes(self.run)).is_ok_and(|length| length != self.read_bytes)
     }
 
     /// The facts of all entries of a folder, by name; those of one name in the order in which they were recorded.
@@ -101,6 +139,17 @@ impl Table {
         }
         prefix.push(0);
         self.from(prefix, folder_bytes)
+    }
+
+    /// The facts of everything below a folder.
+    pub fn below(&self, folder: &RelPath) -> Rows<'_> {
+        let mut prefix = self.order.folder_key(folder);
+        // A folder's entries, and what is further down, differ after this.
+        prefix.pop();
+        if folder.is_root() {
+            prefix.clear();
+        }
+        self.from(prefix, 0)
     }
 
     /// Every path of which something is recorded, by path; several times if several things are. Where case is folded, names of folders
@@ -131,9 +180,9 @@ impl Table {
 }
 
 /// What a record says of which names.
-fn facts(record: &Record) -> [Option<(&RelPath, Fact)>; 2] {
+pub fn facts(record: &Record) -> [Option<(&RelPath, Fact)>; 2] {
     match record {
-        Record::Began | Record::NotKept => [None, None],
+        Record::Began | Record::NotKept | Record::Run { .. } => [None, None],
         Record::Created { path, .. } => [Some((path, Fact::Made)), None],
         Record::Replaced { path, write_time, .. } | Record::Deleted { path, write_time, .. } => {
             [Some((path, Fact::Kept(*write_time))), None]
@@ -144,7 +193,7 @@ fn facts(record: &Record) -> [Option<(&RelPath, Fact)>; 2] {
     }
 }
 
-fn encode(fact: Fact) -> [u8; VALUE_BYTES] {
+fn encode(run: u64, fact: Fact) -> [u8; VALUE_BYTES] {
     let (tag, time) = match fact {
         Fact::Made => (0, 0),
         Fact::Kept(time) => (1, time.0),
@@ -152,23 +201,29 @@ fn encode(fact: Fact) -> [u8; VALUE_BYTES] {
         Fact::Metadata => (3, 0),
     };
     let mut value = [tag; VALUE_BYTES];
-    value[1..].copy_from_slice(&time.to_be_bytes());
+    value[1..9].copy_from_slice(&time.to_be_bytes());
+    value[9..].copy_from_slice(&run.to_be_bytes());
     value
 }
 
-fn decode(value: [u8; VALUE_BYTES]) -> Fact {
-    let [tag, time @ ..] = value;
-    let time = Timestamp(i64::from_be_bytes(time));
-    match tag {
+fn decode([tag, value @ ..]: [u8; VALUE_BYTES]) -> (u64, Fact) {
+    let number = |at: usize| {
+        let mut eight = [0; 8];
+        eight.copy_from_slice(&value[at..at + 8]);
+        eight
+    };
+    let time = Timestamp(i64::from_be_bytes(number(0)));
+    let fact = match tag {
         0 => Fact::Made,
         1 => Fact::Kept(time),
         2 => Fact::Time(time),
         _ => Fact::Metadata,
-    }
+    };
+    (u64::from_be_bytes(number(8)), fact)
 }
 
-fn length(target: &dyn Target, run: u64) -> Result<u64, Error> {
-    Ok(target.look(&layout::changes(run))?.map_or(0, |meta| meta.size_bytes))
+fn length(target: &dyn Target, path: &RelPath) -> Result<u64, Error> {
+    Ok(target.look(path)?.map_or(0, |meta| meta.size_bytes))
 }
 
 /// Writes a table, block by block.
@@ -233,7 +288,9 @@ pub struct Rows<'t> {
 pub struct Row {
     /// The name's key, in the order of names.
     pub key: Vec<u8>,
-    /// The number of its record in the run.
+    /// The run of which it is a record.
+    pub run: u64,
+    /// The number of its record in the file.
     pub number: u64,
     /// What is said of it.
     pub fact: Fact,
@@ -241,7 +298,7 @@ pub struct Row {
 
 impl Rows<'_> {
     /// The next key and value; `None` at the end of the table.
-    fn read(&mut self) -> Result<Option<(Vec<u8>, Fact)>, Error> {
+    fn read(&mut self) -> Result<Option<(Vec<u8>, (u64, Fact))>, Error> {
         if self.at >= self.bytes.len() {
             let Some(bytes) = self.table.block(self.next_block)? else { return Ok(None) };
             (self.bytes, self.at) = (bytes, 0);
@@ -265,14 +322,14 @@ impl Iterator for Rows<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let (key, fact) = match self.read() {
+            let (key, (run, fact)) = match self.read() {
                 Ok(row) => row?,
                 Err(error) => return Some(Err(error)),
             };
             if key.starts_with(&self.prefix) {
                 let number = key.last_chunk().map_or(0, |number| u64::from_be_bytes(*number));
                 let end = key.len().saturating_sub(TAIL_BYTES).max(self.folder_bytes);
-                return Some(Ok(Row { key: key[self.folder_bytes..end].to_vec(), number, fact }));
+                return Some(Ok(Row { key: key[self.folder_bytes..end].to_vec(), run, number, fact }));
             }
             if key > self.prefix {
                 return None;

@@ -6,7 +6,7 @@ use crate::ballast;
 use crate::checkpoint::Checkpoints;
 use crate::deletion::Verdict;
 use crate::marker::RunOpen;
-use crate::{files, hashes, layout, settle};
+use crate::{files, hashes, layout, retention, settle, versions};
 use octo_core::guard;
 use octo_core::{Code, Error, Outcome, RunReport};
 
@@ -33,12 +33,12 @@ impl Run<'_> {
             ballast::with_help(self.context.target, || marker.write(self.context.target))?;
         }
         if ended && marker.braked_by.is_none() && verdict.because.is_empty() {
-            let prune = || settle::prune(self.context, &self.ops, self.ready.moment());
+            let prune = || retention::prune(self.context, &self.ops, self.ready.moment());
             ballast::with_help(self.context.target, prune)?;
         }
         if ended {
             self.ops.hashes.close();
-            let oldest = settle::oldest_kept(self.context.target, self.ready.run)?;
+            let oldest = versions::oldest_kept(self.context.target, self.ready.run)?;
             self.ready.damaged_hashes += hashes::settle(self.context.target, &self.pool, oldest)?.damaged;
         }
         Ok(())

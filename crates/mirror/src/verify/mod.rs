@@ -15,9 +15,9 @@ pub use summary::{VerifyCounts, VerifyReport};
 
 use crate::hashes::{self, Content, Hashes, KnownHash};
 use crate::marker::{Marker, RunOpen};
-use crate::settle::{oldest_kept, versioned_runs};
 use crate::spill::{Pool, SpillWriter};
 use crate::suspects::Suspects;
+use crate::versions;
 use octo_core::{Cancel, Clock, Code, Error, Meta, Problem, RelPath, Target, TargetFile, Timestamp};
 use reading::{READ_BYTES, read};
 use repair::Repair;
@@ -65,9 +65,9 @@ pub fn verify(
     let last_run = marker.next_run.saturating_sub(1);
     let folds_case = marker.abilities.names.folds_case;
     let pool = Pool::new(SORT_BYTES);
-    let oldest = oldest_kept(target, last_run)?;
+    let oldest = versions::oldest_kept(target, last_run)?;
     let mut damaged_records = hashes::settle(target, &pool, oldest)?.damaged;
-    let versions: Vec<u64> = versioned_runs(target)?.iter().map(|it| it.run).collect();
+    let versions = versions::folders(target)?;
     let mut verifier = Verifier {
         target,
         options,

@@ -149,7 +149,7 @@ fn on_a_full_disk_versions_that_are_due_go_first_and_no_others() {
     let held = full.remarks.iter().find(|remark| remark.contains("of the target's disk")).unwrap();
     assert!(held.contains("older versions of ") && held.contains("about 40 MiB"), "{held}");
     assert!(pair.target.join(".octobackup/versions/3/tree/0").exists(), "they are promised for 30 days");
-    let kept = run(KeepVersions::Secs(0));
+    let kept = run(KeepVersions::secs(0));
     assert_eq!(kept.outcome, Outcome::Succeeded, "{kept:#?}");
     assert!(kept.remarks.iter().any(|remark| remark.contains("older versions of")), "{kept:#?}");
     pair.assert_equal();

@@ -39,6 +39,8 @@ mod space;
 mod support;
 mod suspects;
 #[cfg(unix)]
+mod thinning;
+#[cfg(unix)]
 mod unread;
 #[cfg(unix)]
 mod verify;

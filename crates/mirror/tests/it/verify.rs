@@ -198,7 +198,7 @@ fn only_a_share_or_only_what_is_due_is_read() {
 
 #[test]
 fn records_of_what_is_gone_go_too() {
-    for keep_versions in [KeepVersions::No, KeepVersions::Secs(0)] {
+    for keep_versions in [KeepVersions::No, KeepVersions::secs(0)] {
         let pair = Pair::new();
         let options = RunOptions {
             keep_versions,

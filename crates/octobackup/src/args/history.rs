@@ -32,6 +32,16 @@ Examples:
   A folder with its metadata:
     octobackup download fs1 projects/2026 --at 41 --format tar.zst -o 2026.tar.zst";
 
+/// Examples of `octobackup retention`.
+pub const RETENTION_EXAMPLES: &str = "\
+Examples:
+  What does the next run remove, and why does the rest stay?
+    octobackup retention /srv/mirror
+  What would other rules keep, and free?
+    octobackup retention fileserver --simulate all=14d,daily=30,weekly=12,monthly=12,yearly=3
+  Save them:
+    octobackup job edit fileserver --set keep=all=14d,daily=30,weekly=12,monthly=12,yearly=3";
+
 /// Examples of `octobackup find`.
 pub const FIND_EXAMPLES: &str = "\
 Examples:
@@ -48,6 +58,45 @@ pub struct StatesArgs {
     pub mirror: PathBuf,
     #[command(flatten)]
     pub server: ServerArgs,
+}
+
+/// `octobackup pin`.
+#[derive(Debug, Args)]
+pub struct PinArgs {
+    /// A mirror's folder, or a job of this machine's server
+    #[arg(value_name = "MIRROR|JOB")]
+    pub mirror: PathBuf,
+    /// The state: its number, a moment such as '2026-11-20 23:00', a day (its end), or "now"
+    #[arg(value_name = "WHEN")]
+    pub when: String,
+    /// Why, for whoever asks later
+    #[arg(value_name = "REASON", default_value = "")]
+    pub words: String,
+}
+
+/// `octobackup unpin`.
+#[derive(Debug, Args)]
+pub struct UnpinArgs {
+    /// A mirror's folder, or a job of this machine's server
+    #[arg(value_name = "MIRROR|JOB")]
+    pub mirror: PathBuf,
+    /// The state: its number, a moment such as '2026-11-20 23:00', a day (its end), or "now"
+    #[arg(value_name = "WHEN")]
+    pub when: String,
+}
+
+/// `octobackup retention`.
+#[derive(Debug, Args)]
+pub struct RetentionArgs {
+    /// A mirror's folder, or a job of this machine's server
+    #[arg(value_name = "MIRROR|JOB")]
+    pub mirror: PathBuf,
+    /// Other rules than those of the last run, such as all=14d,daily=30,weekly=12,monthly=12,yearly=3
+    #[arg(long, value_name = "RULES", value_parser = octo_job::keep::Keep::parse)]
+    pub simulate: Option<octo_job::keep::Keep>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which state.

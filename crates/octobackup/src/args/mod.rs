@@ -90,6 +90,13 @@ pub enum Command {
     States(StatesArgs),
     /// List every version of a file
     Versions(VersionsArgs),
+    /// Show which states of a mirror are kept, and why
+    #[command(after_help = history::RETENTION_EXAMPLES)]
+    Retention(history::RetentionArgs),
+    /// Keep a state of a mirror until it is unpinned
+    Pin(history::PinArgs),
+    /// Let the rules decide again whether a state is kept
+    Unpin(history::UnpinArgs),
     /// Find files of all states of a mirror by their names
     #[command(after_help = FIND_EXAMPLES)]
     Find(FindArgs),

@@ -7,6 +7,7 @@ pub mod diff;
 pub mod find;
 pub mod list;
 pub mod restore;
+pub mod retention;
 pub mod states;
 pub mod versions;
 

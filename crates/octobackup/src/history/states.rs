@@ -7,6 +7,7 @@ use crate::{exit, zone};
 use octo_api::history::KeptState;
 use octo_core::Outcome;
 use octo_core::numbers::{count, size};
+use octo_core::printable::printable;
 use octo_mirror::history::History;
 
 /// Lists them, the newest first.
@@ -14,12 +15,12 @@ pub fn run(args: &StatesArgs) -> Result<u8, Failed> {
     let states = match place(&args.mirror, &args.server)? {
         Place::Job(job) => job.states()?,
         Place::Folder(folder) => {
-            let states = History::open(&open(&folder)?)?.states()?;
-            states.iter().rev().map(octo_server::history::state).collect()
+            let target = open(&folder)?;
+            octo_server::history::states(&History::open(&target)?)?
         }
     };
     if !args.server.json {
-        print("STATE  TAKEN                     THE RUN THAT MADE IT");
+        print("STATE  TAKEN                     THE RUN THAT MADE IT [WHY IT IS KEPT]");
     }
     for state in &states {
         print(&if args.server.json { as_json(state) } else { as_line(state) });
@@ -29,7 +30,9 @@ pub fn run(args: &StatesArgs) -> Result<u8, Failed> {
 
 fn as_line(state: &KeptState) -> String {
     let taken = state.taken.map_or_else(|| "(under way, or no report)".to_owned(), |at| at.local_secs(&zone::shown()));
-    format!("{:>5}  {taken:<24}  {}", state.state, run_words(state))
+    let why = state.because.as_ref().map(|why| if why.is_empty() { "not any more".to_owned() } else { why.join(", ") });
+    let why = why.map_or_else(String::new, |why| format!(" [{}]", printable(&why)));
+    format!("{:>5}  {taken:<24}  {}{why}", state.state, run_words(state))
 }
 
 fn run_words(state: &KeptState) -> String {

@@ -5,10 +5,12 @@
 //! It only reads. It must never hold all entries of a folder, or all that was found: pages are as long as asked for.
 
 mod page;
+mod states;
 mod view;
 
 pub use page::{FindAsked, differences, find, folder, path, versions};
-pub use view::{difference, entry, state, version};
+pub use states::{Rules, now, rules, states};
+pub use view::{difference, entry, version};
 
 use octo_core::{Code, Error, Target};
 use octo_disk::{DiskOptions, DiskTarget};

@@ -4,14 +4,17 @@ use octo_api::history as api;
 use octo_core::path::bytes_to_text;
 use octo_core::{Entry, Meta, RelPath};
 use octo_mirror::history::{Difference, KeptState, Span};
+use octo_mirror::retention::Decided;
 
-/// A state.
-pub fn state(kept: &KeptState) -> api::KeptState {
+/// A state, and why it is kept.
+pub(super) fn state(kept: &KeptState, decided: Option<&Decided>) -> api::KeptState {
     api::KeptState {
         state: kept.number,
         taken: kept.taken.map(crate::Moment::from),
         outcome: kept.outcome,
         counts: kept.counts,
+        because: decided.map(|it| it.reasons.iter().map(ToString::to_string).collect()),
+        pinned: decided.and_then(|it| it.state.pinned.clone()),
     }
 }
 

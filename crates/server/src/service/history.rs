@@ -43,9 +43,9 @@ impl Service {
     /// The states of a job's mirror, the newest first; those before `before`.
     pub fn states(&self, job: &str, before: Option<u64>, limit: u32) -> Result<Vec<api::KeptState>, ServiceError> {
         self.look_back(job, |_, history| {
-            let states = history.states()?;
-            let older = states.iter().rev().filter(|state| before.is_none_or(|before| state.number < before));
-            Ok(older.take(limit.min(PAGE_MAX) as usize).map(history::state).collect())
+            let states = history::states(history)?;
+            let older = states.into_iter().filter(|it| before.is_none_or(|before| it.state < before));
+            Ok(older.take(limit.min(PAGE_MAX) as usize).collect())
         })
     }
 

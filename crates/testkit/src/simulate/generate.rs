@@ -59,6 +59,8 @@ pub enum Focus {
     Everything,
     /// Names that differ only in case, on a disk for which they are one name.
     Case,
+    /// Many runs, of whose states some go out of the middle.
+    Retention,
 }
 
 impl Focus {
@@ -67,6 +69,7 @@ impl Focus {
         match name {
             "everything" => Some(Focus::Everything),
             "case" => Some(Focus::Case),
+            "retention" => Some(Focus::Retention),
             _ => None,
         }
     }
@@ -76,6 +79,7 @@ impl Focus {
         match self {
             Focus::Everything => "everything",
             Focus::Case => "case",
+            Focus::Retention => "retention",
         }
     }
 }
@@ -115,7 +119,8 @@ pub fn generate(seed: u64, focus: Focus) -> Scenario {
         rounds: Vec::new(),
     };
     let mut options = maker.options();
-    for number in 0..maker.random.between(2, 6) {
+    let rounds = if focus == Focus::Retention { maker.random.between(6, 16) } else { maker.random.between(2, 6) };
+    for number in 0..rounds {
         if maker.random.once_in(4) {
             options = maker.options();
         }
@@ -128,7 +133,8 @@ pub fn generate(seed: u64, focus: Focus) -> Scenario {
 impl Maker {
     fn round(&mut self, first: bool, options: Options) -> Round {
         let changes = if first { self.random.between(3, 25) } else { self.random.below(9) };
-        let hours = match self.random.below(20) {
+        let hours = match self.random.below(if self.focus == Focus::Retention { 80 } else { 20 }) {
+            4..30 if self.focus == Focus::Retention => 0,
             0 => 24 * 400,
             1 => -24 * 100,
             2 => 24 * 40,
@@ -136,6 +142,7 @@ impl Maker {
             _ => self.random.between(1, 30) as i64,
         };
         let faults = match self.random.below(10) {
+            2..=6 if self.focus == Focus::Retention => 0,
             0..=1 => 0,
             2..=4 => 1,
             5..=7 => 2,
@@ -143,7 +150,7 @@ impl Maker {
         };
         Round {
             changes: (0..changes).map(|_| self.change(first)).collect(),
-            person: if first { Vec::new() } else { self.person() },
+            person: if first || self.focus == Focus::Retention { Vec::new() } else { self.person() },
             hours,
             options,
             faults: (0..faults).map(|_| self.fault()).collect(),
@@ -152,11 +159,22 @@ impl Maker {
 
     fn options(&mut self) -> Options {
         let excludes = if self.focus == Focus::Case { 3 } else { 6 };
+        if self.focus == Focus::Retention {
+            let random = &mut self.random;
+            return Options {
+                no_versions: random.once_in(40),
+                keep_days: *random.one_of(&[0, 0, 0, 1]),
+                keep_hourly: *random.one_of(&[0, 1, 2, 4, 4, 8]),
+                max_delete: Some(1000),
+                ..Options::default()
+            };
+        }
         let random = &mut self.random;
         let max_delete = random.once_in(3).then(|| random.below(4));
         Options {
             no_versions: random.once_in(5),
             keep_days: *random.one_of(&[0, 1, 30, 30]),
+            keep_hourly: 0,
             max_delete,
             no_delete: random.once_in(20),
             dry_run: random.once_in(40),

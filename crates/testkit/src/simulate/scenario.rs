@@ -101,6 +101,9 @@ pub struct Options {
     pub no_versions: bool,
     /// So many days versions are kept.
     pub keep_days: u64,
+    /// So many hours of which the last state is kept, besides.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub keep_hourly: u32,
     /// At most so many files may be deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_delete: Option<u64>,
@@ -115,6 +118,11 @@ pub struct Options {
     pub compare_content: bool,
     /// Of a file that is written all the time its beginning is copied.
     pub live_copy: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Something that goes wrong in a run. Calls and effects are counted from 1, each kind by itself.

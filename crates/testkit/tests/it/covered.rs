@@ -80,7 +80,7 @@ static SEEN: LazyLock<Seen> = LazyLock::new(|| {
         for option in step.options.unwrap_or_default().chunks(2) {
             match option {
                 ["--max-delete", "100%"] => options.max_delete = Some(MaxDelete::Percent(100)),
-                ["--keep-versions", "1s"] => options.keep_versions = KeepVersions::Secs(1),
+                ["--keep-versions", "1s"] => options.keep_versions = KeepVersions::secs(1),
                 other => assert!(other.is_empty(), "{other:?} is not known here"),
             }
         }

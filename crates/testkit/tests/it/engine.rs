@@ -2,7 +2,7 @@
 
 use octo_core::guard::MaxDelete;
 use octo_core::plan::Compare;
-use octo_core::retention::KeepVersions;
+use octo_core::retention::{KeepPolicy, KeepVersions, LocalTime};
 use octo_core::{Cancel, Clock, Error, Monitor, RelPath, Source, Target};
 use octo_mirror::history::{History, When};
 use octo_mirror::{LiveFiles, RunOptions};
@@ -35,8 +35,14 @@ fn run(
         keep_versions: if wanted.no_versions {
             KeepVersions::No
         } else {
-            KeepVersions::Secs(wanted.keep_days * 86_400)
+            KeepVersions::Of(KeepPolicy {
+                all_secs: Some(wanted.keep_days * 86_400),
+                daily: wanted.keep_hourly,
+                ..KeepPolicy::default()
+            })
         },
+        // Each hour is a day there: worlds are short.
+        local_time: LocalTime::new(|moment| moment.to_unix().0.saturating_mul(23)),
         max_delete: wanted.max_delete.map(MaxDelete::Files),
         no_delete: wanted.no_delete,
         dry_run: wanted.dry_run,

@@ -4,9 +4,9 @@ use super::ran::{Broken, Ran};
 use crate::memory::MemTarget;
 use crate::simulate::scenario::Power;
 use crate::tree::{Tree, read_file};
-use crate::versions::{before_each_run, runs};
+use crate::versions::{before_each_run, is_oldest, runs, since};
 use octo_core::{Error, Kind, Outcome, RelPath, Target, naming};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs whose versions are never removed.
 const RUNS_KEPT_MIN: usize = 3;
@@ -30,6 +30,8 @@ pub(super) struct Versions {
     states: BTreeMap<u64, Tree>,
     /// When each run ended, by the clock.
     ended: BTreeMap<u64, i64>,
+    /// Runs before which nothing can be had.
+    gone: BTreeSet<u64>,
     /// Of the runs up to this one, a power loss may have taken records.
     doubtful_to: u64,
 }
@@ -58,7 +60,12 @@ impl Versions {
             return Ok(());
         }
         let after = runs(target);
-        let removed: Vec<u64> = before.iter().copied().filter(|run| !after.contains(run)).collect();
+        self.thinned(target, ran, before, &after, clock)?;
+        let after: Vec<u64> = after.into_iter().filter(|run| options.no_versions || !is_oldest(target, *run)).collect();
+        let oldest = after.first().map_or(u64::MAX, |oldest| since(target, *oldest));
+        let was_there = before.iter().filter(|run| !self.gone.contains(run));
+        let removed: Vec<u64> = was_there.copied().filter(|run| !after.contains(run) && *run < oldest).collect();
+        self.gone.extend(&removed);
         if ran.power == Some(Power::Forgets) {
             // What was not on the disk yet was lost, and with it what that run had changed.
             self.states.retain(|run, _| !removed.contains(run));
@@ -85,12 +92,34 @@ impl Versions {
 
     /// Versions went: only the oldest, never the last three, only after a good run, and not by a clock that jumped.
     fn removed(&mut self, ran: &Ran<'_>, newest: u64, after: &[u64], clock: &Judged) -> Result<(), Broken> {
-        let broken = |why: &str| Err(Broken::new("versions go by their age only", format!("{why}; left: {after:?}")));
         self.states.retain(|run, _| *run > newest);
-        let full = ran.faults.iter().any(|fault| fault.kind() == "disk full" || fault.kind() == "little room");
-        if after.first().is_some_and(|oldest| *oldest < newest) {
-            return broken("not the oldest ones went");
+        self.may_go(ran, newest, after, clock)
+    }
+
+    /// States went out of the middle: each as it may go, and the others stay.
+    fn thinned(
+        &mut self,
+        target: &MemTarget,
+        ran: &Ran<'_>,
+        before: &[u64],
+        after: &[u64],
+        clock: &Judged,
+    ) -> Result<(), Broken> {
+        for run in after {
+            let gone = since(target, *run) + 1..=*run;
+            let newly: Vec<u64> = self.states.keys().copied().filter(|state| gone.contains(state)).collect();
+            if let Some(newest) = newly.iter().max().filter(|_| ran.power.is_none() && before.contains(run)) {
+                self.may_go(ran, *newest, after, clock)?;
+            }
+            self.states.retain(|state, _| !gone.contains(state));
         }
+        Ok(())
+    }
+
+    /// Whether the state before this run might go, and those before it.
+    fn may_go(&self, ran: &Ran<'_>, newest: u64, after: &[u64], clock: &Judged) -> Result<(), Broken> {
+        let broken = |why: &str| Err(Broken::new("versions go by their age only", format!("{why}; left: {after:?}")));
+        let full = ran.faults.iter().any(|fault| fault.kind() == "disk full" || fault.kind() == "little room");
         if after.len() < RUNS_KEPT_MIN {
             return broken("fewer than three are left");
         }
@@ -123,6 +152,7 @@ impl Versions {
         let taken_back = before_each_run(target, mirror, &same);
         for (run, should) in &self.states {
             let now = folded(mirror);
+            // Of runs whose changes are taken back together that before the first is kept.
             let is = taken_back.range(run..).next().map_or(&now, |(_, state)| state);
             let doubtful = *run <= self.doubtful_to;
             let should = folded(should);
@@ -153,6 +183,7 @@ impl Versions {
         let broken = |detail: String| Err(Broken::new("every earlier state is shown as it was", detail));
         let kept = before_each_run(target, mirror, &RelPath::clone).into_iter();
         // What the model has forgotten, nobody has promised.
+        let kept = kept.map(|(run, it)| (since(target, run), it));
         for (run, should) in kept.filter(|(run, it)| !it.is_empty() && self.states.contains_key(run)) {
             let is = match before(target, run) {
                 Ok(is) => is,
