@@ -3,10 +3,10 @@
 use crate::settings::{NO_VERSIONS, Policy};
 use crate::units;
 use octo_api::error::ApiError;
-use octo_core::retention::{KeepFree, KeepPolicy, short_age};
+use octo_core::retention::{KeepFree, KeepPolicy};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// What may be said, for whoever said something else.
@@ -14,38 +14,9 @@ const ALLOWED: &str = "allowed are all=TIME, last=N, daily=N, weekly=N, monthly=
 /// More periods than any mirror has.
 const COUNT_MAX: u32 = 100_000;
 
-/// Which states are kept. Empty: as another setting says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Keep(pub KeepPolicy);
-
-impl Keep {
-    /// Reads `all=14d,daily=30`.
-    pub fn parse(text: &str) -> Result<Keep, String> {
-        let mut table = Table::default();
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let (name, value) = part.split_once('=').ok_or_else(|| format!("{part:?}: {ALLOWED}"))?;
-            let count = || value.parse().map(Some).map_err(|_| format!("{part:?}: it must be a whole number; {ALLOWED}"));
-            let twice = match name {
-                "all" => table.all.replace(value.to_owned()).is_some(),
-                "last" => std::mem::replace(&mut table.last, count()?).is_some(),
-                "daily" => std::mem::replace(&mut table.daily, count()?).is_some(),
-                "weekly" => std::mem::replace(&mut table.weekly, count()?).is_some(),
-                "monthly" => std::mem::replace(&mut table.monthly, count()?).is_some(),
-                "yearly" => std::mem::replace(&mut table.yearly, count()?).is_some(),
-                _ => return Err(format!("{part:?}: {ALLOWED}")),
-            };
-            if twice {
-                return Err(format!("{name} is given twice"));
-            }
-        }
-        Keep::try_from(table)
-    }
-}
-
-/// As it is in a file.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Table {
+/// Which states are kept, as a person said it. Empty: as another setting says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Keep {
     #[serde(skip_serializing_if = "Option::is_none")]
     all: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,40 +31,67 @@ struct Table {
     yearly: Option<u32>,
 }
 
-impl TryFrom<Table> for Keep {
-    type Error = String;
+impl Keep {
+    /// Takes apart `all=14d,daily=30`.
+    fn split(text: &str) -> Result<Keep, String> {
+        let mut keep = Keep::default();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').ok_or_else(|| format!("{part:?}: {ALLOWED}"))?;
+            let count = || value.parse().map_err(|_| format!("{part:?}: it must be a whole number; {ALLOWED}"));
+            let twice = match name {
+                "all" => keep.all.replace(value.to_owned()).is_some(),
+                "last" => keep.last.replace(count()?).is_some(),
+                "daily" => keep.daily.replace(count()?).is_some(),
+                "weekly" => keep.weekly.replace(count()?).is_some(),
+                "monthly" => keep.monthly.replace(count()?).is_some(),
+                "yearly" => keep.yearly.replace(count()?).is_some(),
+                _ => return Err(format!("{part:?}: {ALLOWED}")),
+            };
+            if twice {
+                return Err(format!("{name} is given twice"));
+            }
+        }
+        Ok(keep)
+    }
 
-    fn try_from(table: Table) -> Result<Keep, String> {
-        let all = table.all.map(|text| units::duration_secs(&text).map_err(|why| format!("all={text}: {why}")));
+    /// Takes apart what was typed, and refuses what cannot be.
+    pub fn parse(text: &str) -> Result<Keep, String> {
+        let keep = Keep::split(text)?;
+        keep.read().map(|_| keep)
+    }
+
+    /// As it is used.
+    pub fn read(&self) -> Result<KeepPolicy, String> {
+        let all = self.all.as_deref().map(|text| units::duration_secs(text).map_err(|why| format!("all={text}: {why}")));
         let count = |count: Option<u32>| match count.unwrap_or(0) {
             count if count > COUNT_MAX => Err(format!("allowed are at most {COUNT_MAX}")),
             count => Ok(count),
         };
-        Ok(Keep(KeepPolicy {
+        Ok(KeepPolicy {
             all_secs: all.transpose()?,
-            last: count(table.last)?,
-            daily: count(table.daily)?,
-            weekly: count(table.weekly)?,
-            monthly: count(table.monthly)?,
-            yearly: count(table.yearly)?,
-        }))
+            last: count(self.last)?,
+            daily: count(self.daily)?,
+            weekly: count(self.weekly)?,
+            monthly: count(self.monthly)?,
+            yearly: count(self.yearly)?,
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Keep::default()
     }
 }
 
-impl Serialize for Keep {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let count = |count: u32| Some(count).filter(|count| *count > 0);
-        let KeepPolicy { all_secs, last, daily, weekly, monthly, yearly } = self.0;
-        let table = Table {
-            all: all_secs.map(short_age),
-            last: count(last),
-            daily: count(daily),
-            weekly: count(weekly),
-            monthly: count(monthly),
-            yearly: count(yearly),
-        };
-        table.serialize(serializer)
-    }
+/// As it is in a file.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Table {
+    all: Option<String>,
+    last: Option<u32>,
+    daily: Option<u32>,
+    weekly: Option<u32>,
+    monthly: Option<u32>,
+    yearly: Option<u32>,
 }
 
 impl<'de> Deserialize<'de> for Keep {
@@ -107,12 +105,13 @@ impl<'de> Deserialize<'de> for Keep {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Keep, E> {
-                Keep::parse(text).map_err(E::custom)
+                Keep::split(text).map_err(E::custom)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Keep, A::Error> {
-                let table = Table::deserialize(MapAccessDeserializer::new(map))?;
-                Keep::try_from(table).map_err(de::Error::custom)
+                let Table { all, last, daily, weekly, monthly, yearly } =
+                    Table::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Keep { all, last, daily, weekly, monthly, yearly })
             }
         }
         deserializer.deserialize_any(Both)
@@ -122,8 +121,8 @@ impl<'de> Deserialize<'de> for Keep {
 /// `keep_versions = "30d"` is a short form of `keep = { all = "30d" }`: a layer says one of both, and with it replaces what the layer
 /// below says of either.
 impl Policy {
-    fn keeps(&self) -> Option<KeepPolicy> {
-        self.keep.map(|keep| keep.0).filter(|keep| !keep.is_empty())
+    fn keeps(&self) -> Option<&Keep> {
+        self.keep.as_ref().filter(|keep| !keep.is_empty())
     }
 
     /// A layer without what this one says in the other form.
@@ -137,10 +136,10 @@ impl Policy {
 
     /// Refuses a layer that says both.
     pub(crate) fn check_one_form(&self) -> Result<(), ApiError> {
-        let (Some(keep), Some(versions)) = (self.keeps(), &self.keep_versions) else { return Ok(()) };
+        let (Some(_), Some(versions)) = (self.keeps(), &self.keep_versions) else { return Ok(()) };
         let why = match versions.as_str() {
-            NO_VERSIONS => format!("{keep}: with keep_versions={NO_VERSIONS} there is nothing to keep: give one of both"),
-            time => format!("{keep}: keep_versions={time} is the same as keep=all={time}: give one of both"),
+            NO_VERSIONS => format!("with keep_versions={NO_VERSIONS} there is nothing to keep: give one of both"),
+            time => format!("keep_versions={time} is a short form of keep=all={time}: give one of both"),
         };
         Err(ApiError::field("policy.keep", why))
     }
@@ -160,25 +159,54 @@ pub fn keep_free(text: &str) -> Result<KeepFree, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use octo_core::retention::KeepVersions;
     use proptest::prelude::*;
 
     #[test]
     fn a_policy_is_read_as_text_and_as_a_table() {
-        let text = Keep::parse("all=14d, daily=30,weekly=12,monthly=12,yearly=3,last=5").unwrap();
-        let table: Keep = serde_json::from_str(
-            r#"{"all":"2w","last":5,"daily":30,"weekly":12,"monthly":12,"yearly":3}"#,
-        )
-        .unwrap();
-        assert_eq!(text, table);
-        assert_eq!(text.0.to_string(), "all=14d,last=5,daily=30,weekly=12,monthly=12,yearly=3");
-        assert_eq!(serde_json::from_str::<Keep>("\"daily=2\"").unwrap().0.daily, 2);
-        assert!(Keep::parse("").unwrap().0.is_empty());
-        for (wrong, word) in [("daily", "such as"), ("hourly=3", "such as"), ("daily=x", "whole number"),
-            ("all=14", "30d"), ("daily=1,daily=2", "twice"), ("daily=1000000", "at most")] {
+        let text = Keep::parse("all=2w, daily=30,weekly=12,monthly=12,yearly=3,last=5").unwrap();
+        let table = r#"{"all":"2w","last":5,"daily":30,"weekly":12,"monthly":12,"yearly":3}"#;
+        assert_eq!(serde_json::from_str::<Keep>(table).unwrap(), text);
+        assert_eq!(serde_json::to_string(&text).unwrap(), table);
+        assert_eq!(text.read().unwrap().to_string(), "all=14d,last=5,daily=30,weekly=12,monthly=12,yearly=3");
+        assert_eq!(serde_json::from_str::<Keep>("\"daily=2\"").unwrap().daily, Some(2));
+        assert!(Keep::parse("").unwrap().is_empty());
+        for (wrong, word) in [
+            ("daily", "such as"),
+            ("hourly=3", "such as"),
+            ("daily=x", "whole number"),
+            ("all=14", "30d"),
+            ("daily=1,daily=2", "twice"),
+            ("daily=1000000", "at most"),
+        ] {
             let why = Keep::parse(wrong).unwrap_err();
             assert!(why.contains(word), "{wrong}: {why}");
         }
         assert!(serde_json::from_str::<Keep>(r#"{"hourly":1}"#).is_err());
+    }
+
+    #[test]
+    fn a_layer_says_it_in_one_form_and_replaces_both_of_the_layer_below() {
+        let layer = |text: &str| serde_json::from_str::<Policy>(text).unwrap();
+        let days = layer(r#"{"keep_versions":"5d"}"#);
+        let rules = layer(r#"{"keep":{"daily":3}}"#);
+        let none = layer(r#"{"keep_versions":"none"}"#);
+        let of = |upper: &Policy, lower: &Policy| {
+            let local = crate::mirror_spec::Origin::local(std::path::Path::new("/srv"));
+            upper.over(lower).resolve().unwrap().mirror_spec(local).keep_versions()
+        };
+        let daily = KeepVersions::Of(KeepPolicy { daily: 3, ..KeepPolicy::default() });
+        assert_eq!(of(&days, &rules), KeepVersions::secs(5 * 86_400));
+        assert_eq!(of(&rules, &days), daily);
+        assert_eq!(of(&rules, &none), daily);
+        assert_eq!(of(&none, &rules), KeepVersions::No);
+        assert_eq!(of(&Policy::default(), &rules), daily);
+        assert_eq!(of(&Policy::default(), &Policy::default()), KeepVersions::default());
+        for both in [r#"{"keep_versions":"5d","keep":{"daily":3}}"#, r#"{"keep_versions":"none","keep":"daily=3"}"#] {
+            let error = layer(both).check().unwrap_err();
+            assert_eq!(error.field.as_deref(), Some("policy.keep"));
+            assert!(error.detail.contains("give one of both"), "{error}");
+        }
     }
 
     #[test]
@@ -196,8 +224,9 @@ mod tests {
             all_secs in proptest::option::of(0u64..1 << 40), last in 0u32..9, daily in 0u32..9, weekly in 0u32..9,
             monthly in 0u32..9, yearly in 0u32..9,
         ) {
-            let keep = Keep(KeepPolicy { all_secs, last, daily, weekly, monthly, yearly });
-            prop_assert_eq!(Keep::parse(&keep.0.to_string()), Ok(keep));
+            let policy = KeepPolicy { all_secs, last, daily, weekly, monthly, yearly };
+            let keep = Keep::parse(&policy.to_string()).unwrap();
+            prop_assert_eq!(keep.read(), Ok(policy));
             let json = serde_json::to_string(&keep).unwrap();
             prop_assert_eq!(serde_json::from_str::<Keep>(&json).unwrap(), keep);
         }

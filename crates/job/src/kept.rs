@@ -82,7 +82,7 @@ impl Kept for Keep {
     }
 
     fn typed(&self, matches: &ArgMatches, id: &str) -> Option<Keep> {
-        matches.get_one(id).copied()
+        matches.get_one(id).cloned()
     }
 }
 

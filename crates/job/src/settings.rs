@@ -160,7 +160,7 @@ settings! {
     trust_listings: bool = false => bool, same,
         option SAFETY "";
     /// Which states are kept, instead of keep_versions: all of some time, and the last of so many days, weeks, months and years.
-    keep: Keep = Keep::default() => KeepPolicy, |keep| Ok(keep.0),
+    keep: Keep = Keep::default() => KeepPolicy, Keep::read,
         option SAFETY "RULES";
     /// Remove the oldest states while less than this is free on the target's disk, down to the last 3 or what `keep` says: `10%`,
     /// `500G`, or `none`.

@@ -37,6 +37,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
         // On a full disk it is asked what the old versions take.
         World::full(&layout::changes(INTERRUPTED - 1), bytes).is_run();
     }),
+    ("pins", |bytes| World::with(&layout::pins(), bytes).is_run()),
     ("index", |bytes| World::with(&layout::index(9), bytes).is_run()),
     ("index_ids", |bytes| {
         let world = World::with(&layout::index_ids(9), bytes);
@@ -107,6 +108,9 @@ mod tests {
         map.insert(0..1000);
         map.insert(2000..4096);
         let map = serde_json::json!({"format": 1, "size_bytes": 4096, "ranges": map}).to_string().into_bytes();
+        let of_run = b"{\"do\":\"run\",\"run\":1,\"written\":16900000000000000}\n".to_vec();
+        let merged = [of_run, TEMPLATE.file(&layout::changes(2))].concat();
+        let pins = br#"{"format":1,"pins":[{"state":2,"words":"old","pinned_at":16900000000000000}]}"#.to_vec();
         let records = vec![record_of("a/changes"), record_of("a/moved on"), record_of("gone")];
         let table = TEMPLATE.file(&layout::hash_table());
         vec![
@@ -114,7 +118,8 @@ mod tests {
             ("run_open", run_open),
             ("suspects", vec![suspects, b"\"\"\n".to_vec()]),
             ("placed", vec![placed]),
-            ("changes", [1, 2, 3].map(|run| TEMPLATE.file(&layout::changes(run))).into()),
+            ("changes", [1, 2, 3].map(|run| TEMPLATE.file(&layout::changes(run))).into_iter().chain([merged]).collect()),
+            ("pins", vec![pins]),
             ("index", file(layout::index(number))),
             ("index_ids", file(layout::index_ids(number))),
             ("journal", vec![journal(&records)]),

@@ -8,6 +8,7 @@ use octo_core::numbers::{count, size};
 use octo_core::printable::printable;
 use octo_core::{Code, Error, Target};
 use octo_disk::DiskTarget;
+use octo_job::keep::Keep;
 use octo_mirror::history::History;
 use octo_mirror::retention::{self, Decided, Pin};
 use octo_server::history::{Rules, now, rules};
@@ -18,7 +19,9 @@ use std::path::Path;
 pub fn run(args: &RetentionArgs) -> Result<u8, Error> {
     let target = open(&folder(&args.mirror)?)?;
     let Rules { policy, local } = rules(&target)?;
-    let Some(policy) = args.simulate.map(|keep| keep.0).or(policy) else {
+    let simulated = args.simulate.as_ref().map(Keep::read).transpose();
+    let simulated = simulated.map_err(|why| Error::new(Code::Usage, format!("--simulate: {why}")))?;
+    let Some(policy) = simulated.or(policy) else {
         print("The last run kept no versions, and a run like it removes none.");
         return Ok(exit::COMPLETE);
     };

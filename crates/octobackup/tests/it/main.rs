@@ -35,6 +35,7 @@ mod powercut;
 mod reparse;
 mod restore;
 mod restore_share;
+mod retention;
 mod run_log;
 mod secrets;
 mod server;

@@ -28,6 +28,8 @@ const NAMES_ELSEWHERE: &[(&str, &str)] = &[
     ("suspects.new", "the same"),
     ("tmp/repair", "only where a verify repairs what the disk damaged: crates/mirror/tests/it/repair.rs"),
     ("damaged/{of}", "the same"),
+    ("pins.json", "pinned by a person, not by a run: crates/mirror/tests/it/thinning.rs"),
+    ("tmp/{run}/changes-{old}", "only where an older state is kept: each effect is tried in the same tests"),
     ("held/unread.json", "only of folders that cannot be read: crates/mirror/tests/it"),
 ];
 
