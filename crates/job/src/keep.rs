@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// What may be said, for whoever said something else.
-const ALLOWED: &str = "allowed are all=TIME, last=N, daily=N, weekly=N, monthly=N and yearly=N, such as all=14d,daily=30,monthly=12";
+const ALLOWED: &str =
+    "allowed are all=TIME, last=N, daily=N, weekly=N, monthly=N and yearly=N, such as all=14d,daily=30,monthly=12";
 /// More periods than any mirror has.
 const COUNT_MAX: u32 = 100_000;
 
@@ -62,7 +63,8 @@ impl Keep {
 
     /// As it is used.
     pub fn read(&self) -> Result<KeepPolicy, String> {
-        let all = self.all.as_deref().map(|text| units::duration_secs(text).map_err(|why| format!("all={text}: {why}")));
+        let all =
+            self.all.as_deref().map(|text| units::duration_secs(text).map_err(|why| format!("all={text}: {why}")));
         let count = |count: Option<u32>| match count.unwrap_or(0) {
             count if count > COUNT_MAX => Err(format!("allowed are at most {COUNT_MAX}")),
             count => Ok(count),
@@ -149,9 +151,9 @@ impl Policy {
 pub fn keep_free(text: &str) -> Result<KeepFree, String> {
     let percent = |text: &str| text.parse().ok().filter(|percent| (1..=90).contains(percent));
     match text.strip_suffix('%') {
-        Some(text) => {
-            percent(text).map(KeepFree::Percent).ok_or_else(|| "allowed are 1% to 90%, or a size such as 500G".to_owned())
-        }
+        Some(text) => percent(text)
+            .map(KeepFree::Percent)
+            .ok_or_else(|| "allowed are 1% to 90%, or a size such as 500G".to_owned()),
         None => units::bytes(text).map(KeepFree::Bytes).map_err(|why| format!("{why}; or hundredths of the disk: 10%")),
     }
 }

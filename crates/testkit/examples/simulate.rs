@@ -10,8 +10,7 @@ use octo_testkit::simulate::{Focus, Plan, play, play_many};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-const USAGE: &str =
-    "usage: simulate [--seed N] [--runs M | --minutes K] [--threads T] [--focus everything|case|retention] | --scenario FILE";
+const USAGE: &str = "usage: simulate [--seed N] [--runs M | --minutes K] [--threads T] [--focus everything|case|retention] | --scenario FILE";
 
 fn main() -> ExitCode {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() * 1_000_000);

@@ -127,7 +127,8 @@ fn each_state_says_why_it_is_kept() {
     let mut states = states(&[0, 24 * 40, 24 * 41, 24 * 41 + 1, 24 * 42, 24 * 43, 24 * 44]);
     states[1].pinned = Some("before the migration".to_owned());
     let reasons = reasons(&states, &policy, hours(24 * 44 + 1), &LocalTime::default());
-    let words: Vec<_> = reasons.iter().map(|it| it.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")).collect();
+    let words: Vec<_> =
+        reasons.iter().map(|it| it.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")).collect();
     assert_eq!(
         words,
         [

@@ -11,10 +11,10 @@ pub use connection::{Connection, LogonBy};
 pub use limits::SourceLimits;
 pub use origin::Origin;
 
+use crate::schedule;
 use octo_core::guard::MaxDelete;
 use octo_core::path::text_to_bytes;
 use octo_core::plan::Compare;
-use crate::schedule;
 use octo_core::retention::{KeepFree, KeepPolicy, KeepVersions, LocalTime};
 use octo_core::target::{FILE_MODE, FOLDER_MODE};
 use octo_core::{AgentAddress, Code, Error, Filter, FilterBuilder, RelPath, SmbAddress};
@@ -177,7 +177,9 @@ impl MirrorSpec {
     pub fn local_time(&self) -> LocalTime {
         // Of a zone that this machine does not know, its own is nearest.
         let named = self.time_zone.as_deref().and_then(|name| schedule::zone(name).ok());
-        schedule::local_time(named.unwrap_or_else(|| schedule::zone(schedule::machine_zone()).unwrap_or(schedule::TimeZone::UTC)))
+        schedule::local_time(
+            named.unwrap_or_else(|| schedule::zone(schedule::machine_zone()).unwrap_or(schedule::TimeZone::UTC)),
+        )
     }
 
     /// When a file counts as changed.

@@ -118,7 +118,10 @@ mod tests {
             ("run_open", run_open),
             ("suspects", vec![suspects, b"\"\"\n".to_vec()]),
             ("placed", vec![placed]),
-            ("changes", [1, 2, 3].map(|run| TEMPLATE.file(&layout::changes(run))).into_iter().chain([merged]).collect()),
+            (
+                "changes",
+                [1, 2, 3].map(|run| TEMPLATE.file(&layout::changes(run))).into_iter().chain([merged]).collect(),
+            ),
             ("pins", vec![pins]),
             ("index", file(layout::index(number))),
             ("index_ids", file(layout::index_ids(number))),

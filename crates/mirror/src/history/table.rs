@@ -91,13 +91,7 @@ impl Table {
     }
 
     /// The key and the value of a row.
-    pub fn row(
-        order: NameOrder,
-        path: &RelPath,
-        run: u64,
-        number: u64,
-        fact: Fact,
-    ) -> (Vec<u8>, [u8; VALUE_BYTES]) {
+    pub fn row(order: NameOrder, path: &RelPath, run: u64, number: u64, fact: Fact) -> (Vec<u8>, [u8; VALUE_BYTES]) {
         let mut key = order.entry_key(path);
         key.push(0);
         key.extend_from_slice(&number.to_be_bytes());
@@ -109,11 +103,7 @@ impl Table {
         self.end == 0
     }
 
-    fn empty(
-        (run, since, order): (u64, u64, NameOrder),
-        damaged_line: Option<u64>,
-        read_bytes: u64,
-    ) -> Table {
+    fn empty((run, since, order): (u64, u64, NameOrder), damaged_line: Option<u64>, read_bytes: u64) -> Table {
         let store = Store::Memory(Vec::new());
         Table { run, since, order, damaged_line, read_bytes, blocks: Vec::new(), end: 0, store }
     }

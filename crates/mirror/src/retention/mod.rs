@@ -53,7 +53,9 @@ pub fn prune(context: &Context<'_>, ops: &MirrorOps<'_>, now: Moment<'_>) -> Res
     files::ensure_folder(target, &layout::staging(ops.run))?;
     let there = match states(target, Some(ops.run)) {
         Err(error) if [Code::RecordsDamaged, Code::NewerFormat].contains(&error.code) => {
-            context.remark(format!("no older version was removed, because it is not known which states are pinned: {error}"));
+            context.remark(format!(
+                "no older version was removed, because it is not known which states are pinned: {error}"
+            ));
             return Ok(false);
         }
         there => there?,

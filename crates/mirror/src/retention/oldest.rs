@@ -46,8 +46,7 @@ pub fn remove(ops: &MirrorOps<'_>, runs: &[VersionedRun], oldest: u64) -> Result
 fn note_oldest(ops: &MirrorOps<'_>, run: &VersionedRun) -> Result<(), Error> {
     let target = ops.target;
     let (new, place) = (layout::merged_changes(ops.run, run.run), layout::changes(run.run));
-    let mut line =
-        serde_json::to_vec(&Record::NotKept).map_err(|e| Error::new(Code::TargetFailed, e.to_string()))?;
+    let mut line = serde_json::to_vec(&Record::NotKept).map_err(|e| Error::new(Code::TargetFailed, e.to_string()))?;
     line.push(b'\n');
     small_files::write_new(target, &new, &line)?;
     target.set_times(&new, run.written, None)?;

@@ -60,7 +60,6 @@ pub fn pin(target: &dyn Target, pin: Pin) -> Result<(), Error> {
     write(target, pins)
 }
 
-
 /// Removes these pins. The caller holds the mirror's lock.
 pub(super) fn remove(target: &dyn Target, is_it: impl Fn(&Pin) -> bool) -> Result<bool, Error> {
     let mut pins = pins(target)?;

@@ -2,9 +2,9 @@
 
 use super::pins::{pins, remove};
 use crate::history::states::ended;
+use crate::layout;
 use crate::marker::Marker;
 use crate::versions::{VersionedRun, versioned_runs};
-use crate::layout;
 use octo_core::retention::StateFacts;
 use octo_core::{Code, Error, Outcome, Target};
 

@@ -117,7 +117,10 @@ fn assert_states(pair: &Pair, states: &BTreeMap<u64, Seen>, kept: &[u64], contex
                     octo_core::Kind::Link => "link",
                     _ => "file",
                 };
-                (path.to_os().to_path_buf(), crate::pair::Node { kind, content: node.content, ticks: node.write_time.0 })
+                (
+                    path.to_os().to_path_buf(),
+                    crate::pair::Node { kind, content: node.content, ticks: node.write_time.0 },
+                )
             })
             .collect();
         assert_same(&is, should, &format!("{context}: state {number}"));

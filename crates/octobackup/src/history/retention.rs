@@ -46,9 +46,14 @@ pub fn run(args: &RetentionArgs) -> Result<u8, Error> {
         return Ok(exit::COMPLETE);
     }
     let (kept, freed) = (count(forecast.states.len() as u64 - going, "state"), size(forecast.freed_bytes));
-    print(&format!("Rules {policy}: {kept} kept, {} removed by the next run that ends well; about {freed} freed.", count(going, "state")));
+    print(&format!(
+        "Rules {policy}: {kept} kept, {} removed by the next run that ends well; about {freed} freed.",
+        count(going, "state")
+    ));
     if let Some(run) = forecast.braked_by {
-        let what = format!("Nothing is removed now: state {run} replaced suspiciously many files. If that is right: --release-brake.");
+        let what = format!(
+            "Nothing is removed now: state {run} replaced suspiciously many files. If that is right: --release-brake."
+        );
         exit::remark(&what);
     }
     Ok(exit::COMPLETE)

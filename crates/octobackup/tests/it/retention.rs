@@ -39,7 +39,9 @@ fn states_say_why_they_are_kept_and_other_rules_are_tried_before_they_are_saved(
     run(&world, "pin", &["99"]).ends(2).says("there is no state 99 yet");
     let ran = world.sync(&["--keep", "daily=1"]).ends(0);
     ran.says("older versions of 1 state were removed").says("state 2 of ");
-    run(&world, "ls", &["--at", "2"]).ends(2).says("there is no state 2 any more: the nearest that are kept are 1 and 3");
+    run(&world, "ls", &["--at", "2"])
+        .ends(2)
+        .says("there is no state 2 any more: the nearest that are kept are 1 and 3");
     run(&world, "unpin", &["1"]).ends(0);
     run(&world, "unpin", &["1"]).ends(5).says("not pinned");
     world.sync(&["--keep", "daily=1", "--keep-versions", "3d"]).ends(2).says("give one of both");
