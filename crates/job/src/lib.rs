@@ -12,6 +12,7 @@
 
 mod file;
 pub mod keep;
+mod keep_forms;
 mod kept;
 pub mod mirror_spec;
 pub mod options;

@@ -1,4 +1,4 @@
-//! Days, weeks, months and years of moments, by the clocks of a zone. Pure: what zone that is its user says.
+//! Days, weeks, months and years of moments, in a time zone. Pure: what zone that is its user says.
 
 use crate::time::{Timestamp, civil_from_days};
 use std::fmt;

@@ -122,7 +122,7 @@ impl KeepFree {
 /// `14d`: the largest unit that fits.
 pub fn short_age(secs: u64) -> String {
     // Weeks and years are not how ages are written.
-    let unit = UNITS[2..].iter().find(|(_, unit)| secs % unit == 0 && secs > 0);
+    let unit = UNITS[2..].iter().find(|(_, unit)| secs.is_multiple_of(*unit) && secs > 0);
     unit.map_or_else(|| format!("{secs}s"), |(name, unit)| format!("{}{name}", secs / unit))
 }
 

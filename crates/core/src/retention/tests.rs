@@ -1,3 +1,5 @@
+//! The decision against a naive reader of the manual, and against clocks that were wrong.
+
 use super::*;
 use proptest::prelude::*;
 

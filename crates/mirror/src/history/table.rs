@@ -263,6 +263,9 @@ impl Writer<'_> {
     }
 }
 
+/// A key, and which run says what of it.
+type KeyAndFact = (Vec<u8>, (u64, Fact));
+
 /// Some rows of a table, by key.
 pub struct Rows<'t> {
     table: &'t Table,
@@ -288,7 +291,7 @@ pub struct Row {
 
 impl Rows<'_> {
     /// The next key and value; `None` at the end of the table.
-    fn read(&mut self) -> Result<Option<(Vec<u8>, (u64, Fact))>, Error> {
+    fn read(&mut self) -> Result<Option<KeyAndFact>, Error> {
         if self.at >= self.bytes.len() {
             let Some(bytes) = self.table.block(self.next_block)? else { return Ok(None) };
             (self.bytes, self.at) = (bytes, 0);

@@ -32,7 +32,7 @@ pub struct Merge {
 }
 
 /// A record of one name: the run, its number among all, and what it says.
-type Told = (u64, u64, Record);
+type Numbered = (u64, u64, Record);
 
 impl Merge {
     /// Decides which records stay. `None` if some are damaged: nothing is removed then.
@@ -41,8 +41,8 @@ impl Merge {
         let pool = Pool::new(SORT_BYTES);
         let Some(sorted) = by_name(target, &pool, order, members)? else { return Ok(None) };
         let (mut lines, mut rows) = (Sorter::new(target, &pool), Sorter::new(target, &pool));
-        let mut keep = |told: &mut Vec<Told>| -> Result<(), Error> {
-            for (run, number, record) in reduce(std::mem::take(told), |run, place| {
+        let mut keep = |group: &mut Vec<Numbered>| -> Result<(), Error> {
+            for (run, number, record) in reduce(std::mem::take(group), |run, place| {
                 target.look(&layout::version(run, place)).map(|there| there.is_some())
             })? {
                 for (path, fact) in facts(&record).into_iter().flatten() {
@@ -53,19 +53,19 @@ impl Merge {
             }
             Ok(())
         };
-        let (mut told, mut of) = (Vec::new(), Vec::new());
+        let (mut group, mut of) = (Vec::new(), Vec::new());
         for record in sorted.iter()? {
             let record = record?;
             let (name, number) = record.key().split_at(record.key().len().saturating_sub(8));
             if name != of {
-                keep(&mut told)?;
+                keep(&mut group)?;
                 of = name.to_vec();
             }
             let number = number.first_chunk().map_or(0, |number| u64::from_be_bytes(*number));
             let Some((run, it)) = decode(record.value()) else { return Ok(None) };
-            told.push((run, number, it));
+            group.push((run, number, it));
         }
-        keep(&mut told)?;
+        keep(&mut group)?;
         let lines = lines.finish()?;
         let since = members.first().map_or(last.since, |first| first.since);
         let needed = Table::of_sorted(target, (last.run, since, order), None, 0, &rows.finish()?)?;
@@ -222,10 +222,13 @@ fn single(record: Record) -> Vec<Record> {
 
 /// Of the records of one name those that say what it was: the first of each sort, until one says that it was not there. A change
 /// that did not happen says nothing but the time.
-fn reduce(told: Vec<Told>, is_kept: impl Fn(u64, &RelPath) -> Result<bool, Error>) -> Result<Vec<Told>, Error> {
+fn reduce(
+    group: Vec<Numbered>,
+    is_kept: impl Fn(u64, &RelPath) -> Result<bool, Error>,
+) -> Result<Vec<Numbered>, Error> {
     let mut left = Vec::new();
     let (mut has_content, mut has_time, mut has_metadata) = (false, false, false);
-    for (run, number, record) in told {
+    for (run, number, record) in group {
         let Some((path, fact)) = facts(&record)[0] else { continue };
         match fact {
             Fact::Made => {

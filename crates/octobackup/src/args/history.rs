@@ -69,7 +69,7 @@ pub struct PinArgs {
     /// The state: its number, a moment such as '2026-11-20 23:00', a day (its end), or "now"
     #[arg(value_name = "WHEN")]
     pub when: String,
-    /// Why, for whoever asks later
+    /// Why, for who asks later
     #[arg(value_name = "REASON", default_value = "")]
     pub words: String,
 }

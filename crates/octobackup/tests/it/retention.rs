@@ -62,7 +62,8 @@ fn the_script_of_the_manual_takes_back_runs_whose_records_are_together() {
         let copied = std::process::Command::new("cp").arg("-a").arg(world.dst()).arg(&copy).status().unwrap();
         assert!(copied.success());
         fs::remove_dir_all(copy.join(".octobackup")).unwrap();
-        let args = [file.as_os_str(), world.dst().as_os_str(), before.as_ref(), copy.as_os_str()];
+        let dst = world.dst();
+        let args = [file.as_os_str(), dst.as_os_str(), before.as_ref(), copy.as_os_str()];
         let output = std::process::Command::new("python3").args(args).output().unwrap();
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     };
