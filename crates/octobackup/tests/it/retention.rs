@@ -23,7 +23,7 @@ fn six_states() -> World {
 #[test]
 fn states_say_why_they_are_kept_and_other_rules_are_tried_before_they_are_saved() {
     let world = six_states();
-    run(&world, "states", &[]).ends(0).says("the mirror as it is, last of day").says("within 30 days");
+    run(&world, "states", &[]).ends(0).says("[the mirror as it is]").says("[one of the last 3, within 30 days]");
     run(&world, "pin", &["1", "before the migration"]).ends(0).says("State 1 is kept until it is unpinned");
     let states = run(&world, "states", &["--json"]).ends(0).events();
     let of_first = &states.last().unwrap();

@@ -30,6 +30,8 @@ pub(super) struct Versions {
     states: BTreeMap<u64, Tree>,
     /// When each run ended, by the clock.
     ended: BTreeMap<u64, i64>,
+    /// How many runs have versions.
+    count: usize,
     /// Runs before which nothing can be had.
     gone: BTreeSet<u64>,
     /// Of the runs up to this one, a power loss may have taken records.
@@ -60,6 +62,7 @@ impl Versions {
             return Ok(());
         }
         let after = runs(target);
+        self.count = after.len();
         self.thinned(target, ran, before, &after, clock)?;
         let after: Vec<u64> = after.into_iter().filter(|run| options.no_versions || !is_oldest(target, *run)).collect();
         let oldest = after.first().map_or(u64::MAX, |oldest| since(target, *oldest));
@@ -120,7 +123,7 @@ impl Versions {
     fn may_go(&self, ran: &Ran<'_>, newest: u64, after: &[u64], clock: &Judged) -> Result<(), Broken> {
         let broken = |why: &str| Err(Broken::new("versions go by their age only", format!("{why}; left: {after:?}")));
         let full = ran.faults.iter().any(|fault| fault.kind() == "disk full" || fault.kind() == "little room");
-        if after.len() < RUNS_KEPT_MIN {
+        if self.count < RUNS_KEPT_MIN {
             return broken("fewer than three are left");
         }
         let keep_ticks = ran.asked.options.keep_days as i64 * 86_400 * 10_000_000;
