@@ -197,7 +197,7 @@ fn a_state_that_is_removed_while_it_is_read_ends_the_restore() {
     let to = tempfile::tempdir().unwrap();
     let target = Effects::new(plain(to.path()), Prune(pair.target.join(".octobackup/versions")));
     let error = restore_to(&pair, 1, &target, &options(Existing::default())).unwrap_err();
-    assert!(error.detail.contains("was removed for its age while it was read"), "{error}");
+    assert!(error.detail.contains("was removed while it was read"), "{error}");
     assert!(tree(to.path()).values().all(|node| node.kind != "file"), "nothing was restored as what it was not");
 }
 
