@@ -63,6 +63,8 @@ pub(in crate::api) async fn download(
         });
         match (sent, begins) {
             (Err(error), Some(begins)) => drop(begins.send(Err(error))),
+            // Who went away needs nothing to be said.
+            (Err(_), None) if send.is_closed() => {}
             (Err(error), None) => {
                 service.record(&LogEvent::trouble(&error.clone().of_job(&job)));
                 drop(send.blocking_send(Err(io::Error::other(error.detail))));
