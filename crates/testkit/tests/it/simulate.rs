@@ -31,6 +31,16 @@ fn a_minute_of_worlds() {
     assert!(sum.broken.is_none(), "{sum}");
 }
 
+/// States go out of the middle, whatever goes wrong meanwhile, and the others are shown as they were.
+#[test]
+fn worlds_whose_states_go_out_of_the_middle() {
+    let sum = play_many(
+        &Plan { seed: 1000, worlds: 120, time: Some(Duration::from_secs(30)), threads: 2, focus: Focus::Retention },
+        ENGINE,
+    );
+    assert!(sum.broken.is_none(), "{sum}");
+}
+
 #[test]
 fn every_kind_of_fault_occurs_and_several_in_one_run() {
     let sum = play_many(&Plan { seed: 1, worlds: ALL_KINDS, time: None, threads: 2, focus: Focus::Everything }, ENGINE);
