@@ -4,6 +4,7 @@ use super::answer::{CommandResult, client};
 use super::run::watch;
 use crate::args::server::ServerArgs;
 use octo_api::history::{Differences, Found, KeptState, StateFolder, Version};
+#[cfg(unix)]
 use octo_api::job::{JobSpec, JobView};
 use octo_api::restore::StartRestore;
 use octo_api::run::Run;
