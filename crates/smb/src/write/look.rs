@@ -28,6 +28,8 @@ pub(super) async fn look(to: &Connected, path: &[u16]) -> Result<Option<Meta>, E
     }
     let (open, opened) = Open::from_reply(&to.session, &frame, to.volume)?;
     let kind = kind_of(to, &open, &opened.meta).await?;
+    // What is still open cannot be replaced.
+    open.close().await?;
     Ok(Some(Meta { kind, ..opened.meta }))
 }
 
