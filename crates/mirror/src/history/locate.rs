@@ -170,6 +170,11 @@ impl<'t> Places<'t> {
             }
         };
         let Some(mut meta) = meta else { return Ok(None) };
+        // What is there now is something else, perhaps in another spelling.
+        let place = match (made_again, &facts.name) {
+            (Some(_), Some(was)) => folder.place.join(was),
+            _ => place,
+        };
         meta.write_time = write_time.unwrap_or(meta.write_time);
         let metadata = metadata.map_or_else(|| content.clone(), |run| layout::version(run, &place));
         let until = made_again.map_or(folder.until, |moment| moment.min(folder.until));
@@ -182,8 +187,12 @@ impl<'t> Places<'t> {
         if !stored.as_bytes().to_ascii_lowercase().ends_with(naming::SUFFIX) {
             return Ok(stored.clone());
         }
+        // Of a name that can be read back, a record is that of an earlier, cut name of the same file.
+        if let Some(name) = naming::unescape(stored) {
+            return Ok(name);
+        }
         let recorded = self.history.target.recorded_name(&located.content)?.and_then(|name| Name::new(name).ok());
-        Ok(recorded.or_else(|| naming::unescape(stored)).unwrap_or_else(|| stored.clone()))
+        Ok(recorded.unwrap_or_else(|| stored.clone()))
     }
 
     /// All entries of a folder by the names under which they are stored.
@@ -215,7 +224,7 @@ impl<'t> Places<'t> {
             let facts = if of_facts.as_ref() == Some(&name) { facts.take(&name)? } else { Facts::default() };
             let Some(stored) = stored.or_else(|| facts.name.clone()) else { continue };
             if let Some(located) = self.decided(folder, &stored, meta, &facts)? {
-                let name = self.original(&stored, &located)?;
+                let name = self.original(&located.place.name().unwrap_or(stored), &located)?;
                 if sink.entry(Entry { name, meta: located.meta }).is_break() {
                     return Err(Error::new(Code::ListingCut, "no more was wanted"));
                 }
