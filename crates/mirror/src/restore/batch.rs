@@ -125,6 +125,7 @@ impl<'a> Copying<'a> {
             lost.append(&mut self.copy(staging, alone, 1)?);
             files = self.still_wanted(lost)?;
         }
+        self.report.cancelled |= !files.is_empty();
         Ok(())
     }
 
@@ -134,7 +135,9 @@ impl<'a> Copying<'a> {
         for file in files {
             staged.push((file, self.next_stage(staging)?));
         }
+        let wanted = staged.len();
         let written = write_all(self.ends, staged, (at_once, self.limits.batches_at_once))?;
+        self.report.cancelled |= written.iter().map(|it| it.files.len()).sum::<usize>() < wanted;
         if written.is_empty() {
             return Ok(Vec::new());
         }
@@ -207,7 +210,13 @@ impl<'a> Copying<'a> {
         let abilities = self.ends.target.abilities();
         let mut wanted = Vec::new();
         for file in lost {
-            let there = look(self.ends.target, &file.place)?;
+            let there = match look(self.ends.target, &file.place) {
+                Err(error) if !error.code.stops_run() => {
+                    self.report.problem(self.ends.monitor, &file.path, &error);
+                    continue;
+                }
+                there => there?,
+            };
             let is_there = decide(Existing::Keep, &file.meta, there.as_ref(), &abilities) == Action::Same;
             if is_there { self.placed(&file, file.meta.size_bytes) } else { wanted.push(file) }
         }
@@ -250,8 +259,14 @@ impl<'a> Copying<'a> {
         if let Some(error) = gather.failed {
             return Err(error);
         }
-        let Some(Ok((_, (metadata, lost)))) = gather.files.pop().and_then(|staged| staged.ended) else {
-            return Ok(None);
+        let (metadata, lost) = match gather.files.pop().and_then(|staged| staged.ended) {
+            Some(Ok((_, gathered))) => gathered,
+            ended => {
+                let error = ended.and_then(Result::err).unwrap_or_else(|| Error::new(Code::NotFound, ""));
+                let error = error.and("its permissions and attributes were not restored");
+                self.report.problem(monitor, path, &error);
+                return Ok(None);
+            }
         };
         if !lost.is_empty() {
             self.report.lost(monitor, path, &lost);

@@ -17,7 +17,7 @@ pub fn beside(
     folder: &RelPath,
     name: &Name,
     words: &str,
-    is_same: impl Fn(&Meta) -> bool,
+    is_same: impl Fn(&RelPath, &Meta) -> Result<bool, Error>,
 ) -> Result<(RelPath, bool), Error> {
     let bytes = name.as_bytes();
     // What begins with a dot has no extension.
@@ -30,7 +30,7 @@ pub fn beside(
         let place = place.map_err(|bad| Error::new(Code::TargetEntry, bad.reason()))?;
         match look(target, &place)? {
             None => return Ok((place, false)),
-            Some(meta) if is_same(&meta) => return Ok((place, true)),
+            Some(meta) if is_same(&place, &meta)? => return Ok((place, true)),
             Some(_) => {}
         }
     }

@@ -7,11 +7,15 @@ use super::place::beside;
 use super::report::{RestoreOptions, RestoreReport};
 use crate::codec::{Reader, Writer};
 use crate::spill::{SpillWriter, Stack};
-use octo_core::restore_target::Placing;
+use octo_core::restore_target::{Placing, is_lost};
 use octo_core::{Abilities, Code, Done, Entry, Error, Kind, Listed, Meta, Name, RelPath, naming};
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 /// Entries of a folder whose places are looked at together.
 const LOOKED_AT_ONCE: usize = 256;
+/// So often a link is made that is lost with the connection.
+const LINK_TURNS: u32 = 4;
 
 /// Counts what a restore would do.
 pub fn look(ends: Ends<'_>, options: &RestoreOptions) -> Result<RestoreReport, Error> {
@@ -151,9 +155,12 @@ impl<'a> Walk<'a> {
             self.to.report.problem(self.to.ends.monitor, &step.path, &error);
         }
         let log = list.log.finish();
+        let is_folded = self.abilities.names.folds_case && !self.to.ends.state.features().folds_case;
+        let mut twins = Twins { names: is_folded.then(HashSet::new), hasher: RandomState::new() };
         let mut entries = log.forward().map(|entry| decode(&entry?)).peekable();
         while entries.peek().is_some() && !self.to.ends.cancel.is_cancelled() {
-            let some: Vec<Entry> = entries.by_ref().take(LOOKED_AT_ONCE).collect::<Result<_, _>>()?;
+            let mut some: Vec<Entry> = entries.by_ref().take(LOOKED_AT_ONCE).collect::<Result<_, _>>()?;
+            some.retain(|entry| twins.is_first(&entry.name) || self.refuse_twin(&step.path.join(&entry.name)));
             let names: Vec<_> = some.iter().map(|entry| &entry.name).collect();
             let mut there = self.look(step, &names).into_iter();
             for entry in &some {
@@ -164,6 +171,14 @@ impl<'a> Walk<'a> {
         }
         self.to.say(Some(&step.path));
         Ok(())
+    }
+
+    /// Never kept: it would replace the other one, and the other one it the next time.
+    fn refuse_twin(&mut self, path: &RelPath) -> bool {
+        let what = "another name here differs from it only in upper and lower case, and the target takes both for one; it was not \
+                    restored: restore it to another folder";
+        self.to.report.problem(self.to.ends.monitor, path, &Error::new(Code::TargetEntry, what));
+        false
     }
 
     /// What is there of these names of a folder.
@@ -208,8 +223,10 @@ impl<'a> Walk<'a> {
             self.to.report.newer += u64::from(is_newer);
         }
         if action == Action::Beside {
-            let is_same =
-                |there: &Meta| decide(Existing::Keep, &entry.meta, Some(there), &self.abilities) == Action::Same;
+            let is_same = |place: &RelPath, there: &Meta| match (entry.meta.kind, there.kind) {
+                (Kind::Link, Kind::Link) => self.is_same_link(&path, place),
+                _ => Ok(decide(Existing::Keep, &entry.meta, Some(there), &self.abilities) == Action::Same),
+            };
             let (free, is_there) =
                 beside(self.to.ends.target, &folder.place, &entry.name, &self.options.beside, is_same)?;
             place = free;
@@ -252,7 +269,9 @@ impl<'a> Walk<'a> {
                 if !is_made {
                     return Ok(None);
                 }
-                let is_ours = matches!(self.options.existing, Existing::Replace | Existing::ReplaceOlder);
+                // Folders above what was asked for are somebody's.
+                let is_asked = self.options.paths.is_empty() || self.options.paths.iter().any(|it| path.is_within(it));
+                let is_ours = is_asked && self.options.existing == Existing::Replace;
                 // What is put into somebody's folder moves its time: in the end it has its own again.
                 let (is_ours, end) = (is_new || is_ours, seen.filter(|_| !is_new && !is_ours).unwrap_or(*meta));
                 let mut w = Writer::default();
@@ -304,17 +323,38 @@ impl<'a> Walk<'a> {
             self.to.report.counts.links += 1;
             return Ok(());
         };
-        let placing = Placing {
-            stage: self.to.next_stage(staging)?,
-            place: place.clone(),
-            replaces: seen.filter(|_| action == Action::Replace),
-        };
         let Ends { state, target, monitor, .. } = self.to.ends;
-        match state.read_link(path).and_then(|link| target.place_link(&link, meta, &placing)) {
-            Ok(()) => self.to.report.counts.links += 1,
-            Err(error) if error.code.stops_run() => return Err(error),
-            Err(error) => self.to.report.problem(monitor, path, &error),
+        for turn in 1.. {
+            let placing = Placing {
+                stage: self.to.next_stage(staging)?,
+                place: place.clone(),
+                replaces: seen.filter(|_| action == Action::Replace),
+            };
+            match state.read_link(path).and_then(|link| target.place_link(&link, meta, &placing)) {
+                Ok(()) => self.to.report.counts.links += 1,
+                // It may have its name already.
+                Err(error) if is_lost(&error) && turn < LINK_TURNS => match self.is_same_link(path, place)? {
+                    true => self.to.report.counts.links += 1,
+                    false => continue,
+                },
+                Err(error) if error.code.stops_run() => return Err(error),
+                Err(error) => self.to.report.problem(monitor, path, &error),
+            }
+            break;
         }
         Ok(())
+    }
+}
+
+/// Names of one folder that a target that folds case takes for one. Only their hashes are in memory.
+struct Twins {
+    names: Option<HashSet<u64>>,
+    hasher: RandomState,
+}
+
+impl Twins {
+    fn is_first(&mut self, name: &Name) -> bool {
+        let hash = self.hasher.hash_one(naming::fold(name.as_bytes()));
+        self.names.as_mut().is_none_or(|names| names.insert(hash))
     }
 }

@@ -8,6 +8,7 @@ use octo_mirror::history::{History, When};
 use octo_mirror::restore::{Existing, FolderTarget, RestoreOptions, RestoreReport, restore};
 use octo_testkit::effects::{Count, Effects, FailAt, TearAt, Trap};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -312,4 +313,85 @@ fn effects_of_a_restore_are_all_counted() {
     let target = Effects::new(plain(to.path()), Count);
     restore_to(&pair, 1, &target, &options(Existing::default())).unwrap();
     assert!(target.log().iter().any(|effect| effect.starts_with("rename")), "{:?}", target.log());
+}
+
+#[test]
+fn folders_above_what_is_restored_keep_their_permissions_and_times() {
+    let (pair, _) = two_states();
+    pair.chmod("deep", 0o755);
+    let to = tempfile::tempdir().unwrap();
+    write(to.path(), "deep/er/other", b"mine", 3_000_000);
+    for folder in ["deep", "deep/er"] {
+        fs::set_permissions(to.path().join(folder), fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    let mode = |path: &str| fs::metadata(to.path().join(path)).unwrap().permissions().mode() & 0o7777;
+    for existing in [Existing::Replace, Existing::ReplaceOlder] {
+        let wanted = RestoreOptions { paths: vec![path("deep/er/b")], ..options(existing) };
+        let report = restore_to(&pair, 1, &plain(to.path()), &wanted).unwrap();
+        assert_eq!(report.counts.problems, 0, "{report:?}");
+        assert_eq!((mode("deep"), mode("deep/er")), (0o700, 0o700), "{existing:?}");
+    }
+    let all = RestoreOptions { paths: vec![path("deep")], ..options(Existing::Replace) };
+    restore_to(&pair, 1, &plain(to.path()), &all).unwrap();
+    assert_eq!(mode("deep"), 0o755, "what was asked for gets its own");
+}
+
+#[test]
+fn a_restore_that_is_cancelled_while_it_copies_says_so() {
+    struct Stop(Cancel);
+    impl Trap for Stop {
+        fn before(&self, _: u64, what: &str) -> Result<(), Error> {
+            if what == "write_at" {
+                self.0.cancel();
+            }
+            Ok(())
+        }
+    }
+    let pair = Pair::new();
+    (0..700).for_each(|n| pair.write(&format!("{n}"), b"some", 1_000_000));
+    pair.run(&everything());
+    let (to, cancel) = (tempfile::tempdir().unwrap(), Cancel::new());
+    let target = Effects::new(plain(to.path()), Stop(cancel.clone()));
+    let mirror = DiskTarget::open(&pair.target, DiskOptions::default()).unwrap();
+    let history = History::open(&mirror).unwrap();
+    let state = history.state(When::Now).unwrap();
+    let ends: (&FolderTarget<'_>, &dyn Target) = (&FolderTarget(&target), &target);
+    let monitor = octo_core::monitor::Silent;
+    let report = restore(&state, (ends.0, ends.1), &options(Existing::KeepBoth), &monitor, &cancel).unwrap();
+    assert!(report.cancelled && report.counts.created < 700, "{report:?}");
+    let rest = restore_to(&pair, 1, &plain(to.path()), &options(Existing::KeepBoth)).unwrap();
+    assert_eq!(rest.counts.created + report.counts.created, 700, "the next one goes on");
+}
+
+#[test]
+fn names_that_the_target_takes_for_one_never_replace_each_other() {
+    let pair = Pair::new();
+    for (name, content) in [("Report", "upper"), ("report", "lower"), ("Docs/x", "1"), ("docs/x", "2")] {
+        pair.write(name, content.as_bytes(), 1_000_000);
+    }
+    pair.run(&everything());
+    let mut abilities = octo_core::Abilities::full("memory");
+    abilities.names.folds_case = true;
+    let clock = std::sync::Arc::new(octo_testkit::clock::TestClock::real());
+    let target = octo_testkit::memory::MemTarget::with(abilities, u64::MAX, clock);
+    for turn in 0..3 {
+        let report = restore_to(&pair, 1, &target, &options(Existing::Replace)).unwrap();
+        assert_eq!((report.counts.problems, report.counts.replaced), (2, 0), "{turn}: {report:?}");
+        assert!(report.problems[0].detail.contains("only in upper and lower case"), "{report:?}");
+        assert_eq!(octo_testkit::tree::read_file(&target, &path("Report")), b"upper", "{turn}");
+        assert_eq!(octo_testkit::tree::read_file(&target, &path("Docs/x")), b"1", "{turn}");
+    }
+}
+
+#[test]
+fn a_link_that_was_restored_beside_another_is_not_restored_again() {
+    let (pair, _) = two_states();
+    let to = tempfile::tempdir().unwrap();
+    write(to.path(), "deep/c", b"mine", 3_000_000);
+    std::os::unix::fs::symlink("elsewhere", to.path().join("deep/link")).unwrap();
+    for links in [1, 0] {
+        let report = restore_to(&pair, 1, &plain(to.path()), &options(Existing::KeepBoth)).unwrap();
+        assert_eq!((report.counts.links, report.counts.problems), (links, 0), "{report:?}");
+    }
+    assert_eq!(fs::read_link(to.path().join("deep/link (state 1)")).unwrap(), Path::new("a"));
 }
