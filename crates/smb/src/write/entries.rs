@@ -127,7 +127,7 @@ impl ListSink for Names {
 /// Removes the files and links in a staging folder. It holds no folders; one that is there all the same stays.
 pub(super) fn empty(connections: &Connections, staging: &[u16]) -> Result<(), Error> {
     let not_emptied = || Error::new(Code::TargetEntry, "a staging folder of an earlier restore cannot be emptied");
-    let mut last_listings = 0;
+    let (mut last_listings, mut before) = (0, Vec::new());
     while last_listings < LAST_LISTINGS_MAX {
         let names = connections.persistently(async |to, _| {
             let there = look(to, staging).await?;
@@ -136,26 +136,32 @@ pub(super) fn empty(connections: &Connections, staging: &[u16]) -> Result<(), Er
             }
             let folder = Folder { path: staging.to_vec(), follow: false, options: to.options, volume: to.volume };
             let mut names = Names::default();
-            list::list(&to.session, (&connections.listings, &connections.budget), &folder, &mut names).await?;
-            Ok(names.0)
+            let listed = list::list(&to.session, (&connections.listings, &connections.budget), &folder, &mut names);
+            match listed.await {
+                // Cut by us: the rest is listed when these are gone.
+                Err(error) if error.code == Code::ListingCut && names.0.len() >= REMOVED_AT_ONCE => Ok(names.0),
+                listed => listed.map(|()| names.0),
+            }
         })?;
         if names.is_empty() {
             return Ok(());
         }
-        if names.len() < REMOVED_AT_ONCE {
+        // The same names again are as many as before that somebody has open.
+        if names.len() < REMOVED_AT_ONCE || names == before {
             last_listings += 1;
         }
         if last_listings > 1 {
             std::thread::sleep(LAST_LISTINGS_PAUSE);
         }
-        for (name, kind) in names {
-            if kind == Kind::Folder {
+        for (name, kind) in &names {
+            if *kind == Kind::Folder {
                 return Err(not_emptied());
             }
-            let name = name::to_utf16(&RelPath::root().join(&name))?;
+            let name = name::to_utf16(&RelPath::root().join(name))?;
             let path = [staging, &[u16::from(b'\\')], &name].concat();
             connections.persistently(async |to, _| remove(to, &path, false).await)?;
         }
+        before = names;
     }
     Err(not_emptied())
 }

@@ -188,8 +188,15 @@ impl Staged {
     /// Gives it its name.
     pub async fn place(&mut self, to: &Connected, place: &[u16], placing: &Placing) -> Result<LostParts, Error> {
         let missing = || Error::new(Code::TargetFailed, "a file that was never finished");
-        let Opened { open, .. } = self.open.take().ok_or_else(missing)?;
-        rename(to, open.handle, place, placing).await?;
+        let opened = self.open.take().ok_or_else(missing)?;
+        if let Err(error) = rename(to, opened.open.handle, place, placing).await {
+            // It is still in staging, and can be discarded. After a loss nobody knows where it is.
+            if !is_loss(&error) {
+                self.open = Some(opened);
+            }
+            return Err(error);
+        }
+        let open = opened.open;
         let mut lost = Vec::new();
         let attributes = change::attributes(&self.wanted);
         if attributes != 0 && attributes & attribute::ARCHIVE == 0 {

@@ -4,10 +4,12 @@
 use crate::fixture::*;
 use crate::restore::{restore_as, restore_watched, samba};
 use octo_core::monitor::Silent;
-use octo_core::{Cancel, Code, Event, Monitor, Outcome};
+use octo_core::restore_target::Placing;
+use octo_core::{Cancel, Code, Event, Metadata, Monitor, Outcome, RestoreTarget};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_mirror::RunOptions;
 use octo_mirror::restore::Existing;
+use octo_smb::{SmbOptions, SmbRestore};
 use octo_testkit::clock::TestClock;
 use octo_testkit::samba::SambaOptions;
 use std::collections::BTreeMap;
@@ -125,10 +127,37 @@ fn what_a_killed_restore_left_is_removed_and_the_restore_goes_on() {
         let put = format!("put {} {staging}/{name}", folder.path().join("half").display());
         samba.client("empty", &format!("{put}; setmode {staging}/{name} +r"));
     }
+    // More than are removed between two listings.
+    for number in 0..4200 {
+        fs::write(share.join(format!("{staging}/{number:04}-left")), b"").unwrap();
+    }
     fs::remove_file(share.join("f003")).unwrap();
     let report = restore_as(&samba, ("restoreop", "empty"), &mirror, Existing::default()).unwrap();
     assert_eq!((report.counts.created, report.counts.problems), (1, 0), "{report:#?}");
     assert_eq!(files(&share), (contents(), 0));
+}
+
+#[test]
+fn a_file_whose_rename_is_refused_can_be_discarded() {
+    let samba = samba(SambaOptions::new());
+    let share = samba.share_path("empty");
+    fs::write(share.join("taken"), "theirs").unwrap();
+    let target =
+        SmbRestore::connect(&address(&samba, "empty"), &credentials("plain"), &SmbOptions::default(), false).unwrap();
+    target.begin_staging(&path("staging")).unwrap();
+    let source = connect(&samba, "empty", "plain");
+    let meta = list_all(&source, "").entries.into_iter().find(|entry| entry.name.to_string() == "taken").unwrap().meta;
+    let mut batch = target.batch();
+    batch.create(0, &path("staging/1"), &meta).unwrap();
+    batch.write_at(0, 0, b"ours!!").unwrap();
+    batch.finish(vec![(0, meta, Metadata::default())]).remove(0).unwrap();
+    let placing = Placing { stage: path("staging/1"), place: path("taken"), replaces: None };
+    let error = batch.place(&[(0, placing)]).remove(0).unwrap_err();
+    assert_eq!(error.code, Code::TargetMoved, "{error}");
+    assert!(share.join("staging/1").exists());
+    batch.discard(0);
+    assert!(!share.join("staging/1").exists());
+    assert_eq!(fs::read(share.join("taken")).unwrap(), b"theirs");
 }
 
 /// Sees the name of the staging folder.
