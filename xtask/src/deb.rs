@@ -45,7 +45,7 @@ pub fn test() -> Result<()> {
     asked(&["octobackup", "job", "list"])?;
     let man = "zcat /usr/share/man/man1/octobackup-sync.1.gz | grep -q 'dry\\\\-run'";
     asked(&["sh", "-c", man])?;
-    asked(&["sh", "-c", ". /usr/share/bash-completion/completions/octobackup"])?;
+    asked(&["bash", "-c", ". /usr/share/bash-completion/completions/octobackup"])?;
     asked(&["octobackup", "job", "add", "doc", "/usr/share/doc/octobackup", "/var/lib/octobackup/mirror"])?;
     let run = system.command(&["octobackup", "run", "doc"]).output().context("running octobackup")?;
     let report = String::from_utf8_lossy(&run.stdout).into_owned();
