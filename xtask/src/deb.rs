@@ -46,11 +46,12 @@ pub fn test() -> Result<()> {
     let man = "zcat /usr/share/man/man1/octobackup-sync.1.gz | grep -q 'dry\\\\-run'";
     asked(&["sh", "-c", man])?;
     asked(&["bash", "-c", ". /usr/share/bash-completion/completions/octobackup"])?;
-    asked(&["octobackup", "job", "add", "doc", "/usr/share/doc/octobackup", "/var/lib/octobackup/mirror"])?;
+    asked(&["install", "--directory", "--owner=octobackup", "/srv/mirror"])?;
+    asked(&["octobackup", "job", "add", "doc", "/usr/share/doc/octobackup", "/srv/mirror"])?;
     let run = system.command(&["octobackup", "run", "doc"]).output().context("running octobackup")?;
     let report = String::from_utf8_lossy(&run.stdout).into_owned();
     ensure!(run.status.success() && !report.contains("Remarks"), "the hardening takes something away: {report}");
-    ensure!(root.path.join("var/lib/octobackup/mirror/manual/server.md").is_file(), "the mirror is not there");
+    ensure!(root.path.join("srv/mirror/manual/server.md").is_file(), "the mirror is not there");
     asked(&["octobackup", "setup-link"])?;
     asked(&["systemctl", "kill", "--signal=KILL", "--kill-whom=main", "octobackup"])?;
     system.waits_for("a killed server comes back", &["octobackup", "job", "show", "doc"])?;
