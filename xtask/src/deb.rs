@@ -46,7 +46,7 @@ pub fn test() -> Result<()> {
     let man = "zcat /usr/share/man/man1/octobackup-sync.1.gz | grep -q 'dry\\\\-run'";
     asked(&["sh", "-c", man])?;
     asked(&["bash", "-c", ". /usr/share/bash-completion/completions/octobackup"])?;
-    asked(&["install", "--directory", "--owner=octobackup", "/srv/mirror"])?;
+    asked(&["install", "--directory", "--owner=octobackup", "--mode=0700", "/srv/mirror"])?;
     asked(&["octobackup", "job", "add", "doc", "/usr/share/doc/octobackup", "/srv/mirror"])?;
     let run = system.command(&["octobackup", "run", "doc"]).output().context("running octobackup")?;
     let report = String::from_utf8_lossy(&run.stdout).into_owned();
