@@ -113,7 +113,7 @@ pub fn generate(seed: u64, focus: Focus) -> Scenario {
         hard_links: !maker.random.once_in(5),
         keeps_order: !maker.random.once_in(4),
         // How states are shown where upper and lower case are the same is another matter than which of them go.
-        folds_case: (maker.random.once_in(4) && focus != Focus::Retention) || focus == Focus::Case,
+        folds_case: maker.random.once_in(4) || focus == Focus::Case,
         coarse_times: maker.random.once_in(10),
         metadata: maker.random.once_in(2),
         workers: if maker.random.once_in(20) { 3 } else { 1 },

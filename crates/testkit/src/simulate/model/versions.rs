@@ -142,17 +142,24 @@ impl Versions {
         Ok(())
     }
 
+    /// Where upper and lower case are the same, a name may come back in the other case.
+    fn same(&self, path: &RelPath) -> RelPath {
+        match self.folds_case {
+            true => RelPath::parse(&naming::fold(path.as_bytes())).unwrap_or_default(),
+            false => path.clone(),
+        }
+    }
+
+    fn folded(&self, tree: &Tree) -> Tree {
+        tree.iter().map(|(path, node)| (self.same(path), node.clone())).collect()
+    }
+
     fn come_back(&self, target: &MemTarget, mirror: &Tree) -> Result<(), Broken> {
         if self.states.is_empty() {
             return Ok(());
         }
-        // Where upper and lower case are the same, a name may come back in the other case.
-        let same = |path: &RelPath| match self.folds_case {
-            true => RelPath::parse(&naming::fold(path.as_bytes())).unwrap_or_default(),
-            false => path.clone(),
-        };
-        let folded = |tree: &Tree| -> Tree { tree.iter().map(|(path, node)| (same(path), node.clone())).collect() };
-        let taken_back = before_each_run(target, mirror, &same);
+        let folded = |tree: &Tree| self.folded(tree);
+        let taken_back = before_each_run(target, mirror, &|path| self.same(path));
         for (run, should) in &self.states {
             let now = folded(mirror);
             // Of runs whose changes are taken back together that before the first is kept.
@@ -184,12 +191,12 @@ impl Versions {
         before: fn(&dyn Target, u64) -> Result<Tree, Error>,
     ) -> Result<(), Broken> {
         let broken = |detail: String| Err(Broken::new("every earlier state is shown as it was", detail));
-        let kept = before_each_run(target, mirror, &RelPath::clone).into_iter();
+        let kept = before_each_run(target, mirror, &|path| self.same(path)).into_iter();
         // What the model has forgotten, nobody has promised.
         let kept = kept.map(|(run, it)| (since(target, run), it));
         for (run, should) in kept.filter(|(run, it)| !it.is_empty() && self.states.contains_key(run)) {
             let is = match before(target, run) {
-                Ok(is) => is,
+                Ok(is) => self.folded(&is),
                 Err(_) if not_kept_since(target, run) => continue,
                 Err(error) => return broken(format!("before run {run}: {error}")),
             };
