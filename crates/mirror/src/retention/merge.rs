@@ -93,7 +93,7 @@ impl Merge {
             freed += Sweep { target, run, needed: Some(&self.needed), is_for_show: false }.all()?;
         }
         let others = self.members.iter().map(|member| member.run).filter(|run| *run != last.run);
-        end(target, others)?;
+        end(target, others, &self.needed)?;
         Ok(freed)
     }
 
@@ -155,16 +155,18 @@ pub fn finish(target: &dyn Target, order: NameOrder, runs: &[VersionedRun]) -> R
         for run in folders.iter().copied().filter(|run| (merged.since..=merged.run).contains(run)) {
             freed += Sweep { target, run, needed: Some(&needed), is_for_show: false }.all()?;
         }
-        end(target, left.into_iter())?;
+        end(target, left.into_iter(), &needed)?;
     }
     Ok(freed)
 }
 
-/// Removes records that are with those of another run now.
-fn end(target: &dyn Target, runs: impl Iterator<Item = u64>) -> Result<(), Error> {
+/// Removes records that are with those of another run now. Metadata of a run that kept no content has its place below the run's
+/// folder, in which nothing is then; it goes with that folder.
+fn end(target: &dyn Target, runs: impl Iterator<Item = u64>, needed: &Table) -> Result<(), Error> {
     for run in runs {
         target.remove_file(&layout::changes(run))?;
-        if target.look(&layout::version_tree(run))?.is_none() {
+        let needs_metadata = Sweep { target, run, needed: Some(needed), is_for_show: false }.needs_metadata()?;
+        if !needs_metadata && target.look(&layout::version_tree(run))?.is_none() {
             target.remove_folder(&layout::versions_of(run))?;
         }
     }

@@ -28,10 +28,15 @@ impl Sweep<'_> {
         }
         let mut freed = 0;
         let is_empty = self.folder(&RelPath::root(), &mut freed)?;
-        if is_empty && !self.is_for_show && !self.needs_below(&RelPath::root())? {
+        if is_empty && !self.is_for_show && !self.needs_metadata()? {
             self.target.remove_folder(&tree)?;
         }
         Ok(freed)
+    }
+
+    /// Whether metadata of the run is needed, wherever: that of the root, too.
+    pub fn needs_metadata(&self) -> Result<bool, Error> {
+        self.needs_below(&RelPath::root())
     }
 
     /// Whether nothing is left in it.

@@ -301,3 +301,33 @@ fn where_it_is_not_known_what_is_pinned_nothing_goes() {
     let error = decided(&open(&pair), &nothing(), Timestamp(0), &Default::default()).unwrap_err();
     assert_eq!(error.code, Code::RecordsDamaged);
 }
+
+/// A run that only set metadata has records and no contents: what it kept of the metadata outlives it.
+#[test]
+fn metadata_that_a_run_without_contents_kept_outlives_its_state() {
+    let pair = Pair::new();
+    pair.write("stays", b"the same", 1_500_000);
+    pair.write("a/b", b"the same", 1_500_000);
+    let mut states = BTreeMap::new();
+    for (number, mode) in (1..=6).zip([0o700, 0o711, 0o722, 0o733, 0o744, 0o755]) {
+        pair.chmod("stays", mode);
+        pair.chmod("a", mode | 0o700);
+        let (report, _) = run(&pair, &options(all()), Count, true);
+        assert_eq!((report.outcome, report.run), (Outcome::Succeeded, number), "{report:#?}");
+        states.insert(number, seen(&pair));
+    }
+    assert!(!pair.target.join(".octobackup/versions/2/tree").exists());
+    assert_states(&pair, &states, &[1, 2, 3, 4, 5, 6], "before");
+    pin_states(&pair, &[1]);
+    run(&pair, &options(nothing()), Count, true);
+    assert_states(&pair, &states, &[1, 3, 4, 5, 6], "state 2 is gone");
+    for round in 0..3 {
+        pair.write("new", &[round; 10], 1_600_000 + u64::from(round));
+        run(&pair, &options(nothing()), Count, true);
+    }
+    assert_states(&pair, &states, &[1, 6, 8, 9, 10], "more are gone");
+    unpin(&open(&pair), 1).unwrap();
+    run(&pair, &options(nothing()), Count, true);
+    assert_states(&pair, &states, &[6, 8, 9, 10], "the oldest is gone");
+    assert!(!pair.target.join(".octobackup/versions/2").exists());
+}
