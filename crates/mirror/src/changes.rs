@@ -13,6 +13,42 @@ use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// Whose records follow. What another number said would take back, and remove, what others need: a line of which one bit is not what
+/// was written is no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "CheckedOfRun", into = "CheckedOfRun")]
+pub struct OfRun {
+    /// The run's number.
+    pub run: u64,
+    /// When it last wrote to its versions.
+    pub written: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CheckedOfRun {
+    run: u64,
+    written: Timestamp,
+    /// The first 8 bytes of the BLAKE3 of both.
+    check: String,
+}
+
+impl From<OfRun> for CheckedOfRun {
+    fn from(OfRun { run, written }: OfRun) -> CheckedOfRun {
+        let hash = blake3::hash(format!("{run} {}", written.0).as_bytes()).to_hex();
+        CheckedOfRun { run, written, check: hash.chars().take(16).collect() }
+    }
+}
+
+impl TryFrom<CheckedOfRun> for OfRun {
+    type Error = &'static str;
+
+    fn try_from(read: CheckedOfRun) -> Result<OfRun, &'static str> {
+        let of_run = OfRun { run: read.run, written: read.written };
+        let is_whole = CheckedOfRun::from(of_run).check == read.check;
+        is_whole.then_some(of_run).ok_or("the check of a run's number is wrong")
+    }
+}
+
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "do")]
@@ -24,12 +60,7 @@ pub enum Record {
     NotKept,
     /// The records that follow are of this run. Its own state is not kept any more, so what it changed is taken back together
     /// with what the run of this file changed; the contents that it kept are still in its own `tree`.
-    Run {
-        /// Its number.
-        run: u64,
-        /// When it last wrote to its versions.
-        written: Timestamp,
-    },
+    Run(OfRun),
     /// Something that was not there.
     Created {
         /// Where.
@@ -253,13 +284,24 @@ pub fn read(target: &dyn Target, run: u64, each: impl FnMut(Record) -> Result<()
     read_from(target, &layout::changes(run), 0, each)
 }
 
-/// The first record of a run; `None` if there is none that can be read.
-pub fn first(target: &dyn Target, run: u64) -> Result<Option<Record>, Error> {
-    let Some(file) = target.open_file(&layout::changes(run))? else { return Ok(None) };
+/// The first line of a run's records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum First {
+    /// There is none, or it has no end: the process died as it wrote it.
+    None,
+    /// A record.
+    Record(Record),
+    /// It is not what was written.
+    Damaged,
+}
+
+/// The first line of a run's records.
+pub fn first(target: &dyn Target, run: u64) -> Result<First, Error> {
+    let Some(file) = target.open_file(&layout::changes(run))? else { return Ok(First::None) };
     let mut buffer = vec![0; FIRST_BYTES];
     let read = file.read_at(0, &mut buffer)?;
     let line = buffer[..read].split_inclusive(|&b| b == b'\n').next().filter(|line| line.ends_with(b"\n"));
-    Ok(line.and_then(|line| serde_json::from_slice(line).ok()))
+    Ok(line.map_or(First::None, |line| serde_json::from_slice(line).map_or(First::Damaged, First::Record)))
 }
 
 /// The same of one file of records, from the line that begins at this byte.

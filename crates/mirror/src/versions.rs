@@ -3,7 +3,7 @@
 //! A run whose state is not kept any more has no records of its own: they are with those of the next run that has some. Its
 //! folder then holds only the contents that it kept.
 
-use crate::changes::{self, Record};
+use crate::changes::{self, First, OfRun, Record};
 use crate::{files, layout};
 use octo_core::{Error, Kind, Target, Timestamp};
 
@@ -22,6 +22,8 @@ pub struct VersionedRun {
     pub is_first: bool,
     /// Whether there is a file of its records. Who died before has left only a folder.
     pub has_records: bool,
+    /// The first of them is damaged: it is not known which runs they are of.
+    pub is_damaged: bool,
 }
 
 impl VersionedRun {
@@ -33,13 +35,16 @@ impl VersionedRun {
             None => target.look(&layout::versions_of(run))?.map_or(Timestamp::default(), |meta| meta.write_time),
         };
         let has_records = there.is_some();
-        let plain = VersionedRun { run, since: run, since_written: written, written, is_first: false, has_records };
+        let (since, since_written) = (run, written);
+        let plain =
+            VersionedRun { run, since, since_written, written, is_first: false, has_records, is_damaged: false };
         Ok(match changes::first(target, run)? {
-            Some(Record::Began | Record::NotKept) => VersionedRun { is_first: true, ..plain },
-            Some(Record::Run { run: since, written }) if since <= run => {
+            First::Record(Record::Began | Record::NotKept) => VersionedRun { is_first: true, ..plain },
+            First::Record(Record::Run(OfRun { run: since, written })) if since <= run => {
                 VersionedRun { since, since_written: written, ..plain }
             }
-            _ => plain,
+            First::Damaged | First::Record(Record::Run(_)) => VersionedRun { is_damaged: true, ..plain },
+            First::None | First::Record(_) => plain,
         })
     }
 }

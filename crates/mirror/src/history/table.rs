@@ -2,7 +2,7 @@
 //! memory while they are few, else in a scratch file.
 
 use super::decide::Fact;
-use crate::changes::{self, Record};
+use crate::changes::{self, OfRun, Record};
 use crate::layout;
 use crate::order::NameOrder;
 use crate::spill::{Pool, Sorted, Sorter, read_exact};
@@ -62,8 +62,9 @@ impl Table {
                 damaged_line.get_or_insert(number);
                 return Ok(());
             };
-            if let Record::Run { run, .. } = record {
-                (of_run, since) = (run, since.min(run));
+            if let Record::Run(OfRun { run, .. }) = record {
+                of_run = run;
+                since = if number == 1 { since.min(run) } else { since };
             }
             facts(&record).into_iter().flatten().try_for_each(|(path, fact)| {
                 let (key, value) = Table::row(order, path, of_run, number, fact);
@@ -172,7 +173,7 @@ impl Table {
 /// What a record says of which names.
 pub fn facts(record: &Record) -> [Option<(&RelPath, Fact)>; 2] {
     match record {
-        Record::Began | Record::NotKept | Record::Run { .. } => [None, None],
+        Record::Began | Record::NotKept | Record::Run(_) => [None, None],
         Record::Created { path, .. } => [Some((path, Fact::Made)), None],
         Record::Replaced { path, write_time, .. } | Record::Deleted { path, write_time, .. } => {
             [Some((path, Fact::Kept(*write_time))), None]

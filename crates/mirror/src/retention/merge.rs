@@ -6,7 +6,7 @@
 //! that, and the old records last: as long as they are there, the next run does the rest.
 
 use super::sweep::Sweep;
-use crate::changes::{self, Record};
+use crate::changes::{self, OfRun, Record};
 use crate::history::decide::Fact;
 use crate::history::table::{Table, facts};
 use crate::mirror_ops::MirrorOps;
@@ -111,7 +111,7 @@ impl Merge {
         let file = target.create_file(new)?;
         let (mut at, mut out) = (0, Vec::with_capacity(BUFFER_BYTES));
         let mut of = first.since;
-        out.extend_from_slice(&line(&Record::Run { run: of, written: first.since_written })?);
+        out.extend_from_slice(&line(&Record::Run(OfRun { run: of, written: first.since_written }))?);
         for record in self.lines.iter()? {
             let record = record?;
             let Some((run, json)) = record.value().split_first_chunk() else { continue };
@@ -119,7 +119,7 @@ impl Merge {
             if run != of {
                 let member = self.members.iter().find(|member| member.run == run);
                 let written = member.unwrap_or(last).written;
-                out.extend_from_slice(&line(&Record::Run { run, written })?);
+                out.extend_from_slice(&line(&Record::Run(OfRun { run, written }))?);
                 of = run;
             }
             out.extend_from_slice(json);
@@ -189,7 +189,7 @@ fn by_name(
                 is_whole = false;
                 return Ok(());
             };
-            if let Record::Run { run, .. } = record {
+            if let Record::Run(OfRun { run, .. }) = record {
                 of = run;
             }
             // What was before these can be had, so no other record of a whole run is among them.

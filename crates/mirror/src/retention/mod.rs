@@ -54,7 +54,7 @@ pub fn prune(context: &Context<'_>, ops: &MirrorOps<'_>, now: Moment<'_>) -> Res
     let there = match states(target, Some(ops.run)) {
         Err(error) if [Code::RecordsDamaged, Code::NewerFormat].contains(&error.code) => {
             context.remark(format!(
-                "no older version was removed, because it is not known which states are pinned: {error}"
+                "no older version was removed, because it is not known which states there are, or which are pinned: {error}"
             ));
             return Ok(false);
         }

@@ -22,6 +22,11 @@ pub struct States {
 /// Looks which states there are. `ending` is a run that has no report yet.
 pub fn states(target: &dyn Target, ending: Option<u64>) -> Result<States, Error> {
     let mut unusable = versioned_runs(target)?;
+    if let Some(run) = unusable.iter().find(|run| run.is_damaged) {
+        let changes = layout::changes(run.run);
+        let what = format!("{changes}: line 1 is not a record: it is not known which runs' changes these are");
+        return Err(Error::new(Code::RecordsDamaged, what));
+    }
     let runs = unusable.split_off(unusable.iter().rposition(|run| run.is_first).unwrap_or(0));
     let pins = pins(target)?;
     let mut facts: Vec<StateFacts> = Vec::new();

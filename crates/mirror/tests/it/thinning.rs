@@ -331,3 +331,40 @@ fn metadata_that_a_run_without_contents_kept_outlives_its_state() {
     assert_states(&pair, &states, &[6, 8, 9, 10], "the oldest is gone");
     assert!(!pair.target.join(".octobackup/versions/2").exists());
 }
+
+/// One bit of the number of the first run whose records are with those of another one.
+#[test]
+fn where_the_range_of_merged_records_is_damaged_nothing_goes() {
+    let pair = Pair::new();
+    let states = seven_states(&pair, true);
+    pin_states(&pair, &[1, 2, 3]);
+    for number in 8..11 {
+        pair.write("big", &[number; 5000], 2_000_000 + u64::from(number));
+        run(&pair, &options(nothing()), Count, true);
+    }
+    let kept = [1, 2, 3, 7, 8, 9, 10];
+    assert_states(&pair, &states, &kept, "before");
+    let changes = pair.target.join(".octobackup/versions/7/changes");
+    let whole = fs::read(&changes).unwrap();
+    let text = String::from_utf8(whole.clone()).unwrap();
+    assert!(text.starts_with("{\"do\":\"run\",\"run\":4,"), "{text}");
+    let times = fs::metadata(&changes).unwrap().modified().unwrap();
+    let put = |bytes: &[u8]| {
+        fs::write(&changes, bytes).unwrap();
+        fs::File::options().write(true).open(&changes).unwrap().set_modified(times).unwrap();
+    };
+    put(text.replacen(":4,", ":0,", 1).as_bytes());
+    {
+        let target = open(&pair);
+        let history = History::open(&target).unwrap();
+        let error = history.state(When::Number(3)).err().unwrap();
+        assert_eq!(error.code, Code::RecordsDamaged);
+        assert!(history.state(When::Number(7)).is_ok());
+    }
+    pair.write("big", &[11; 5000], 3_000_000);
+    let wanted = RunOptions { keep_free: Some(KeepFree::Bytes(u64::MAX)), ..options(nothing()) };
+    let (report, _) = run(&pair, &wanted, Count, true);
+    assert!(report.remarks.iter().any(|remark| remark.contains("versions/7/changes")), "{report:#?}");
+    put(&whole);
+    assert_states(&pair, &states, &[1, 2, 3, 7, 8, 9, 10, 11], "nothing went");
+}
