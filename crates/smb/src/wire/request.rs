@@ -14,6 +14,7 @@ pub(crate) const READ_ATTRIBUTES: u32 = 0x80;
 pub(crate) mod option {
     pub const DIRECTORY_FILE: u32 = 0x1;
     pub const NON_DIRECTORY_FILE: u32 = 0x40;
+    pub const DELETE_ON_CLOSE: u32 = 0x1000;
     pub const OPEN_FOR_BACKUP_INTENT: u32 = 0x4000;
     pub const OPEN_REPARSE_POINT: u32 = 0x20_0000;
 }

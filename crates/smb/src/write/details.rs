@@ -2,17 +2,14 @@
 
 use super::send::Connected;
 use crate::attempts::is_loss;
-use crate::logon::CREDIT_BYTES;
-use crate::open::{self, Open};
+use crate::open::Open;
 use crate::wire::change::{self, Make, class, disposition, part, right};
 use crate::wire::name;
-use crate::wire::reply::{self, Handle};
+use crate::wire::reply::Handle;
 use crate::wire::request::option;
 use octo_core::metadata::{Stream, StreamContent};
 use octo_core::restore_target::LostParts;
 use octo_core::{Code, Error, Metadata, Part, RelPath};
-use smb2::msg::query_info::{InfoType, QueryInfoRequest};
-use smb2::types::Command;
 
 /// What ends the work: the connection is lost, or the share is full.
 pub(super) fn ends(error: &Error) -> bool {
@@ -77,30 +74,13 @@ impl Security {
     }
 }
 
-/// Closes a new file to everybody but its owner and the server's administrators. Hands back the access list that it had.
-pub(super) async fn make_private(to: &Connected, handle: Handle) -> Result<Option<Vec<u8>>, Error> {
-    let request = QueryInfoRequest {
-        info_type: InfoType::Security,
-        file_info_class: 0,
-        output_buffer_length: CREDIT_BYTES,
-        additional_information: part::DACL,
-        flags: 0,
-        file_id: open::file_id(handle),
-        input_buffer: Vec::new(),
-    };
-    let made = async {
-        let asked = open::single(&to.session, (Command::QueryInfo, &request, CREDIT_BYTES)).await;
-        let had = asked.and_then(super::send::accepted)?;
-        let (had, _) = change::descriptor(reply::query(&had.body)?)
-            .ok_or_else(|| Error::new(Code::Protocol, "a security descriptor without a head"))?;
-        to.set_security(handle, part::DACL, &change::PRIVATE).await?;
-        Ok(had)
-    };
-    match made.await {
-        Ok(had) => Ok(Some(had)),
+/// Closes a new file to everybody but its owner and the server's administrators. Whether it is closed now.
+pub(super) async fn make_private(to: &Connected, handle: Handle) -> Result<bool, Error> {
+    match to.set_security(handle, part::DACL, &change::PRIVATE).await {
+        Ok(()) => Ok(true),
         Err(error) if ends(&error) => Err(error),
         // A share without permissions has none to take away.
-        Err(_) => Ok(None),
+        Err(_) => Ok(false),
     }
 }
 

@@ -11,6 +11,7 @@ mod connections;
 mod details;
 mod entries;
 mod folders;
+mod inherited;
 mod look;
 mod rename;
 mod send;

@@ -1,15 +1,15 @@
 //! One request that changes something, and its answer.
 
-use crate::logon::Session;
+use crate::logon::{CREDIT_BYTES, Session};
 use crate::open::{self, Open};
 use crate::status::{self, nt};
-use crate::wire::change::Make;
+use crate::wire::change::{self, Make, part};
 use crate::wire::reply::{self, Handle, Opened};
-use octo_core::Error;
+use octo_core::{Code, Error};
 use smb2::Frame;
 use smb2::msg::flush::FlushRequest;
 use smb2::msg::ioctl::IoctlRequest;
-use smb2::msg::query_info::InfoType;
+use smb2::msg::query_info::{InfoType, QueryInfoRequest};
 use smb2::msg::set_info::SetInfoRequest;
 use smb2::msg::write::WriteRequest;
 use smb2::types::Command;
@@ -50,6 +50,23 @@ impl Connected {
 
     pub async fn set_security(&self, handle: Handle, parts: u32, descriptor: &[u8]) -> Result<(), Error> {
         self.set(handle, (InfoType::Security, 0, parts), descriptor.to_vec()).await
+    }
+
+    /// The access list of what is open, as it is set.
+    pub async fn access_list(&self, handle: Handle) -> Result<Vec<u8>, Error> {
+        let request = QueryInfoRequest {
+            info_type: InfoType::Security,
+            file_info_class: 0,
+            output_buffer_length: CREDIT_BYTES,
+            additional_information: part::DACL,
+            flags: 0,
+            file_id: open::file_id(handle),
+            input_buffer: Vec::new(),
+        };
+        let frame = open::single(&self.session, (Command::QueryInfo, &request, CREDIT_BYTES)).await?;
+        let frame = accepted(frame)?;
+        let list = change::descriptor(reply::query(&frame.body)?);
+        Ok(list.ok_or_else(|| Error::new(Code::Protocol, "a security descriptor without a head"))?.0)
     }
 
     async fn set(

@@ -1,6 +1,7 @@
 //! One file on its way: created in staging, written, finished, and renamed by the handle that it was written with.
 
 use super::details::{self, Security};
+use super::inherited;
 use super::rename::rename;
 use super::send::Connected;
 use crate::attempts::is_loss;
@@ -48,8 +49,10 @@ pub(super) struct Staged {
 struct Opened {
     open: Open,
     rights: u32,
-    /// The access list that it had before it was closed to others.
-    had: Option<Vec<u8>>,
+    /// It is closed to others until it has its access list.
+    is_private: bool,
+    /// It has the access list of the state.
+    has_list: bool,
 }
 
 impl Staged {
@@ -131,9 +134,10 @@ impl Staged {
         }
         let (open, rights) = create(to, &self.path, level).await?;
         let handle = open.handle;
-        let may = private && rights & right::WRITE_DACL != 0;
-        let had = if may { details::make_private(to, handle).await? } else { None };
-        self.open = Some(Opened { open, rights, had });
+        self.open = Some(Opened { open, rights, is_private: false, has_list: false });
+        if private {
+            self.make_private(to).await?;
+        }
         if let Some(size) = self.sparse_bytes {
             // Where there are no sparse files, the holes are zeros.
             if let Err(error) = to.control(handle, control::SET_SPARSE, vec![1]).await
@@ -144,6 +148,17 @@ impl Staged {
             to.set_file(handle, class::END_OF_FILE, size.to_le_bytes().to_vec()).await?;
         }
         Ok(handle)
+    }
+
+    /// Closes it to others, if the account may do that.
+    async fn make_private(&mut self, to: &Connected) -> Result<(), Error> {
+        if let Some(opened) = &mut self.open
+            && !opened.is_private
+            && opened.rights & right::WRITE_DACL != 0
+        {
+            opened.is_private = details::make_private(to, opened.open.handle).await?;
+        }
+        Ok(())
     }
 
     /// Ends it: permissions, all content, streams, and the times last.
@@ -158,14 +173,17 @@ impl Staged {
         }
         self.wanted = *meta;
         let handle = self.handle((to, level), false).await?;
-        let (rights, had) = self.open.as_mut().map_or((0, None), |opened| (opened.rights, opened.had.take()));
+        let rights = self.open.as_ref().map_or(0, |opened| opened.rights);
         let mut streams = Vec::new();
         let mut lost = details::open_streams(to, &self.path, metadata, &mut streams).await?;
         let mut security = Security::of(metadata, rights);
         // Before the first byte; the owner, who may change everything, last.
         security.set(to, handle, part::DACL).await?;
-        if let Some(had) = had.filter(|_| !security.has(part::DACL)) {
-            to.set_security(handle, part::DACL, &had).await?;
+        if security.has(part::DACL) {
+            self.open.iter_mut().for_each(|opened| opened.has_list = true);
+        } else {
+            // Until it gets that of its place.
+            self.make_private(to).await?;
         }
         self.send_waiting(to, handle).await?;
         while !self.flying.is_empty() {
@@ -189,15 +207,23 @@ impl Staged {
     pub async fn place(&mut self, to: &Connected, place: &[u16], placing: &Placing) -> Result<LostParts, Error> {
         let missing = || Error::new(Code::TargetFailed, "a file that was never finished");
         let opened = self.open.take().ok_or_else(missing)?;
-        if let Err(error) = rename(to, opened.open.handle, place, placing).await {
+        let handle = opened.open.handle;
+        let placed = async {
+            let lost = match opened.has_list {
+                true => Vec::new(),
+                false => inherited::set(to, (handle, opened.rights, opened.is_private), place, placing).await?,
+            };
+            rename(to, handle, place, placing).await.map(|()| lost)
+        };
+        let placed = placed.await;
+        if let Err(error) = &placed {
             // It is still in staging, and can be discarded. After a loss nobody knows where it is.
-            if !is_loss(&error) {
+            if !is_loss(error) {
                 self.open = Some(opened);
             }
-            return Err(error);
+            return placed;
         }
-        let open = opened.open;
-        let mut lost = Vec::new();
+        let (open, mut lost) = (opened.open, placed?);
         let attributes = change::attributes(&self.wanted);
         if attributes != 0 && attributes & attribute::ARCHIVE == 0 {
             // Servers set it with a rename.

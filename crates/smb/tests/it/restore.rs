@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use octo_core::monitor::Silent;
 use octo_core::{Cancel, Code, Error, Monitor, Outcome, SmbAddress};
-use octo_disk::{DiskOptions, DiskTarget};
+use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_mirror::RunOptions;
 use octo_mirror::history::{History, When};
 use octo_mirror::restore::{Existing, RestoreOptions, RestoreReport, restore};
@@ -198,4 +198,51 @@ fn an_ordinary_account_restores_what_it_may_and_names_the_rest() {
     // What it may not write is refused.
     let error = restore_as(&samba, ("plain", "c$"), &mirror, Existing::default()).unwrap_err();
     assert_eq!(error.code, Code::ShareDenied, "{error}");
+}
+
+#[test]
+fn a_file_of_which_no_permissions_are_known_gets_those_of_its_place() {
+    let samba = samba(SambaOptions::new());
+    let folder = tempfile::tempdir().unwrap();
+    let (from, mirror) = (folder.path().join("from"), folder.path().join("mirror"));
+    fs::create_dir_all(from.join("private")).unwrap();
+    let large = vec![7; LARGE_BYTES];
+    for (name, bytes) in [("replaced", &b"new"[..]), ("new", b"new"), ("large", &large)] {
+        fs::write(from.join("private").join(name), bytes).unwrap();
+    }
+    let target = DiskTarget::open(&mirror, DiskOptions { create: true, ..DiskOptions::default() }).unwrap();
+    let source = LocalSource::open(&from).unwrap();
+    let run = octo_mirror::run(&source, &target, &RunOptions::default(), &Silent, &TestClock::real(), &Cancel::new());
+    assert_eq!(run.report.outcome, Outcome::Succeeded, "{:#?}", run.report);
+    drop(target);
+
+    fs::write(folder.path().join("other"), "what is there").unwrap();
+    let put = |name: &str| {
+        samba.client("empty", &format!("put {} private/{name}", folder.path().join("other").display()));
+    };
+    let entries = |path: &str| -> Vec<String> {
+        let all = samba.acl("empty", path, &[]);
+        all.lines().filter(|line| line.starts_with("ACL")).map(str::to_owned).collect()
+    };
+    let owned = "REVISION:1,OWNER:OCTOTEST\\owner,GROUP:Unix Group\\plain,ACL:OCTOTEST\\plain";
+    samba.client("empty", "mkdir private");
+    let list = format!("{owned}:ALLOWED/0x3/FULL,ACL:OCTOTEST\\owner:ALLOWED/0x3/READ");
+    samba.acl("empty", "private", &["-S", &list]);
+    put("theirs");
+    put("replaced");
+    let list = format!("{owned}:ALLOWED/0x0/FULL,ACL:OCTOTEST\\backupop:ALLOWED/0x0/READ");
+    samba.acl("empty", "private/replaced", &["-S", &list]);
+    let (inherited, replaced) = (entries("private/theirs"), entries("private/replaced"));
+    assert!(inherited.iter().any(|it| it.contains("owner")) && inherited != replaced, "{inherited:?}");
+
+    let report = restore_as(&samba, ("plain", "empty"), &mirror, Existing::Replace).unwrap();
+    assert_eq!((report.counts.created, report.counts.replaced), (2, 1), "{report:#?}");
+    assert_eq!((report.counts.problems, report.counts.metadata_lost), (0, 0), "{report:#?}");
+    let root = samba.share_path("empty");
+    assert_eq!(fs::read(root.join("private/large")).unwrap(), large);
+    for (name, list) in [("new", &inherited), ("large", &inherited), ("replaced", &replaced)] {
+        assert_eq!(&entries(&format!("private/{name}")), list, "{name}");
+    }
+    nothing_is_staged(&root);
+    nothing_is_staged(&root.join("private"));
 }
