@@ -139,7 +139,10 @@ impl<'t> History<'t> {
     fn read(&self, run: &Run) -> Result<Arc<Table>, Error> {
         let table = Arc::new(Table::read(self.target, run.number, self.order)?);
         let is_there = || self.target.look(&layout::changes(run.number)).map(|there| there.is_some());
-        if table.since != run.since || (run.has_records && table.is_empty() && !is_there()?) {
+        // After the records: those of the oldest state that is kept may have gone while they were read.
+        let is_first = VersionedRun::look(self.target, run.number)?.is_first;
+        let is_other = table.since != run.since || is_first != run.is_first;
+        if is_other || (run.has_records && table.is_empty() && !is_there()?) {
             let what = "states were removed from the mirror meanwhile: try again";
             return Err(Error::new(Code::SourceMissing, what));
         }

@@ -21,23 +21,43 @@ pub fn would_free(target: &dyn Target, runs: &[VersionedRun], oldest: u64) -> Re
     Ok(freed)
 }
 
-/// Removes the states before `oldest`, the oldest first. Each is first renamed away, so that none is ever half there. Returns how many
-/// bytes that freed.
+/// Removes the states before `oldest`. Returns how many bytes that freed.
+///
+/// Of each state the records go first, by one rename, and it is gone with them; so none is ever half there, and who reads one
+/// sees that it went. The contents of merged runs lie in several folders: that all these states are gone is durable before, as a
+/// folder without records would be taken for a run that changed nothing.
 pub fn remove(ops: &MirrorOps<'_>, runs: &[VersionedRun], oldest: u64) -> Result<u64, Error> {
     let target = ops.target;
     let mut freed = 0;
     // Without a run of the next number the state would be taken for a later one: a record of its own stays.
-    let next = runs.iter().find(|run| run.run > oldest).filter(|next| next.since != oldest + 1);
-    let of_oldest = next.and_then(|_| runs.iter().find(|run| run.run == oldest));
-    for run in folders(target, runs.first().map_or(0, |run| run.since), oldest)? {
-        if let Some(of_oldest) = of_oldest.filter(|it| it.run == run) {
-            note_oldest(ops, of_oldest)?;
-            freed += files::remove_tree(target, &layout::version_tree(run))?;
-            continue;
-        }
+    let keeps_number = runs.iter().find(|run| run.run > oldest).is_some_and(|next| next.since != oldest + 1);
+    let going = || runs.iter().filter(|run| run.run <= oldest);
+    // What was before runs that nobody can take back is gone already.
+    let is_reachable = runs.iter().any(|run| run.run > oldest);
+    let is_merged = going().any(|run| run.since < run.run);
+    if let Some(of_oldest) = going().last().filter(|it| it.run == oldest && !it.is_first)
+        && is_reachable
+        && (keeps_number || is_merged)
+    {
+        note_oldest(ops, of_oldest)?;
+    }
+    let mut away = |run: u64| -> Result<(), Error> {
         let away = layout::pruned(ops.run, run);
         ops.rename_new(&layout::versions_of(run), &away)?;
         freed += files::remove_tree(target, &away)?;
+        Ok(())
+    };
+    for run in going().filter(|run| run.run != oldest) {
+        away(run.run)?;
+    }
+    let left = folders(target, runs.first().map_or(0, |run| run.since), oldest)?;
+    for run in left.into_iter().filter(|run| *run != oldest) {
+        away(run)?;
+    }
+    if keeps_number {
+        freed += files::remove_tree(target, &layout::version_tree(oldest))?;
+    } else {
+        away(oldest)?;
     }
     Ok(freed)
 }

@@ -260,6 +260,49 @@ fn fails_at_each_effect(and_all_after: bool, code: Code) {
     }
 }
 
+/// The records of states that go are in one folder, their contents in several: each that is still there is what it was.
+#[test]
+fn a_removal_of_merged_oldest_states_that_dies_at_any_effect_leaves_none_half_there() {
+    let original = Pair::new();
+    let mut states = seven_states(&original, true);
+    pin_states(&original, &[1, 4]);
+    for number in 8..10 {
+        original.write("big", &[number; 5000], 2_000_000 + u64::from(number));
+        run(&original, &options(nothing()), Count, true);
+        states.insert(number.into(), seen(&original));
+    }
+    let (before, after) = ([1, 4, 6, 7, 8, 9], [6, 7, 8, 9]);
+    assert_states(&original, &states, &before, "before");
+    assert!(unpin(&open(&original), 1).unwrap() && unpin(&open(&original), 4).unwrap());
+    let options = RunOptions { metadata: octo_core::metadata::Keep::Basic, ..options(nothing()) };
+    let mut number = u64::MAX;
+    loop {
+        let pair = Pair { source: original.source.clone(), ..Pair::new() };
+        copy(&original.target, &pair.target);
+        let trap = FailAt { number, code: Code::TargetFailed, and_all_after: true };
+        let (report, effects) = run(&pair, &options, trap, true);
+        if number == u64::MAX {
+            let is_first = |effect: &String| effect.contains("pruned-") || effect.contains("changes-6");
+            number = effects.iter().position(is_first).unwrap() as u64;
+            assert_states(&pair, &states, &after, "nothing fails");
+            continue;
+        }
+        let effect = effects.get((number as usize).saturating_sub(1));
+        let context = format!("{effect:?} ({number}) fails, and all after it");
+        let left: Vec<u64> =
+            History::open(&open(&pair)).unwrap().states().unwrap().iter().map(|state| state.number).collect();
+        assert!(left == before || left == after, "{context}: {left:?} {report:#?}");
+        assert_states(&pair, &states, &left, &context);
+        let (next, _) = run(&pair, &options, Count, true);
+        assert_eq!(next.outcome, Outcome::Succeeded, "{context}: {next:#?}");
+        assert_states(&pair, &states, &after, &context);
+        if effect.is_none() {
+            return;
+        }
+        number += 1;
+    }
+}
+
 fn copy(from: &Path, to: &Path) {
     let status = std::process::Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap();
     assert!(status.success());
