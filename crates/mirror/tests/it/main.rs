@@ -41,6 +41,8 @@ mod suspects;
 #[cfg(unix)]
 mod thinning;
 #[cfg(unix)]
+mod thinning_faults;
+#[cfg(unix)]
 mod unread;
 #[cfg(unix)]
 mod verify;

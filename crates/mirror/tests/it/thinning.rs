@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-fn options(policy: KeepPolicy) -> RunOptions {
+pub fn options(policy: KeepPolicy) -> RunOptions {
     RunOptions {
         workers: Some(1),
         max_delete: Some(MaxDelete::Percent(100)),
@@ -25,19 +25,19 @@ fn options(policy: KeepPolicy) -> RunOptions {
 }
 
 /// Nothing but the last three, and what is pinned.
-fn nothing() -> KeepPolicy {
+pub fn nothing() -> KeepPolicy {
     KeepPolicy { all_secs: Some(0), ..KeepPolicy::default() }
 }
 
-fn all() -> KeepPolicy {
+pub fn all() -> KeepPolicy {
     KeepPolicy { all_secs: Some(1 << 30), ..KeepPolicy::default() }
 }
 
-fn open(pair: &Pair) -> DiskTarget {
+pub fn open(pair: &Pair) -> DiskTarget {
     DiskTarget::open(&pair.target, DiskOptions::default()).unwrap()
 }
 
-fn run(pair: &Pair, options: &RunOptions, trap: impl Trap + 'static, hard_links: bool) -> (RunReport, Vec<String>) {
+pub fn run(pair: &Pair, options: &RunOptions, trap: impl Trap + 'static, hard_links: bool) -> (RunReport, Vec<String>) {
     let source = LocalSource::open(&pair.source).unwrap();
     let target = Effects::new(open(pair), trap);
     let target = if hard_links { target } else { target.without_hard_links() };
@@ -46,11 +46,11 @@ fn run(pair: &Pair, options: &RunOptions, trap: impl Trap + 'static, hard_links:
 }
 
 /// What a run leaves: the tree, and the permissions of some entries.
-type Seen = (Tree, BTreeMap<String, u32>);
+pub type Seen = (Tree, BTreeMap<String, u32>);
 
 const WITH_MODES: [&str; 4] = ["stays", "changes", "a", "goes"];
 
-fn seen(pair: &Pair) -> Seen {
+pub fn seen(pair: &Pair) -> Seen {
     let mode = |path: &&str| {
         use std::os::unix::fs::PermissionsExt;
         Some(((*path).to_owned(), fs::metadata(pair.source.join(path)).ok()?.permissions().mode() & 0o7777))
@@ -59,7 +59,7 @@ fn seen(pair: &Pair) -> Seen {
 }
 
 /// Seven states in which everything that can happen to an entry happens, some of it several times.
-fn seven_states(pair: &Pair, hard_links: bool) -> BTreeMap<u64, Seen> {
+pub fn seven_states(pair: &Pair, hard_links: bool) -> BTreeMap<u64, Seen> {
     let mut states = BTreeMap::new();
     let mut keep = |number: u64| {
         let (report, _) = run(pair, &options(all()), Count, hard_links);
@@ -97,7 +97,7 @@ fn seven_states(pair: &Pair, hard_links: bool) -> BTreeMap<u64, Seen> {
 
 /// Every state that is kept is what it was; the others are not there, and that is said.
 #[track_caller]
-fn assert_states(pair: &Pair, states: &BTreeMap<u64, Seen>, kept: &[u64], context: &str) {
+pub fn assert_states(pair: &Pair, states: &BTreeMap<u64, Seen>, kept: &[u64], context: &str) {
     let target = open(pair);
     let history = History::open(&target).unwrap();
     let numbers: Vec<u64> = history.states().unwrap().iter().map(|state| state.number).collect();
@@ -162,7 +162,7 @@ fn mode_in(state: &State<'_>, path: &str) -> Option<u32> {
     sink.0
 }
 
-fn pin_states(pair: &Pair, states: &[u64]) {
+pub fn pin_states(pair: &Pair, states: &[u64]) {
     for state in states {
         let words = format!("state {state} matters");
         pin(&open(pair), Pin { state: *state, words, pinned_at: Timestamp(0) }).unwrap();
@@ -260,50 +260,7 @@ fn fails_at_each_effect(and_all_after: bool, code: Code) {
     }
 }
 
-/// The records of states that go are in one folder, their contents in several: each that is still there is what it was.
-#[test]
-fn a_removal_of_merged_oldest_states_that_dies_at_any_effect_leaves_none_half_there() {
-    let original = Pair::new();
-    let mut states = seven_states(&original, true);
-    pin_states(&original, &[1, 4]);
-    for number in 8..10 {
-        original.write("big", &[number; 5000], 2_000_000 + u64::from(number));
-        run(&original, &options(nothing()), Count, true);
-        states.insert(number.into(), seen(&original));
-    }
-    let (before, after) = ([1, 4, 6, 7, 8, 9], [6, 7, 8, 9]);
-    assert_states(&original, &states, &before, "before");
-    assert!(unpin(&open(&original), 1).unwrap() && unpin(&open(&original), 4).unwrap());
-    let options = RunOptions { metadata: octo_core::metadata::Keep::Basic, ..options(nothing()) };
-    let mut number = u64::MAX;
-    loop {
-        let pair = Pair { source: original.source.clone(), ..Pair::new() };
-        copy(&original.target, &pair.target);
-        let trap = FailAt { number, code: Code::TargetFailed, and_all_after: true };
-        let (report, effects) = run(&pair, &options, trap, true);
-        if number == u64::MAX {
-            let is_first = |effect: &String| effect.contains("pruned-") || effect.contains("changes-6");
-            number = effects.iter().position(is_first).unwrap() as u64;
-            assert_states(&pair, &states, &after, "nothing fails");
-            continue;
-        }
-        let effect = effects.get((number as usize).saturating_sub(1));
-        let context = format!("{effect:?} ({number}) fails, and all after it");
-        let left: Vec<u64> =
-            History::open(&open(&pair)).unwrap().states().unwrap().iter().map(|state| state.number).collect();
-        assert!(left == before || left == after, "{context}: {left:?} {report:#?}");
-        assert_states(&pair, &states, &left, &context);
-        let (next, _) = run(&pair, &options, Count, true);
-        assert_eq!(next.outcome, Outcome::Succeeded, "{context}: {next:#?}");
-        assert_states(&pair, &states, &after, &context);
-        if effect.is_none() {
-            return;
-        }
-        number += 1;
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     let status = std::process::Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap();
     assert!(status.success());
 }
@@ -343,71 +300,4 @@ fn where_it_is_not_known_what_is_pinned_nothing_goes() {
     assert_states(&pair, &states, &[1, 2, 3, 4, 5, 6, 7], "nothing went");
     let error = decided(&open(&pair), &nothing(), Timestamp(0), &Default::default()).unwrap_err();
     assert_eq!(error.code, Code::RecordsDamaged);
-}
-
-/// A run that only set metadata has records and no contents: what it kept of the metadata outlives it.
-#[test]
-fn metadata_that_a_run_without_contents_kept_outlives_its_state() {
-    let pair = Pair::new();
-    pair.write("stays", b"the same", 1_500_000);
-    pair.write("a/b", b"the same", 1_500_000);
-    let mut states = BTreeMap::new();
-    for (number, mode) in (1..=6).zip([0o700, 0o711, 0o722, 0o733, 0o744, 0o755]) {
-        pair.chmod("stays", mode);
-        pair.chmod("a", mode | 0o700);
-        let (report, _) = run(&pair, &options(all()), Count, true);
-        assert_eq!((report.outcome, report.run), (Outcome::Succeeded, number), "{report:#?}");
-        states.insert(number, seen(&pair));
-    }
-    assert!(!pair.target.join(".octobackup/versions/2/tree").exists());
-    assert_states(&pair, &states, &[1, 2, 3, 4, 5, 6], "before");
-    pin_states(&pair, &[1]);
-    run(&pair, &options(nothing()), Count, true);
-    assert_states(&pair, &states, &[1, 3, 4, 5, 6], "state 2 is gone");
-    for round in 0..3 {
-        pair.write("new", &[round; 10], 1_600_000 + u64::from(round));
-        run(&pair, &options(nothing()), Count, true);
-    }
-    assert_states(&pair, &states, &[1, 6, 8, 9, 10], "more are gone");
-    unpin(&open(&pair), 1).unwrap();
-    run(&pair, &options(nothing()), Count, true);
-    assert_states(&pair, &states, &[6, 8, 9, 10], "the oldest is gone");
-    assert!(!pair.target.join(".octobackup/versions/2").exists());
-}
-
-/// One bit of the number of the first run whose records are with those of another one.
-#[test]
-fn where_the_range_of_merged_records_is_damaged_nothing_goes() {
-    let pair = Pair::new();
-    let states = seven_states(&pair, true);
-    pin_states(&pair, &[1, 2, 3]);
-    for number in 8..11 {
-        pair.write("big", &[number; 5000], 2_000_000 + u64::from(number));
-        run(&pair, &options(nothing()), Count, true);
-    }
-    let kept = [1, 2, 3, 7, 8, 9, 10];
-    assert_states(&pair, &states, &kept, "before");
-    let changes = pair.target.join(".octobackup/versions/7/changes");
-    let whole = fs::read(&changes).unwrap();
-    let text = String::from_utf8(whole.clone()).unwrap();
-    assert!(text.starts_with("{\"do\":\"run\",\"run\":4,"), "{text}");
-    let times = fs::metadata(&changes).unwrap().modified().unwrap();
-    let put = |bytes: &[u8]| {
-        fs::write(&changes, bytes).unwrap();
-        fs::File::options().write(true).open(&changes).unwrap().set_modified(times).unwrap();
-    };
-    put(text.replacen(":4,", ":0,", 1).as_bytes());
-    {
-        let target = open(&pair);
-        let history = History::open(&target).unwrap();
-        let error = history.state(When::Number(3)).err().unwrap();
-        assert_eq!(error.code, Code::RecordsDamaged);
-        assert!(history.state(When::Number(7)).is_ok());
-    }
-    pair.write("big", &[11; 5000], 3_000_000);
-    let wanted = RunOptions { keep_free: Some(KeepFree::Bytes(u64::MAX)), ..options(nothing()) };
-    let (report, _) = run(&pair, &wanted, Count, true);
-    assert!(report.remarks.iter().any(|remark| remark.contains("versions/7/changes")), "{report:#?}");
-    put(&whole);
-    assert_states(&pair, &states, &[1, 2, 3, 7, 8, 9, 10, 11], "nothing went");
 }

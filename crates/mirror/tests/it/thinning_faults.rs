@@ -1,0 +1,122 @@
+//! Faults while states are removed: deaths, damage, clocks, disks that refuse. No state that is kept may be less than it was.
+
+use crate::pair::Pair;
+use crate::thinning::{all, assert_states, copy, nothing, open, options, pin_states, run, seen, seven_states};
+use octo_core::retention::KeepFree;
+use octo_core::{Code, Outcome};
+use octo_mirror::RunOptions;
+use octo_mirror::history::{History, When};
+use octo_mirror::retention::unpin;
+use octo_testkit::effects::{Count, FailAt};
+use std::collections::BTreeMap;
+use std::fs;
+
+/// The records of states that go are in one folder, their contents in several: each that is still there is what it was.
+#[test]
+fn a_removal_of_merged_oldest_states_that_dies_at_any_effect_leaves_none_half_there() {
+    let original = Pair::new();
+    let mut states = seven_states(&original, true);
+    pin_states(&original, &[1, 4]);
+    for number in 8..10 {
+        original.write("big", &[number; 5000], 2_000_000 + u64::from(number));
+        run(&original, &options(nothing()), Count, true);
+        states.insert(number.into(), seen(&original));
+    }
+    let (before, after) = ([1, 4, 6, 7, 8, 9], [6, 7, 8, 9]);
+    assert_states(&original, &states, &before, "before");
+    assert!(unpin(&open(&original), 1).unwrap() && unpin(&open(&original), 4).unwrap());
+    let options = RunOptions { metadata: octo_core::metadata::Keep::Basic, ..options(nothing()) };
+    let mut number = u64::MAX;
+    loop {
+        let pair = Pair { source: original.source.clone(), ..Pair::new() };
+        copy(&original.target, &pair.target);
+        let trap = FailAt { number, code: Code::TargetFailed, and_all_after: true };
+        let (report, effects) = run(&pair, &options, trap, true);
+        if number == u64::MAX {
+            let is_first = |effect: &String| effect.contains("pruned-") || effect.contains("changes-6");
+            number = effects.iter().position(is_first).unwrap() as u64;
+            assert_states(&pair, &states, &after, "nothing fails");
+            continue;
+        }
+        let effect = effects.get((number as usize).saturating_sub(1));
+        let context = format!("{effect:?} ({number}) fails, and all after it");
+        let left: Vec<u64> =
+            History::open(&open(&pair)).unwrap().states().unwrap().iter().map(|state| state.number).collect();
+        assert!(left == before || left == after, "{context}: {left:?} {report:#?}");
+        assert_states(&pair, &states, &left, &context);
+        let (next, _) = run(&pair, &options, Count, true);
+        assert_eq!(next.outcome, Outcome::Succeeded, "{context}: {next:#?}");
+        assert_states(&pair, &states, &after, &context);
+        if effect.is_none() {
+            return;
+        }
+        number += 1;
+    }
+}
+
+/// A run that only set metadata has records and no contents: what it kept of the metadata outlives it.
+#[test]
+fn metadata_that_a_run_without_contents_kept_outlives_its_state() {
+    let pair = Pair::new();
+    pair.write("stays", b"the same", 1_500_000);
+    pair.write("a/b", b"the same", 1_500_000);
+    let mut states = BTreeMap::new();
+    for (number, mode) in (1..=6).zip([0o700, 0o711, 0o722, 0o733, 0o744, 0o755]) {
+        pair.chmod("stays", mode);
+        pair.chmod("a", mode | 0o700);
+        let (report, _) = run(&pair, &options(all()), Count, true);
+        assert_eq!((report.outcome, report.run), (Outcome::Succeeded, number), "{report:#?}");
+        states.insert(number, seen(&pair));
+    }
+    assert!(!pair.target.join(".octobackup/versions/2/tree").exists());
+    assert_states(&pair, &states, &[1, 2, 3, 4, 5, 6], "before");
+    pin_states(&pair, &[1]);
+    run(&pair, &options(nothing()), Count, true);
+    assert_states(&pair, &states, &[1, 3, 4, 5, 6], "state 2 is gone");
+    for round in 0..3 {
+        pair.write("new", &[round; 10], 1_600_000 + u64::from(round));
+        run(&pair, &options(nothing()), Count, true);
+    }
+    assert_states(&pair, &states, &[1, 6, 8, 9, 10], "more are gone");
+    unpin(&open(&pair), 1).unwrap();
+    run(&pair, &options(nothing()), Count, true);
+    assert_states(&pair, &states, &[6, 8, 9, 10], "the oldest is gone");
+    assert!(!pair.target.join(".octobackup/versions/2").exists());
+}
+
+/// One bit of the number of the first run whose records are with those of another one.
+#[test]
+fn where_the_range_of_merged_records_is_damaged_nothing_goes() {
+    let pair = Pair::new();
+    let states = seven_states(&pair, true);
+    pin_states(&pair, &[1, 2, 3]);
+    for number in 8..11 {
+        pair.write("big", &[number; 5000], 2_000_000 + u64::from(number));
+        run(&pair, &options(nothing()), Count, true);
+    }
+    let kept = [1, 2, 3, 7, 8, 9, 10];
+    assert_states(&pair, &states, &kept, "before");
+    let changes = pair.target.join(".octobackup/versions/7/changes");
+    let whole = fs::read(&changes).unwrap();
+    let text = String::from_utf8(whole.clone()).unwrap();
+    assert!(text.starts_with("{\"do\":\"run\",\"run\":4,"), "{text}");
+    let times = fs::metadata(&changes).unwrap().modified().unwrap();
+    let put = |bytes: &[u8]| {
+        fs::write(&changes, bytes).unwrap();
+        fs::File::options().write(true).open(&changes).unwrap().set_modified(times).unwrap();
+    };
+    put(text.replacen(":4,", ":0,", 1).as_bytes());
+    {
+        let target = open(&pair);
+        let history = History::open(&target).unwrap();
+        let error = history.state(When::Number(3)).err().unwrap();
+        assert_eq!(error.code, Code::RecordsDamaged);
+        assert!(history.state(When::Number(7)).is_ok());
+    }
+    pair.write("big", &[11; 5000], 3_000_000);
+    let wanted = RunOptions { keep_free: Some(KeepFree::Bytes(u64::MAX)), ..options(nothing()) };
+    let (report, _) = run(&pair, &wanted, Count, true);
+    assert!(report.remarks.iter().any(|remark| remark.contains("versions/7/changes")), "{report:#?}");
+    put(&whole);
+    assert_states(&pair, &states, &[1, 2, 3, 7, 8, 9, 10, 11], "nothing went");
+}
