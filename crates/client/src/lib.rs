@@ -9,7 +9,7 @@ mod connect;
 use connect::{Endpoint, unreachable};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, TE};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, TE};
 use hyper::{Method, Request, Response};
 use octo_api::ApiError;
 use octo_api::access::is_token;
@@ -128,7 +128,9 @@ impl Client {
             let response = self.send(Method::GET, path, None).await?;
             let media_type = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
             let mut out = begin(media_type.unwrap_or_default())?;
-            let (mut body, mut bytes, mut problems) = (response.into_body(), 0, 0);
+            // A connection that just ends may be the end of a body; then only the server's last word proves that it is all.
+            let has_length = response.headers().contains_key(CONTENT_LENGTH);
+            let (mut body, mut bytes, mut problems) = (response.into_body(), 0, None);
             let failed = |error| ApiError::new(Kind::Internal, format!("writing what came: {error}"));
             while let Some(frame) = body.frame().await {
                 let frame = frame.map_err(|e| {
@@ -140,9 +142,14 @@ impl Client {
                     out.write_all(data).map_err(failed)?;
                 }
                 let said = frame.trailers_ref().and_then(|all| all.get(octo_api::history::DOWNLOAD_PROBLEMS));
-                problems = said.and_then(|said| said.to_str().ok()?.parse().ok()).unwrap_or(problems);
+                problems = said.and_then(|said| said.to_str().ok()?.parse().ok()).or(problems);
             }
             out.flush().map_err(failed)?;
+            let problems = problems.or(has_length.then_some(0)).ok_or_else(|| {
+                let what = "the download is not proven to be whole: the server's last word on it did not come";
+                let step = "a proxy between may drop it (trailers of HTTP/1.1); ask the server without it";
+                ApiError::new(Kind::Internal, format!("{what}; {step}"))
+            })?;
             Ok(Downloaded { out, bytes, problems })
         })
     }
@@ -213,4 +220,45 @@ fn written(body: &impl Serialize) -> Result<Bytes, ApiError> {
 pub fn escaped(name: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     name.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    /// What a download comes to when the server, or a proxy, answers so.
+    fn answered(answer: &'static str) -> Result<(u64, u64), String> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut asked, mut byte) = (Vec::new(), [0]);
+            while !asked.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() > 0 {
+                asked.push(byte[0]);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        let client = Client::remote(&url, &format!("octo_{}", "0".repeat(64)), None).unwrap();
+        let done = client.download("/x", |_| Ok(Vec::new()));
+        server.join().unwrap();
+        done.map(|done| (done.bytes, done.problems)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_archive_is_whole_only_if_its_length_or_the_servers_last_word_says_so() {
+        let chunked =
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: octobackup-problems\r\n\r\n4\r\ndata\r\n";
+        let trailers: &'static str = format!("{chunked}0\r\noctobackup-problems: 2\r\n\r\n").leak();
+        assert_eq!(answered(trailers), Ok((4, 2)));
+        assert_eq!(answered("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndata"), Ok((4, 0)));
+        let no_trailers: &'static str = format!("{chunked}0\r\n\r\n").leak();
+        for unproven in ["HTTP/1.0 200 OK\r\n\r\ndata", no_trailers] {
+            assert!(answered(unproven).unwrap_err().contains("not proven to be whole"), "{unproven}");
+        }
+        for cut in [chunked, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ndata"] {
+            assert!(answered(cut).unwrap_err().contains("not whole"), "{cut}");
+        }
+    }
 }

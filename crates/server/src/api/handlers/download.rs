@@ -11,25 +11,31 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
 use octo_core::printable::printable;
 use serde::Deserialize;
 use std::io::{self, Write};
-use tokio::sync::mpsc::{Sender, channel};
-use tokio::sync::{Semaphore, oneshot};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::SendTimeoutError;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
-/// So many at once; the others wait.
+/// So many at once; the others are refused.
 const AT_ONCE_MAX: usize = 8;
 static AT_ONCE: Semaphore = Semaphore::const_new(AT_ONCE_MAX);
 /// Pieces that wait for the network.
 const PIECES: usize = 4;
 const PIECE_BYTES: usize = 256 << 10;
+/// Who takes nothing for so long gets no more.
+const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 /// How many entries of an archive are not whole; comes last.
 const PROBLEMS: HeaderName = HeaderName::from_static(octo_api::history::DOWNLOAD_PROBLEMS);
 
-type Piece = io::Result<Frame<Bytes>>;
+/// How the work on it ended: how many entries of an archive are not whole, nothing of a file; or why there is no more.
+type End = Result<Option<u64>, String>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,10 +51,13 @@ pub(in crate::api) async fn download(
     InState { job, state }: InState,
     Asked(what): Asked<What>,
 ) -> Response {
-    let stops = || ServiceError::new(Kind::Internal, "the server stops").into_response();
-    let Ok(turn) = AT_ONCE.acquire().await else { return stops() };
+    let turn = match turn(&AT_ONCE) {
+        Ok(turn) => turn,
+        Err(error) => return error.into_response(),
+    };
     let (begins, begun) = oneshot::channel();
-    let (send, mut take) = channel::<Piece>(PIECES);
+    let (ends, ended) = oneshot::channel::<End>();
+    let (send, take) = channel(PIECES);
     let format = what.format.unwrap_or_else(|| "zip".to_owned());
     let (caller, asked) = (caller(from), DownloadAsked { path: what.path, format });
     tokio::task::spawn_blocking(move || {
@@ -59,7 +68,7 @@ pub(in crate::api) async fn download(
         let sent = service.download(&caller, (&job, &state), &asked, |head| {
             is_archive = head.size_bytes.is_none();
             begins.take().map(|begins| begins.send(Ok(head)));
-            Pieces { send: &send, waiting: Vec::new() }
+            Pieces { send: &send, waiting: Vec::new(), taken_within: TAKEN_WITHIN }
         });
         match (sent, begins) {
             (Err(error), Some(begins)) => drop(begins.send(Err(error))),
@@ -67,22 +76,37 @@ pub(in crate::api) async fn download(
             (Err(_), None) if send.is_closed() => {}
             (Err(error), None) => {
                 service.record(&LogEvent::trouble(&error.clone().of_job(&job)));
-                drop(send.blocking_send(Err(io::Error::other(error.detail))));
+                drop(ends.send(Err(error.detail)));
             }
-            (Ok(problems), _) if is_archive => {
-                let trailers = HeaderMap::from_iter([(PROBLEMS, HeaderValue::from(problems))]);
-                drop(send.blocking_send(Ok(Frame::trailers(trailers))));
-            }
-            (Ok(_), _) => {}
+            (Ok(problems), _) => drop(ends.send(Ok(is_archive.then_some(problems)))),
         }
     });
     let head = match begun.await {
         Ok(Ok(head)) => head,
         Ok(Err(error)) => return error.into_response(),
-        Err(_) => return stops(),
+        Err(_) => return ServiceError::new(Kind::Internal, "the download ended before it began").into_response(),
     };
-    let pieces = stream::poll_fn(move |cx| take.poll_recv(cx));
-    answer(&head, Body::new(StreamBody::new(pieces)))
+    answer(&head, body(take, ended))
+}
+
+/// A place among the downloads, or why there is none.
+fn turn(places: &'static Semaphore) -> Result<SemaphorePermit<'static>, ServiceError> {
+    let full = || format!("{AT_ONCE_MAX} downloads are under way, and no more can be at once: try again later");
+    places.try_acquire().map_err(|_| ServiceError::new(Kind::TooOften, full()))
+}
+
+/// The pieces, and then the end. Without a word about the end, as after a panic, what came is not whole, and the stream breaks.
+fn body(mut take: Receiver<Bytes>, ended: oneshot::Receiver<End>) -> Body {
+    let pieces = stream::poll_fn(move |cx| take.poll_recv(cx)).map(|piece| Some(Ok(Frame::data(piece))));
+    let end = stream::once(async {
+        match ended.await {
+            Ok(Ok(problems)) => problems
+                .map(|problems| Ok(Frame::trailers(HeaderMap::from_iter([(PROBLEMS, HeaderValue::from(problems))])))),
+            Ok(Err(why)) => Some(Err(io::Error::other(why))),
+            Err(_) => Some(Err(io::Error::other("the work on it ended early"))),
+        }
+    });
+    Body::new(StreamBody::new(pieces.chain(end).filter_map(std::future::ready)))
 }
 
 fn answer(head: &Head, body: Body) -> Response {
@@ -114,8 +138,9 @@ fn disposition(name: &str) -> HeaderValue {
 
 /// Gathers what is written to pieces, and hands them over as the network takes them.
 struct Pieces<'s> {
-    send: &'s Sender<Piece>,
+    send: &'s Sender<Bytes>,
     waiting: Vec<u8>,
+    taken_within: Duration,
 }
 
 impl Write for Pieces<'_> {
@@ -132,13 +157,67 @@ impl Write for Pieces<'_> {
             return Ok(());
         }
         let piece = Bytes::from(std::mem::take(&mut self.waiting));
-        self.send.blocking_send(Ok(Frame::data(piece))).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        // Not for ever: the place is for others, too.
+        Handle::current().block_on(self.send.send_timeout(piece, self.taken_within)).map_err(|error| match error {
+            SendTimeoutError::Timeout(_) => {
+                let secs = self.taken_within.as_secs();
+                io::Error::new(io::ErrorKind::TimedOut, format!("nobody took any of it for {secs} s"))
+            }
+            SendTimeoutError::Closed(_) => io::ErrorKind::BrokenPipe.into(),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::disposition;
+    use super::*;
+    use http_body_util::BodyExt;
+
+    fn collected(end: Option<End>) -> Result<Option<HeaderMap>, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (send, take) = channel(PIECES);
+        let (ends, ended) = oneshot::channel();
+        send.try_send(Bytes::from("piece")).unwrap();
+        drop(send);
+        match end {
+            Some(end) => ends.send(end).unwrap(),
+            None => drop(ends),
+        }
+        let all = runtime.block_on(body(take, ended).collect());
+        all.map(|all| all.trailers().cloned()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn only_what_is_said_to_be_at_its_end_ends_well() {
+        let trailers = collected(Some(Ok(Some(3)))).unwrap().unwrap();
+        assert_eq!(trailers.get(PROBLEMS).unwrap(), "3");
+        assert_eq!(collected(Some(Ok(None))), Ok(None));
+        assert_eq!(collected(Some(Err("why".to_owned()))), Err("why".to_owned()));
+        assert!(collected(None).unwrap_err().contains("ended early"), "a panic is no end");
+    }
+
+    #[test]
+    fn who_takes_nothing_does_not_hold_a_download_for_ever() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (send, _take) = channel(PIECES);
+        let work = move || {
+            let mut pieces = Pieces { send: &send, waiting: Vec::new(), taken_within: Duration::from_millis(20) };
+            (0..=PIECES).map(|_| pieces.write(&[0; PIECE_BYTES]).map_err(|error| error.kind())).collect::<Vec<_>>()
+        };
+        let sent = runtime.block_on(async { tokio::task::spawn_blocking(work).await }).unwrap();
+        assert_eq!(sent[..PIECES], [Ok(PIECE_BYTES); PIECES]);
+        assert_eq!(sent[PIECES], Err(io::ErrorKind::TimedOut));
+    }
+
+    #[test]
+    fn a_download_too_many_is_refused_at_once() {
+        static PLACES: Semaphore = Semaphore::const_new(1);
+        let held = turn(&PLACES).unwrap();
+        let refused = turn(&PLACES).unwrap_err();
+        assert!(refused.kind == Kind::TooOften && refused.detail.contains("try again later"), "{refused}");
+        drop(held);
+        assert!(turn(&PLACES).is_ok());
+    }
 
     #[test]
     fn a_hostile_name_is_only_a_name() {
