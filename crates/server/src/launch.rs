@@ -236,7 +236,15 @@ pub fn never_began(now: Timestamp, run: &Run, why: &str) -> RunReport {
     let mut report = blank_report("", "", run.once.dry_run, now);
     report.outcome = Outcome::Cancelled;
     report.remarks.push(why.to_owned());
+    report.remarks.extend(what_is_paused(run));
     report
+}
+
+/// The jobs that were paused for a restore, and what to do. Whatever became of the restore: nobody else resumes them.
+pub fn what_is_paused(run: &Run) -> Vec<String> {
+    let why = "is paused, because of a restore to its source; when all is as it should be there";
+    let pauses = run.restore.iter().flat_map(|restore| &restore.pauses);
+    pauses.map(|job| format!("{job} {why}: octobackup job resume {job}")).collect()
 }
 
 /// Passes on the mirror's id once its marker is there: it is before the first file.

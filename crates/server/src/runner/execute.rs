@@ -6,7 +6,7 @@ use crate::app_state::AppState;
 use crate::clock::SystemClock;
 use crate::event_log::LogEvent;
 use crate::events;
-use crate::launch::{Launch, blank_report};
+use crate::launch::{Launch, blank_report, what_is_paused};
 use crate::live::Stop;
 use crate::notify;
 use crate::run::{Ended, Reason, Run, RunKind};
@@ -228,6 +228,7 @@ impl Task {
             }
             _ => Ended::from(report.outcome),
         };
+        report.remarks.extend(what_is_paused(run));
         shared.store.change(|db| {
             if !runs::finish(db, run.id, outcome, &report, now)? {
                 return Ok(());

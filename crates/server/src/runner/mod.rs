@@ -19,6 +19,7 @@ pub use threads::Workers;
 use crate::app_state::AppState;
 use crate::event_log::LogEvent;
 use crate::live::Stop;
+use crate::moment::Moment;
 use crate::run::{Reason, Run, RunKind, State};
 use crate::run_log;
 use crate::service_error::ServiceError;
@@ -28,6 +29,7 @@ use octo_core::Cancel;
 use octo_job::schedule::Window;
 use octo_job::{Job, Policy};
 use pick::{Started, Waiting, pick};
+use rusqlite::Connection;
 use slots::NextSlots;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -200,7 +202,7 @@ impl Runner {
         let duration_max = policy.max_duration.filter(|_| run.kind == RunKind::Backup).map(Duration::from_secs);
         // Before the claim: a row that says `running` always has its place among the living.
         let cancel = self.shared.live.begin(run.id, self.shared.clock.monotonic(), duration_max);
-        match self.shared.store.change(|db| store::runs::claim(db, run.id, now)) {
+        match self.shared.store.change(|db| claim(db, run, now)) {
             Ok(true) => {}
             other => {
                 self.shared.live.end(run.id);
@@ -211,6 +213,12 @@ impl Runner {
         self.workers.take(Task { shared, run, job, policy, cancel });
         Ok(())
     }
+}
+
+/// Claims a run, unless its job was paused since the look: somebody may restore to its source by now.
+fn claim(db: &Connection, run: &Run, now: Moment) -> Result<bool, ServiceError> {
+    let is_paused = store::jobs::by_id(db, run.job_id)?.is_none_or(|job| job.spec.paused);
+    Ok((!is_paused || run.reason == Reason::Manual) && store::runs::claim(db, run.id, now)?)
 }
 
 /// The disk on which the mirror is, or would be made.

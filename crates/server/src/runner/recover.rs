@@ -1,8 +1,7 @@
 //! Runs whose server died: they are ended as interrupted, and queued again.
 
-use super::restoring::what_is_paused;
 use crate::app_state::AppState;
-use crate::launch::{blank_report, never_began};
+use crate::launch::{blank_report, never_began, what_is_paused};
 use crate::notify;
 use crate::run::{Ended, Reason, Run, RunKind, State};
 use crate::run_log::RunLog;
@@ -24,7 +23,7 @@ pub fn reap(shared: &AppState) -> Result<(), ServiceError> {
         let mut report = blank_report("", "", run.once.dry_run, shared.clock.now());
         report.outcome = Outcome::Cancelled;
         report.remarks.push(format!("the server died or was killed during this run; {}", what_stays(run)));
-        report.remarks.extend(run.restore.iter().flat_map(what_is_paused));
+        report.remarks.extend(what_is_paused(run));
         if let Some(started) = run.started_at {
             let secs = now.0.saturating_sub(started.0);
             report.duration_ms = u64::try_from(secs).unwrap_or(0).saturating_mul(1000);

@@ -37,14 +37,7 @@ pub(super) fn restore(
     let restored = launch.run(watcher, cancel);
     let mut report = report(restored, blank, watcher);
     report.duration_ms = u64::try_from(clock.monotonic().as_millis()).unwrap_or(u64::MAX);
-    report.remarks.extend(what_is_paused(wanted));
     Ok(report)
-}
-
-/// The jobs that were paused for a restore, and what to do.
-pub(super) fn what_is_paused(wanted: &Restore) -> Vec<String> {
-    let why = "is paused, because its source was restored to; when all is as it should be there";
-    wanted.pauses.iter().map(|job| format!("{job} {why}: octobackup job resume {job}")).collect()
 }
 
 fn report(restored: Result<Restored, Error>, blank: RunReport, watcher: &dyn Monitor) -> RunReport {

@@ -3,7 +3,7 @@
 //! A dry run is the same change, rolled back, so the preview cannot differ from the change. Who looked first
 //! hands in what they saw: if it is not what would happen now, somebody was faster, and nothing is changed.
 
-use super::jobs::{check, claim_credentials, remove, unique};
+use super::jobs::{check, claim_credentials, demand_restored, remove, unique};
 use super::overlap_check::OverlapCheck;
 use super::{Caller, Service, conflict};
 use crate::moment::Moment;
@@ -85,13 +85,16 @@ impl Service {
                         differences(&JobSpec { name: spec.name.clone(), paused: false, ..JobSpec::default() }, spec)?;
                     changes.push(Change { what: What::Add, job: spec.name.clone(), fields });
                 }
-                Some(job) if job.spec == *spec => {}
+                Some(job) if job.spec == *spec => continue,
                 Some(job) => {
                     jobs::change(db, job, spec, now)?;
                     audit::add(db, now, &caller.name, "job.change", &spec.name, &detail)?;
                     let fields = differences(&job.spec, spec)?;
                     changes.push(Change { what: What::Change, job: spec.name.clone(), fields });
                 }
+            }
+            if !spec.paused {
+                demand_restored(db, spec)?;
             }
         }
         self.check_all(db)?;

@@ -16,6 +16,7 @@ use octo_api::credential::CredentialUse;
 use octo_api::job::{Slot, Upcoming};
 use octo_job::{Job, JobSpec, Policy};
 use rusqlite::Connection;
+use std::path::Path;
 
 /// More jobs than one server is built for.
 const JOBS_MAX: usize = 2000;
@@ -47,6 +48,9 @@ impl Service {
         let now = self.shared.now();
         let added = self.shared.store.change(|db| {
             check(db, spec, &defaults::effective(db)?)?;
+            if !spec.paused {
+                demand_restored(db, spec)?;
+            }
             claim_credential(db, caller, spec, now)?;
             let all = jobs::list(db)?;
             unique(&all, spec, None)?;
@@ -82,6 +86,9 @@ impl Service {
                 return view_of(db, name, now);
             }
             check(db, spec, &defaults::effective(db)?)?;
+            if !spec.paused {
+                demand_restored(db, spec)?;
+            }
             claim_credential(db, caller, spec, now)?;
             let all = jobs::list(db)?;
             unique(&all, spec, Some(job.id))?;
@@ -98,9 +105,6 @@ impl Service {
     /// Pauses a job, or lets it go on.
     pub fn pause_job(&self, caller: &Caller, name: &str, paused: bool) -> Result<JobView, ServiceError> {
         let Job { revision, spec, .. } = self.job(name)?.job;
-        if !paused {
-            self.shared.store.read(|db| demand_restored(db, name))?;
-        }
         self.change_job(caller, name, revision, &JobSpec { paused, ..spec })
     }
 
@@ -175,13 +179,22 @@ pub(super) fn find(db: &Connection, name: &str) -> Result<Job, ServiceError> {
     jobs::get(db, name)?.ok_or_else(|| ServiceError::not_found("job", name))
 }
 
-/// Refuses what would mirror a restore that is not whole yet.
-pub(super) fn demand_restored(db: &Connection, job: &str) -> Result<(), ServiceError> {
-    let goes_there = |run: &Run| run.restore.as_ref().is_some_and(|restore| restore.pauses.iter().any(|it| it == job));
-    match runs::unfinished(db)?.iter().find(|run| goes_there(run)) {
-        Some(run) => Err(conflict(format!("run {} restores to the source of {job}: wait for its end", run.id))),
+/// Refuses what would mirror a restore that is not whole yet: a job that was paused for one, or, by whatever name, one with its
+/// folder as the source. To be asked in the transaction that sets the job going.
+pub(super) fn demand_restored(db: &Connection, spec: &JobSpec) -> Result<(), ServiceError> {
+    let goes_there = |run: &&Run| {
+        let Some(restore) = run.restore.as_ref().filter(|_| !run.once.dry_run) else { return false };
+        restore.pauses.contains(&spec.name) || is_source(spec, Path::new(restore.folder()))
+    };
+    match runs::unfinished(db)?.iter().find(goes_there) {
+        Some(run) => Err(conflict(format!("run {} restores to the source of {}: wait for its end", run.id, spec.name))),
         None => Ok(()),
     }
+}
+
+/// Whether a folder has to do with the source of a job, as far as that is on this machine.
+pub(super) fn is_source(spec: &JobSpec, folder: &Path) -> bool {
+    spec.local_source().is_some_and(|source| octo_disk::overlap(&source, folder).is_err())
 }
 
 /// Whether a job makes sense with these defaults (over what is built in), and with the credentials that there are.

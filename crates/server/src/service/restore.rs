@@ -3,7 +3,7 @@
 //! Who may ask a server is not root on its machine: a restore writes only below folders that the server's configuration
 //! allows, and never into a mirror or the server's own data.
 
-use super::jobs::find;
+use super::jobs::{find, is_source};
 use super::overlap_check::OverlapCheck;
 use super::{Caller, Service, conflict};
 use crate::app_state::AppState;
@@ -29,17 +29,6 @@ impl Service {
         let folder = asked.to.folder.as_deref().ok_or_else(none)?;
         restore_folder(&self.shared, folder)?;
         let state = self.restored_state(name, asked)?;
-        let all = self.shared.store.read(jobs::list)?;
-        self.keeps_apart(folder, &all)?;
-        let pauses: Vec<&Job> =
-            all.iter().filter(|job| !asked.dry_run && is_source(&job.spec, Path::new(folder))).collect();
-        let restore = Restore {
-            state,
-            paths: asked.paths.clone(),
-            to: asked.to.clone(),
-            existing: asked.existing,
-            pauses: pauses.iter().map(|job| job.spec.name.clone()).collect(),
-        };
         let now = self.shared.now();
         let run = self.shared.store.change(|db| {
             let job = find(db, name)?;
@@ -47,6 +36,17 @@ impl Service {
                 let id = run.id;
                 return Err(conflict(format!("run {id} of {name} restores already. Stop it: octobackup cancel {id}")));
             }
+            // In the transaction: a job that is added now is seen here, or sees the restore.
+            let all = jobs::list(db)?;
+            self.keeps_apart(folder, &all)?;
+            let pauses = all.iter().filter(|job| !asked.dry_run && is_source(&job.spec, Path::new(folder)));
+            let restore = Restore {
+                state,
+                paths: asked.paths.clone(),
+                to: asked.to.clone(),
+                existing: asked.existing,
+                pauses: pauses.map(|job| job.spec.name.clone()).collect(),
+            };
             for other in &restore.pauses {
                 pause(db, caller, (&job, other), now)?;
             }
@@ -122,11 +122,6 @@ fn pause(db: &Connection, caller: &Caller, (own, name): (&Job, &str), now: crate
         audit::add(db, now, &caller.name, "job.pause", name, "its source is restored to")?;
     }
     Ok(())
-}
-
-/// Whether a folder has to do with the source of a job, as far as that is on this machine.
-fn is_source(spec: &JobSpec, folder: &Path) -> bool {
-    spec.local_source().is_some_and(|source| octo_disk::overlap(&source, folder).is_err())
 }
 
 /// The folder of the configuration that allows a restore to this one, and where it is in that.

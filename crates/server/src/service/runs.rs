@@ -30,7 +30,7 @@ impl Service {
         let run = self.shared.store.change(|db| {
             let job = find(db, job)?;
             let name = &job.spec.name;
-            demand_restored(db, name)?;
+            demand_restored(db, &job.spec)?;
             if let Some(plan) = &once.approve {
                 waits_for_approval(db, &job, plan).map_err(|why| ServiceError::field("approve", why))?;
             }

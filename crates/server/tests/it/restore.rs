@@ -3,8 +3,11 @@
 use crate::history::with_states;
 use crate::world::{World, me};
 use octo_api::restore::{Existing, RestoreTo, StartRestore};
+use octo_job::{JobSpec, JobsFile, Policy};
 use octo_server::RunOverrides;
 use octo_server::run::{Ended, RunKind, State};
+use octo_server::runner::{RunLimits, Runner, Task, Workers};
+use octo_server::service::{ApplyRequest, Service};
 use octo_server::service_error::Kind;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -130,12 +133,29 @@ fn a_restore_to_a_source_pauses_its_job_until_a_person_resumes_it() {
     assert!(!is_paused());
     let run = world.service.start_restore(&me(), "a", &asked(&world.path("src"), &["many"])).unwrap();
     assert!(is_paused());
+    let job = world.service.job("a").unwrap().job;
+    let going = JobSpec { paused: false, ..job.spec.clone() };
+    let mut file = JobsFile { defaults: None, jobs: vec![going.clone().into()] };
+    file.jobs[0].paused = Some(false);
     for error in [
         world.service.pause_job(&me(), "a", false).unwrap_err(),
+        world.service.change_job(&me(), "a", job.revision, &going).unwrap_err(),
+        world.service.apply(&me(), &ApplyRequest { file, ..ApplyRequest::default() }).unwrap_err(),
         world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap_err(),
     ] {
         assert!(error.kind == Kind::Conflict && error.detail.contains("restores to the source of a"), "{error}");
     }
+    // By another name it has the same source.
+    let renamed = JobSpec { name: "b".into(), ..job.spec.clone() };
+    let renamed = world.service.change_job(&me(), "a", job.revision, &renamed).unwrap().job;
+    for error in [
+        world.service.pause_job(&me(), "b", false).unwrap_err(),
+        world.service.start_run(&me(), "b", &RunOverrides::default()).unwrap_err(),
+        world.service.add_job(&me(), &world.spec("c", "", Policy::default())).unwrap_err(),
+    ] {
+        assert!(error.kind == Kind::Conflict && error.detail.contains("restores to the source of"), "{error}");
+    }
+    world.service.change_job(&me(), "b", renamed.revision, &job.spec).unwrap();
     world.look_at("2026-08-01 20:21");
     let report = world.service.report(run.id).unwrap();
     assert!(report.remarks.iter().any(|remark| remark.contains("octobackup job resume a")), "{:?}", report.remarks);
@@ -143,6 +163,56 @@ fn a_restore_to_a_source_pauses_its_job_until_a_person_resumes_it() {
     assert_eq!(std::fs::read_to_string(world.path("src/many/3%\u{1f419}")).unwrap(), "3");
     world.service.pause_job(&me(), "a", false).unwrap();
     world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
+}
+
+/// Pauses the job `b` as soon as a run of another is claimed.
+struct Pauses(Service);
+
+impl Workers for Pauses {
+    fn take(&self, task: Task) {
+        assert_eq!(task.job().spec.name, "a");
+        self.0.pause_job(&me(), "b", true).unwrap();
+    }
+
+    fn join(&self) {}
+}
+
+#[test]
+fn a_run_whose_job_is_paused_between_the_look_and_the_claim_does_not_begin() {
+    let world = World::at("2026-08-01 20:00");
+    for name in ["a", "b"] {
+        world.add(name, "daily 21:00", Policy::default());
+    }
+    let workers = Box::new(Pauses(world.service.clone()));
+    let runner = Runner::with_workers(world.shared.clone(), RunLimits::default(), workers);
+    world.clock.set(octo_core::Timestamp::from_unix(1_785_618_000, 0));
+    runner.activate().unwrap();
+    let states: Vec<_> = world.runs().into_iter().map(|run| (run.job, run.state)).collect();
+    assert_eq!(states, [("b".to_owned(), State::Queued), ("a".to_owned(), State::Running)]);
+}
+
+#[test]
+fn a_restore_that_never_begins_says_which_jobs_it_leaves_paused() {
+    let world = with_states();
+    world.shared.restore_folders.set(vec![world.path("src")]).unwrap();
+    let start = || world.service.start_restore(&me(), "a", &asked(&world.path("src"), &["many"])).unwrap().id;
+    let says = |run| {
+        let remarks = world.service.report(run).unwrap().remarks;
+        let said = remarks.iter().filter(|remark| remark.contains("octobackup job resume a")).count();
+        assert_eq!(said, 1, "{remarks:?}");
+    };
+    let cancelled = start();
+    world.service.cancel_run(&me(), cancelled).unwrap();
+    says(cancelled);
+
+    // Its target is no path any more: it fails before it begins.
+    let failed = start();
+    let job = world.service.job("a").unwrap().job;
+    let broken = JobSpec { target: String::new(), ..job.spec.clone() };
+    world.shared.store.change(|db| octo_server::store::jobs::change(db, &job, &broken, job.changed_at)).unwrap();
+    world.look_at("2026-08-01 20:21");
+    assert_eq!(world.service.run(failed).unwrap().run.outcome, Some(Ended::Failed));
+    says(failed);
 }
 
 #[test]
