@@ -111,6 +111,11 @@ impl Root {
         self.handle.as_ref().map(AsFd::as_fd).ok_or(Errno::NOENT)
     }
 
+    /// Only the handle.
+    pub(crate) fn into_handle(self) -> Result<OwnedFd, Errno> {
+        self.handle.ok_or(Errno::NOENT)
+    }
+
     /// Makes everything in the filesystem durable. On the root's handle, opened before the first write: it sees every
     /// write error since then.
     pub(crate) fn sync_whole(&self) -> Result<(), Errno> {

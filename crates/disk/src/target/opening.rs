@@ -6,8 +6,8 @@ use crate::options::DiskOptions;
 use crate::os::metadata::AttributeSupport;
 use crate::os::permissions::Permissions;
 use crate::os::root::Root;
-use crate::os::{Fault, Handle, fault, filesystem, open, owner};
-use octo_core::{Abilities, Code, Error, RelPath, Target};
+use crate::os::{Fault, Handle, fault, filesystem, open, owner, tree};
+use octo_core::{Abilities, Code, Error, RelPath};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -34,8 +34,9 @@ impl DiskTarget {
         DiskTarget::of(path, (owner::keep(root), nearest, rights), options)
     }
 
-    /// Opens a folder below an allowed one, which must exist. It is made, and opened, below the handle of that, through no link:
-    /// whatever is swapped for what, nothing else is ever reached.
+    /// Opens a folder below an allowed one, which must exist. It is opened below the handle of that, and what is missing is made
+    /// below the handle of its parent, through no link: whatever is swapped for what, nothing else is ever reached. Mounts below
+    /// the allowed folder are gone into.
     pub fn open_within(allowed: &Path, below: &RelPath, options: DiskOptions) -> Result<DiskTarget, Error> {
         let outer = DiskTarget::open(allowed, DiskOptions { create: false, ..options })?;
         if !outer.root.exists() {
@@ -43,22 +44,31 @@ impl DiskTarget {
             return Err(Error::new(Code::TargetFailed, what));
         }
         let path = allowed.join(below.to_os());
-        let mut made = RelPath::root();
-        for name in below.names().filter(|_| options.create) {
-            made = made.join(&name);
-            // What is there already is judged by opening it.
-            outer.make_folder(&made)?;
-        }
         let failed = |fault: Fault| {
             let why = fault::of_path(fault);
             let what = format!("opening {}: {why}; no link is followed below {}", path.display(), allowed.display());
             Error::new(open::open_code(fault), what)
         };
-        let root = match outer.root.open_below(below) {
-            Err(fault) if fault::is_missing(fault) && !options.create => Root::absent(),
-            other => other.map_err(failed)?,
+        let mut there = below.clone();
+        let mut nearest = loop {
+            match (outer.root.open_below(&there), there.parent()) {
+                (Err(fault), Some(parent)) if fault::is_missing(fault) => there = parent,
+                (opened, _) => break opened.map_err(failed)?,
+            }
         };
-        DiskTarget::of(&path, (owner::keep(root), outer.nearest, outer.rights), options)
+        let missing = below.names().skip(there.names().count());
+        for name in missing.filter(|_| options.create) {
+            let name = RelPath::root().join(&name);
+            let parent = owner::keep(nearest);
+            // What somebody else made meanwhile is judged by opening it.
+            tree::make_folder(&parent, &name, options.modes.of_folder(&name)).map_err(failed)?;
+            nearest = parent.open_below(&name).map_err(failed)?;
+        }
+        let is_there = options.create || there == *below;
+        // The same folder once more.
+        let root = if is_there { nearest.open_below(&RelPath::root()).map_err(failed)? } else { Root::absent() };
+        let nearest = nearest.into_handle().map_err(failed)?;
+        DiskTarget::of(&path, (owner::keep(root), nearest, outer.rights), options)
     }
 
     /// A target of an open root. `path` is for people.

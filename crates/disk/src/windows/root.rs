@@ -101,6 +101,11 @@ impl Root {
         self.0.as_ref().ok_or(fault::MISSING)
     }
 
+    /// Only the handle.
+    pub(crate) fn into_handle(self) -> Result<Handle, Fault> {
+        self.0.ok_or(fault::MISSING)
+    }
+
     /// Never asked for: Windows makes a whole volume durable only for administrators, so every file is synced by itself.
     pub(crate) fn sync_whole(&self) -> Result<(), Fault> {
         nt::flush(self.handle()?)

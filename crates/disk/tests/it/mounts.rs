@@ -59,6 +59,32 @@ fn a_bind_mount_of_the_same_filesystem_is_another_filesystem_too() {
 }
 
 #[test]
+fn a_folder_within_an_allowed_one_is_made_on_the_filesystem_that_is_mounted_on_the_way_and_has_its_space() {
+    let yard = own_yard();
+    std::fs::create_dir_all(yard.root.join("deep/inner")).unwrap();
+    let _mounted = mount(&["-t", "tmpfs", "-o", "size=3m", "none"], &yard.root.join("deep/inner"));
+    let open = |below: &str, create| {
+        DiskTarget::open_within(&yard.root, &p(below), DiskOptions { create, plain: true, ..DiskOptions::default() })
+    };
+    let total = |target: DiskTarget| target.space().unwrap().total_bytes;
+    assert_eq!(total(open("deep/inner/a/b", false).unwrap()), 3 << 20, "a preview makes nothing");
+    assert!(!yard.root.join("deep/inner/a").exists());
+    let target = open("deep/inner/a/b", true).unwrap();
+    write_file(&target, "file", b"file");
+    assert_eq!(std::fs::read(yard.root.join("deep/inner/a/b/file")).unwrap(), b"file");
+    assert_eq!(total(target), 3 << 20);
+    assert_eq!(total(open("deep/inner", true).unwrap()), 3 << 20);
+    // Beside it, and above it.
+    assert!(total(open("other/a", true).unwrap()) != 3 << 20 && yard.root.join("other/a").is_dir());
+    assert!(open("", true).is_ok());
+    // Through no link, whatever is missing behind it.
+    std::os::unix::fs::symlink(&yard.outside, yard.root.join("link")).unwrap();
+    let before = yard.outside_state();
+    assert!(open("link/new", true).is_err() && open("link/new", false).is_err());
+    assert_eq!(yard.outside_state(), before);
+}
+
+#[test]
 fn a_source_lists_a_mount_point_and_does_not_go_into_it() {
     let yard = own_yard();
     let _mounted = tmpfs_inside(&yard);
