@@ -45,11 +45,12 @@ pub fn download(args: &DownloadArgs) -> CommandResult {
 
 /// As it was called; an archive, as the folder in it, or the job.
 fn usual_name(args: &DownloadArgs, below: &RelPath, media_type: &str) -> PathBuf {
-    let name = below.name().map_or_else(|| args.job.clone().into(), |name| name.to_os().to_owned());
+    let name = below.name().map(|name| PathBuf::from(RelPath::root().join(&name).to_os()));
+    let name = name.unwrap_or_else(|| args.job.clone().into());
     if media_type == "application/octet-stream" {
-        return name.into();
+        return name;
     }
-    let mut packed = name;
+    let mut packed = name.into_os_string();
     packed.push(format!(".{}", args.format.word()));
     packed.into()
 }

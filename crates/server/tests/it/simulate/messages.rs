@@ -3,7 +3,7 @@
 use super::carrier::Arrived;
 use super::model::{Between, Holds, must};
 use octo_api::notify::QueuedMessage;
-use octo_core::RunReport;
+use octo_core::{Code, RunReport};
 use octo_server::notify::{Message, Recipient, When};
 use octo_server::run::{Ended, Reason, Run, State};
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ impl Between<'_> {
         let mut queued = self.before.of_job(job.id);
         let waits = queued.any(|other| other.state == State::Queued && !other.once.dry_run);
         // One that took too long was cancelled, and goes on.
-        let passes = [octo_core::Code::Unreachable, octo_core::Code::Cancelled];
+        let passes = [Code::Unreachable, Code::Cancelled, Code::InternalError];
         let may_pass = report.causes.first().is_some_and(|cause| passes.contains(&cause.code));
         let by_itself = run.outcome == Some(Ended::Failed) && may_pass;
         let next = self
