@@ -37,12 +37,28 @@ pub type Moment<'a> = Result<Timestamp, &'a Doubt>;
 /// States that are named in a report.
 const NAMED_MAX: usize = 10;
 
+/// When states are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// In a run that needs room: it is not known yet whether it replaces suspiciously much. Only what the policy does not keep goes.
+    Within,
+    /// At the end of a run that went well.
+    AtEnd,
+}
+
 /// Removes the states that the policy does not keep, and then, where less is free than wanted, the oldest; and says so. Whether
 /// there were any.
-pub fn prune(context: &Context<'_>, ops: &MirrorOps<'_>, now: Moment<'_>) -> Result<bool, Error> {
+pub fn prune(context: &Context<'_>, ops: &MirrorOps<'_>, now: Moment<'_>, when: When) -> Result<bool, Error> {
     let KeepVersions::Of(policy) = context.options.keep_versions else { return Ok(false) };
     let now = match now {
-        Ok(now) => now.min(context.clock.now()),
+        Ok(now) if context.clock.now() < now => {
+            // States since then would look as if they were of one moment.
+            context.remark(format!(
+                "no older version was removed: the clock shows a time before {now} UTC, when this run began"
+            ));
+            return Ok(false);
+        }
+        Ok(now) => now,
         Err(doubt) => {
             context.remark(format!("no older version was removed for its age: {doubt}"));
             return Ok(false);
@@ -66,15 +82,17 @@ pub fn prune(context: &Context<'_>, ops: &MirrorOps<'_>, now: Moment<'_>) -> Res
     let reasons = retention::reasons(&there.facts, &policy, now, &context.options.local_time);
     let goes = there.facts.iter().zip(&reasons).filter(|(_, reasons)| reasons.is_empty());
     let goes: BTreeSet<u64> = goes.map(|(state, _)| state.number).collect();
-    let freed = thinning.remove(&there, &goes)?;
-    let dropped: Vec<_> = there.facts.iter().filter(|state| goes.contains(&state.number)).collect();
-    if !dropped.is_empty() {
-        let (states, named) = (counted(dropped.len() as u64, "state", "states"), named(&dropped));
-        let freed = size(freed + unusable_bytes);
+    let removed = thinning.remove(&there, &goes)?;
+    if !removed.states.is_empty() {
+        let (states, named) = (counted(removed.states.len() as u64, "state", "states"), named(&removed.states));
+        let freed = size(removed.freed + unusable_bytes);
         context.remark(format!("older versions of {states} were removed, {freed}: {named}. What is kept: {policy}"));
     }
-    let is_short = make_room(context, &thinning, &policy)?;
-    Ok(!dropped.is_empty() || unusable_bytes > 0 || is_short)
+    if let Some(why) = &removed.refused {
+        context.remark(format!("not all older versions that are due could be removed: {why}"));
+    }
+    let is_short = when == When::AtEnd && make_room(context, &thinning, &policy)?;
+    Ok(!removed.states.is_empty() || unusable_bytes > 0 || is_short)
 }
 
 /// Removes the oldest states until as much is free as wanted, or only the last ones are left. Whether there were any.
@@ -82,24 +100,34 @@ fn make_room(context: &Context<'_>, thinning: &Thinning<'_>, policy: &KeepPolicy
     let Some(keep_free) = context.options.keep_free else { return Ok(false) };
     let free = || context.target.space().map(|space| (space.free_bytes, keep_free.bytes(space.total_bytes)));
     let (at_first, wanted) = free()?;
-    let (mut dropped, mut freed, mut none_left) = (Vec::new(), 0, false);
+    let (mut dropped, mut freed, mut none_left, mut refused) = (Vec::new(), 0, false, None);
     // Some filesystems give space back later: what was removed counts, too.
-    while free()?.0 < wanted && at_first.saturating_add(freed) < wanted {
+    while !context.cancel.is_cancelled() && free()?.0 < wanted && at_first.saturating_add(freed) < wanted {
         let there = states(context.target, Some(thinning.ops.run))?;
         let Some(number) = retention::first_to_go(&there.facts, policy) else {
             none_left = true;
             break;
         };
-        freed += thinning.remove(&there, &BTreeSet::from([number]))?;
-        dropped.extend(there.facts.into_iter().filter(|state| state.number == number));
+        let removed = thinning.remove(&there, &BTreeSet::from([number]))?;
+        freed += removed.freed;
+        if removed.states.is_empty() {
+            // It would not go the next time either.
+            let unknown = || format!("state {number} is still there");
+            refused = Some(removed.refused.unwrap_or_else(unknown));
+            break;
+        }
+        dropped.extend(removed.states);
     }
     let missing = format!("less than {} of the target's disk were free (keep_free)", size(wanted));
     let is_any = !dropped.is_empty();
     if is_any {
         let states = counted(dropped.len() as u64, "state", "states");
-        let named = named(&dropped.iter().collect::<Vec<_>>());
+        let named = named(&dropped);
         let freed = size(freed);
         context.remark(format!("{missing}: older versions of {states} were removed, {freed}: {named}"));
+    }
+    if let Some(why) = refused {
+        context.remark(format!("{missing}, and still are: the oldest state could not be removed: {why}"));
     }
     if none_left {
         let last = policy.last_kept();
@@ -110,8 +138,8 @@ fn make_room(context: &Context<'_>, thinning: &Thinning<'_>, policy: &KeepPolicy
     Ok(is_any)
 }
 
-fn named(states: &[&StateFacts]) -> String {
-    let words = |state: &&StateFacts| format!("state {} of {} UTC", state.number, state.taken);
+fn named(states: &[StateFacts]) -> String {
+    let words = |state: &StateFacts| format!("state {} of {} UTC", state.number, state.taken);
     let some = states.iter().take(NAMED_MAX).map(words).collect::<Vec<_>>().join(", ");
     match states.len().checked_sub(NAMED_MAX) {
         None | Some(0) => some,
@@ -144,24 +172,53 @@ fn steps(there: &States, goes: &BTreeSet<u64>) -> Steps {
     Steps { oldest: stays.first().copied().filter(|_| is_older_gone), merges }
 }
 
+/// What went.
+struct Removed {
+    states: Vec<StateFacts>,
+    freed: u64,
+    /// Why not all.
+    refused: Option<String>,
+}
+
 impl Thinning<'_> {
-    /// Removes these states. Returns how many bytes that freed.
-    fn remove(&self, there: &States, goes: &BTreeSet<u64>) -> Result<u64, Error> {
+    /// Removes these states, as far as that is possible.
+    fn remove(&self, there: &States, goes: &BTreeSet<u64>) -> Result<Removed, Error> {
+        let mut removed = Removed { states: Vec::new(), freed: 0, refused: None };
         if goes.is_empty() {
-            return Ok(0);
+            return Ok(removed);
         }
         let Steps { oldest, merges } = steps(there, goes);
-        let mut freed = oldest.map_or(Ok(0), |oldest| oldest::remove(self.ops, &there.runs, oldest))?;
+        let mut done = |step: Result<u64, Error>| match step {
+            // A later run finds the room; or, on Windows, nobody who reads the records.
+            Err(error) if [Code::NoSpace, Code::TargetDenied, Code::RecordsDamaged].contains(&error.code) => {
+                removed.refused.get_or_insert(error.to_string());
+                Ok(())
+            }
+            step => step.map(|freed| removed.freed += freed),
+        };
+        if let Some(oldest) = oldest {
+            done(oldest::remove(self.ops, &there.runs, oldest))?;
+        }
         for members in merges {
-            let merged = Merge::plan(self.target, self.order, &members)
-                .and_then(|merge| merge.map_or(Ok(0), |merge| merge.make(self.target, self.ops)));
-            match merged {
-                // A later run finds the room; or, on Windows, nobody who reads the records.
-                Err(error) if [Code::NoSpace, Code::TargetDenied].contains(&error.code) => {}
-                merged => freed += merged?,
+            done(self.merge(&members))?;
+        }
+        let left = states(self.target, Some(self.ops.run))?.facts;
+        let is_left = |number| left.iter().any(|state| state.number == number);
+        let gone = there.facts.iter().filter(|state| goes.contains(&state.number) && !is_left(state.number));
+        removed.states = gone.cloned().collect();
+        Ok(removed)
+    }
+
+    fn merge(&self, members: &[VersionedRun]) -> Result<u64, Error> {
+        match Merge::plan(self.target, self.order, members)? {
+            Some(merge) => merge.make(self.target, self.ops),
+            None => {
+                let runs: Vec<String> = members.iter().map(|member| member.run.to_string()).collect();
+                let what =
+                    format!("a line is not a record in versions/<run>/changes of one of the runs {}", runs.join(", "));
+                Err(Error::new(Code::RecordsDamaged, what))
             }
         }
-        Ok(freed)
     }
 
     /// Versions before a state that cannot be had serve nobody but who looks for one file by hand: they go by their age.

@@ -1,6 +1,6 @@
 //! What is due to go, where a run needs room before its end.
 
-use super::{Moment, prune};
+use super::{Moment, When, prune};
 use crate::context::Context;
 use crate::mirror_ops::MirrorOps;
 use crate::{ballast, held};
@@ -33,7 +33,7 @@ impl<'a> Overdue<'a> {
         }
         let target = self.context.target;
         let may = !self.is_braked && !self.context.options.dry_run && held::held_plan(target, 0)?.is_none();
-        let done = may && ballast::with_help(target, || prune(self.context, self.ops, self.now))?;
+        let done = may && ballast::with_help(target, || prune(self.context, self.ops, self.now, When::Within))?;
         *removed = Some(done);
         Ok(done)
     }

@@ -33,7 +33,7 @@ impl Run<'_> {
             ballast::with_help(self.context.target, || marker.write(self.context.target))?;
         }
         if ended && marker.braked_by.is_none() && verdict.because.is_empty() {
-            let prune = || retention::prune(self.context, &self.ops, self.ready.moment());
+            let prune = || retention::prune(self.context, &self.ops, self.ready.moment(), retention::When::AtEnd);
             ballast::with_help(self.context.target, prune)?;
         }
         if ended {

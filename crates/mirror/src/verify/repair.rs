@@ -63,7 +63,8 @@ impl Repair<'_> {
         match failed {
             Some(error) => Err(error),
             // What cannot be read is no good copy.
-            None => Ok(hash.is_ok_and(|hash| hash == Some(wanted.hash))),
+            None if hash.is_ok_and(|hash| hash == Some(wanted.hash)) => staged.sync().map(|()| true),
+            None => Ok(false),
         }
     }
 

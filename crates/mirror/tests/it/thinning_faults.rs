@@ -3,13 +3,16 @@
 use crate::pair::Pair;
 use crate::thinning::{all, assert_states, copy, nothing, open, options, pin_states, run, seen, seven_states};
 use octo_core::retention::KeepFree;
-use octo_core::{Code, Outcome};
-use octo_mirror::RunOptions;
+use octo_core::{Cancel, Code, Outcome, Timestamp};
+use octo_disk::LocalSource;
 use octo_mirror::history::{History, When};
 use octo_mirror::retention::unpin;
-use octo_testkit::effects::{Count, FailAt};
+use octo_mirror::{RunOptions, RunResult};
+use octo_testkit::clock::TestClock;
+use octo_testkit::effects::{Count, Effects, FailAt, Trap};
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
 
 /// The records of states that go are in one folder, their contents in several: each that is still there is what it was.
 #[test]
@@ -119,4 +122,53 @@ fn where_the_range_of_merged_records_is_damaged_nothing_goes() {
     assert!(report.remarks.iter().any(|remark| remark.contains("versions/7/changes")), "{report:#?}");
     put(&whole);
     assert_states(&pair, &states, &[1, 2, 3, 7, 8, 9, 10, 11], "nothing went");
+}
+
+/// What cannot be removed is still there the next time: nobody may try for ever, or say that it went.
+#[test]
+fn where_less_is_free_than_wanted_and_the_oldest_cannot_go_the_run_ends_and_says_why() {
+    let pair = Pair::new();
+    let states = seven_states(&pair, true);
+    pin_states(&pair, &[1]);
+    let changes = pair.target.join(".octobackup/versions/3/changes");
+    let whole = fs::read(&changes).unwrap();
+    fs::write(&changes, [&whole[..], b"no record\n"].concat()).unwrap();
+    let wanted = RunOptions { keep_free: Some(KeepFree::Bytes(u64::MAX)), ..options(all()) };
+    let (report, _) = run(&pair, &wanted, Count, true);
+    let says = |words: &str| report.remarks.iter().any(|remark| remark.contains(words));
+    assert!(says("could not be removed") && !says("were removed"), "{report:#?}");
+    let (report, _) = run(&pair, &options(nothing()), Count, true);
+    let says = |words: &str| report.remarks.iter().any(|remark| remark.contains(words));
+    assert!(says("could be removed: ") && !says("were removed"), "{report:#?}");
+    fs::write(&changes, &whole).unwrap();
+    assert_states(&pair, &states, &[1, 2, 3, 4, 5, 6, 7], "nothing went");
+}
+
+/// The clock goes back once the run sets the time of a file.
+struct Back(Arc<TestClock>, Timestamp);
+
+impl Trap for Back {
+    fn before(&self, _: u64, what: &str) -> Result<(), octo_core::Error> {
+        if what == "set_times" {
+            self.0.set(self.1);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn where_the_clock_went_back_during_the_run_nothing_goes_for_its_age() {
+    let pair = Pair::new();
+    let states = seven_states(&pair, true);
+    pair.write("big", &[8; 5000], 2_000_000);
+    let clock = Arc::new(TestClock::real());
+    let earlier = octo_core::Clock::now(&*clock).plus_secs(-2 * 86_400);
+    let source = LocalSource::open(&pair.source).unwrap();
+    let target = Effects::new(open(&pair), Back(Arc::clone(&clock), earlier));
+    let RunResult { report, .. } =
+        octo_mirror::run(&source, &target, &options(nothing()), &octo_core::monitor::Silent, &*clock, &Cancel::new());
+    assert_eq!(report.outcome, Outcome::Succeeded, "{report:#?}");
+    assert!(report.remarks.iter().any(|remark| remark.contains("the clock shows a time before")), "{report:#?}");
+    drop(target);
+    assert_states(&pair, &states, &[1, 2, 3, 4, 5, 6, 7, 8], "nothing went");
 }
