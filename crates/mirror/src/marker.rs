@@ -5,8 +5,10 @@ use octo_core::clock_trust::ClockRecord;
 use octo_core::{Abilities, Code, Error, SourcePin, Target};
 use serde::{Deserialize, Serialize};
 
-/// The format this version writes; a higher number in a marker is refused.
-pub const FORMAT: u32 = 1;
+/// The highest format that this version knows; a higher number in a marker is refused.
+pub const FORMAT: u32 = 2;
+/// That of a mirror of which no state went out of the middle and none was pinned: programs that know nothing of either read it, too.
+const FORMAT_PLAIN: u32 = 1;
 
 /// `.octobackup/marker.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +43,7 @@ impl Marker {
             .map_err(|e| Error::new(Code::TargetFailed, format!("no random numbers from the system: {e}")))?;
         let target_id = random.iter().map(|b| format!("{b:02x}")).collect();
         Ok(Marker {
-            format: FORMAT,
+            format: FORMAT_PLAIN,
             target_id,
             next_run: 1,
             unproven: false,
@@ -73,9 +75,20 @@ impl Marker {
         toml::from_str(&text).map(Some).map_err(|e| damaged(e.message().to_owned()))
     }
 
-    /// Writes the marker, durably.
+    /// Before the first state goes out of the middle, or is pinned: a program that knows neither would remove the wrong versions,
+    /// and refuses the mirror from now on.
+    pub fn refuse_older_programs(target: &dyn Target) -> Result<(), Error> {
+        match Marker::read(target)? {
+            Some(marker) if marker.format < FORMAT => Marker { format: FORMAT, ..marker }.write(target),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the marker, durably. Its format never becomes lower.
     pub fn write(&self, target: &dyn Target) -> Result<(), Error> {
-        let text = toml::to_string(self).map_err(|e| Error::new(Code::RecordsDamaged, e.to_string()))?;
+        let there = Marker::read(target).ok().flatten().map_or(self.format, |there| there.format);
+        let marker = Marker { format: self.format.max(there), ..self.clone() };
+        let text = toml::to_string(&marker).map_err(|e| Error::new(Code::RecordsDamaged, e.to_string()))?;
         small_files::write_durable(target, &layout::marker(), text.as_bytes())
     }
 }

@@ -9,6 +9,7 @@ use super::sweep::Sweep;
 use crate::changes::{self, OfRun, Record};
 use crate::history::decide::Fact;
 use crate::history::table::{Table, facts};
+use crate::marker::Marker;
 use crate::mirror_ops::MirrorOps;
 use crate::order::NameOrder;
 use crate::spill::{Pool, Sorted, Sorter};
@@ -87,6 +88,7 @@ impl Merge {
         let new = layout::merged_changes(ops.run, last.run);
         self.write(target, &new)?;
         target.set_times(&new, last.written, None)?;
+        Marker::refuse_older_programs(target)?;
         small_files::put_in_place(target, &new, &layout::changes(last.run))?;
         let mut freed = 0;
         for run in self.to_sweep(target)? {

@@ -1,6 +1,7 @@
 //! `pins.json`: the states that a person wants to be kept, with the reason. Part of the backup, not a cache. It must never be
 //! taken for empty when it cannot be read: nothing is removed then.
 
+use crate::marker::Marker;
 use crate::{layout, small_files};
 use octo_core::{Code, Error, Target, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,7 @@ pub fn pin(target: &dyn Target, pin: Pin) -> Result<(), Error> {
     if pins.len() > PINS_MAX {
         return Err(Error::new(Code::Usage, format!("{PINS_MAX} states are pinned already: unpin some first")));
     }
+    Marker::refuse_older_programs(target)?;
     write(target, pins)
 }
 

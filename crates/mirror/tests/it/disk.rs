@@ -228,7 +228,7 @@ fn a_marker_that_is_newer_or_damaged_is_refused_and_left_alone() {
     pair.run(&RunOptions::default());
     let marker = pair.target.join(".octobackup/marker.toml");
     let good = fs::read_to_string(&marker).unwrap();
-    let newer = good.replace("format = 1", "format = 2");
+    let newer = good.replace("format = 1", "format = 3");
     for (content, code) in [
         (newer.as_bytes(), octo_core::Code::NewerFormat),
         (b"format = 1\nnonsense".as_slice(), octo_core::Code::RecordsDamaged),

@@ -172,3 +172,24 @@ fn where_the_clock_went_back_during_the_run_nothing_goes_for_its_age() {
     drop(target);
     assert_states(&pair, &states, &[1, 2, 3, 4, 5, 6, 7, 8], "nothing went");
 }
+
+/// A program that knows neither pins nor merged records must not remove versions of a mirror that has them.
+#[test]
+fn a_mirror_with_a_pin_or_without_a_state_of_the_middle_is_of_a_format_that_older_programs_refuse() {
+    let format = |pair: &Pair| {
+        let text = fs::read_to_string(pair.target.join(".octobackup/marker.toml")).unwrap();
+        text.lines().next().unwrap().to_owned()
+    };
+    let pair = Pair::new();
+    seven_states(&pair, true);
+    assert_eq!(format(&pair), "format = 1");
+    pin_states(&pair, &[3]);
+    assert_eq!(format(&pair), "format = 2");
+    unpin(&open(&pair), 3).unwrap();
+    run(&pair, &options(all()), Count, true);
+    assert_eq!(format(&pair), "format = 2");
+    let pair = Pair::new();
+    seven_states(&pair, true);
+    run(&pair, &options(nothing()), Count, true);
+    assert_eq!(format(&pair), "format = 1", "only the oldest went");
+}
