@@ -8,7 +8,7 @@ use super::reading::{READ_BYTES, read};
 use super::walk::File;
 use crate::hashes::{Content, Hashes};
 use crate::{files, layout};
-use octo_core::{Code, Done, Error, Kind, Meta, RelPath, Target};
+use octo_core::{Code, Done, Error, Kind, Meta, Name, RelPath, Target};
 use std::ops::ControlFlow;
 
 /// Where a good copy was found, and where the damaged one is kept.
@@ -95,16 +95,24 @@ impl Repair<'_> {
         Ok(kept_at)
     }
 
-    /// The damaged file has a second name, or a copy of what can be read of it, which stays when it was made before.
+    /// The damaged file has a second name, or a copy of what can be read of it. What was kept before, of another file that had its
+    /// place then, stays, too.
     fn keep(&self, file: &File<'_>) -> Result<RelPath, Error> {
-        let kept_at = layout::damaged_copy(file.version_of, file.place);
-        files::ensure_folder(self.target, &kept_at.parent().unwrap_or_default())?;
-        if self.target.abilities().hard_links {
-            self.target.hard_link(file.path, &kept_at)?;
-            return Ok(kept_at);
+        let first = layout::damaged_copy(file.version_of, file.place);
+        files::ensure_folder(self.target, &first.parent().unwrap_or_default())?;
+        let (mut kept_at, mut number) = (first.clone(), 1);
+        while let Some(there) = self.target.look(&kept_at)? {
+            if there.id.is_some() && there.id == file.meta.id {
+                return Ok(kept_at);
+            }
+            number += 1;
+            let name = [first.name_bytes(), format!(".{number}").as_bytes()].concat();
+            let name = Name::new(name).map_err(|e| Error::new(Code::TargetEntry, e.reason()))?;
+            kept_at = first.parent().unwrap_or_default().join(&name);
         }
-        if self.target.look(&kept_at)?.is_some() {
-            return Ok(kept_at);
+        if self.target.abilities().hard_links {
+            let linked = self.target.hard_link(file.path, &kept_at)?;
+            return if linked == Done::Yes { Ok(kept_at) } else { Err(moved(file.path)) };
         }
         let (Some(open), kept) = (self.target.open_file(file.path)?, self.target.create_file(&kept_at)?) else {
             return Err(moved(file.path));

@@ -181,3 +181,17 @@ fn a_verify_that_does_not_repair_has_no_effect_on_files() {
         log.iter().filter(|effect| !effect.contains(".octobackup") && effect.trim() != "lock").collect();
     assert!(outside.is_empty(), "{outside:?}");
 }
+
+/// A place that is damaged for the second time: what was kept the first time stays.
+#[test]
+fn what_was_kept_of_an_earlier_damage_stays_and_the_next_gets_another_name() {
+    let pair = lived();
+    let first = damage(&pair, "deep/doc");
+    assert_eq!(repair(&pair).counts.repaired, 1);
+    flip(&pair.target.join("deep/doc"), 5);
+    let second = read(&pair, "deep/doc");
+    assert_eq!(repair(&pair).counts.repaired, 1);
+    assert_eq!(read(&pair, "deep/doc"), GOOD);
+    assert_eq!(read(&pair, ".octobackup/damaged/mirror/deep/doc"), first);
+    assert_eq!(read(&pair, ".octobackup/damaged/mirror/deep/doc.2"), second);
+}
