@@ -156,6 +156,6 @@ fn a_server_does_not_listen_to_the_network_without_tls() {
     let config = world.path("octobackup.toml");
     fs::write(&config, format!("data_dir = {:?}\n[http]\nlisten = \"0.0.0.0:0\"\n", world.path("data"))).unwrap();
     let ran = world.run(&["serve".as_ref(), "--config".as_ref(), config.as_os_str()]);
-    ran.ends(2).says("TLS is needed");
+    ran.ends(2).says("TLS is required");
     assert!(!world.path("data").exists());
 }

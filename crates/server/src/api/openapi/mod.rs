@@ -154,8 +154,9 @@ fn parameter(name: &str, place: &str) -> Value {
         "after_path" => (json!({"type": "string"}), "Only what comes after this path: `next` of the page before"),
         "state" => (json!({"type": "string"}), "A state's number, a moment, or `now`"),
         "to" => (json!({"type": "string"}), "The later state; default `now`"),
-        "path" => {
-            (json!({"type": "string"}), "A path on the source, in the reversible text form; nothing is all of it")
+        "path" => (json!({"type": "string"}), "A path on the source, in the reversible text form; default all of it"),
+        "path_entry" => {
+            (json!({"type": "string"}), "The file or folder: its path on the source, in the reversible text form")
         }
         "pattern" => (json!({"type": "string"}), "A name; `*` matches any characters, `?` exactly one"),
         "format" => (
@@ -172,14 +173,15 @@ fn parameter(name: &str, place: &str) -> Value {
         "count" => (small(0), slots.as_str()),
         "hours" => (small(0), hours.as_str()),
         "job" => (json!({"type": "string"}), "Of this job only"),
-        "zone" => (json!({"type": "string"}), "By the clocks of this zone, as Europe/Berlin"),
+        "zone" => (json!({"type": "string"}), "In this time zone, such as Europe/Berlin"),
         _ => (json!({"type": "string"}), ""),
     };
     let shown = name
         .trim_end_matches("_moment")
         .trim_end_matches("_name")
         .trim_end_matches("_offset")
-        .trim_end_matches("_path");
+        .trim_end_matches("_path")
+        .trim_end_matches("_entry");
     let mut said = json!({"name": shown, "in": place, "required": place == "path", "schema": schema});
     if !text.is_empty() {
         said["description"] = text.into();
@@ -188,6 +190,7 @@ fn parameter(name: &str, place: &str) -> Value {
         "name" | "job" => said["example"] = "demo".into(),
         "id" => said["example"] = 1.into(),
         "state" => said["example"] = "now".into(),
+        "path_entry" => said["example"] = "docs".into(),
         "pattern" => said["example"] = "*.txt".into(),
         "zone" => said["example"] = "Europe/Berlin".into(),
         _ => {}
