@@ -35,7 +35,7 @@ pub fn remove(ops: &MirrorOps<'_>, runs: &[VersionedRun], oldest: u64) -> Result
     // What was before runs that nobody can take back is gone already.
     let is_reachable = runs.iter().any(|run| run.run > oldest);
     let is_merged = going().any(|run| run.since < run.run);
-    if let Some(of_oldest) = going().last().filter(|it| it.run == oldest && !it.is_first)
+    if let Some(of_oldest) = going().next_back().filter(|it| it.run == oldest && !it.is_first)
         && is_reachable
         && (keeps_number || is_merged)
     {
