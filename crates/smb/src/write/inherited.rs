@@ -11,6 +11,7 @@ use crate::wire::reply::Handle;
 use crate::wire::request::option;
 use octo_core::restore_target::{LostParts, Placing};
 use octo_core::{Code, Error, Part};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Gives what is staged the list of its place, before it goes there. What cannot be done is said.
 pub(super) async fn set(
@@ -55,11 +56,12 @@ async fn of_replaced(to: &Connected, place: &[u16]) -> Result<Vec<u8>, Error> {
     of(to, &Make { path: place, access, attributes: 0, disposition: disposition::OPEN, options }).await
 }
 
-/// What a new file inherits there: one is made for it that goes as it is closed, by whom ever.
+/// What a new file inherits there: one is made for it that goes as it is closed, by whom ever. One that a server left as it died has
+/// the same name, and goes with it.
 async fn of_new(to: &Connected, path: &[u16]) -> Result<Vec<u8>, Error> {
     let access = right::READ_CONTROL | right::READ_ATTRIBUTES | right::DELETE | right::SYNCHRONIZE;
     let options = option::NON_DIRECTORY_FILE | option::OPEN_REPARSE_POINT | option::DELETE_ON_CLOSE;
-    let (attributes, disposition) = (attribute::HIDDEN, disposition::CREATE);
+    let (attributes, disposition) = (attribute::HIDDEN, disposition::OPEN_OR_CREATE);
     of(to, &Make { path, access, attributes, disposition, options }).await
 }
 
@@ -72,9 +74,12 @@ async fn of(to: &Connected, make: &Make<'_>) -> Result<Vec<u8>, Error> {
     closed.map(|_| list)
 }
 
-/// A name beside `place` that nothing else has: that of staging, and the file's number there.
+/// A name beside `place` that nothing else has, and the same each time: that of the staging folder, and a number for the name.
 fn probe(place: &[u16], placing: &Placing) -> Vec<u16> {
     let folder = place.iter().rposition(|unit| *unit == u16::from(b'\\')).map_or(0, |at| at + 1);
-    let names: Vec<_> = placing.stage.names().map(|name| name.to_string()).collect();
-    place[..folder].iter().copied().chain(names.join("-").encode_utf16()).collect()
+    let mut number = DefaultHasher::new();
+    place[folder..].hash(&mut number);
+    let staging = placing.stage.names().next().map_or_else(String::new, |name| name.to_string());
+    let name = format!("{staging}-{:016x}", number.finish());
+    place[..folder].iter().copied().chain(name.encode_utf16()).collect()
 }

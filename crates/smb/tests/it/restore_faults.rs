@@ -54,7 +54,7 @@ fn files(folder: &Path) -> (BTreeMap<String, Vec<u8>>, usize) {
     let mut found = BTreeMap::new();
     fill(folder, folder, &mut found);
     let all = found.len();
-    found.retain(|name, _| !name.starts_with(".octobackup-restore-"));
+    found.retain(|name, _| !name.split('/').any(|part| part.starts_with(".octobackup-restore-")));
     let staged = all - found.len();
     (found, staged)
 }
