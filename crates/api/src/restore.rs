@@ -19,19 +19,40 @@ words! {
     }
 }
 
-/// Where to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where to: one of `folder`, `share` and `source`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreTo {
     /// A folder of the server's machine; one of those that its configuration allows, or below one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
+    /// A folder of a share: `//HOST/SHARE/FOLDER`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
+    /// The stored account that logs on to the share. The job's own, if none is named and the folder is its source or below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    /// Where the job copies from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub source: bool,
 }
 
 impl RestoreTo {
     /// To a folder of the server's machine.
     #[must_use]
     pub fn folder(folder: impl Into<String>) -> RestoreTo {
-        RestoreTo { folder: Some(folder.into()) }
+        RestoreTo { folder: Some(folder.into()), ..RestoreTo::default() }
+    }
+
+    /// To a folder of a share.
+    #[must_use]
+    pub fn share(address: impl Into<String>, credential: Option<String>) -> RestoreTo {
+        RestoreTo { share: Some(address.into()), credential, ..RestoreTo::default() }
+    }
+
+    /// To where the job copies from.
+    #[must_use]
+    pub fn source() -> RestoreTo {
+        RestoreTo { source: true, ..RestoreTo::default() }
     }
 }
 
@@ -76,9 +97,9 @@ pub struct Restore {
 }
 
 impl Restore {
-    /// The folder that is restored to.
+    /// The folder that is restored to, of the server's machine or of a share.
     #[must_use]
-    pub fn folder(&self) -> &str {
-        self.to.folder.as_deref().unwrap_or_default()
+    pub fn place(&self) -> &str {
+        self.to.folder.as_deref().or(self.to.share.as_deref()).unwrap_or_default()
     }
 }

@@ -21,6 +21,9 @@ Examples:
   By a server elsewhere, to a folder of its machine that its configuration allows:
     octobackup restore fs1 projects/2026 --at 41 --to /restore --url https://backup:8734 --token-file token
 
+  Back to where the job copies from, by the server, with the account that it has for that; the job is paused meanwhile:
+    octobackup restore fs1 projects/2026 --at 41 --to source --existing replace-older
+
 Paths are those of the source. They are made below --to as they were: projects/2026 becomes /restore/projects/2026.
 A restore that was stopped goes on when it is started again.";
 
@@ -170,9 +173,13 @@ pub struct RestoreArgs {
     #[command(flatten)]
     pub at: AtArgs,
     /// The folder to restore to, or a folder of a share (smb://HOST/SHARE/FOLDER); it is made if it does not exist. Where the server
-    /// restores, a folder of its machine that its configuration allows
-    #[arg(long, value_name = "FOLDER|SHARE")]
+    /// restores, a folder of its machine that its configuration allows. "source" is where the job copies from: the server restores
+    /// to that with the account that it has stored for the job
+    #[arg(long, value_name = "FOLDER|SHARE|source")]
     pub to: PathBuf,
+    /// The account, stored at the server, with which it logs on to the share of --to [default: the job's]
+    #[arg(long, value_name = "NAME")]
+    pub credential: Option<String>,
     /// What to do where a file is there already, with another size or time
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub existing: ExistingArg,

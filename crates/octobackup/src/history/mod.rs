@@ -83,6 +83,18 @@ pub fn place(named: &Path, server: &ServerArgs) -> Result<Place, Failed> {
     Ok(Place::Job(Box::new(job)))
 }
 
+/// The job of this name, at the server.
+pub fn job(named: &Path, server: &ServerArgs) -> Result<Place, Failed> {
+    match named.to_str().filter(|name| !name.contains(['/', '\\'])) {
+        Some(name) => Ok(Place::Job(Box::new(Job::of(server, name)?))),
+        None => {
+            let what =
+                format!("{}: --to source and --credential need a job of the server, not a folder", named.display());
+            Err(Error::new(Code::Usage, what).into())
+        }
+    }
+}
+
 /// Opens a mirror to look at it.
 pub fn open(folder: &Path) -> Result<DiskTarget, Error> {
     DiskTarget::open(folder, DiskOptions::default())

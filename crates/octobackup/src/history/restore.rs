@@ -1,7 +1,7 @@
 //! `octobackup restore`: brings a state, or parts of it, into a folder of this machine or of a share; or the server that has the job
 //! brings it into a folder of its own.
 
-use super::{Failed, Place, path, place, when};
+use super::{Failed, Place, job, path, place, when};
 use crate::args::history::RestoreArgs;
 use crate::listeners::{Listeners, print};
 use crate::progress::Progress;
@@ -9,9 +9,10 @@ use crate::remote::history::state;
 use crate::stop::{self, SignsOfLife};
 use crate::{exit, password, settings};
 use octo_api::restore::{RestoreTo, StartRestore};
+use octo_core::address::is_share_address;
 use octo_core::numbers::{count, size};
 use octo_core::printable::printable;
-use octo_core::{Cancel, Code, Error, Phase, RelPath};
+use octo_core::{Cancel, Code, Error, Phase, RelPath, SmbAddress};
 use octo_disk::Protected;
 use octo_mirror::restore::RestoreReport;
 use octo_server::restore::{RestoreLaunch, Restored, ShareToRestoreTo, To};
@@ -21,26 +22,46 @@ use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Where the job copies from, as `--to` says it. A folder of this name is `./source`.
+const SOURCE: &str = "source";
+
 /// Restores.
 pub fn run(args: &RestoreArgs) -> Result<u8, Failed> {
     let paths: Vec<_> = args.paths.iter().map(|typed| path(typed)).collect::<Result<_, _>>()?;
-    match place(&args.mirror, &args.server)? {
-        Place::Folder(mirror) => Ok(here(args, &mirror, paths)?),
-        Place::Job(_) if settings::share_to_restore_to(args.to.as_os_str(), &args.account)?.is_some() => {
-            let what = "--to: a server restores to folders of its own machine only; run this on the machine that has the mirror";
-            Err(Error::new(Code::Usage, what).into())
-        }
-        Place::Job(job) => {
-            let asked = StartRestore {
-                state: state(when(args.at.at.as_deref())?),
-                paths: paths.iter().map(RelPath::to_text).collect(),
-                to: RestoreTo::folder(args.to.display().to_string()),
-                existing: args.existing.word(),
-                dry_run: args.dry_run,
-            };
-            Ok(job.restore(&asked, args.server.json, args.quiet)?)
-        }
+    let to_source = args.to.as_os_str() == SOURCE;
+    // What only the server has: where a job copies from, and its passwords.
+    let is_for_server = to_source || args.credential.is_some();
+    let placed = if is_for_server { job(&args.mirror, &args.server)? } else { place(&args.mirror, &args.server)? };
+    let job = match placed {
+        Place::Folder(mirror) => return Ok(here(args, &mirror, paths)?),
+        Place::Job(job) => job,
+    };
+    let to = if to_source { RestoreTo::source() } else { at_server(args)? };
+    let to = RestoreTo { credential: args.credential.clone(), ..to };
+    let asked = StartRestore {
+        state: state(when(args.at.at.as_deref())?),
+        paths: paths.iter().map(RelPath::to_text).collect(),
+        to,
+        existing: args.existing.word(),
+        dry_run: args.dry_run,
+    };
+    Ok(job.restore(&asked, args.server.json, args.quiet)?)
+}
+
+/// A folder of the server's machine, or of a share that the server logs on to with an account that it has stored.
+fn at_server(args: &RestoreArgs) -> Result<RestoreTo, Error> {
+    let text = args.to.to_string_lossy();
+    if !is_share_address(&text) {
+        settings::share_to_restore_to(args.to.as_os_str(), &args.account)?;
+        return Ok(RestoreTo::folder(args.to.display().to_string()));
     }
+    let (address, named) = SmbAddress::parse(&text).map_err(|error| error.within("--to"))?;
+    if named.is_some() || args.account.user.is_some() {
+        let what = "--to: a server logs on with an account that it has stored: leave USER@ and --user out, and give --credential NAME \
+                    if it is not the job's own";
+        return Err(Error::new(Code::Usage, what));
+    }
+    Ok(RestoreTo::share(address.to_string(), None))
 }
 
 /// From a mirror of this machine.

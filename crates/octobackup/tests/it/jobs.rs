@@ -17,7 +17,7 @@ fn names(server: &Server<'_>) -> Vec<String> {
     jobs.as_array().unwrap().iter().map(|job| job["spec"]["name"].as_str().unwrap().to_owned()).collect()
 }
 
-fn password(world: &World, text: &str) -> String {
+pub fn password(world: &World, text: &str) -> String {
     let file = world.path("pw");
     fs::write(&file, text).unwrap();
     fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();

@@ -1,5 +1,6 @@
 //! `octobackup restore` to a share of a real Samba. What comes back with a file: `crates/smb/tests/it/restore.rs`.
 
+use crate::server::Server;
 use crate::world::{Ran, World, finish};
 use octo_testkit::samba::{Samba, SambaOptions};
 use std::fs;
@@ -67,4 +68,45 @@ fn a_state_goes_back_to_the_share_it_came_from_and_to_a_new_folder_of_another() 
     let args = ["restore", mirror.to_str().unwrap(), "--to", to.to_str().unwrap(), options[0], options[1]];
     program(&world, "restoreop", &args).ends(2).says("only a share needs an account");
     restore(&world, &samba, ("nobody-knows", "data"), &[]).ends(3);
+}
+
+#[test]
+fn a_server_restores_to_the_share_a_job_copies_from_and_pauses_every_job_of_it() {
+    let (samba, world) = (samba(), World::new());
+    let data = samba.share_path("data");
+    let server = Server::start(&world);
+    for user in ["restoreop", "plain"] {
+        let file = crate::jobs::password(&world, &Samba::password(user));
+        server.ask(&["credential", "set", user, user, "--password-file", &file]).ends(0);
+    }
+    let share = format!("//{}/data", samba.addr());
+    let add = |name: &str, share: &str| {
+        let mirror = world.path(&format!("mirror-{name}"));
+        let args = ["job", "add", name, share, mirror.to_str().unwrap(), "--credential", "restoreop"];
+        server.ask(&args).ends(0);
+    };
+    add("fs", &share);
+    add("below", &format!("{share}/SUB"));
+    add("other", &format!("//{}/empty", samba.addr()));
+    server.ask(&["run", "fs"]).ends(0);
+    fs::write(data.join("a.txt"), "overwritten by mistake").unwrap();
+    fs::remove_dir_all(data.join("sub")).unwrap();
+    let is_paused = |job: &str| server.json(&["job", "show", job])["spec"]["paused"] == true;
+
+    let to_source = ["restore", "fs", "--to", "source", "--existing", "replace"];
+    server.ask(&[&to_source[..], &["--dry-run"]].concat()).ends(0).says("nothing was changed");
+    assert!(!is_paused("fs") && names(&data) == ["a.txt", "locked.txt"], "a preview changes nothing");
+    server.ask(&to_source).ends(0).says("octobackup job resume fs").says("octobackup job resume below");
+    assert_eq!(names(&data), ["a.txt", "locked.txt", "sub"]);
+    assert_eq!(fs::read(data.join("a.txt")).unwrap(), b"a.txt");
+    assert!(is_paused("fs") && is_paused("below") && !is_paused("other"), "until a person resumes them");
+
+    let elsewhere = format!("smb://{}/empty/new", samba.addr());
+    server.ask(&["restore", "fs", "--to", &elsewhere, "--credential", "restoreop"]).ends(0);
+    assert_eq!(names(&samba.share_path("empty").join("new")), ["a.txt", "locked.txt", "sub"]);
+    assert!(is_paused("other"));
+    // Without a credential: it is not the job's own share.
+    let url = elsewhere.replace("smb://", "smb://somebody@");
+    server.ask(&["restore", "fs", "--to", &url, "--credential", "plain"]).ends(2).says("leave USER@");
+    server.ask(&["restore", "fs", "--to", "source", "--credential", "plain"]).ends(2).says("has the job's credential");
 }

@@ -100,7 +100,7 @@ impl Task {
             Level::Info,
             &match &run.restore {
                 Some(restore) => {
-                    format!("restores state {} from {} to {}", restore.state, spec.target, restore.folder())
+                    format!("restores state {} from {} to {}", restore.state, spec.target, restore.place())
                 }
                 None => format!("from {} to {}", spec.source, spec.target),
             },
@@ -154,7 +154,7 @@ impl Task {
         match (run.kind, &run.restore) {
             (RunKind::Backup, _) => {}
             (RunKind::Restore, Some(wanted)) => {
-                let report = restore((shared, job), wanted, self.blank(), watcher, &self.cancel);
+                let report = restore((shared, job, &self.policy), wanted, self.blank(), watcher, &self.cancel);
                 return Ok((report?, None));
             }
             _ => {
@@ -193,7 +193,7 @@ impl Task {
     pub(super) fn blank(&self) -> RunReport {
         let spec = &self.job.spec;
         let (from, to) = match &self.run.restore {
-            Some(restore) => (&*spec.target, restore.folder()),
+            Some(restore) => (&*spec.target, restore.place()),
             None => (&*spec.source, &*spec.target),
         };
         blank_report(from, to, self.run.once.dry_run, self.shared.clock.now())

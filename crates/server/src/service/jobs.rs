@@ -14,6 +14,9 @@ use crate::service_error::ServiceError;
 use crate::store::{audit, credentials, defaults, jobs, outbox, runs, slots};
 use octo_api::credential::CredentialUse;
 use octo_api::job::{Slot, Upcoming};
+use octo_api::restore::RestoreTo;
+use octo_core::address::is_share_address;
+use octo_core::{SmbAddress, naming};
 use octo_job::{Job, JobSpec, Policy};
 use rusqlite::Connection;
 use std::path::Path;
@@ -184,7 +187,7 @@ pub(super) fn find(db: &Connection, name: &str) -> Result<Job, ServiceError> {
 pub(super) fn demand_restored(db: &Connection, spec: &JobSpec) -> Result<(), ServiceError> {
     let goes_there = |run: &&Run| {
         let Some(restore) = run.restore.as_ref().filter(|_| !run.once.dry_run) else { return false };
-        restore.pauses.contains(&spec.name) || is_source(spec, Path::new(restore.folder()))
+        restore.pauses.contains(&spec.name) || is_source(spec, &restore.to)
     };
     match runs::unfinished(db)?.iter().find(goes_there) {
         Some(run) => Err(conflict(format!("run {} restores to the source of {}: wait for its end", run.id, spec.name))),
@@ -192,9 +195,25 @@ pub(super) fn demand_restored(db: &Connection, spec: &JobSpec) -> Result<(), Ser
     }
 }
 
-/// Whether a folder has to do with the source of a job, as far as that is on this machine.
-pub(super) fn is_source(spec: &JobSpec, folder: &Path) -> bool {
-    spec.local_source().is_some_and(|source| octo_disk::overlap(&source, folder).is_err())
+/// Whether the place has to do with the source of a job: it is it, lies in it, or contains it. Of shares as far as their
+/// addresses say so: a host that has two names, or a folder that two shares have, are not known here.
+pub(super) fn is_source(spec: &JobSpec, to: &RestoreTo) -> bool {
+    if let Some(folder) = &to.folder {
+        return spec.local_source().is_some_and(|source| octo_disk::overlap(&source, Path::new(folder)).is_err());
+    }
+    let Some(share) = &to.share else { return false };
+    is_below(&spec.source, share) || is_below(share, &spec.source)
+}
+
+/// Whether a folder of a share is this one, or lies below it; for Windows the case of letters makes no difference.
+pub(super) fn is_below(above: &str, folder: &str) -> bool {
+    let read = |text: &str| is_share_address(text).then(|| SmbAddress::parse(text).ok()).flatten();
+    let (Some((above, _)), Some((folder, _))) = (read(above), read(folder)) else { return false };
+    let same = |a: &[u8], b: &[u8]| naming::fold(a) == naming::fold(b);
+    let place = |it: &SmbAddress| (it.host.to_lowercase(), it.port, it.share.to_lowercase());
+    let mut names = folder.path.names();
+    place(&above) == place(&folder)
+        && above.path.names().all(|name| names.next().is_some_and(|it| same(name.as_bytes(), it.as_bytes())))
 }
 
 /// Whether a job makes sense with these defaults (over what is built in), and with the credentials that there are.

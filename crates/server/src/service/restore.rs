@@ -3,9 +3,11 @@
 //! Who may ask a server is not root on its machine: a restore writes only below folders that the server's configuration
 //! allows, and never into a mirror or the server's own data.
 
-use super::jobs::{find, is_source};
+use super::credential_uses::claim;
+use super::jobs::{find, is_below, is_source};
 use super::overlap_check::OverlapCheck;
 use super::{Caller, Service, conflict};
+use crate::access::Role;
 use crate::app_state::AppState;
 use crate::history;
 use crate::run::{Reason, Run, RunKind, State};
@@ -13,8 +15,10 @@ use crate::run_overrides::RunOverrides;
 use crate::service_error::{Kind, ServiceError};
 use crate::store::runs::{self, NewRun};
 use crate::store::{audit, jobs};
-use octo_api::restore::{Restore, StartRestore};
-use octo_core::{Code, RelPath};
+use octo_api::credential::CredentialUse;
+use octo_api::restore::{Restore, RestoreTo, StartRestore};
+use octo_core::address::is_share_address;
+use octo_core::{Code, RelPath, SmbAddress};
 use octo_job::{Job, JobSpec};
 use rusqlite::Connection;
 use std::path::{Component, Path, PathBuf};
@@ -24,10 +28,12 @@ const PATHS_MAX: usize = 1000;
 
 impl Service {
     /// Queues a restore. Jobs whose source it goes to are paused until a person resumes them.
-    pub fn start_restore(&self, caller: &Caller, name: &str, asked: &StartRestore) -> Result<Run, ServiceError> {
-        let none = || ServiceError::field("to", "a folder is needed");
-        let folder = asked.to.folder.as_deref().ok_or_else(none)?;
-        restore_folder(&self.shared, folder)?;
+    pub fn start_restore(
+        &self,
+        (caller, role): (&Caller, Role),
+        name: &str,
+        asked: &StartRestore,
+    ) -> Result<Run, ServiceError> {
         let state = self.restored_state(name, asked)?;
         let now = self.shared.now();
         let run = self.shared.store.change(|db| {
@@ -38,14 +44,21 @@ impl Service {
             }
             // In the transaction: a job that is added now is seen here, or sees the restore.
             let all = jobs::list(db)?;
-            self.keeps_apart(folder, &all)?;
-            let pauses = all.iter().filter(|job| !asked.dry_run && is_source(&job.spec, Path::new(folder)));
+            let to = resolved(&job.spec, &asked.to, role)?;
+            if let Some(folder) = &to.folder {
+                restore_folder(&self.shared, folder)?;
+                self.keeps_apart(folder, &all)?;
+            }
+            if let (Some(share), Some(credential)) = (&to.share, &to.credential) {
+                claim(db, caller, credential, CredentialUse::of_share(share).as_ref(), now)?;
+            }
+            let pauses = all.iter().filter(|job| !asked.dry_run && is_source(&job.spec, &to));
             let restore = Restore {
                 state,
                 paths: asked.paths.clone(),
-                to: asked.to.clone(),
                 existing: asked.existing,
                 pauses: pauses.map(|job| job.spec.name.clone()).collect(),
+                to,
             };
             for other in &restore.pauses {
                 pause(db, caller, (&job, other), now)?;
@@ -104,6 +117,45 @@ impl Service {
         let overlap = OverlapCheck::look(&self.shared, [&place].into_iter(), all.iter().map(|job| &job.spec));
         overlap.check(&place, all, None).map_err(|error| ServiceError { field: Some("to".to_owned()), ..error })
     }
+}
+
+/// Where to: a folder, or a share with the credential for it. The job's own credential goes to the job's source without more; what
+/// else is written with a stored password, an administrator decides.
+fn resolved(spec: &JobSpec, to: &RestoreTo, role: Role) -> Result<RestoreTo, ServiceError> {
+    let refused = |why: &str| Err(ServiceError::field("to", why));
+    match (&to.folder, &to.share, to.source) {
+        (Some(_), None, false) if to.credential.is_none() => Ok(to.clone()),
+        (Some(_), None, false) => refused("a folder of the server's machine needs no credential"),
+        (None, Some(share), false) => share_of(spec, share, to.credential.as_deref(), role),
+        (None, None, true) if to.credential.is_some() => refused("the source has the job's credential already"),
+        (None, None, true) if is_share_address(&spec.source) => share_of(spec, &spec.source, None, role),
+        (None, None, true) if spec.agent().is_some() => refused(
+            "the source is an agent's machine, and nothing can be restored to that yet; restore to a folder or a share",
+        ),
+        (None, None, true) => Ok(RestoreTo::folder(spec.source.clone())),
+        _ => refused("one of folder, share and source is needed"),
+    }
+}
+
+fn share_of(spec: &JobSpec, share: &str, credential: Option<&str>, role: Role) -> Result<RestoreTo, ServiceError> {
+    let (address, named) = SmbAddress::parse(share).map_err(|error| ServiceError::field("to", error.detail))?;
+    if named.is_some() {
+        return Err(ServiceError::field("to", "the account belongs to the credential; leave USER@ out"));
+    }
+    let is_own = is_below(&spec.source, share);
+    let own = spec.credential.as_deref().filter(|_| is_own);
+    let credential = credential.or(own);
+    if credential.is_none() && !is_own {
+        let what = "another share than the job's source needs a credential: --credential NAME";
+        return Err(ServiceError::field("credential", what));
+    }
+    if (!is_own || credential != own) && role < Role::Administrator {
+        let what = format!(
+            "a restore to {address} with this credential needs an administrator: it is not the source of the job"
+        );
+        return Err(ServiceError { kind: Kind::Forbidden, ..ServiceError::field("to", what) });
+    }
+    Ok(RestoreTo::share(address.to_string(), credential.map(str::to_owned)))
 }
 
 /// Pauses a job that mirrors what is restored to.

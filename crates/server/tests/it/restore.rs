@@ -5,6 +5,7 @@ use crate::world::{World, me};
 use octo_api::restore::{Existing, RestoreTo, StartRestore};
 use octo_job::{JobSpec, JobsFile, Policy};
 use octo_server::RunOverrides;
+use octo_server::access::Role;
 use octo_server::run::{Ended, RunKind, State};
 use octo_server::runner::{RunLimits, Runner, Task, Workers};
 use octo_server::service::{ApplyRequest, Service};
@@ -36,15 +37,15 @@ fn a_restore_is_a_run_with_a_report_and_never_counts_as_a_backup() {
     let to = world.path("restore/deep/er");
     let before = world.service.job("a").unwrap();
     let preview = StartRestore { dry_run: true, ..asked(&to, &["many"]) };
-    let run = world.service.start_restore(&me(), "a", &preview).unwrap();
+    let run = world.service.start_restore((&me(), Role::Operator), "a", &preview).unwrap();
     world.look_at("2026-08-01 20:10");
     let report = world.service.report(run.id).unwrap();
     assert_eq!((report.outcome, report.counts.created), (octo_core::Outcome::Succeeded, 41));
     assert!(!world.path("restore/deep").exists(), "a preview makes nothing");
 
-    let run = world.service.start_restore(&me(), "a", &asked(&to, &["many"])).unwrap();
+    let run = world.service.start_restore((&me(), Role::Operator), "a", &asked(&to, &["many"])).unwrap();
     assert_eq!((run.kind, run.restore.as_ref().map(|it| it.state)), (RunKind::Restore, Some(1)));
-    let again = world.service.start_restore(&me(), "a", &asked(&to, &[])).unwrap_err();
+    let again = world.service.start_restore((&me(), Role::Operator), "a", &asked(&to, &[])).unwrap_err();
     assert!(again.kind == Kind::Conflict && again.detail.contains("restores already"), "{again}");
     // A backup may be asked for meanwhile, and comes after it.
     let backup = world.service.start_run(&me(), "a", &RunOverrides::default()).unwrap();
@@ -68,7 +69,7 @@ fn a_restore_is_a_run_with_a_report_and_never_counts_as_a_backup() {
     };
     world.clock.set(octo_core::Timestamp::from_unix(1_785_614_700, 0));
     let stood = standing();
-    world.service.start_restore(&me(), "a", &asked(&to, &["many"])).unwrap();
+    world.service.start_restore((&me(), Role::Operator), "a", &asked(&to, &["many"])).unwrap();
     std::fs::rename(world.path("mirror-a"), world.path("away")).unwrap();
     world.look_at("2026-08-01 20:13");
     let failed = &world.runs()[0];
@@ -88,7 +89,8 @@ fn a_restore_goes_only_where_the_configuration_allows_and_through_no_link() {
     let outside = world.path("outside");
     std::fs::create_dir(&outside).unwrap();
     symlink(&outside, world.path("restore/link")).unwrap();
-    let start = |to: &Path, paths: &[&str]| world.service.start_restore(&me(), "a", &asked(to, paths));
+    let start =
+        |to: &Path, paths: &[&str]| world.service.start_restore((&me(), Role::Operator), "a", &asked(to, paths));
     for (to, kind, word) in [
         (outside.as_path(), Kind::Forbidden, "configuration"),
         (world.path("restored").as_path(), Kind::Forbidden, "configuration"),
@@ -128,10 +130,10 @@ fn a_restore_to_a_source_pauses_its_job_until_a_person_resumes_it() {
     world.shared.restore_folders.set(vec![world.path("src")]).unwrap();
     let is_paused = || world.service.job("a").unwrap().job.spec.paused;
     let preview = StartRestore { dry_run: true, ..asked(&world.path("src"), &["many"]) };
-    world.service.start_restore(&me(), "a", &preview).unwrap();
+    world.service.start_restore((&me(), Role::Operator), "a", &preview).unwrap();
     world.look_at("2026-08-01 20:20");
     assert!(!is_paused());
-    let run = world.service.start_restore(&me(), "a", &asked(&world.path("src"), &["many"])).unwrap();
+    let run = world.service.start_restore((&me(), Role::Operator), "a", &asked(&world.path("src"), &["many"])).unwrap();
     assert!(is_paused());
     let job = world.service.job("a").unwrap().job;
     let going = JobSpec { paused: false, ..job.spec.clone() };
@@ -195,7 +197,8 @@ fn a_run_whose_job_is_paused_between_the_look_and_the_claim_does_not_begin() {
 fn a_restore_that_never_begins_says_which_jobs_it_leaves_paused() {
     let world = with_states();
     world.shared.restore_folders.set(vec![world.path("src")]).unwrap();
-    let start = || world.service.start_restore(&me(), "a", &asked(&world.path("src"), &["many"])).unwrap().id;
+    let start =
+        || world.service.start_restore((&me(), Role::Operator), "a", &asked(&world.path("src"), &["many"])).unwrap().id;
     let says = |run| {
         let remarks = world.service.report(run).unwrap().remarks;
         let said = remarks.iter().filter(|remark| remark.contains("octobackup job resume a")).count();
@@ -218,7 +221,8 @@ fn a_restore_that_never_begins_says_which_jobs_it_leaves_paused() {
 #[test]
 fn a_server_that_dies_leaves_an_interrupted_restore_that_says_what_to_do() {
     let world = allowed();
-    let run = world.service.start_restore(&me(), "a", &asked(&world.path("restore"), &["many"])).unwrap();
+    let run =
+        world.service.start_restore((&me(), Role::Operator), "a", &asked(&world.path("restore"), &["many"])).unwrap();
     let now = world.shared.now();
     assert!(world.shared.store.change(|db| octo_server::store::runs::claim(db, run.id, now)).unwrap());
     let world = world.restarted_at("2026-08-01 21:00");
@@ -230,4 +234,47 @@ fn a_server_that_dies_leaves_an_interrupted_restore_that_says_what_to_do() {
     assert!(text.contains("a: restore interrupted") && text.contains("Start the same restore again"), "{text}");
     assert!(world.runs().iter().all(|run| run.state == State::Finished), "nobody starts it again by itself");
     assert_eq!(world.service.job("a").unwrap().last_run.map(|run| run.outcome), Some(Some(Ended::Succeeded)));
+}
+
+#[test]
+fn an_operator_restores_with_the_accounts_of_a_job_to_its_source_and_nowhere_else() {
+    let world = with_states();
+    for name in ["own", "other"] {
+        world.service.set_credential(&me(), name, name, "secret").unwrap();
+    }
+    // Its states are known; where it copies from now is a share.
+    let job = world.service.job("a").unwrap().job;
+    let spec = JobSpec { source: "//fs1/data/Projects".into(), credential: Some("own".into()), ..job.spec };
+    world.service.change_job(&me(), "a", job.revision, &spec).unwrap();
+    let start = |role, to: RestoreTo| {
+        let preview = StartRestore { to, dry_run: true, ..asked(Path::new("/"), &[]) };
+        world.service.start_restore((&me(), role), "a", &preview).map(|run| {
+            world.service.cancel_run(&me(), run.id).unwrap();
+            run.restore.unwrap().to
+        })
+    };
+    let own = |share: &str| RestoreTo::share(share, Some("own".into()));
+    for (to, resolved) in [
+        (RestoreTo::source(), own("//fs1/data/Projects")),
+        (RestoreTo::share("//FS1/DATA/projects/2026", None), own("//FS1/DATA/projects/2026")),
+        (own("smb://fs1/data/Projects"), own("//fs1/data/Projects")),
+    ] {
+        assert_eq!(start(Role::Operator, to).unwrap(), resolved);
+    }
+    for share in ["//fs1/data", "//fs1/data/Projects2", "//fs1/c$/Projects", "//fs1:4450/data/Projects"] {
+        let error = start(Role::Operator, own(share)).unwrap_err();
+        assert!(error.kind == Kind::Forbidden && error.detail.contains("administrator"), "{share}: {error}");
+        assert_eq!(start(Role::Administrator, own(share)).unwrap(), own(share));
+        let error = start(Role::Administrator, RestoreTo::share(share, None)).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("credential"), "{share}: {error}");
+    }
+    let other = RestoreTo::share("//fs1/data/Projects", Some("other".into()));
+    assert_eq!(start(Role::Operator, other).unwrap_err().kind, Kind::Forbidden, "another account");
+    // A password stays where it may be used.
+    let error = start(Role::Administrator, own("//fs2/data")).unwrap_err();
+    assert!(error.kind == Kind::Conflict && error.detail.contains("credential allow"), "{error}");
+    let both = RestoreTo { source: true, ..own("//fs1/data/Projects") };
+    for to in [both, RestoreTo::default(), RestoreTo::share("//fs1", None), RestoreTo::share("/srv", None)] {
+        assert_eq!(start(Role::Administrator, to).unwrap_err().kind, Kind::Invalid);
+    }
 }

@@ -1,11 +1,12 @@
 //! Handlers: jobs, their slots and schedule, and the jobs file.
 
 use super::call::{From, caller, respond, respond_empty};
+use crate::api::auth::Identity;
 use crate::api::problem::{Asked, Name, Sent, body};
 use crate::moment::Moment;
 use crate::run_overrides::RunOverrides;
 use crate::service::{ApplyRequest, ByName, PAGE_DEFAULT, Service};
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use octo_api::job::{Dismiss, JobChange};
@@ -81,12 +82,12 @@ pub(in crate::api) async fn start_run(
 /// Restores are looked at before they are queued: the mirror must have what is asked for.
 pub(in crate::api) async fn start_restore(
     State(service): State<Service>,
-    from: From,
+    Extension(from): Extension<Identity>,
     Name(name): Name,
     Sent(sent): Sent,
 ) -> Response {
-    respond(service, StatusCode::ACCEPTED, move |service| service.start_restore(&caller(from), &name, &body(&sent)?))
-        .await
+    let start = move |service: &Service| service.start_restore((&from.caller, from.role), &name, &body(&sent)?);
+    respond(service, StatusCode::ACCEPTED, start).await
 }
 
 pub(in crate::api) async fn slots(
