@@ -5,6 +5,7 @@ use crate::layout;
 use crate::order::NameOrder;
 use crate::spill::{Pool, Record, Sorted, Sorter};
 use octo_core::listing::Listed;
+use octo_core::merge::{Pair, merge};
 use octo_core::naming::{SUFFIX, Stored, store, store_twin, unescape};
 use octo_core::{Code, Entry, Error, Filter, FolderLimits, ListSink, Meta, Name, NameRules, RelPath, Source, Target};
 use std::borrow::Cow;
@@ -101,13 +102,13 @@ impl Lister<'_> {
         if let Some(error) = failed {
             return Err(error);
         }
-        let main = sorter.finish()?;
+        let (main, left_out) = (sorter.finish()?, sink.left_out.finish()?);
         let mut side = FolderSide { main, has_escapes: false, order: self.order, end, problems, nested_mirror: false };
         if let (Listed::Complete, Some(name)) = (&side.end, hostile) {
             let printable = String::from_utf8_lossy(&name).into_owned();
             side.end = Listed::Incomplete(Error::new(Code::BadName, format!("the folder lists {printable:?}")));
         }
-        self.find_duplicate(&mut side)?;
+        self.find_duplicate(&mut side, &left_out)?;
         Ok(side)
     }
 
@@ -127,18 +128,28 @@ impl Lister<'_> {
         Ok(FolderSide { main: sorter.finish()?, has_escapes, order: self.order, end, problems, nested_mirror })
     }
 
-    /// Two entries with one name are a lie.
-    fn find_duplicate(&self, side: &mut FolderSide) -> Result<(), Error> {
+    /// Two entries with one name are a lie, also of what does not belong to the job: such a listing proves nothing.
+    fn find_duplicate(&self, side: &mut FolderSide, left_out: &Sorted) -> Result<(), Error> {
         let mut duplicate = None;
-        let mut last: Vec<u8> = Vec::new();
-        side.main.for_each(|key, _| {
-            if last == key {
-                duplicate = Some(self.order.name_of(key).to_vec());
+        for names in [&side.main, left_out] {
+            let mut last: Vec<u8> = Vec::new();
+            names.for_each(|key, _| {
+                if last == key {
+                    duplicate = Some(self.order.name_of(key).to_vec());
+                }
+                last.clear();
+                last.extend_from_slice(key);
+                Ok(())
+            })?;
+        }
+        // One of them may be left out for its kind.
+        if left_out.count() > 0 {
+            for pair in merge(side.main.iter()?, left_out.iter()?, |a: &Record, b: &Record| a.key().cmp(b.key())) {
+                if let Pair::Both(record, _) = pair? {
+                    duplicate = Some(self.order.name_of(record.key()).to_vec());
+                }
             }
-            last.clear();
-            last.extend_from_slice(key);
-            Ok(())
-        })?;
+        }
         if let Some(name) = duplicate {
             let error = Error::new(Code::DuplicateName, String::from_utf8_lossy(&name).into_owned());
             side.problems.push((name, error.clone()));
@@ -200,6 +211,8 @@ struct Sink<'a> {
     folder: &'a RelPath,
     is_source: bool,
     sorter: Sorter<'a>,
+    /// Names of the source that do not belong to the job.
+    left_out: Sorter<'a>,
     problems: Vec<(Vec<u8>, Error)>,
     /// A name that cannot be: the listing is not to be believed.
     hostile: Option<Vec<u8>>,
@@ -221,6 +234,7 @@ impl<'a> Sink<'a> {
             folder,
             is_source,
             sorter,
+            left_out: Sorter::new(lister.target, &lister.pool),
             problems: Vec::new(),
             hostile: None,
             saw_reserved: false,
@@ -267,6 +281,17 @@ impl<'a> Sink<'a> {
             if reserved || kept { store_twin(name, &self.lister.rules) } else { store(name, &self.lister.rules) };
         Some((Cow::Borrowed(name), stored))
     }
+
+    /// Goes on, if our own sorting did not fail.
+    fn sorted(&mut self, pushed: Result<(), Error>) -> ControlFlow<()> {
+        match pushed {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
 }
 
 impl ListSink for Sink<'_> {
@@ -282,7 +307,13 @@ impl ListSink for Sink<'_> {
             Some((_, stored)) => (stored, 0),
             // No other entry may take its place.
             None if !self.is_source && self.lister.order.folds_case => (Stored::AsIs, FLAG_HIDDEN),
-            None => return ControlFlow::Continue(()),
+            None if !self.is_source => return ControlFlow::Continue(()),
+            None => {
+                let key = self.lister.order.key(&entry.name);
+                self.scratch_bytes += key.len() as u64;
+                let pushed = self.left_out.push(&key, &[]);
+                return self.sorted(pushed);
+            }
         };
         let stored = match &stored {
             Stored::AsIs => &entry.name,
@@ -298,13 +329,8 @@ impl ListSink for Sink<'_> {
         self.buffer.bytes(if *stored == entry.name { b"" } else { entry.name.as_bytes() });
         let key = self.lister.order.key(stored);
         self.scratch_bytes += (key.len() + self.buffer.0.len()) as u64;
-        match self.sorter.push(&key, &self.buffer.0) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                self.failed = Some(error);
-                ControlFlow::Break(())
-            }
-        }
+        let pushed = self.sorter.push(&key, &self.buffer.0);
+        self.sorted(pushed)
     }
 
     fn problem(&mut self, name: &[u8], error: Error) {

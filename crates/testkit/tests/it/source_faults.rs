@@ -1,11 +1,15 @@
 //! Sources that fail or lie, through the real engine: nothing is deleted without proof, no file is half of each.
 
-use octo_core::{Cancel, Code, Outcome, RelPath, RunReport, Timestamp, monitor::Silent};
+use octo_core::{
+    Abilities, Cancel, Code, FilterBuilder, Outcome, RelPath, RunReport, Target, Timestamp, monitor::Silent,
+};
 use octo_disk::{DiskOptions, DiskTarget, LocalSource};
 use octo_mirror::{RunOptions, run};
 use octo_testkit::clock::TestClock;
+use octo_testkit::memory::{MemSource, MemTarget, MemTree};
 use octo_testkit::source_faults::{Fault, FaultySource};
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// A mirror of `folder/{file,gone,stays}`; since then `file` has new content, `gone` is gone and `new` is new.
@@ -79,6 +83,33 @@ fn a_listing_that_is_cut_or_lies_deletes_nothing() {
         assert_eq!(world.mirrored("gone").as_deref(), Some(OLD), "{context}");
         assert_eq!(world.mirrored("stays").as_deref(), Some(OLD), "{context}");
         world.assert_next_run_settles(&context);
+    }
+}
+
+/// A name twice is a lie, whether or not it belongs to the job, or one of the two does for its kind.
+#[test]
+fn a_listing_that_gives_an_excluded_name_twice_deletes_nothing() {
+    let at = |text: &str| RelPath::parse(text.as_bytes()).unwrap();
+    for (excluded, names) in [("x", [b"x".as_slice(), b"x"].as_slice()), ("x/", [b"x".as_slice()].as_slice())] {
+        for folds_case in [false, true] {
+            let tree = MemTree::new().file("folder/gone", OLD, Timestamp(0)).folder("folder/x", Timestamp(0));
+            let mut abilities = Abilities::full("ext4");
+            abilities.names.folds_case = folds_case;
+            let clock = Arc::new(TestClock::at(Timestamp::from_unix(1_800_000_000, 0)));
+            let target = MemTarget::with(abilities, u64::MAX, Arc::clone(&clock) as _);
+            let rules = FilterBuilder::new().defaults(false).exclude(excluded).unwrap();
+            let options = RunOptions { filter: rules.build().unwrap(), ..RunOptions::default() };
+            let sync = || run(&MemSource::new(&tree), &target, &options, &Silent, &*clock, &Cancel::new()).report;
+            let is_kept = || target.look(&at("folder/gone")).unwrap().is_some();
+
+            assert_eq!(sync().outcome, Outcome::Succeeded);
+            tree.remove(&at("folder/gone"));
+            tree.write(&at("stays"), NEW, Timestamp(0));
+            tree.say(&at("folder"), names);
+            let report = sync();
+            assert_eq!((is_kept(), report.counts.deleted), (true, 0), "{excluded}: {report:#?}");
+            assert!(report.counts.problems > 0, "{report:#?}");
+        }
     }
 }
 

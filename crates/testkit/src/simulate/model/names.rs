@@ -4,7 +4,7 @@ use super::ran::{Broken, Ran};
 use crate::simulate::scenario::Power;
 use crate::simulate::view::{Mirror, is_excluded};
 use crate::tree::{Node, Tree};
-use octo_core::{Code, Kind, Name, RelPath, naming};
+use octo_core::{Code, Kind, RelPath, naming};
 
 /// Every file of the mirror is one that was there before, or one that the source had under that name in this run.
 /// `older` are the mirrors since the last run that ended, the one before this run last.
@@ -126,13 +126,6 @@ pub(super) fn has_unread(ran: &Ran<'_>) -> bool {
         let gone =
             reported.code.is_some_and(|code| code.stops_run() || matches!(code, Code::NotFound | Code::KindMoved));
         let again = ran.heard.reported.iter().any(|other| other.folder == reported.folder && other.complete);
-        // What does not belong to the job may be reported twice.
-        let is_excluded = |(name, kind): (&Vec<u8>, &Kind)| {
-            let path = Name::new(name.as_slice()).map(|name| reported.folder.join(&name));
-            path.is_ok_and(|path| is_excluded(&path, &ran.asked.filter, |_| Some(*kind)))
-        };
-        let only_twice =
-            reported.code.is_none() && !reported.names.is_empty() && reported.names.iter().all(is_excluded);
-        !reported.complete && !gone && !again && !only_twice
+        !reported.complete && !gone && !again
     })
 }
