@@ -6,8 +6,10 @@ mod power;
 mod source;
 mod store;
 mod target;
+mod tree;
 
 pub use details::Details;
 pub use power::PowerLoss;
-pub use source::{MemSource, MemTree};
+pub use source::MemSource;
 pub use target::MemTarget;
+pub use tree::MemTree;

@@ -347,6 +347,8 @@ impl FetchSink for One<'_> {
             let _ = self.note(ended);
             return self.note(Err(Stop::Everything));
         }
+        // What somebody put in its place meanwhile is another file: who writes to this one does not write to that.
+        self.path = self.path.filter(|path| self.source.tree.id_of(path) == meta.id);
         self.path.iter().for_each(|path| self.source.goes_on(self.nth, path));
         let result = self.sink.opened(self.file, meta);
         self.note(result)?;
