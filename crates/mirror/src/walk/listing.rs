@@ -211,7 +211,7 @@ struct Sink<'a> {
     folder: &'a RelPath,
     is_source: bool,
     sorter: Sorter<'a>,
-    /// Names of the source that do not belong to the job.
+    /// Names of the source that do not belong to the job, as they would be stored: compared with those that do.
     left_out: Sorter<'a>,
     problems: Vec<(Vec<u8>, Error)>,
     /// A name that cannot be: the listing is not to be believed.
@@ -301,19 +301,18 @@ impl ListSink for Sink<'_> {
             return ControlFlow::Break(());
         }
         let is_folder = entry.meta.looks_like_folder();
-        let named = self.names(&entry.name);
-        let named = named.filter(|(original, _)| !self.lister.filter.excludes_in(self.folder, original, is_folder));
-        let (stored, mut flags) = match named {
-            Some((_, stored)) => (stored, 0),
-            // No other entry may take its place.
-            None if !self.is_source && self.lister.order.folds_case => (Stored::AsIs, FLAG_HIDDEN),
-            None if !self.is_source => return ControlFlow::Continue(()),
-            None => {
-                let key = self.lister.order.key(&entry.name);
-                self.scratch_bytes += key.len() as u64;
-                let pushed = self.left_out.push(&key, &[]);
-                return self.sorted(pushed);
+        let (stored, is_left_out) = match self.names(&entry.name) {
+            Some((original, stored)) => {
+                let is_excluded = self.lister.filter.excludes_in(self.folder, &original, is_folder);
+                (stored, is_excluded)
             }
+            None => (Stored::AsIs, true),
+        };
+        let mut flags = match is_left_out && !self.is_source {
+            // No other entry may take its place.
+            true if self.lister.order.folds_case => FLAG_HIDDEN,
+            true => return ControlFlow::Continue(()),
+            false => 0,
         };
         let stored = match &stored {
             Stored::AsIs => &entry.name,
@@ -323,11 +322,16 @@ impl ListSink for Sink<'_> {
                 stored
             }
         };
+        let key = self.lister.order.key(stored);
+        if is_left_out && self.is_source {
+            self.scratch_bytes += key.len() as u64;
+            let pushed = self.left_out.push(&key, &[]);
+            return self.sorted(pushed);
+        }
         self.buffer.0.clear();
         self.buffer.u8(flags);
         self.buffer.meta(&entry.meta);
         self.buffer.bytes(if *stored == entry.name { b"" } else { entry.name.as_bytes() });
-        let key = self.lister.order.key(stored);
         self.scratch_bytes += (key.len() + self.buffer.0.len()) as u64;
         let pushed = self.sorter.push(&key, &self.buffer.0);
         self.sorted(pushed)

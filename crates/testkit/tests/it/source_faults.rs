@@ -90,9 +90,12 @@ fn a_listing_that_is_cut_or_lies_deletes_nothing() {
 #[test]
 fn a_listing_that_gives_an_excluded_name_twice_deletes_nothing() {
     let at = |text: &str| RelPath::parse(text.as_bytes()).unwrap();
-    for (excluded, names) in [("x", [b"x".as_slice(), b"x"].as_slice()), ("x/", [b"x".as_slice()].as_slice())] {
+    let (x, escaped) = (b"x".as_slice(), b"y.~octo".as_slice());
+    // The last one would be stored under another name.
+    for (excluded, name, names) in [("x", x, [x, x].as_slice()), ("x/", x, &[x]), ("y.~octo/", escaped, &[escaped])] {
         for folds_case in [false, true] {
-            let tree = MemTree::new().file("folder/gone", OLD, Timestamp(0)).folder("folder/x", Timestamp(0));
+            let tree = MemTree::new().file("folder/gone", OLD, Timestamp(0));
+            let tree = tree.folder(&format!("folder/{}", String::from_utf8_lossy(name)), Timestamp(0));
             let mut abilities = Abilities::full("ext4");
             abilities.names.folds_case = folds_case;
             let clock = Arc::new(TestClock::at(Timestamp::from_unix(1_800_000_000, 0)));
@@ -111,6 +114,25 @@ fn a_listing_that_gives_an_excluded_name_twice_deletes_nothing() {
             assert!(report.counts.problems > 0, "{report:#?}");
         }
     }
+}
+
+/// An excluded name that is the escaped form of another one is not that one.
+#[test]
+fn an_excluded_name_that_looks_like_another_one_escaped_does_not_stop_deletions() {
+    let tree = MemTree::new().file("y.~octo", OLD, Timestamp(0)).file("gone", OLD, Timestamp(0));
+    let tree = tree.file("y.~octo.~octo", OLD, Timestamp(0));
+    let clock = Arc::new(TestClock::at(Timestamp::from_unix(1_800_000_000, 0)));
+    let target = MemTarget::with(Abilities::full("ext4"), u64::MAX, Arc::clone(&clock) as _);
+    let rules = FilterBuilder::new().defaults(false).exclude("y.~octo.~octo").unwrap();
+    let options = RunOptions { filter: rules.build().unwrap(), ..RunOptions::default() };
+    let sync = || run(&MemSource::new(&tree), &target, &options, &Silent, &*clock, &Cancel::new()).report;
+    assert_eq!(sync().outcome, Outcome::Succeeded);
+    // Under the very name that is excluded.
+    assert!(target.look(&RelPath::parse(b"y.~octo.~octo").unwrap()).unwrap().is_some());
+
+    tree.remove(&RelPath::parse(b"gone").unwrap());
+    let report = sync();
+    assert_eq!((report.outcome, report.counts.deleted), (Outcome::Succeeded, 1), "{report:#?}");
 }
 
 #[test]
