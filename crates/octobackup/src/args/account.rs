@@ -32,3 +32,12 @@ pub struct AccountArgs {
     #[arg(long, value_enum, value_name = "VERSION", help = described("min_dialect"), help_heading = "Connection")]
     pub min_dialect: Option<MinDialect>,
 }
+
+impl AccountArgs {
+    /// Whether anything is said of how to log on.
+    pub fn is_given(&self) -> bool {
+        let AccountArgs { user, password_file, password_stdin, kerberos, kdc, guest, encrypt, min_dialect } = self;
+        let named = user.is_some() || password_file.is_some() || kdc.is_some();
+        named || *password_stdin || *kerberos || *guest || encrypt.is_some() || min_dialect.is_some()
+    }
+}

@@ -28,16 +28,14 @@ const SOURCE: &str = "source";
 /// Restores.
 pub fn run(args: &RestoreArgs) -> Result<u8, Failed> {
     let paths: Vec<_> = args.paths.iter().map(|typed| path(typed)).collect::<Result<_, _>>()?;
-    let to_source = args.to.as_os_str() == SOURCE;
     // What only the server has: where a job copies from, and its passwords.
-    let is_for_server = to_source || args.credential.is_some();
+    let is_for_server = args.to.as_os_str() == SOURCE || args.credential.is_some();
     let placed = if is_for_server { job(&args.mirror, &args.server)? } else { place(&args.mirror, &args.server)? };
     let job = match placed {
         Place::Folder(mirror) => return Ok(here(args, &mirror, paths)?),
         Place::Job(job) => job,
     };
-    let to = if to_source { RestoreTo::source() } else { at_server(args)? };
-    let to = RestoreTo { credential: args.credential.clone(), ..to };
+    let to = RestoreTo { credential: args.credential.clone(), ..at_server(args)? };
     let asked = StartRestore {
         state: state(when(args.at.at.as_deref())?),
         paths: paths.iter().map(RelPath::to_text).collect(),
@@ -48,20 +46,30 @@ pub fn run(args: &RestoreArgs) -> Result<u8, Failed> {
     Ok(job.restore(&asked, args.server.json, args.quiet)?)
 }
 
-/// A folder of the server's machine, or of a share that the server logs on to with an account that it has stored.
+/// Where the job copies from, a folder of the server's machine, or one of a share that the server logs on to with an account that
+/// it has stored.
 fn at_server(args: &RestoreArgs) -> Result<RestoreTo, Error> {
     let text = args.to.to_string_lossy();
-    if !is_share_address(&text) {
+    let is_source = text == SOURCE;
+    if !is_source && !is_share_address(&text) {
         settings::share_to_restore_to(args.to.as_os_str(), &args.account)?;
         return Ok(RestoreTo::folder(args.to.display().to_string()));
     }
-    let (address, named) = SmbAddress::parse(&text).map_err(|error| error.within("--to"))?;
-    if named.is_some() || args.account.user.is_some() {
-        let what = "--to: a server logs on with an account that it has stored: leave USER@ and --user out, and give --credential NAME \
-                    if it is not the job's own";
-        return Err(Error::new(Code::Usage, what));
+    let has_stored = || {
+        let what = "--to: a server logs on as it has stored: leave USER@, --user, --password-file, --password-stdin, --kerberos, --kdc, \
+                    --guest, --encrypt and --min-dialect out, and give --credential NAME if it is not the job's own account";
+        Error::new(Code::Usage, what)
+    };
+    if args.account.is_given() {
+        return Err(has_stored());
     }
-    Ok(RestoreTo::share(address.to_string(), None))
+    if is_source {
+        return Ok(RestoreTo::source());
+    }
+    match SmbAddress::parse(&text).map_err(|error| error.within("--to"))? {
+        (address, None) => Ok(RestoreTo::share(address.to_string(), None)),
+        (_, Some(_)) => Err(has_stored()),
+    }
 }
 
 /// From a mirror of this machine.

@@ -109,4 +109,7 @@ fn a_server_restores_to_the_share_a_job_copies_from_and_pauses_every_job_of_it()
     let url = elsewhere.replace("smb://", "smb://somebody@");
     server.ask(&["restore", "fs", "--to", &url, "--credential", "plain"]).ends(2).says("leave USER@");
     server.ask(&["restore", "fs", "--to", "source", "--credential", "plain"]).ends(2).says("has the job's credential");
+    server.ask(&["restore", "fs", "--to", "source", "--user", "plain"]).ends(2).says("as it has stored");
+    let as_guest = ["restore", "fs", "--to", &elsewhere, "--credential", "restoreop", "--guest"];
+    server.ask(&as_guest).ends(2).says("as it has stored");
 }
