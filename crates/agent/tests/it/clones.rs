@@ -83,7 +83,9 @@ fn an_agent_that_gave_no_sign_of_life_and_comes_back_is_shown_beside_the_one_tha
     let source = source.unwrap();
     signal(&first, "-CONT");
     until("both", || listener.agents(HOST).len() == 2);
-    assert_eq!(clones.lock().unwrap().len(), 1);
+    // It is noted after it is admitted.
+    until("its note", || !clones.lock().unwrap().is_empty());
+    assert_eq!(*clones.lock().unwrap(), [HOST]);
     assert_eq!(keep_list(&source, &RelPath::root(), usize::MAX).end, Listed::Complete);
     first.kill();
     second.kill();
